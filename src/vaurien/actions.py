@@ -1,0 +1,67 @@
+"""What a behavior may ask for.  The link carries it out; behaviors do no I/O.
+
+A behavior that yields nothing at all has swallowed the message, as with ``Drop``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Hand a message to the next behavior and, after the last one, to the wire."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer the sender without asking the other peer.
+
+    An answer to a request takes its turn: it leaves after the responses that
+    earlier requests of the connection are still owed.
+    """
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing until this moment, in seconds on the reactor's clock.
+
+    Count it from the message's arrival (``Wait(message.at + 0.1)``): messages
+    that arrive together then wait together.  What is forwarded afterwards has
+    arrived at that moment as far as later behaviors know, so two waits add up.
+    Lifting the rule ends the wait.
+    """
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Do nothing until the rule is lifted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Swallow the message.
+
+    The peers of the stream may be out of step from then on, so lifting the rule
+    closes the connection.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection on both sides, with a FIN or, if asked, a RST."""
+
+    reset: bool = False
+
+
+Action = Forward | Reply | Wait | Hold | Drop | Close
+Actions = Iterator[Action]

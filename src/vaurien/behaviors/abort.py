@@ -1,0 +1,19 @@
+"""abort: a connection cut between a request and its response."""
+
+from __future__ import annotations
+
+from ..actions import Actions, Close, Forward
+from ..behavior import Behavior, Firing
+from ..messages import Message
+
+
+class Abort(Behavior):
+    """Hands the request to the backend, then closes before there is a response."""
+
+    name = "abort"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.to_backend:
+            yield Forward(message)
+        if message.ends or not message.to_backend:
+            yield Close()

@@ -1,0 +1,16 @@
+"""blackout: the connection closes instead of carrying anything."""
+
+from __future__ import annotations
+
+from ..actions import Actions, Close
+from ..behavior import Behavior, Firing
+from ..messages import Message
+
+
+class Blackout(Behavior):
+    """Closes the connection at once; the backend never hears the request."""
+
+    name = "blackout"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield Close()

@@ -1,0 +1,21 @@
+"""delay: a slow network, or a slow backend."""
+
+from __future__ import annotations
+
+from ..actions import Actions, Forward, Wait
+from ..behavior import Behavior, Firing
+from ..messages import Message
+from ..options import option
+
+
+class Delay(Behavior):
+    """Keeps requests back for a while, or responses."""
+
+    name = "delay"
+    sleep: float = option(1.0, "delay in seconds", minimum=0)
+    before: bool = option(True, "delay before the backend is called; otherwise after")
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.to_backend is self.before:
+            yield Wait(message.at + self.sleep)
+        yield Forward(message)

@@ -1,0 +1,45 @@
+"""What travels through a proxy: messages, and the direction they are heading in."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+
+class Direction(enum.Enum):
+    """Which of the two peers a message is for."""
+
+    TO_BACKEND = "to_backend"
+    TO_CLIENT = "to_client"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One protocol message, or a piece of a long one; for plain tcp, a chunk."""
+
+    data: bytes
+    direction: Direction
+    at: float
+    """When it arrived, in seconds on the reactor's clock."""
+    labels: Mapping[str, str] = NO_LABELS
+    """What rules may match on, as the protocol names it: command, path, status."""
+    exchange: int = 0
+    """The exchange it belongs to, counted from 1; 0 is what the backend says unasked."""
+    begins: bool = True
+    """This piece is the first of its message."""
+    ends: bool = True
+    """This piece is the last of its message."""
+    expects_reply: bool = True
+    """Of a request: the backend will answer it."""
+
+    @property
+    def to_backend(self) -> bool:
+        return self.direction is Direction.TO_BACKEND
+
+    def with_data(self, data: bytes) -> Message:
+        """The same message carrying other bytes."""
+        return replace(self, data=data)

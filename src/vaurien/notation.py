@@ -1,0 +1,225 @@
+"""Rules as users write them: a mix, a line, or a mapping; and back to a mapping.
+
+The mapping is the one form that the others are turned into.  Its keys are
+``behavior``, the behavior's options, the rule's own (``RULE_KEYS``), and what the
+protocol's messages are matched on: a label, or ``match.LABEL`` where an option has
+the same name.  A value that begins with ``~`` is a regular expression.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+
+from .behavior import Behavior
+from .errors import OptionError
+from .messages import Direction
+from .options import Configurable, Option, Value, options_of
+from .plan import SCOPES, Match, Rule
+from .protocol import Protocol
+
+Entry = Mapping[str, object]
+FindBehavior = Callable[[str], type[Behavior]]
+
+MIX = "behavior"
+"""The name of the mix that ``--behavior`` and ``PUT /behavior`` set."""
+
+RULE_KEYS: dict[str, Option] = {
+    declared.name: declared
+    for declared in (
+        Option("name", str, "", "how the journal and the API call the rule"),
+        Option("percent", float, 100.0, "how many of 100 fire", minimum=0, maximum=100),
+        Option(
+            "direction",
+            str,
+            "both",
+            "the direction whose messages the behavior sees",
+            choices=("both", *(direction.value for direction in Direction)),
+        ),
+        Option(
+            "scope", str, "exchange", "draw for each exchange or each connection", choices=SCOPES
+        ),
+        Option("after", int, 0, "leave so many alone first", minimum=0),
+        Option("every", int, 1, "draw for each Nth only", minimum=1),
+        Option("times", int, 0, "fire so often in all; 0: no limit", minimum=0),
+        Option("start", float, 0.0, "fire from so many seconds on", minimum=0),
+        Option("stop", float, 0.0, "fire until so many seconds; 0: no end", minimum=0),
+        Option("ttl", float, 0.0, "be gone after so many seconds; 0: stay", minimum=0),
+        Option("mix", str, "", "rules of one mix exclude each other"),
+    )
+}
+
+
+def parse_mix(text: str, options: Mapping[str, Entry] | None = None) -> list[Entry]:
+    """The entries of a mix, such as ``5:error,10:delay``.
+
+    ``options`` gives each behavior's options by its name.  What the percentages
+    leave of 100 is untouched traffic.
+
+    Raises:
+        OptionError: the text is not a mix, or its total is above 100.
+    """
+    entries: list[Entry] = []
+    total = 0.0
+    for part in text.split(","):
+        percent, colon, name = part.strip().partition(":")
+        if not colon or not name:
+            raise OptionError(f"{part.strip()!r}: You need to use percentage:name")
+        share = RULE_KEYS["percent"].parse(percent)
+        total += float(share)
+        entries.append(
+            {**((options or {}).get(name) or {}), "behavior": name, "percent": share, "mix": MIX}
+        )
+    if total > 100 + 1e-9:
+        raise OptionError(f"{text!r}: The behavior total needs to be 100 or less")
+    return entries
+
+
+def parse_rule(text: str) -> Entry:
+    """The entry of an independent rule, such as ``delay sleep=2 percent=10``.
+
+    Raises:
+        OptionError: the text is not a behavior followed by ``key=value`` words.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise OptionError(f"{text!r}: {error}") from None
+    if not words or "=" in words[0]:
+        raise OptionError(f"{text!r}: a rule is BEHAVIOR key=value ...")
+    entry: dict[str, object] = {"behavior": words[0]}
+    for word in words[1:]:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise OptionError(f"{text!r}: {word!r} is not key=value")
+        if key in entry:
+            raise OptionError(f"{text!r}: {key!r} is given twice")
+        entry[key] = value
+    return entry
+
+
+def make_rules(
+    entries: Iterable[Entry], find: FindBehavior, protocol: type[Protocol]
+) -> tuple[Rule, ...]:
+    """The rules that these entries say, under unique names, mixes laid out in bands.
+
+    Raises:
+        OptionError: an unknown key or a value that is not allowed.
+        UnknownNameError: an unknown behavior.
+    """
+    rules: list[Rule] = []
+    tops: dict[str, float] = {}
+    for entry in entries:
+        rest = dict(entry)
+        name = rest.pop("behavior", None)
+        if not isinstance(name, str) or not name:
+            raise OptionError('a rule needs a "behavior"')
+        behavior = find(name)
+        own = {key: RULE_KEYS[key].parse(rest.pop(key)) for key in RULE_KEYS if key in rest}
+        options, match = _split(rest, behavior, protocol)
+        mix = str(own.get("mix", ""))
+        low = tops.get(mix, 0.0) if mix else 0.0
+        high = min(low + float(own.get("percent", 100.0)), 100.0 + 1e-9)
+        if mix:
+            tops[mix] = high
+        direction = own.get("direction", "both")
+        rules.append(
+            Rule(
+                behavior=behavior.configured(options),
+                name=_unique(str(own.get("name") or behavior.name), rules, "name" in entry),
+                low=low,
+                high=min(high, 100.0),
+                mix=mix,
+                direction=None if direction == "both" else Direction(direction),
+                scope="connection" if own.get("scope") == "connection" else "exchange",
+                match=match,
+                after=int(own.get("after", 0)),
+                every=int(own.get("every", 1)),
+                times=int(own.get("times", 0)) or None,
+                start=float(own.get("start", 0.0)),
+                stop=float(own.get("stop", 0.0)) or None,
+                ttl=float(own.get("ttl", 0.0)) or None,
+            )
+        )
+    return tuple(rules)
+
+
+def describe(rule: Rule) -> dict[str, Value]:
+    """The entry that makes this rule; keys at their default are left out."""
+    own: dict[str, Value] = {
+        "name": rule.name,
+        "percent": rule.percent,
+        "direction": rule.direction.value if rule.direction else "both",
+        "scope": rule.scope,
+        "after": rule.after,
+        "every": rule.every,
+        "times": rule.times or 0,
+        "start": rule.start,
+        "stop": rule.stop or 0.0,
+        "ttl": rule.ttl or 0.0,
+        "mix": rule.mix,
+    }
+    entry: dict[str, Value] = {"behavior": rule.behavior.name}
+    entry |= {key: value for key, value in own.items() if value != RULE_KEYS[key].default}
+    entry |= rule.behavior.settings()
+    for match in rule.match:
+        entry[f"match.{match.label}"] = f"~{match.value}" if match.regex else match.value
+    return entry
+
+
+def _split(
+    rest: Entry, behavior: type[Behavior], protocol: type[Protocol]
+) -> tuple[dict[str, object], tuple[Match, ...]]:
+    """Tell a behavior's options from what the rule matches on."""
+    options: dict[str, object] = {}
+    matches = []
+    known = options_of(behavior)
+    for key, value in rest.items():
+        label = key.removeprefix("match.")
+        if key in known:
+            options[key] = value
+        elif label in protocol.labels:
+            matches.append(_match(label, str(value)))
+        else:
+            raise OptionError(
+                f"{key!r} is unknown here. Options of {behavior.name!r}: {_listed(known)}; "
+                f"keys of a rule: {_listed(RULE_KEYS)}; "
+                f"matches of the protocol {protocol.name!r}: {_listed(protocol.labels)}."
+            )
+    return options, tuple(matches)
+
+
+def _match(label: str, value: str) -> Match:
+    if not value.startswith("~"):
+        return Match(label, value)
+    try:
+        re.compile(value[1:])
+    except re.error as error:
+        raise OptionError(f"{label}={value!r} is not a regular expression: {error}") from None
+    return Match(label, value[1:], regex=True)
+
+
+def _unique(name: str, rules: list[Rule], given: bool) -> str:
+    """The name, numbered from the second on; a name that was given is taken as it is."""
+    taken = {rule.name for rule in rules}
+    if name not in taken:
+        return name
+    if given:
+        raise OptionError(f"name={name!r} is given to two rules")
+    return next(f"{name}-{n}" for n in range(2, len(rules) + 3) if f"{name}-{n}" not in taken)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def check_plugin(behavior: type[Configurable]) -> None:
+    """Refuse a behavior whose options could not be told from a rule's own keys.
+
+    Raises:
+        OptionError: an option has the name of a rule's key.
+    """
+    for name in options_of(behavior):
+        if name in RULE_KEYS or name == "behavior":
+            raise OptionError(f"the option {name!r} of {behavior.name!r} is a key of every rule")

@@ -1,0 +1,279 @@
+"""Plans: which behaviors apply, and when.
+
+Law: a plan is an immutable value, replaced as a whole.  What its rules count
+lives in an ``Enactment``, the plan at work on one proxy.  Nothing here reads a
+clock or draws from a hidden source: time comes as an argument, and every draw is
+a function of the seed and of what it is drawn for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from struct import pack
+from typing import Literal
+
+from .behavior import Behavior, Firing
+from .errors import OptionError
+from .messages import Direction
+from .protocol import Protocol
+
+Scope = Literal["exchange", "connection"]
+SCOPES: tuple[Scope, ...] = ("exchange", "connection")
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SEED_LIMIT = 2**64
+
+
+@dataclass(frozen=True)
+class Match:
+    """A condition on one label: the same text, or a text that a regular expression finds."""
+
+    label: str
+    value: str
+    regex: bool = False
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(self.value)
+
+    def accepts(self, labels: Mapping[str, str]) -> bool:
+        text = labels.get(self.label)
+        if text is None:
+            return False
+        return bool(self._pattern.search(text)) if self.regex else text == self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A behavior with its options, and when it applies.
+
+    Out of the exchanges that match, those after the first ``after`` count; of
+    these each ``every``-th is drawn for, and fires if the draw falls into the
+    band; ``times`` is how often the rule may fire in all.  Times are in seconds
+    since the rule was applied.
+    """
+
+    behavior: Behavior
+    name: str
+    low: float = 0.0
+    """The band of the draw in which the rule fires: from here, in percent ..."""
+    high: float = 100.0
+    """... up to here, not included."""
+    mix: str = ""
+    """Rules of one mix share one draw, and so exclude each other; '' for none."""
+    direction: Direction | None = None
+    """The only direction whose messages the behavior sees, if there is one."""
+    scope: Scope = "exchange"
+    """Whether it is drawn for each exchange, or once for each connection."""
+    match: tuple[Match, ...] = ()
+    after: int = 0
+    every: int = 1
+    times: int | None = None
+    start: float = 0.0
+    """It fires from this moment on ..."""
+    stop: float | None = None
+    """... and until this one."""
+    ttl: float | None = None
+    """After so long the rule is gone by itself, and lets go of what it holds."""
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise OptionError(f"name={self.name!r} is not allowed: it takes {NAME.pattern}")
+        if not 0 <= self.low <= self.high <= 100:
+            raise OptionError(f"a band from {self.low} to {self.high} is not within 0 to 100")
+        for key in ("after", "start"):
+            if getattr(self, key) < 0:
+                raise OptionError(f"{key}={getattr(self, key)} is not allowed: at least 0")
+        if self.every < 1:
+            raise OptionError(f"every={self.every} is not allowed: at least 1")
+
+    @property
+    def percent(self) -> float:
+        return self.high - self.low
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A frozen tuple of rules, with a generation and a seed."""
+
+    rules: tuple[Rule, ...] = ()
+    generation: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        names = [rule.name for rule in self.rules]
+        for name in names:
+            if names.count(name) > 1:
+                raise OptionError(f"two rules are named {name!r}")
+        totals: dict[str, float] = {}
+        for rule in self.rules:
+            if rule.mix:
+                totals[rule.mix] = totals.get(rule.mix, 0.0) + rule.percent
+        if any(total > 100 + 1e-9 for total in totals.values()):
+            raise OptionError("The behavior total needs to be 100 or less")
+
+
+class Dice:
+    """Draws that depend on nothing but the seed and what they are drawn for.
+
+    The generator is counter-based: BLAKE2b over (seed, proxy, what draws) keyed
+    once, then over (connection, exchange).  So the same seed gives the same
+    decisions however connections interleave, on every platform and version.
+    """
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, seed: int, proxy: str, purpose: str) -> None:
+        key = pack("<Q", seed % SEED_LIMIT)
+        self._keyed = blake2b(f"{proxy}\0{purpose}\0".encode(), digest_size=16, key=key)
+
+    def roll(self, connection: int, exchange: int) -> tuple[float, int]:
+        """A draw from 0 up to 100 (not included), and 64 bits for further randomness."""
+        keyed = self._keyed.copy()
+        keyed.update(pack("<QQ", connection, exchange))
+        digest = keyed.digest()
+        # 53 bits: as many as a float holds, so that the draw never rounds up to 100.
+        draw = (int.from_bytes(digest[:8], "little") >> 11) * (100 / 2**53)
+        return draw, int.from_bytes(digest[8:], "little")
+
+
+class RuleAtWork:
+    """A rule on one proxy: what it has counted, and its dice."""
+
+    __slots__ = ("applied_at", "dice", "fired", "rule", "seen", "since")
+
+    def __init__(self, rule: Rule, dice: Dice, applied_at: float, since: int) -> None:
+        self.rule = rule
+        self.dice = dice
+        self.applied_at = applied_at
+        self.since = since  # the generation that brought it
+        self.seen = 0
+        self.fired = 0
+
+    @property
+    def expires_at(self) -> float | None:
+        return None if self.rule.ttl is None else self.applied_at + self.rule.ttl
+
+    def fire(
+        self,
+        connection: int,
+        exchange: int,
+        labels: Mapping[str, str],
+        protocol: Protocol,
+        now: float,
+    ) -> Firing | None:
+        """Count an exchange, and say whether the rule fires on it."""
+        rule = self.rule
+        for match in rule.match:
+            if not match.accepts(labels):
+                return None
+        age = now - self.applied_at
+        if age < rule.start or (rule.stop is not None and age >= rule.stop):
+            return None
+        self.seen += 1
+        counted = self.seen - rule.after
+        if counted <= 0 or counted % rule.every:
+            return None
+        if rule.times is not None and self.fired >= rule.times:
+            return None
+        draw, seed = self.dice.roll(connection, exchange if rule.scope == "exchange" else 0)
+        if not rule.low <= draw < rule.high:
+            return None
+        self.fired += 1
+        return Firing(rule.name, connection, exchange, draw, self.fired, seed, protocol)
+
+
+class Decision:
+    """Which rules fire on one exchange, as decided under one generation of the plan."""
+
+    __slots__ = ("firings", "generation")
+
+    def __init__(self, generation: int, firings: tuple[tuple[RuleAtWork, Firing], ...]) -> None:
+        self.generation = generation
+        self.firings = firings
+
+
+Verdicts = dict[RuleAtWork, Firing | None]
+UNDECIDED = Decision(-1, ())
+
+
+class Enactment:
+    """A plan at work on one proxy."""
+
+    def __init__(
+        self, plan: Plan, proxy: str, now: float, previous: Enactment | None = None
+    ) -> None:
+        """Rules that the previous plan had too, unchanged, keep what they have counted."""
+        self.plan = plan
+        kept: dict[Rule, RuleAtWork] = {}
+        if previous is not None and previous.plan.seed == plan.seed:
+            kept = {at_work.rule: at_work for at_work in previous.rules}
+        self.rules = tuple(
+            kept.get(rule)
+            or RuleAtWork(
+                rule, Dice(plan.seed, proxy, rule.mix or rule.name), now, plan.generation
+            )
+            for rule in plan.rules
+            if not rule.behavior.inert
+        )
+        self._alive = frozenset(self.rules)
+
+    def __bool__(self) -> bool:
+        """Whether any rule can ever act."""
+        return bool(self.rules)
+
+    def lives(self, at_work: RuleAtWork) -> bool:
+        """Whether the plan still has this rule."""
+        return at_work in self._alive
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the first rule is gone by itself."""
+        moments = [at for rule in self.rules if (at := rule.expires_at) is not None]
+        return min(moments, default=None)
+
+    def without_expired(self, now: float) -> tuple[Rule, ...]:
+        """The plan's rules, those left out whose time to live has passed."""
+        gone = {
+            at_work.rule
+            for at_work in self.rules
+            if at_work.expires_at is not None and at_work.expires_at <= now
+        }
+        return tuple(rule for rule in self.plan.rules if rule not in gone)
+
+    def decide(
+        self,
+        connection: int,
+        exchange: int,
+        labels: Mapping[str, str],
+        protocol: Protocol,
+        verdicts: Verdicts,
+        now: float,
+        earlier: Decision = UNDECIDED,
+    ) -> tuple[Decision, tuple[Firing, ...]]:
+        """Which rules fire on an exchange, and those among them that have not been told yet.
+
+        ``earlier`` is what was decided for the same exchange under an older plan:
+        it stands for the rules that live on.  ``verdicts`` is what the connection
+        remembers of rules whose scope is the connection.
+        """
+        kept = dict(earlier.firings) if earlier.firings else {}
+        firings = []
+        news = []
+        for at_work in self.rules:
+            if at_work.since <= earlier.generation:
+                firing = kept.get(at_work)
+            elif at_work.rule.scope == "connection" and at_work in verdicts:
+                firing = verdicts[at_work]
+            else:
+                firing = at_work.fire(connection, exchange, labels, protocol, now)
+                if firing is not None:
+                    news.append(firing)
+                if at_work.rule.scope == "connection":
+                    verdicts[at_work] = firing
+            if firing is not None:
+                firings.append((at_work, firing))
+        return Decision(self.plan.generation, tuple(firings)), tuple(news)

@@ -1,0 +1,105 @@
+"""Where plugins are found by name.
+
+A plugin enters by ``register``, or by an entry point of its distribution in the
+group ``vaurien.behaviors`` or ``vaurien.protocols``, which is loaded when its
+name is first asked for.  Built-in plugins come in by the same door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from .behavior import Behavior
+from .errors import PluginError, UnknownNameError
+from .options import Configurable
+from .protocol import Protocol
+
+PluginType = TypeVar("PluginType", bound=Configurable)
+AnyPlugin = TypeVar("AnyPlugin", bound=type[Configurable])
+
+
+class Registry(Generic[PluginType]):
+    """The plugins of one kind, by name."""
+
+    def __init__(self, kind: str, base: type[PluginType]) -> None:
+        self.kind = kind
+        self.base = base
+        self.group = f"vaurien.{kind}s"
+        self._plugins: dict[str, type[PluginType]] = {}
+        self._loaders: dict[str, Callable[[], object]] = {}
+        self._entry_points_known = False
+
+    def register(self, plugin: type[PluginType]) -> None:
+        """Add a plugin, or replace the one of the same name.
+
+        Raises:
+            PluginError: it is no plugin of this kind, or has no name.
+        """
+        if not (isinstance(plugin, type) and issubclass(plugin, self.base)):
+            raise PluginError(f"{plugin!r} is not a {self.kind}: it must subclass {self.base!r}")
+        if not plugin.name:
+            raise PluginError(f"the {self.kind} {plugin!r} has no name")
+        self._plugins[plugin.name] = plugin
+
+    def register_lazily(self, name: str, load: Callable[[], object]) -> None:
+        """Add a plugin that is loaded when it is first asked for."""
+        self._loaders[name] = load
+
+    def get(self, name: str) -> type[PluginType]:
+        """The plugin of this name.
+
+        Raises:
+            UnknownNameError: there is none.
+            PluginError: there is one, and it cannot be loaded.
+        """
+        if name not in self._plugins:
+            if name not in self._loaders:
+                self._find_entry_points()
+            if name not in self._loaders:
+                raise UnknownNameError(self.kind, name, self.names())
+            self._load(name)
+        return self._plugins[name]
+
+    def names(self) -> list[str]:
+        """The names of all plugins, sorted; none is loaded for it."""
+        self._find_entry_points()
+        return sorted({*self._plugins, *self._loaders})
+
+    def _load(self, name: str) -> None:
+        try:
+            plugin = self._loaders[name]()
+        except Exception as error:  # noqa: BLE001 - whatever a plugin's import may raise
+            reason = f"{type(error).__name__}: {error}"
+            raise PluginError(f"the {self.kind} {name!r} cannot be loaded: {reason}") from error
+        if not (isinstance(plugin, type) and issubclass(plugin, self.base)):
+            raise PluginError(f"the {self.kind} {name!r} is not one: {plugin!r}")
+        self._plugins[name] = plugin
+
+    def _find_entry_points(self) -> None:
+        if self._entry_points_known:
+            return
+        self._entry_points_known = True
+        from importlib.metadata import entry_points
+
+        for entry_point in entry_points(group=self.group):
+            self._loaders.setdefault(entry_point.name, entry_point.load)
+
+
+behaviors: Registry[Behavior] = Registry("behavior", Behavior)
+protocols: Registry[Protocol] = Registry("protocol", Protocol)
+
+
+def register(plugin: AnyPlugin) -> AnyPlugin:
+    """Register a behavior or a protocol; serves as a class decorator.
+
+    Raises:
+        PluginError: it is neither, or has no name.
+    """
+    if isinstance(plugin, type) and issubclass(plugin, Behavior):
+        behaviors.register(plugin)
+    elif isinstance(plugin, type) and issubclass(plugin, Protocol):
+        protocols.register(plugin)
+    else:
+        raise PluginError(f"{plugin!r} is neither a Behavior nor a Protocol")
+    return plugin
