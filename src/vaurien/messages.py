@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
@@ -25,7 +25,7 @@ class Message:
     direction: Direction
     at: float
     """When it arrived, in seconds on the reactor's clock."""
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     """What rules may match on, as the protocol names it: command, path, status."""
     exchange: int = 0
     """The exchange it belongs to, counted from 1; 0 is what the backend says unasked."""
