@@ -1,7 +1,4 @@
-"""What a behavior may ask for.  The link carries it out; behaviors do no I/O.
-
-A behavior that yields nothing at all has swallowed the message, as with ``Drop``.
-"""
+"""What a behavior may ask for.  The link carries it out; behaviors do no I/O."""
 
 from __future__ import annotations
 

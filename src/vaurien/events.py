@@ -6,12 +6,12 @@ did.  ``level`` is how loud a log should say it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from .behavior import Firing
-from .messages import Message
+from .messages import Direction
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -37,8 +37,10 @@ class Fired(Event):
     firing: Firing
     behavior: str
     """The behavior's name."""
-    message: Message
-    """The message on which it was decided."""
+    direction: Direction
+    """The direction of the message on which it was decided."""
+    labels: Mapping[str, str]
+    """The labels of that message; traffic said them, so escape them."""
 
     def text(self) -> str:
         firing = self.firing

@@ -105,7 +105,9 @@ def options_of(cls: type[Configurable]) -> dict[str, Option]:
     if "_options" not in cls.__dict__:
         hints = get_type_hints(cls)
         cls._options = {
-            field.name: Option(field.name, hints[field.name], field.default, **field.metadata)
+            field.name: Option(
+                field.name, hints[field.name], cast(Value, field.default), **field.metadata
+            )
             for field in dataclasses.fields(cls)
             if "help" in field.metadata
         }
@@ -113,6 +115,7 @@ def options_of(cls: type[Configurable]) -> dict[str, Option]:
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(option,))
+@dataclass(kw_only=True)
 class Configurable:
     """A class whose fields are its options: a keyword-only, comparable dataclass."""
 

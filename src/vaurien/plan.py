@@ -187,17 +187,19 @@ class RuleAtWork:
 
 
 class Decision:
-    """Which rules fire on one exchange, as decided under one generation of the plan."""
+    """Which rules fire on one exchange, in their order in the plan of one generation.
+
+    All messages of the exchange share it; a new plan brings it up to date in place.
+    """
 
     __slots__ = ("firings", "generation")
 
-    def __init__(self, generation: int, firings: tuple[tuple[RuleAtWork, Firing], ...]) -> None:
-        self.generation = generation
-        self.firings = firings
+    def __init__(self) -> None:
+        self.generation = -1
+        self.firings: tuple[tuple[RuleAtWork, Firing], ...] = ()
 
 
 Verdicts = dict[RuleAtWork, Firing | None]
-UNDECIDED = Decision(-1, ())
 
 
 class Enactment:
@@ -211,11 +213,9 @@ class Enactment:
         kept: dict[Rule, RuleAtWork] = {}
         if previous is not None and previous.plan.seed == plan.seed:
             kept = {at_work.rule: at_work for at_work in previous.rules}
-        self.rules = tuple(
+        self.rules: tuple[RuleAtWork, ...] = tuple(
             kept.get(rule)
-            or RuleAtWork(
-                rule, Dice(plan.seed, proxy, rule.mix or rule.name), now, plan.generation
-            )
+            or RuleAtWork(rule, Dice(plan.seed, proxy, rule.mix or rule.name), now, plan.generation)
             for rule in plan.rules
             if not rule.behavior.inert
         )
@@ -246,25 +246,24 @@ class Enactment:
 
     def decide(
         self,
+        decision: Decision,
         connection: int,
         exchange: int,
         labels: Mapping[str, str],
         protocol: Protocol,
         verdicts: Verdicts,
         now: float,
-        earlier: Decision = UNDECIDED,
-    ) -> tuple[Decision, tuple[Firing, ...]]:
-        """Which rules fire on an exchange, and those among them that have not been told yet.
+    ) -> list[Firing]:
+        """Bring a decision up to date with this plan; gives the firings that are new in it.
 
-        ``earlier`` is what was decided for the same exchange under an older plan:
-        it stands for the rules that live on.  ``verdicts`` is what the connection
-        remembers of rules whose scope is the connection.
+        What was decided under an older plan stands for the rules that live on.
+        ``verdicts`` is what the connection remembers of rules whose scope it is.
         """
-        kept = dict(earlier.firings) if earlier.firings else {}
+        kept = dict(decision.firings) if decision.firings else {}
         firings = []
         news = []
         for at_work in self.rules:
-            if at_work.since <= earlier.generation:
+            if at_work.since <= decision.generation:
                 firing = kept.get(at_work)
             elif at_work.rule.scope == "connection" and at_work in verdicts:
                 firing = verdicts[at_work]
@@ -276,4 +275,6 @@ class Enactment:
                     verdicts[at_work] = firing
             if firing is not None:
                 firings.append((at_work, firing))
-        return Decision(self.plan.generation, tuple(firings)), tuple(news)
+        decision.firings = tuple(firings)
+        decision.generation = self.plan.generation
+        return news

@@ -22,38 +22,34 @@ Parser = Generator[None, None, None]
 
 LINE_LIMIT = 64 * 1024
 READ_LIMIT = 1024 * 1024
+OWED_LIMIT = 100_000
 ERROR_SIZE = 1000
 
 
 class Exchanges:
     """Numbers the exchanges of one connection, and keeps its answers in turn.
 
-    A framed protocol numbers requests as they begin; a response belongs to the
-    oldest request that was passed on and is still owed one, and what comes while
-    nothing is owed belongs to exchange 0.  Without framing, an exchange is what
-    the client sends until the backend has spoken, and what the backend then says.
+    Requests are numbered as they begin; a response belongs to the oldest request
+    that was passed on and is still owed one, and what comes while nothing is owed
+    belongs to exchange 0.
     """
 
-    __slots__ = ("_answered", "_replies", "begun", "owed")
+    __slots__ = ("_replies", "begun", "owed")
 
     def __init__(self) -> None:
         self.begun = 0
         self.owed: deque[int] = deque()
-        self._answered = True
         self._replies: deque[tuple[int, bytes]] = deque()
 
     def begin(self) -> int:
-        """The number of the request that begins."""
-        self.begun += 1
-        return self.begun
+        """The number of the request that begins.
 
-    def chunk(self, *, to_backend: bool) -> int:
-        """The number of the exchange that an unframed chunk belongs to."""
-        if not to_backend:
-            self._answered = True
-        elif self._answered:
-            self._answered = False
-            self.begun += 1
+        Raises:
+            ProtocolError: so many are unanswered that the parser must have misunderstood.
+        """
+        if len(self.owed) >= OWED_LIMIT:
+            raise ProtocolError(f"{OWED_LIMIT} requests without a response")
+        self.begun += 1
         return self.begun
 
     def reply(self, exchange: int, data: bytes) -> None:
@@ -184,6 +180,11 @@ class Stream:
 
     # For links.
 
+    @property
+    def in_message(self) -> bool:
+        """A message has begun and not ended."""
+        return self._open
+
     def parse_with(self, parser: Parser) -> None:
         """Start a parser; it runs to its first ``yield``."""
         self._parser = parser
@@ -213,8 +214,9 @@ class Stream:
     def surrender(self) -> list[Message]:
         """What a failed parser leaves behind: its messages, then all bytes it kept back."""
         self._taken = len(self._buffer)
-        self._exchange = self._exchange if self._open else 0
-        self._slice(ends=True)
+        if self._taken:
+            self._slice(ends=True)
+        self._open = False
         messages, self._cut = self._cut, []
         self._parser = None
         return messages

@@ -14,7 +14,9 @@ class Error(Behavior):
     """Puts an error in the place of a response, or bytes that mean nothing into it."""
 
     name = "error"
-    inject: bool = option(False, "put random bytes inside the response, which stays otherwise valid")
+    inject: bool = option(
+        False, "put random bytes inside the response, which stays otherwise valid"
+    )
     warmup: int = option(0, "number of exchanges to leave alone first", minimum=0)
 
     def on_message(self, message: Message, firing: Firing) -> Actions:

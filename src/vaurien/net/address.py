@@ -1,0 +1,47 @@
+"""Addresses as users write them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import AddressError
+
+ALLOWED = "HOST:PORT, [IPV6]:PORT or unix:/path"
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host and a port, or the path of a unix socket."""
+
+    host: str
+    port: int
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """The address meant by ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:/path``.
+
+        Raises:
+            AddressError: it is none of these, or the port is not from 0 to 65535.
+        """
+        if text.startswith("unix:"):
+            path = text.removeprefix("unix:")
+            if not path or "\0" in path:
+                raise AddressError(f"{text!r} is not an address: {ALLOWED}")
+            return cls("", 0, path)
+        host, colon, port = text.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        if bracketed:
+            host = host[1:-1]
+        if not (colon and host and port.isascii() and port.isdigit()) or (
+            bracketed != (":" in host)
+        ):
+            raise AddressError(f"{text!r} is not an address: {ALLOWED}")
+        if int(port) > 65535:
+            raise AddressError(f"{text!r} is not an address: a port is from 0 to 65535")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

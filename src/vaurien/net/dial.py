@@ -1,0 +1,149 @@
+"""Reaching a backend: resolve its name, then try its endpoints one after the other."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+from collections.abc import Callable
+
+from .address import Address
+from .reactor import Reactor, Timer
+from .resolver import Answer, Resolver
+from .system import WRITE, Endpoint, Socket
+
+AGAIN = 0.01
+"""Seconds before a unix socket whose queue is full is tried again."""
+
+OnDialled = Callable[[Socket | OSError], None]
+
+
+class Dial:
+    """One attempt to reach a backend, within a time limit for all of it."""
+
+    __slots__ = ("_endpoints", "_listening", "_patience", "_reactor", "_sock", "_then", "_timer")
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        resolver: Resolver,
+        address: Address,
+        *,
+        timeout: float,
+        listening: list[Endpoint],
+        then: OnDialled,
+    ) -> None:
+        """Calls back with a connected socket, or why there is none.
+
+        ``listening``: the proxy's own endpoints, which it must not dial.
+        """
+        self._reactor = reactor
+        self._listening = listening
+        self._then: OnDialled | None = then
+        self._sock: Socket | None = None
+        self._endpoints: list[Endpoint] = []
+        self._timer: Timer | None = None
+        self._patience = timeout
+        resolver.resolve(address, self._on_answer)
+        if self._then is not None:
+            self._timer = reactor.call_later(timeout, self._on_timeout)
+
+    def cancel(self) -> None:
+        """Give up; nobody is called back."""
+        self._then = None
+        self._finish()
+
+    def on_event(self, events: int) -> None:
+        """The socket has arrived, or failed."""
+        del events
+        sock = self._sock
+        assert sock is not None
+        code = self._reactor.system.error_of(sock)
+        if not code and not self._reactor.system.arrived(sock):
+            return
+        self._reactor.mute(sock.fileno())
+        self._sock = None
+        self._on_dialled(sock, code)
+
+    def on_failure(self, report: str) -> None:
+        del report
+        self._succeed_or_fail(OSError(errno.EIO, "the connection could not be set up"))
+
+    def _on_answer(self, answer: Answer) -> None:
+        if self._then is None:
+            return
+        if isinstance(answer, OSError):
+            self._succeed_or_fail(answer)
+        else:
+            self._endpoints = list(answer)
+            self._next(OSError(errno.EADDRNOTAVAIL, "the name has no address"))
+
+    def _next(self, error: OSError) -> None:
+        """Dial the next endpoint; there being none, fail with the last one's error."""
+        if not self._endpoints:
+            self._succeed_or_fail(error)
+            return
+        endpoint = self._endpoints.pop(0)
+        if any(is_same(endpoint, own) for own in self._listening):
+            self._next(OSError(errno.ELOOP, "the backend is the proxy itself"))
+            return
+        try:
+            sock, code = self._reactor.system.dial(endpoint)
+        except OSError as lacking:
+            self._succeed_or_fail(lacking)
+            return
+        if code == errno.EINPROGRESS:
+            self._sock = sock
+            self._reactor.add(sock.fileno(), self, WRITE)
+        elif code == errno.EAGAIN:
+            self._reactor.discard(sock)
+            self._endpoints.insert(0, endpoint)
+            self._reactor.call_later(AGAIN, lambda: self._retry(error))
+        else:
+            self._on_dialled(sock, code)
+
+    def _retry(self, error: OSError) -> None:
+        if self._then is not None:
+            self._next(error)
+
+    def _on_dialled(self, sock: Socket, code: int) -> None:
+        if code:
+            self._reactor.discard(sock)
+            self._next(OSError(code, os.strerror(code)))
+        else:
+            self._succeed_or_fail(sock)
+
+    def _on_timeout(self) -> None:
+        reason = f"no answer within {self._patience:g} s"
+        self._succeed_or_fail(OSError(errno.ETIMEDOUT, reason))
+
+    def _succeed_or_fail(self, outcome: Socket | OSError) -> None:
+        then, self._then = self._then, None
+        self._finish()
+        if then is not None:
+            then(outcome)
+
+    def _finish(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sock is not None:
+            self._reactor.discard(self._sock)
+            self._sock = None
+
+
+def is_same(endpoint: Endpoint, listening: Endpoint) -> bool:
+    """Whether dialling an endpoint would reach this listener of ours."""
+    there, here = endpoint[1], listening[1]
+    if isinstance(there, str) or isinstance(here, str):
+        return there == here
+    if there[1] != here[1]:
+        return False
+    dialled, bound = _plain(there[0]), _plain(here[0])
+    return dialled == bound or (
+        bound.is_unspecified and (dialled.is_loopback or dialled.is_unspecified)
+    )
+
+
+def _plain(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    address = ipaddress.ip_address(host)
+    return getattr(address, "ipv4_mapped", None) or address

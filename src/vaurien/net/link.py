@@ -1,0 +1,357 @@
+"""One direction of a connection.
+
+Law: this is the one place that puts bytes on a wire, and it keeps their order:
+first what the sink could not take yet, then what a player still holds, then what
+arrives, and the end of the stream last.  A link holds at most one buffer, or one
+pipe, of bytes its sink could not take, and while it does it reads no more.
+"""
+
+from __future__ import annotations
+
+import enum
+import traceback
+from typing import TYPE_CHECKING
+
+from ..events import PluginFailed
+from ..messages import NO_LABELS, Direction, Message
+from ..plan import Decision
+from ..protocol import Stream
+from .player import Player
+from .reactor import BUFFER_SIZE
+from .splice import PIPE_SIZE, Pipe
+from .system import READ, WRITE
+
+if TYPE_CHECKING:
+    from .connection import Connection, End
+
+SPLICE_WORTH = 16 * 1024
+"""A splice that moves less goes back to copying, which then costs less."""
+SPLICE_FLAGS = 1 | 2  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
+
+
+class Ending(enum.Enum):
+    """How a stream ends."""
+
+    FIN = enum.auto()
+    RST = enum.auto()
+
+
+class Link:
+    """Carries bytes from one end of a connection to the other."""
+
+    __slots__ = (
+        "_pending",
+        "_pipe",
+        "_piped",
+        "_splices",
+        "bytes",
+        "chunks",
+        "connection",
+        "dead",
+        "direction",
+        "done",
+        "ending",
+        "player",
+        "quiet",
+        "sink",
+        "source",
+        "stream",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        direction: Direction,
+        source: End,
+        sink: End,
+        stream: Stream | None,
+    ) -> None:
+        self.connection = connection
+        self.direction = direction
+        self.source = source
+        self.sink = sink
+        self.stream = stream  # None: no framing, or a parser that gave up
+        self.quiet = not connection.proxy.enactment
+        self.player: Player | None = None
+        self.bytes = 0
+        self.chunks = 0
+        self.ending: Ending | None = None  # the source has ended; pass it on in its turn
+        self.done = False  # ... and has been passed on
+        self.dead = False  # the sink takes nothing any more
+        self._pending: memoryview | None = None  # what the sink could not take yet
+        self._pipe: Pipe | None = None  # holds the same, when spliced
+        self._piped = 0
+        self._splices = False
+
+    # Called by the source's end.
+
+    def on_readable(self) -> None:
+        """Pass on what has arrived."""
+        if self._splices:
+            self._splice()
+            return
+        connection = self.connection
+        reactor = connection.proxy.reactor
+        try:
+            size = self.source.sock.recv_into(reactor.buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.end(Ending.RST)
+            return
+        if not size:
+            self.end(Ending.FIN)
+            return
+        connection.active_at = reactor.now
+        connection.heard = self
+        self.bytes += size
+        self.chunks += 1
+        if self.stream is not None:
+            self._frame(bytes(reactor.view[:size]))
+        elif self.quiet:
+            self.write(reactor.view[:size])
+            if size == BUFFER_SIZE and reactor.system.splice is not None and not self.blocked:
+                self._splices = True
+        else:
+            self._chunk(reactor.view[:size])
+
+    def end(self, how: Ending) -> None:
+        """The source has ended; the sink hears of it after all that came before."""
+        self.ending = how
+        if how is Ending.RST:
+            self.connection.lose(self.source)
+        self.settle()
+
+    # Called by the sink's end.
+
+    def on_writable(self) -> None:
+        """Go on with what the sink could not take."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self.write(pending)
+        elif self._pipe is not None:
+            self._empty_pipe()
+        if not self.blocked:
+            self.sink.want(WRITE, wanted=False)
+            self.resume()
+
+    # Called by the player.
+
+    @property
+    def blocked(self) -> bool:
+        """The sink can't take more at the moment."""
+        return self._pending is not None or self._piped > 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Put bytes on the wire; what the sink can't take follows when it can."""
+        try:
+            sent = self.sink.sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.connection.lose(self.sink)
+            return
+        if sent < len(data):
+            rest = memoryview(data)[sent:]
+            shared = rest.obj is self.connection.proxy.reactor.buffer
+            self._pending = memoryview(bytes(rest)) if shared else rest
+            self._block()
+
+    def deliver(self, message: Message) -> None:
+        """Write a message for which there is nothing more to decide."""
+        if self.dead:
+            return
+        self._owe(message)
+        if message.data:
+            self.write(message.data)
+
+    def reply(self, data: bytes) -> None:
+        """Say something to the sink that the source did not; behind what is under way."""
+        if self.dead:
+            return
+        if self.player is None and not self.blocked:
+            self.write(data)
+            return
+        if self.player is None:
+            self.player = Player(self)
+        self.player.put(data)
+
+    def resume(self) -> None:
+        """The sink is free, or the player has changed: go on from there."""
+        if self.player is not None:
+            self.player.step()
+        self.settle()
+
+    def settle(self) -> None:
+        """Pass the end on if its turn has come, and read if there is room."""
+        if self.connection.closed:
+            return
+        idle = self.player is None and not self.blocked
+        if idle and self.ending is not None and not self.done:
+            self.done = True
+            self.connection.pass_on(self, self.ending)
+            return
+        self.quiet = idle and not self.connection.proxy.enactment
+        room = not self.blocked and (self.player is None or not self.player.full)
+        self.source.want(READ, wanted=room and self.ending is None and not self.dead)
+
+    # Called by the connection.
+
+    def apply(self) -> None:
+        """Follow the proxy's new plan, from the next message on."""
+        self.resume()
+
+    def kill(self) -> None:
+        """The sink is lost: hold nothing for it, and read nothing more."""
+        self.dead = True
+        self.release()
+        if self.ending is None:
+            self.source.want(READ, wanted=False)
+
+    def release(self) -> None:
+        """Let go of everything held."""
+        self._pending = None
+        if self._pipe is not None:
+            self.connection.proxy.reactor.pipes.give_back(self._pipe, empty=not self._piped)
+            self._pipe = None
+            self._piped = 0
+        if self.player is not None:
+            self.player.close()
+            self.player = None
+
+    # Armed, or framed.
+
+    def _chunk(self, view: memoryview) -> None:
+        """An unframed chunk, of which rules must be asked."""
+        connection = self.connection
+        decision = connection.decide_chunk(self.direction)
+        if not decision.firings and self.player is None and not self.blocked:
+            self.write(view)
+            return
+        at = connection.proxy.reactor.clock()
+        message = Message(bytes(view), self.direction, at, NO_LABELS, connection.exchange)
+        self._arrive(message, decision)
+
+    def _frame(self, data: bytes) -> None:
+        """Bytes of a framed protocol: cut messages out of them, and pass these on.
+
+        A quiet link passes the bytes on first, and looks at the messages afterwards.
+        """
+        stream = self.stream
+        assert stream is not None
+        quiet = self.quiet
+        if quiet:
+            self.write(data)
+        try:
+            messages = stream.feed(data, self.connection.proxy.reactor.clock())
+        except Exception:  # noqa: BLE001 - a parser must not break traffic
+            self._give_up(stream)
+            messages = stream.surrender()
+        for message in messages:
+            if quiet:
+                self._owe(message)
+            else:
+                if message.begins and message.exchange:
+                    self._take_turns(message.exchange)
+                self._arrive(message, self.connection.decide(message))
+        if not stream.in_message:
+            self._take_turns(None)
+
+    def _take_turns(self, before: int | None) -> None:
+        """Send the replies that come before a response, or all that are due."""
+        if self.direction is Direction.TO_CLIENT and self.connection.exchanges is not None:
+            for data in self.connection.exchanges.due(before):
+                self.reply(data)
+
+    def _owe(self, message: Message) -> None:
+        """A request that is passed on is owed a response."""
+        exchanges = self.connection.exchanges
+        if (
+            exchanges is not None
+            and self.stream is not None
+            and message.to_backend
+            and message.begins
+            and message.expects_reply
+        ):
+            exchanges.owed.append(message.exchange)
+
+    def _arrive(self, message: Message, decision: Decision) -> None:
+        if self.player is None and not self.blocked and not decision.firings:
+            self.deliver(message)
+            self.connection.played(message)
+            return
+        if self.player is None:
+            self.player = Player(self)
+        self.quiet = False
+        self.player.put(message, decision)
+        self.settle()
+
+    def _give_up(self, stream: Stream) -> None:
+        """The parser failed: what follows is bytes without meaning."""
+        proxy = self.connection.proxy
+        self.stream = None
+        if stream.direction is Direction.TO_CLIENT and self.connection.exchanges is not None:
+            self.connection.exchanges.owed.clear()
+        proxy.gave_up += 1
+        what = f"a {proxy.protocol.name} parser gave up ({stream.direction.value})"
+        proxy.emit(PluginFailed(proxy.name, what, traceback.format_exc()))
+
+    # Blocked, and spliced.
+
+    def _block(self) -> None:
+        self.quiet = False
+        self.sink.want(WRITE, wanted=True)
+        self.source.want(READ, wanted=False)
+
+    def _splice(self) -> None:
+        """Move what has arrived through a pipe, inside the kernel."""
+        if not self.quiet:
+            self._splices = False  # a plan came in between
+            self.on_readable()
+            return
+        reactor = self.connection.proxy.reactor
+        splice = reactor.system.splice
+        assert splice is not None
+        try:
+            if self._pipe is None:
+                self._pipe = reactor.pipes.take()
+            moved = splice(self.source.fd, self._pipe[1], PIPE_SIZE, flags=SPLICE_FLAGS)
+        except BlockingIOError:
+            self._put_pipe_back()
+            return
+        except OSError:
+            self._splices = False  # a socket or a system that can't: copy, and see
+            self._put_pipe_back()
+            return
+        if not moved:
+            self._put_pipe_back()
+            self.end(Ending.FIN)
+            return
+        self.connection.active_at = reactor.now
+        self.connection.heard = self
+        self.bytes += moved
+        self.chunks += 1
+        self._piped = moved
+        self._splices = moved >= SPLICE_WORTH
+        self._empty_pipe()
+
+    def _empty_pipe(self) -> None:
+        splice = self.connection.proxy.reactor.system.splice
+        assert splice is not None
+        assert self._pipe is not None
+        try:
+            self._piped -= splice(self._pipe[0], self.sink.fd, self._piped, flags=SPLICE_FLAGS)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.connection.lose(self.sink)
+            return
+        if self._piped:
+            self._block()
+        else:
+            self._put_pipe_back()
+
+    def _put_pipe_back(self) -> None:
+        if self._pipe is not None:
+            self.connection.proxy.reactor.pipes.give_back(self._pipe, empty=True)
+            self._pipe = None

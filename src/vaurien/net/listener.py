@@ -1,0 +1,130 @@
+"""Listening on an address, and accepting within what the system and the proxy allow."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Callable
+
+from ..errors import ListenError
+from .address import Address
+from .reactor import Reactor
+from .system import READ, Endpoint, Socket
+
+ROUND = 64
+"""Clients accepted in one go, before others get their turn."""
+PAUSE = 0.1
+"""Seconds without accepting, after the system had no descriptor left."""
+
+
+class Listener:
+    """The listening sockets of one address: a name may stand for several."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        address: Address,
+        backlog: int,
+        *,
+        on_client: Callable[[Socket], None],
+        on_lack: Callable[[OSError], None],
+    ) -> None:
+        """Listen.
+
+        Raises:
+            ListenError: the address is in use, or not of this machine.
+        """
+        self._reactor = reactor
+        self._on_client = on_client
+        self._on_lack = on_lack
+        self._sockets: list[Socket] = []
+        self._paused = False
+        self.endpoints: list[Endpoint] = []
+        try:
+            self._open(address, backlog)
+        except OSError as error:
+            self.close()
+            raise ListenError(
+                error.errno, f"cannot listen on {address}: {error.strerror or error}"
+            ) from None
+        self.address = self._bound(address)
+        for sock in self._sockets:
+            reactor.add(sock.fileno(), self, READ)
+
+    def pause(self) -> None:
+        """Accept nobody for now; clients wait in the system's queue."""
+        if not self._paused:
+            self._paused = True
+            for sock in self._sockets:
+                self._reactor.mute(sock.fileno())
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            for sock in self._sockets:
+                self._reactor.add(sock.fileno(), self, READ)
+
+    def close(self) -> None:
+        for sock in self._sockets:
+            self._reactor.discard(sock)
+        if self._sockets and isinstance(path := self.endpoints[0][1], str):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        self._sockets = []
+
+    def on_event(self, events: int) -> None:
+        del events
+        for listening in self._sockets:
+            self._accept(listening)
+
+    def on_failure(self, report: str) -> None:
+        self._reactor.report(report)
+
+    def _accept(self, listening: Socket) -> None:
+        for _ in range(ROUND):
+            if self._paused:
+                return
+            try:
+                sock = self._reactor.system.accept(listening)
+            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+                return
+            except OSError as error:
+                self._on_lack(error)
+                self.pause()
+                self._reactor.call_later(PAUSE, self.resume)
+                return
+            self._on_client(sock)
+
+    def _open(self, address: Address, backlog: int) -> None:
+        """Bind every endpoint of the address; a family this machine lacks is left out."""
+        system = self._reactor.system
+        port = address.port
+        lacking: OSError | None = None
+        for family, where in self._endpoints_of(address):
+            if not isinstance(where, str):
+                where = (where[0], port, *where[2:])  # the same port for all
+            try:
+                sock = system.listen((family, where), backlog)
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                lacking = error
+                continue
+            self._sockets.append(sock)
+            bound = sock.getsockname()
+            self.endpoints.append((family, bound))
+            if not isinstance(bound, str):
+                port = bound[1]
+        if not self._sockets:
+            raise lacking or OSError(errno.EADDRNOTAVAIL, "the name has no address")
+
+    def _endpoints_of(self, address: Address) -> list[Endpoint]:
+        if address.path:
+            return [(int(socket.AF_UNIX), address.path)]
+        return self._reactor.system.resolve(address.host, address.port)
+
+    def _bound(self, address: Address) -> Address:
+        where = self.endpoints[0][1]
+        return address if isinstance(where, str) else Address(address.host, where[1])

@@ -1,0 +1,159 @@
+"""Plays the messages of an armed link, one after the other, as behaviors say.
+
+A play is a generator: it runs until it must wait, and says by what it yields until
+when: a moment on the reactor's clock, or None for something to change (the plan, or
+the sink becoming free).  Whoever changes something calls ``step``; the play looks
+whether what it waited for has come, and waits on if not.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..actions import Close, Drop, Forward, Hold, Reply, Wait
+from ..behavior import Firing
+from ..messages import Message
+from ..plan import Decision, RuleAtWork
+
+if TYPE_CHECKING:
+    from .link import Link
+    from .reactor import Timer
+
+QUEUE_LIMIT = 1024 * 1024
+"""Bytes that may wait on one link before it reads no more."""
+
+Play = Generator[float | None, None, None]
+Cast = tuple[tuple[RuleAtWork, Firing], ...]
+
+
+class Player:
+    """There is one while a link has messages to play, and none otherwise."""
+
+    __slots__ = ("_link", "_play", "_queue", "_size", "_stepping", "_timer", "holding")
+
+    def __init__(self, link: Link) -> None:
+        self.holding = False
+        """It waits for a rule to be lifted."""
+        self._link = link
+        self._queue: deque[tuple[Message, Decision] | bytes] = deque()
+        self._size = 0
+        self._play: Play | None = self._perform()
+        self._timer: Timer | None = None
+        self._stepping = False
+
+    @property
+    def full(self) -> bool:
+        return self._size > QUEUE_LIMIT
+
+    def put(self, item: Message | bytes, decision: Decision | None = None) -> None:
+        """Queue a message with what was decided on it, or bytes of which no rule is asked."""
+        if isinstance(item, Message):
+            assert decision is not None
+            self._queue.append((item, decision))
+            self._size += len(item.data)
+        else:
+            self._queue.append(item)
+            self._size += len(item)
+        if self._timer is None and not self.holding:
+            self.step()
+
+    def step(self) -> None:
+        """Go on as far as possible."""
+        if self._stepping or self._play is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._stepping = True
+        link = self._link
+        try:
+            until = next(self._play)
+        except StopIteration:
+            self._play = None
+            if link.player is self:
+                link.player = None
+            return
+        except Exception:  # noqa: BLE001 - this connection's trouble, and no other's
+            link.connection.on_failure(traceback.format_exc())
+            return
+        finally:
+            self._stepping = False
+        if until is not None and self._play is not None:
+            self._timer = link.connection.proxy.reactor.call_at(until, self._on_time)
+
+    def close(self) -> None:
+        """Stop, and forget what is queued."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._play = None
+        self._queue.clear()
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._link.resume()
+
+    def _perform(self) -> Play:
+        link = self._link
+        connection = link.connection
+        while self._queue:
+            item = self._queue.popleft()
+            if isinstance(item, bytes):
+                yield from self._room()
+                self._size -= len(item)
+                link.write(item)
+            else:
+                message, decision = item
+                connection.update(decision, message)
+                yield from self._act(message, decision.firings)
+                self._size -= len(message.data)
+                connection.played(message)
+
+    def _room(self) -> Play:
+        while self._link.blocked:
+            yield None
+
+    def _act(self, message: Message, cast: Cast) -> Play:
+        """Let the first of the cast act on a message, and the others on what it forwards."""
+        link = self._link
+        connection = link.connection
+        while cast and cast[0][0].rule.direction not in (None, message.direction):
+            cast = cast[1:]
+        if not cast:
+            yield from self._room()
+            link.deliver(message)
+            return
+        at_work, firing = cast[0]
+        if not connection.proxy.enactment.lives(at_work):
+            yield from self._act(message, cast[1:])
+            return
+        clock = connection.proxy.reactor.clock
+        actions = iter(at_work.rule.behavior.on_message(message, firing))
+        arrived = message.at
+        while (action := next(actions, None)) is not None:
+            match action:
+                case Forward(forwarded):
+                    if arrived > forwarded.at:
+                        forwarded = replace(forwarded, at=arrived)
+                    yield from self._act(forwarded, cast[1:])
+                case Wait(until):
+                    while clock() < until and connection.proxy.enactment.lives(at_work):
+                        yield until
+                    arrived = max(arrived, min(until, clock()))
+                case Hold():
+                    self.holding = True
+                    while connection.proxy.enactment.lives(at_work):
+                        yield None
+                    self.holding = False
+                case Reply(data):
+                    connection.reply(message, data)
+                case Drop():
+                    connection.swallowed(at_work)
+                case Close(reset):
+                    connection.close(reset=reset)
+                    return
+                case _:
+                    raise TypeError(f"{at_work.rule.name} yielded {action!r}, which is no action")

@@ -1,0 +1,299 @@
+"""A proxy: a listener, its backend, its protocol and its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..behavior import Firing
+from ..events import Emit, Event, Fired, Trouble
+from ..messages import Direction
+from ..plan import Enactment, Plan
+from ..protocol import Protocol
+from .address import Address
+from .connection import Connection
+from .dial import Dial
+from .listener import Listener
+from .reactor import Reactor, Timer
+from .resolver import Resolver
+from .system import Endpoint, Socket
+
+if TYPE_CHECKING:
+    from .link import Link
+
+SETTLED = 0.1
+"""Seconds without a byte after which a drain takes an answered connection for finished."""
+SWEEPS = 20
+"""How often, within one timeout, connections are looked over for idle ones."""
+
+
+def unheard(event: Event) -> None:
+    """What happens to events that nobody asked for."""
+    del event
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a proxy allows; times in seconds, 0 for no limit."""
+
+    timeout: float = 30.0
+    """A connection without a byte for so long is closed, unless a rule holds it."""
+    dial_timeout: float = 5.0
+    """A backend must be reached in this time."""
+    max_connections: int = 0
+    """More clients wait in the system's queue."""
+    backlog: int = 8192
+    """How many clients the system's queue holds."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a proxy has counted since it was made."""
+
+    opened: int
+    closed: int
+    open: int
+    refused: int
+    """Connections whose backend could not be reached."""
+    bytes_to_backend: int
+    bytes_to_client: int
+    chunks_to_backend: int
+    chunks_to_client: int
+    fired: int
+    """How often rules fired."""
+    gave_up: int
+    """Streams whose parser gave up."""
+
+
+class Proxy:
+    """Everything here is called in the reactor's thread, but for ``open`` before it runs."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        listen: Address,
+        backend: Address,
+        *,
+        protocol: Protocol,
+        name: str = "vaurien",
+        plan: Plan = Plan(),  # noqa: B008 - a value
+        emit: Emit = unheard,
+        limits: Limits = Limits(),
+    ) -> None:
+        self.reactor = reactor
+        self.listen = listen
+        self.backend = backend
+        self.protocol = protocol
+        self.name = name
+        self.emit = emit
+        self.limits = limits
+        self.enactment = Enactment(plan, name, reactor.clock())
+        self.connections: set[Connection] = set()
+        self.gave_up = 0
+        self._resolver = Resolver(reactor)
+        self._listener: Listener | None = None
+        self._opened = 0
+        self._refused = 0
+        self._fired = 0
+        self._gone: dict[Direction, list[int]] = {way: [0, 0] for way in Direction}
+        self._expiry: Timer | None = None
+        self._sweep: Timer | None = None
+        self._drained: Callable[[], None] | None = None
+        self._full = False
+
+    @property
+    def plan(self) -> Plan:
+        return self.enactment.plan
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; the port is the real one."""
+        return self._listener.address if self._listener is not None else self.listen
+
+    # Its life.
+
+    def open(self) -> None:
+        """Listen.
+
+        Raises:
+            ListenError: the address is in use, or not of this machine.
+        """
+        self._listener = Listener(
+            self.reactor,
+            self.listen,
+            self.limits.backlog,
+            on_client=self._on_client,
+            on_lack=self._on_lack,
+        )
+        self._schedule_expiry()
+        if self.limits.timeout:
+            self._sweep = self.reactor.call_later(self.limits.timeout, self._close_idle)
+
+    def apply(self, plan: Plan) -> None:
+        """Take a new plan: from now on, on open connections too."""
+        self.enactment = Enactment(plan, self.name, self.reactor.clock(), self.enactment)
+        self._schedule_expiry()
+        for connection in list(self.connections):
+            connection.apply()
+
+    def drain(self, done: Callable[[], None], limit: float) -> None:
+        """Stop accepting, let exchanges finish, close, and call back within the limit."""
+        self._drained = done
+        self._close_listener()
+        self.reactor.call_later(limit, self.close)
+        self._close_finished()
+
+    def close(self) -> None:
+        """Close the listener and all connections now."""
+        self._close_listener()
+        for timer in (self._expiry, self._sweep):
+            if timer is not None:
+                timer.cancel()
+        for connection in list(self.connections):
+            connection.close()
+        if self._drained is not None:
+            done, self._drained = self._drained, None
+            done()
+
+    def totals(self) -> Totals:
+        """What it has counted, open connections included."""
+        sums = {way: list(counted) for way, counted in self._gone.items()}
+        for connection in self.connections:
+            for link in connection.links:
+                _add(sums, link)
+        to_backend, to_client = sums[Direction.TO_BACKEND], sums[Direction.TO_CLIENT]
+        return Totals(
+            opened=self._opened,
+            closed=self._opened - len(self.connections),
+            open=len(self.connections),
+            refused=self._refused,
+            bytes_to_backend=to_backend[0],
+            bytes_to_client=to_client[0],
+            chunks_to_backend=to_backend[1],
+            chunks_to_client=to_client[1],
+            fired=self._fired,
+            gave_up=self.gave_up,
+        )
+
+    # The seam.
+
+    def connect(self, connection: Connection) -> None:
+        """Give a connection its backend end: now or later, or close it."""
+        backend = self.backend
+
+        def on_dialled(outcome: Socket | OSError) -> None:
+            connection.on_close = None
+            if isinstance(outcome, OSError):
+                self.refuse(connection, f"backend {backend} cannot be reached", str(outcome))
+            else:
+                connection.attach_backend(outcome)
+
+        dial = Dial(
+            self.reactor,
+            self._resolver,
+            backend,
+            timeout=self.limits.dial_timeout or float("inf"),
+            listening=self._listening,
+            then=on_dialled,
+        )
+        if connection.client_socket is not None and not connection.closed:
+            connection.on_close = dial.cancel
+
+    def refuse(self, connection: Connection, what: str, detail: str = "") -> None:
+        """A connection gets no backend: its client sees a reset."""
+        self._refused += 1
+        self.emit(Trouble(self.name, what, detail))
+        connection.close(reset=True)
+
+    # Called by connections.
+
+    def on_fired(self, firing: Firing, direction: Direction, labels: Mapping[str, str]) -> None:
+        self._fired += 1
+        behavior = next(rule.behavior.name for rule in self.plan.rules if rule.name == firing.rule)
+        self.emit(Fired(self.name, firing, behavior, direction, labels))
+
+    def on_closed(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        for link in connection.links:
+            _add(self._gone, link)
+        if self._full and self._listener is not None:
+            self._full = False
+            self._listener.resume()
+        if self._drained is not None and not self.connections:
+            self.close()
+
+    # Inside.
+
+    @property
+    def _listening(self) -> list[Endpoint]:
+        return self._listener.endpoints if self._listener is not None else []
+
+    def _on_client(self, sock: Socket) -> None:
+        self._opened += 1
+        connection = Connection(self, self._opened, sock)
+        self.connections.add(connection)
+        self.connect(connection)
+        limit = self.limits.max_connections
+        if limit and len(self.connections) >= limit and self._listener is not None:
+            self._full = True
+            self._listener.pause()
+            what = f"{limit} connections are open, the most that is allowed; more must wait"
+            self.emit(Trouble(self.name, what))
+
+    def _on_lack(self, error: OSError) -> None:
+        self.emit(Trouble(self.name, "a client must wait", str(error)))
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self.listen = self._listener.address
+            self._listener.close()
+            self._listener = None
+
+    def _close_finished(self) -> None:
+        """Close what a drain need not wait for; look again until all is closed."""
+        now = self.reactor.clock()
+        for connection in list(self.connections):
+            settled = now - connection.active_at >= SETTLED
+            if settled and not connection.busy and not connection.awaits_response:
+                connection.close()
+        if self._drained is None:
+            return
+        if self.connections:
+            self.reactor.call_later(SETTLED / 2, self._close_finished)
+        else:
+            self.close()
+
+    def _close_idle(self) -> None:
+        timeout = self.limits.timeout
+        now = self.reactor.clock()
+        oldest = now
+        for connection in list(self.connections):
+            if connection.busy:
+                continue
+            if now - connection.active_at >= timeout:
+                connection.close()
+            else:
+                oldest = min(oldest, connection.active_at)
+        pause = max(oldest + timeout - now, timeout / SWEEPS)
+        self._sweep = self.reactor.call_later(pause, self._close_idle)
+
+    def _schedule_expiry(self) -> None:
+        """Have rules whose time to live ends taken out of the plan."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        moment = self.enactment.expires_at
+        if moment is not None:
+            self._expiry = self.reactor.call_at(moment, self._expire)
+
+    def _expire(self) -> None:
+        plan = self.plan
+        rules = self.enactment.without_expired(self.reactor.clock())
+        self.apply(Plan(rules, plan.generation + 1, plan.seed))
+
+
+def _add(sums: dict[Direction, list[int]], link: Link) -> None:
+    counted = sums[link.direction]
+    counted[0] += link.bytes
+    counted[1] += link.chunks

@@ -1,0 +1,201 @@
+"""The reactor: one thread that waits for sockets and timers, and calls what they are for.
+
+Law: whatever runs here must not block.  Callbacks run one at a time, so nothing in
+``net`` needs a lock.  Sockets are closed after the batch of events in which they
+were given up, so that a descriptor never changes its meaning within a batch.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import traceback
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from .splice import PipePool
+from .system import Socket, System
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+T = TypeVar("T")
+BUFFER_SIZE = 128 * 1024
+
+
+class Handler(Protocol):
+    """Who is called when a descriptor has something to say."""
+
+    def on_event(self, events: int) -> None: ...
+    def on_failure(self, report: str) -> None:
+        """``on_event`` raised; the report is its traceback."""
+
+
+class Timer:
+    """A call that waits for its time."""
+
+    __slots__ = ("call", "when")
+
+    def __init__(self, when: float, call: Callable[[], None]) -> None:
+        self.when = when
+        self.call: Callable[[], None] | None = call
+
+    def cancel(self) -> None:
+        self.call = None
+
+
+class Reactor:
+    """See the module.  ``run`` returns after ``stop``."""
+
+    def __init__(self, system: System | None = None) -> None:
+        self.system = system or System()
+        self.clock = self.system.clock
+        self.now = self.clock()
+        """The time of the current batch of events: cheap, and slightly in the past."""
+        self.buffer = bytearray(BUFFER_SIZE)
+        self.view = memoryview(self.buffer)
+        self.pipes = PipePool()
+        self.report: Callable[[str], None] = _to_standard_error
+        """Who hears of a timer or a submitted call that raised, as a traceback."""
+        self._handlers: dict[int, Handler] = {}
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._order = itertools.count()
+        self._soon: list[Callable[[], None]] = []
+        self._submitted: deque[Callable[[], None]] = deque()
+        self._closing: list[Socket] = []
+        self._stopped = False
+
+    # Descriptors.
+
+    def add(self, fd: int, handler: Handler, interest: int) -> None:
+        self._handlers[fd] = handler
+        self.system.poller.register(fd, interest)
+
+    def hand_over(self, fd: int, handler: Handler, interest: int) -> None:
+        """Let somebody else handle a descriptor from now on."""
+        self._handlers[fd] = handler
+        self.system.poller.modify(fd, interest)
+
+    def mute(self, fd: int) -> None:
+        """Handle no more events of a descriptor, until it is added again."""
+        if self._handlers.pop(fd, None) is not None:
+            self.system.poller.unregister(fd)
+
+    def discard(self, sock: Socket) -> None:
+        """Close a socket after this batch, and handle no more of its events."""
+        self.mute(sock.fileno())
+        self._closing.append(sock)
+
+    # Time, and other threads.
+
+    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
+        """Call something at this time on the clock or later, never before."""
+        timer = Timer(when, call)
+        heapq.heappush(self._timers, (when, next(self._order), timer))
+        return timer
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        return self.call_at(self.clock() + seconds, call)
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Call something at the end of the current batch of events."""
+        self._soon.append(call)
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Have something called in the reactor's thread; from any thread or signal handler."""
+        self._submitted.append(call)
+        self.system.wake()
+
+    def submit(self, call: Callable[[], T]) -> Future[T]:
+        """Have something called in the reactor's thread, and get what it returns or raises."""
+        from concurrent.futures import Future
+
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(call())
+                except BaseException as error:  # noqa: BLE001 - it belongs to the caller
+                    future.set_exception(error)
+
+        self.post(run)
+        return future
+
+    # Running.
+
+    def run(self) -> None:
+        """Handle events until ``stop``, then close what was given up."""
+        self._stopped = False
+        while not self._stopped:
+            self.run_once()
+
+    def run_once(self) -> None:
+        """Wait for one batch of events, and handle it."""
+        system = self.system
+        events = system.poller.wait(self._patience())
+        self.now = self.clock()
+        handlers = self._handlers
+        handler: Handler | None = None
+        try:
+            for fd, what in events:
+                handler = handlers.get(fd)
+                if handler is not None:
+                    handler.on_event(what)
+                elif fd == system.wake_fd:
+                    system.woken()
+        except Exception:  # noqa: BLE001 - one connection's trouble; epoll repeats the rest
+            if handler is not None:
+                handler.on_failure(traceback.format_exc())
+        self._run_timers()
+        while self._submitted:
+            self._guarded(self._submitted.popleft())
+        while self._soon:
+            calls, self._soon = self._soon, []
+            for call in calls:
+                self._guarded(call)
+        while self._closing:
+            self._closing.pop().close()
+
+    def stop(self) -> None:
+        """End ``run`` after the current batch; in the reactor's thread."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Give back what the reactor itself holds; it can't run again."""
+        while self._closing:
+            self._closing.pop().close()
+        self.pipes.close()
+        self.system.close()
+
+    def _patience(self) -> float | None:
+        if self._stopped or self._soon or self._submitted:
+            return 0.0
+        timers = self._timers
+        while timers and timers[0][2].call is None:
+            heapq.heappop(timers)
+        return max(0.0, timers[0][0] - self.clock()) if timers else None
+
+    def _run_timers(self) -> None:
+        timers = self._timers
+        if not timers:
+            return
+        now = self.clock()
+        while timers and timers[0][0] <= now:
+            timer = heapq.heappop(timers)[2]
+            if timer.call is not None:
+                call, timer.call = timer.call, None
+                self._guarded(call)
+
+    def _guarded(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:  # noqa: BLE001 - it must not end everybody's traffic
+            self.report(traceback.format_exc())
+
+
+def _to_standard_error(report: str) -> None:
+    import sys
+
+    sys.stderr.write(report)

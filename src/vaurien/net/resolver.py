@@ -1,0 +1,57 @@
+"""Names, resolved off the reactor's thread and remembered for a moment."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from .address import Address
+from .reactor import Reactor
+from .system import Endpoint
+
+REMEMBERED = 1.0
+"""Seconds for which the answer to a name stands."""
+
+Answer = list[Endpoint] | OSError
+OnAnswer = Callable[[Answer], None]
+
+
+class Resolver:
+    """One question for each name at a time, however many ask."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._known: dict[tuple[str, int], tuple[float, Answer]] = {}
+        self._asking: dict[tuple[str, int], list[OnAnswer]] = {}
+
+    def resolve(self, address: Address, then: OnAnswer) -> None:
+        """Call back with the endpoints of an address, or the error; at once if known."""
+        if address.path:
+            then([(int(socket.AF_UNIX), address.path)])
+            return
+        key = address.host, address.port
+        numeric = self._reactor.system.numeric(*key)
+        if numeric is not None:
+            then([numeric])
+            return
+        known = self._known.get(key)
+        if known is not None and self._reactor.clock() < known[0]:
+            then(known[1])
+            return
+        asking = self._asking.setdefault(key, [])
+        asking.append(then)
+        if len(asking) == 1:
+            self._reactor.system.in_thread(lambda: self._ask(key))
+
+    def _ask(self, key: tuple[str, int]) -> None:
+        answer: Answer
+        try:
+            answer = self._reactor.system.resolve(*key)
+        except OSError as error:
+            answer = error
+        self._reactor.post(lambda: self._tell(key, answer))
+
+    def _tell(self, key: tuple[str, int], answer: Answer) -> None:
+        self._known[key] = (self._reactor.clock() + REMEMBERED, answer)
+        for then in self._asking.pop(key):
+            then(answer)

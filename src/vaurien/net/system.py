@@ -1,0 +1,299 @@
+"""The part of the operating system that the data plane uses, and nothing else.
+
+Law: whatever else in ``net`` touches a socket, a clock or a thread does it through
+a ``System``, so that ``simulated`` can take its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import selectors
+import socket
+import stat
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol, cast
+
+READ = 1
+WRITE = 4
+ERROR = 8
+HANGUP = 16
+
+COARSE = 0.002
+"""Seconds; epoll counts whole milliseconds, so the last stretch of a wait is select's."""
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes not yet sent to the peer
+
+Sockaddr = tuple[str, int] | tuple[str, int, int, int] | str
+Endpoint = tuple[int, Sockaddr]
+"""An address family, and an address in its form."""
+
+
+class Socket(Protocol):
+    """What is asked of a socket; ``socket.socket`` has it all."""
+
+    def fileno(self) -> int: ...
+    def recv_into(self, buffer: bytearray, /) -> int: ...
+    def send(self, data: bytes | memoryview, /) -> int: ...
+    def shutdown(self, how: int, /) -> None: ...
+    def close(self) -> None: ...
+    def getpeername(self) -> object: ...
+    def getsockname(self) -> Sockaddr: ...
+
+
+class Poller(Protocol):
+    """What is asked of a poller; interests and events are READ, WRITE, ERROR, HANGUP."""
+
+    def register(self, fd: int, interest: int, /) -> None: ...
+    def modify(self, fd: int, interest: int, /) -> None: ...
+    def unregister(self, fd: int, /) -> None: ...
+    def wait(self, timeout: float | None, /) -> list[tuple[int, int]]: ...
+    def close(self) -> None: ...
+
+
+class EpollPoller:
+    """Level-triggered epoll, which never waits too short, and 0.1 ms too long at most."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self.register = self._epoll.register
+        self.modify = self._epoll.modify
+        self.unregister = self._epoll.unregister
+        self.close = self._epoll.close
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        if timeout is None:
+            return self._epoll.poll(-1, 512)
+        if timeout > COARSE:
+            return self._epoll.poll(int(timeout * 1000 - 1) / 1000, 512)
+        if timeout > 0 and not select.select((self._epoll,), (), (), timeout)[0]:
+            return []
+        return self._epoll.poll(0, 512)
+
+
+class SelectorPoller:
+    """Whatever ``selectors`` finds, for systems without epoll."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._muted: set[int] = set()
+
+    def register(self, fd: int, interest: int) -> None:
+        if interest & (READ | WRITE):
+            self._selector.register(fd, self._mask(interest))
+        else:
+            self._muted.add(fd)
+
+    def modify(self, fd: int, interest: int) -> None:
+        if fd in self._muted or not interest & (READ | WRITE):
+            self.unregister(fd)
+            self.register(fd, interest)
+        else:
+            self._selector.modify(fd, self._mask(interest))
+
+    def unregister(self, fd: int) -> None:
+        if fd in self._muted:
+            self._muted.remove(fd)
+        else:
+            self._selector.unregister(fd)
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        return [
+            (
+                key.fd,
+                (READ if events & selectors.EVENT_READ else 0)
+                | (WRITE if events & selectors.EVENT_WRITE else 0),
+            )
+            for key, events in self._selector.select(timeout)
+        ]
+
+    def close(self) -> None:
+        self._selector.close()
+
+    @staticmethod
+    def _mask(interest: int) -> int:
+        return (selectors.EVENT_READ if interest & READ else 0) | (
+            selectors.EVENT_WRITE if interest & WRITE else 0
+        )
+
+
+class System:
+    """Sockets, clock, poller and threads of the operating system."""
+
+    splice: Callable[..., int] | None = (
+        getattr(os, "splice", None) if sys.platform == "linux" else None
+    )
+
+    def __init__(self, poller: Poller | None = None) -> None:
+        self.clock: Callable[[], float] = time.monotonic
+        self.poller: Poller = poller or (
+            EpollPoller() if hasattr(select, "epoll") else SelectorPoller()
+        )
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._wake_writer.setblocking(False)
+        self.wake_fd = self._wake_reader.fileno()
+        self.poller.register(self.wake_fd, READ)
+
+    def wake(self) -> None:
+        """End the poller's wait; from any thread, and from signal handlers."""
+        with contextlib.suppress(OSError):  # full: it will wake anyway
+            self._wake_writer.send(b"\0")
+
+    def woken(self) -> None:
+        """Take notice of having been woken."""
+        with contextlib.suppress(OSError):
+            self._wake_reader.recv(4096)
+
+    def close(self) -> None:
+        self.poller.close()
+        self._wake_reader.close()
+        self._wake_writer.close()
+
+    def in_thread(self, work: Callable[[], None]) -> None:
+        """Run something that blocks, elsewhere."""
+        threading.Thread(target=work, name="vaurien resolver", daemon=True).start()
+
+    def resolve(self, host: str, port: int) -> list[Endpoint]:
+        """The endpoints of a name, in the system's order of preference; blocks.
+
+        Raises:
+            OSError: the name cannot be resolved.
+        """
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:
+            raise OSError(f"{host!r} is not a host name: {error}") from None
+        endpoints: list[Endpoint] = []
+        for family, _, _, _, address in found:
+            if family in (socket.AF_INET, socket.AF_INET6):
+                endpoint = (int(family), cast(Sockaddr, address))
+                if endpoint not in endpoints:
+                    endpoints.append(endpoint)
+        return endpoints
+
+    def numeric(self, host: str, port: int) -> Endpoint | None:
+        """The endpoint of a numeric address; None for a name."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with contextlib.suppress(OSError, UnicodeError):
+            socket.inet_pton(family, host.partition("%")[0])
+            if family == socket.AF_INET:
+                return int(family), (host, port)
+            return self.resolve(host, port)[0]  # a scope such as %eth0 needs a number
+        return None
+
+    def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
+        """A listening socket that does not block.
+
+        Raises:
+            OSError: the address is in use, or not one of this machine.
+        """
+        family, address = endpoint
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            if family in (socket.AF_INET, socket.AF_INET6):
+                if os.name == "posix":
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            else:
+                remove_stale_socket(str(address))
+            sock.bind(address)
+            sock.listen(backlog)
+            sock.setblocking(False)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def accept(self, listener: Socket) -> Socket:
+        """A client's socket that does not block.
+
+        Raises:
+            BlockingIOError: nobody is waiting.
+            OSError: nobody could be accepted; see errno.
+        """
+        assert isinstance(listener, socket.socket)
+        sock, _ = listener.accept()
+        self._tune(sock)
+        return sock
+
+    def dial(self, endpoint: Endpoint) -> tuple[Socket, int]:
+        """A socket on its way to an endpoint, and 0 if it has arrived, else an errno.
+
+        EINPROGRESS: it becomes writable when it has arrived, or failed.
+
+        Raises:
+            OSError: there is no descriptor left.
+        """
+        family, address = endpoint
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        self._tune(sock)
+        try:
+            code = sock.connect_ex(address)
+        except OSError as error:  # an address that no socket call accepts
+            code = error.errno or errno.EINVAL
+        if code == errno.EINPROGRESS and self.arrived(sock):
+            code = 0  # loopback is as fast as that
+        return sock, code
+
+    def arrived(self, sock: Socket) -> bool:
+        """Whether a dialled socket is connected."""
+        try:
+            sock.getpeername()
+        except OSError:
+            return False
+        return True
+
+    def error_of(self, sock: Socket) -> int:
+        """The pending error of a socket, as an errno; 0 for none."""
+        assert isinstance(sock, socket.socket)
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def reset_on_close(self, sock: Socket) -> None:
+        """Make closing send RST instead of FIN."""
+        assert isinstance(sock, socket.socket)
+        with contextlib.suppress(OSError):  # a unix socket has no RST
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+
+    def unsent(self, sock: Socket) -> int:
+        """Bytes that the kernel has not sent to the peer yet; 0 if that is unknown."""
+        if sys.platform != "linux":
+            return 0
+        import fcntl
+
+        try:
+            return int.from_bytes(fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, bytes(4)), sys.byteorder)
+        except OSError:
+            return 0
+
+    def _tune(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        if sock.family != getattr(socket, "AF_UNIX", None):
+            with contextlib.suppress(OSError):  # macOS refuses it on a dead socket
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def remove_stale_socket(path: str) -> None:
+    """Remove the socket file that a killed process left behind.
+
+    Raises:
+        OSError: EADDRINUSE, somebody listens there, or it is no socket.
+    """
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise OSError(errno.EADDRINUSE, "the file exists and is not a socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        if probe.connect_ex(path) != errno.ECONNREFUSED:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    os.unlink(path)
