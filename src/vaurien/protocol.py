@@ -181,6 +181,11 @@ class Stream:
     # For links.
 
     @property
+    def kept_back(self) -> int:
+        """Bytes that have been fed, and are not in any message yet."""
+        return len(self._buffer)
+
+    @property
     def in_message(self) -> bool:
         """A message has begun and not ended."""
         return self._open
@@ -212,7 +217,7 @@ class Stream:
         return messages
 
     def surrender(self) -> list[Message]:
-        """What a failed parser leaves behind: its messages, then all bytes it kept back."""
+        """What is left when a parser fails or a stream ends: messages, then all bytes kept back."""
         self._taken = len(self._buffer)
         if self._taken:
             self._slice(ends=True)

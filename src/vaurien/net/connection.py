@@ -250,18 +250,20 @@ class Connection:
         return decision
 
     def decide(self, message: Message) -> Decision:
-        """What is decided on the exchange of a message."""
+        """What is decided on the exchange of a message; nothing new in its middle."""
         if self._decisions is None:
             self._decisions = {}
         decision = self._decisions.get(message.exchange)
         if decision is None:
-            decision = self._decisions[message.exchange] = Decision()
+            decision = Decision()
+            if message.begins:
+                self._decisions[message.exchange] = decision
         self.update(decision, message)
         return decision
 
     def update(self, decision: Decision, message: Message) -> None:
-        """Bring a decision up to date with the proxy's plan."""
-        if decision.generation != self.proxy.enactment.plan.generation:
+        """Bring a decision up to date with the proxy's plan, where a message begins."""
+        if message.begins and decision.generation != self.proxy.enactment.plan.generation:
             self._decide(decision, message.exchange, message.direction, message.labels)
 
     def played(self, message: Message) -> None:

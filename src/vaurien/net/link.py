@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..events import PluginFailed
@@ -40,6 +41,7 @@ class Link:
     """Carries bytes from one end of a connection to the other."""
 
     __slots__ = (
+        "_ahead",
         "_pending",
         "_pipe",
         "_piped",
@@ -78,6 +80,7 @@ class Link:
         self.ending: Ending | None = None  # the source has ended; pass it on in its turn
         self.done = False  # ... and has been passed on
         self.dead = False  # the sink takes nothing any more
+        self._ahead = 0  # bytes the parser keeps back, and the sink has already
         self._pending: memoryview | None = None  # what the sink could not take yet
         self._pipe: Pipe | None = None  # holds the same, when spliced
         self._piped = 0
@@ -117,6 +120,10 @@ class Link:
 
     def end(self, how: Ending) -> None:
         """The source has ended; the sink hears of it after all that came before."""
+        if self.stream is not None:
+            stream, self.stream = self.stream, None
+            if not self.quiet:
+                self._arrive_all(stream.surrender())
         self.ending = how
         if how is Ending.RST:
             self.connection.lose(self.source)
@@ -247,15 +254,26 @@ class Link:
         except Exception:  # noqa: BLE001 - a parser must not break traffic
             self._give_up(stream)
             messages = stream.surrender()
-        for message in messages:
-            if quiet:
+        if quiet:
+            for message in messages:
                 self._owe(message)
-            else:
-                if message.begins and message.exchange:
-                    self._take_turns(message.exchange)
-                self._arrive(message, self.connection.decide(message))
+            self._ahead = stream.kept_back
+        else:
+            self._arrive_all(messages)
         if not stream.in_message:
             self._take_turns(None)
+
+    def _arrive_all(self, messages: list[Message]) -> None:
+        """Messages, the first bytes of which may have been passed on while it was quiet."""
+        for message in messages:
+            if self._ahead:
+                self._owe(message)
+                size = min(self._ahead, len(message.data))
+                self._ahead -= size
+                message = replace(message, data=message.data[size:], begins=False)
+            elif message.begins and message.exchange:
+                self._take_turns(message.exchange)
+            self._arrive(message, self.connection.decide(message))
 
     def _take_turns(self, before: int | None) -> None:
         """Send the replies that come before a response, or all that are due."""

@@ -170,7 +170,7 @@ class Reactor:
         self.system.close()
 
     def _patience(self) -> float | None:
-        if self._stopped or self._soon or self._submitted:
+        if self._stopped or self._soon or self._submitted or self._closing:
             return 0.0
         timers = self._timers
         while timers and timers[0][2].call is None:

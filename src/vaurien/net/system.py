@@ -189,7 +189,7 @@ class System:
             return self.resolve(host, port)[0]  # a scope such as %eth0 needs a number
         return None
 
-    def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
+    def listen(self, endpoint: Endpoint, backlog: int) -> Socket:
         """A listening socket that does not block.
 
         Raises:

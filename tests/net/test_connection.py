@@ -1,0 +1,239 @@
+"""How connections begin, carry bytes and end, on the simulated reactor."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lines import Lines
+from scenario import BACKEND, Peer, World, echo
+from vaurien.events import Trouble
+from vaurien.net.proxy import Limits
+
+PLANS: list[tuple[str, ...]] = [
+    (),
+    ("delay after=1000000",),
+    ("delay sleep=0",),
+    ("delay sleep=1.5 percent=50",),
+    ("delay sleep=1 direction=to_backend", "delay sleep=2 before=false percent=30"),
+]
+
+
+@pytest.mark.parametrize("rules", PLANS)
+@pytest.mark.parametrize("framed", [False, True])
+@given(
+    chunks=st.lists(st.binary(max_size=3000), max_size=8),
+    answers=st.lists(st.binary(max_size=3000), max_size=8),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=30, deadline=None)
+def test_any_bytes_arrive_identical_and_in_order(
+    rules: tuple[str, ...], framed: bool, chunks: list[bytes], answers: list[bytes], seed: int
+) -> None:
+    world = World(*rules, seed=seed, protocol=Lines() if framed else None)
+    client = world.client()
+    world.run(lambda: bool(world.backends), seconds=1)
+    backend = world.backends[0]
+    for said, peer in ((chunks, client), (answers, backend)):
+        for chunk in said:
+            peer.say(chunk)
+            world.run(seconds=0.5)
+        peer.finish()
+    world.run(lambda: bool(client.ended and backend.ended), seconds=1000)
+    assert bytes(backend.heard) == b"".join(chunks)
+    assert bytes(client.heard) == b"".join(answers)
+    assert (client.ended, backend.ended) == ("fin", "fin")
+
+
+def test_half_close_works_both_ways() -> None:
+    world = World()
+    client = world.client()
+    client.say(b"all I have", finish=True)
+    world.run(seconds=1)
+    backend = world.backends[0]
+    assert (bytes(backend.heard), backend.ended, client.ended) == (b"all I have", "fin", "")
+    backend.say(b"and my answer", finish=True)
+    world.run(seconds=1)
+    assert (bytes(client.heard), client.ended) == (b"and my answer", "fin")
+    assert not world.proxy.connections
+
+
+@pytest.mark.parametrize("rules", PLANS)
+def test_a_reset_is_passed_on_as_a_reset_after_all_bytes(rules: tuple[str, ...]) -> None:
+    world = World(*rules, on_data=echo)
+    client = world.client()
+    client.say(b"request")
+    world.run(lambda: bytes(client.heard) == b"request", seconds=20)
+    backend = world.backends[0]
+    backend.say(b"last words" * 5000)
+    world.run(lambda: not backend._saying, seconds=100)
+    backend.reset()
+    world.run(seconds=20)
+    assert bytes(client.heard) == b"request" + b"last words" * 5000
+    assert client.ended == "reset"
+    assert not world.proxy.connections
+
+
+@pytest.mark.parametrize("rules", PLANS)
+def test_a_client_that_resets_is_a_reset_to_the_backend(rules: tuple[str, ...]) -> None:
+    world = World(*rules)
+    client = world.client()
+    client.say(b"request")
+    world.run(lambda: not client._saying, seconds=1)
+    client.reset()
+    world.run(seconds=20)
+    backend = world.backends[0]
+    assert (bytes(backend.heard), backend.ended) == (b"request", "reset")
+    assert not world.proxy.connections
+
+
+def test_a_client_that_resets_while_held_is_let_go() -> None:
+    world = World("hang")
+    client = world.client()
+    client.say(b"request")
+    world.run(seconds=1)
+    client.reset()
+    world.run(seconds=1)
+    assert not world.proxy.connections
+
+
+def test_last_words_arrive_though_the_client_still_talks() -> None:
+    for seed in range(200):
+        world = World(seed=seed)
+        client = world.client()
+        client.say(b"x" * 1000)
+        world.run(lambda: bool(world.backends and world.backends[0].heard), seconds=1)
+        backend = world.backends[0]
+        backend.say(b"421 go away")
+        world.run(lambda backend=backend: not backend._saying, seconds=1)
+        client.say(b"y" * 200_000)
+        backend.reset()
+        world.run(seconds=10)
+        assert bytes(client.heard) == b"421 go away", seed
+        assert client.ended == "reset"
+        assert not world.proxy.connections
+
+
+def test_a_sink_that_does_not_read_stops_the_source() -> None:
+    world = World()
+    client = world.client()
+    world.run(lambda: bool(world.backends), seconds=1)
+    backend = world.backends[0]
+    backend.read(wanted=False)
+    client.say(bytes(5_000_000), finish=True)
+    world.run(seconds=100)
+    (connection,) = world.proxy.connections
+    assert connection.to_backend.bytes < 400_000
+    backend.read(wanted=True)
+    world.run(lambda: bool(backend.ended), seconds=100)
+    assert len(backend.heard) == 5_000_000
+
+
+def test_a_refused_backend_is_a_reset_to_the_client() -> None:
+    world = World(backend=False)
+    client = world.client()
+    world.run(seconds=1)
+    assert client.ended == "reset"
+    (trouble,) = world.events
+    assert isinstance(trouble, Trouble)
+    assert "backend:80" in trouble.text()
+
+
+def test_a_silent_backend_is_given_up_and_stalls_nobody() -> None:
+    world = World(limits=Limits(timeout=0, dial_timeout=5), on_data=echo)
+    world.system.silence(BACKEND)
+    waiting = world.client()
+    world.run(seconds=1)
+    world.system._silent.clear()
+    served = world.client()
+    served.say(b"hello")
+    world.run(seconds=1)
+    assert (bytes(served.heard), waiting.ended) == (b"hello", "")
+    world.run(lambda: bool(waiting.ended))
+    assert (waiting.ended, world.system.time) == ("reset", 5.0)
+
+
+def test_idle_connections_are_closed_and_held_ones_are_not() -> None:
+    world = World("hang times=1", limits=Limits(timeout=30), on_data=echo)
+    held, idle = world.client(), world.client()
+    held.say(b"x")
+    world.run(seconds=1)
+    idle.say(b"y")
+    world.run(lambda: bool(idle.ended), seconds=100)
+    assert 30 <= world.system.time <= 34
+    world.run(seconds=1000)
+    assert held.ended == ""
+
+
+def test_so_many_connections_and_no_more() -> None:
+    world = World(limits=Limits(timeout=0, max_connections=2), on_data=echo)
+    clients = [world.client() for _ in range(3)]
+    for client in clients:
+        client.say(b"x")
+    world.run(seconds=1)
+    assert [bytes(client.heard) for client in clients] == [b"x", b"x", b""]
+    clients[0].finish()
+    world.backends[0].finish()
+    world.run(seconds=1)
+    assert bytes(clients[2].heard) == b"x"
+
+
+def test_a_drain_lets_exchanges_finish_and_closes_the_others() -> None:
+    world = World(on_data=None)
+    idle, waiting = world.client(), world.client()
+    world.run(seconds=1)
+    waiting.say(b"question")
+    world.run(seconds=1)
+    done: list[float] = []
+    world.proxy.drain(lambda: done.append(world.system.time), 10)
+    world.run(seconds=1)
+    assert (idle.ended, waiting.ended, done) == ("fin", "", [])
+    asked = next(backend for backend in world.backends if backend.heard)
+    asked.say(b"answer")
+    world.run(lambda: bool(done))
+    world.run(seconds=1)
+    assert (bytes(waiting.heard), waiting.ended) == (b"answer", "fin")
+    assert done[0] < 5
+
+
+def test_a_drain_ends_at_its_limit() -> None:
+    world = World("hang")
+    client = world.client()
+    client.say(b"x")
+    world.run(seconds=1)
+    done: list[float] = []
+    world.proxy.drain(lambda: done.append(world.system.time), 10)
+    world.run(lambda: bool(done))
+    assert done == [11.0]
+    world.run(seconds=1)
+    assert client.ended
+
+
+def _visit(world: World, number: int) -> Peer:
+    client = world.client(lambda peer, data: peer.finish())
+    client.say(b"%d" % number)
+    return client
+
+
+def test_thousands_of_connections_over_hours_repeat_by_their_seed() -> None:
+    def run(seed: int) -> tuple[list[tuple[int, int, str]], float]:
+        rules = ("delay sleep=60 percent=20", "error percent=10", "blackout percent=5")
+        world = World(*rules, seed=seed, on_data=lambda peer, data: peer.say(data, finish=True))
+        clients = []
+        for number in range(2000):
+            clients.append(_visit(world, number))
+            world.run(seconds=5)
+        world.run(lambda: not world.proxy.connections)
+        world.run(seconds=1)
+        assert all(client.ended for client in clients)
+        assert world.system.open_sockets == 2 + sum(1 for _ in _open(world, clients))
+        return world.fired, world.system.time
+
+    def _open(world: World, clients: list[Peer]) -> list[Peer]:
+        return [peer for peer in [*clients, *world.backends] if not peer.sock.closed]
+
+    fired, hours = run(1)
+    assert hours > 2 * 3600
+    assert (fired, hours) == run(1)
+    assert fired != run(2)[0]

@@ -1,0 +1,310 @@
+"""What rules do to messages in flight, on the simulated reactor."""
+
+from __future__ import annotations
+
+import pytest
+
+from lines import Lines
+from scenario import Peer, World, echo
+from vaurien import registry
+from vaurien.actions import Actions, Close, Drop, Forward, Reply, Wait
+from vaurien.behavior import Behavior, Firing
+from vaurien.events import PluginFailed
+from vaurien.messages import Message
+
+
+class Answer(Behavior):
+    """Answers in the backend's place."""
+
+    name = "test-answer"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.to_backend:
+            yield Reply(b"mine\n")
+        else:
+            yield Forward(message)
+
+
+class Swallow(Behavior):
+    name = "test-swallow"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield Drop()
+
+
+class Burst(Behavior):
+    name = "test-burst"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        raise RuntimeError("a plugin's mistake")
+
+
+class Nonsense(Behavior):
+    name = "test-nonsense"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield "not an action"  # type: ignore[misc]
+
+
+class ResetNow(Behavior):
+    name = "test-reset"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield Close(reset=True)
+
+
+class WaitTwice(Behavior):
+    name = "test-wait-twice"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield Wait(message.at + 1)
+        yield Wait(message.at + 3)
+        yield Forward(message)
+
+
+for behavior in (Answer, Swallow, Burst, Nonsense, ResetNow, WaitTwice):
+    registry.register(behavior)
+
+
+def answer_lines(peer: Peer, data: bytes) -> None:
+    """A backend that answers each whole line with the same line in capitals."""
+    lines = bytes(peer.heard).count(b"\n")
+    done = getattr(peer, "answered", 0)
+    for line in bytes(peer.heard).splitlines(keepends=True)[done:lines]:
+        if not line.startswith(b"QUIET"):
+            peer.say(line.upper())
+    peer.answered = lines  # type: ignore[attr-defined]
+
+
+def test_a_delay_holds_for_its_time_and_not_less() -> None:
+    world = World("delay sleep=2", on_data=echo, whole=True)
+    client = world.client()
+    client.say(b"x")
+    world.run(lambda: bool(client.heard))
+    assert world.system.time == 2.0
+
+
+def test_two_waits_add_up() -> None:
+    world = World("delay sleep=2", "delay sleep=3", on_data=echo, whole=True)
+    client = world.client()
+    client.say(b"x")
+    world.run(lambda: bool(client.heard))
+    assert world.system.time == 5.0
+
+
+def test_two_waits_of_one_behavior_count_from_the_arrival() -> None:
+    world = World("test-wait-twice direction=to_backend", on_data=echo, whole=True)
+    client = world.client()
+    client.say(b"x")
+    world.run(lambda: bool(client.heard))
+    assert world.system.time == 3.0
+
+
+def test_messages_that_arrive_together_wait_together() -> None:
+    world = World("delay sleep=2", protocol=Lines(), on_data=answer_lines, whole=True)
+    client = world.client()
+    client.say(b"a\n" * 100)
+    world.run(lambda: client.heard.count(b"\n") == 100)
+    assert world.system.time == 2.0
+    assert len(world.fired) == 100
+
+
+def test_a_lifted_delay_lets_go_at_once_and_in_order() -> None:
+    world = World("delay sleep=1000", on_data=echo)
+    client = world.client()
+    for n in range(50):
+        client.say(b"%d," % n)
+        world.run(seconds=1)
+    client.finish()
+    world.run(seconds=1)
+    assert client.heard == b""
+    world.apply()
+    world.run(lambda: bool(world.backends[0].ended), seconds=1)
+    assert bytes(world.backends[0].heard) == b"".join(b"%d," % n for n in range(50))
+
+
+def test_a_lifted_hang_loses_nothing() -> None:
+    world = World("hang", on_data=echo)
+    client = world.client()
+    client.say(b"abc" * 30_000, finish=True)
+    world.run(seconds=3600)
+    assert client.heard == b""
+    world.apply()
+    world.run(lambda: len(client.heard) == 90_000, seconds=10)
+    assert bytes(client.heard) == b"abc" * 30_000
+
+
+def test_a_rule_that_stays_keeps_holding_when_others_change() -> None:
+    world = World("hang", on_data=echo)
+    client = world.client()
+    client.say(b"abc")
+    world.run(seconds=1)
+    world.apply("hang", "delay sleep=1")
+    world.run(seconds=100)
+    assert world.backends[0].heard == b""
+
+
+def test_a_hang_bounds_what_it_holds() -> None:
+    world = World("hang")
+    client = world.client()
+    client.say(bytes(10_000_000))
+    world.run(seconds=10)
+    (connection,) = world.proxy.connections
+    assert connection.to_backend.bytes < 1_500_000
+    world.apply()
+    world.run(lambda: len(world.backends[0].heard) == 10_000_000, seconds=100)
+    assert len(world.backends[0].heard) == 10_000_000
+
+
+def test_a_rule_is_gone_after_its_time_to_live() -> None:
+    world = World("hang ttl=60", on_data=echo, whole=True)
+    client = world.client()
+    client.say(b"abc")
+    world.run(lambda: bool(client.heard))
+    assert world.system.time == 60.0
+    assert world.proxy.plan.rules == ()
+
+
+def test_a_reply_waits_for_the_responses_owed_before_it() -> None:
+    waiting: list[Peer] = []
+    world = World(
+        "test-answer command=MINE", protocol=Lines(), on_data=lambda peer, _: waiting.append(peer)
+    )
+    client = world.client()
+    client.say(b"one\ntwo\nMINE\nthree\n")
+    world.run(seconds=1)
+    assert client.heard == b""
+    backend = world.backends[0]
+    assert bytes(backend.heard) == b"one\ntwo\nthree\n"
+    backend.say(b"1\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"1\n"
+    backend.say(b"MORE\n2\n3\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"1\nMORE\n2\nmine\n3\n"
+
+
+def test_replies_do_not_wait_for_requests_that_get_no_response() -> None:
+    world = World("test-answer command=MINE", protocol=Lines(), on_data=answer_lines)
+    client = world.client()
+    client.say(b"QUIET\nMINE\none\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"mine\nONE\n"
+
+
+def test_what_the_backend_says_unasked_answers_nothing() -> None:
+    world = World("test-answer command=MINE", protocol=Lines())
+    client = world.client()
+    client.say(b"one\nMINE\n")
+    world.run(seconds=1)
+    world.backends[0].say(b"!news\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"!news\n"
+    world.backends[0].say(b"1\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"!news\n1\nmine\n"
+
+
+def test_a_connection_goes_on_working_after_a_reply() -> None:
+    world = World("test-answer command=MINE times=1", protocol=Lines(), on_data=answer_lines)
+    client = world.client()
+    for line in (b"MINE x\n", b"MINE y\n", b"z\n"):
+        client.say(line)
+        world.run(seconds=1)
+    assert bytes(client.heard) == b"mine\nMINE Y\nZ\n"
+
+
+def test_a_request_and_its_response_share_the_decision() -> None:
+    world = World("error percent=50", protocol=Lines(), on_data=answer_lines, seed=7)
+    client = world.client()
+    client.say(b"".join(b"q%d\n" % n for n in range(200)))
+    world.run(seconds=1)
+    failed = {exchange for _, exchange, _ in world.fired}
+    answers = bytes(client.heard).splitlines()
+    assert {n + 1 for n, answer in enumerate(answers) if answer == b"ERROR"} == failed
+    assert 70 < len(failed) < 130
+
+
+def test_a_long_message_is_decided_once_for_all_its_pieces() -> None:
+    world = World("delay sleep=1", protocol=Lines())
+    client = world.client()
+    client.say(b"PUT 500000\n" + bytes(500_000))
+    world.run(lambda: len(world.backends[0].heard if world.backends else b"") == 500_011)
+    assert world.fired == [(1, 1, "delay")]
+
+
+def test_a_live_change_counts_from_the_next_message_on_an_open_connection() -> None:
+    world = World(protocol=Lines(), on_data=answer_lines)
+    client = world.client()
+    client.say(b"one\ntw")
+    world.run(seconds=1)
+    world.apply("test-answer")
+    client.say(b"o\nthree\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"ONE\nTWO\nmine\n"  # "two" had begun to pass
+    world.apply()
+    client.say(b"four\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"ONE\nTWO\nmine\nFOUR\n"
+
+
+def test_lifting_a_rule_that_swallowed_closes_the_connection() -> None:
+    world = World("test-swallow command=GONE", protocol=Lines(), on_data=answer_lines)
+    kept, closed = world.client(), world.client()
+    kept.say(b"one\n")
+    closed.say(b"GONE\n")
+    world.run(seconds=1)
+    world.apply()
+    world.run(seconds=1)
+    assert (kept.ended, closed.ended) == ("", "fin")
+
+
+@pytest.mark.parametrize("rule", ["test-burst", "test-nonsense"])
+def test_a_behavior_that_fails_harms_its_own_connection_only(rule: str) -> None:
+    world = World(f"{rule} command=BOOM", protocol=Lines(), on_data=answer_lines)
+    well, ill = world.client(), world.client()
+    ill.say(b"BOOM\n")
+    world.run(seconds=1)
+    well.say(b"fine\n")
+    world.run(seconds=1)
+    assert (ill.ended, bytes(well.heard), well.ended) == ("fin", b"FINE\n", "")
+    (failure,) = [event for event in world.events if isinstance(event, PluginFailed)]
+    assert "Traceback" in failure.traceback
+
+
+def test_a_behavior_can_reset() -> None:
+    world = World("test-reset")
+    client = world.client()
+    client.say(b"x")
+    world.run(seconds=1)
+    assert client.ended == "reset"
+    assert [peer.ended for peer in world.backends] == ["reset"]
+
+
+def test_a_parser_that_gives_up_does_not_break_traffic() -> None:
+    for rules in ((), ("delay sleep=0",), ("delay after=1000",)):
+        world = World(*rules, protocol=Lines(), on_data=echo)
+        client = world.client()
+        said = b"one\n\n\xff\x00 no lines any more" * 50
+        client.say(said, finish=True)
+        world.run(lambda: bool(world.backends and world.backends[0].ended), seconds=1)
+        world.backends[0].finish()
+        world.run(seconds=1)
+        assert bytes(client.heard) == said
+        assert world.proxy.totals().gave_up >= 1
+
+
+def test_a_mix_is_exclusive_and_keeps_its_shares() -> None:
+    mix = [
+        {"behavior": "delay", "sleep": 0, "percent": 30, "mix": "m"},
+        {"behavior": "error", "percent": 20, "mix": "m"},
+    ]
+    world = World(*mix, protocol=Lines(), on_data=answer_lines, seed=3)
+    client = world.client()
+    client.say(b"q\n" * 2000)
+    world.run(lambda: client.heard.count(b"\n") == 2000, seconds=1)
+    exchanges = [exchange for _, exchange, _ in world.fired]
+    assert len(exchanges) == len(set(exchanges))
+    shares = [sum(rule == name for *_, rule in world.fired) for name in ("delay", "error")]
+    assert 540 < shares[0] < 660
+    assert 340 < shares[1] < 460

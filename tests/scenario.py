@@ -1,0 +1,197 @@
+"""Scenarios on the simulated reactor: scripted clients, backends, and a proxy between."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable
+
+from vaurien import plugins, registry
+from vaurien.events import Event, Fired
+from vaurien.net.address import Address
+from vaurien.net.proxy import Limits, Proxy
+from vaurien.net.reactor import Reactor
+from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
+from vaurien.net.system import ERROR, HANGUP, READ, WRITE
+from vaurien.notation import Entry, make_rules, parse_rule
+from vaurien.plan import Plan
+from vaurien.protocol import Protocol
+
+PROXY = (int(socket.AF_INET), ("proxy", 8000))
+BACKEND = (int(socket.AF_INET), ("backend", 80))
+
+OnData = Callable[["Peer", bytes], None]
+
+
+class Peer:
+    """One scripted end: remembers what it hears, says what it is told to say."""
+
+    def __init__(self, world: World, sock: SimulatedSocket, on_data: OnData | None = None) -> None:
+        self.world = world
+        self.sock = sock
+        self.heard = bytearray()
+        self.heard_at: list[float] = []
+        self.ended: str = ""
+        self.on_data = on_data
+        self.reads = True
+        self._saying = bytearray()
+        self._then_finish = False
+        self._broken = False
+        self._buffer = bytearray(64 * 1024)
+        world.reactor.add(sock.fileno(), self, READ)
+
+    def say(self, data: bytes, *, finish: bool = False) -> None:
+        self._saying += data
+        self._then_finish |= finish
+        self._update()
+
+    def finish(self) -> None:
+        self.say(b"", finish=True)
+
+    def reset(self) -> None:
+        self.world.system.reset_on_close(self.sock)
+        self.close()
+
+    def close(self) -> None:
+        self.world.reactor.discard(self.sock)
+
+    def read(self, *, wanted: bool) -> None:
+        self.reads = wanted
+        self._update()
+
+    def on_failure(self, report: str) -> None:
+        raise AssertionError(report)
+
+    def on_event(self, events: int) -> None:
+        if self.sock.closed:
+            return
+        if events & WRITE and (self._saying or self._then_finish):
+            self._speak()
+        if self.reads and events & (READ | ERROR | HANGUP) and not self.ended:
+            self._listen()
+        if self.ended == "reset" or (self.ended and self.sock.fin_sent):
+            self.world.reactor.mute(self.sock.fileno())
+        elif not self.sock.closed:
+            self._update()
+
+    def _speak(self) -> None:
+        try:
+            while self._saying:
+                del self._saying[: self.sock.send(bytes(self._saying))]
+            if self._then_finish:
+                self._then_finish = False
+                self.sock.shutdown(socket.SHUT_WR)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._broken = True
+            self._saying.clear()
+            self._then_finish = False
+
+    def _listen(self) -> None:
+        try:
+            size = self.sock.recv_into(self._buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.ended = "reset"
+            return
+        if not size:
+            self.ended = "reset" if self._broken else "fin"
+            return
+        data = bytes(self._buffer[:size])
+        self.heard += data
+        self.heard_at.append(self.world.system.time)
+        if self.on_data is not None:
+            self.on_data(self, data)
+
+    def _update(self) -> None:
+        if self.sock.closed or self.ended == "reset":
+            return
+        interest = READ if self.reads and not self.ended else 0
+        if self._saying or self._then_finish:
+            interest |= WRITE
+        self.world.reactor.mute(self.sock.fileno())
+        self.world.reactor.add(self.sock.fileno(), self, interest)
+
+
+class World:
+    """A simulated system with a backend and a proxy; the clock starts at 0."""
+
+    def __init__(
+        self,
+        *rules: str | Entry,
+        seed: int = 0,
+        whole: bool = False,
+        protocol: Protocol | None = None,
+        on_data: OnData | None = None,
+        limits: Limits | None = None,
+        backend: bool = True,
+    ) -> None:
+        plugins.install()
+        self.system = SimulatedSystem(seed, whole=whole)
+        self.reactor = Reactor(self.system)
+        self.reactor.report = self._fail
+        self.seed = seed
+        self.events: list[Event] = []
+        self.backends: list[Peer] = []
+        self.on_data = on_data
+        self.protocol = protocol or registry.protocols.get("tcp")()
+        self.proxy = Proxy(
+            self.reactor,
+            Address("proxy", 8000),
+            Address("backend", 80),
+            protocol=self.protocol,
+            plan=Plan(self.rules(*rules), 0, seed),
+            emit=self.events.append,
+            limits=limits or Limits(timeout=0),
+        )
+        self.proxy.open()
+        if backend:
+            self._listener = self.system.listen(BACKEND, 100)
+            self.reactor.add(self._listener.fileno(), self, READ)
+
+    def rules(self, *rules: str | Entry) -> tuple:
+        entries = [parse_rule(rule) if isinstance(rule, str) else rule for rule in rules]
+        return make_rules(entries, registry.behaviors.get, type(self.protocol))
+
+    def apply(self, *rules: str | Entry) -> None:
+        generation = self.proxy.plan.generation + 1
+        self.proxy.apply(Plan(self.rules(*rules), generation, self.seed))
+
+    def client(self, on_data: OnData | None = None) -> Peer:
+        return Peer(self, self.system.connect(PROXY), on_data)
+
+    def run(self, until: Callable[[], bool] = lambda: False, *, seconds: float = 1e9) -> None:
+        """Let things happen until a condition, a time, or until nothing can happen any more."""
+        end = self.system.time + seconds
+        timer = self.reactor.call_at(end, lambda: None)
+        try:
+            while not until() and self.system.time < end:
+                self.reactor.run_once()
+        except SimulationOver:
+            pass
+        finally:
+            timer.cancel()
+
+    @property
+    def fired(self) -> list[tuple[int, int, str]]:
+        found: Iterable[Fired] = (event for event in self.events if isinstance(event, Fired))
+        return [(f.firing.connection, f.firing.exchange, f.firing.rule) for f in found]
+
+    # The backend's listener.
+
+    def on_event(self, events: int) -> None:
+        sock = self.system.accept(self._listener)
+        assert isinstance(sock, SimulatedSocket)
+        self.backends.append(Peer(self, sock, self.on_data))
+
+    def on_failure(self, report: str) -> None:
+        raise AssertionError(report)
+
+    @staticmethod
+    def _fail(report: str) -> None:
+        raise AssertionError(report)
+
+
+def echo(peer: Peer, data: bytes) -> None:
+    peer.say(data)
