@@ -1,0 +1,77 @@
+"""The servers that stand behind the forwarders, each started afresh for one run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from processes import HOST, free_port, serving
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A server on loopback."""
+
+    program: str
+    """What must be on the PATH; empty if nothing must."""
+    command: Callable[[int, Path], list[str]]
+
+    @contextmanager
+    def running(self, folder: Path) -> Iterator[int]:
+        """The port that it listens on while the block runs."""
+        port = free_port()
+        with serving(self.command(port, folder), port, folder):
+            yield port
+
+
+def _redis(port: int, folder: Path) -> list[str]:
+    where = ["--port", str(port), "--bind", HOST, "--dir", str(folder)]
+    return ["redis-server", *where, "--save", "", "--appendonly", "no"]
+
+
+def _nginx(port: int, folder: Path) -> list[str]:
+    # Temporary paths are set because those compiled in may belong to root.
+    paths = "".join(
+        f"    {kind}_temp_path {folder}/{port}-{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    path = folder / f"{port}-http.conf"
+    # Started as root, nginx would hand its folders to a user that a namespace may not have.
+    user = "user root root;" if os.geteuid() == 0 else ""
+    path.write_text(
+        f"""{user}
+daemon off;
+master_process off;
+pid {folder}/{port}.pid;
+error_log stderr warn;
+events {{ worker_connections 4096; }}
+http {{
+{paths}    access_log off;
+    keepalive_requests 1000000000;
+    server {{
+        listen {HOST}:{port} backlog=4096;
+        location / {{ return 200 "{"x" * 128}"; }}
+    }}
+}}
+""",
+        encoding="utf-8",
+    )
+    return ["nginx", "-e", "stderr", "-c", str(path)]
+
+
+def _iperf3(port: int, _folder: Path) -> list[str]:
+    return ["iperf3", "--server", "--bind", HOST, "--port", str(port)]
+
+
+def _echo(port: int, _folder: Path) -> list[str]:
+    return [sys.executable, str(Path(__file__).with_name("echo.py")), str(port)]
+
+
+REDIS = Backend("redis-server", _redis)
+WEB = Backend("nginx", _nginx)
+IPERF = Backend("iperf3", _iperf3)
+ECHO = Backend("", _echo)

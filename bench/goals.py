@@ -1,0 +1,99 @@
+"""What vaurien sets out to reach, and whether a run of the benchmark saw it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from results import Results, Spread
+
+QUIET, ARMED, NO_DELAY, DELAYED = "vaurien", "vaurien-armed", "vaurien-0ms", "vaurien-100ms"
+REQUESTS = ("redis-50", "redis-1", "http")
+ALL_LOADS = (*REQUESTS, "connections", "bulk")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A limit for a figure, or for its ratio to another system's."""
+
+    work: str
+    figure: str
+    limit: float
+    at_least: bool = True
+    system: str = QUIET
+    beside: str = ""
+    """Divide by this system's figure; empty: take the figure as it is."""
+    always: bool = False
+    """Every round must reach it, not the median."""
+    needs_cubic: bool = False
+    unit: str = "x"
+    decimals: int = 2
+
+    @property
+    def title(self) -> str:
+        compared = f" / {self.beside}" if self.beside else ""
+        return f"{self.work}: {self.figure} of {self.system}{compared}"
+
+    def seen(self, results: Results) -> Spread | None:
+        """The figure or ratio as measured; None if it was not."""
+        if self.beside:
+            return results.ratio(self.work, self.system, self.beside, self.figure)
+        return results.spread(self.work, self.system, self.figure)
+
+    def reached(self, seen: Spread) -> bool:
+        if self.at_least:
+            return (seen.low if self.always else seen.median) >= self.limit
+        return (seen.high if self.always else seen.median) <= self.limit
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A goal beside what was measured."""
+
+    goal: Goal
+    seen: Spread | None
+    reached: bool | None
+    """None if it could not be judged."""
+    remark: str = ""
+
+
+def judge(results: Results, works: Collection[str], congestion: str) -> list[Verdict]:
+    """A verdict for each goal that is about one of these works, in the order of GOALS."""
+    verdicts = []
+    for goal in GOALS:
+        if goal.work not in works:
+            continue
+        seen = goal.seen(results)
+        if seen is None and (goal.work, goal.system) in results.failures:
+            verdicts.append(Verdict(goal, None, False, "every run failed"))
+        elif seen is None:
+            verdicts.append(Verdict(goal, None, None, "not measured"))
+        elif goal.needs_cubic and congestion != "cubic":
+            verdicts.append(Verdict(goal, seen, None, f"set for cubic, measured with {congestion}"))
+        else:
+            verdicts.append(Verdict(goal, seen, goal.reached(seen)))
+    return verdicts
+
+
+GOALS = (
+    *(Goal(work, "rate", 1.0, beside="haproxy") for work in REQUESTS),
+    Goal("connections", "rate", 0.9, beside="haproxy"),
+    Goal("bulk", "rate", 2.0, beside="haproxy", needs_cubic=True),
+    Goal("bulk", "rate", 0.75, beside="direct", needs_cubic=True),
+    *(Goal(work, "cpu", 1.0, at_least=False, beside="haproxy") for work in REQUESTS),
+    Goal("bulk", "cpu", 0.25, at_least=False, beside="haproxy"),
+    *(
+        Goal("memory", "bytes", 2048, at_least=False, system=system, unit="bytes", decimals=0)
+        for system in (QUIET, ARMED)
+    ),
+    *(Goal(work, "rate", 0.75, system=ARMED, beside=QUIET) for work in ALL_LOADS),
+    *(Goal(work, "rate", 0.5, system=NO_DELAY, beside=QUIET) for work in ALL_LOADS),
+    *(
+        Goal(work, "least", 0.0, system=DELAYED, always=True, unit="ms late")
+        for work in ("delay-1", "delay-1000")
+    ),
+    Goal("delay-1", "median", 0.5, at_least=False, system=DELAYED, unit="ms late"),
+    Goal("delay-1000", "median", 4.0, at_least=False, system=DELAYED, unit="ms late"),
+    Goal("version", "milliseconds", 60, at_least=False, unit="ms", decimals=1),
+    Goal("ready", "milliseconds", 150, at_least=False, unit="ms", decimals=1),
+)

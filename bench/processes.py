@@ -1,0 +1,135 @@
+"""Processes that the benchmark starts: wait until they listen, read what they use, end them.
+
+Linux only: figures come from /proc. Whatever is started here is ended here, by its
+own process id, however its block is left.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from results import Failure
+
+HOST = "127.0.0.1"
+START_LIMIT = 10.0
+"""Seconds that a server has until it listens."""
+STOP_LIMIT = 3.0
+"""Seconds that a server has to end before it is killed."""
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listening(port: int) -> bool:
+    """Whether something listens on this loopback port.
+
+    Asking the kernel instead of connecting leaves servers undisturbed that take
+    every connection for the start of a test. The kernel lists listeners first.
+    """
+    wanted = f"0100007F:{port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        next(table)
+        for line in table:
+            _, local, _, state, *_ = line.split()
+            if state != "0A":
+                return False
+            if local == wanted:
+                return True
+    return False
+
+
+def wait_until(condition: Callable[[], bool], limit: float, waiting_for: str) -> None:
+    """Raise Failure if the condition does not come true within ``limit`` seconds."""
+    end = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > end:
+            raise Failure(f"waited {limit:g} s for {waiting_for}")
+        time.sleep(0.001)
+
+
+class Server:
+    """A process that was started; its output goes to a file."""
+
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        self.name = Path(command[0]).name
+        self._log = folder / f"{self.name}-{time.monotonic_ns()}.log"
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def wait_for(self, port: int) -> None:
+        """Return as soon as it listens. Raises Failure if it ends, or takes too long."""
+
+        def ready() -> bool:
+            status = self._process.poll()
+            if status is not None:
+                raise Failure(f"{self.name} ended with status {status}: {self._last_words()}")
+            return listening(port)
+
+        wait_until(ready, START_LIMIT, f"{self.name} to listen on port {port}")
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all its threads, in seconds."""
+        text = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8")
+        # The second field is the name in brackets, and may hold anything.
+        fields = text.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+    def resident_bytes(self) -> int:
+        """What it keeps in memory, summed over its mappings, so not approximate."""
+        text = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text(encoding="ascii")
+        kilobytes = next(line.split()[1] for line in text.splitlines() if line.startswith("Rss:"))
+        return int(kilobytes) * 1024
+
+    def stop(self) -> None:
+        """End it, by force if it takes longer than STOP_LIMIT."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1][:200] if lines else "it said nothing"
+
+
+@contextmanager
+def serving(command: Sequence[str], port: int, folder: Path) -> Iterator[Server]:
+    """A server that listens on ``port`` while the block runs."""
+    server = Server(command, folder)
+    try:
+        server.wait_for(port)
+        yield server
+    finally:
+        server.stop()
+
+
+def output_of(command: Sequence[str], limit: float) -> str:
+    """What a tool prints. Raises Failure if it fails, or takes over ``limit`` seconds."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{command[0]} took over {limit:g} s") from None
+    except OSError as error:
+        raise Failure(f"{command[0]}: {error.strerror}") from None
+    if done.returncode:
+        said = " ".join((done.stderr.strip() or done.stdout).split())
+        raise Failure(f"{command[0]} ended with status {done.returncode}: {said[-200:]}")
+    return done.stdout

@@ -1,0 +1,104 @@
+"""The command line of the benchmark."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from clients import CLIENTS
+from startup import STARTUPS
+from systems import SYSTEMS, System, extra
+from work import LOADS, Work
+
+T = TypeVar("T")
+WORKS: tuple[Work, ...] = (*LOADS, *CLIENTS, *STARTUPS)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line asks for."""
+
+    works: tuple[Work, ...]
+    systems: tuple[System, ...]
+    rounds: int
+    seconds: int
+    limit: float
+    report: Path | None
+
+
+def settings(arguments: Sequence[str]) -> Settings:
+    """Read the command line; a wrong value ends the program with status 2."""
+    parser = argparse.ArgumentParser(
+        prog="bench/run.py",
+        description="Measure vaurien beside other proxies.",
+    )
+    works, systems = [work.key for work in WORKS], [system.name for system in SYSTEMS]
+    add = parser.add_argument
+    add("--rounds", type=_positive, help="how often everything is measured (default 5)")
+    add("--seconds", type=_positive, default=1, help="length of one run of a load (default 1)")
+    add("--quick", action="store_true", help="two rounds, for a first look")
+    add("--only", metavar="WORK,...", help=f"these alone, out of {', '.join(works)}")
+    add("--systems", metavar="NAME,...", help=f"these alone, out of {', '.join(systems)}")
+    add(
+        "--extra",
+        metavar="NAME=COMMAND",
+        action="append",
+        default=[],
+        help="one more forwarder; {listen} and {backend} in the command become HOST:PORT, "
+        "{listen_port} and {backend_port} the port; a known NAME replaces that system's command",
+    )
+    add(
+        "--limit",
+        type=_positive,
+        default=540,
+        help="begin no further run after so many seconds (default 540)",
+    )
+    add("--json", type=Path, metavar="FILE", help="write everything measured to this file")
+    given = parser.parse_args(arguments)
+    try:
+        known = with_extras(SYSTEMS, [extra(text) for text in given.extra])
+        return Settings(
+            works=chosen("--only", given.only, {work.key: work for work in WORKS}),
+            systems=chosen("--systems", given.systems, {system.name: system for system in known}),
+            rounds=given.rounds or (2 if given.quick else 5),
+            seconds=given.seconds,
+            limit=given.limit,
+            report=given.json,
+        )
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def with_extras(systems: Sequence[System], extras: Sequence[System]) -> tuple[System, ...]:
+    """The systems, with those replaced that an extra one names, and the new ones added."""
+    known = {system.name: system for system in systems}
+    for new in extras:
+        old = known.get(new.name)
+        known[new.name] = (
+            replace(new, title=f"{old.title}: replaced", delayed=old.delayed) if old else new
+        )
+    return tuple(known.values())
+
+
+def chosen(flag: str, text: str | None, known: dict[str, T]) -> tuple[T, ...]:
+    """Those that a comma-separated list names, or all; in the order of ``known``.
+
+    Raises:
+        ValueError: a name is unknown.
+    """
+    if text is None:
+        return tuple(known.values())
+    names = text.split(",")
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{flag} {name!r} is unknown; pick from {', '.join(known)}")
+    return tuple(value for name, value in known.items() if name in names)

@@ -1,0 +1,239 @@
+"""The systems that are compared: how each is told to forward one port to another."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from processes import HOST, START_LIMIT, Server, free_port, listening, wait_until
+from results import Failure
+
+DELAY = 0.1
+"""Seconds by which the delayed systems keep every request back."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a forwarder is asked to do, all on loopback."""
+
+    listen: int
+    backend: int
+    api: int
+    """A free port, for a forwarder that is set up over HTTP."""
+    folder: Path
+    """For its configuration and its log."""
+
+    def write(self, name: str, text: str) -> str:
+        """Write a configuration; its path."""
+        path = self.folder / f"{self.listen}-{name}"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A system at work: the port to talk to, and its process unless it is ``direct``."""
+
+    port: int
+    server: Server | None
+
+
+def _available() -> str:
+    return ""
+
+
+def _nothing(_task: Task) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of each table."""
+
+    name: str
+    title: str
+    command: Callable[[Task], list[str]] | None = None
+    """None: no forwarder at all, the load goes to the backend itself."""
+    missing: Callable[[], str] = _available
+    """Why it cannot be had on this machine; empty if it can."""
+    set_up: Callable[[Task], None] = _nothing
+    """What is left to do once the process runs."""
+    delayed: bool = False
+    """Keeps every request back by DELAY; for the timing alone."""
+
+    @contextmanager
+    def running(self, backend: int, folder: Path) -> Iterator[Running]:
+        """Forward to a port while the block runs. Raises Failure if it does not start."""
+        if self.command is None:
+            yield Running(backend, None)
+            return
+        task = Task(free_port(), backend, free_port(), folder)
+        server = Server(self.command(task), folder)
+        try:
+            self.set_up(task)
+            server.wait_for(task.listen)
+            yield Running(task.listen, server)
+        finally:
+            server.stop()
+
+
+def needs(program: str) -> Callable[[], str]:
+    """Whether a program is on the PATH."""
+    return lambda: "" if shutil.which(program) else f"{program} is not on the PATH"
+
+
+def _needs_vaurien() -> str:
+    found = importlib.util.find_spec("vaurien") and importlib.util.find_spec("vaurien.__main__")
+    return "" if found else "vaurien is not installed for this Python"
+
+
+def _needs_nginx_stream() -> str:
+    return needs("nginx")() or ("" if "--with-stream" in _nginx_build() else "nginx has no stream")
+
+
+def _nginx_build() -> str:
+    told = subprocess.run(["nginx", "-V"], capture_output=True, text=True, check=False)
+    return told.stderr
+
+
+def _haproxy(tuning: str) -> Callable[[Task], list[str]]:
+    def command(task: Task) -> list[str]:
+        path = task.write(
+            "haproxy.cfg",
+            f"""global
+    nbthread 1
+    {tuning}
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 10m
+    timeout server 10m
+listen bench
+    bind {HOST}:{task.listen}
+    server backend {HOST}:{task.backend}
+""",
+        )
+        return ["haproxy", "-db", "-f", path]
+
+    return command
+
+
+def _nginx_stream(task: Task) -> list[str]:
+    dynamic = "--with-stream=dynamic" in _nginx_build()
+    path = task.write(
+        "stream.conf",
+        f"""{"load_module modules/ngx_stream_module.so;" if dynamic else ""}
+daemon off;
+master_process off;
+pid {task.folder}/{task.listen}.pid;
+error_log stderr warn;
+events {{ worker_connections 16384; }}
+stream {{
+    server {{
+        listen {HOST}:{task.listen} backlog=4096;
+        proxy_pass {HOST}:{task.backend};
+    }}
+}}
+""",
+    )
+    return ["nginx", "-e", "stderr", "-c", path]
+
+
+def _toxiproxy(task: Task) -> list[str]:
+    return ["toxiproxy-server", "-host", HOST, "-port", str(task.api)]
+
+
+def _toxiproxy_set_up(latency: float) -> Callable[[Task], None]:
+    def set_up(task: Task) -> None:
+        wait_until(lambda: listening(task.api), START_LIMIT, "the API of toxiproxy-server")
+        url = f"http://{HOST}:{task.api}/proxies"
+        listen, backend = f"{HOST}:{task.listen}", f"{HOST}:{task.backend}"
+        _post(url, {"name": "bench", "listen": listen, "upstream": backend, "enabled": True})
+        if latency:
+            attributes = {"latency": round(latency * 1000), "jitter": 0}
+            toxic = {"type": "latency", "stream": "upstream", "attributes": attributes}
+            _post(f"{url}/bench/toxics", toxic)
+
+    return set_up
+
+
+def _post(url: str, body: object) -> None:
+    request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    try:
+        with urlopen(request, timeout=START_LIMIT) as answer:
+            answer.read()
+    except OSError as error:
+        raise Failure(f"{url}: {error}") from None
+
+
+def _vaurien(*flags: str) -> Callable[[Task], list[str]]:
+    def command(task: Task) -> list[str]:
+        ends = ["--proxy", f"{HOST}:{task.listen}", "--backend", f"{HOST}:{task.backend}"]
+        return [sys.executable, "-m", "vaurien", *ends, *flags]
+
+    return command
+
+
+def extra(text: str) -> System:
+    """The system that ``NAME=command`` describes.
+
+    In the command, ``{listen}`` and ``{backend}`` stand for HOST:PORT, and
+    ``{listen_port}`` and ``{backend_port}`` for the port alone.
+
+    Raises:
+        ValueError: the text has no name, or no command.
+    """
+    name, _, line = text.partition("=")
+    words = shlex.split(line)
+    if not name or not words:
+        raise ValueError(f"{text!r} is not NAME=command")
+
+    def command(task: Task) -> list[str]:
+        values = {
+            "{listen}": f"{HOST}:{task.listen}",
+            "{backend}": f"{HOST}:{task.backend}",
+            "{listen_port}": str(task.listen),
+            "{backend_port}": str(task.backend),
+        }
+        filled = []
+        for word in words:
+            for mark, value in values.items():
+                word = word.replace(mark, value)
+            filled.append(word)
+        return filled
+
+    return System(name, name, command, needs(words[0]))
+
+
+_NEVER = ("--rule", "delay percent=100 after=1000000000")
+_NO_TIME = ("--behavior", "100:delay", "--behavior-delay-sleep", "0")
+_DELAYED = ("--behavior", "100:delay", "--behavior-delay-sleep", str(DELAY))
+
+SYSTEMS = (
+    System("direct", "direct"),
+    System("haproxy", "HAProxy", _haproxy(""), needs("haproxy")),
+    System("haproxy-128k", "HAProxy, 128 KiB", _haproxy("tune.bufsize 131072"), needs("haproxy")),
+    System("nginx", "nginx stream", _nginx_stream, _needs_nginx_stream),
+    System("toxiproxy", "Toxiproxy", _toxiproxy, needs("toxiproxy-server"), _toxiproxy_set_up(0)),
+    System(
+        "toxiproxy-100ms",
+        "Toxiproxy, 100 ms",
+        _toxiproxy,
+        needs("toxiproxy-server"),
+        _toxiproxy_set_up(DELAY),
+        delayed=True,
+    ),
+    System("vaurien", "vaurien, quiet", _vaurien(), _needs_vaurien),
+    System("vaurien-armed", "vaurien, armed", _vaurien(*_NEVER), _needs_vaurien),
+    System("vaurien-0ms", "vaurien, 0 ms delay", _vaurien(*_NO_TIME), _needs_vaurien),
+    System("vaurien-100ms", "vaurien, 100 ms", _vaurien(*_DELAYED), _needs_vaurien, delayed=True),
+)

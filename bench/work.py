@@ -1,0 +1,201 @@
+"""What the systems are put to: each load, the tool that makes it, and what its output says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends import IPERF, REDIS, WEB, Backend
+from processes import HOST, output_of
+from results import Failure, Sample
+from systems import System, needs
+
+
+@dataclass(frozen=True)
+class Work(ABC):
+    """Something to measure on every system."""
+
+    key: str
+    title: str
+    unit: str = ""
+    """Of the main figure."""
+    figure: str = "rate"
+    """The main figure of each sample."""
+    decimals: int = 0
+    rounds: int = 1000
+    """Take part in so many rounds at most."""
+    delayed: bool = False
+    """Look at the systems that delay; and at ``direct``, for what the measuring itself costs."""
+    direct: str = "direct"
+    """What ``direct`` means here; empty where it means nothing."""
+
+    def missing(self) -> str:
+        """Why it cannot be done on this machine; empty if it can."""
+        return ""
+
+    def suits(self, system: System) -> bool:
+        if system.name == "direct":
+            return bool(self.direct)
+        return system.delayed is self.delayed
+
+    @abstractmethod
+    def measure(self, system: System, seconds: int, folder: Path) -> Sample:
+        """One run of about ``seconds``. Raises Failure if it gives no figure."""
+
+    @abstractmethod
+    def remarks(self, figures: dict[str, float]) -> str:
+        """What else the medians of all figures say, for the last column."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a tool did."""
+
+    units: float
+    """Requests, connections or gigabytes."""
+    rate: float
+    """Units a second, by the tool's own clock."""
+    errors: int = 0
+
+
+@dataclass(frozen=True)
+class Load(Work):
+    """A tool that keeps the system busy; the CPU time of the system goes beside its rate."""
+
+    tool: str = ""
+    backend: Backend = REDIS
+    cost_unit: str = "µs CPU a request"
+    cost_scale: float = 1e6
+
+    def missing(self) -> str:
+        return needs(self.tool)() or (self.backend.program and needs(self.backend.program)())
+
+    def measure(self, system: System, seconds: int, folder: Path) -> Sample:
+        with (
+            self.backend.running(folder) as backend,
+            system.running(backend, folder) as running,
+        ):
+            prepared = self.prepare(running.port)
+            before = running.server.cpu_seconds() if running.server else 0.0
+            done = self.drive(running.port, seconds, prepared)
+            if not done.units:
+                raise Failure(f"{self.tool} got no answer")
+            sample = {"rate": done.rate, "errors": float(done.errors)}
+            if running.server:
+                sample["cpu"] = (running.server.cpu_seconds() - before) / done.units
+            return sample
+
+    def prepare(self, port: int) -> float:  # noqa: ARG002
+        """Try the load out where the tool needs to know the rate to expect."""
+        return 0.0
+
+    @abstractmethod
+    def drive(self, port: int, seconds: int, expected: float) -> Done:
+        """Run the tool; ``expected`` is what ``prepare`` found."""
+
+    def remarks(self, figures: dict[str, float]) -> str:
+        cost = (
+            f"{figures['cpu'] * self.cost_scale:.2f} {self.cost_unit}" if "cpu" in figures else ""
+        )
+        return f"{cost} ({figures['errors']:.0f} errors)" if figures.get("errors") else cost
+
+
+@dataclass(frozen=True)
+class RedisBenchmark(Load):
+    """GET and SET, each for half of the time."""
+
+    tool: str = "redis-benchmark"
+    unit: str = "requests/s"
+    connections: int = 50
+
+    def missing(self) -> str:
+        return needs(self.tool)() or needs("redis-server")()
+
+    def prepare(self, port: int) -> float:
+        return self._run(port, 2_000, 20).rate
+
+    def drive(self, port: int, seconds: int, expected: float) -> Done:
+        return self._run(port, max(1_000, int(expected * seconds / 2)), seconds * 10 + 20)
+
+    def _run(self, port: int, count: int, limit: float) -> Done:
+        load = ["-t", "get,set", "-c", str(self.connections), "-n", str(count), "--csv"]
+        text = output_of([self.tool, "-h", HOST, "-p", str(port), *load], limit)
+        return read_redis_benchmark(text, count)
+
+
+def read_redis_benchmark(text: str, count: int) -> Done:
+    """The rate over all tests of a ``--csv`` report, each of ``count`` requests."""
+    rows = csv.reader(text.splitlines())
+    rates = [float(row[1]) for row in rows if row and row[0] in ("GET", "SET")]
+    if len(rates) != 2 or not all(rates):
+        raise Failure(f"redis-benchmark said {text[:200]!r}")
+    return Done(2 * count, 2 / sum(1 / rate for rate in rates))
+
+
+@dataclass(frozen=True)
+class Wrk(Load):
+    """64 connections that ask a web server for 128 bytes over and over."""
+
+    tool: str = "wrk"
+    backend: Backend = WEB
+    unit: str = "requests/s"
+    header: str = "Connection: keep-alive"
+
+    def drive(self, port: int, seconds: int, expected: float) -> Done:  # noqa: ARG002
+        load = ["-t", "1", "-c", "64", "-d", f"{seconds}s", "-H", self.header]
+        return read_wrk(output_of([self.tool, *load, f"http://{HOST}:{port}/"], seconds + 20))
+
+
+def read_wrk(text: str) -> Done:
+    """What wrk reports; socket errors and refusals of the server count as errors."""
+    counted = re.search(r"(\d+) requests in", text)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    if not counted or not rate:
+        raise Failure(f"wrk said {text[:200]!r}")
+    faults = re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", text)
+    return Done(int(counted[1]), float(rate[1]), sum(map(int, faults)))
+
+
+@dataclass(frozen=True)
+class Iperf(Load):
+    """One stream as fast as it goes."""
+
+    tool: str = "iperf3"
+    backend: Backend = IPERF
+    unit: str = "GB/s"
+    decimals: int = 2
+    cost_unit: str = "s CPU a GB"
+    cost_scale: float = 1.0
+
+    def drive(self, port: int, seconds: int, expected: float) -> Done:  # noqa: ARG002
+        command = [self.tool, "-c", HOST, "-p", str(port), "-t", str(seconds), "--json"]
+        return read_iperf(output_of(command, seconds + 20))
+
+
+def read_iperf(text: str) -> Done:
+    """What the receiver of a ``--json`` report got, in units of 10^9 bytes."""
+    try:
+        received = json.loads(text)["end"]["sum_received"]
+        gigabytes = received["bytes"] / 1e9
+        return Done(gigabytes, gigabytes / received["seconds"])
+    except (ValueError, KeyError, ZeroDivisionError):
+        raise Failure(f"iperf3 said {text[:200]!r}") from None
+
+
+LOADS = (
+    RedisBenchmark("redis-50", "redis GET and SET, 50 clients", connections=50),
+    RedisBenchmark("redis-1", "redis GET and SET, 1 client", connections=1),
+    Wrk("http", "HTTP keep-alive, 64 connections"),
+    Wrk(
+        "connections",
+        "HTTP, a new connection for each request",
+        unit="connections/s",
+        header="Connection: close",
+        cost_unit="µs CPU a connection",
+    ),
+    Iperf("bulk", "bulk, one stream"),
+)
