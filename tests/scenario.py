@@ -181,7 +181,7 @@ class World:
     # The backend's listener.
 
     def on_event(self, events: int) -> None:
-        sock = self.system.accept(self._listener)
+        sock = self.system.accept(self._listener, BACKEND[0])
         assert isinstance(sock, SimulatedSocket)
         self.backends.append(Peer(self, sock, self.on_data))
 

@@ -143,10 +143,12 @@ class Dice:
 class RuleAtWork:
     """A rule on one proxy: what it has counted, and its dice."""
 
-    __slots__ = ("applied_at", "dice", "fired", "rule", "seen", "since")
+    __slots__ = ("applied_at", "dice", "directions", "fired", "rule", "seen", "since")
 
     def __init__(self, rule: Rule, dice: Dice, applied_at: float, since: int) -> None:
         self.rule = rule
+        ways = Direction if rule.direction is None else (rule.direction,)
+        self.directions = frozenset(way for way in ways if rule.behavior.concerns(way))
         self.dice = dice
         self.applied_at = applied_at
         self.since = since  # the generation that brought it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..actions import Actions, Forward, Wait
 from ..behavior import Behavior, Firing
-from ..messages import Message
+from ..messages import Direction, Message
 from ..options import option
 
 
@@ -15,7 +15,10 @@ class Delay(Behavior):
     sleep: float = option(1.0, "delay in seconds", minimum=0)
     before: bool = option(True, "delay before the backend is called; otherwise after")
 
+    def concerns(self, direction: Direction) -> bool:
+        return (direction is Direction.TO_BACKEND) is self.before
+
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        if message.to_backend is self.before:
+        if self.concerns(message.direction):
             yield Wait(message.at + self.sleep)
         yield Forward(message)

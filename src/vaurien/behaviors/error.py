@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..actions import Actions, Forward
 from ..behavior import Behavior, Firing
-from ..messages import Message
+from ..messages import Direction, Message
 from ..options import option
 
 NOISE = 100
@@ -19,6 +19,9 @@ class Error(Behavior):
     )
     warmup: int = option(0, "number of exchanges to leave alone first", minimum=0)
 
+    def concerns(self, direction: Direction) -> bool:
+        return direction is Direction.TO_CLIENT
+
     def on_message(self, message: Message, firing: Firing) -> Actions:
         if firing.count <= self.warmup:
             yield Forward(message)
@@ -27,9 +30,7 @@ class Error(Behavior):
 
     def fail(self, message: Message, firing: Firing) -> Actions:
         """Make this exchange fail."""
-        if message.to_backend:
-            yield Forward(message)
-        elif self.inject:
+        if self.inject:
             middle = len(message.data) // 2
             noise = firing.random().randbytes(NOISE)
             yield Forward(message.with_data(message.data[:middle] + noise + message.data[middle:]))

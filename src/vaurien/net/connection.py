@@ -52,6 +52,9 @@ class End:
         self.broken = False  # the peer has reset it: nothing can be told to it any more
 
     def on_event(self, events: int) -> None:
+        if events == READ and self.interest == READ:  # by far the most frequent
+            self.outgoing.on_readable()
+            return
         if events & WRITE and self.interest & WRITE:
             self.incoming.on_writable()
         if self.interest & READ:
@@ -95,16 +98,15 @@ class Connection:
         "_decisions",
         "_swallowers",
         "_verdicts",
-        "active_at",
         "backend",
         "client",
         "client_socket",
         "closed",
         "exchange",
         "exchanges",
-        "heard",
         "number",
         "on_close",
+        "opened_at",
         "protocol",
         "proxy",
         "to_backend",
@@ -122,8 +124,7 @@ class Connection:
         self.client_socket: Socket | None = client_socket  # until there is a backend
         self.protocol = proxy.protocol
         self.closed = False
-        self.active_at = proxy.reactor.now
-        self.heard: Link | None = None  # the link that carried something last
+        self.opened_at = proxy.reactor.now
         self.exchange = 0  # of the newest chunk, where there is no framing
         self.exchanges: Exchanges | None = None  # where there is
         self.on_close: Callable[[], None] | None = None
@@ -224,9 +225,16 @@ class Connection:
         return any(link.player is not None for link in self.links)
 
     @property
+    def active_at(self) -> float:
+        """When it carried something last, or was opened."""
+        return max([self.opened_at, *(link.active_at for link in self.links)])
+
+    @property
     def awaits_response(self) -> bool:
         """The client spoke last, or the backend has not been reached yet."""
-        return self.client_socket is not None or self.heard is self.to_backend
+        if self.client_socket is not None:
+            return True
+        return self.to_backend.active_at > self.to_client.active_at
 
     # Exchanges, and what is decided on them.
 

@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import os
 from collections.abc import Callable
+from functools import lru_cache
 
 from .address import Address
 from .reactor import Reactor, Timer
@@ -131,6 +132,7 @@ class Dial:
             self._sock = None
 
 
+@lru_cache
 def is_same(endpoint: Endpoint, listening: Endpoint) -> bool:
     """Whether dialling an endpoint would reach this listener of ours."""
     there, here = endpoint[1], listening[1]

@@ -45,7 +45,10 @@ class Link:
         "_pending",
         "_pipe",
         "_piped",
+        "_receive",
+        "_send",
         "_splices",
+        "active_at",
         "bytes",
         "chunks",
         "connection",
@@ -55,6 +58,7 @@ class Link:
         "ending",
         "player",
         "quiet",
+        "reactor",
         "sink",
         "source",
         "stream",
@@ -69,6 +73,7 @@ class Link:
         stream: Stream | None,
     ) -> None:
         self.connection = connection
+        self.reactor = connection.proxy.reactor
         self.direction = direction
         self.source = source
         self.sink = sink
@@ -77,6 +82,7 @@ class Link:
         self.player: Player | None = None
         self.bytes = 0
         self.chunks = 0
+        self.active_at = 0.0  # when it carried something last
         self.ending: Ending | None = None  # the source has ended; pass it on in its turn
         self.done = False  # ... and has been passed on
         self.dead = False  # the sink takes nothing any more
@@ -85,6 +91,8 @@ class Link:
         self._pipe: Pipe | None = None  # holds the same, when spliced
         self._piped = 0
         self._splices = False
+        self._receive = source.sock.recv_into
+        self._send = sink.sock.send
 
     # Called by the source's end.
 
@@ -93,10 +101,9 @@ class Link:
         if self._splices:
             self._splice()
             return
-        connection = self.connection
-        reactor = connection.proxy.reactor
+        reactor = self.reactor
         try:
-            size = self.source.sock.recv_into(reactor.buffer)
+            size = self._receive(reactor.buffer)
         except BlockingIOError:
             return
         except OSError:
@@ -105,18 +112,17 @@ class Link:
         if not size:
             self.end(Ending.FIN)
             return
-        connection.active_at = reactor.now
-        connection.heard = self
+        self.active_at = reactor.now
         self.bytes += size
         self.chunks += 1
         if self.stream is not None:
             self._frame(bytes(reactor.view[:size]))
         elif self.quiet:
             self.write(reactor.view[:size])
-            if size == BUFFER_SIZE and reactor.system.splice is not None and not self.blocked:
-                self._splices = True
         else:
             self._chunk(reactor.view[:size])
+        if size == BUFFER_SIZE and self.stream is None:
+            self._splices = reactor.system.splice is not None
 
     def end(self, how: Ending) -> None:
         """The source has ended; the sink hears of it after all that came before."""
@@ -152,7 +158,7 @@ class Link:
     def write(self, data: bytes | memoryview) -> None:
         """Put bytes on the wire; what the sink can't take follows when it can."""
         try:
-            sent = self.sink.sock.send(data)
+            sent = self._send(data)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -160,7 +166,7 @@ class Link:
             return
         if sent < len(data):
             rest = memoryview(data)[sent:]
-            shared = rest.obj is self.connection.proxy.reactor.buffer
+            shared = rest.obj is self.reactor.buffer
             self._pending = memoryview(bytes(rest)) if shared else rest
             self._block()
 
@@ -219,7 +225,7 @@ class Link:
         """Let go of everything held."""
         self._pending = None
         if self._pipe is not None:
-            self.connection.proxy.reactor.pipes.give_back(self._pipe, empty=not self._piped)
+            self.reactor.pipes.give_back(self._pipe, empty=not self._piped)
             self._pipe = None
             self._piped = 0
         if self.player is not None:
@@ -232,12 +238,19 @@ class Link:
         """An unframed chunk, of which rules must be asked."""
         connection = self.connection
         decision = connection.decide_chunk(self.direction)
-        if not decision.firings and self.player is None and not self.blocked:
+        if self.player is None and not self.blocked and not self._cast(decision):
             self.write(view)
             return
-        at = connection.proxy.reactor.clock()
+        at = self.reactor.clock()
         message = Message(bytes(view), self.direction, at, NO_LABELS, connection.exchange)
         self._arrive(message, decision)
+
+    def _cast(self, decision: Decision) -> bool:
+        """Whether a behavior wants to see messages of this direction."""
+        for at_work, _ in decision.firings:  # noqa: SIM110 - the hot path
+            if self.direction in at_work.directions:
+                return True
+        return False
 
     def _frame(self, data: bytes) -> None:
         """Bytes of a framed protocol: cut messages out of them, and pass these on.
@@ -250,7 +263,7 @@ class Link:
         if quiet:
             self.write(data)
         try:
-            messages = stream.feed(data, self.connection.proxy.reactor.clock())
+            messages = stream.feed(data, self.reactor.clock())
         except Exception:  # noqa: BLE001 - a parser must not break traffic
             self._give_up(stream)
             messages = stream.surrender()
@@ -294,7 +307,7 @@ class Link:
             exchanges.owed.append(message.exchange)
 
     def _arrive(self, message: Message, decision: Decision) -> None:
-        if self.player is None and not self.blocked and not decision.firings:
+        if self.player is None and not self.blocked and not self._cast(decision):
             self.deliver(message)
             self.connection.played(message)
             return
@@ -322,12 +335,14 @@ class Link:
         self.source.want(READ, wanted=False)
 
     def _splice(self) -> None:
-        """Move what has arrived through a pipe, inside the kernel."""
-        if not self.quiet:
-            self._splices = False  # a plan came in between
+        """Move what has arrived through a pipe, inside the kernel; unless rules want it."""
+        if self.player is not None or (
+            not self.quiet and self._cast(self.connection.decide_chunk(self.direction))
+        ):
+            self._splices = False
             self.on_readable()
             return
-        reactor = self.connection.proxy.reactor
+        reactor = self.reactor
         splice = reactor.system.splice
         assert splice is not None
         try:
@@ -345,8 +360,7 @@ class Link:
             self._put_pipe_back()
             self.end(Ending.FIN)
             return
-        self.connection.active_at = reactor.now
-        self.connection.heard = self
+        self.active_at = reactor.now
         self.bytes += moved
         self.chunks += 1
         self._piped = moved
@@ -354,7 +368,7 @@ class Link:
         self._empty_pipe()
 
     def _empty_pipe(self) -> None:
-        splice = self.connection.proxy.reactor.system.splice
+        splice = self.reactor.system.splice
         assert splice is not None
         assert self._pipe is not None
         try:
@@ -371,5 +385,5 @@ class Link:
 
     def _put_pipe_back(self) -> None:
         if self._pipe is not None:
-            self.connection.proxy.reactor.pipes.give_back(self._pipe, empty=True)
+            self.reactor.pipes.give_back(self._pipe, empty=True)
             self._pipe = None

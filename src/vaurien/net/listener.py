@@ -76,18 +76,18 @@ class Listener:
 
     def on_event(self, events: int) -> None:
         del events
-        for listening in self._sockets:
-            self._accept(listening)
+        for listening, (family, _) in zip(self._sockets, self.endpoints, strict=True):
+            self._accept(listening, family)
 
     def on_failure(self, report: str) -> None:
         self._reactor.report(report)
 
-    def _accept(self, listening: Socket) -> None:
+    def _accept(self, listening: Socket, family: int) -> None:
         for _ in range(ROUND):
             if self._paused:
                 return
             try:
-                sock = self._reactor.system.accept(listening)
+                sock = self._reactor.system.accept(listening, family)
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                 return
             except OSError as error:

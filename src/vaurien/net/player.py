@@ -120,7 +120,7 @@ class Player:
         """Let the first of the cast act on a message, and the others on what it forwards."""
         link = self._link
         connection = link.connection
-        while cast and cast[0][0].rule.direction not in (None, message.direction):
+        while cast and message.direction not in cast[0][0].directions:
             cast = cast[1:]
         if not cast:
             yield from self._room()

@@ -51,6 +51,7 @@ class Reactor:
     def __init__(self, system: System | None = None) -> None:
         self.system = system or System()
         self.clock = self.system.clock
+        self._wait = self.system.poller.wait
         self.now = self.clock()
         """The time of the current batch of events: cheap, and slightly in the past."""
         self.buffer = bytearray(BUFFER_SIZE)
@@ -84,7 +85,10 @@ class Reactor:
 
     def discard(self, sock: Socket) -> None:
         """Close a socket after this batch, and handle no more of its events."""
-        self.mute(sock.fileno())
+        if self.system.poller.forgets_closed:
+            self._handlers.pop(sock.fileno(), None)
+        else:
+            self.mute(sock.fileno())
         self._closing.append(sock)
 
     # Time, and other threads.
@@ -126,16 +130,15 @@ class Reactor:
     # Running.
 
     def run(self) -> None:
-        """Handle events until ``stop``, then close what was given up."""
+        """Handle events until ``stop``."""
         self._stopped = False
         while not self._stopped:
             self.run_once()
 
     def run_once(self) -> None:
         """Wait for one batch of events, and handle it."""
-        system = self.system
-        events = system.poller.wait(self._patience())
-        self.now = self.clock()
+        events = self._wait(self._patience())
+        self.now = now = self.clock()
         handlers = self._handlers
         handler: Handler | None = None
         try:
@@ -143,12 +146,18 @@ class Reactor:
                 handler = handlers.get(fd)
                 if handler is not None:
                     handler.on_event(what)
-                elif fd == system.wake_fd:
-                    system.woken()
+                elif fd == self.system.wake_fd:
+                    self.system.woken()
         except Exception:  # noqa: BLE001 - one connection's trouble; epoll repeats the rest
             if handler is not None:
                 handler.on_failure(traceback.format_exc())
-        self._run_timers()
+        if self._timers and self._timers[0][0] <= now:
+            self._run_timers()
+        if self._submitted or self._soon or self._closing:
+            self._tidy_up()
+
+    def _tidy_up(self) -> None:
+        """What comes at the end of a batch, when there is any of it."""
         while self._submitted:
             self._guarded(self._submitted.popleft())
         while self._soon:
@@ -179,8 +188,6 @@ class Reactor:
 
     def _run_timers(self) -> None:
         timers = self._timers
-        if not timers:
-            return
         now = self.clock()
         while timers and timers[0][0] <= now:
             timer = heapq.heappop(timers)[2]

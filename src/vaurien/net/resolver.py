@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from math import inf
 
 from .address import Address
 from .reactor import Reactor
@@ -30,13 +31,14 @@ class Resolver:
             then([(int(socket.AF_UNIX), address.path)])
             return
         key = address.host, address.port
-        numeric = self._reactor.system.numeric(*key)
-        if numeric is not None:
-            then([numeric])
-            return
         known = self._known.get(key)
         if known is not None and self._reactor.clock() < known[0]:
             then(known[1])
+            return
+        numeric = self._reactor.system.numeric(*key)
+        if numeric is not None:
+            self._known[key] = (inf, [numeric])
+            then([numeric])
             return
         asking = self._asking.setdefault(key, [])
         asking.append(then)

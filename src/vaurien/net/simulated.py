@@ -128,6 +128,7 @@ class SimulatedSystem(System):
     """Everything ``System`` offers, in memory."""
 
     splice = None
+    forgets_closed = True
 
     def __init__(self, seed: int = 0, *, whole: bool = False) -> None:
         """``whole``: sockets take and give as much as they can, instead of some of it."""
@@ -237,7 +238,8 @@ class SimulatedSystem(System):
         self._listeners[name] = listener
         return listener
 
-    def accept(self, listener: Socket) -> Socket:
+    def accept(self, listener: Socket, family: int) -> Socket:
+        del family
         assert isinstance(listener, SimulatedSocket)
         if not listener.queue:
             raise BlockingIOError

@@ -28,8 +28,13 @@ HANGUP = 16
 COARSE = 0.002
 """Seconds; epoll counts whole milliseconds, so the last stretch of a wait is select's."""
 
+BATCH = 512
+"""Events taken at once."""
+
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes not yet sent to the peer
+
+INTERNET = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
 
 Sockaddr = tuple[str, int] | tuple[str, int, int, int] | str
 Endpoint = tuple[int, Sockaddr]
@@ -51,6 +56,9 @@ class Socket(Protocol):
 class Poller(Protocol):
     """What is asked of a poller; interests and events are READ, WRITE, ERROR, HANGUP."""
 
+    forgets_closed: bool
+    """Closing a descriptor is enough to unregister it."""
+
     def register(self, fd: int, interest: int, /) -> None: ...
     def modify(self, fd: int, interest: int, /) -> None: ...
     def unregister(self, fd: int, /) -> None: ...
@@ -61,6 +69,8 @@ class Poller(Protocol):
 class EpollPoller:
     """Level-triggered epoll, which never waits too short, and 0.1 ms too long at most."""
 
+    forgets_closed = True
+
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self.register = self._epoll.register
@@ -70,16 +80,18 @@ class EpollPoller:
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         if timeout is None:
-            return self._epoll.poll(-1, 512)
+            return self._epoll.poll(-1, BATCH)
         if timeout > COARSE:
-            return self._epoll.poll(int(timeout * 1000 - 1) / 1000, 512)
+            return self._epoll.poll(timeout - 0.001, BATCH)  # it rounds up
         if timeout > 0 and not select.select((self._epoll,), (), (), timeout)[0]:
             return []
-        return self._epoll.poll(0, 512)
+        return self._epoll.poll(0, BATCH)
 
 
 class SelectorPoller:
     """Whatever ``selectors`` finds, for systems without epoll."""
+
+    forgets_closed = False
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -173,7 +185,7 @@ class System:
             raise OSError(f"{host!r} is not a host name: {error}") from None
         endpoints: list[Endpoint] = []
         for family, _, _, _, address in found:
-            if family in (socket.AF_INET, socket.AF_INET6):
+            if family in INTERNET:
                 endpoint = (int(family), cast(Sockaddr, address))
                 if endpoint not in endpoints:
                     endpoints.append(endpoint)
@@ -198,7 +210,7 @@ class System:
         family, address = endpoint
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            if family in (socket.AF_INET, socket.AF_INET6):
+            if family in INTERNET:
                 if os.name == "posix":
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
@@ -213,16 +225,18 @@ class System:
             raise
         return sock
 
-    def accept(self, listener: Socket) -> Socket:
+    def accept(self, listener: Socket, family: int) -> Socket:
         """A client's socket that does not block.
 
         Raises:
             BlockingIOError: nobody is waiting.
             OSError: nobody could be accepted; see errno.
         """
-        assert isinstance(listener, socket.socket)
-        sock, _ = listener.accept()
-        self._tune(sock)
+        # What socket.accept does, without its enums, which cost more than the call.
+        fd, _ = listener._accept()  # type: ignore[attr-defined]
+        sock = socket.SocketType(family, socket.SOCK_STREAM, 0, fd)
+        sock.setblocking(False)
+        self._tune(sock, family)
         return sock
 
     def dial(self, endpoint: Endpoint) -> tuple[Socket, int]:
@@ -234,8 +248,9 @@ class System:
             OSError: there is no descriptor left.
         """
         family, address = endpoint
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        self._tune(sock)
+        sock = socket.SocketType(family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        self._tune(sock, family)
         try:
             code = sock.connect_ex(address)
         except OSError as error:  # an address that no socket call accepts
@@ -254,12 +269,12 @@ class System:
 
     def error_of(self, sock: Socket) -> int:
         """The pending error of a socket, as an errno; 0 for none."""
-        assert isinstance(sock, socket.socket)
+        assert isinstance(sock, socket.SocketType)
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def reset_on_close(self, sock: Socket) -> None:
         """Make closing send RST instead of FIN."""
-        assert isinstance(sock, socket.socket)
+        assert isinstance(sock, socket.SocketType)
         with contextlib.suppress(OSError):  # a unix socket has no RST
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
 
@@ -274,9 +289,8 @@ class System:
         except OSError:
             return 0
 
-    def _tune(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        if sock.family != getattr(socket, "AF_UNIX", None):
+    def _tune(self, sock: socket.SocketType, family: int) -> None:
+        if family in INTERNET:
             with contextlib.suppress(OSError):  # macOS refuses it on a dead socket
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
