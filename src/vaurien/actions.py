@@ -55,7 +55,11 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connection on both sides, with a FIN or, if asked, a RST."""
+    """Close the connection on both sides, with a FIN or, if asked, a RST.
+
+    In answer to a request it takes its turn, as a Reply does; the client hears what
+    it was told before.
+    """
 
     reset: bool = False
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from .actions import Close
 from .errors import ProtocolError
 from .messages import NO_LABELS, Direction, Message
 from .options import Configurable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from random import Random
 
 Parser = Generator[None, None, None]
+Answer = bytes | Close
+"""What a client is told in place of a response: bytes, or the end."""
 
 LINE_LIMIT = 64 * 1024
 READ_LIMIT = 1024 * 1024
@@ -39,7 +42,7 @@ class Exchanges:
     def __init__(self) -> None:
         self.begun = 0
         self.owed: deque[int] = deque()
-        self._replies: deque[tuple[int, bytes]] = deque()
+        self._replies: deque[tuple[int, Answer]] = deque()
 
     def begin(self) -> int:
         """The number of the request that begins.
@@ -52,18 +55,18 @@ class Exchanges:
         self.begun += 1
         return self.begun
 
-    def reply(self, exchange: int, data: bytes) -> None:
-        """Answer a request that was not passed on, when its turn comes."""
-        self._replies.append((exchange, data))
+    def reply(self, exchange: int, answer: Answer) -> None:
+        """Answer a request in the backend's place, when its turn comes."""
+        self._replies.append((exchange, answer))
 
-    def due(self, before: int | None = None) -> Iterator[bytes]:
-        """Replies whose turn has come: no earlier request is still owed a response.
+    def due(self, before: int | None = None) -> Iterator[Answer]:
+        """Answers whose turn has come: no earlier request is still owed a response.
 
         ``before``: the exchange whose response is about to leave, if there is one.
         """
         if before is None and self.owed:
             before = self.owed[0]
-        while self._replies and (before is None or self._replies[0][0] < before):
+        while self._replies and (before is None or self._replies[0][0] <= before):
             yield self._replies.popleft()[1]
 
 
@@ -158,6 +161,8 @@ class Stream:
         ``unsolicited``: the backend says it without having been asked (a push, a
         notification), so it answers no request.
         """
+        if self._open:
+            raise ProtocolError("the parser began a message inside another")
         exchanges = self._exchanges
         if self.direction is Direction.TO_BACKEND:
             self._exchange = exchanges.begin()
@@ -191,9 +196,8 @@ class Stream:
         return self._open
 
     def parse_with(self, parser: Parser) -> None:
-        """Start a parser; it runs to its first ``yield``."""
+        """Have this parser look at what is fed; it starts with the first bytes."""
         self._parser = parser
-        next(parser)
 
     def feed(self, data: bytes, at: float) -> list[Message]:
         """The messages, and pieces of messages, that these bytes complete.
@@ -217,8 +221,13 @@ class Stream:
         return messages
 
     def surrender(self) -> list[Message]:
-        """What is left when a parser fails or a stream ends: messages, then all bytes kept back."""
+        """What is left when a parser fails or a stream ends: messages, then all bytes kept back.
+
+        Bytes of which no message had begun have no labels, and belong to exchange 0.
+        """
         self._taken = len(self._buffer)
+        if not self._open:
+            self._labels, self._exchange, self._expects_reply = NO_LABELS, 0, True
         if self._taken:
             self._slice(ends=True)
         self._open = False
@@ -261,10 +270,12 @@ class Protocol(Configurable):
     def requests(self, stream: Stream) -> Parser:
         """Parse what the client says; runs until the connection ends."""
         raise NotImplementedError
+        yield  # as every parser does
 
     def responses(self, stream: Stream) -> Parser:
         """Parse what the backend says; runs until the connection ends."""
         raise NotImplementedError
+        yield  # as every parser does
 
     def error(self, message: Message, random: Random) -> bytes:
         """A typical error in answer to a request; here, bytes that mean nothing."""

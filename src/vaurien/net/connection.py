@@ -8,10 +8,11 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ..actions import Close
 from ..events import PluginFailed
 from ..messages import NO_LABELS, Direction, Message
 from ..plan import Decision, RuleAtWork, Verdicts
-from ..protocol import Exchanges, Stream
+from ..protocol import Answer, Exchanges, Stream
 from .link import Ending, Link
 from .system import ERROR, HANGUP, READ, WRITE, Socket
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from .reactor import Reactor
 
 UNREAD_ROUNDS = 32
-RESET_PATIENCE = 1.0
+RESET_PATIENCE = 30.0
 RESET_PAUSE = 0.002
+LONGEST_PAUSE = 0.1
 
 
 class End:
@@ -190,6 +192,8 @@ class Connection:
 
         What it said before is still passed on, in its turn, and then the reset.
         """
+        if self.closed:
+            return
         end.broken = True
         end.incoming.kill()
         outgoing = end.outgoing
@@ -257,6 +261,17 @@ class Connection:
             self._decide(decision, self.exchange, direction, NO_LABELS)
         return decision
 
+    def decided_turn(self, direction: Direction) -> Decision | None:
+        """What is decided on the turn under way, if that is this direction's."""
+        decision = self._decision
+        if (
+            decision is None
+            or self._answered is (direction is Direction.TO_BACKEND)
+            or decision.generation != self.proxy.enactment.plan.generation
+        ):
+            return None
+        return decision
+
     def decide(self, message: Message) -> Decision:
         """What is decided on the exchange of a message; nothing new in its middle."""
         if self._decisions is None:
@@ -281,14 +296,17 @@ class Connection:
             if not owed or owed[-1 if message.to_backend else 0] != message.exchange:
                 self._decisions.pop(message.exchange, None)
 
-    def reply(self, message: Message, data: bytes) -> None:
+    def answer(self, message: Message, answer: Answer) -> None:
         """Answer the sender of a message; a client's requests in their turn."""
-        if not message.to_backend:
-            self.to_backend.reply(data)
+        if not message.to_backend and isinstance(answer, Close):
+            self.close(reset=answer.reset)
+        elif not message.to_backend:
+            self.to_backend.reply(answer)
         elif self.exchanges is None:
-            self.to_client.reply(data)
+            self._answered = True
+            self.to_client.reply(answer)
         else:
-            self.exchanges.reply(message.exchange, data)
+            self.exchanges.reply(message.exchange, answer)
             stream = self.to_client.stream
             if stream is None or not stream.in_message:
                 for due in self.exchanges.due():
@@ -336,7 +354,12 @@ def read_unread(reactor: Reactor, sock: Socket) -> None:
 
 
 def close_socket(
-    reactor: Reactor, sock: Socket, *, reset: bool, patience: float = RESET_PATIENCE
+    reactor: Reactor,
+    sock: Socket,
+    *,
+    reset: bool,
+    patience: float = RESET_PATIENCE,
+    pause: float = RESET_PAUSE,
 ) -> None:
     """Close a socket with a FIN, or with a RST once the kernel has sent what came before.
 
@@ -345,9 +368,10 @@ def close_socket(
     """
     if reset and patience > 0 and reactor.system.unsent(sock):
         reactor.mute(sock.fileno())
+        left, longer = patience - pause, min(pause * 2, LONGEST_PAUSE)
         reactor.call_later(
-            RESET_PAUSE,
-            lambda: close_socket(reactor, sock, reset=True, patience=patience - RESET_PAUSE),
+            pause,
+            lambda: close_socket(reactor, sock, reset=True, patience=left, pause=longer),
         )
         return
     if reset:

@@ -11,10 +11,11 @@ from functools import lru_cache
 from .address import Address
 from .reactor import Reactor, Timer
 from .resolver import Answer, Resolver
-from .system import WRITE, Endpoint, Socket
+from .system import WRITE, Endpoint, Socket, is_local
 
 AGAIN = 0.01
-"""Seconds before a unix socket whose queue is full is tried again."""
+"""Seconds before it is tried again: no descriptor was left, or no room in a unix socket's queue."""
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 OnDialled = Callable[[Socket | OSError], None]
 
@@ -91,21 +92,29 @@ class Dial:
         try:
             sock, code = self._reactor.system.dial(endpoint)
         except OSError as lacking:
-            self._succeed_or_fail(lacking)
+            if lacking.errno in NO_DESCRIPTOR:
+                self._try_again(endpoint, error)
+            else:
+                self._succeed_or_fail(lacking)
             return
         if code == errno.EINPROGRESS:
             self._sock = sock
             self._reactor.add(sock.fileno(), self, WRITE)
         elif code == errno.EAGAIN:
             self._reactor.discard(sock)
-            self._endpoints.insert(0, endpoint)
-            self._reactor.call_later(AGAIN, lambda: self._retry(error))
+            self._try_again(endpoint, error)
         else:
             self._on_dialled(sock, code)
 
-    def _retry(self, error: OSError) -> None:
-        if self._then is not None:
-            self._next(error)
+    def _try_again(self, endpoint: Endpoint, error: OSError) -> None:
+        """Dial an endpoint again soon: something was lacking that may come back."""
+
+        def retry() -> None:
+            if self._then is not None:
+                self._next(error)
+
+        self._endpoints.insert(0, endpoint)
+        self._reactor.call_later(AGAIN, retry)
 
     def _on_dialled(self, sock: Socket, code: int) -> None:
         if code:
@@ -141,9 +150,9 @@ def is_same(endpoint: Endpoint, listening: Endpoint) -> bool:
     if there[1] != here[1]:
         return False
     dialled, bound = _plain(there[0]), _plain(here[0])
-    return dialled == bound or (
-        bound.is_unspecified and (dialled.is_loopback or dialled.is_unspecified)
-    )
+    if dialled.is_unspecified:  # reaches this machine's loopback
+        return bound.is_loopback or bound.is_unspecified
+    return dialled == bound or (bound.is_unspecified and is_local(endpoint))
 
 
 def _plain(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

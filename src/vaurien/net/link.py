@@ -13,10 +13,11 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..actions import Close
 from ..events import PluginFailed
 from ..messages import NO_LABELS, Direction, Message
 from ..plan import Decision
-from ..protocol import Stream
+from ..protocol import Answer, Stream
 from .player import Player
 from .reactor import BUFFER_SIZE
 from .splice import PIPE_SIZE, Pipe
@@ -178,16 +179,23 @@ class Link:
         if message.data:
             self.write(message.data)
 
-    def reply(self, data: bytes) -> None:
-        """Say something to the sink that the source did not; behind what is under way."""
+    def reply(self, answer: Answer) -> None:
+        """Tell the sink something that the source did not, behind what is under way."""
         if self.dead:
             return
         if self.player is None and not self.blocked:
-            self.write(data)
+            self.perform(answer)
             return
         if self.player is None:
             self.player = Player(self)
-        self.player.put(data)
+        self.player.put(answer)
+
+    def perform(self, answer: Answer) -> None:
+        """Write an answer, or close."""
+        if isinstance(answer, Close):
+            self.connection.close(reset=answer.reset)
+        else:
+            self.write(answer)
 
     def resume(self) -> None:
         """The sink is free, or the player has changed: go on from there."""
@@ -212,7 +220,10 @@ class Link:
 
     def apply(self) -> None:
         """Follow the proxy's new plan, from the next message on."""
-        self.resume()
+        if self.player is None and not self.blocked and self.ending is None:
+            self.quiet = not self.connection.proxy.enactment
+        else:
+            self.resume()
 
     def kill(self) -> None:
         """The sink is lost: hold nothing for it, and read nothing more."""
@@ -291,8 +302,8 @@ class Link:
     def _take_turns(self, before: int | None) -> None:
         """Send the replies that come before a response, or all that are due."""
         if self.direction is Direction.TO_CLIENT and self.connection.exchanges is not None:
-            for data in self.connection.exchanges.due(before):
-                self.reply(data)
+            for answer in self.connection.exchanges.due(before):
+                self.reply(answer)
 
     def _owe(self, message: Message) -> None:
         """A request that is passed on is owed a response."""
@@ -314,7 +325,7 @@ class Link:
         if self.player is None:
             self.player = Player(self)
         self.quiet = False
-        self.player.put(message, decision)
+        self.player.put((message, decision))
         self.settle()
 
     def _give_up(self, stream: Stream) -> None:
@@ -336,9 +347,8 @@ class Link:
 
     def _splice(self) -> None:
         """Move what has arrived through a pipe, inside the kernel; unless rules want it."""
-        if self.player is not None or (
-            not self.quiet and self._cast(self.connection.decide_chunk(self.direction))
-        ):
+        decision = None if self.quiet else self.connection.decided_turn(self.direction)
+        if not self.quiet and (self.player is not None or not decision or self._cast(decision)):
             self._splices = False
             self.on_readable()
             return

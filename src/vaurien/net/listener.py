@@ -76,6 +76,10 @@ class Listener:
 
     def on_event(self, events: int) -> None:
         del events
+        self.accept_waiting()
+
+    def accept_waiting(self) -> None:
+        """Accept those who wait already, or as many of them as one round allows."""
         for listening, (family, _) in zip(self._sockets, self.endpoints, strict=True):
             self._accept(listening, family)
 

@@ -18,6 +18,7 @@ from ..actions import Close, Drop, Forward, Hold, Reply, Wait
 from ..behavior import Firing
 from ..messages import Message
 from ..plan import Decision, RuleAtWork
+from ..protocol import Answer
 
 if TYPE_CHECKING:
     from .link import Link
@@ -39,7 +40,7 @@ class Player:
         self.holding = False
         """It waits for a rule to be lifted."""
         self._link = link
-        self._queue: deque[tuple[Message, Decision] | bytes] = deque()
+        self._queue: deque[tuple[Message, Decision] | Answer] = deque()
         self._size = 0
         self._play: Play | None = self._perform()
         self._timer: Timer | None = None
@@ -49,15 +50,11 @@ class Player:
     def full(self) -> bool:
         return self._size > QUEUE_LIMIT
 
-    def put(self, item: Message | bytes, decision: Decision | None = None) -> None:
-        """Queue a message with what was decided on it, or bytes of which no rule is asked."""
-        if isinstance(item, Message):
-            assert decision is not None
-            self._queue.append((item, decision))
-            self._size += len(item.data)
-        else:
-            self._queue.append(item)
-            self._size += len(item)
+    def put(self, item: tuple[Message, Decision] | Answer) -> None:
+        """Queue a message with what was decided on it, or an answer that no rule is asked about."""
+        self._queue.append(item)
+        if isinstance(item, tuple):
+            self._size += len(item[0].data)
         if self._timer is None and not self.holding:
             self.step()
 
@@ -74,6 +71,7 @@ class Player:
             until = next(self._play)
         except StopIteration:
             self._play = None
+            link.active_at = link.connection.proxy.reactor.now
             if link.player is self:
                 link.player = None
             return
@@ -101,10 +99,9 @@ class Player:
         connection = link.connection
         while self._queue:
             item = self._queue.popleft()
-            if isinstance(item, bytes):
+            if not isinstance(item, tuple):
                 yield from self._room()
-                self._size -= len(item)
-                link.write(item)
+                link.perform(item)
             else:
                 message, decision = item
                 connection.update(decision, message)
@@ -149,11 +146,13 @@ class Player:
                         yield None
                     self.holding = False
                 case Reply(data):
-                    connection.reply(message, data)
+                    connection.answer(message, data)
                 case Drop():
                     connection.swallowed(at_work)
-                case Close(reset):
-                    connection.close(reset=reset)
+                case Close():
+                    yield from self._room()
+                    link.kill()
+                    connection.answer(message, action)
                     return
                 case _:
                     raise TypeError(f"{at_work.rule.name} yielded {action!r}, which is no action")

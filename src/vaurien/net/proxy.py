@@ -140,6 +140,8 @@ class Proxy:
     def drain(self, done: Callable[[], None], limit: float) -> None:
         """Stop accepting, let exchanges finish, close, and call back within the limit."""
         self._drained = done
+        if self._listener is not None:
+            self._listener.accept_waiting()
         self._close_listener()
         self.reactor.call_later(limit, self.close)
         self._close_finished()

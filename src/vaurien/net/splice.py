@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+
+if sys.platform == "linux":
+    import fcntl  # here, because an import fails where no descriptor is left
 
 PIPE_SIZE = 1024 * 1024
 POOL_LIMIT = 16
@@ -27,8 +31,6 @@ class PipePool:
         """
         if self._idle:
             return self._idle.pop()
-        import fcntl
-
         pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         with contextlib.suppress(OSError):  # the user's limit is reached: it stays small
             fcntl.fcntl(pipe[1], F_SETPIPE_SZ, PIPE_SIZE)

@@ -20,6 +20,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol, cast
 
+if sys.platform == "linux":
+    import fcntl  # here, because an import fails where no descriptor is left
+
 READ = 1
 WRITE = 4
 ERROR = 8
@@ -282,8 +285,6 @@ class System:
         """Bytes that the kernel has not sent to the peer yet; 0 if that is unknown."""
         if sys.platform != "linux":
             return 0
-        import fcntl
-
         try:
             return int.from_bytes(fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, bytes(4)), sys.byteorder)
         except OSError:
@@ -293,6 +294,15 @@ class System:
         if family in INTERNET:
             with contextlib.suppress(OSError):  # macOS refuses it on a dead socket
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def is_local(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is at an address of this machine."""
+    family, address = endpoint
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect(address)  # a datagram socket sends nothing by it
+        return bool(probe.getsockname()[0] == probe.getpeername()[0])
+    return False
 
 
 def remove_stale_socket(path: str) -> None:
