@@ -24,6 +24,8 @@ FindBehavior = Callable[[str], type[Behavior]]
 
 MIX = "behavior"
 """The name of the mix that ``--behavior`` and ``PUT /behavior`` set."""
+ROUNDING = 1e-9
+"""What percentages may be off by, having been added up."""
 
 RULE_KEYS: dict[str, Option] = {
     declared.name: declared
@@ -71,7 +73,7 @@ def parse_mix(text: str, options: Mapping[str, Entry] | None = None) -> list[Ent
         entries.append(
             {**((options or {}).get(name) or {}), "behavior": name, "percent": share, "mix": MIX}
         )
-    if total > 100 + 1e-9:
+    if total > 100 + ROUNDING:
         raise OptionError(f"{text!r}: The behavior total needs to be 100 or less")
     return entries
 
@@ -120,16 +122,19 @@ def make_rules(
         options, match = _split(rest, behavior, protocol)
         mix = str(own.get("mix", ""))
         low = tops.get(mix, 0.0) if mix else 0.0
-        high = min(low + float(own.get("percent", 100.0)), 100.0 + 1e-9)
+        high = low + float(own.get("percent", 100.0))
+        if high > 100 + ROUNDING:
+            raise OptionError(f"mix={mix!r}: The behavior total needs to be 100 or less")
+        high = min(high, 100.0)
         if mix:
             tops[mix] = high
         direction = own.get("direction", "both")
         rules.append(
             Rule(
                 behavior=behavior.configured(options),
-                name=_unique(str(own.get("name") or behavior.name), rules, "name" in entry),
+                name=_unique(str(own.get("name") or behavior.name), rules, bool(own.get("name"))),
                 low=low,
-                high=min(high, 100.0),
+                high=high,
                 mix=mix,
                 direction=None if direction == "both" else Direction(direction),
                 scope="connection" if own.get("scope") == "connection" else "exchange",
@@ -149,7 +154,7 @@ def describe(rule: Rule) -> dict[str, Value]:
     """The entry that makes this rule; keys at their default are left out."""
     own: dict[str, Value] = {
         "name": rule.name,
-        "percent": rule.percent,
+        "percent": _percent(rule),
         "direction": rule.direction.value if rule.direction else "both",
         "scope": rule.scope,
         "after": rule.after,
@@ -166,6 +171,13 @@ def describe(rule: Rule) -> dict[str, Value]:
     for match in rule.match:
         entry[f"match.{match.label}"] = f"~{match.value}" if match.regex else match.value
     return entry
+
+
+def _percent(rule: Rule) -> float:
+    """The percentage that gave a rule its band: the shortest that does."""
+    shorter = (round(rule.percent, digits) for digits in range(10))
+    fits = (percent for percent in shorter if min(rule.low + percent, 100.0) == rule.high)
+    return next(fits, rule.percent)
 
 
 def _split(

@@ -148,7 +148,7 @@ class RuleAtWork:
     def __init__(self, rule: Rule, dice: Dice, applied_at: float, since: int) -> None:
         self.rule = rule
         ways = Direction if rule.direction is None else (rule.direction,)
-        self.directions = frozenset(way for way in ways if rule.behavior.concerns(way))
+        self.directions = tuple(way for way in ways if rule.behavior.concerns(way))
         self.dice = dice
         self.applied_at = applied_at
         self.since = since  # the generation that brought it
@@ -159,6 +159,15 @@ class RuleAtWork:
     def expires_at(self) -> float | None:
         return None if self.rule.ttl is None else self.applied_at + self.rule.ttl
 
+    def applies(self, labels: Mapping[str, str], now: float) -> bool:
+        """Whether the rule is about an exchange with these labels, at this moment."""
+        rule = self.rule
+        for match in rule.match:
+            if not match.accepts(labels):
+                return False
+        age = now - self.applied_at
+        return age >= rule.start and (rule.stop is None or age < rule.stop)
+
     def fire(
         self,
         connection: int,
@@ -168,13 +177,9 @@ class RuleAtWork:
         now: float,
     ) -> Firing | None:
         """Count an exchange, and say whether the rule fires on it."""
-        rule = self.rule
-        for match in rule.match:
-            if not match.accepts(labels):
-                return None
-        age = now - self.applied_at
-        if age < rule.start or (rule.stop is not None and age >= rule.stop):
+        if not self.applies(labels, now):
             return None
+        rule = self.rule
         self.seen += 1
         counted = self.seen - rule.after
         if counted <= 0 or counted % rule.every:
@@ -188,17 +193,35 @@ class RuleAtWork:
         return Firing(rule.name, connection, exchange, draw, self.fired, seed, protocol)
 
 
+Cast = tuple[tuple[RuleAtWork, Firing], ...]
+"""Rules that fire on an exchange, in their order in the plan."""
+
+
 class Decision:
-    """Which rules fire on one exchange, in their order in the plan of one generation.
+    """Which rules fire on one exchange, under one generation of the plan.
 
     All messages of the exchange share it; a new plan brings it up to date in place.
     """
 
-    __slots__ = ("firings", "generation")
+    __slots__ = ("firings", "generation", "to_backend", "to_client")
 
     def __init__(self) -> None:
         self.generation = -1
-        self.firings: tuple[tuple[RuleAtWork, Firing], ...] = ()
+        self.firings: Cast = ()
+        self.to_backend: Cast = ()  # those of them that see messages of this direction
+        self.to_client: Cast = ()
+
+    def cast(self, direction: Direction) -> Cast:
+        """The firings whose behaviors want to see messages of a direction."""
+        return self.to_backend if direction is Direction.TO_BACKEND else self.to_client
+
+    def update(self, generation: int, firings: Cast) -> None:
+        self.generation = generation
+        if firings or self.firings:
+            self.firings = firings
+            self.to_backend, self.to_client = (
+                tuple(pair for pair in firings if way in pair[0].directions) for way in Direction
+            )
 
 
 Verdicts = dict[RuleAtWork, Firing | None]
@@ -255,11 +278,12 @@ class Enactment:
         protocol: Protocol,
         verdicts: Verdicts,
         now: float,
-    ) -> list[Firing]:
+    ) -> list[tuple[RuleAtWork, Firing]]:
         """Bring a decision up to date with this plan; gives the firings that are new in it.
 
         What was decided under an older plan stands for the rules that live on.
-        ``verdicts`` is what the connection remembers of rules whose scope it is.
+        ``verdicts`` is what the connection remembers of rules whose scope it is: these are
+        drawn for on the first exchange they apply to, and act on all that they apply to.
         """
         kept = dict(decision.firings) if decision.firings else {}
         firings = []
@@ -267,16 +291,15 @@ class Enactment:
         for at_work in self.rules:
             if at_work.since <= decision.generation:
                 firing = kept.get(at_work)
-            elif at_work.rule.scope == "connection" and at_work in verdicts:
-                firing = verdicts[at_work]
+            elif at_work in verdicts:
+                firing = verdicts[at_work] if at_work.applies(labels, now) else None
             else:
                 firing = at_work.fire(connection, exchange, labels, protocol, now)
                 if firing is not None:
-                    news.append(firing)
-                if at_work.rule.scope == "connection":
+                    news.append((at_work, firing))
+                if at_work.rule.scope == "connection" and at_work.applies(labels, now):
                     verdicts[at_work] = firing
             if firing is not None:
                 firings.append((at_work, firing))
-        decision.firings = tuple(firings)
-        decision.generation = self.plan.generation
+        decision.update(self.plan.generation, tuple(firings))
         return news

@@ -50,7 +50,7 @@ class Exchanges:
         Raises:
             ProtocolError: so many are unanswered that the parser must have misunderstood.
         """
-        if len(self.owed) >= OWED_LIMIT:
+        if len(self.owed) + len(self._replies) >= OWED_LIMIT:
             raise ProtocolError(f"{OWED_LIMIT} requests without a response")
         self.begun += 1
         return self.begun
@@ -269,11 +269,13 @@ class Protocol(Configurable):
 
     def requests(self, stream: Stream) -> Parser:
         """Parse what the client says; runs until the connection ends."""
+        del stream
         raise NotImplementedError
         yield  # as every parser does
 
     def responses(self, stream: Stream) -> Parser:
         """Parse what the backend says; runs until the connection ends."""
+        del stream
         raise NotImplementedError
         yield  # as every parser does
 

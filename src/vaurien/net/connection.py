@@ -331,8 +331,8 @@ class Connection:
             self._verdicts,
             proxy.reactor.clock(),
         )
-        for firing in news:
-            proxy.on_fired(firing, direction, labels)
+        for at_work, firing in news:
+            proxy.on_fired(at_work.rule, firing, direction, labels)
 
     def _frame(self) -> tuple[Stream, Stream]:
         """Streams for the two parsers of a protocol object of this connection's own."""

@@ -249,19 +249,12 @@ class Link:
         """An unframed chunk, of which rules must be asked."""
         connection = self.connection
         decision = connection.decide_chunk(self.direction)
-        if self.player is None and not self.blocked and not self._cast(decision):
+        if self.player is None and not self.blocked and not decision.cast(self.direction):
             self.write(view)
             return
         at = self.reactor.clock()
         message = Message(bytes(view), self.direction, at, NO_LABELS, connection.exchange)
-        self._arrive(message, decision)
-
-    def _cast(self, decision: Decision) -> bool:
-        """Whether a behavior wants to see messages of this direction."""
-        for at_work, _ in decision.firings:  # noqa: SIM110 - the hot path
-            if self.direction in at_work.directions:
-                return True
-        return False
+        self._play(message, decision)
 
     def _frame(self, data: bytes) -> None:
         """Bytes of a framed protocol: cut messages out of them, and pass these on.
@@ -318,10 +311,13 @@ class Link:
             exchanges.owed.append(message.exchange)
 
     def _arrive(self, message: Message, decision: Decision) -> None:
-        if self.player is None and not self.blocked and not self._cast(decision):
+        if self.player is None and not self.blocked and not decision.cast(self.direction):
             self.deliver(message)
             self.connection.played(message)
-            return
+        else:
+            self._play(message, decision)
+
+    def _play(self, message: Message, decision: Decision) -> None:
         if self.player is None:
             self.player = Player(self)
         self.quiet = False
@@ -348,7 +344,9 @@ class Link:
     def _splice(self) -> None:
         """Move what has arrived through a pipe, inside the kernel; unless rules want it."""
         decision = None if self.quiet else self.connection.decided_turn(self.direction)
-        if not self.quiet and (self.player is not None or not decision or self._cast(decision)):
+        if self.player is not None or (
+            not self.quiet and (decision is None or decision.cast(self.direction))
+        ):
             self._splices = False
             self.on_readable()
             return

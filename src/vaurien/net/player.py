@@ -15,9 +15,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..actions import Close, Drop, Forward, Hold, Reply, Wait
-from ..behavior import Firing
 from ..messages import Message
-from ..plan import Decision, RuleAtWork
+from ..plan import Cast, Decision
 from ..protocol import Answer
 
 if TYPE_CHECKING:
@@ -27,8 +26,10 @@ if TYPE_CHECKING:
 QUEUE_LIMIT = 1024 * 1024
 """Bytes that may wait on one link before it reads no more."""
 
+OVERHEAD = 512
+"""Bytes that a waiting message takes besides its own, about."""
+
 Play = Generator[float | None, None, None]
-Cast = tuple[tuple[RuleAtWork, Firing], ...]
 
 
 class Player:
@@ -54,7 +55,7 @@ class Player:
         """Queue a message with what was decided on it, or an answer that no rule is asked about."""
         self._queue.append(item)
         if isinstance(item, tuple):
-            self._size += len(item[0].data)
+            self._size += len(item[0].data) + OVERHEAD
         if self._timer is None and not self.holding:
             self.step()
 
@@ -105,8 +106,8 @@ class Player:
             else:
                 message, decision = item
                 connection.update(decision, message)
-                yield from self._act(message, decision.firings)
-                self._size -= len(message.data)
+                yield from self._act(message, decision.cast(message.direction))
+                self._size -= len(message.data) + OVERHEAD
                 connection.played(message)
 
     def _room(self) -> Play:
@@ -117,8 +118,6 @@ class Player:
         """Let the first of the cast act on a message, and the others on what it forwards."""
         link = self._link
         connection = link.connection
-        while cast and message.direction not in cast[0][0].directions:
-            cast = cast[1:]
         if not cast:
             yield from self._room()
             link.deliver(message)

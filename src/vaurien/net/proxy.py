@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..behavior import Firing
 from ..events import Emit, Event, Fired, Trouble
 from ..messages import Direction
-from ..plan import Enactment, Plan
+from ..plan import Enactment, Plan, Rule
 from ..protocol import Protocol
 from .address import Address
 from .connection import Connection
@@ -210,10 +210,11 @@ class Proxy:
 
     # Called by connections.
 
-    def on_fired(self, firing: Firing, direction: Direction, labels: Mapping[str, str]) -> None:
+    def on_fired(
+        self, rule: Rule, firing: Firing, direction: Direction, labels: Mapping[str, str]
+    ) -> None:
         self._fired += 1
-        behavior = next(rule.behavior.name for rule in self.plan.rules if rule.name == firing.rule)
-        self.emit(Fired(self.name, firing, behavior, direction, labels))
+        self.emit(Fired(self.name, firing, rule.behavior.name, direction, labels))
 
     def on_closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
