@@ -1,0 +1,63 @@
+"""The command ``meta-vaurien``: serves ``control.meta`` until it is told to stop."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import threading
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+
+from ..errors import ListenError
+from ..version import __version__
+from .logs import LEVELS, LOGGER, configure
+
+DESCRIPTION = (
+    "One HTTP server that leads to others on the same host: "
+    "/<port>/path is passed on to /path on that port."
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status."""
+    given = _parser().parse_args(argv)
+    from ..control.guard import Guard
+    from ..control.http import start_server
+    from ..control.meta import Meta
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        configure(given.log_level, given.log_output)
+        server = start_server(Guard(Meta(given.host), given.host), given.host, given.port)
+    except ListenError as error:
+        sys.stderr.write(f"--host, --port: {error.strerror}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"--log-output: {given.log_output!r}: {error.strerror}\n")
+        return 2
+    LOGGER.info("Started the meta server: http://%s", server.address)
+    stop.wait()
+    server.stop()
+    LOGGER.info("Bye!")
+    return 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("meta-vaurien", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--host", default="localhost", help="whose ports (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=9998, help="our own (default: %(default)s)")
+    parser.add_argument(
+        "--log-level", type=str.lower, choices=list(LEVELS), default="info", help="how much to say"
+    )
+    parser.add_argument("--log-output", default="-", help="a file; - is standard error")
+    return parser
+
+
+def _port(text: str) -> int:
+    if re.fullmatch("[0-9]{1,5}", text) and int(text) < 65536:
+        return int(text)
+    raise ArgumentTypeError(f"{text!r} is not a port: a number from 0 to 65535")

@@ -1,0 +1,225 @@
+"""A client of the HTTP interface, and the command ``vaurienctl``.
+
+Law: it speaks HTTP to a proxy of any version, and imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+DEFAULT_PORT = 8080
+
+
+class ClientError(OSError):
+    """The proxy's HTTP interface cannot be reached, or does not answer as it should."""
+
+
+class Client:
+    """Controls a proxy through its HTTP interface; ``timeout`` is in seconds.
+
+    Every call raises ``ClientError`` where there is no such interface.
+    """
+
+    def __init__(
+        self,
+        host: str = "localhost",
+        port: int = DEFAULT_PORT,
+        scheme: str = "http",
+        *,
+        timeout: float = 10.0,
+    ) -> None:
+        self.host = host
+        self.port = int(port)
+        self.scheme = scheme
+        self.timeout = timeout
+        self.root_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def set_behavior(self, behavior: str, **options: object) -> None:
+        """Give all traffic this behavior, with these options.
+
+        Raises:
+            ValueError: the proxy refuses; the text is its reason.
+        """
+        self._put("/behavior", {**options, "name": behavior})
+
+    def get_behavior(self) -> str:
+        """The name of the behavior in use, or a mix such as ``5:error,10:delay``."""
+        return str(self._get("/behavior")["behavior"])
+
+    def list_behaviors(self) -> list[str]:
+        """The names of all behaviors."""
+        names = self._get("/behaviors")["behaviors"]
+        return [str(name) for name in names] if isinstance(names, list) else []
+
+    @contextmanager
+    def with_behavior(self, behavior: str, **options: object) -> Iterator[None]:
+        """Set a behavior for as long as the block runs.
+
+        Afterwards everything is as it was, options and independent rules included;
+        with a proxy older than version 3, the behavior's name alone.
+        """
+        status, plan = self._request("GET", "/plan")
+        before = None if status == 404 else _checked(status, plan)
+        name = self.get_behavior() if before is None else ""
+        self.set_behavior(behavior, **options)
+        try:
+            yield
+        finally:
+            if before is None:
+                self.set_behavior(name)
+            else:
+                self._put("/plan", before)
+
+    def get_backend(self) -> str:
+        """The address of the backend."""
+        return str(self._get("/backend")["backend"])
+
+    def set_backend(self, backend: str) -> None:
+        """Send new connections to another backend, such as ``localhost:8000``.
+
+        Raises:
+            ValueError: the proxy refuses; the text is its reason.
+        """
+        self._put("/backend", {"backend": backend})
+
+    def _get(self, path: str) -> dict[str, object]:
+        return _checked(*self._request("GET", path))
+
+    def _put(self, path: str, body: dict[str, object]) -> None:
+        _checked(*self._request("PUT", path, body))
+
+    def _request(
+        self, method: str, path: str, body: dict[str, object] | None = None
+    ) -> tuple[int, bytes]:
+        """The status and the body of the answer."""
+        from http.client import HTTPConnection, HTTPException, HTTPSConnection
+
+        connect = HTTPSConnection if self.scheme == "https" else HTTPConnection
+        connection = connect(self.host, self.port, timeout=self.timeout)
+        try:
+            data = None if body is None else json.dumps(body).encode()
+            headers = {} if data is None else {"Content-Type": "application/json"}
+            connection.request(method, path, data, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, HTTPException) as error:
+            reason = str(error) or type(error).__name__
+            raise ClientError(f"no vaurien answers at {self.root_url}: {reason}") from error
+        finally:
+            connection.close()
+
+
+def _checked(status: int, data: bytes) -> dict[str, object]:
+    """The answer, which is a JSON object.
+
+    Raises:
+        ValueError: it is a refusal.
+        ClientError: it is something else.
+    """
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        answer = None
+    if status == 200 and isinstance(answer, dict):
+        return answer
+    try:
+        reason = str(answer["errors"][0]["description"])
+    except (TypeError, LookupError):
+        reason = data[:200].decode(errors="replace")
+    if status == 400:
+        raise ValueError(reason)
+    raise ClientError(f"the proxy answered {status}: {reason}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command ``vaurienctl``; returns its exit status."""
+    parser = _parser()
+    given = parser.parse_intermixed_args(argv)
+    try:
+        client = _client(given.host)
+        options = _options(given.options)
+        if given.action == "set-behavior" and not given.behavior:
+            raise ValueError("set-behavior needs the name of a behavior")
+        if given.action != "set-behavior" and given.behavior:
+            raise ValueError(f"{given.action} takes no behavior")
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        if given.action == "set-behavior":
+            return _set_behavior(client, given.behavior, options)
+        if given.action == "get-behavior":
+            _say(client.get_behavior())
+        else:
+            _say(", ".join(client.list_behaviors()))
+    except (ClientError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> ArgumentParser:
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser("vaurienctl", description="Change the behavior of a running vaurien.")
+    parser.add_argument(
+        "action",
+        choices=["list-behaviors", "set-behavior", "get-behavior"],
+        help="what to do",
+    )
+    parser.add_argument("behavior", nargs="?", help="the behavior to set")
+    parser.add_argument("options", nargs="*", metavar="key=value", help="options of the behavior")
+    parser.add_argument(
+        "--host",
+        default=f"http://localhost:{DEFAULT_PORT}",
+        help="where vaurien's HTTP interface is (default: %(default)s)",
+    )
+    return parser
+
+
+def _client(url: str) -> Client:
+    """A client for this URL; raises ValueError if it is none."""
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+        port = parts.port or DEFAULT_PORT
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(f"--host {url!r} is not allowed: it takes http://HOST:PORT")
+    return Client(parts.hostname, port, parts.scheme)
+
+
+def _options(words: Sequence[str]) -> dict[str, object]:
+    """The options that ``key=value`` words say; raises ValueError if one is none."""
+    options: dict[str, object] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key and equals) or key in ("name", "behavior"):
+            raise ValueError(f"{word!r} is not an option of a behavior: it takes key=value")
+        options[key] = value
+    return options
+
+
+def _set_behavior(client: Client, behavior: str, options: dict[str, object]) -> int:
+    try:
+        client.set_behavior(behavior, **options)
+    except ValueError as error:
+        names = client.list_behaviors()
+        if behavior in names:  # so it was an option
+            _say(f"The request failed. {error}")
+        else:
+            _say(f"The request failed. Please use one of {', '.join(names)}")
+        return 1
+    _say(f'Behavior changed to "{behavior}"')
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

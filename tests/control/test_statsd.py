@@ -1,0 +1,227 @@
+"""Counters over UDP."""
+
+from __future__ import annotations
+
+import socket
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peers import PATIENCE
+from vaurien.control import statsd
+from vaurien.control.statsd import Statsd
+from vaurien.events import Event
+from vaurien.net.address import Address
+from vaurien.net.proxy import Proxy, Totals
+from vaurien.net.reactor import Reactor
+from vaurien.protocols.tcp import Tcp
+
+FIELDS = {
+    "start": "opened",
+    "to_backend": "chunks_to_backend",
+    "to_client": "chunks_to_client",
+    "end": "closed",
+    "fired": "fired",
+}
+
+
+class Odd(Tcp):
+    name = "my.odd:protocol"
+
+
+class Counting(Proxy):
+    """A proxy whose totals are the test's to say."""
+
+    counted = 0
+
+    def totals(self) -> Totals:
+        named = {field: self.counted * factor for factor, field in enumerate(FIELDS.values(), 1)}
+        unnamed = dict.fromkeys(set(Totals.__dataclass_fields__) - set(named), 0)
+        return Totals(**named, **unnamed)
+
+
+class Server:
+    """A statsd server: it sums up what it receives."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(PATIENCE)
+        self.address = Address("127.0.0.1", self.socket.getsockname()[1])
+        self.sums: defaultdict[str, float] = defaultdict(float)
+
+    def receive(self) -> list[str]:
+        """The lines of the next datagram."""
+        lines = self.socket.recv(65536).decode("ascii").split("\n")
+        for line in lines:
+            name, _, counted = line.partition(":")
+            count, kind, *rate = counted.split("|")
+            assert kind == "c"
+            self.sums[name] += int(count) / float(rate[0].removeprefix("@") if rate else 1)
+        return lines
+
+    def receive_all(self) -> None:
+        """All datagrams that are there."""
+        self.socket.setblocking(False)
+        try:
+            while True:
+                self.receive()
+        except BlockingIOError:
+            self.socket.settimeout(PATIENCE)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.socket.close()
+
+
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    reactor = Reactor()
+    yield reactor
+    reactor.close()
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def proxy(reactor: Reactor, events: list[Event]) -> Counting:
+    here = Address("127.0.0.1", 0)
+    return Counting(reactor, here, here, protocol=Tcp(), emit=events.append)
+
+
+def test_counters(proxy: Counting, server: Server) -> None:
+    proxy.counted = 100  # before it starts
+    sender = Statsd(proxy.reactor, proxy, server.address)
+    sender.start()
+    proxy.counted += 1
+    sender._report()
+    assert server.receive() == [
+        "vaurien.tcp.start:1|c",
+        "vaurien.tcp.to_backend:2|c",
+        "vaurien.tcp.to_client:3|c",
+        "vaurien.tcp.end:4|c",
+        "vaurien.tcp.fired:5|c",
+    ]
+    sender._report()  # nothing new, so nothing is sent
+    proxy.counted += 2
+    sender.close()
+    assert server.receive()[0] == "vaurien.tcp.start:2|c"
+
+
+@pytest.mark.usefixtures("server")
+def test_it_reports_by_itself(
+    proxy: Counting, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statsd, "INTERVAL", 0.001)
+    sender = Statsd(proxy.reactor, proxy, server.address)
+    sender.start()
+    server.socket.setblocking(False)
+    for _ in range(3):
+        proxy.counted += 1
+        while server.sums["vaurien.tcp.start"] < proxy.counted:
+            proxy.reactor.run_once()
+            server.receive_all()
+    sender.close()
+    assert server.sums["vaurien.tcp.end"] == 12
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name"),
+    [
+        ("a.b-c_d", "a.b-c_d.my_odd_protocol"),
+        ("x|y:1\n@z", "x_y_1__z.my_odd_protocol"),
+        ("", "my_odd_protocol"),
+    ],
+)
+def test_names(reactor: Reactor, server: Server, prefix: str, name: str) -> None:
+    here = Address("127.0.0.1", 0)
+    proxy = Counting(reactor, here, here, protocol=Odd())
+    sender = Statsd(reactor, proxy, server.address, prefix=prefix)
+    sender.start()
+    proxy.counted += 1
+    sender.close()
+    assert [line.partition(":")[0] for line in server.receive()] == [
+        f"{name}.{counter}" for counter in FIELDS
+    ]
+
+
+@given(
+    rate=st.floats(0.0001, 1),
+    counts=st.lists(st.integers(0, 10_000), max_size=5),
+)
+@settings(max_examples=50)
+def test_sums_stay_true_when_sampled(rate: float, counts: list[int]) -> None:
+    server = Server()
+    reactor = Reactor()
+    here = Address("127.0.0.1", 0)
+    proxy = Counting(reactor, here, here, protocol=Tcp())
+    try:
+        sender = Statsd(reactor, proxy, server.address, sample_rate=rate)
+        sender.start()
+        for count in counts:
+            proxy.counted += count
+            sender._report()
+        sender.close()
+        server.receive_all()
+    finally:
+        reactor.close()
+        server.socket.close()
+    for factor, counter in enumerate(FIELDS, 1):
+        sent = server.sums[f"vaurien.tcp.{counter}"]
+        assert sent == pytest.approx(proxy.counted * factor, abs=0.5)  # counts are whole
+
+
+def test_a_dead_server_is_ignored(proxy: Counting, events: list[Event]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = Address("127.0.0.1", unused.getsockname()[1])
+    sender = Statsd(proxy.reactor, proxy, address)
+    sender.start()
+    for _ in range(3):
+        proxy.counted += 1
+        sender._report()
+    sender.close()
+    assert events == []
+
+
+def test_a_name_is_resolved_meanwhile(proxy: Counting, server: Server) -> None:
+    sender = Statsd(proxy.reactor, proxy, Address("localhost", server.address.port))
+    sender.start()
+    proxy.counted += 1
+    sender._report()  # nobody knows yet where to; it is kept
+    while sender._socket is None:
+        proxy.reactor.run_once()
+    proxy.counted += 1
+    sender.close()
+    assert server.receive()[0] == "vaurien.tcp.start:2|c"
+
+
+def test_a_name_that_nobody_knows_is_told_and_tried_again(
+    proxy: Counting, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statsd, "RETRY", 0.001)
+    sender = Statsd(proxy.reactor, proxy, Address("a..b", 8125))
+    sender.start()
+    while len(events) < 2:
+        proxy.reactor.run_once()
+    assert events[0].text().startswith("the statsd server a..b:8125 cannot be found: ")
+    sender.close()
+    sender.close()
+
+
+def test_what_is_too_long_is_left(proxy: Counting, server: Server) -> None:
+    sender = Statsd(proxy.reactor, proxy, server.address, prefix="x" * 100_000)
+    sender.start()
+    proxy.counted += 1
+    sender.close()
+    server.receive_all()
+    assert not server.sums

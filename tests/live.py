@@ -1,0 +1,166 @@
+"""A proxy at work in this process, on loopback, with an echoing backend behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from vaurien import plugins, registry
+from vaurien.control.http import ControlThread, start_control
+from vaurien.control.server import Control
+from vaurien.net.address import Address
+from vaurien.net.proxy import Proxy
+from vaurien.net.reactor import Reactor
+from vaurien.notation import Entry, FindBehavior, make_rules
+from vaurien.plan import Plan
+from vaurien.protocols.tcp import Tcp
+
+T = TypeVar("T")
+LIMIT = 10.0
+"""Seconds after which a test that waits has failed."""
+
+
+class _Echo(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, _EchoServer)
+        with contextlib.suppress(ConnectionError):
+            while data := self.request.recv(65536):
+                self.request.sendall(self.server.prefix + data)
+
+
+class _EchoServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, prefix: bytes) -> None:
+        self.prefix = prefix
+        super().__init__(("127.0.0.1", 0), _Echo)
+
+
+@contextlib.contextmanager
+def serving(server: socketserver.TCPServer) -> Iterator[Address]:
+    """Run a server of the standard library in a thread."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield Address(*server.socket.getsockname())
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def echo(prefix: bytes = b"") -> Iterator[Address]:
+    """A backend that says what it hears, after a prefix."""
+    with serving(_EchoServer(prefix)) as address:
+        yield address
+
+
+@dataclass
+class Live:
+    """A running proxy and its control."""
+
+    reactor: Reactor
+    proxy: Proxy
+    control: Control
+
+    def connect(self) -> socket.socket:
+        address = self.proxy.address
+        return socket.create_connection((address.host, address.port), timeout=LIMIT)
+
+    def ask(self, data: bytes = b"hello") -> bytes:
+        """What comes back on a connection of its own."""
+        with self.connect() as sock:
+            sock.sendall(data)
+            return sock.recv(65536)
+
+    def in_reactor(self, call: Callable[[], T]) -> T:
+        return self.reactor.submit(call).result(LIMIT)
+
+
+@contextlib.contextmanager
+def live(
+    entries: Sequence[Entry] = (),
+    *,
+    find_behavior: FindBehavior = registry.behaviors.get,
+    seed: int = 7,
+) -> Iterator[Live]:
+    """A proxy in front of an echo, with these rules."""
+    plugins.install()
+    with echo() as backend:
+        reactor = Reactor()
+        plan = Plan(make_rules(entries, find_behavior, Tcp), seed=seed)
+        listen = Address("127.0.0.1", 0)
+        proxy = Proxy(reactor, listen, backend, protocol=Tcp(), plan=plan)
+        proxy.open()
+        thread = threading.Thread(target=reactor.run)
+        thread.start()
+        running = Live(reactor, proxy, Control(reactor, proxy, find_behavior=find_behavior))
+        try:
+            yield running
+        finally:
+            running.in_reactor(proxy.close)
+            running.in_reactor(reactor.stop)
+            thread.join()
+            reactor.close()
+
+
+@contextlib.contextmanager
+def controlled(running: Live) -> Iterator[Http]:
+    """The HTTP interface of a running proxy."""
+    server = start_control(running.control, "127.0.0.1", 0)
+    try:
+        yield Http(server)
+    finally:
+        server.stop()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By name in lower case."""
+    body: bytes
+
+    @property
+    def json(self) -> object:
+        return json.loads(self.body)
+
+
+class Http:
+    """Asks an HTTP server, each time on a connection of its own."""
+
+    def __init__(self, server: ControlThread) -> None:
+        self.host = server.address.host
+        self.port = server.address.port
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection((self.host, self.port), timeout=LIMIT)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """``body``: bytes as they are, anything else as JSON; without a content type."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=LIMIT)
+        try:
+            connection.request(method, path, data, dict(headers or {}))
+            response = connection.getresponse()
+            names = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, names, response.read())
+        finally:
+            connection.close()

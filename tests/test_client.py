@@ -1,0 +1,281 @@
+"""The client and ``vaurienctl``, against a real proxy's HTTP interface."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import socketserver
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from live import Http, Live, controlled, live, serving
+from vaurien import Client
+from vaurien.client import ClientError, main
+
+RULE = {"behavior": "delay", "sleep": 3.0, "before": False, "percent": 10.0, "name": "slow"}
+
+
+@pytest.fixture
+def running() -> Iterator[Live]:
+    with live([RULE]) as started:
+        yield started
+
+
+@pytest.fixture
+def api(running: Live) -> Iterator[Http]:
+    with controlled(running) as started:
+        yield started
+
+
+@pytest.fixture
+def client(api: Http) -> Client:
+    return Client(api.host, api.port)
+
+
+@pytest.fixture
+def nobody() -> Iterator[int]:
+    """A port where nobody listens, and nobody will."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
+
+
+class OldServer(http.server.BaseHTTPRequestHandler):
+    """The interface of a version before plans."""
+
+    behaviors = ["delay", "dummy"]
+    current = "dummy"
+    calls: list[object] = []
+
+    def do_GET(self) -> None:
+        if self.path == "/behavior":
+            self.answer(200, {"behavior": OldServer.current})
+        else:
+            self.answer(404, None)
+
+    def do_PUT(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        OldServer.calls.append(body)
+        OldServer.current = body["name"]
+        self.answer(200, {"status": "ok"})
+
+    def answer(self, status: int, body: object) -> None:
+        data = b"<h1>404</h1>" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        pass
+
+
+def test_defaults() -> None:
+    client = Client()
+    assert (client.host, client.port, client.scheme) == ("localhost", 8080, "http")
+    assert client.root_url == "http://localhost:8080"
+    assert Client("::1", 80).root_url == "http://[::1]:80"
+
+
+def test_behaviors(client: Client, running: Live) -> None:
+    assert client.get_behavior() == "dummy"
+    client.set_behavior("delay", sleep=2)
+    assert client.get_behavior() == "delay"
+    assert running.control.plan()[0]["sleep"] == 2.0
+    assert client.list_behaviors() == running.control.behaviors()
+
+
+def test_a_refusal_is_a_value_error(client: Client) -> None:
+    with pytest.raises(ValueError, match=r"^the 'nope' behavior does not exist$"):
+        client.set_behavior("nope")
+    with pytest.raises(ValueError, match="sleep='long' is not allowed"):
+        client.set_behavior("delay", sleep="long")
+    with pytest.raises(ValueError, match="'nowhere' is not an address"):
+        client.set_backend("nowhere")
+
+
+def test_backend(client: Client, running: Live) -> None:
+    assert client.get_backend() == str(running.proxy.backend)
+    client.set_backend("localhost:81")
+    assert client.get_backend() == "localhost:81"
+
+
+def test_with_behavior_restores_everything(client: Client, running: Live) -> None:
+    client.set_behavior("delay", sleep=0.25)
+    before = running.proxy.plan.rules
+    with client.with_behavior("error", warmup=3):
+        assert client.get_behavior() == "error"
+        assert running.control.plan()[0]["warmup"] == 3
+        assert running.control.plan()[1] == RULE
+    assert running.proxy.plan.rules == before
+    assert running.control.plan()[0]["sleep"] == 0.25
+
+
+def test_with_behavior_can_be_nested(client: Client, running: Live) -> None:
+    client.set_behavior("5:error,10:delay")
+    with client.with_behavior("delay", sleep=1):
+        with client.with_behavior("delay", sleep=2):
+            assert running.control.plan()[0]["sleep"] == 2
+        assert running.control.plan()[0]["sleep"] == 1
+    assert client.get_behavior() == "5:error,10:delay"
+
+
+def test_with_behavior_restores_rules_that_were_changed_meanwhile(
+    client: Client, running: Live
+) -> None:
+    before = running.proxy.plan.rules
+    with client.with_behavior("hang"):
+        running.control.set_plan([])
+    assert running.proxy.plan.rules == before
+
+
+def test_with_behavior_restores_after_an_exception(client: Client) -> None:
+    with pytest.raises(ZeroDivisionError), client.with_behavior("hang"):
+        _ = 1 / 0
+    assert client.get_behavior() == "dummy"
+
+
+def test_with_behavior_that_is_refused_changes_nothing(client: Client, running: Live) -> None:
+    before = running.proxy.plan
+    with pytest.raises(ValueError, match="'nope'"), client.with_behavior("nope"):
+        pytest.fail("the block ran")
+    assert running.proxy.plan is before
+
+
+def test_with_behavior_makes_do_with_an_old_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OldServer, "calls", [])
+    with (
+        serving(socketserver.TCPServer(("127.0.0.1", 0), OldServer)) as address,
+        Client(address.host, address.port).with_behavior("delay", sleep=2),
+    ):
+        assert OldServer.current == "delay"
+    assert OldServer.calls == [{"name": "delay", "sleep": 2}, {"name": "dummy"}]
+
+
+def test_nobody_there(nobody: int) -> None:
+    with pytest.raises(ClientError, match=f"no vaurien answers at http://127.0.0.1:{nobody}: "):
+        Client("127.0.0.1", nobody).get_behavior()
+
+
+def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = Client("127.0.0.1", silent.getsockname()[1], timeout=0.05)
+        with pytest.raises(ClientError, match="timed out"):
+            client.get_behavior()
+
+
+class NotVaurien(socketserver.StreamRequestHandler):
+    """Another kind of server."""
+
+    answer = b""
+
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(self.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 4\r\n\r\noops", "the proxy answered 500: oops"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\noops", "the proxy answered 200: oops"),
+        (b"HTTP/1.1 400 No\r\nContent-Length: 2\r\n\r\n[]", r"^\[\]$"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\noops", "no vaurien answers"),
+        (b"-ERR unknown command\r\n", "no vaurien answers"),
+        (b"", "no vaurien answers"),
+    ],
+)
+def test_a_server_that_is_no_vaurien(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, text: str
+) -> None:
+    monkeypatch.setattr(NotVaurien, "answer", answer)
+    with (
+        serving(socketserver.TCPServer(("127.0.0.1", 0), NotVaurien)) as address,
+        pytest.raises((ClientError, ValueError), match=text),
+    ):
+        Client(address.host, address.port).get_behavior()
+
+
+# vaurienctl
+
+
+@pytest.fixture
+def host(api: Http) -> str:
+    return f"http://{api.host}:{api.port}"
+
+
+def test_ctl_lists(host: str, running: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list-behaviors", "--host", host]) == 0
+    assert capsys.readouterr().out == ", ".join(running.control.behaviors()) + "\n"
+
+
+def test_ctl_sets_and_gets(host: str, running: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["set-behavior", "delay", "--host", host, "sleep=2", "before=no"]) == 0
+    assert capsys.readouterr().out == 'Behavior changed to "delay"\n'
+    entry = running.control.plan()[0]
+    assert (entry["sleep"], entry["before"]) == (2.0, False)
+    assert main(["get-behavior", "--host", host.removeprefix("http://")]) == 0
+    assert capsys.readouterr().out == "delay\n"
+
+
+def test_ctl_says_what_there_is_instead(
+    host: str, running: Live, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--host", host, "set-behavior", "nope"]) == 1
+    names = ", ".join(running.control.behaviors())
+    assert capsys.readouterr().out == f"The request failed. Please use one of {names}\n"
+
+
+def test_ctl_says_what_is_wrong_with_an_option(
+    host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--host", host, "set-behavior", "delay", "sleep=soon"]) == 1
+    out = capsys.readouterr().out
+    assert out == (
+        "The request failed. sleep='soon' is not allowed: it takes a number of at least 0\n"
+    )
+
+
+def test_ctl_without_a_server(nobody: int, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["get-behavior"], ["list-behaviors"], ["set-behavior", "hang"]):
+        assert main([*words, "--host", f"http://127.0.0.1:{nobody}"]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith(f"no vaurien answers at http://127.0.0.1:{nobody}: ")
+        assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ([], "required: action"),
+        (["break"], "invalid choice: 'break'"),
+        (["set-behavior"], "set-behavior needs the name of a behavior"),
+        (["get-behavior", "delay"], "get-behavior takes no behavior"),
+        (["set-behavior", "delay", "2"], "'2' is not an option of a behavior: it takes key=value"),
+        (["get-behavior", "--host", "ftp://x:1"], "--host 'ftp://x:1' is not allowed"),
+        (["get-behavior", "--host", "http://x:y"], "--host 'http://x:y' is not allowed"),
+        (["get-behavior", "--host", "http://x:99999"], "--host 'http://x:99999' is not allowed"),
+        (["get-behavior", "--host", ""], "--host '' is not allowed: it takes http://HOST:PORT"),
+        (["get-behavior", "--host", "http://[x:1"], "--host 'http://[x:1' is not allowed"),
+    ],
+)
+def test_ctl_misused(words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert text in capsys.readouterr().err
+
+
+def test_it_imports_nothing_of_ours_and_little_else() -> None:
+    code = (
+        "import sys, vaurien.client; "
+        "ours = [name for name in sys.modules if name.startswith('vaurien')]; "
+        "assert ours == ['vaurien', 'vaurien.client'], ours; "
+        "assert not {'http.client', 'argparse', 'asyncio', 'ssl'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
