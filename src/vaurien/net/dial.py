@@ -7,6 +7,7 @@ import ipaddress
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from math import inf
 
 from .address import Address
 from .reactor import Reactor, Timer
@@ -47,8 +48,13 @@ class Dial:
         self._timer: Timer | None = None
         self._patience = timeout
         resolver.resolve(address, self._on_answer)
-        if self._then is not None:
+        if not self.done and timeout < inf:
             self._timer = reactor.call_later(timeout, self._on_timeout)
+
+    @property
+    def done(self) -> bool:
+        """It has called back, or never will."""
+        return self._then is None
 
     def cancel(self) -> None:
         """Give up; nobody is called back."""

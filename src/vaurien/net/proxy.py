@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..behavior import Firing
@@ -182,6 +183,10 @@ class Proxy:
 
     def connect(self, connection: Connection) -> None:
         """Give a connection its backend end: now or later, or close it."""
+        self.dial(connection, connection.attach_backend)
+
+    def dial(self, connection: Connection, then: Callable[[Socket], None]) -> None:
+        """Reach the backend for a connection, and go on with the socket; refuse it otherwise."""
         backend = self.backend
 
         def on_dialled(outcome: Socket | OSError) -> None:
@@ -189,18 +194,22 @@ class Proxy:
             if isinstance(outcome, OSError):
                 self.refuse(connection, f"backend {backend} cannot be reached", str(outcome))
             else:
-                connection.attach_backend(outcome)
+                then(outcome)
 
         dial = Dial(
             self.reactor,
             self._resolver,
             backend,
-            timeout=self.limits.dial_timeout or float("inf"),
+            timeout=self.limits.dial_timeout or inf,
             listening=self._listening,
             then=on_dialled,
         )
-        if connection.client_socket is not None and not connection.closed:
+        if not dial.done:
             connection.on_close = dial.cancel
+
+    def holds(self, connection: Connection) -> bool:
+        """Whether something keeps a connection open though no byte moves."""
+        return connection.busy
 
     def refuse(self, connection: Connection, what: str, detail: str = "") -> None:
         """A connection gets no backend: its client sees a reset."""
@@ -258,7 +267,7 @@ class Proxy:
         now = self.reactor.clock()
         for connection in list(self.connections):
             settled = now - connection.active_at >= SETTLED
-            if settled and not connection.busy and not connection.awaits_response:
+            if settled and not self.holds(connection) and not connection.awaits_response:
                 connection.close()
         if self._drained is None:
             return
@@ -272,7 +281,7 @@ class Proxy:
         now = self.reactor.clock()
         oldest = now
         for connection in list(self.connections):
-            if connection.busy:
+            if self.holds(connection):
                 continue
             if now - connection.active_at >= timeout:
                 connection.close()
