@@ -1,1 +1,75 @@
-"""A chaos TCP proxy."""
+"""vaurien, a chaos TCP proxy.
+
+What is public is here, and imported when it is first asked for::
+
+    from vaurien import Behavior, Forward, Wait, option, register
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # importing typing would cost as much as all of --version
+
+if TYPE_CHECKING:
+    from . import errors as errors
+    from .actions import Actions as Actions
+    from .actions import Close as Close
+    from .actions import Drop as Drop
+    from .actions import Forward as Forward
+    from .actions import Hold as Hold
+    from .actions import Reply as Reply
+    from .actions import Wait as Wait
+    from .behavior import Behavior as Behavior
+    from .behavior import Firing as Firing
+    from .client import Client as Client
+    from .launch import start_proxy as start_proxy
+    from .launch import stop_proxy as stop_proxy
+    from .messages import Direction as Direction
+    from .messages import Message as Message
+    from .options import option as option
+    from .protocol import Parser as Parser
+    from .protocol import Protocol as Protocol
+    from .protocol import Stream as Stream
+    from .registry import register as register
+    from .version import __version__ as __version__
+
+_HOMES = {
+    "Actions": "actions",
+    "Behavior": "behavior",
+    "Client": "client",
+    "Close": "actions",
+    "Direction": "messages",
+    "Drop": "actions",
+    "Firing": "behavior",
+    "Forward": "actions",
+    "Hold": "actions",
+    "Message": "messages",
+    "Parser": "protocol",
+    "Protocol": "protocol",
+    "Reply": "actions",
+    "Stream": "protocol",
+    "Wait": "actions",
+    "__version__": "version",
+    "option": "options",
+    "register": "registry",
+    "start_proxy": "launch",
+    "stop_proxy": "launch",
+}
+"""Each public name, and the module it lives in."""
+
+
+if not TYPE_CHECKING:  # which would take any name for a public one
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name == "errors":
+            return import_module(".errors", __name__)
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, "errors"})

@@ -10,13 +10,14 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, get_type_hints
 
-from .errors import OptionError
+from .errors import OptionError, PluginError
 
 Value = bool | int | float | str
 T = TypeVar("T", bool, int, float, str)
 
+NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 TRUE_WORDS = frozenset({"true", "yes", "y", "on", "1"})
 FALSE_WORDS = frozenset({"false", "no", "n", "off", "0"})
 
@@ -54,8 +55,7 @@ class Option:
         """What the option takes, in words."""
         if self.choices:
             return "one of " + ", ".join(str(choice) for choice in self.choices)
-        noun = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-        words = noun[self.type]
+        words = NOUNS[self.type]
         if self.minimum is not None and self.maximum is not None:
             return f"{words} from {self.minimum:g} to {self.maximum:g}"
         if self.minimum is not None:
@@ -101,26 +101,42 @@ def option(
 
 
 def options_of(cls: type[Configurable]) -> dict[str, Option]:
-    """The options a class declares, by name, in the order of declaration."""
+    """The options a class declares, by name, in the order of declaration.
+
+    Raises:
+        PluginError: an option is of a type that options cannot have.
+    """
     if "_options" not in cls.__dict__:
         hints = get_type_hints(cls)
         cls._options = {
-            field.name: Option(
-                field.name, hints[field.name], cast(Value, field.default), **field.metadata
-            )
+            field.name: _declared(cls, field, hints[field.name])
             for field in dataclasses.fields(cls)
             if "help" in field.metadata
         }
     return cls._options
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(option,))
+def _declared(
+    cls: type[Configurable], field: dataclasses.Field[Value], annotated: type[Value]
+) -> Option:
+    if annotated not in NOUNS:
+        raise PluginError(
+            f"the option {field.name!r} of {cls.name!r} is declared as {annotated!r}: "
+            f"it takes bool, int, float or str"
+        )
+    return Option(field.name, annotated, cast(Value, field.default), **field.metadata)
+
+
 @dataclass(kw_only=True)
 class Configurable:
     """A class whose fields are its options: a keyword-only, comparable dataclass."""
 
     name: ClassVar[str] = ""
     _options: ClassVar[dict[str, Option]]
+
+    if TYPE_CHECKING:  # checkers cannot know that ``option(1.0, ...)`` gives a default
+
+        def __init__(self, **options: object) -> None: ...
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

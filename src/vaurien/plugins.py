@@ -1,11 +1,35 @@
-"""The composition root: where built-in plugins enter, by everyone's door."""
+"""The composition root: where plugins enter, and old ones meet the data plane.
+
+Law: nothing else imports ``legacy`` (but the old public import paths), and
+``legacy`` is not imported before a plugin of an old form is there.
+
+Classes are loaded by their dotted path for the command line and configuration
+files only.  The API takes names of what is registered: it must not import.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
+from operator import attrgetter
+from types import MethodType
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from .registry import behaviors, protocols
+from .behavior import Behavior
+from .errors import PluginError, UnknownNameError
+from .notation import check_plugin
+from .options import Configurable
+from .protocol import Protocol
+from .registry import Registry, behaviors, protocols
+
+if TYPE_CHECKING:
+    from .events import Emit
+    from .net.address import Address
+    from .net.proxy import Limits, Proxy
+    from .net.reactor import Reactor
+    from .plan import Plan
 
 BEHAVIORS = {
     "dummy": "Dummy",
@@ -18,9 +42,7 @@ BEHAVIORS = {
 }
 PROTOCOLS = {"tcp": "Tcp"}
 
-
-def _loader(module: str, name: str) -> Callable[[], object]:
-    return lambda: getattr(import_module(module), name)
+PluginType = TypeVar("PluginType", bound=Configurable)
 
 
 def install() -> None:
@@ -29,3 +51,160 @@ def install() -> None:
         behaviors.register_lazily(module, _loader(f"vaurien.behaviors.{module}", name))
     for module, name in PROTOCOLS.items():
         protocols.register_lazily(module, _loader(f"vaurien.protocols.{module}", name))
+
+
+def _loader(module: str, name: str) -> Callable[[], object]:
+    return lambda: getattr(import_module(module), name)
+
+
+def find_behavior(name: str) -> type[Behavior]:
+    """The behavior of this name, or of this dotted path, which is then registered.
+
+    Raises:
+        UnknownNameError: there is none, and the name is not a dotted path.
+        PluginError: it cannot be loaded.
+    """
+    return find(behaviors, name)
+
+
+def find_protocol(name: str) -> type[Protocol]:
+    """The protocol of this name or dotted path; see ``find_behavior``."""
+    return find(protocols, name)
+
+
+def find(registry: Registry[PluginType], name: str) -> type[PluginType]:
+    try:
+        return registry.get(name)
+    except UnknownNameError:
+        if not is_path(name):
+            raise
+    plugin = load(registry, name)
+    registry.register(plugin)
+    return plugin
+
+
+def is_path(name: str) -> bool:
+    """Whether this may be ``package.module.Class`` or ``package.module:Class``."""
+    return "." in name or ":" in name
+
+
+def load(registry: Registry[PluginType], path: str) -> type[PluginType]:
+    """The plugin class at a dotted path; whatever else is there must be of an old form.
+
+    The current directory is searched too, as with ``python -m``.
+
+    Raises:
+        PluginError: it cannot be imported, or is no plugin of the registry's kind.
+    """
+    found = _import(path)
+    plugin: type[object]
+    if isinstance(found, type) and issubclass(found, (Behavior, Protocol)):
+        plugin = found
+        if issubclass(found, Behavior):
+            check_plugin(found)
+    else:
+        from .legacy import adapt
+
+        plugin = adapt(found)
+    if not issubclass(plugin, registry.base):
+        raise PluginError(f"{path!r} is not a {registry.kind}")
+    return plugin
+
+
+def _import(path: str) -> object:
+    module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: object = import_module(module)
+    except (Exception, SystemExit) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise PluginError(f"{path!r} cannot be imported: {reason}") from error
+    try:
+        return attrgetter(name)(found)
+    except AttributeError:
+        raise PluginError(f"{path!r} cannot be imported: {module!r} has no {name!r}") from None
+
+
+def renamed(plugin: type[PluginType], name: str) -> type[PluginType]:
+    """The same plugin under another name."""
+    return _derived(plugin, name=name)
+
+
+def with_defaults(plugin: type[PluginType], options: Mapping[str, object]) -> type[PluginType]:
+    """The same plugin, ``configured`` with these options where it is told nothing else."""
+
+    inherited = cast("MethodType", plugin.configured).__func__
+
+    def configured(cls: type[PluginType], values: Mapping[str, object]) -> PluginType:
+        return cast("PluginType", inherited(cls, {**options, **values}))
+
+    return _derived(plugin, configured=classmethod(configured))
+
+
+def _derived(plugin: type[PluginType], **body: object) -> type[PluginType]:
+    make = cast("Callable[..., type[PluginType]]", type(plugin))
+    about = {"__doc__": plugin.__doc__, "__module__": plugin.__module__}
+    return make(plugin.__name__, (plugin,), {**about, **body})
+
+
+def make_proxy(
+    reactor: Reactor,
+    listen: Address,
+    backend: Address,
+    *,
+    protocol: Protocol,
+    plan: Plan,
+    emit: Emit,
+    limits: Limits,
+    settings: Mapping[str, object],
+    max_threads: int,
+    live: bool,
+) -> Proxy:
+    """A proxy that can run these plugins.
+
+    ``settings`` and ``max_threads`` are for old plugins.  ``live``: the plan may be
+    replaced, by one with any behavior that is registered.
+    """
+    if not _old_plugins_may_run(protocol, plan, live=live):
+        from .net.proxy import Proxy
+
+        return Proxy(
+            reactor, listen, backend, protocol=protocol, plan=plan, emit=emit, limits=limits
+        )
+    from .legacy import LegacyProxy
+
+    return LegacyProxy(
+        reactor,
+        listen,
+        backend,
+        protocol=protocol,
+        plan=plan,
+        emit=emit,
+        limits=limits,
+        settings=settings,
+        max_threads=max_threads,
+    )
+
+
+def is_old(plugin: type[Configurable]) -> bool:
+    """Whether it was adapted from an old form."""
+    if "vaurien.legacy" not in sys.modules:
+        return False  # nobody can have adapted anything
+    from .legacy import is_legacy
+
+    return is_legacy(plugin)
+
+
+def _old_plugins_may_run(protocol: Protocol, plan: Plan, *, live: bool) -> bool:
+    if "vaurien.legacy" not in sys.modules:
+        return False
+    chosen: list[type[Configurable]] = [type(protocol)]
+    chosen += [type(rule.behavior) for rule in plan.rules]
+    return any(map(is_old, chosen)) or (live and any(map(is_old, _registered())))
+
+
+def _registered() -> Iterator[type[Behavior]]:
+    for name in behaviors.names():
+        with suppress(PluginError):  # whoever asks for it will be told
+            yield behaviors.get(name)

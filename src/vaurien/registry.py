@@ -69,11 +69,13 @@ class Registry(Generic[PluginType]):
     def _load(self, name: str) -> None:
         try:
             plugin = self._loaders[name]()
-        except Exception as error:  # noqa: BLE001 - whatever a plugin's import may raise
+        except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise PluginError(f"the {self.kind} {name!r} cannot be loaded: {reason}") from error
         if not (isinstance(plugin, type) and issubclass(plugin, self.base)):
             raise PluginError(f"the {self.kind} {name!r} is not one: {plugin!r}")
+        if plugin.name != name:
+            raise PluginError(f"the {self.kind} {name!r} is named {plugin.name!r} by its class")
         self._plugins[name] = plugin
 
     def _find_entry_points(self) -> None:

@@ -1,0 +1,228 @@
+"""The command ``vaurien``, as click knows it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from .. import plugins
+from ..behavior import Behavior
+from ..errors import OptionError, VaurienError
+from ..notation import RULE_KEYS
+from ..options import Configurable
+from ..protocol import Protocol
+from ..registry import Registry, behaviors, protocols
+from ..version import __version__
+from .chosen import Chosen
+from .flags import Flag, all_flags, expand, flags_of_plugin, given_by, plugin_flags
+from .given import Sections, blamed_on, merge
+from .table import GONE_PROTOCOL_OPTIONS, LOG_LEVELS, SETTINGS, WITHOUT_EFFECT
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+USER_ERROR = 2
+INTRODUCTION = """A chaos TCP proxy: it passes traffic on to a backend, and misbehaves on purpose.
+
+\b
+  vaurien --proxy localhost:8000 --backend google.com:80 \\
+          --behavior 20:delay --behavior-delay-sleep 2
+
+An ADDRESS is HOST:PORT, [IPV6]:PORT or unix:/path.
+A flag that is on or off can be given as --flag, --no-flag, --flag=true or --flag=false.
+"""
+
+
+class Vaurien(click.Command):
+    """A command whose user's mistakes are one line each, and whose plugins add flags."""
+
+    def main(  # type: ignore[override]  # it always exits
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        **extra: object,
+    ) -> NoReturn:
+        """Run with these arguments, and exit."""
+        del extra
+        try:
+            status = super().main(args, prog_name, standalone_mode=False)
+        except click.ClickException as error:
+            fail(error.format_message())
+        except VaurienError as error:
+            fail(str(error))
+        except (click.Abort, KeyboardInterrupt):
+            status = 130
+        sys.exit(status or 0)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, expand(args, self.params))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List flags under headings: ours, those of all plugins, and those without effect."""
+        plugins.install()
+        words = {
+            "behaviors": ", ".join(behaviors.names()),
+            "protocols": ", ".join(protocols.names()),
+            "keys": ", ".join(RULE_KEYS),
+            "levels": ", ".join(LOG_LEVELS),
+        }
+        flags = {flag.flag: flag for flag in self.params if isinstance(flag, Flag)}
+        headings = dict.fromkeys(setting.heading for setting in SETTINGS)
+        gone: list[tuple[str, str]] = []
+        for heading in headings:
+            rows = [
+                record
+                for setting in SETTINGS
+                if setting.heading == heading
+                and (record := _record(flags[setting.flag], ctx, words)) is not None
+            ]
+            if heading == WITHOUT_EFFECT:
+                gone = rows
+            else:
+                _write(formatter, heading, rows)
+        others = (param for param in self.get_params(ctx) if not isinstance(param, Flag))
+        _write(formatter, "Other", [row for param in others if (row := param.get_help_record(ctx))])
+        for title, registry in (("behaviors", behaviors), ("protocols", protocols)):
+            _write_plugins(formatter, f"Options of {title}", registry, ctx)
+        _write(formatter, WITHOUT_EFFECT, [*gone, *_gone_rows()])
+
+
+def fail(text: str) -> NoReturn:
+    """Say what is wrong, in one line, and exit."""
+    from .logs import printable
+
+    click.echo(f"vaurien: {printable(' '.join(text.split()))}", err=True)
+    sys.exit(USER_ERROR)
+
+
+def _record(flag: Flag, ctx: click.Context, words: dict[str, str]) -> tuple[str, str] | None:
+    record = flag.get_help_record(ctx)
+    return record and (record[0], record[1].format_map(words))
+
+
+def _write(formatter: click.HelpFormatter, heading: str, rows: list[tuple[str, str]]) -> None:
+    if rows:
+        with formatter.section(heading):
+            formatter.write_dl(rows)
+
+
+def _write_plugins(
+    formatter: click.HelpFormatter,
+    heading: str,
+    registry: Registry[Behavior] | Registry[Protocol],
+    ctx: click.Context,
+) -> None:
+    rows: list[tuple[str, str]] = []
+    for name in registry.names():
+        try:
+            flags = flags_of_plugin(registry.kind, registry.get(name))
+        except VaurienError as error:
+            rows.append((name, str(error)))
+            continue
+        rows += [row for flag in flags if (row := flag.get_help_record(ctx))]
+    if registry is behaviors:
+        rows.append(("--handler-NAME-OPTION", "The older spelling of --behavior-NAME-OPTION."))
+    _write(formatter, heading, rows)
+
+
+def _gone_rows() -> Iterator[tuple[str, str]]:
+    for option in GONE_PROTOCOL_OPTIONS.values():
+        yield f"--protocol-NAME-{option.name.replace('_', '-')}", option.help
+
+
+def settings_given(ctx: click.Context) -> Settings:
+    """What the flags and the file they name come to, the plugins that they name loaded.
+
+    Raises:
+        OptionError: something that is not allowed; the message names the place.
+        click.UsageError: a flag without its value, or a word that belongs to none.
+    """
+    plugins.install()
+    sections = given_by(ctx.command.params, ctx.params)
+    config = ctx.params["config"]
+    if config is not None:
+        from .ini import read
+
+        with blamed_on("--config"):
+            sections = merge(read(config), sections)
+    chosen = Chosen(sections)
+    sections = merge(sections, _given_to_plugins(ctx.args, chosen))
+    from .settings import understand
+
+    return understand(sections, chosen)
+
+
+@click.pass_context
+def _classic(ctx: click.Context, /, **given: object) -> int:
+    """One proxy, told everything by flags and files."""
+    del given
+    settings = settings_given(ctx)
+    from .run import run
+
+    return run(settings)
+
+
+def _given_to_plugins(
+    arguments: list[str], chosen: Iterable[tuple[str, type[Configurable]]]
+) -> Sections:
+    """What flags of plugins were given.
+
+    Raises:
+        OptionError: a flag is none of them either.
+        click.UsageError: it lacks a value, or there is a word that belongs to none.
+    """
+    flags = plugin_flags(arguments, chosen)
+    rest = click.Command("vaurien", params=list(flags), add_help_option=False)
+    try:
+        with rest.make_context("vaurien", expand(arguments, flags)) as ctx:
+            return given_by(flags, ctx.params)
+    except click.NoSuchOption as error:
+        known = [flag.opts[0] for flag in (*vaurien.params, *flags) if not _is_hidden(flag)]
+        raise OptionError(_unknown(error.option_name, known)) from None
+
+
+def _is_hidden(param: click.Parameter) -> bool:
+    return isinstance(param, click.Option) and param.hidden
+
+
+def _unknown(flag: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    similar = get_close_matches(flag, known, n=2)
+    return f"{flag} is an unknown flag. " + (
+        f"Did you mean {' or '.join(similar)}?" if similar else "Those known are in --help."
+    )
+
+
+def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    del param
+    if value:
+        click.echo(__version__)
+        ctx.exit()
+
+
+vaurien = Vaurien(
+    "vaurien",
+    callback=_classic,
+    params=[
+        *all_flags(),
+        click.Option(["--config"], metavar="FILE", help="Read settings from an INI file."),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="Show the version and exit.",
+        ),
+    ],
+    help=INTRODUCTION,
+    context_settings={
+        "ignore_unknown_options": True,  # plugins may know them
+        "allow_extra_args": True,
+        "help_option_names": ["--help"],
+    },
+)

@@ -1,0 +1,185 @@
+"""Flags: click's options for what ``table`` lists, and for the options of plugins.
+
+Every value arrives as text and is understood later, with those of the
+configuration file, so that a mistake is told in one way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from ..behavior import Behavior
+from ..errors import UnknownNameError
+from ..options import Configurable, Option, options_of
+from ..protocol import Protocol
+from ..registry import Registry, behaviors, protocols
+from .given import Given, Section, Sections
+from .table import GONE_PROTOCOL_OPTIONS, SETTINGS, Setting
+
+HANDLER = "handler"
+"""The older word for behavior, in flags as in sections."""
+
+
+class Flag(click.Option):
+    """A flag that sets one key of one section."""
+
+    def __init__(
+        self,
+        option: Option,
+        section: str,
+        flag: str,
+        *,
+        metavar: str = "",
+        repeatable: bool = False,
+        shown: str | None = None,
+        hidden: bool = False,
+    ) -> None:
+        self.section = section
+        self.key = option.name
+        self.flag = flag
+        self.is_switch = option.type is bool
+        self.off = f"--no-{flag[2:]}"
+        text = option.help
+        default = shown if shown is not None else _shown(option)
+        super().__init__(
+            [
+                re.sub(r"\W", lambda found: f"_{ord(found[0])}_", flag[2:]),  # an identifier
+                f"{flag}/{self.off}" if self.is_switch else flag,
+            ],
+            default=None,  # so that what was given can be told from what was not
+            multiple=repeatable,
+            type=None if self.is_switch else click.UNPROCESSED,
+            metavar=None if self.is_switch else metavar or _metavar(option),
+            help=f"{text}  [default: {default}]" if default else text,
+            hidden=hidden,
+        )
+
+
+def _shown(option: Option) -> str:
+    if option.type is bool:
+        return "on" if option.default else "off"
+    return f"{option.default:g}" if isinstance(option.default, float) else str(option.default)
+
+
+def _metavar(option: Option) -> str:
+    if option.choices:
+        return "|".join(str(choice) for choice in option.choices)
+    return "TEXT" if option.type is str else "NUMBER"
+
+
+def flags_of(setting: Setting) -> Iterator[Flag]:
+    """The flag of a setting, and the older spelling of the one that has such."""
+    spellings = [setting.flag]
+    if setting.section != "vaurien" and "_" in setting.key:
+        spellings.append(f"--{setting.section}.{setting.key}")
+    for spelling in spellings:
+        yield Flag(
+            setting.option,
+            setting.section,
+            spelling,
+            metavar=setting.metavar,
+            repeatable=setting.repeatable,
+            shown=setting.shown,
+            hidden=spelling != setting.flag,
+        )
+
+
+def all_flags() -> list[Flag]:
+    """The flags of everything that ``table`` lists."""
+    return [flag for setting in SETTINGS for flag in flags_of(setting)]
+
+
+def flags_of_plugin(kind: str, plugin: type[Configurable]) -> Iterator[Flag]:
+    """The flags of a plugin's options, ``--KIND-NAME-OPTION``; all but those are hidden."""
+    options = options_of(plugin)
+    words = [kind]
+    if kind == behaviors.kind:
+        words.append(HANDLER)
+    else:
+        options = GONE_PROTOCOL_OPTIONS | options
+    for word in words:
+        for option in options.values():
+            name = option.name.replace("_", "-")
+            yield Flag(
+                option,
+                f"{kind}:{plugin.name}",
+                f"--{word}-{plugin.name}-{name}",
+                hidden=word == HANDLER or option is GONE_PROTOCOL_OPTIONS.get(option.name),
+            )
+
+
+def given_by(flags: Iterable[click.Parameter], values: dict[str, object]) -> Sections:
+    """What the flags were given, by section."""
+    sections: Sections = {}
+    for flag in flags:
+        value = values.get(str(flag.name))
+        if isinstance(flag, Flag) and isinstance(value, (str, bool, tuple)) and value != ():
+            section = sections.setdefault(flag.section, Section("the command line"))
+            section.values[flag.key] = Given(flag.flag, value)
+    return sections
+
+
+def expand(arguments: Sequence[str], flags: Iterable[click.Parameter]) -> list[str]:
+    """The arguments, ``--SWITCH=true`` and ``--SWITCH=false`` turned into click's own forms.
+
+    Raises:
+        OptionError: the value is neither.
+    """
+    switches = {flag.flag: flag for flag in flags if isinstance(flag, Flag) and flag.is_switch}
+    expanded = []
+    for argument in arguments:
+        flag, equals, value = argument.partition("=")
+        if equals and flag in switches:
+            is_on = Given(flag, value).parse(Option("", bool, False, ""))
+            argument = flag if is_on else switches[flag].off
+        expanded.append(argument)
+    return expanded
+
+
+def plugin_flags(
+    arguments: Iterable[str], chosen: Iterable[tuple[str, type[Configurable]]]
+) -> list[Flag]:
+    """The flags that these arguments may mean: of the chosen plugins, and of those they name.
+
+    Only a plugin that a flag names is imported for it.
+
+    Raises:
+        PluginError: a plugin that a flag names cannot be loaded.
+    """
+    found: dict[str, Flag] = {}
+    for kind, plugin in chosen:
+        _add(found, kind, plugin)
+    for argument in arguments:
+        flag = argument.partition("=")[0]
+        if flag.startswith("--") and flag not in found:
+            for kind, plugin in _named_by(flag):
+                _add(found, kind, plugin)
+                if flag in found:
+                    break
+    return list({id(flag): flag for flag in found.values()}.values())
+
+
+def _add(found: dict[str, Flag], kind: str, plugin: type[Configurable]) -> None:
+    for flag in flags_of_plugin(kind, plugin):
+        for spelling in (*flag.opts, *flag.secondary_opts):
+            found.setdefault(spelling, flag)
+
+
+def _named_by(flag: str) -> Iterator[tuple[str, type[Configurable]]]:
+    """The plugins whose names a flag may begin with, the shorter first."""
+    words = flag.removeprefix("--").removeprefix("no-").split("-")
+    registry: Registry[Behavior] | Registry[Protocol]
+    if words[0] in (behaviors.kind, HANDLER):
+        registry = behaviors
+    elif words[0] == protocols.kind:
+        registry = protocols
+    else:
+        return
+    for length in range(2, len(words)):
+        try:
+            yield registry.kind, registry.get("-".join(words[1:length]))
+        except UnknownNameError:
+            continue

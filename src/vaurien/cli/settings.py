@@ -1,0 +1,170 @@
+"""What the flags and files given come to: one value, complete and checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..errors import OptionError
+from ..net.address import Address
+from ..net.proxy import Limits
+from ..notation import FindBehavior
+from ..options import Value
+from ..plan import Plan
+from ..protocol import Protocol
+from .chosen import Chosen
+from .given import Given, Section, Sections, blamed_on
+from .table import settings_of
+
+
+@dataclass(frozen=True)
+class Statsd:
+    """Where counters go, and how."""
+
+    server: Address
+    prefix: str
+    sample_rate: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run needs to know."""
+
+    proxy: Address
+    backend: Address
+    protocol: Protocol
+    plan: Plan
+    limits: Limits
+    find_behavior: FindBehavior
+    """Finds what is registered, with the options given for it as defaults."""
+    http: Address | None
+    statsd: Statsd | None
+    journal: Given | None
+    log_level: str
+    log_output: Given
+    drain: float
+    """Seconds."""
+    max_plugin_threads: int
+    classic: Mapping[str, object]
+    """What old plugins find in their settings."""
+    places: Mapping[str, str]
+    """The flag, or the file's key, that ``proxy`` and ``http`` came from."""
+
+
+class Values:
+    """The values of one section: those given, else the defaults."""
+
+    def __init__(self, name: str, sections: Sections) -> None:
+        """Check that every key is known.
+
+        Raises:
+            OptionError: one is not.
+        """
+        self._known = settings_of(name)
+        self._given = sections.get(name, Section("")).values
+        for key, given in self._given.items():
+            if key not in self._known:
+                allowed = ", ".join(self._known)
+                raise OptionError(f"{given.place} is unknown. Allowed: {allowed}")
+
+    def given(self, key: str) -> Given:
+        """What was given, or the default as if it had been given."""
+        setting = self._known[key]
+        return self._given.get(key) or Given(setting.flag, str(setting.option.default))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._given
+
+    def value(self, key: str) -> Value:
+        return self.given(key).parse(self._known[key].option)
+
+    def text(self, key: str) -> str:
+        return str(self.value(key))
+
+    def whole(self, key: str) -> int:
+        return int(self.value(key))
+
+    def number(self, key: str) -> float:
+        return float(self.value(key))
+
+    def address(self, key: str) -> Address:
+        text = self.text(key)
+        with blamed_on(self.given(key).place):
+            return Address.parse(text)
+
+
+def understand(sections: Sections, chosen: Chosen) -> Settings:
+    """What the sections come to.
+
+    Raises:
+        OptionError: a key is unknown or a value not allowed; the message names the place.
+    """
+    vaurien = Values("vaurien", sections)
+    chosen.configure(sections)
+    seed = vaurien.whole("seed") if "seed" in vaurien else int.from_bytes(os.urandom(4), "little")
+    return Settings(
+        proxy=vaurien.address("proxy"),
+        backend=vaurien.address("backend"),
+        protocol=chosen.protocol(),
+        plan=Plan(chosen.rules(), seed=seed),
+        limits=Limits(
+            timeout=vaurien.number("timeout"),
+            dial_timeout=vaurien.number("connect_timeout"),
+            max_connections=vaurien.whole("max_connections"),
+            backlog=vaurien.whole("backlog"),
+        ),
+        find_behavior=chosen.behaviors.find,
+        http=_http(vaurien),
+        statsd=_statsd(Values("statsd", sections)),
+        journal=vaurien.given("journal") if vaurien.text("journal") else None,
+        log_level=_log_level(vaurien),
+        log_output=vaurien.given("log_output"),
+        drain=vaurien.number("drain"),
+        max_plugin_threads=vaurien.whole("max_plugin_threads"),
+        classic=_classic(vaurien) | chosen.protocols.kept,
+        places={
+            "proxy": vaurien.given("proxy").place,
+            "http": vaurien.given("http_port").place,
+        },
+    )
+
+
+def _log_level(vaurien: Values) -> str:
+    given = vaurien.given("log_level")
+    return str(
+        Given(given.place, str(given.value).lower()).parse(
+            settings_of("vaurien")["log_level"].option
+        )
+    )
+
+
+def _http(vaurien: Values) -> Address | None:
+    address = Address(vaurien.text("http_host"), vaurien.whole("http_port"))
+    return address if vaurien.value("http") else None
+
+
+def _statsd(values: Values) -> Statsd | None:
+    statsd = Statsd(
+        Address(values.text("host"), values.whole("port")),
+        values.text("prefix"),
+        values.number("sample_rate"),
+    )
+    return statsd if values.value("enabled") else None
+
+
+def _classic(vaurien: Values) -> dict[str, object]:
+    """The settings under their names of old."""
+    names = (
+        "proxy",
+        "backend",
+        "protocol",
+        "timeout",
+        "backlog",
+        "bufsize",
+        "stay_connected",
+        "sync",
+        "pool_max_size",
+        "pool_timeout",
+    )
+    return {name: vaurien.value(name) for name in names}

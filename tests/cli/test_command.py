@@ -1,0 +1,242 @@
+"""The command as a whole: help, versions, and mistakes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vaurien import registry
+from vaurien.cli.command import vaurien
+from vaurien.cli.table import GONE_PROTOCOL_OPTIONS, SETTINGS
+from vaurien.version import __version__
+
+from .conftest import Refuse, Understand
+
+
+def help_text(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as caught:
+        vaurien.main(["--help"])
+    assert caught.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_help_fits_into_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = help_text(capsys)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_help_lists_every_flag_under_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_text(capsys)
+    place = 0
+    for heading in dict.fromkeys(setting.heading for setting in SETTINGS):
+        if heading != SETTINGS[-1].heading:
+            assert text.index(f"\n{heading}:\n") > place
+            place = text.index(f"\n{heading}:\n")
+    for setting in SETTINGS:
+        assert f"\n  {setting.flag} " in text
+        assert text.index(f"\n{setting.heading}:\n") < text.index(f"\n  {setting.flag} ")
+    for flag in ("--config", "--version", "--help"):
+        assert f"\n  {flag} " in text
+
+
+def test_help_says_which_flags_have_no_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_text(capsys)
+    gone = text[text.index("\nWithout effect") :]
+    for flag in ("--stay-connected", "--sync", "--bufsize", "--pool-max-size", "--pool-timeout"):
+        assert f"\n  {flag} " in gone
+    for name in GONE_PROTOCOL_OPTIONS:
+        assert f"\n  --protocol-NAME-{name.replace('_', '-')} " in gone
+
+
+def test_help_lists_the_options_of_all_plugins(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_text(capsys)
+    for flag in (
+        "--behavior-delay-sleep NUMBER",
+        "--behavior-delay-before / --no-behavior-delay-before",
+        "--behavior-error-inject / --no-behavior-error-inject",
+        "--behavior-transient-agitate NUMBER",
+        "--handler-NAME-OPTION",
+    ):
+        assert f"\n  {flag}" in text
+
+
+def test_help_survives_a_plugin_that_cannot_be_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> object:
+        raise RuntimeError("no luck")
+
+    registry.behaviors.register_lazily("unlucky", fail)
+    assert "RuntimeError: no luck" in " ".join(help_text(capsys).split())
+
+
+def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        vaurien.main(["--proxy", "localhost:1", "--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["--proxy", "foo"],
+            "--proxy: 'foo' is not an address: HOST:PORT, [IPV6]:PORT or unix:/path",
+        ),
+        (
+            ["--backend", "h:65536"],
+            "--backend: 'h:65536' is not an address: a port is from 0 to 65535",
+        ),
+        (
+            ["--http-port", "99999"],
+            "--http-port='99999' is not allowed: it takes a whole number from 0 to 65535",
+        ),
+        (["--timeout", "x"], "--timeout='x' is not allowed: it takes a number of at least 0"),
+        (["--timeout=-1"], "--timeout='-1' is not allowed: it takes a number of at least 0"),
+        (["--seed", "1.5"], "--seed='1.5' is not allowed: it takes a whole number of at least 0"),
+        (["--http=perhaps"], "--http='perhaps' is not allowed: it takes true or false"),
+        (
+            ["--log-level", "loud"],
+            "--log-level='loud' is not allowed: "
+            "it takes one of critical, error, warning, info, debug",
+        ),
+        (
+            ["--statsd.sample_rate", "2"],
+            "--statsd.sample_rate='2' is not allowed: it takes a number from 0.0001 to 1",
+        ),
+        (["--behavior", "delay"], "--behavior: 'delay': You need to use percentage:name"),
+        (
+            ["--behavior", "60:delay,50:error"],
+            "--behavior: '60:delay,50:error': The behavior total needs to be 100 or less",
+        ),
+        (
+            ["--behavior", "20:nope"],
+            "--behavior: 'nope' is an unknown behavior. Pick one of: 'abort', 'blackout', "
+            "'delay', 'dummy', 'error', 'hang', 'transient'.",
+        ),
+        (["--protocol", "ftp"], "--protocol: 'ftp' is an unknown protocol. Pick one of: 'tcp'."),
+        (
+            ["--behavior-delay-sleep", "x"],
+            "--behavior-delay-sleep='x' is not allowed: it takes a number of at least 0",
+        ),
+        (
+            ["--handler-delay-sleep", "x"],
+            "--handler-delay-sleep='x' is not allowed: it takes a number of at least 0",
+        ),
+        (
+            ["--behavior-delay-before=2"],
+            "--behavior-delay-before='2' is not allowed: it takes true or false",
+        ),
+        (
+            ["--protocol-tcp-buffer", "x"],
+            "--protocol-tcp-buffer='x' is not allowed: it takes a whole number",
+        ),
+        (["--rule", "delay x"], "--rule: 'delay x': 'x' is not key=value"),
+        (
+            ["--rule", "delay sleep=x"],
+            "--rule 'delay sleep=x': sleep='x' is not allowed: it takes a number of at least 0",
+        ),
+        (
+            ["--rule", "delay name=a", "--rule", "hang name=a"],
+            "--rule: name='a' is given to two rules",
+        ),
+        (["--proxi", "x"], "--proxi is an unknown flag. Did you mean --proxy?"),
+        (["--zzz", "x"], "--zzz is an unknown flag. Those known are in --help."),
+        (
+            ["--behavior-delay-slep", "x"],
+            "--behavior-delay-slep is an unknown flag. Did you mean --behavior-delay-sleep "
+            "or --behavior-delay-before?",
+        ),
+        (["--proxy"], "Option '--proxy' requires an argument."),
+        (["--behavior-delay-sleep"], "Option '--behavior-delay-sleep' requires an argument."),
+        (["something"], "Got unexpected extra argument (something)"),
+        (
+            ["--config", "/nowhere"],
+            "--config: '/nowhere' cannot be read: No such file or directory",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(words: list[str], line: str, refuse: Refuse) -> None:
+    assert refuse(*words) == line
+
+
+def test_what_a_mistake_repeats_is_escaped(refuse: Refuse) -> None:
+    line = refuse("--log-level", "\x1b[2J")
+    assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("nowhere.Trouble", "'nowhere.Trouble' cannot be imported: ModuleNotFoundError: "),
+        ("troubles.Nothing", "'troubles.Nothing' cannot be imported: 'troubles' has no 'Nothing'"),
+        ("broken:Trouble", "'broken:Trouble' cannot be imported: RuntimeError: two lines"),
+        ("leaving:Trouble", "'leaving:Trouble' cannot be imported: SystemExit: 3"),
+        (":Trouble", "':Trouble' cannot be imported: ValueError: "),
+        ("troubles:", "'troubles:' cannot be imported: 'troubles' has no ''"),
+        ("troubles.Lines", "'troubles.Lines' is not a behavior"),
+        ("troubles.Nameless", "the behavior <class 'troubles.Nameless'> has no name"),
+        ("collections.OrderedDict", "<class 'collections.OrderedDict'> is no plugin"),
+    ],
+)
+@pytest.mark.usefixtures("plugin_folder")
+def test_a_plugin_that_is_none(path: str, reason: str, refuse: Refuse) -> None:
+    assert refuse("--behavior", f"20:{path}").startswith(f"--behavior: {reason}")
+
+
+def test_a_log_that_cannot_be_written(refuse: Refuse, tmp_path: Path) -> None:
+    line = refuse("--log-output", f"{tmp_path}/nowhere/log")
+    reason = "cannot be written: No such file or directory"
+    assert line == f"--log-output='{tmp_path}/nowhere/log' {reason}"
+
+
+def test_a_mistake_in_a_file_names_it(refuse: Refuse, tmp_path: Path) -> None:
+    config = tmp_path / "v.ini"
+    config.write_text("[vaurien]\ntimeout = soon\n")
+    line = refuse("--config", str(config))
+    reason = "timeout='soon' is not allowed: it takes a number of at least 0"
+    assert line == f"{config}: [vaurien] {reason}"
+
+
+def imported(code: str) -> set[str]:
+    """The modules that a new process has imported after running some code."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    return set(done.stdout.split())
+
+
+def test_only_what_is_used_is_imported() -> None:
+    modules = imported(
+        "from vaurien.cli.command import settings_given, vaurien\n"
+        "words = ['--behavior', '5:error,10:delay', '--behavior-delay-sleep', '2']\n"
+        "with vaurien.make_context('vaurien', words) as ctx: settings_given(ctx)"
+    )
+    assert {"vaurien.behaviors.delay", "vaurien.behaviors.error"} <= modules
+    assert not modules & {
+        "asyncio",
+        "configparser",
+        "importlib.metadata",
+        "starlette",
+        "uvicorn",
+        "vaurien.behaviors.hang",
+        "vaurien.behaviors.transient",
+        "vaurien.journal",
+        "vaurien.legacy",
+    }
+
+
+def test_flags_of_behaviors_that_are_not_used_are_accepted(understand: Understand) -> None:
+    settings = understand("--behavior", "20:error", "--behavior-delay-sleep", "2")
+    assert [rule.behavior.name for rule in settings.plan.rules] == ["error"]
+    assert settings.find_behavior("delay").configured({}).settings()["sleep"] == 2.0

@@ -1,0 +1,217 @@
+"""The composition root."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vaurien import plugins, registry
+from vaurien.behavior import Behavior
+from vaurien.behaviors.delay import Delay
+from vaurien.errors import OptionError, PluginError, UnknownNameError
+from vaurien.legacy import LegacyProxy, adapt
+from vaurien.net.address import Address
+from vaurien.net.proxy import Limits, Proxy, unheard
+from vaurien.net.reactor import Reactor
+from vaurien.net.simulated import SimulatedSystem
+from vaurien.options import option, options_of
+from vaurien.plan import Plan, Rule
+from vaurien.protocol import Protocol
+from vaurien.protocols.tcp import Tcp
+
+HERE = Address("localhost", 0)
+
+
+class Old:
+    name = "old"
+    options = {"foo": ("how much", int, 1)}
+
+    def __call__(self, client_sock: object, backend_sock: object, to_backend: bool) -> bool:
+        return False
+
+
+class Named(Behavior):
+    name = "named"
+
+
+class Colliding(Behavior):
+    name = "colliding"
+    times: int = option(1, "how often")
+
+
+@pytest.fixture(autouse=True)
+def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in (registry.behaviors, registry.protocols):
+        monkeypatch.setattr(each, "_plugins", {})
+        monkeypatch.setattr(each, "_loaders", {})
+    plugins.install()
+
+
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    reactor = Reactor(SimulatedSystem())
+    yield reactor
+    reactor.close()
+
+
+@pytest.mark.parametrize("name", plugins.BEHAVIORS)
+def test_built_in_behaviors(name: str) -> None:
+    assert plugins.find_behavior(name).name == name
+
+
+@pytest.mark.parametrize("name", plugins.PROTOCOLS)
+def test_built_in_protocols(name: str) -> None:
+    assert plugins.find_protocol(name).name == name
+
+
+def test_what_is_registered_comes_first() -> None:
+    registry.behaviors.register(plugins.renamed(Delay, "tests.named"))
+    assert plugins.find_behavior("tests.named") is not Named
+    assert plugins.find_behavior("tests.named").name == "tests.named"
+
+
+@pytest.mark.parametrize("path", [f"{__name__}.Named", f"{__name__}:Named"])
+def test_a_path_is_loaded_and_registered(path: str) -> None:
+    assert plugins.find_behavior(path) is Named
+    assert registry.behaviors.get("named") is Named
+    assert path not in registry.behaviors.names()
+
+
+def test_a_name_without_a_dot_is_no_path() -> None:
+    with pytest.raises(UnknownNameError):
+        plugins.find_behavior("os")
+
+
+def test_a_protocol_is_no_behavior() -> None:
+    with pytest.raises(PluginError, match=r"'vaurien.protocols.tcp.Tcp' is not a behavior"):
+        plugins.find_behavior("vaurien.protocols.tcp.Tcp")
+    assert plugins.find_protocol("vaurien.protocols.tcp:Tcp") is Tcp
+
+
+def test_options_must_not_be_taken_for_keys_of_rules() -> None:
+    with pytest.raises(OptionError, match=r"the option 'times' of 'colliding'"):
+        plugins.find_behavior(f"{__name__}.Colliding")
+
+
+def test_an_old_class_is_adapted() -> None:
+    found = plugins.find_behavior(f"{__name__}.Old")
+    assert found is adapt(Old)
+    assert plugins.is_old(found)
+    assert not plugins.is_old(Delay)
+    assert registry.behaviors.get("old") is found
+
+
+def test_renamed() -> None:
+    slow = plugins.renamed(Delay, "slow")
+    assert (slow.name, slow.__name__, slow.__doc__) == ("slow", "Delay", Delay.__doc__)
+    assert slow.configured({"sleep": 2}).settings() == {"sleep": 2.0, "before": True}
+    assert slow.configured({}) == slow.configured({})
+    assert slow.configured({}) != Delay.configured({})
+    assert Delay.name == "delay"
+
+
+def test_an_old_class_renamed() -> None:
+    found = plugins.renamed(plugins.load(registry.behaviors, f"{__name__}.Old"), "other")
+    assert plugins.is_old(found)
+    assert found.name == "other"
+    assert list(options_of(found)) == ["foo"]
+
+
+def test_with_defaults() -> None:
+    slow = plugins.with_defaults(Delay, {"sleep": 2})
+    slower = plugins.with_defaults(slow, {"before": False})
+    assert slow.configured({}).settings() == {"sleep": 2.0, "before": True}
+    assert slower.configured({}).settings() == {"sleep": 2.0, "before": False}
+    assert slower.configured({"sleep": 1}).settings() == {"sleep": 1.0, "before": False}
+    assert Delay.configured({}).settings() == {"sleep": 1.0, "before": True}
+
+
+def test_an_old_class_with_defaults() -> None:
+    found = plugins.load(registry.behaviors, f"{__name__}.Old")
+    configured = plugins.with_defaults(found, {"foo": 3, "undeclared": "x"})
+    assert configured.configured({}).settings() == {"foo": 3, "undeclared": "x"}
+    assert configured.configured({"foo": 4}).settings() == {"foo": 4, "undeclared": "x"}
+
+
+def make_proxy(
+    reactor: Reactor, behavior: type[Behavior], protocol: type[Protocol] = Tcp, *, live: bool
+) -> Proxy:
+    return plugins.make_proxy(
+        reactor,
+        HERE,
+        HERE,
+        protocol=protocol(),
+        plan=Plan((Rule(behavior=behavior(), name="rule"),)),
+        emit=unheard,
+        limits=Limits(),
+        settings={"timeout": 3},
+        max_threads=5,
+        live=live,
+    )
+
+
+def test_a_plain_proxy(reactor: Reactor) -> None:
+    assert type(make_proxy(reactor, Delay, live=False)) is Proxy
+    assert type(make_proxy(reactor, Delay, live=True)) is Proxy
+
+
+def test_old_plugins_get_a_proxy_that_runs_them(reactor: Reactor) -> None:
+    old = plugins.find_behavior(f"{__name__}.Old")
+    assert type(make_proxy(reactor, Delay, live=False)) is Proxy
+    for proxy in (make_proxy(reactor, old, live=False), make_proxy(reactor, Delay, live=True)):
+        assert isinstance(proxy, LegacyProxy)
+        assert proxy.settings == {"timeout": 3}
+        assert proxy.max_threads == 5
+
+
+def test_a_broken_plugin_does_not_stop_others(reactor: Reactor) -> None:
+    def fail() -> object:
+        raise RuntimeError("it is broken")
+
+    registry.behaviors.register_lazily("broken", fail)
+    assert type(make_proxy(reactor, Delay, live=True)) is Proxy
+
+
+def test_plugins_are_found_in_the_current_directory(tmp_path: Path) -> None:
+    """As with ``python -m``, though this is a script elsewhere."""
+    (tmp_path / "troubles.py").write_text(
+        "from vaurien import Behavior\nclass Mine(Behavior):\n    name = 'mine'\n"
+    )
+    script = tmp_path / "elsewhere" / "script.py"
+    script.parent.mkdir()
+    script.write_text(
+        "from vaurien import plugins\nprint(plugins.find_behavior('troubles.Mine').name)\n"
+    )
+    paths = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert done.stdout == "mine\n"
+
+
+def test_legacy_is_not_imported_without_need() -> None:
+    code = (
+        "import sys\n"
+        "from vaurien import plugins\n"
+        "plugins.install()\n"
+        "assert not plugins.is_old(plugins.find_behavior('delay'))\n"
+        "print('vaurien.legacy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout == "False\n"
