@@ -1,0 +1,7 @@
+"""Where the handlers of old imported ``Blackout`` from; see ``vaurien.legacy``."""
+
+from __future__ import annotations
+
+from ..legacy.handlers import Blackout
+
+__all__ = ["Blackout"]

@@ -1,0 +1,7 @@
+"""Where the handlers of old imported ``Delay`` from; see ``vaurien.legacy``."""
+
+from __future__ import annotations
+
+from ..legacy.handlers import Delay
+
+__all__ = ["Delay"]

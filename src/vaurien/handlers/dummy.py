@@ -1,0 +1,7 @@
+"""Where the handlers of old imported ``Dummy`` from; see ``vaurien.legacy``."""
+
+from __future__ import annotations
+
+from ..legacy.handlers import Dummy
+
+__all__ = ["Dummy"]

@@ -1,0 +1,7 @@
+"""Where the handlers of old imported ``Error`` from; see ``vaurien.legacy``."""
+
+from __future__ import annotations
+
+from ..legacy.handlers import Error
+
+__all__ = ["Error"]

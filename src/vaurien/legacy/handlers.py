@@ -1,0 +1,125 @@
+"""The handlers that once were built in, for the old handlers derived from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from socket import socket
+from typing import ClassVar
+
+from . import behaviors
+from .forms import BaseHandler, Declaration, takes_ends
+
+
+class Dummy(BaseHandler):
+    """Passes data on as it is.
+
+    Unless it is to keep the connection alive, it passes back all that the other side
+    says until it closes, and ends the connection.
+    """
+
+    name = "dummy"
+    options: ClassVar[Mapping[str, Declaration]] = {
+        "keep_alive": ("Keep-alive protocol", bool, False),
+        "reuse_socket": ("If True, the socket is reused.", bool, False),
+        "buffer": ("Buffer size", int, 2048),
+    }
+
+    def __call__(self, source: socket, dest: socket, to_backend: bool) -> object:
+        """Called by position: a derived handler passes on what it was called with itself."""
+        if takes_ends(self) and not to_backend:
+            source, dest = dest, source  # they are the client and the backend
+        self.on_before_handler()
+        try:
+            return self.move(source, dest, to_backend)
+        finally:
+            self.on_after_handler()
+
+    def on_before_handler(self) -> None:
+        """For derived handlers."""
+
+    def on_after_handler(self) -> None:
+        """For derived handlers."""
+
+    def move(self, source: socket, dest: socket, to_backend: bool) -> object:
+        data = self._get_data(source)
+        if not data:
+            if not to_backend and not self.option("reuse_socket"):
+                source.close()
+            return False
+        dest.sendall(data)
+        if self.option("keep_alive"):
+            return True
+        while answer := self._get_data(dest):
+            source.sendall(answer)
+        dest.close()
+        return False
+
+
+class Delay(Dummy):
+    """Waits before it passes data on, or afterwards."""
+
+    name = "delay"
+    options: ClassVar[Mapping[str, Declaration]] = {**behaviors.Delay.options, **Dummy.options}
+
+    def on_before_handler(self) -> None:
+        if self.option("before"):
+            self._sleep()
+
+    def on_after_handler(self) -> None:
+        if not self.option("before"):
+            self._sleep()
+
+    def _sleep(self) -> None:
+        time.sleep(float(str(self.option("sleep"))))  # noqa: TID251 - in the connection's own thread
+
+
+class Error(Dummy):
+    """Answers with an error, or with bytes that mean nothing."""
+
+    name = "error"
+    options: ClassVar[Mapping[str, Declaration]] = {
+        **behaviors.Error.options,
+        "http": ("return random 50xs", bool, False),
+        **Dummy.options,
+    }
+    current = 0
+
+    def move(self, source: socket, dest: socket, to_backend: bool) -> object:
+        if self.current < int(str(self.option("warmup"))):
+            self.current += 1
+            return super().move(source, dest, to_backend)
+        data: bytes = self._get_data(source)
+        if not data:
+            return False
+        if to_backend and self.option("http"):
+            source.sendall(behaviors.http_error())
+            return False
+        if not to_backend:
+            data = behaviors.spoiled(data, inject=bool(self.option("inject")))
+        dest.sendall(data)
+        return True
+
+
+class Blackout(Dummy):
+    """Closes the connection at once."""
+
+    name = "blackout"
+
+    def move(self, source: socket, dest: socket, to_backend: bool) -> object:
+        del to_backend
+        source.close()
+        dest.close()
+        return False
+
+
+class Hang(Dummy):
+    """Reads what is sent and does nothing with it, as long as somebody sends."""
+
+    name = "hang"
+
+    def move(self, source: socket, dest: socket, to_backend: bool) -> object:
+        del dest, to_backend
+        while self._get_data(source):
+            pass
+        return False

@@ -1,0 +1,114 @@
+"""Old plugins made ready to be called: with settings, a proxy and a logger."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, cast
+
+from . import behaviors
+from .adaptation import Adapted
+from .forms import Form, form_of, log
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Mapping
+
+    from .proxy import LegacyProxy
+
+MODERN_BEHAVIORS = "vaurien.behaviors."
+
+
+class ProxyView:
+    """What old plugins see of the proxy."""
+
+    def __init__(self, proxy: LegacyProxy) -> None:
+        self._proxy = proxy
+        self._logger: logging.Logger = log
+        self.logger: logging.Logger = log
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The settings of the proxy, as the command line names them: ``timeout`` and so on."""
+        return self._proxy.settings
+
+    @property
+    def backend(self) -> str:
+        """The backend's address, ``host:port``."""
+        return str(self._proxy.backend)
+
+    @property
+    def dest(self) -> tuple[str, int]:
+        """The backend's host and port."""
+        return self._proxy.backend.host, self._proxy.backend.port
+
+    @property
+    def protocol(self) -> str:
+        """The protocol's name."""
+        return self._proxy.protocol.name
+
+
+class Instance:
+    """One configured plugin on one proxy.
+
+    It is made when it is first needed, by the thread that needs it, and then called by
+    the threads of all connections, so what it counts is counted over all of them.
+    """
+
+    def __init__(self, adapted: Adapted, view: ProxyView) -> None:
+        self._adapted = adapted
+        self._view = view
+        self._making = threading.Lock()
+        self._made: object | None = None
+
+    def get(self) -> object:
+        """The plugin.
+
+        Raises:
+            Exception: whatever its ``__init__`` raised; the next one to ask tries again.
+        """
+        with self._making:
+            if self._made is None:
+                self._made = make(self._adapted, self._view)
+            return self._made
+
+
+def make(adapted: Adapted, view: ProxyView) -> object:
+    """An instance of an old plugin that is ready to be called.
+
+    It has its settings, proxy and logger before ``__init__`` runs, and still, or
+    again, afterwards.
+    """
+    made = adapted.plugin
+    if isinstance(made, type):
+        cls = completed(made)
+        made = cast("Callable[[type], object]", cls.__new__)(cls)
+        _equip(made, view)
+        initialise: Callable[[], None] = getattr(made, "__init__")  # noqa: B009 - of any class
+        initialise()
+    _equip(made, view)
+    settings = adapted.old_settings()
+    if hasattr(made, "update_settings"):
+        made.update_settings(settings)
+    else:
+        cast("dict[str, object]", getattr(made, "settings")).update(settings)  # noqa: B009
+    return made
+
+
+def completed(cls: type) -> type:
+    """The class, with the base behind it that its form has, if it is not there already.
+
+    A class derived from one of the built-in behaviors gets that behavior's old form.
+    """
+    base: type = cast(Form, form_of(cls))
+    for ancestor in cls.__mro__:
+        if ancestor.__module__.startswith(MODERN_BEHAVIORS):
+            base = getattr(behaviors, ancestor.__name__, base)
+            break
+    return cls if issubclass(cls, base) else type(cls.__name__, (cls, base), {})
+
+
+def _equip(made: object, view: ProxyView) -> None:
+    if not isinstance(getattr(made, "settings", None), dict):
+        setattr(made, "settings", {})  # noqa: B010 - of any class
+    setattr(made, "proxy", view)  # noqa: B010
+    setattr(made, "logger", log)  # noqa: B010

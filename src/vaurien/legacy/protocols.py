@@ -1,0 +1,63 @@
+# ruff: noqa: ARG002 - parameters that are there because old plugins expect them
+"""Protocols that move data between blocking sockets, around the hooks of an old behavior."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Mapping
+from socket import SHUT_WR, socket
+from typing import cast
+
+from .forms import BaseProtocol
+
+
+class TCP(BaseProtocol):
+    """What old protocols were derived from.
+
+    Unless it is to keep the connection alive, it sends one request on, passes back
+    all that the backend says until it closes, and ends the connection.
+    """
+
+    name = "tcp"
+
+    def _handle(self, source: socket, dest: socket, to_backend: bool, *between: object) -> object:
+        data = self._get_data(source)
+        if not data:
+            return False
+        dest.sendall(data)
+        if between and not cast("Callable[[], object]", between[0])():
+            return False
+        if self.option("keep_alive"):
+            return True
+        while answer := self._get_data(dest):
+            source.sendall(answer)
+        if not self.option("reuse_socket"):
+            dest.close()
+        return False
+
+
+class PassThrough(BaseProtocol):
+    """Moves what is there, in either direction, and ends when both peers have.
+
+    It stands in for the protocols of today around the hooks of an old behavior.
+    """
+
+    def __init__(self, name: str, settings: Mapping[str, object], proxy: object) -> None:
+        super().__init__(settings, proxy)
+        self.name = name
+
+    def _handle(self, source: socket, dest: socket, to_backend: bool, *between: object) -> object:
+        if not _readable(source):
+            return True  # a hook has read it
+        data = self._get_data(source)
+        if not data:
+            dest.shutdown(SHUT_WR)
+            return True
+        dest.sendall(data)
+        return not (to_backend and between and not cast("Callable[[], object]", between[0])())
+
+
+def _readable(sock: socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

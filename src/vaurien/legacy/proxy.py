@@ -1,0 +1,236 @@
+"""The proxy whose connections old plugins may serve."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
+
+from ..events import Emit, PluginFailed
+from ..messages import NO_LABELS, Direction
+from ..net.proxy import Limits, Proxy, unheard
+from ..plan import Plan, RuleAtWork
+from .adaptation import LegacyBehavior, LegacyProtocol
+from .forms import BaseHandler, Call, Dummy, call_of_handler, call_of_protocol, form_of
+from .instances import Instance, ProxyView
+from .protocols import PassThrough
+from .session import Session
+from .sockets import ClientSocket
+
+if TYPE_CHECKING:
+    from ..net.address import Address
+    from ..net.connection import Connection
+    from ..net.reactor import Reactor
+    from ..protocol import Protocol
+
+THREADS_FLAG = "--max-plugin-threads"
+"""How users set ``max_threads``; the refusal names it."""
+THREAD_NAME = "old plugin"
+CLOSED_BY_PLUGIN = frozenset({errno.EBADF, errno.ENOTCONN})
+
+
+class LegacyProxy(Proxy):
+    """A proxy that gives a connection to a thread, if an old plugin is to serve it."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        listen: Address,
+        backend: Address,
+        *,
+        protocol: Protocol,
+        settings: Mapping[str, object],
+        max_threads: int,
+        name: str = "vaurien",
+        plan: Plan = Plan(),  # noqa: B008 - a value
+        emit: Emit = unheard,
+        limits: Limits = Limits(),  # noqa: B008
+    ) -> None:
+        """``settings``: the settings of old that some plugins read, such as ``stay_connected``.
+
+        ``max_threads``: how many connections old plugins may serve at once; one more
+        is refused.
+        """
+        super().__init__(
+            reactor,
+            listen,
+            backend,
+            protocol=protocol,
+            name=name,
+            plan=plan,
+            emit=emit,
+            limits=limits,
+        )
+        self.settings = settings
+        self.max_threads = max_threads
+        self._threads = 0
+        self._sessions: dict[Connection, Session] = {}
+        self._view = ProxyView(self)
+        self._instances: dict[RuleAtWork, Instance] = {}
+        self._protocol = (
+            Instance(protocol, self._view) if isinstance(protocol, LegacyProtocol) else None
+        )
+
+    def apply(self, plan: Plan) -> None:
+        super().apply(plan)
+        lives = self.enactment.lives
+        self._instances = {rule: made for rule, made in self._instances.items() if lives(rule)}
+
+    def connect(self, connection: Connection) -> None:
+        drawn = self._draw(connection)
+        if drawn is None and self._protocol is None:
+            super().connect(connection)
+        elif self._has_room(connection):
+            plugin = self.protocol.name if drawn is None else drawn.rule.behavior.name
+            call = self._call(drawn)
+            self.dial(
+                connection,
+                lambda sock: self._serve(connection, cast(socket.socket, sock), plugin, call),
+            )
+
+    def holds(self, connection: Connection) -> bool:
+        """Whether something keeps a connection open though no byte moves.
+
+        So does a plugin that is at work, while the client stays.
+        """
+        session = self._sessions.get(connection)
+        if session is not None and session.calling and connection.to_backend.ending is None:
+            return True
+        return super().holds(connection)
+
+    # Who serves a connection.
+
+    def _draw(self, connection: Connection) -> RuleAtWork | None:
+        """The rule whose old plugin serves this connection: the first one that fires."""
+        now = self.reactor.clock()
+        for at_work in self.enactment.rules:
+            if isinstance(at_work.rule.behavior, LegacyBehavior):
+                firing = at_work.fire(connection.number, 1, NO_LABELS, self.protocol, now)
+                if firing is not None:
+                    self.on_fired(at_work.rule, firing, Direction.TO_BACKEND, NO_LABELS)
+                    return at_work
+        return None
+
+    def _call(self, drawn: RuleAtWork | None) -> Callable[[], Call]:
+        """What finds out, in the connection's thread, how to call the plugins that serve it."""
+        protocol = self._protocol
+        if drawn is None:
+            return lambda: self._around(protocol, Dummy())
+        behavior = cast(LegacyBehavior, drawn.rule.behavior)
+        if drawn not in self._instances:
+            self._instances[drawn] = Instance(behavior, self._view)
+        instance = self._instances[drawn]
+        if form_of(behavior.plugin) is BaseHandler:
+            return lambda: call_of_handler(cast("Callable[..., object]", instance.get()))
+        return lambda: self._around(protocol, instance.get())
+
+    def _around(self, protocol: Instance | None, behavior: object) -> Call:
+        """How to call a protocol around a behavior's hooks."""
+        moving: object
+        if protocol is None:
+            moving = PassThrough(self.protocol.name, self.settings, self._view)
+        else:
+            moving = protocol.get()
+        return call_of_protocol(cast("Callable[..., object]", moving), behavior)
+
+    def _has_room(self, connection: Connection) -> bool:
+        """Whether there may be one more thread; if not, the connection is refused."""
+        if self._threads < self.max_threads:
+            return True
+        self.refuse(
+            connection,
+            "a connection is refused",
+            f"old plugins are serving {self._threads} others, the most that {THREADS_FLAG} allows",
+        )
+        return False
+
+    # Its life.
+
+    def _serve(
+        self, connection: Connection, backend: socket.socket, plugin: str, call: Callable[[], Call]
+    ) -> None:
+        """Put a thread, in which a plugin is called, between a connection and its backend."""
+        if connection.closed or not self._has_room(connection):
+            self.reactor.discard(backend)
+            return
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            self.reactor.discard(backend)
+            self.refuse(connection, "a connection is refused", str(error))
+            return
+        ours.setblocking(False)
+        peer, own = _names(cast(socket.socket, connection.client_socket))
+        session = Session(
+            ClientSocket(theirs, peer, own),
+            backend,
+            timeout=float(str(self.settings.get("timeout", self.limits.timeout))),
+            stay_connected=bool(self.settings.get("stay_connected", False)),
+        )
+        thread = threading.Thread(
+            target=lambda: self._run(connection, session, plugin, call),
+            name=THREAD_NAME,
+            daemon=True,
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no thread left
+            ours.close()
+            session.close()
+            self.refuse(connection, "a connection is refused", str(error))
+            return
+        self._threads += 1
+        self._sessions[connection] = session
+        connection.on_close = lambda: self._on_connection_closed(connection)
+        connection.attach_backend(ours)
+
+    def _run(
+        self, connection: Connection, session: Session, plugin: str, call: Callable[[], Call]
+    ) -> None:
+        """The thread.  Nothing that a plugin does gets out of here."""
+        try:
+            session.run(call())
+        except BaseException as error:  # noqa: BLE001 - a plugin may even call sys.exit
+            if not session.severed and not _is_end_of_connection(error):
+                what = f"{plugin} failed on connection {connection.number}"
+                failed = PluginFailed(self.name, what, traceback.format_exc())
+                self.reactor.post(lambda: self.emit(failed))
+        finally:
+            session.close()
+            self.reactor.post(lambda: self._on_thread_done(connection))
+
+    def _on_thread_done(self, connection: Connection) -> None:
+        """Close a connection when all that its plugin has said has been passed on."""
+        self._threads -= 1
+        if self._sessions.pop(connection, None) is None or connection.closed:
+            return
+        connection.on_close = None
+        connection.to_backend.kill()
+        if connection.to_client.done:
+            connection.close()
+
+    def _on_connection_closed(self, connection: Connection) -> None:
+        session = self._sessions.pop(connection, None)
+        if session is not None:
+            session.sever()
+
+
+def _names(client: socket.socket) -> tuple[object, object]:
+    """The addresses of both ends of a client's connection; empty if it is gone already."""
+    peer: object = ("", 0)
+    own: object = ("", 0)
+    with contextlib.suppress(OSError):
+        peer = client.getpeername()
+        own = client.getsockname()
+    return peer, own
+
+
+def _is_end_of_connection(error: BaseException) -> bool:
+    """Whether this is only how a socket says that its connection is over."""
+    return isinstance(error, (ConnectionError, TimeoutError)) or (
+        isinstance(error, OSError) and error.errno in CLOSED_BY_PLUGIN
+    )

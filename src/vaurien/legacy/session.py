@@ -1,0 +1,99 @@
+"""One connection served by old plugins: its two sockets, and the loop around the calls.
+
+It runs in a thread of its own, since the plugins block.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+
+from .forms import Call
+from .sockets import ClientSocket, HandedSocket
+
+PAUSE = 0.02
+"""Seconds between two calls of a plugin that neither reads nor writes."""
+
+
+class Session:
+    """Calls a plugin once for each side that is readable.
+
+    It ends when a call returns something false (unless it is to stay connected),
+    when either socket is closed, when both sides have come to their end, and after
+    ``timeout`` seconds (0: never) in which nothing arrives.
+    """
+
+    def __init__(
+        self,
+        client: ClientSocket,
+        backend: socket.socket,
+        *,
+        timeout: float = 0.0,
+        stay_connected: bool = False,
+    ) -> None:
+        """Takes over both sockets."""
+        self._client = client
+        self._backend = HandedSocket(backend)
+        self._sides = (self._client, self._backend)
+        self._timeout = timeout or None
+        self._stay_connected = stay_connected
+        self._severed = threading.Event()
+        self.calling = False
+        """The plugin is at work."""
+        for side in self._sides:
+            side.settimeout(self._timeout)
+
+    @property
+    def severed(self) -> bool:
+        """Whether it was ended from outside; what its plugin raises then means nothing."""
+        return self._severed.is_set()
+
+    def run(self, call: Call) -> None:
+        """Serve the connection to its end.
+
+        Raises:
+            Exception: whatever the plugin raised.
+        """
+        while not self.severed and (sides := self._readable()):
+            steps = self._steps()
+            self.calling = True
+            try:
+                results = [
+                    call(self._client, self._backend, side is self._client)
+                    for side in sides
+                    if not side.closed
+                ]
+            finally:
+                self.calling = False
+            if not (results and all(results)) and not self._stay_connected:
+                return
+            if self._steps() == steps:
+                self._severed.wait(PAUSE)
+
+    def sever(self) -> None:
+        """End it from outside, at once or when the plugin next touches a socket; any thread."""
+        self._severed.set()
+        for side in self._sides:
+            side.sever()
+
+    def close(self) -> None:
+        """Close both sockets."""
+        for side in self._sides:
+            side.close()
+
+    def _steps(self) -> int:
+        return sum(side.steps for side in self._sides)
+
+    def _readable(self) -> list[HandedSocket]:
+        """Wait for the sides that have something to read; none if it is time to end."""
+        if any(side.closed for side in self._sides):
+            return []
+        waiting = {side.fileno(): side for side in self._sides if not side.at_end}
+        if not waiting:
+            return []
+        poll = select.poll()
+        for fd in waiting:
+            poll.register(fd, select.POLLIN)
+        ready = poll.poll(None if self._timeout is None else self._timeout * 1000)
+        return [waiting[fd] for fd, _ in ready]
