@@ -122,10 +122,9 @@ def make_rules(
         options, match = _split(rest, behavior, protocol)
         mix = str(own.get("mix", ""))
         low = tops.get(mix, 0.0) if mix else 0.0
-        high = low + float(own.get("percent", 100.0))
-        if high > 100 + ROUNDING:
+        high = _top(low, float(own.get("percent", 100.0)))
+        if high > 100:
             raise OptionError(f"mix={mix!r}: The behavior total needs to be 100 or less")
-        high = min(high, 100.0)
         if mix:
             tops[mix] = high
         direction = own.get("direction", "both")
@@ -176,8 +175,14 @@ def describe(rule: Rule) -> dict[str, Value]:
 def _percent(rule: Rule) -> float:
     """The percentage that gave a rule its band: the shortest that does."""
     shorter = (round(rule.percent, digits) for digits in range(10))
-    fits = (percent for percent in shorter if min(rule.low + percent, 100.0) == rule.high)
+    fits = (percent for percent in shorter if _top(rule.low, percent) == rule.high)
     return next(fits, rule.percent)
+
+
+def _top(low: float, percent: float) -> float:
+    """Where a band ends that begins at ``low``; 100, where it passes that by rounding only."""
+    high = low + percent
+    return 100.0 if 100 < high <= 100 + ROUNDING else high
 
 
 def _split(

@@ -286,6 +286,9 @@ class Enactment:
         drawn for on the first exchange they apply to, and act on all that they apply to.
         """
         kept = dict(decision.firings) if decision.firings else {}
+        if len(verdicts) > len(self.rules):
+            for gone in verdicts.keys() - self._alive:
+                del verdicts[gone]
         firings = []
         news = []
         for at_work in self.rules:

@@ -1,0 +1,131 @@
+"""Writes the generated parts of ``docs/*.md`` anew.
+
+A part stands between two comments, and its name says which of ``PARTS`` it is::
+
+    <!-- generated: NAME -->
+    <!-- end -->
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from vaurien import plugins
+from vaurien.cli.table import LOG_LEVELS, SETTINGS, WITHOUT_EFFECT, Setting
+from vaurien.notation import RULE_KEYS
+from vaurien.options import Option, options_of
+from vaurien.registry import behaviors
+
+DOCS = Path(__file__).parent.parent / "docs"
+PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def flags() -> str:
+    """Everything that can be set, under the headings of ``--help``."""
+    words = {
+        "behaviors": ", ".join(plugins.BEHAVIORS),
+        "protocols": ", ".join(plugins.PROTOCOLS),
+        "keys": "those of [every rule](rules.md#keys)",
+        "levels": ", ".join(LOG_LEVELS),
+    }
+    tables = []
+    for heading in dict.fromkeys(setting.heading for setting in SETTINGS):
+        rows = [
+            (
+                f"`{setting.flag}`",
+                code(setting.shown or shown(setting.option)),
+                setting.option.help.format_map(words),
+            )
+            for setting in SETTINGS
+            if setting.heading == heading
+        ]
+        tables.append(f"### {heading}\n\n{table(('flag', 'default', 'what it does'), rows)}")
+    return "\n".join(tables)
+
+
+def ini_keys() -> str:
+    """The keys of the two sections that are not a plugin's."""
+    rows = []
+    for section in dict.fromkeys(setting.section for setting in SETTINGS):
+        used, gone = split(setting for setting in SETTINGS if setting.section == section)
+        rows.append((f"`[{section}]`", used))
+        if gone:
+            rows.append(("", f"for old plugins only: {gone}"))
+    return table(("section", "keys"), rows)
+
+
+def split(settings: Iterable[Setting]) -> tuple[str, str]:
+    """The keys that have an effect, and those that have none, as lists in words."""
+    used: list[str] = []
+    gone: list[str] = []
+    for setting in settings:
+        (gone if setting.heading == WITHOUT_EFFECT else used).append(f"`{setting.key}`")
+    return ", ".join(used), ", ".join(gone)
+
+
+def behavior_options() -> str:
+    """The options of all built-in behaviors."""
+    rows = []
+    for name in plugins.BEHAVIORS:
+        options = options_of(behaviors.get(name))
+        rows += [(f"`{name}`", *cells(option)) for option in options.values()]
+    return table(("behavior", "option", "default", "takes", "what it is"), rows)
+
+
+def rule_keys() -> str:
+    """The keys of every rule."""
+    rows = [cells(option) for option in RULE_KEYS.values()]
+    return table(("key", "default", "takes", "what it is"), rows)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "flags": flags,
+    "ini-keys": ini_keys,
+    "behavior-options": behavior_options,
+    "rule-keys": rule_keys,
+}
+
+
+def cells(option: Option) -> tuple[str, ...]:
+    return f"`{option.name}`", code(shown(option)), option.allowed, option.help
+
+
+def shown(option: Option) -> str:
+    """The default, as a user would write it."""
+    value = option.default
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def code(words: str) -> str:
+    return f"`{words}`" if words else ""
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *rows))
+
+
+def filled(page: str) -> str:
+    """A page, its generated parts as they should be."""
+
+    def fill(found: re.Match[str]) -> str:
+        return f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}"
+
+    return PART.sub(fill, page)
+
+
+def pages() -> Iterator[Path]:
+    return iter(sorted(DOCS.glob("*.md")))
+
+
+def main() -> None:
+    for page in pages():
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")
+
+
+plugins.install()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""blackout closes instead of carrying anything."""
+
+from __future__ import annotations
+
+from acting import actions_of, request, response
+from vaurien.actions import Close
+from vaurien.behaviors.blackout import Blackout
+
+
+def test_it_closes_at_once() -> None:
+    for message in (request(b"?"), response(b"!"), request(b"piece", ends=False)):
+        assert actions_of(Blackout(), message) == [Close()]

@@ -1,0 +1,51 @@
+"""Fixtures for all tests: real servers, raw peers, and proxies that run in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from end_to_end.proxies import StartProxy
+    from peers import Listening
+
+    from vaurien.net.address import Address
+
+
+@pytest.fixture(scope="session")
+def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """A redis of this test process."""
+    from servers import redis_server
+
+    with redis_server(tmp_path_factory.mktemp("redis")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def nginx_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """An nginx of this test process."""
+    from servers import nginx_server
+
+    with nginx_server(tmp_path_factory.mktemp("nginx")) as address:
+        yield address
+
+
+@pytest.fixture
+def backend() -> Iterator[Listening]:
+    """A raw peer that listens; the test accepts, and plays its part."""
+    from peers import Listening
+
+    with Listening() as listening:
+        yield listening
+
+
+@pytest.fixture
+def start_proxy() -> Iterator[StartProxy]:
+    """Starts proxies in threads; afterwards they are stopped, and must have had no failure."""
+    from end_to_end.proxies import RunningProxy
+
+    with ExitStack() as stack:
+        yield lambda *given, **named: stack.enter_context(RunningProxy(*given, **named))

@@ -1,0 +1,122 @@
+"""Feeding parsers: whole, byte by byte, in any chunks; and what comes out, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from hypothesis import strategies as st
+
+from vaurien.messages import Direction, Message
+from vaurien.protocol import Exchanges, Parser, Stream
+
+Parse = Callable[[Stream], Parser]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A message, put together from its pieces."""
+
+    data: bytes
+    labels: Mapping[str, str]
+    exchange: int
+    expects_reply: bool = True
+    complete: bool = True
+    """Its last piece was seen."""
+
+
+def stream_of(
+    parse: Parse,
+    direction: Direction = Direction.TO_BACKEND,
+    exchanges: Exchanges | None = None,
+) -> Stream:
+    """A stream with a parser at its start."""
+    stream = Stream(direction, exchanges or Exchanges())
+    stream.parse_with(parse(stream))
+    return stream
+
+
+def feed(stream: Stream, chunks: Iterable[bytes]) -> list[Message]:
+    """All pieces that a stream cuts out of these chunks, and out of what it kept back at the end.
+
+    Raises:
+        Exception: whatever the parser raised.
+    """
+    pieces: list[Message] = []
+    for chunk in chunks:
+        pieces += stream.feed(chunk, 0.0)
+    return pieces + stream.surrender()
+
+
+def feed_any(stream: Stream, chunks: Iterable[bytes]) -> list[Message]:
+    """The same of a parser that may raise: what comes after it has is opaque, as on a link."""
+    pieces: list[Message] = []
+    left = iter(chunks)
+    for chunk in left:
+        try:
+            pieces += stream.feed(chunk, 0.0)
+        except Exception:  # noqa: BLE001 - any parser, any mistake
+            break
+    pieces += stream.surrender()
+    return pieces + [Message(chunk, stream.direction, 0.0) for chunk in left]
+
+
+def put_together(pieces: Iterable[Message]) -> list[Whole]:
+    """The messages that these pieces make; pieces of one message follow each other."""
+    wholes: list[Whole] = []
+    under_way = False
+    for piece in pieces:
+        assert piece.begins is not under_way, piece
+        before = wholes.pop().data if under_way else b""
+        under_way = not piece.ends
+        wholes.append(
+            Whole(
+                before + piece.data,
+                dict(piece.labels),
+                piece.exchange,
+                piece.expects_reply,
+                complete=piece.ends,
+            )
+        )
+    return wholes
+
+
+def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
+    """The bytes, cut at these places; no chunk is empty."""
+    ends = [0, *sorted(places), len(data)]
+    return [data[start:end] for start, end in pairwise(ends) if start < end]
+
+
+def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
+    """Any way in which these bytes may arrive."""
+    return st.sets(st.integers(0, len(data)), max_size=20).map(lambda places: cut(data, places))
+
+
+def parse_in_all_ways(
+    parse: Parse,
+    data: bytes,
+    direction: Direction = Direction.TO_BACKEND,
+    exchanges: Callable[[], Exchanges] = Exchanges,
+    *,
+    chunks: Sequence[bytes] = (),
+) -> list[Whole]:
+    """What a parser makes of some bytes: always the same, and no byte is lost.
+
+    They are fed whole, in halves, byte by byte and, where given, in these chunks; each
+    time to another connection, whose ``exchanges`` are made for it.
+    """
+    ways = {
+        "whole": [data],
+        "in halves": cut(data, [len(data) // 2]),
+        "byte by byte": cut(data, range(len(data))),
+        "in chunks": list(chunks) or [data],
+    }
+    outcomes = {}
+    for way, arriving in ways.items():
+        pieces = feed(stream_of(parse, direction, exchanges()), arriving)
+        assert b"".join(piece.data for piece in pieces) == data, way
+        outcomes[way] = put_together(pieces)
+    for way, outcome in outcomes.items():
+        assert outcome == outcomes["whole"], way
+    return outcomes["whole"]

@@ -1,0 +1,16 @@
+"""tcp has no messages but what arrives."""
+
+from __future__ import annotations
+
+from vaurien.options import options_of
+from vaurien.protocols.tcp import Tcp
+
+
+def test_it_cuts_nothing_and_labels_nothing() -> None:
+    assert not Tcp.framed
+    assert Tcp.labels == {}
+
+
+def test_it_is_named_tcp_and_has_no_options() -> None:
+    assert Tcp.name == "tcp"
+    assert options_of(Tcp) == {}

@@ -1,0 +1,207 @@
+"""The documentation: complete, and true to what the program says of itself."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+import pytest
+from starlette.routing import Route
+
+from scenario import World
+from vaurien import Client, client, plugins
+from vaurien.actions import Action
+from vaurien.behavior import Firing
+from vaurien.cli import meta
+from vaurien.cli.command import vaurien
+from vaurien.cli.flags import flags_of_plugin
+from vaurien.control.classic import make_app
+from vaurien.control.server import Control
+from vaurien.control.statsd import COUNTERS
+from vaurien.events import Fired
+from vaurien.journal import entry
+from vaurien.messages import Direction
+from vaurien.registry import behaviors, protocols
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")  # but for those to other sites, which stand below
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9.-]*[a-z0-9])(?![\w-]*[A-Z])")
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
+COMMAND = re.compile(r"(?:^ {4}|`)make ((?:[a-z]+ ?)*)", re.MULTILINE)
+NOT_OURS = {"CONTRIBUTING.md", "legacy.md"}
+"""Pages that name flags of other tools, and of plugins that do not exist."""
+OTHERS_FLAGS = {
+    "behavior-truncate-size",  # of the plugin that is taught
+    "flag",
+    "no-flag",
+    "extra",  # these are of the benchmark
+    "json",
+    "limit",
+    "only",
+    "quick",
+    "rounds",
+    "seconds",
+    "systems",
+}
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text("utf-8")
+
+
+def by_name(path: Path) -> str:
+    return path.name
+
+
+@pytest.fixture
+def flags(capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """Every flag of the three commands, but for the options of plugins."""
+    found: set[str] = set()
+    for parameter in vaurien.params:
+        if not getattr(parameter, "hidden", False):
+            found |= {flag.removeprefix("--") for flag in parameter.opts}
+    commands: tuple[Callable[[list[str]], object], ...] = (meta.main, client.main)
+    for command in commands:
+        with pytest.raises(SystemExit):
+            command(["--help"])
+        found |= set(FLAG.findall(capsys.readouterr().out))
+    return found
+
+
+# Generated parts.
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    path = ROOT / "scripts" / "generate_docs.py"
+    spec = importlib.util.spec_from_file_location("generate_docs", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=by_name)
+def test_generated_parts_are_up_to_date(path: Path, generator: ModuleType) -> None:
+    text = path.read_text("utf-8")
+    assert generator.filled(text) == text, "`make docs` writes them anew"
+
+
+def test_each_generated_part_is_in_a_page(generator: ModuleType) -> None:
+    text = "".join(path.read_text("utf-8") for path in PAGES)
+    assert {found[2] for found in generator.PART.finditer(text)} == set(generator.PARTS)
+
+
+# Nothing is missing.
+
+
+def test_every_flag_is_documented(flags: set[str]) -> None:
+    text = page("usage") + page("control")
+    assert {flag for flag in flags if not re.search(rf"--{re.escape(flag)}[` ]", text)} == set()
+
+
+def test_every_behavior_has_a_section() -> None:
+    headings = HEADING.findall(page("behaviors"))
+    assert [name for name in plugins.BEHAVIORS if name not in headings] == []
+
+
+def test_every_route_is_documented() -> None:
+    world = World()
+    app = make_app(Control(world.reactor, world.proxy, find_behavior=behaviors.get))
+    routes = [route for route in app.routes if isinstance(route, Route)]
+    asked = {f"{method} {route.path}" for route in routes for method in route.methods or ()}
+    headings = [
+        words for heading in HEADING.findall(page("control")) for words in heading.split(", ")
+    ]
+    assert {words for words in headings if "/" in words} == {
+        words for words in asked if not words.startswith("HEAD")
+    }
+
+
+def test_every_method_of_the_client_is_documented() -> None:
+    text = page("control")
+    methods = [name for name in vars(Client) if not name.startswith("_")]
+    assert [name for name in methods if f"`{name}(" not in text] == []
+
+
+def test_every_action_is_documented() -> None:
+    text = page("plugins")
+    assert [each for each in get_args(Action) if f"| `{each.__name__}(" not in text] == []
+
+
+def test_every_field_of_the_journal_is_documented() -> None:
+    tcp = protocols.get("tcp")()
+    fired = Fired("p", Firing("r", 1, 1, 0.0, 1, 1, tcp), "b", Direction.TO_CLIENT, {})
+    fields = list(json.loads(entry(fired, 0.0)))
+    text = page("rules").partition("## The journal")[2]
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == fields
+    example = re.search(r"```json\n(.*)\n```", text)
+    assert example is not None
+    assert list(json.loads(example[1])) == fields
+
+
+def test_every_counter_is_documented() -> None:
+    text = page("usage").partition("## Statsd")[2]
+    assert [name for name in COUNTERS if f"`{name}`" not in text] == []
+
+
+# Nothing is made up.
+
+
+@pytest.mark.parametrize(
+    "path", [each for each in PAGES if by_name(each) not in NOT_OURS], ids=by_name
+)
+def test_flags_that_are_mentioned_exist(path: Path, flags: set[str]) -> None:
+    plugins.install()
+    known = flags | OTHERS_FLAGS
+    for name in plugins.BEHAVIORS:
+        for flag in flags_of_plugin("behavior", behaviors.get(name)):
+            known |= {spelling.removeprefix("--") for spelling in flag.opts}
+    assert set(FLAG.findall(path.read_text("utf-8"))) - known == set()
+
+
+def test_commands_that_are_mentioned_exist() -> None:
+    targets = set(TARGET.findall((ROOT / "Makefile").read_text("utf-8")))
+    assert {"help", "demo", "test"} <= targets
+    assert len(targets) <= 10
+    for path in PAGES:
+        for words in COMMAND.findall(path.read_text("utf-8")):
+            assert set(words.split()) <= targets, f"{path.name}: make {words}"
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that a forge makes of a page's headings."""
+    headings = HEADING.findall(FENCE.sub("", path.read_text("utf-8")))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=by_name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in LINK.findall(FENCE.sub("", path.read_text("utf-8"))):
+        name, _, anchor = target.partition("#")
+        other = (path.parent / name).resolve() if name else path
+        assert other.exists(), target
+        if anchor:
+            assert anchor in anchors(other), target
+
+
+def test_every_page_is_in_the_index() -> None:
+    linked = set(LINK.findall(page("index")))
+    assert {path.name for path in DOCS.glob("*.md")} - {"index.md"} <= linked
+
+
+@pytest.mark.parametrize("path", PAGES, ids=by_name)
+def test_no_folder_of_somebodys_machine_is_named(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert re.findall(r"(?<![\w.])/(?:home|root|tmp|work|Users)\b", text) == []
+    assert re.findall(r"\b(?:TODO|FIXME|TBD)\b", text) == []

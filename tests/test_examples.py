@@ -1,0 +1,193 @@
+"""The documentation's examples, run as they stand there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from end_to_end.proxies import command_line
+from live import Http, controlled, echo, live
+from peers import connect, receive, receive_until_fin
+from vaurien import plugins, registry
+from vaurien.cli import ini
+from vaurien.cli.chosen import Chosen
+from vaurien.cli.settings import understand
+from vaurien.notation import parse_mix
+
+ROOT = Path(__file__).parent.parent
+FILE = re.compile(r"^```python file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^vaurien (--backend .*)$", re.MULTILINE)
+CURL = re.compile(r"^    (?:\$ )?curl (.*)\n(?:    (\{.*))?", re.MULTILINE)
+ENTRY_POINTS = re.compile(r'^(\w+) = "my_package\.(\w+):(\w+)"$', re.MULTILINE)
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _built_in_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other plugins are known, whatever tests have registered before."""
+    for each in (registry.behaviors, registry.protocols):
+        monkeypatch.setattr(each, "_plugins", {})
+        monkeypatch.setattr(each, "_loaders", {})
+    plugins.install()
+
+
+# Plugins.
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory of processes, with the files of docs/plugins.md."""
+    for name, text in FILE.findall(page("docs/plugins.md")):
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    return tmp_path
+
+
+def run_python(*words: str) -> str:
+    """What a Python process says; it must succeed."""
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def taught_command(plugin: str) -> list[str]:
+    """The words, but for the backend's, of the command line that uses a plugin; all is hit."""
+    line = next(line for line in COMMAND.findall(page("docs/plugins.md")) if plugin in line)
+    return shlex.split(line.replace("10:", "100:"))[2:]
+
+
+def test_tests_of_the_plugins_pass(folder: Path) -> None:
+    assert "2 passed" in run_python("-m", "pytest", "-q", "-p", "no:cacheprovider", ".")
+
+
+def test_a_plugin_is_registered(folder: Path) -> None:
+    said = run_python(
+        "-c", "import registered; from vaurien.registry import behaviors; print(behaviors.names())"
+    )
+    assert "truncate" in said
+
+
+def test_entry_points_name_the_plugins() -> None:
+    text = page("docs/plugins.md")
+    classes = {path.removesuffix(".py"): body for path, body in FILE.findall(text)}
+    found = ENTRY_POINTS.findall(text)
+    assert len(found) == 2
+    for name, module, plugin in found:
+        assert f"class {plugin}(" in classes[module]
+        assert f'name = "{name}"' in classes[module]
+
+
+def test_the_behavior_at_work(folder: Path, tmp_path: Path) -> None:
+    words = taught_command("truncate.Truncate")
+    with (
+        echo() as backend,
+        command_line(backend, *words, log=tmp_path / "log") as proxy,
+        connect(proxy.address) as client,
+    ):
+        client.sendall(b"hello, world")
+        assert receive_until_fin(client) == b"hell"
+
+
+def test_the_protocol_at_work(folder: Path, tmp_path: Path) -> None:
+    words = taught_command("frames.Frames")
+    with (
+        echo() as backend,
+        command_line(backend, *words, log=tmp_path / "log") as proxy,
+        connect(proxy.address) as client,
+    ):
+        for request, response in [
+            (b"\0\0\0\2\1hi", b"\0\0\0\2\1hi"),
+            (b"\0\0\0\2\3hi", b"\0\0\0\4\xffFAIL"),
+            (b"\0\0\0\0\2", b"\0\0\0\0\2"),
+        ]:
+            client.sendall(request)
+            assert receive(client, len(response)) == response
+
+
+# Configuration.
+
+
+def ini_files() -> list[str]:
+    text = page("docs/configuration.md")
+    return re.findall(r"^```ini\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_configuration_file(tmp_path: Path) -> None:
+    path = tmp_path / "vaurien.ini"
+    path.write_text(ini_files()[0])
+    sections = ini.read(str(path), {"REDIS_PORT": "6379"})
+    settings = understand(sections, Chosen(sections))
+    assert str(settings.backend) == "localhost:6379"
+    assert [rule.name for rule in settings.plan.rules] == ["delay", "error", "hang"]
+    assert settings.plan.rules[0].behavior.settings()["sleep"] == 2
+    assert settings.statsd is not None
+
+
+def test_a_file_that_names_a_class(folder: Path, tmp_path: Path) -> None:
+    (folder / "vaurien.ini").write_text(ini_files()[1])
+    with (
+        echo() as backend,
+        command_line(backend, "--config", "vaurien.ini", log=tmp_path / "log") as proxy,
+    ):
+        assert proxy.process.poll() is None
+
+
+def test_a_file_that_extends_another(tmp_path: Path) -> None:
+    (tmp_path / "vaurien.ini").write_text(ini_files()[2])
+    (tmp_path / "common.ini").write_text("[vaurien]\nproxy = localhost:1234\n")
+    sections = ini.read(str(tmp_path / "vaurien.ini"), {})
+    assert sections["vaurien"].values["proxy"].value == "localhost:1234"
+
+
+# Control.
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    """The interface of a running proxy."""
+    mix = [{**entry, "sleep": 2} for entry in parse_mix("20:delay")]
+    with live(mix) as running, controlled(running) as interface:
+        yield interface
+
+
+def ask(http: Http, words: str) -> object:
+    """Ask what a ``curl`` would, of the proxy of a test."""
+    parser = ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("-X", default="GET")
+    parser.add_argument("-d")
+    given = parser.parse_args(shlex.split(words))
+    path = given.url.removeprefix("http://localhost:8080")
+    assert path.startswith("/")
+    body = None if given.d is None else given.d.encode()
+    answer = http(given.X, path, body)
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+def test_curl_commands_of_the_readme(http: Http) -> None:
+    commands = CURL.findall(page("README.md"))
+    assert len(commands) == 4
+    for words, _ in commands:
+        ask(http, words)
+    assert ask(http, "http://localhost:8080/behavior") == {"behavior": "dummy"}
+
+
+def test_curl_commands_of_the_control_page(http: Http) -> None:
+    commands = CURL.findall(page("docs/control.md").partition("## vaurienctl")[0])
+    assert len(commands) == 5
+    for words, shown in commands:
+        assert ask(http, words) == json.loads(shown)
