@@ -11,7 +11,6 @@ import pytest
 if TYPE_CHECKING:
     from end_to_end.proxies import StartProxy
     from peers import Listening
-
     from vaurien.net.address import Address
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from random import Random
 
+from vaurien.errors import ProtocolError
 from vaurien.messages import Message
-from vaurien.protocol import Parser, Protocol, ProtocolError, Stream
+from vaurien.protocol import Parser, Protocol, Stream
 
 
 class Lines(Protocol):

@@ -13,7 +13,7 @@ from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
 from vaurien.net.system import ERROR, HANGUP, READ, WRITE
 from vaurien.notation import Entry, make_rules, parse_rule
-from vaurien.plan import Plan
+from vaurien.plan import Plan, Rule
 from vaurien.protocol import Protocol
 
 PROXY = (int(socket.AF_INET), ("proxy", 8000))
@@ -150,7 +150,7 @@ class World:
             self._listener = self.system.listen(BACKEND, 100)
             self.reactor.add(self._listener.fileno(), self, READ)
 
-    def rules(self, *rules: str | Entry) -> tuple:
+    def rules(self, *rules: str | Entry) -> tuple[Rule, ...]:
         entries = [parse_rule(rule) if isinstance(rule, str) else rule for rule in rules]
         return make_rules(entries, registry.behaviors.get, type(self.protocol))
 

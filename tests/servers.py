@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from peers import PATIENCE, wait_until
 
+from peers import PATIENCE, wait_until
 from vaurien.net.address import Address
 
 START_LIMIT = 20.0

@@ -50,6 +50,8 @@ class Behavior(Configurable):
 
     inert: ClassVar[bool] = False
     """It never does anything: links may stay quiet under it."""
+    per_connection: ClassVar[bool] = False
+    """It serves whole connections, so it is drawn for once on each, and its mix with it."""
 
     def concerns(self, direction: Direction) -> bool:
         """Whether it may do anything but forward the messages of this direction.

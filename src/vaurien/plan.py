@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from struct import pack
@@ -114,6 +114,16 @@ class Plan:
                 totals[rule.mix] = totals.get(rule.mix, 0.0) + rule.percent
         if any(total > 100 + 1e-9 for total in totals.values()):
             raise OptionError("The behavior total needs to be 100 or less")
+        object.__setattr__(self, "rules", _scoped(self.rules))
+
+
+def _scoped(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """A behavior that serves whole connections is drawn for once on each, and so is its mix."""
+    whole = {rule.mix or rule.name for rule in rules if rule.behavior.per_connection}
+    return tuple(
+        replace(rule, scope="connection") if (rule.mix or rule.name) in whole else rule
+        for rule in rules
+    )
 
 
 class Dice:

@@ -16,7 +16,6 @@ from typing import Protocol, Self, TypeVar
 
 from peers import LOOPBACK, PATIENCE, wait_until
 from servers import stop
-
 from vaurien import plugins
 from vaurien.events import Event, Fired, PluginFailed, Trouble
 from vaurien.launch import READY_FD

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from end_to_end.proxies import NO_LIMITS, RunningProxy, StartProxy
 from peers import (
     Listening,
@@ -23,7 +24,6 @@ from peers import (
     wait_until,
 )
 from servers import free_port
-
 from vaurien.errors import ListenError
 from vaurien.net.address import Address
 from vaurien.net.proxy import Limits
@@ -216,7 +216,7 @@ def test_a_port_in_use_is_a_listen_error(start_proxy: StartProxy, backend: Liste
 def test_an_address_of_another_machine_is_a_listen_error(
     start_proxy: StartProxy, backend: Listening
 ) -> None:
-    with pytest.raises(ListenError, match="203.0.113.1:0") as caught:
+    with pytest.raises(ListenError, match=r"203\.0\.113\.1:0") as caught:
         start_proxy(backend.address, listen=Address("203.0.113.1", 0))
     assert caught.value.errno == errno.EADDRNOTAVAIL
 

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from end_to_end.proxies import RunningProxy, StartProxy, command_line
 from peers import (
     PATIENCE,

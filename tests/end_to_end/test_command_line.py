@@ -13,7 +13,6 @@ from pathlib import Path
 from end_to_end.proxies import command_line
 from peers import PATIENCE, wait_until
 from servers import LARGE_FILE, redis_benchmark, require
-
 from vaurien.net.address import Address
 
 
@@ -26,11 +25,11 @@ def fired(journal: Path) -> list[tuple[str, int, int, float]]:
 
 
 def test_a_mix_in_front_of_a_web_server(nginx_address: Address, tmp_path: Path) -> None:
-    words = "--behavior 20:delay,10.5:blackout --behavior-delay-sleep 0.02 --seed 7".split()
+    words = ["--behavior", "20:delay,10.5:blackout", "--behavior-delay-sleep", "0.02"]
     found = []
     for journal in (tmp_path / "first", tmp_path / "second"):
         lost = 0
-        given = [*words, "--journal", str(journal)]
+        given = [*words, "--seed", "7", "--journal", str(journal)]
         with command_line(nginx_address, *given, log=tmp_path / "log") as proxy:
             for _ in range(100):
                 with closing(HTTPConnection(proxy.address.host, proxy.address.port)) as client:

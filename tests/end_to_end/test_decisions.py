@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
+
 from end_to_end.proxies import RunningProxy
 from peers import Scripted, connect, echo, receive
-
 from vaurien.net.address import Address
 
 CONNECTIONS = 50

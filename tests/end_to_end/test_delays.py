@@ -12,9 +12,10 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
-from end_to_end.proxies import StartProxy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from end_to_end.proxies import StartProxy
 from peers import PATIENCE, Listening, Scripted, connect, echo, receive
 
 SLEEPS = (0.0003, 0.001, 0.0025, 0.01, 0.05)

@@ -6,6 +6,7 @@ import random
 import select
 
 import pytest
+
 from end_to_end.proxies import RunningProxy, StartProxy
 from peers import (
     Listening,
@@ -159,8 +160,38 @@ def test_a_peer_that_vanishes_resets_the_one_that_speaks(
     with connect(proxy.address) as client, backend.accept() as server:
         client.sendall(b"?")
         assert receive(server, 1) == b"?"
-        server.sendall(PAYLOAD)
         client.close()  # with bytes unread, or about to come
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            while True:
-                server.sendall(PAYLOAD)
+            server.sendall(PAYLOAD * 100)
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["one floods", "both flood"])
+@pytest.mark.parametrize("from_client", [True, False])
+def test_a_reset_by_a_peer_that_does_not_read_arrives(
+    proxy: RunningProxy, backend: Listening, from_client: bool, both: bool
+) -> None:
+    with connect(proxy.address) as client, backend.accept() as server:
+        leaving, flooding = (client, server) if from_client else (server, client)
+        send_until_stuck(flooding, PAYLOAD, quiet=0.1)
+        if both:
+            send_until_stuck(leaving, PAYLOAD, quiet=0.1)
+        reset(leaving)
+        if both:
+            receive_until_reset(flooding)
+        else:
+            assert receive_until_reset(flooding) == b""
+        proxy.wait_for_connections(0)
+
+
+@pytest.mark.parametrize("from_client", [True, False])
+def test_a_reset_ends_a_connection_that_hangs(
+    start_proxy: StartProxy, backend: Listening, portable: bool, from_client: bool
+) -> None:
+    proxy = start_proxy(backend.address, "hang", portable=portable)
+    with connect(proxy.address) as client, backend.accept() as server:
+        client.sendall(b"held")
+        proxy.wait_for_firings(1)
+        sender, receiver = (client, server) if from_client else (server, client)
+        reset(sender)
+        assert receive_until_reset(receiver) == b""
+        proxy.wait_for_connections(0)

@@ -9,9 +9,9 @@ import random
 import socket
 
 import pytest
+
 from end_to_end.proxies import StartProxy
 from peers import Scripted, connect, receive
-
 from vaurien.net.address import Address
 
 RUNS = 1000

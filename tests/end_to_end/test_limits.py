@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from end_to_end.proxies import RunningProxy, StartProxy, command_line
 from peers import (
     PATIENCE,
@@ -23,7 +24,6 @@ from peers import (
     receive_until_fin,
     wait_until,
 )
-
 from vaurien.net.proxy import Limits
 
 IDLE = 0.4
@@ -114,14 +114,18 @@ def test_a_connection_that_a_rule_holds_is_not_idle(
     start_proxy: StartProxy, backend: Listening
 ) -> None:
     proxy = start_proxy(backend.address, "hang", limits=Limits(timeout=IDLE))
-    with connect(proxy.address) as held, connect(proxy.address) as idle:
-        with backend.accept() as server, backend.accept():
-            held.sendall(b"held back")
-            proxy.wait_for_firings(1)
-            assert receive_until_fin(idle) == b""
-            proxy.wait_for_connections(1)
-            proxy.change()
-            assert receive(server, 9) == b"held back"
+    with (
+        connect(proxy.address) as held,
+        backend.accept() as server,
+        connect(proxy.address) as idle,
+        backend.accept(),
+    ):
+        held.sendall(b"held back")
+        proxy.wait_for_firings(1)
+        assert receive_until_fin(idle) == b""
+        proxy.wait_for_connections(1)
+        proxy.change()
+        assert receive(server, 9) == b"held back"
 
 
 def test_a_request_that_was_held_for_long_still_gets_its_answer(

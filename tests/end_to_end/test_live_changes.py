@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
+
 from end_to_end.proxies import RunningProxy, StartProxy, make_plan
 from peers import (
     PATIENCE,
@@ -25,7 +26,6 @@ from peers import (
     wait_until,
 )
 from servers import redis_benchmark
-
 from vaurien.net.address import Address
 
 BLOCK = random.Random(7).randbytes(1_000_003)

@@ -10,10 +10,10 @@ from contextlib import closing
 from http.client import BadStatusLine, HTTPConnection, RemoteDisconnected
 
 import pytest
+
 from end_to_end.proxies import RunningProxy, StartProxy
 from peers import PATIENCE
 from servers import LARGE_FILE, require
-
 from vaurien.net.address import Address
 
 HELLO = b"hello\n"

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
-from end_to_end.proxies import RunningProxy, StartProxy
-from peers import PATIENCE, connect, is_silent, receive, receive_until_fin, wait_until
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.client import PubSub
 from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from servers import redis_benchmark
 
+from end_to_end.proxies import RunningProxy, StartProxy
+from peers import PATIENCE, connect, is_silent, receive, receive_until_fin, wait_until
+from servers import redis_benchmark
 from vaurien.net.address import Address
 
 PING = b"*1\r\n$4\r\nPING\r\n"
@@ -76,8 +76,13 @@ def test_commands_work(harmless: RunningProxy) -> None:
         assert client.lrange("list", 0, -1) == [b"%d" % number for number in range(500)]
 
 
+def subscribed(client: Redis) -> PubSub:
+    subscription: PubSub = client.pubsub()  # type: ignore[no-untyped-call]  # redis has no types there
+    return subscription
+
+
 def test_what_redis_says_unasked_arrives(harmless: RunningProxy, empty_redis: Redis) -> None:
-    with redis_client(harmless.address) as client, client.pubsub() as subscription:
+    with redis_client(harmless.address) as client, subscribed(client) as subscription:
         subscription.subscribe("news")
         assert subscription.get_message(timeout=PATIENCE)["type"] == "subscribe"
         for number in range(20):
@@ -89,17 +94,16 @@ def test_what_redis_says_unasked_arrives(harmless: RunningProxy, empty_redis: Re
 def test_an_answer_that_is_long_in_coming_arrives(
     harmless: RunningProxy, empty_redis: Redis
 ) -> None:
-    with redis_client(harmless.address) as client:
-        popped: list[object] = []
-        waiting = threading.Thread(
-            target=lambda: popped.append(client.blpop(["queue"], timeout=0)), daemon=True
+    with connect(harmless.address) as client:
+        client.sendall(b"BLPOP queue 0\r\n")
+        wait_until(
+            lambda: empty_redis.info("clients")["blocked_clients"] == 1,
+            "a client waits for the queue",
         )
-        waiting.start()
-        blocked = lambda: empty_redis.info("clients")["blocked_clients"]  # noqa: E731
-        wait_until(lambda: blocked() == 1, "a client that waits for the queue")
+        assert is_silent(client)
         empty_redis.rpush("queue", "at last")
-        waiting.join(PATIENCE)
-        assert popped == [(b"queue", b"at last")]
+        popped = b"*2\r\n$5\r\nqueue\r\n$7\r\nat last\r\n"
+        assert receive(client, len(popped)) == popped
 
 
 @pytest.mark.parametrize("portable", [False, True], ids=["epoll", "portable"])

@@ -281,17 +281,17 @@ def test_a_behavior_can_reset() -> None:
     assert [peer.ended for peer in world.backends] == ["reset"]
 
 
-def test_a_parser_that_gives_up_does_not_break_traffic() -> None:
-    for rules in ((), ("delay sleep=0",), ("delay after=1000",)):
-        world = World(*rules, protocol=Lines(), on_data=echo)
-        client = world.client()
-        said = b"one\n\n\xff\x00 no lines any more" * 50
-        client.say(said, finish=True)
-        world.run(lambda: bool(world.backends and world.backends[0].ended), seconds=1)
-        world.backends[0].finish()
-        world.run(seconds=1)
-        assert bytes(client.heard) == said
-        assert world.proxy.totals().gave_up >= 1
+@pytest.mark.parametrize("rules", [(), ("delay sleep=0",), ("delay after=1000",)])
+def test_a_parser_that_gives_up_does_not_break_traffic(rules: tuple[str, ...]) -> None:
+    world = World(*rules, protocol=Lines(), on_data=echo)
+    client = world.client()
+    said = b"one\n\n\xff\x00 no lines any more" * 50
+    client.say(said, finish=True)
+    world.run(lambda: bool(world.backends and world.backends[0].ended), seconds=1)
+    world.backends[0].finish()
+    world.run(seconds=1)
+    assert bytes(client.heard) == said
+    assert world.proxy.totals().gave_up >= 1
 
 
 def test_a_mix_is_exclusive_and_keeps_its_shares() -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from ..events import Emit, PluginFailed
-from ..messages import NO_LABELS, Direction
 from ..net.proxy import Limits, Proxy, unheard
 from ..plan import Plan, RuleAtWork
 from .adaptation import LegacyBehavior, LegacyProtocol
@@ -106,13 +105,10 @@ class LegacyProxy(Proxy):
 
     def _draw(self, connection: Connection) -> RuleAtWork | None:
         """The rule whose old plugin serves this connection: the first one that fires."""
-        now = self.reactor.clock()
         for at_work in self.enactment.rules:
-            if isinstance(at_work.rule.behavior, LegacyBehavior):
-                firing = at_work.fire(connection.number, 1, NO_LABELS, self.protocol, now)
-                if firing is not None:
-                    self.on_fired(at_work.rule, firing, Direction.TO_BACKEND, NO_LABELS)
-                    return at_work
+            old = isinstance(at_work.rule.behavior, LegacyBehavior)
+            if old and connection.draw(at_work) is not None:
+                return at_work
         return None
 
     def _call(self, drawn: RuleAtWork | None) -> Callable[[], Call]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..actions import Close
+from ..behavior import Firing
 from ..events import PluginFailed
 from ..messages import NO_LABELS, Direction, Message
 from ..plan import Decision, RuleAtWork, Verdicts
@@ -260,6 +261,18 @@ class Connection:
         if decision.generation != self.proxy.enactment.plan.generation:
             self._decide(decision, self.exchange, direction, NO_LABELS)
         return decision
+
+    def draw(self, at_work: RuleAtWork) -> Firing | None:
+        """Whether a rule whose scope is the connection fires on it, before there is a message."""
+        if self._verdicts is None:
+            self._verdicts = {}
+        if at_work not in self._verdicts:
+            now = self.proxy.reactor.clock()
+            firing = at_work.fire(self.number, 1, NO_LABELS, self.protocol, now)
+            self._verdicts[at_work] = firing
+            if firing is not None:
+                self.proxy.on_fired(at_work.rule, firing, Direction.TO_BACKEND, NO_LABELS)
+        return self._verdicts[at_work]
 
     def decided_turn(self, direction: Direction) -> Decision | None:
         """What is decided on the turn under way, if that is this direction's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import ClassVar
 
 from ..protocol import Protocol
@@ -12,3 +13,10 @@ class Tcp(Protocol):
 
     name = "tcp"
     framed: ClassVar[bool] = False
+
+
+def __getattr__(name: str) -> object:
+    """The class of old that plugins were derived from."""
+    if name == "TCP":
+        return import_module("vaurien.legacy.protocols").TCP
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,90 @@
+"""Addresses as users write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaurien.errors import AddressError
+from vaurien.net.address import Address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("localhost:8000", Address("localhost", 8000)),
+        ("127.0.0.1:0", Address("127.0.0.1", 0)),
+        ("google.com:65535", Address("google.com", 65535)),
+        ("[::1]:80", Address("::1", 80)),
+        ("[fe80::1%eth0]:80", Address("fe80::1%eth0", 80)),
+        ("unix:/run/x.sock", Address("", 0, "/run/x.sock")),
+        ("unix:relative:1", Address("", 0, "relative:1")),
+    ],
+)
+def test_an_address_is_read_and_written(text: str, address: Address) -> None:
+    assert Address.parse(text) == address
+    assert str(address) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":",
+        ":80",
+        "localhost",
+        "localhost:",
+        "localhost:http",
+        "localhost:-1",
+        "localhost:+1",
+        "localhost: 80",
+        "localhost:8 0",
+        "localhost:٨٠",
+        "localhost:80.0",
+        "::1:80",
+        "[::1]",
+        "[::1]80",
+        "[localhost]:80",
+        "[]:80",
+        "unix:",
+        "unix:/run/\0x",
+        "local\0host:80",
+    ],
+)
+def test_a_text_that_is_no_address(text: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        Address.parse(text)
+    assert str(caught.value) == (
+        f"{text!r} is not an address: HOST:PORT, [IPV6]:PORT or unix:/path"
+    )
+
+
+@pytest.mark.parametrize("port", ["65536", "100000", "9" * 5000])
+def test_a_port_is_from_0_to_65535(port: str) -> None:
+    with pytest.raises(AddressError, match="is not an address: a port is from 0 to 65535"):
+        Address.parse(f"localhost:{port}")
+
+
+characters = st.characters(exclude_characters=":\0", exclude_categories=["Cs"])
+hosts = st.text(characters, min_size=1).filter(lambda host: not host.startswith(("unix", "[")))
+addresses = st.one_of(
+    st.builds(Address, hosts, st.integers(0, 65535)),
+    st.builds(Address, st.ip_addresses(v=4).map(str), st.integers(0, 65535)),
+    st.builds(Address, st.ip_addresses(v=6).map(str), st.integers(0, 65535)),
+    st.text(st.characters(exclude_characters="\0"), min_size=1).map(lambda p: Address("", 0, p)),
+)
+
+
+@given(addresses)
+def test_an_address_is_read_as_it_was_written(address: Address) -> None:
+    assert Address.parse(str(address)) == address
+
+
+@given(st.one_of(st.text(), st.from_regex(r"\[?[a-z0-9:.]*\]?:[0-9]*", fullmatch=True)))
+def test_any_text_is_an_address_or_an_error(text: str) -> None:
+    try:
+        address = Address.parse(text)
+    except AddressError:
+        return
+    assert Address.parse(str(address)) == address
