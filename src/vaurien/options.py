@@ -127,11 +127,27 @@ def _declared(
     return Option(field.name, annotated, cast(Value, field.default), **field.metadata)
 
 
+class Declarations:
+    """The options of a class as plugins have always declared them: name -> (help, type, default).
+
+    Choices come fourth, where there are any.  Old plugins build their own upon these.
+    """
+
+    def __get__(self, instance: object, owner: type[Configurable]) -> dict[str, tuple[object, ...]]:
+        return {
+            name: (known.help, known.type, known.default, *([known.choices] * bool(known.choices)))
+            for name, known in options_of(owner).items()
+        }
+
+
 @dataclass(kw_only=True)
 class Configurable:
     """A class whose fields are its options: a keyword-only, comparable dataclass."""
 
     name: ClassVar[str] = ""
+    open_ended: ClassVar[bool] = False
+    """It takes options that it does not declare, too."""
+    options = Declarations()  # not annotated: it is no field
     _options: ClassVar[dict[str, Option]]
 
     if TYPE_CHECKING:  # checkers cannot know that ``option(1.0, ...)`` gives a default

@@ -306,6 +306,8 @@ class Enactment:
                 firing = kept.get(at_work)
             elif at_work in verdicts:
                 firing = verdicts[at_work] if at_work.applies(labels, now) else None
+            elif at_work.rule.behavior.per_connection:
+                firing = None  # it came too late for this connection
             else:
                 firing = at_work.fire(connection, exchange, labels, protocol, now)
                 if firing is not None:

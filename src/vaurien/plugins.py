@@ -41,6 +41,7 @@ BEHAVIORS = {
     "abort": "Abort",
 }
 PROTOCOLS = {"tcp": "Tcp"}
+OLD_HOOKS = ("on_before_handle", "on_between_handle", "on_after_handle")
 
 PluginType = TypeVar("PluginType", bound=Configurable)
 
@@ -98,7 +99,7 @@ def load(registry: Registry[PluginType], path: str) -> type[PluginType]:
     """
     found = _import(path)
     plugin: type[object]
-    if isinstance(found, type) and issubclass(found, (Behavior, Protocol)):
+    if isinstance(found, type) and issubclass(found, (Behavior, Protocol)) and not _is_old(found):
         plugin = found
         if issubclass(found, Behavior):
             check_plugin(found)
@@ -109,6 +110,11 @@ def load(registry: Registry[PluginType], path: str) -> type[PluginType]:
     if not issubclass(plugin, registry.base):
         raise PluginError(f"{path!r} is not a {registry.kind}")
     return plugin
+
+
+def _is_old(plugin: type[object]) -> bool:
+    """Whether a class that derives from one of today's is of an old form all the same."""
+    return any(hasattr(plugin, hook) for hook in OLD_HOOKS)
 
 
 def _import(path: str) -> object:

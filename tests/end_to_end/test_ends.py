@@ -167,9 +167,16 @@ def test_a_peer_that_vanishes_resets_the_one_that_speaks(
 
 @pytest.mark.parametrize("both", [False, True], ids=["one floods", "both flood"])
 @pytest.mark.parametrize("from_client", [True, False])
+@pytest.mark.parametrize("plan", ["quiet", "delayed"])
 def test_a_reset_by_a_peer_that_does_not_read_arrives(
-    proxy: RunningProxy, backend: Listening, from_client: bool, both: bool
+    start_proxy: StartProxy,
+    backend: Listening,
+    plan: str,
+    portable: bool,
+    from_client: bool,
+    both: bool,
 ) -> None:
+    proxy = start_proxy(backend.address, *PLANS[plan], portable=portable)
     with connect(proxy.address) as client, backend.accept() as server:
         leaving, flooding = (client, server) if from_client else (server, client)
         send_until_stuck(flooding, PAYLOAD, quiet=0.1)

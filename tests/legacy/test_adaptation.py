@@ -14,6 +14,7 @@ from vaurien.legacy import adapt, is_legacy
 from vaurien.legacy.adaptation import Adapted
 from vaurien.notation import Entry, describe, make_rules
 from vaurien.options import options_of
+from vaurien.plan import Plan
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
 
@@ -133,7 +134,7 @@ def test_rules_are_drawn_for_the_whole_connection() -> None:
         {"behavior": "delay", "mix": "m", "percent": 10},
         {"behavior": "hang"},
     ]
-    rules = make_rules(entries, plugins.find_behavior, Tcp)
+    rules = Plan(make_rules(entries, plugins.find_behavior, Tcp)).rules
     assert [rule.scope for rule in rules] == ["connection", "connection", "exchange"]
     again = make_rules([describe(rule) for rule in rules], plugins.find_behavior, Tcp)
     assert again == rules

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import cycle
 from random import Random
+from types import TracebackType
+from typing import Self
 
 import pytest
+
 from end_to_end.proxies import RunningProxy, StartProxy
 from peers import (
     PATIENCE,
@@ -24,7 +29,6 @@ from peers import (
     wait_until,
     wait_until_delivered,
 )
-
 from vaurien.net.splice import PIPE_SIZE, POOL_LIMIT, Pipe, PipePool
 
 pytestmark = pytest.mark.skipif(
@@ -85,31 +89,60 @@ def test_so_many_pipes_are_kept_and_all_are_closed(pool: PipePool) -> None:
 # Bulk.
 
 
-class Bulk:
-    """Bytes that are the same for the same seed, however they are divided; and their hash."""
+class Transfer:
+    """Bulk on its way from a backend to a client, through a proxy that splices it."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, proxy: RunningProxy, backend: Listening, size: int) -> None:
+        self.proxy = proxy
+        self.moved = watch_splices(proxy)
+        self.client = connect(proxy.address)
+        self.server = backend.accept()
         self.size = size
-        self._block = Random(1).randbytes(MEGABYTE - 17)
-        self.sha = hashlib.sha256()
+        self.sent = hashlib.sha256()
+        self.heard = hashlib.sha256()
+        self.received = 0
+        self._sender = threading.Thread(target=self._send)
 
-    def __iter__(self) -> Iterator[bytes]:
-        left = self.size
-        while left:
-            block = self._block[:left]
-            self.sha.update(block)
-            yield block
-            left -= len(block)
+    def _send(self) -> None:
+        block = Random(1).randbytes(MEGABYTE)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(self.size // MEGABYTE):
+                self.sent.update(block)
+                self.server.sendall(block)
+
+    def receive(self, size: int) -> None:
+        data = receive(self.client, size)
+        self.heard.update(data)
+        self.received += size
+
+    def finish(self) -> None:
+        self._sender.join(PATIENCE)
+        assert not self._sender.is_alive()
+
+    def __enter__(self) -> Self:
+        self._sender.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.client.close()
+        self.finish()
+        self.server.close()
+        self.proxy.wait_for_connections(0)
 
 
 def watch_splices(proxy: RunningProxy) -> list[int]:
     """How much each splice of a proxy moves, from now on."""
     moved: list[int] = []
-    splice: Callable[..., int] | None = proxy.reactor.system.splice
+    splice = proxy.reactor.system.splice
     assert splice is not None
 
     def watched(*given: int, **named: int) -> int:
-        moved.append(0)
+        moved.append(0)  # raises, perhaps
         moved[-1] = splice(*given, **named)
         return moved[-1]
 
@@ -117,9 +150,12 @@ def watch_splices(proxy: RunningProxy) -> list[int]:
     return moved
 
 
-def no_pipe_is_left(proxy: RunningProxy) -> bool:
-    """Whether the proxy's thread has given all its pipes back."""
-    return proxy.call(lambda: all(not link._pipe for c in proxy.proxy.connections for link in c.links))
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def idle_pipes(proxy: RunningProxy) -> int:
+    return proxy.call(lambda: len(proxy.reactor.pipes._idle))
 
 
 @pytest.mark.parametrize("rules", [(), ("delay after=1000000",)], ids=["quiet", "armed"])
@@ -127,31 +163,75 @@ def test_bulk_arrives_identical_and_leaves_no_pipe_open(
     start_proxy: StartProxy, backend: Listening, rules: tuple[str, ...]
 ) -> None:
     proxy = start_proxy(backend.address, *rules)
-    moved = watch_splices(proxy)
-    bulk, heard = Bulk(100 * MEGABYTE), hashlib.sha256()
-    before = len(os.listdir("/proc/self/fd"))
-    with connect(proxy.address) as client, backend.accept() as server:
-
-        def send() -> None:
-            for block in bulk:
-                server.sendall(block)
-            half_close(server)
-
-        sender = threading.Thread(target=send)
-        sender.start()
-        while data := client.recv(MEGABYTE):
-            heard.update(data)
-        sender.join(PATIENCE)
-        assert proxy.totals.bytes_to_client == bulk.size
-    assert heard.digest() == bulk.sha.digest()
-    assert sum(moved) > bulk.size, "into pipes and out of them: nearly all was spliced"
-    proxy.wait_for_connections(0)
-    pipes = proxy.call(lambda: len(proxy.reactor.pipes._idle))
+    before = descriptors()
+    with Transfer(proxy, backend, 100 * MEGABYTE) as bulk:
+        while bulk.received < bulk.size:
+            bulk.receive(MEGABYTE)
+        bulk.finish()
+        half_close(bulk.server)
+        assert receive_until_fin(bulk.client) == b""
+    assert bulk.heard.digest() == bulk.sent.digest()
+    assert proxy.totals.bytes_to_client == bulk.size
+    assert sum(bulk.moved) > bulk.size  # counted into a pipe and out of it
+    pipes = idle_pipes(proxy)
     assert 1 <= pipes <= 2
-    assert len(os.listdir("/proc/self/fd")) == before + 2 * pipes
+    wait_until(lambda: descriptors() == before + 2 * pipes, "all else is closed")
 
 
-def splicing(
-    proxy: RunningProxy, backend: Listening
-) -> tuple[RunningProxy, object, object]:
-    raise NotImplementedError
+def test_bulk_waits_for_a_receiver_that_does_not_read(
+    start_proxy: StartProxy, backend: Listening
+) -> None:
+    proxy = start_proxy(backend.address)
+    with Transfer(proxy, backend, 60 * MEGABYTE) as bulk:
+        bulk.receive(5 * MEGABYTE)
+        passed: list[int] = []
+
+        def stands_still() -> bool:
+            passed.append(proxy.totals.bytes_to_client)
+            return len(passed) > 20 and len(set(passed[-20:])) == 1
+
+        wait_until(stands_still, "the proxy reads no more")
+        assert passed[-1] < bulk.size
+        (connection,) = proxy.proxy.connections
+        assert connection.to_client.blocked
+        while bulk.received < bulk.size:
+            bulk.receive(MEGABYTE)
+        assert bulk.heard.digest() == bulk.sent.digest()
+    assert sum(bulk.moved) > bulk.size
+
+
+def test_a_receiver_that_is_gone_leaves_no_pipe_open(
+    start_proxy: StartProxy, backend: Listening
+) -> None:
+    proxy = start_proxy(backend.address)
+    before = descriptors()
+    for _ in range(3):
+        with Transfer(proxy, backend, 60 * MEGABYTE) as bulk:
+            bulk.receive(5 * MEGABYTE)
+            reset(bulk.client)
+        assert sum(bulk.moved) > 0
+    pipes = idle_pipes(proxy)
+    wait_until(lambda: descriptors() == before + 2 * pipes, "all else is closed")
+
+
+def test_a_plan_may_change_under_bulk(start_proxy: StartProxy, backend: Listening) -> None:
+    proxy = start_proxy(backend.address)
+    with Transfer(proxy, backend, 60 * MEGABYTE) as bulk:
+        for plan in cycle([("delay sleep=0.001 before=no",), ("delay sleep=1",), ()]):
+            bulk.receive(2 * MEGABYTE)
+            proxy.change(*plan)
+            if bulk.received == bulk.size:
+                break
+        assert bulk.heard.digest() == bulk.sent.digest()
+    assert sum(bulk.moved) > 0
+
+
+def test_a_reset_after_bulk_is_a_reset(start_proxy: StartProxy, backend: Listening) -> None:
+    proxy = start_proxy(backend.address)
+    with Transfer(proxy, backend, 20 * MEGABYTE) as bulk:
+        while bulk.received < bulk.size:
+            bulk.receive(MEGABYTE)
+        bulk.finish()
+        wait_until_delivered(bulk.server)
+        reset(bulk.server)
+        assert receive_until_reset(bulk.client) == b""

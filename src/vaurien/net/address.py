@@ -33,11 +33,13 @@ class Address:
         bracketed = host.startswith("[") and host.endswith("]")
         if bracketed:
             host = host[1:-1]
-        if not (colon and host and port.isascii() and port.isdigit()) or (
-            bracketed != (":" in host)
+        if (
+            not (colon and host and port.isascii() and port.isdigit())
+            or "\0" in host
+            or bracketed != (":" in host)
         ):
             raise AddressError(f"{text!r} is not an address: {ALLOWED}")
-        if int(port) > 65535:
+        if len(port) > 5 or int(port) > 65535:
             raise AddressError(f"{text!r} is not an address: a port is from 0 to 65535")
         return cls(host, int(port))
 

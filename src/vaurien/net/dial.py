@@ -156,9 +156,13 @@ def is_same(endpoint: Endpoint, listening: Endpoint) -> bool:
     if there[1] != here[1]:
         return False
     dialled, bound = _plain(there[0]), _plain(here[0])
+    if dialled.version != bound.version:
+        return False
     if dialled.is_unspecified:  # reaches this machine's loopback
         return bound.is_loopback or bound.is_unspecified
-    return dialled == bound or (bound.is_unspecified and is_local(endpoint))
+    if bound.is_unspecified:
+        return dialled.is_loopback or is_local(endpoint)
+    return dialled == bound
 
 
 def _plain(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

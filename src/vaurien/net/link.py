@@ -20,7 +20,7 @@ from ..plan import Decision
 from ..protocol import Answer, Stream
 from .player import Player
 from .reactor import BUFFER_SIZE
-from .splice import PIPE_SIZE, Pipe
+from .splice import CANNOT_SPLICE, Siphon
 from .system import READ, WRITE
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 SPLICE_WORTH = 16 * 1024
 """A splice that moves less goes back to copying, which then costs less."""
-SPLICE_FLAGS = 1 | 2  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
 
 
 class Ending(enum.Enum):
@@ -44,11 +43,9 @@ class Link:
     __slots__ = (
         "_ahead",
         "_pending",
-        "_pipe",
-        "_piped",
         "_receive",
         "_send",
-        "_splices",
+        "_siphon",
         "active_at",
         "bytes",
         "chunks",
@@ -89,9 +86,7 @@ class Link:
         self.dead = False  # the sink takes nothing any more
         self._ahead = 0  # bytes the parser keeps back, and the sink has already
         self._pending: memoryview | None = None  # what the sink could not take yet
-        self._pipe: Pipe | None = None  # holds the same, when spliced
-        self._piped = 0
-        self._splices = False
+        self._siphon: Siphon | None = None  # moves bulk, and holds the same
         self._receive = source.sock.recv_into
         self._send = sink.sock.send
 
@@ -99,8 +94,8 @@ class Link:
 
     def on_readable(self) -> None:
         """Pass on what has arrived."""
-        if self._splices:
-            self._splice()
+        if self._siphon is not None:
+            self._splice(self._siphon)
             return
         reactor = self.reactor
         try:
@@ -122,8 +117,10 @@ class Link:
             self.write(reactor.view[:size])
         else:
             self._chunk(reactor.view[:size])
-        if size == BUFFER_SIZE and self.stream is None:
-            self._splices = reactor.system.splice is not None
+        if size == BUFFER_SIZE and self.stream is None and reactor.system.splice is not None:
+            self._siphon = Siphon(
+                reactor.system.splice, reactor.pipes, self.source.fd, self.sink.fd
+            )
 
     def end(self, how: Ending) -> None:
         """The source has ended; the sink hears of it after all that came before."""
@@ -143,8 +140,8 @@ class Link:
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self.write(pending)
-        elif self._pipe is not None:
-            self._empty_pipe()
+        elif self._siphon is not None and self._siphon.held:
+            self._drain(self._siphon)
         if not self.blocked:
             self.sink.want(WRITE, wanted=False)
             self.resume()
@@ -154,7 +151,7 @@ class Link:
     @property
     def blocked(self) -> bool:
         """The sink can't take more at the moment."""
-        return self._pending is not None or self._piped > 0
+        return self._pending is not None or (self._siphon is not None and self._siphon.held > 0)
 
     def write(self, data: bytes | memoryview) -> None:
         """Put bytes on the wire; what the sink can't take follows when it can."""
@@ -235,10 +232,9 @@ class Link:
     def release(self) -> None:
         """Let go of everything held."""
         self._pending = None
-        if self._pipe is not None:
-            self.reactor.pipes.give_back(self._pipe, empty=not self._piped)
-            self._pipe = None
-            self._piped = 0
+        if self._siphon is not None:
+            self._siphon.close()
+            self._siphon = None
         if self.player is not None:
             self.player.close()
             self.player = None
@@ -341,57 +337,40 @@ class Link:
         self.sink.want(WRITE, wanted=True)
         self.source.want(READ, wanted=False)
 
-    def _splice(self) -> None:
-        """Move what has arrived through a pipe, inside the kernel; unless rules want it."""
+    def _splice(self, siphon: Siphon) -> None:
+        """Move what has arrived inside the kernel, unless a rule wants to see it."""
         decision = None if self.quiet else self.connection.decided_turn(self.direction)
         if self.player is not None or (
             not self.quiet and (decision is None or decision.cast(self.direction))
         ):
-            self._splices = False
+            self._siphon = None
             self.on_readable()
             return
-        reactor = self.reactor
-        splice = reactor.system.splice
-        assert splice is not None
         try:
-            if self._pipe is None:
-                self._pipe = reactor.pipes.take()
-            moved = splice(self.source.fd, self._pipe[1], PIPE_SIZE, flags=SPLICE_FLAGS)
+            moved = siphon.fill()
         except BlockingIOError:
-            self._put_pipe_back()
             return
-        except OSError:
-            self._splices = False  # a socket or a system that can't: copy, and see
-            self._put_pipe_back()
+        except OSError as error:
+            if error.errno in CANNOT_SPLICE:
+                self._siphon = None
+            else:
+                self.end(Ending.RST)
             return
         if not moved:
-            self._put_pipe_back()
             self.end(Ending.FIN)
             return
-        self.active_at = reactor.now
+        self.active_at = self.reactor.now
         self.bytes += moved
         self.chunks += 1
-        self._piped = moved
-        self._splices = moved >= SPLICE_WORTH
-        self._empty_pipe()
+        self._drain(siphon)
+        if moved < SPLICE_WORTH and not siphon.held:
+            self._siphon = None
 
-    def _empty_pipe(self) -> None:
-        splice = self.reactor.system.splice
-        assert splice is not None
-        assert self._pipe is not None
+    def _drain(self, siphon: Siphon) -> None:
         try:
-            self._piped -= splice(self._pipe[0], self.sink.fd, self._piped, flags=SPLICE_FLAGS)
-        except BlockingIOError:
-            pass
+            siphon.drain()
         except OSError:
             self.connection.lose(self.sink)
             return
-        if self._piped:
+        if siphon.held:
             self._block()
-        else:
-            self._put_pipe_back()
-
-    def _put_pipe_back(self) -> None:
-        if self._pipe is not None:
-            self.reactor.pipes.give_back(self._pipe, empty=True)
-            self._pipe = None

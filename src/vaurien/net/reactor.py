@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 BUFFER_SIZE = 128 * 1024
+LONGEST_WAIT = 3600.0
+"""Seconds; pollers count milliseconds in 31 bits, and looking again is cheap."""
 
 
 class Handler(Protocol):
@@ -184,7 +186,7 @@ class Reactor:
         timers = self._timers
         while timers and timers[0][2].call is None:
             heapq.heappop(timers)
-        return max(0.0, timers[0][0] - self.clock()) if timers else None
+        return min(max(0.0, timers[0][0] - self.clock()), LONGEST_WAIT) if timers else None
 
     def _run_timers(self) -> None:
         timers = self._timers

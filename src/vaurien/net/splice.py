@@ -1,16 +1,21 @@
-"""Pipes for ``os.splice``, which moves bytes between sockets inside the kernel."""
+"""Moving bytes from socket to socket inside the kernel, with ``os.splice``."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
+from collections.abc import Callable
 
 if sys.platform == "linux":
     import fcntl  # here, because an import fails where no descriptor is left
 
 PIPE_SIZE = 1024 * 1024
 POOL_LIMIT = 16
+SPLICE_FLAGS = 1 | 2  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
+CANNOT_SPLICE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EMFILE, errno.ENFILE})
+"""What a socket or a system says where copying would work."""
 F_SETPIPE_SZ = 1031  # linux/fcntl.h
 
 Pipe = tuple[int, int]
@@ -47,3 +52,55 @@ class PipePool:
     def close(self) -> None:
         while self._idle:
             self.give_back(self._idle.pop(), empty=False)
+
+
+class Siphon:
+    """Moves what one socket has received into another, through a pipe it holds while it is full."""
+
+    __slots__ = ("_pipe", "_pipes", "_sink_fd", "_source_fd", "_splice", "held")
+
+    def __init__(
+        self, splice: Callable[..., int], pipes: PipePool, source_fd: int, sink_fd: int
+    ) -> None:
+        self._splice = splice
+        self._pipes = pipes
+        self._source_fd = source_fd
+        self._sink_fd = sink_fd
+        self._pipe: Pipe | None = None
+        self.held = 0
+        """Bytes in the pipe, which the sink could not take yet."""
+
+    def fill(self) -> int:
+        """Take what has arrived; 0 is its end.
+
+        Raises:
+            BlockingIOError: nothing has.
+            OSError: in ``CANNOT_SPLICE``, or else the source is broken.
+        """
+        if self._pipe is None:
+            self._pipe = self._pipes.take()
+        try:
+            self.held = self._splice(self._source_fd, self._pipe[1], PIPE_SIZE, flags=SPLICE_FLAGS)
+        finally:
+            if not self.held:
+                self.close()
+        return self.held
+
+    def drain(self) -> None:
+        """Put what is held into the sink, as far as it takes it.
+
+        Raises:
+            OSError: the sink is broken.
+        """
+        assert self._pipe is not None
+        with contextlib.suppress(BlockingIOError):
+            self.held -= self._splice(self._pipe[0], self._sink_fd, self.held, flags=SPLICE_FLAGS)
+        if not self.held:
+            self.close()
+
+    def close(self) -> None:
+        """Give the pipe back, and lose what it holds."""
+        if self._pipe is not None:
+            self._pipes.give_back(self._pipe, empty=not self.held)
+            self._pipe = None
+            self.held = 0

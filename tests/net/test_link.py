@@ -1,0 +1,259 @@
+"""One direction of a connection: what it counts, and that it keeps bytes and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lines import Lines
+from scenario import Peer, World, echo
+from vaurien import registry
+from vaurien.actions import Actions, Forward, Reply, Wait
+from vaurien.behavior import Behavior, Firing
+from vaurien.events import PluginFailed
+from vaurien.messages import Message
+from vaurien.net.connection import Connection
+from vaurien.protocol import Parser, Protocol, Stream
+
+
+def connected(world: World) -> tuple[Peer, Peer, Connection]:
+    """A client, its backend, and the connection between them."""
+    before = len(world.backends)
+    client = world.client()
+    world.run(lambda: len(world.backends) > before, seconds=1)
+    (connection,) = world.proxy.connections
+    world.run(lambda: bool(connection.links), seconds=1)
+    return client, world.backends[before], connection
+
+
+# Counting.
+
+
+@pytest.mark.parametrize("rules", [(), ("delay sleep=0",), ("delay after=1000",)])
+def test_a_link_counts_bytes_and_chunks(rules: tuple[str, ...]) -> None:
+    world = World(*rules, whole=True)
+    client, backend, connection = connected(world)
+    for _ in range(3):
+        client.say(b"12345")
+        world.run(seconds=1)
+    backend.say(b"1234567")
+    world.run(seconds=1)
+    assert (connection.to_backend.bytes, connection.to_backend.chunks) == (15, 3)
+    assert (connection.to_client.bytes, connection.to_client.chunks) == (7, 1)
+
+
+def test_a_link_knows_when_it_carried_something_last() -> None:
+    world = World(whole=True)
+    client, _, connection = connected(world)
+    world.run(seconds=10)
+    client.say(b"x")
+    world.run(seconds=10)
+    assert connection.to_backend.active_at == 10.0
+    assert connection.active_at == 10.0
+    assert connection.to_client.active_at == 0.0
+
+
+# Quiet and armed.
+
+
+def test_a_link_is_quiet_where_no_rule_can_act() -> None:
+    world = World(whole=True)
+    client, _, connection = connected(world)
+    assert connection.to_backend.quiet
+    world.apply("delay after=1000")
+    assert not connection.to_backend.quiet
+    world.apply("dummy")
+    assert connection.to_backend.quiet
+    world.apply("hang")
+    client.say(b"held")
+    world.run(seconds=1)
+    assert connection.to_backend.player is not None
+    world.apply()
+    world.run(seconds=1)
+    assert connection.to_backend.player is None
+    assert connection.to_backend.quiet
+
+
+def test_a_link_stays_armed_while_its_sink_takes_no_more() -> None:
+    world = World()
+    client, backend, connection = connected(world)
+    backend.read(wanted=False)
+    client.say(bytes(500_000))
+    world.run(seconds=1)
+    assert connection.to_backend.blocked
+    assert not connection.to_backend.quiet
+    backend.read(wanted=True)
+    world.run(seconds=1)
+    assert not connection.to_backend.blocked
+    assert connection.to_backend.quiet
+    assert len(backend.heard) == 500_000
+
+
+class Slow(Behavior):
+    """Delays each piece a little, in whichever direction."""
+
+    name: ClassVar[str] = "test-slow"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield Wait(message.at + 0.3)
+        yield Forward(message)
+
+
+registry.register(Slow)
+
+fragments = st.one_of(
+    st.sampled_from([b"GET key\n", b"QUIET\n", b"PUT 10\n", b"MORE\n", b"BODY 7\n", b"!news\n"]),
+    st.sampled_from([b"GE", b"T k", b"ey\n", b"\n", b"1234567", b"PUT 3\nabcPUT 300\n"]),
+    st.binary(min_size=1, max_size=300),
+)
+plans = st.sampled_from(
+    [(), ("test-slow",), ("delay sleep=0",), ("hang",), ("test-slow percent=50", "hang percent=20")]
+)
+steps = st.one_of(
+    st.tuples(st.just("client"), fragments),
+    st.tuples(st.just("backend"), fragments),
+    st.tuples(st.just("plan"), plans),
+)
+
+
+@pytest.mark.parametrize("framed", [False, True])
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, max_size=25), st.integers(0, 2**32))
+def test_plans_that_change_at_any_moment_lose_nothing(
+    framed: bool, script: list[tuple[str, bytes | tuple[str, ...]]], seed: int
+) -> None:
+    world = World(seed=seed, protocol=Lines() if framed else None)
+    client, backend, _ = connected(world)
+    said = {"client": bytearray(), "backend": bytearray()}
+    for who, what in script:
+        if isinstance(what, bytes):
+            said[who] += what
+            (client if who == "client" else backend).say(what)
+        else:
+            world.apply(*what)
+        world.run(seconds=0.1)
+    world.apply()
+    client.finish()
+    backend.finish()
+    world.run(lambda: bool(client.ended and backend.ended), seconds=100)
+    assert (client.ended, backend.ended) == ("fin", "fin")
+    assert bytes(backend.heard) == said["client"]
+    assert bytes(client.heard) == said["backend"]
+
+
+def test_a_rule_begins_with_the_next_message_though_a_part_of_this_one_has_passed() -> None:
+    world = World(protocol=Lines(), whole=True)
+    client, backend, _ = connected(world)
+    client.say(b"GET one\nGET t")
+    world.run(seconds=1)
+    world.apply("hang")
+    client.say(b"wo\nGET three\n")
+    world.run(seconds=1)
+    assert bytes(backend.heard) == b"GET one\nGET two\n"
+    world.apply()
+    world.run(seconds=1)
+    assert bytes(backend.heard) == b"GET one\nGET two\nGET three\n"
+
+
+# Parsers that fail.
+
+
+class Unparsed(Protocol):
+    """A protocol whose author forgot the parsers."""
+
+    name: ClassVar[str] = "unparsed"
+
+
+class Unready(Protocol):
+    """A protocol whose parsers fail before they have seen anything."""
+
+    name: ClassVar[str] = "unready"
+
+    def requests(self, stream: Stream) -> Parser:
+        raise RuntimeError("a plugin's mistake")
+
+    def responses(self, stream: Stream) -> Parser:
+        yield from ()
+        raise RuntimeError("a plugin's mistake")
+
+
+@pytest.mark.parametrize("rules", [(), ("delay sleep=0",), ("delay after=1000",)])
+@pytest.mark.parametrize("protocol", [Unparsed, Unready])
+def test_a_parser_that_fails_at_its_start_does_not_break_traffic(
+    protocol: type[Protocol], rules: tuple[str, ...]
+) -> None:
+    world = World(*rules, protocol=protocol(), on_data=echo)
+    client = world.client()
+    client.say(b"hello")
+    world.run(lambda: len(client.heard) == 5, seconds=1)
+    assert bytes(client.heard) == b"hello"
+    assert world.proxy.totals().gave_up == 2
+    assert all(isinstance(event, PluginFailed) for event in world.events)
+
+
+def test_rules_go_on_after_a_parser_gave_up_and_exchanges_are_not_numbered_anew() -> None:
+    world = World("delay sleep=0", protocol=Lines(), on_data=echo, whole=True)
+    client = world.client()
+    client.say(b"GET one\n")
+    world.run(seconds=1)
+    for _ in range(2):
+        client.say(b"\n")  # no line may be empty
+        world.run(seconds=1)
+    fired = [exchange for _, exchange, _ in world.fired if exchange]
+    assert len(fired) >= 2
+    assert len(fired) == len(set(fired))
+
+
+# Answers.
+
+
+class Greet(Behavior):
+    """Says something to the sender of each message, and passes the message on."""
+
+    name: ClassVar[str] = "test-greet"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield Reply(b"to client;" if message.to_backend else b"to backend;")
+        yield Forward(message)
+
+
+registry.register(Greet)
+
+
+def test_an_answer_goes_to_the_sender() -> None:
+    world = World("test-greet", whole=True)
+    client, backend, _ = connected(world)
+    client.say(b"question;")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"to client;"
+    assert bytes(backend.heard) == b"question;"
+    backend.say(b"answer;")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"to client;answer;"
+    assert bytes(backend.heard) == b"question;to backend;"
+
+
+@pytest.mark.parametrize(
+    "say_first",
+    [lambda backend: backend.say(b"x" * 300_000), lambda backend: backend.say(b"y")],
+    ids=["blocked", "held"],
+)
+def test_an_answer_comes_behind_what_is_under_way(say_first: Callable[[Peer], None]) -> None:
+    world = World("test-greet direction=to_backend", "hang direction=to_client", whole=True)
+    client, backend, connection = connected(world)
+    client.read(wanted=False)
+    say_first(backend)
+    world.run(seconds=1)
+    client.say(b"question;")
+    world.run(seconds=1)
+    client.read(wanted=True)
+    world.run(seconds=1)
+    assert b"to client;" not in client.heard
+    world.apply()
+    world.run(seconds=1)
+    assert bytes(client.heard[-10:]) == b"to client;"
+    assert len(client.heard) in (300_010, 11)
