@@ -190,6 +190,10 @@ class Stream:
         """Bytes that have been fed, and are not in any message yet."""
         return len(self._buffer)
 
+    def peek(self, start: int) -> bytes:
+        """Those of them from a place on; they stay where they are."""
+        return bytes(self._buffer[start:])
+
     @property
     def in_message(self) -> bool:
         """A message has begun and not ended."""

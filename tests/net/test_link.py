@@ -192,7 +192,7 @@ def test_a_parser_that_fails_at_its_start_does_not_break_traffic(
     world.run(lambda: len(client.heard) == 5, seconds=1)
     assert bytes(client.heard) == b"hello"
     assert world.proxy.totals().gave_up == 2
-    assert all(isinstance(event, PluginFailed) for event in world.events)
+    assert sum(isinstance(event, PluginFailed) for event in world.events) == 2
 
 
 def test_rules_go_on_after_a_parser_gave_up_and_exchanges_are_not_numbered_anew() -> None:
@@ -244,7 +244,7 @@ def test_an_answer_goes_to_the_sender() -> None:
 )
 def test_an_answer_comes_behind_what_is_under_way(say_first: Callable[[Peer], None]) -> None:
     world = World("test-greet direction=to_backend", "hang direction=to_client", whole=True)
-    client, backend, connection = connected(world)
+    client, backend, _ = connected(world)
     client.read(wanted=False)
     say_first(backend)
     world.run(seconds=1)

@@ -13,18 +13,13 @@ from ..behavior import Firing
 from ..events import PluginFailed
 from ..messages import NO_LABELS, Direction, Message
 from ..plan import Decision, RuleAtWork, Verdicts
-from ..protocol import Answer, Exchanges, Stream
+from ..protocol import Answer, Exchanges, Parser, Stream
+from .closing import close_socket, read_unread
 from .link import Ending, Link
 from .system import ERROR, HANGUP, READ, WRITE, Socket
 
 if TYPE_CHECKING:
     from .proxy import Proxy
-    from .reactor import Reactor
-
-UNREAD_ROUNDS = 32
-RESET_PATIENCE = 30.0
-RESET_PAUSE = 0.002
-LONGEST_PAUSE = 0.1
 
 
 class End:
@@ -249,6 +244,9 @@ class Connection:
         An exchange is what the client says until the backend speaks, and what the
         backend then says.
         """
+        if self.exchanges is not None and self.exchange < self.exchanges.begun:
+            self.exchange = self.exchanges.begun  # as far as the parser has counted
+            self._decision = None
         if direction is Direction.TO_CLIENT:
             self._answered = True
         elif self._answered:
@@ -353,40 +351,11 @@ class Connection:
         self.protocol = copy.copy(self.protocol)
         requests = Stream(Direction.TO_BACKEND, self.exchanges)
         responses = Stream(Direction.TO_CLIENT, self.exchanges)
-        requests.parse_with(self.protocol.requests(requests))
-        responses.parse_with(self.protocol.responses(responses))
+        requests.parse_with(_parse(self.protocol.requests, requests))
+        responses.parse_with(_parse(self.protocol.responses, responses))
         return requests, responses
 
 
-def read_unread(reactor: Reactor, sock: Socket) -> None:
-    """Throw away what has arrived: closing with unread bytes would send RST, not FIN."""
-    with contextlib.suppress(OSError):
-        for _ in range(UNREAD_ROUNDS):
-            if not sock.recv_into(reactor.buffer):
-                return
-
-
-def close_socket(
-    reactor: Reactor,
-    sock: Socket,
-    *,
-    reset: bool,
-    patience: float = RESET_PATIENCE,
-    pause: float = RESET_PAUSE,
-) -> None:
-    """Close a socket with a FIN, or with a RST once the kernel has sent what came before.
-
-    A RST throws away what the kernel still holds for the peer, so it waits for that,
-    within limits.
-    """
-    if reset and patience > 0 and reactor.system.unsent(sock):
-        reactor.mute(sock.fileno())
-        left, longer = patience - pause, min(pause * 2, LONGEST_PAUSE)
-        reactor.call_later(
-            pause,
-            lambda: close_socket(reactor, sock, reset=True, patience=left, pause=longer),
-        )
-        return
-    if reset:
-        reactor.system.reset_on_close(sock)
-    reactor.discard(sock)
+def _parse(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:
+    """A parser which, if it fails when it is called, fails when it is fed."""
+    yield from parser(stream)

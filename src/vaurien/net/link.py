@@ -209,7 +209,8 @@ class Link:
             self.done = True
             self.connection.pass_on(self, self.ending)
             return
-        self.quiet = idle and not self.connection.proxy.enactment
+        if idle:
+            self._calm_down()
         room = not self.blocked and (self.player is None or not self.player.full)
         self.source.want(READ, wanted=room and self.ending is None and not self.dead)
 
@@ -218,7 +219,7 @@ class Link:
     def apply(self) -> None:
         """Follow the proxy's new plan, from the next message on."""
         if self.player is None and not self.blocked and self.ending is None:
-            self.quiet = not self.connection.proxy.enactment
+            self._calm_down()
         else:
             self.resume()
 
@@ -240,6 +241,14 @@ class Link:
             self.player = None
 
     # Armed, or framed.
+
+    def _calm_down(self) -> None:
+        """Be quiet, if no rule can apply: what the parser keeps back then need not wait."""
+        self.quiet = not self.connection.proxy.enactment
+        if self.quiet and self.stream is not None and self.stream.kept_back > self._ahead:
+            kept = self.stream.peek(self._ahead)
+            self._ahead += len(kept)
+            self.write(kept)
 
     def _chunk(self, view: memoryview) -> None:
         """An unframed chunk, of which rules must be asked."""

@@ -1,0 +1,49 @@
+"""Closing sockets so that the peer hears what was meant for it, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+
+from .reactor import Reactor
+from .system import Socket
+
+UNREAD_ROUNDS = 32
+"""Buffers of unread bytes that are thrown away to close with a FIN."""
+PATIENCE = 30.0
+"""Seconds that a RST waits for what the kernel still has to send."""
+SHORTEST_PAUSE = 0.002
+LONGEST_PAUSE = 0.1
+
+
+def read_unread(reactor: Reactor, sock: Socket) -> None:
+    """Throw away what has arrived: closing with unread bytes would send RST, not FIN."""
+    with contextlib.suppress(OSError):
+        for _ in range(UNREAD_ROUNDS):
+            if not sock.recv_into(reactor.buffer):
+                return
+
+
+def close_socket(
+    reactor: Reactor,
+    sock: Socket,
+    *,
+    reset: bool,
+    patience: float = PATIENCE,
+    pause: float = SHORTEST_PAUSE,
+) -> None:
+    """Close a socket with a FIN, or with a RST once the kernel has sent what came before.
+
+    A RST throws away what the kernel still holds for the peer, so it waits for that,
+    within limits.
+    """
+    if reset and patience > 0 and reactor.system.unsent(sock):
+        reactor.mute(sock.fileno())
+        left, longer = patience - pause, min(pause * 2, LONGEST_PAUSE)
+        reactor.call_later(
+            pause,
+            lambda: close_socket(reactor, sock, reset=True, patience=left, pause=longer),
+        )
+        return
+    if reset:
+        reactor.system.reset_on_close(sock)
+    reactor.discard(sock)

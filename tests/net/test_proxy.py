@@ -1,0 +1,268 @@
+"""A proxy: what it counts and tells, its plan, its backend, and its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+
+import pytest
+
+from lines import Lines
+from scenario import BACKEND, Peer, World, echo
+from vaurien.errors import ListenError
+from vaurien.events import Fired, PluginFailed, Trouble
+from vaurien.messages import Direction
+from vaurien.net.address import Address
+from vaurien.net.proxy import Limits, Proxy, Totals
+from vaurien.net.reactor import Reactor
+from vaurien.net.simulated import SimulatedSystem
+from vaurien.plan import Plan
+from vaurien.protocols.tcp import Tcp
+
+
+def ask(world: World, question: bytes = b"?") -> Peer:
+    """A client that gets its answer within a second."""
+    client = world.client()
+    client.say(question)
+    world.run(lambda: len(client.heard) >= len(question), seconds=1)
+    return client
+
+
+# Counting and telling.
+
+
+def test_it_counts_what_happens() -> None:
+    world = World("delay sleep=0 times=1", on_data=echo, whole=True)
+    clients = [ask(world, b"12345") for _ in range(3)]
+    clients[0].reset()
+    world.run(seconds=1)
+    assert world.proxy.totals() == Totals(
+        opened=3,
+        closed=1,
+        open=2,
+        refused=0,
+        bytes_to_backend=15,
+        bytes_to_client=15,
+        chunks_to_backend=3,
+        chunks_to_client=3,
+        fired=1,
+        gave_up=0,
+    )
+
+
+def test_it_counts_whom_it_refused() -> None:
+    world = World(backend=False)
+    for _ in range(2):
+        world.client()
+    world.run(seconds=1)
+    totals = world.proxy.totals()
+    assert (totals.opened, totals.closed, totals.open, totals.refused) == (2, 2, 0, 2)
+    assert [event.text() for event in world.events] == [
+        "backend backend:80 cannot be reached: [Errno 111] Connection refused"
+    ] * 2
+
+
+def test_it_tells_of_each_firing_with_what_was_known() -> None:
+    world = World("error name=broken command=GET", protocol=Lines(), whole=True)
+    client = world.client()
+    client.say(b"SET a\nGET b\n")
+    world.run(seconds=1)
+    (event,) = world.events
+    assert isinstance(event, Fired)
+    assert (event.proxy, event.behavior, event.direction) == (
+        "vaurien",
+        "error",
+        Direction.TO_BACKEND,
+    )
+    assert event.labels == {"command": "GET", "key": "b"}
+    assert (event.firing.rule, event.firing.connection, event.firing.exchange) == ("broken", 1, 2)
+
+
+def test_connections_are_numbered_from_1() -> None:
+    world = World("delay sleep=0", on_data=echo)
+    for _ in range(3):
+        ask(world)
+    assert world.fired == [(1, 1, "delay"), (2, 1, "delay"), (3, 1, "delay")]
+
+
+def test_a_connection_that_fails_inside_is_told_and_closed() -> None:
+    world = World(on_data=echo)
+    client = ask(world)
+    (connection,) = world.proxy.connections
+    connection.on_failure("Traceback: …")
+    world.run(seconds=1)
+    assert client.ended == "fin"
+    (event,) = world.events
+    assert isinstance(event, PluginFailed)
+    assert event.text() == "connection 1 failed\nTraceback: …"
+
+
+# Plans.
+
+
+def test_a_plan_is_replaced_as_a_whole() -> None:
+    world = World("hang")
+    assert [rule.name for rule in world.proxy.plan.rules] == ["hang"]
+    world.apply("delay", "error")
+    assert [rule.name for rule in world.proxy.plan.rules] == ["delay", "error"]
+    assert world.proxy.plan.generation == 1
+
+
+def test_a_rule_that_stays_goes_on_counting() -> None:
+    world = World("delay sleep=0 times=2", on_data=echo)
+    ask(world)
+    world.apply("hang percent=0", "delay sleep=0 times=2")
+    for _ in range(3):
+        ask(world)
+    assert len(world.fired) == 2
+
+
+def test_rules_are_gone_each_in_its_time() -> None:
+    world = World("hang ttl=10", "delay sleep=1000 ttl=20 name=slow", "dummy")
+    rules = []
+    for _ in range(5):
+        world.run(seconds=5)
+        rules.append([rule.name for rule in world.proxy.plan.rules])
+    assert rules == [
+        ["hang", "slow", "dummy"],
+        ["slow", "dummy"],
+        ["slow", "dummy"],
+        ["dummy"],
+        ["dummy"],
+    ]
+    assert world.proxy.plan.generation == 2
+
+
+def test_another_plan_does_not_prolong_a_rules_life() -> None:
+    world = World("hang ttl=10")
+    world.run(seconds=9)
+    world.apply("hang ttl=10", "dummy")
+    world.run(seconds=1)
+    assert [rule.name for rule in world.proxy.plan.rules] == ["dummy"]
+
+
+# Its backend.
+
+
+def test_another_backend_is_for_new_connections() -> None:
+    world = World(on_data=echo)
+    old = ask(world)
+    world.proxy.backend = Address("nobody", 80)
+    new = world.client()
+    world.run(seconds=1)
+    assert new.ended == "reset"
+    old.say(b"still here")
+    world.run(seconds=1)
+    assert bytes(old.heard) == b"?still here"
+
+
+def test_a_client_that_leaves_before_there_is_a_backend_is_no_trouble() -> None:
+    world = World()
+    world.system.silence(BACKEND)
+    client = world.client()
+    world.run(seconds=1)
+    (connection,) = world.proxy.connections
+    connection.close()
+    client.close()
+    world.run(seconds=100)
+    assert world.events == []
+    assert world.system.open_sockets == 2  # the two that listen
+    assert world.proxy.totals().refused == 0
+
+
+# Its limits.
+
+
+def test_at_the_limit_of_connections_it_says_so() -> None:
+    world = World(limits=Limits(timeout=0, max_connections=1), on_data=echo)
+    ask(world)
+    assert [event.text() for event in world.events] == [
+        "1 connections are open, the most that is allowed; more must wait"
+    ]
+    assert isinstance(world.events[0], Trouble)
+
+
+@pytest.mark.parametrize("timeout", [10.0, 0.0])
+def test_idle_connections_are_closed_if_there_is_a_limit(timeout: float) -> None:
+    world = World(limits=Limits(timeout=timeout), on_data=echo)
+    client = ask(world)
+    world.run(seconds=100)
+    assert client.ended == ("fin" if timeout else "")
+
+
+def test_traffic_in_either_direction_keeps_a_connection() -> None:
+    world = World(limits=Limits(timeout=10))
+    client = world.client()
+    world.run(lambda: bool(world.backends), seconds=1)
+    for _ in range(30):
+        world.backends[0].say(b"x")
+        world.run(seconds=9)
+    assert (len(client.heard), client.ended) == (30, "")
+
+
+# Its end.
+
+
+def test_closed_it_leaves_nothing() -> None:
+    world = World("delay sleep=1000", "hang ttl=500", limits=Limits(timeout=77))
+    clients = [world.client() for _ in range(3)]
+    for client in clients:
+        client.say(b"held")
+    world.run(seconds=1)
+    world.proxy.close()
+    world.proxy.close()
+    world.run(seconds=1)
+    assert [client.ended for client in clients] == ["fin"] * 3
+    assert not world.proxy.connections
+    assert not any(timer.call for *_, timer in world.reactor._timers)
+    with pytest.raises(ConnectionRefusedError):
+        world.client()
+
+
+def test_the_address_outlives_the_listener() -> None:
+    world = World()
+    before = world.proxy.address
+    world.proxy.close()
+    assert world.proxy.address == before == Address("proxy", 8000)
+
+
+def test_an_address_in_use_is_told() -> None:
+    world = World()
+    second = Proxy(world.reactor, Address("proxy", 8000), Address("backend", 80), protocol=Tcp())
+    with pytest.raises(ListenError, match="cannot listen on proxy:8000: address in use"):
+        second.open()
+
+
+def test_a_drain_without_connections_is_done_at_once() -> None:
+    world = World()
+    done: list[float] = []
+    world.proxy.drain(lambda: done.append(world.system.time), 10)
+    assert done == [0.0]
+    world.run(seconds=100)
+    assert done == [0.0]
+
+
+def test_a_drain_serves_those_who_wait_already() -> None:
+    world = World(on_data=echo)
+    client = world.client()
+    client.say(b"in time")
+    done: list[float] = []
+    world.proxy.drain(lambda: done.append(world.system.time), 10)
+    world.run(lambda: bool(done))
+    world.run(seconds=1)
+    assert (bytes(client.heard), client.ended) == (b"in time", "fin")
+    assert done[0] < 1
+    with pytest.raises(ConnectionRefusedError):
+        world.client()
+
+
+def test_by_itself_a_proxy_tells_nobody() -> None:
+    system = SimulatedSystem()
+    proxy = Proxy(Reactor(system), Address("proxy", 1), Address("nobody", 1), protocol=Tcp())
+    proxy.open()
+    system.connect((int(socket.AF_INET), ("proxy", 1)))
+    for _ in range(10):
+        proxy.reactor.run_once()
+    assert proxy.totals().refused == 1
+    assert proxy.plan == Plan()
+    assert dataclasses.astuple(proxy.limits) == (30.0, 5.0, 0, 8192)
