@@ -15,7 +15,6 @@ from vaurien.legacy.adaptation import Adapted
 from vaurien.notation import Entry, describe, make_rules
 from vaurien.options import options_of
 from vaurien.plan import Plan
-from vaurien.plan import Plan
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
 

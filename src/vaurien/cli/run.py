@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -50,6 +51,7 @@ def run(settings: Settings) -> int:
             seed = settings.plan.seed
             LOG.info("ready: %s passes on to %s, seed %d", proxy.address, proxy.backend, seed)
             tell_ready()
+            gc.freeze()  # what is there now stays: the collector need not look at it again
             reactor.run()
         ignore_signals()
     except AtOnce:
