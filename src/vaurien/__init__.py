@@ -62,6 +62,10 @@ if not TYPE_CHECKING:  # which would take any name for a public one
     def __getattr__(name: str) -> object:
         from importlib import import_module
 
+        if name == "logger":  # old plugins import it
+            import logging
+
+            return logging.getLogger("vaurien")
         if name == "errors":
             return import_module(".errors", __name__)
         home = _HOMES.get(name)

@@ -198,6 +198,8 @@ def _split(
             options[key] = value
         elif label in protocol.labels:
             matches.append(_match(label, str(value)))
+        elif behavior.open_ended:
+            options[key] = value
         else:
             raise OptionError(
                 f"{key!r} is unknown here. Options of {behavior.name!r}: {_listed(known)}; "

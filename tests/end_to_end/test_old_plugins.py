@@ -1,4 +1,4 @@
-"""The documented example of version 0.2, by all the ways to name it."""
+"""The example of version 0.2, by all the ways to name it."""
 
 from __future__ import annotations
 

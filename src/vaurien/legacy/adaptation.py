@@ -13,6 +13,7 @@ from typing import ClassVar, Self, cast
 
 from ..behavior import Behavior
 from ..errors import OptionError, PluginError
+from ..messages import Direction
 from ..options import Configurable, Option, Value, option, options_of
 from ..protocol import Protocol
 from .forms import BaseProtocol, form_of
@@ -79,6 +80,10 @@ class LegacyBehavior(Adapted, Behavior):
 
     per_connection: ClassVar[bool] = True
     """Whether it acts is decided when a connection begins."""
+
+    def concerns(self, direction: Direction) -> bool:
+        del direction
+        return False
 
 
 class LegacyProtocol(Adapted, Protocol):

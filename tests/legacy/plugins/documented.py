@@ -1,9 +1,12 @@
-# The two examples of the documentation of version 0.2, as they stand there.
+# Plugins as the documentation of version 0.2 taught to write them: the smallest one there
+# is, and one that both moves the data and closes the backend's socket itself.
 # mypy: ignore-errors
 # ruff: noqa
 # fmt: off
 
 from vaurien.handlers import Handler
+from vaurien.handlers.base import BaseHandler
+
 
 class MySuperHandler(object):
 
@@ -11,51 +14,36 @@ class MySuperHandler(object):
     options = {}
 
     def __call__(self, client_sock, backend_sock, to_backend):
-        # do something here
         return True
 
 
 Handler.register(MySuperHandler)
 
 
-from vaurien.handlers.base import BaseHandler
-
-
 class Dummy(BaseHandler):
-    """Dummy handler.
+    """One request, then everything the backend has to say to it."""
 
-    Every incoming data is passed to the backend with no alteration,
-    and vice-versa.
-    """
     name = 'dummy'
-    options = {'keep_alive': ("Keep-alive protocol",
-                            bool, False),
-            'reuse_socket': ("If True, the socket is reused.",
-                                bool, False)}
+    options = {'keep_alive': ("Go on after the first answer", bool, False),
+               'reuse_socket': ("Leave the backend's socket open", bool, False)}
 
     def __call__(self, client_sock, backend_sock, to_backend):
-        data = self._get_data(client_sock, backend_sock, to_backend)
-        if data:
-            dest = to_backend and backend_sock or client_sock
-            source = to_backend and client_sock or backend_sock
-            dest.sendall(data)
-
-            # If we are not keeping the connection alive
-            # we can suck the answer back and close the socket
+        received = self._get_data(client_sock, backend_sock, to_backend)
+        if received:
+            ends = [client_sock, backend_sock]
+            target = ends[bool(to_backend)]
+            origin = ends[not to_backend]
+            target.sendall(received)
             if not self.option('keep_alive'):
-                data = ''
+                received = ''
                 while True:
-                    data = dest.recv(1024)
-
-                    if data == '':
+                    received = target.recv(1024)
+                    if received == '':      # an empty text, as Python 2 had it
                         break
-                    source.sendall(data)
-                dest.close()
-                dest._closed = True
-        elif not to_backend:
-            # We want to close the socket if the backend sock is empty
-            if not self.option('reuse_socket'):
-                backend_sock.close()
-                backend_sock._closed = True
-
-        return data != ''
+                    origin.sendall(received)
+                target.close()
+                target._closed = True
+        elif not to_backend and not self.option('reuse_socket'):
+            backend_sock.close()
+            backend_sock._closed = True
+        return received != ''
