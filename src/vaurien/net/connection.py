@@ -230,6 +230,11 @@ class Connection:
         return max([self.opened_at, *(link.active_at for link in self.links)])
 
     @property
+    def blocked(self) -> bool:
+        """A peer does not take what it is sent."""
+        return any(link.blocked for link in self.links)
+
+    @property
     def awaits_response(self) -> bool:
         """The client spoke last, or the backend has not been reached yet."""
         if self.client_socket is not None:

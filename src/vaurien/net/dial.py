@@ -92,10 +92,10 @@ class Dial:
             self._succeed_or_fail(error)
             return
         endpoint = self._endpoints.pop(0)
-        if any(is_same(endpoint, own) for own in self._listening):
-            self._next(OSError(errno.ELOOP, "the backend is the proxy itself"))
-            return
         try:
+            if any(is_same(endpoint, own) for own in self._listening):
+                self._next(OSError(errno.ELOOP, "the backend is the proxy itself"))
+                return
             sock, code = self._reactor.system.dial(endpoint)
         except OSError as lacking:
             if lacking.errno in NO_DESCRIPTOR:

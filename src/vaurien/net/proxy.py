@@ -267,7 +267,8 @@ class Proxy:
         now = self.reactor.clock()
         for connection in list(self.connections):
             settled = now - connection.active_at >= SETTLED
-            if settled and not self.holds(connection) and not connection.awaits_response:
+            waits = connection.awaits_response or connection.blocked or self.holds(connection)
+            if settled and not waits:
                 connection.close()
         if self._drained is None:
             return

@@ -9,6 +9,7 @@ gives at once) is drawn from it.  Peers are handlers on the same reactor.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -55,8 +56,10 @@ class SimulatedSocket:
 
     def recv_into(self, buffer: bytearray) -> int:
         if not self.inbox:
+            if self.fin_received:
+                return 0  # even if a reset followed
             self._raise_error()
-            if self.fin_received or self.reset:
+            if self.reset:
                 return 0
             raise BlockingIOError
         size = self.system.some_of(min(len(self.inbox), len(buffer)))
@@ -65,12 +68,12 @@ class SimulatedSocket:
         return size
 
     def send(self, data: bytes | memoryview) -> int:
-        self._raise_error()
+        self._raise_error()  # though there may be more to read
         peer = self.peer
         if self.reset or self.fin_sent or peer is None:
             raise BrokenPipeError(errno.EPIPE, "broken pipe")
         if peer.closed:  # its kernel answers with a reset
-            self.reset, self.error = True, errno.ECONNRESET
+            self.be_reset()
             return len(data)
         room = min(len(data), CAPACITY - len(peer.inbox))
         if not room:
@@ -81,10 +84,16 @@ class SimulatedSocket:
 
     def shutdown(self, how: int) -> None:
         del how  # only ever for writing
-        if self.reset or self.peer is None:
+        if self.reset or self.peer is None or (self.fin_received and self.fin_sent):
             raise OSError(errno.ENOTCONN, "not connected")
         self.fin_sent = True
         self.peer.fin_received = True
+
+    def be_reset(self) -> None:
+        """The peer, or its kernel, resets the connection."""
+        if not (self.fin_received and self.fin_sent):
+            self.reset = True
+            self.error = errno.EPIPE if self.fin_received else errno.ECONNRESET
 
     def close(self) -> None:
         if self.closed:
@@ -92,12 +101,13 @@ class SimulatedSocket:
         self.closed = True
         self.system.release_fd(self.fd)
         for waiting in self.queue or ():
+            waiting.linger = False
             waiting.close()
         peer = self.peer
         if peer is None or peer.closed or self.reset:
             return
         if not self.linger or self.inbox:
-            peer.reset, peer.error = True, errno.ECONNRESET
+            peer.be_reset()
         else:
             peer.fin_received = True
 
@@ -110,7 +120,8 @@ class SimulatedSocket:
         ready = 0
         if self.inbox or self.fin_received or self.reset:
             ready |= READ
-        if self.reset or self.peer.closed or len(self.peer.inbox) < CAPACITY:
+        full = len(self.peer.inbox) >= CAPACITY
+        if self.reset or self.fin_sent or self.peer.closed or not full:
             ready |= WRITE
         if self.reset:
             ready |= ERROR | HANGUP if self.error else HANGUP
@@ -119,9 +130,9 @@ class SimulatedSocket:
         return ready
 
     def _raise_error(self) -> None:
-        if self.error and not self.inbox:
+        if self.error:
             code, self.error = self.error, 0
-            raise ConnectionResetError(code, "connection reset by peer")
+            raise OSError(code, os.strerror(code))
 
 
 class SimulatedSystem(System):

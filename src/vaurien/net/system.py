@@ -299,9 +299,13 @@ class System:
 
 
 def is_local(endpoint: Endpoint) -> bool:
-    """Whether an endpoint is at an address of this machine."""
+    """Whether an endpoint is at an address of this machine.
+
+    Raises:
+        OSError: there is no descriptor left to find out.
+    """
     family, address = endpoint
-    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+    with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
         probe.connect(address)  # a datagram socket sends nothing by it
         return bool(probe.getsockname()[0] == probe.getpeername()[0])
     return False
