@@ -94,14 +94,13 @@ class Dial:
         endpoint = self._endpoints.pop(0)
         try:
             if any(is_same(endpoint, own) for own in self._listening):
-                self._next(OSError(errno.ELOOP, "the backend is the proxy itself"))
-                return
+                raise OSError(errno.ELOOP, "the backend is the proxy itself")
             sock, code = self._reactor.system.dial(endpoint)
         except OSError as lacking:
             if lacking.errno in NO_DESCRIPTOR:
                 self._try_again(endpoint, error)
             else:
-                self._succeed_or_fail(lacking)
+                self._next(lacking)
             return
         if code == errno.EINPROGRESS:
             self._sock = sock
