@@ -352,6 +352,25 @@ def test_so_many_debts_are_a_misunderstanding() -> None:
         exchanges.begin()
 
 
+def test_only_requests_that_a_parser_has_begun_are_owed_a_response() -> None:
+    exchanges = Exchanges()
+    for _ in range(3):
+        exchanges.begin()
+    for exchange in (0, 2, 3, 4):
+        exchanges.owe(exchange)
+    assert list(exchanges.owed) == [2, 3]
+
+
+def test_nobody_waits_for_responses_that_cannot_be_told_apart() -> None:
+    exchanges = Exchanges()
+    exchanges.owe(exchanges.begin())
+    exchanges.reply(exchanges.begin(), b"two")
+    exchanges.lose_step()
+    exchanges.owe(exchanges.begin())
+    assert not exchanges.owed
+    assert list(exchanges.due()) == [b"two"]
+
+
 def test_an_answer_is_due_when_nothing_earlier_is_owed() -> None:
     exchanges = owing(1, 3)()
     exchanges.reply(2, b"two")

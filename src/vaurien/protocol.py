@@ -37,11 +37,12 @@ class Exchanges:
     belongs to exchange 0.
     """
 
-    __slots__ = ("_replies", "begun", "owed")
+    __slots__ = ("_in_step", "_replies", "begun", "owed")
 
     def __init__(self) -> None:
         self.begun = 0
         self.owed: deque[int] = deque()
+        self._in_step = True
         self._replies: deque[tuple[int, Answer]] = deque()
 
     def begin(self) -> int:
@@ -54,6 +55,16 @@ class Exchanges:
             raise ProtocolError(f"{OWED_LIMIT} requests without a response")
         self.begun += 1
         return self.begun
+
+    def owe(self, exchange: int) -> None:
+        """A request is passed on which the backend will answer, if a parser has begun it."""
+        if self._in_step and 0 < exchange <= self.begun:
+            self.owed.append(exchange)
+
+    def lose_step(self) -> None:
+        """Responses can't be told apart any more: nobody waits for one."""
+        self._in_step = False
+        self.owed.clear()
 
     def reply(self, exchange: int, answer: Answer) -> None:
         """Answer a request in the backend's place, when its turn comes."""

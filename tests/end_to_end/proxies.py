@@ -29,6 +29,13 @@ from vaurien.protocols.tcp import Tcp
 
 T = TypeVar("T")
 
+HARMLESS: dict[str, tuple[str, ...]] = {
+    "quiet": (),
+    "dummy": ("dummy",),
+    "armed": ("hang after=1000000000",),
+    "delayed": ("delay sleep=0.001", "delay sleep=0.001 before=false percent=30"),
+}
+"""Plans under which everything works."""
 NO_LIMITS = Limits(timeout=0, dial_timeout=PATIENCE)
 
 

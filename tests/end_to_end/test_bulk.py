@@ -74,7 +74,6 @@ def test_a_gigabyte_passes_in_little_memory(tmp_path: Path, from_client: bool) -
         assert proxy.peak_memory - before < 4 * MIB
 
 
-@pytest.mark.parametrize("portable", [False, True], ids=["epoll", "portable"])
 @pytest.mark.parametrize("plan", PLANS)
 def test_many_bytes_both_ways_at_once(
     start_proxy: StartProxy, backend: Listening, plan: str, portable: bool
@@ -102,7 +101,6 @@ def test_many_bytes_both_ways_at_once(
         assert counts == {client: 16, server: 16}
 
 
-@pytest.mark.parametrize("portable", [False, True], ids=["epoll", "portable"])
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("from_client", [True, False])
 def test_a_peer_that_does_not_read_stops_the_one_that_sends(

@@ -21,7 +21,6 @@ from peers import PATIENCE, Listening, Scripted, connect, echo, receive
 SLEEPS = (0.0003, 0.001, 0.0025, 0.01, 0.05)
 
 
-@pytest.mark.parametrize("portable", [False, True], ids=["epoll", "portable"])
 @pytest.mark.parametrize("sleep", SLEEPS)
 @pytest.mark.parametrize("before", ["true", "false"])
 def test_a_delay_is_never_shorter_than_it_says(
@@ -38,7 +37,6 @@ def test_a_delay_is_never_shorter_than_it_says(
                 assert time.monotonic() - begun >= sleep
 
 
-@pytest.mark.parametrize("portable", [False, True], ids=["epoll", "portable"])
 def test_many_delays_at_once_are_never_shorter_than_they_say(
     start_proxy: StartProxy, portable: bool
 ) -> None:
@@ -174,7 +172,6 @@ def talk(*talkers: Talker, meanwhile: Iterable[Callable[[], None]] = ()) -> None
             by_socket[sock].speak()
 
 
-@pytest.mark.parametrize("portable", [False, True], ids=["epoll", "portable"])
 def test_any_bytes_arrive_identical_and_in_order(start_proxy: StartProxy, portable: bool) -> None:
     with Listening() as backend:
         proxy = start_proxy(backend.address, portable=portable)
@@ -192,7 +189,6 @@ def test_any_bytes_arrive_identical_and_in_order(start_proxy: StartProxy, portab
         check()
 
 
-@pytest.mark.parametrize("portable", [False, True], ids=["epoll", "portable"])
 def test_any_bytes_arrive_whatever_plans_come_and_go(
     start_proxy: StartProxy, portable: bool
 ) -> None:

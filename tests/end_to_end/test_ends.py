@@ -31,11 +31,6 @@ PLANS: dict[str, tuple[str, ...]] = {
 PAYLOAD = random.Random(1).randbytes(300_000)
 
 
-@pytest.fixture(params=["epoll", "portable"])
-def portable(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param == "portable")
-
-
 @pytest.fixture(params=PLANS)
 def proxy(
     request: pytest.FixtureRequest, portable: bool, start_proxy: StartProxy, backend: Listening

@@ -41,11 +41,6 @@ HOLDING = {
 }
 
 
-@pytest.fixture(params=["epoll", "portable"])
-def portable(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param == "portable")
-
-
 @pytest.mark.parametrize("rules", HOLDING.values(), ids=HOLDING)
 def test_what_was_held_comes_in_order_once_the_rule_is_lifted(
     start_proxy: StartProxy, backend: Listening, rules: tuple[str, ...], portable: bool

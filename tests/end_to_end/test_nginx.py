@@ -11,7 +11,7 @@ from http.client import BadStatusLine, HTTPConnection, RemoteDisconnected
 
 import pytest
 
-from end_to_end.proxies import RunningProxy, StartProxy
+from end_to_end.proxies import HARMLESS, RunningProxy, StartProxy
 from peers import PATIENCE
 from servers import LARGE_FILE, require
 from vaurien.net.address import Address
@@ -19,12 +19,6 @@ from vaurien.net.address import Address
 HELLO = b"hello\n"
 TIMED_OUT, EMPTY_REPLY = 28, 52
 """Exit statuses of curl."""
-HARMLESS: dict[str, tuple[str, ...]] = {
-    "quiet": (),
-    "dummy": ("dummy",),
-    "armed": ("hang after=1000000000",),
-    "delayed": ("delay sleep=0.001", "delay sleep=0.001 before=false percent=30"),
-}
 
 
 @pytest.fixture(params=HARMLESS)

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from end_to_end.proxies import RunningProxy, StartProxy
+from end_to_end.proxies import HARMLESS, RunningProxy, StartProxy
 from peers import PATIENCE, connect, is_silent, receive, receive_until_fin, wait_until
 from servers import redis_benchmark
 from vaurien.net.address import Address
@@ -47,14 +47,6 @@ def empty_redis(redis_address: Address) -> Iterator[Redis]:
     with redis_client(redis_address) as client:
         client.flushall()
         yield client
-
-
-HARMLESS: dict[str, tuple[str, ...]] = {
-    "quiet": (),
-    "dummy": ("dummy",),
-    "armed": ("hang after=1000000000",),
-    "delayed": ("delay sleep=0.001", "delay sleep=0.001 before=false percent=30"),
-}
 
 
 @pytest.fixture(params=HARMLESS)
@@ -106,7 +98,6 @@ def test_an_answer_that_is_long_in_coming_arrives(
         assert receive(client, len(popped)) == popped
 
 
-@pytest.mark.parametrize("portable", [False, True], ids=["epoll", "portable"])
 @pytest.mark.parametrize("plan", HARMLESS)
 def test_redis_benchmark_loses_nothing(
     start_proxy: StartProxy, redis_address: Address, empty_redis: Redis, plan: str, portable: bool

@@ -208,7 +208,36 @@ def test_rules_go_on_after_a_parser_gave_up_and_exchanges_are_not_numbered_anew(
     assert len(fired) == len(set(fired))
 
 
+def test_answers_wait_for_no_response_that_cannot_be_told_any_more() -> None:
+    world = World("test-answer-mine command=MINE", protocol=Lines(), whole=True)
+    client, backend, _ = connected(world)
+    client.say(b"one\nMINE\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b""
+    backend.say(b"BODY of no length\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"BODY of no length\nMINE\n"
+    client.say(b"two\nMINE\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"BODY of no length\nMINE\nMINE\n"
+
+
 # Answers.
+
+
+class Answer(Behavior):
+    """Answers in the backend's place, with the request."""
+
+    name: ClassVar[str] = "test-answer-mine"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.to_backend:
+            yield Reply(message.data)
+        else:
+            yield Forward(message)
+
+
+registry.register(Answer)
 
 
 class Greet(Behavior):
@@ -222,6 +251,57 @@ class Greet(Behavior):
 
 
 registry.register(Greet)
+
+
+class AnswerLines:
+    """A backend that says what it hears: some lines twice, some not at all, and more."""
+
+    def __init__(self) -> None:
+        self._done = 0
+
+    def __call__(self, peer: Peer, data: bytes) -> None:
+        lines = bytes(peer.heard).splitlines(keepends=True)[: peer.heard.count(b"\n")]
+        for line in lines[self._done :]:
+            if line.startswith(b"TWICE"):
+                peer.say(b"MORE " + line)
+            if not line.startswith(b"QUIET"):
+                peer.say(line)
+            if line.startswith(b"NEWS"):
+                peer.say(b"!news\n")
+        self._done = len(lines)
+
+
+verbs = st.sampled_from([b"GET", b"MINE", b"QUIET", b"SLOW", b"LATE", b"TWICE", b"NEWS"])
+ANSWERING = (
+    "test-answer-mine command=MINE",
+    "delay sleep=0.5 command=SLOW",
+    "delay sleep=0.7 before=no command=LATE",
+    "delay sleep=0.3 percent=20",
+    "test-slow percent=20",
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(verbs, st.sampled_from([0.0, 0.1, 0.4])), max_size=12), st.integers(0))
+def test_a_client_hears_answers_and_responses_in_the_order_of_its_requests(
+    script: list[tuple[bytes, float]], seed: int
+) -> None:
+    world = World(*ANSWERING, seed=seed, protocol=Lines(), on_data=AnswerLines())
+    client, backend, _ = connected(world)
+    expected = b""
+    for number, (verb, pause) in enumerate(script):
+        line = b"%s %d\n" % (verb, number)
+        client.say(line)
+        world.run(seconds=pause)
+        if verb == b"TWICE":
+            expected += b"MORE " + line
+        if verb != b"QUIET":
+            expected += line
+    client.finish()
+    world.run(lambda: bool(backend.ended), seconds=100)
+    backend.finish()
+    world.run(lambda: bool(client.ended), seconds=100)
+    assert bytes(client.heard).replace(b"!news\n", b"") == expected
 
 
 def test_an_answer_goes_to_the_sender() -> None:

@@ -282,25 +282,30 @@ def test_calls_of_many_threads_are_all_made_and_each_threads_in_order(running: R
         assert [count for thread, count in made if thread == number] == list(range(200))
 
 
-def test_a_signal_handler_may_post(reactor: Reactor) -> None:
-    """The signal interrupts the wait, and the reactor takes notice at once."""
-    before = signal.signal(signal.SIGUSR1, lambda *_: reactor.post(reactor.stop))
+@pytest.mark.parametrize("interrupts", [True, False])
+def test_a_signal_handler_may_post(reactor: Reactor, interrupts: bool) -> None:
+    """The signal ends the wait, even if another thread got it, or it came just before."""
+    running = threading.Event()
+    handled = signal.signal(signal.SIGUSR1, lambda *_: reactor.post(reactor.stop))
+
+    def send() -> None:
+        assert running.wait(PATIENCE)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    if not interrupts:  # it goes to the sender, who has begun without this mask
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     try:
-        running = threading.Event()
         reactor.call_soon(running.set)
-
-        def send() -> None:
-            assert running.wait(PATIENCE)
-            os.kill(os.getpid(), signal.SIGUSR1)
-
-        sender = threading.Thread(target=send)
-        sender.start()
-        guard = reactor.call_later(PATIENCE, reactor.stop)
+        too_late = reactor.call_later(PATIENCE / 6, reactor.stop)
         reactor.run()
+        assert too_late.call is not None, "the signal was not noticed"
+        too_late.cancel()
         sender.join()
-        assert guard.call is not None, "the signal was not noticed"
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+        signal.signal(signal.SIGUSR1, handled)
 
 
 # Its life.

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,20 @@ def test_epoll_tells_of_errors_though_nothing_is_wanted() -> None:
     assert fd > 0
     assert events & (ERROR | HANGUP) == ERROR | HANGUP
     poller.close()
+
+
+def test_epoll_waits_where_many_descriptors_are_open_already() -> None:
+    """As in a program that starts a proxy of its own; ``select`` ends at 1024."""
+    with ExitStack() as stack:
+        try:
+            for _ in range(1100):
+                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pytest.skip("not so many may be open here")
+        poller = EpollPoller()
+        stack.callback(poller.close)
+        for seconds in (0.0, 0.0005, 0.0015, 0.003):
+            assert poller.wait(seconds) == []
 
 
 def test_where_there_is_epoll_it_is_used(system: System) -> None:

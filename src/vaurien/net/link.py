@@ -137,6 +137,7 @@ class Link:
 
     def on_writable(self) -> None:
         """Go on with what the sink could not take."""
+        self.active_at = self.reactor.now
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self.write(pending)
@@ -308,12 +309,11 @@ class Link:
         exchanges = self.connection.exchanges
         if (
             exchanges is not None
-            and self.stream is not None
             and message.to_backend
             and message.begins
             and message.expects_reply
         ):
-            exchanges.owed.append(message.exchange)
+            exchanges.owe(message.exchange)
 
     def _arrive(self, message: Message, decision: Decision) -> None:
         if self.player is None and not self.blocked and not decision.cast(self.direction):
@@ -334,7 +334,7 @@ class Link:
         proxy = self.connection.proxy
         self.stream = None
         if stream.direction is Direction.TO_CLIENT and self.connection.exchanges is not None:
-            self.connection.exchanges.owed.clear()
+            self.connection.exchanges.lose_step()
         proxy.gave_up += 1
         what = f"a {proxy.protocol.name} parser gave up ({stream.direction.value})"
         proxy.emit(PluginFailed(proxy.name, what, traceback.format_exc()))

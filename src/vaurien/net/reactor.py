@@ -134,8 +134,9 @@ class Reactor:
     def run(self) -> None:
         """Handle events until ``stop``."""
         self._stopped = False
-        while not self._stopped:
-            self.run_once()
+        with self.system.woken_by_signals():
+            while not self._stopped:
+                self.run_once()
 
     def run_once(self) -> None:
         """Wait for one batch of events, and handle it."""

@@ -12,7 +12,8 @@ import errno
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 
 from .system import ERROR, HANGUP, READ, WRITE, Endpoint, Sockaddr, Socket, System
@@ -223,6 +224,10 @@ class SimulatedSystem(System):
 
     def wake(self) -> None:
         pass
+
+    @contextmanager
+    def woken_by_signals(self) -> Iterator[None]:
+        yield
 
     def close(self) -> None:
         pass

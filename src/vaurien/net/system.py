@@ -11,13 +11,14 @@ import errno
 import os
 import select
 import selectors
+import signal
 import socket
 import stat
 import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 if sys.platform == "linux":
@@ -30,6 +31,9 @@ HANGUP = 16
 
 COARSE = 0.002
 """Seconds; epoll counts whole milliseconds, so the last stretch of a wait is select's."""
+
+FD_SETSIZE = 1024
+"""Select takes no descriptor from this one on."""
 
 BATCH = 512
 """Events taken at once."""
@@ -78,6 +82,7 @@ class EpollPoller:
         with contextlib.suppress(OSError), open("/proc/self/timerslack_ns", "w") as slack:
             slack.write("1")  # the kernel else wakes us up to 50 us late
         self._epoll = select.epoll()
+        self._selectable = self._epoll.fileno() < FD_SETSIZE
         self.register = self._epoll.register
         self.modify = self._epoll.modify
         self.unregister = self._epoll.unregister
@@ -86,8 +91,8 @@ class EpollPoller:
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         if timeout is None:
             return self._epoll.poll(-1, BATCH)
-        if timeout > COARSE:
-            return self._epoll.poll(timeout - 0.001, BATCH)  # it rounds up
+        if timeout > COARSE or not self._selectable:  # then the last stretch is asking again
+            return self._epoll.poll(max(0.0, timeout - 0.001), BATCH)  # it rounds up
         if timeout > 0 and not select.select((self._epoll,), (), (), timeout)[0]:
             return []
         return self._epoll.poll(0, BATCH)
@@ -168,6 +173,18 @@ class System:
         """Take notice of having been woken."""
         with contextlib.suppress(OSError):
             self._wake_reader.recv(4096)
+
+    @contextlib.contextmanager
+    def woken_by_signals(self) -> Iterator[None]:
+        """Let a signal end the poller's wait, whoever got it, and if it came just before."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # handlers run in the main thread alone
+            return
+        before = signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
 
     def close(self) -> None:
         self.poller.close()
