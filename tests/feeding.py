@@ -26,6 +26,17 @@ class Whole:
     """Its last piece was seen."""
 
 
+def owing(*exchanges: int) -> Callable[[], Exchanges]:
+    """Makes exchanges of which these are still owed a response."""
+
+    def make() -> Exchanges:
+        made = Exchanges()
+        made.owed.extend(exchanges)
+        return made
+
+    return make
+
+
 def stream_of(
     parse: Parse,
     direction: Direction = Direction.TO_BACKEND,

@@ -36,6 +36,7 @@ class Peer:
         self._saying = bytearray()
         self._then_finish = False
         self._broken = False
+        self._deaf = False  # its connection is over, and the poller would say so for ever
         self._buffer = bytearray(64 * 1024)
         world.reactor.add(sock.fileno(), self, READ)
 
@@ -68,7 +69,8 @@ class Peer:
             self._speak()
         if self.reads and events & (READ | ERROR | HANGUP) and not self.ended:
             self._listen()
-        if self.ended == "reset" or (self.ended and self.sock.fin_sent):
+        if self.ended == "reset" or (self.ended and (self.sock.fin_sent or events & ERROR)):
+            self._deaf = True
             self.world.reactor.mute(self.sock.fileno())
         elif not self.sock.closed:
             self._update()
@@ -105,7 +107,7 @@ class Peer:
             self.on_data(self, data)
 
     def _update(self) -> None:
-        if self.sock.closed or self.ended == "reset":
+        if self.sock.closed or self._deaf:
             return
         interest = READ if self.reads and not self.ended else 0
         if self._saying or self._then_finish:

@@ -1,4 +1,4 @@
-"""Streams and exchanges: what parsers mark, what answers what, and that no byte is lost."""
+"""Streams: what parsers mark, which exchange it belongs to, and that no byte is lost."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeding import Parse, Whole, chunkings, feed, feed_any, parse_in_all_ways, stream_of
+from feeding import (
+    Parse,
+    Whole,
+    chunkings,
+    feed,
+    feed_any,
+    owing,
+    parse_in_all_ways,
+    stream_of,
+)
 from lines import Lines
-from vaurien.actions import Close
 from vaurien.errors import ProtocolError
 from vaurien.messages import Direction, Message
-from vaurien.protocol import ERROR_SIZE, OWED_LIMIT, Exchanges, Parser, Protocol, Stream
+from vaurien.protocol import ERROR_SIZE, Parser, Protocol, Stream
 
 TO_BACKEND, TO_CLIENT = Direction.TO_BACKEND, Direction.TO_CLIENT
 LINES = Lines()
-
-
-def owing(*exchanges: int) -> Callable[[], Exchanges]:
-    """Makes exchanges of which these are still owed a response."""
-
-    def make() -> Exchanges:
-        made = Exchanges()
-        made.owed.extend(exchanges)
-        return made
-
-    return make
 
 
 def run_once(steps: Callable[[Stream], Parser]) -> Parse:
@@ -334,89 +331,6 @@ def test_bytes_are_kept_back_until_their_message_begins() -> None:
         b"GET a\n", TO_BACKEND, 2.0, {"command": "GET", "key": "a"}, exchange=1
     )
     assert (stream.kept_back, stream.in_message) == (0, False)
-
-
-# Exchanges.
-
-
-def test_requests_are_numbered_as_they_begin() -> None:
-    exchanges = Exchanges()
-    assert [exchanges.begin() for _ in range(3)] == [1, 2, 3]
-    assert exchanges.begun == 3
-    assert not exchanges.owed
-
-
-def test_so_many_debts_are_a_misunderstanding() -> None:
-    exchanges = owing(*range(OWED_LIMIT))()
-    with pytest.raises(ProtocolError, match="100000 requests without a response"):
-        exchanges.begin()
-
-
-def test_only_requests_that_a_parser_has_begun_are_owed_a_response() -> None:
-    exchanges = Exchanges()
-    for _ in range(3):
-        exchanges.begin()
-    for exchange in (0, 2, 3, 4):
-        exchanges.owe(exchange)
-    assert list(exchanges.owed) == [2, 3]
-
-
-def test_nobody_waits_for_responses_that_cannot_be_told_apart() -> None:
-    exchanges = Exchanges()
-    exchanges.owe(exchanges.begin())
-    exchanges.reply(exchanges.begin(), b"two")
-    exchanges.lose_step()
-    exchanges.owe(exchanges.begin())
-    assert not exchanges.owed
-    assert list(exchanges.due()) == [b"two"]
-
-
-def test_an_answer_is_due_when_nothing_earlier_is_owed() -> None:
-    exchanges = owing(1, 3)()
-    exchanges.reply(2, b"two")
-    exchanges.reply(4, b"four")
-    assert list(exchanges.due()) == []
-    exchanges.owed.popleft()
-    assert list(exchanges.due()) == [b"two"]
-    exchanges.owed.popleft()
-    assert list(exchanges.due()) == [b"four"]
-    assert list(exchanges.due()) == []
-
-
-def test_an_answer_to_a_request_that_was_passed_on_too_comes_before_the_response() -> None:
-    exchanges = owing(1, 2)()
-    exchanges.reply(2, Close())
-    assert list(exchanges.due(1)) == []
-    assert list(exchanges.due(2)) == [Close()]
-
-
-@given(st.lists(st.sampled_from(["pass", "reply", "respond"]), max_size=60))
-def test_a_client_hears_answers_in_the_order_of_its_requests(script: list[str]) -> None:
-    exchanges = Exchanges()
-    heard: list[bytes] = []
-
-    def respond() -> None:
-        heard.extend(map(said, exchanges.due(exchanges.owed[0])))
-        heard.append(b"%d" % exchanges.owed.popleft())
-        heard.extend(map(said, exchanges.due()))
-
-    for step in script:
-        if step == "pass":
-            exchanges.owed.append(exchanges.begin())
-        elif step == "reply":
-            number = exchanges.begin()
-            exchanges.reply(number, b"%d" % number)
-            heard.extend(map(said, exchanges.due()))
-        elif exchanges.owed:
-            respond()
-    while exchanges.owed:
-        respond()
-    assert heard == [b"%d" % number for number in range(1, exchanges.begun + 1)]
-
-
-def said(answer: bytes | Close) -> bytes:
-    assert isinstance(answer, bytes)
-    return answer
 
 
 # Protocols.
