@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vaurien import registry
+from vaurien import plugins, registry
 from vaurien.cli.command import settings_given, vaurien
 from vaurien.cli.settings import Settings
 
@@ -46,10 +46,11 @@ class Nameless(Behavior):
 
 @pytest.fixture(autouse=True)
 def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test registers is unknown to the next one."""
+    """Only what is built in is known, whatever other tests have registered."""
     for each in (registry.behaviors, registry.protocols):
-        monkeypatch.setattr(each, "_plugins", dict(each._plugins))
-        monkeypatch.setattr(each, "_loaders", dict(each._loaders))
+        monkeypatch.setattr(each, "_plugins", {})
+        monkeypatch.setattr(each, "_loaders", {})
+    plugins.install()
 
 
 @pytest.fixture
