@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from vaurien.messages import NO_LABELS, Direction, Message
@@ -33,12 +31,12 @@ def test_a_message_carries_other_bytes_and_is_the_same_otherwise() -> None:
     )
     other = message.with_data(b"bye")
     assert other.data == b"bye"
-    assert dataclasses.replace(other, data=b"hello") == message
+    assert other._replace(data=b"hello") == message
 
 
 def test_messages_and_their_labels_do_not_change() -> None:
     message = Message(b"hello", Direction.TO_BACKEND, 1.5)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         message.data = b"bye"  # type: ignore[misc] # that it is refused is the point
     with pytest.raises(TypeError):
         NO_LABELS["command"] = "GET"  # type: ignore[index] # likewise

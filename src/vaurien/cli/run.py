@@ -88,6 +88,7 @@ def _open_proxy(settings: Settings, reactor: Reactor, closing: ExitStack) -> Pro
         max_threads=settings.max_plugin_threads,
         live=settings.http is not None,
     )
+    proxy.tells_firings = settings.journal is not None or LOG.isEnabledFor(logs.LEVELS["debug"])
     with blamed_on(settings.places["proxy"]):
         proxy.open()
     closing.callback(proxy.close)

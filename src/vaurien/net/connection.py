@@ -336,17 +336,18 @@ class Connection:
         self, decision: Decision, exchange: int, direction: Direction, labels: Mapping[str, str]
     ) -> None:
         proxy = self.proxy
-        if self._verdicts is None:
-            self._verdicts = {}
+        verdicts: Verdicts = {} if self._verdicts is None else self._verdicts
         news = proxy.enactment.decide(
             decision,
             self.number,
             exchange,
             labels,
             self.protocol,
-            self._verdicts,
+            verdicts,
             proxy.reactor.clock(),
         )
+        if verdicts:
+            self._verdicts = verdicts
         for at_work, firing in news:
             proxy.on_fired(at_work.rule, firing, direction, labels)
 

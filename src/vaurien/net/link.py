@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import enum
 import traceback
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..actions import Close
@@ -113,10 +112,16 @@ class Link:
         self.chunks += 1
         if self.stream is not None:
             self._frame(bytes(reactor.view[:size]))
-        elif self.quiet:
-            self.write(reactor.view[:size])
-        else:
+        elif not self.quiet:
             self._chunk(reactor.view[:size])
+        else:
+            try:  # what write does, in place: here quiet traffic spends its time
+                sent = self._send(reactor.view[:size])
+            except OSError:
+                self.write(reactor.view[:size])  # meets the same, and knows what to do
+            else:
+                if sent < size:
+                    self._keep(reactor.view[sent:size])
         if size == BUFFER_SIZE and self.stream is None and reactor.system.splice is not None:
             self._siphon = Siphon(
                 reactor.system.splice, reactor.pipes, self.source.fd, self.sink.fd
@@ -164,10 +169,7 @@ class Link:
             self.connection.lose(self.sink)
             return
         if sent < len(data):
-            rest = memoryview(data)[sent:]
-            shared = rest.obj is self.reactor.buffer
-            self._pending = memoryview(bytes(rest)) if shared else rest
-            self._block()
+            self._keep(memoryview(data)[sent:])
 
     def deliver(self, message: Message) -> None:
         """Write a message for which there is nothing more to decide."""
@@ -293,7 +295,7 @@ class Link:
                 self._owe(message)
                 size = min(self._ahead, len(message.data))
                 self._ahead -= size
-                message = replace(message, data=message.data[size:], begins=False)
+                message = message._replace(data=message.data[size:], begins=False)
             elif message.begins and message.exchange:
                 self._take_turns(message.exchange)
             self._arrive(message, self.connection.decide(message))
@@ -327,7 +329,8 @@ class Link:
             self.player = Player(self)
         self.quiet = False
         self.player.put((message, decision))
-        self.settle()
+        if self.player is not None or self.blocked:
+            self.settle()
 
     def _give_up(self, stream: Stream) -> None:
         """The parser failed: what follows is bytes without meaning."""
@@ -340,6 +343,12 @@ class Link:
         proxy.emit(PluginFailed(proxy.name, what, traceback.format_exc()))
 
     # Blocked, and spliced.
+
+    def _keep(self, rest: memoryview) -> None:
+        """Hold what the sink can't take yet."""
+        shared = rest.obj is self.reactor.buffer
+        self._pending = memoryview(bytes(rest)) if shared else rest
+        self._block()
 
     def _block(self) -> None:
         self.quiet = False

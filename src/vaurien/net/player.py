@@ -11,7 +11,6 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from collections.abc import Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..actions import Close, Drop, Forward, Hold, Reply, Wait
@@ -133,8 +132,11 @@ class Player:
             match action:
                 case Forward(forwarded):
                     if arrived > forwarded.at:
-                        forwarded = replace(forwarded, at=arrived)
-                    yield from self._act(forwarded, cast[1:])
+                        forwarded = forwarded._replace(at=arrived)
+                    if len(cast) > 1 or link.blocked:
+                        yield from self._act(forwarded, cast[1:])
+                    else:
+                        link.deliver(forwarded)
                 case Wait(until):
                     while clock() < until and connection.proxy.enactment.lives(at_work):
                         yield until

@@ -41,6 +41,7 @@ BATCH = 512
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes not yet sent to the peer
 
+NONBLOCK = getattr(socket, "SOCK_NONBLOCK", 0)
 INTERNET = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
 
 Sockaddr = tuple[str, int] | tuple[str, int, int, int] | str
@@ -270,8 +271,9 @@ class System:
             OSError: there is no descriptor left.
         """
         family, address = endpoint
-        sock = socket.SocketType(family, socket.SOCK_STREAM)
-        sock.setblocking(False)
+        sock = socket.SocketType(family, socket.SOCK_STREAM | NONBLOCK)
+        if not NONBLOCK:
+            sock.setblocking(False)
         self._tune(sock, family)
         try:
             code = sock.connect_ex(address)
