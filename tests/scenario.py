@@ -69,7 +69,9 @@ class Peer:
             self._speak()
         if self.reads and events & (READ | ERROR | HANGUP) and not self.ended:
             self._listen()
-        if self.ended == "reset" or (self.ended and (self.sock.fin_sent or events & ERROR)):
+        if not self.reads and events & (ERROR | HANGUP):
+            self.world.reactor.mute(self.sock.fileno())  # it will hear of it when it reads
+        elif self.ended == "reset" or (self.ended and (self.sock.fin_sent or events & ERROR)):
             self._deaf = True
             self.world.reactor.mute(self.sock.fileno())
         elif not self.sock.closed:

@@ -237,3 +237,63 @@ def test_thousands_of_connections_over_hours_repeat_by_their_seed() -> None:
     assert hours > 2 * 3600
     assert (fired, hours) == run(1)
     assert fired != run(2)[0]
+
+
+def test_a_connection_whose_peers_have_both_reset_is_gone() -> None:
+    world = World()
+    client = world.client()
+    client.read(wanted=False)
+    world.run(lambda: bool(world.backends), seconds=1)
+    world.backends[0].say(bytes(1_000_000))
+    world.run(seconds=1)
+    world.backends[0].reset()
+    world.run(seconds=1)
+    assert world.proxy.connections  # the client may still want what was said before
+    client.reset()
+    world.run(seconds=1)
+    assert not world.proxy.connections
+
+
+def test_a_close_comes_though_the_backend_left_without_answering() -> None:
+    world = World("blackout command=CUT", protocol=Lines())
+    client = world.client()
+    client.say(b"one\nCUT\n")
+    world.run(seconds=1)
+    assert client.ended == ""  # the response to the first is still owed
+    world.backends[0].finish()
+    world.run(seconds=1)
+    assert client.ended == "fin"
+    assert not world.proxy.connections
+
+
+def test_clients_that_gave_up_on_a_hang_are_let_go_after_the_timeout() -> None:
+    world = World("hang", limits=Limits(timeout=30))
+    for _ in range(20):
+        world.client().say(b"anybody there?", finish=True)
+    world.run(seconds=100)
+    assert not world.proxy.connections
+
+
+def test_a_client_that_does_not_read_is_idle_whatever_is_queued_for_it() -> None:
+    world = World("delay sleep=0.1 before=false", limits=Limits(timeout=30))
+    client = world.client()
+    client.read(wanted=False)
+    world.run(lambda: bool(world.backends), seconds=1)
+    world.backends[0].say(bytes(3_000_000))
+    world.run(seconds=100)
+    assert not world.proxy.connections
+    client.read(wanted=True)
+    world.run(seconds=1)
+    assert client.ended == "reset"  # no clean end: bytes are missing
+    assert len(client.heard) < 3_000_000
+
+
+def test_live_changes_leave_no_timers_behind() -> None:
+    world = World("delay sleep=3600")
+    for _ in range(10):
+        world.client().say(b"x")
+    world.run(seconds=1)
+    for number in range(100):
+        world.apply("delay sleep=3600", f"error after={number + 1000000}")
+    world.run(seconds=1)
+    assert len(world.reactor._timers) < 50

@@ -133,12 +133,21 @@ def test_a_name_may_be_unknown() -> None:
     assert attempt.error == (0.0, errno.ENOENT, "name not known")
 
 
-def test_the_time_limit_is_for_all_of_it() -> None:
+def test_the_time_limit_is_for_all_of_it_and_shared_by_the_endpoints() -> None:
+    attempt = Attempt(timeout=5.0)
+    attempt.system.silence(FIRST)
+    attempt.system.silence(SECOND)
+    attempt.dial()
+    attempt.run()
+    assert attempt.error == (5.0, errno.ETIMEDOUT, "no answer within 5 s")
+
+
+def test_a_silent_endpoint_leaves_time_for_the_next() -> None:
     attempt = Attempt(timeout=5.0)
     attempt.system.silence(FIRST)
     attempt.dial()
     attempt.run()
-    assert attempt.error == (5.0, errno.ETIMEDOUT, "no answer within 5 s")
+    assert attempt.error == (2.5, errno.ECONNREFUSED, "Connection refused")
 
 
 def test_there_may_be_no_time_limit() -> None:

@@ -308,3 +308,32 @@ def test_a_mix_is_exclusive_and_keeps_its_shares() -> None:
     shares = [sum(rule == name for *_, rule in world.fired) for name in ("delay", "error")]
     assert 540 < shares[0] < 660
     assert 340 < shares[1] < 460
+
+
+class Verbose(Behavior):
+    name = "test-verbose"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.to_backend:
+            yield Reply(bytes(10_000))
+        else:
+            yield Forward(message)
+
+
+registry.register(Verbose)
+
+
+def test_answers_that_nobody_reads_do_not_pile_up() -> None:
+    world = World("test-verbose", protocol=Lines())
+    client = world.client()
+    client.read(wanted=False)
+    client.say(b"x\n" * 2000)
+    world.run(seconds=10)
+    (connection,) = world.proxy.connections
+    answers = connection.to_client.player
+    assert answers is not None
+    assert answers.full
+    assert len(answers._queue) < 200
+    client.read(wanted=True)
+    world.run(lambda: len(client.heard) == 20_000_000, seconds=1000)
+    assert len(client.heard) == 20_000_000

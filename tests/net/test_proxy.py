@@ -212,7 +212,7 @@ def test_closed_it_leaves_nothing() -> None:
     world.proxy.close()
     world.proxy.close()
     world.run(seconds=1)
-    assert [client.ended for client in clients] == ["fin"] * 3
+    assert [client.ended for client in clients] == ["reset"] * 3  # what was held is missing
     assert not world.proxy.connections
     assert not any(timer.call for *_, timer in world.reactor._timers)
     with pytest.raises(ConnectionRefusedError):

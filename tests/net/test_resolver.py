@@ -12,7 +12,7 @@ import pytest
 from reactors import real_reactor, run_until
 from vaurien.net.address import Address
 from vaurien.net.reactor import Reactor
-from vaurien.net.resolver import REMEMBERED, Answer, Resolver
+from vaurien.net.resolver import REMEMBERED, Resolved, Resolver
 from vaurien.net.simulated import SimulatedSystem
 from vaurien.net.system import Endpoint, System
 
@@ -52,7 +52,7 @@ class Asker:
         self.system = SlowNames()
         self.reactor = Reactor(self.system)
         self.resolver = Resolver(self.reactor)
-        self.answers: list[Answer] = []
+        self.answers: list[Resolved] = []
 
     def ask(self, address: Address = NAME) -> None:
         self.resolver.resolve(address, self.answers.append)
@@ -106,7 +106,7 @@ def test_a_unix_socket_needs_no_name() -> None:
     ],
 )
 def test_a_numeric_address_is_known_at_once(host: str, endpoint: Endpoint) -> None:
-    answers: list[Answer] = []
+    answers: list[Resolved] = []
     with real_reactor() as reactor:
         resolver = Resolver(reactor)
         for _ in range(2):
@@ -116,7 +116,7 @@ def test_a_numeric_address_is_known_at_once(host: str, endpoint: Endpoint) -> No
 
 def test_a_name_is_resolved_in_another_thread_and_answered_in_the_reactors() -> None:
     threads: list[threading.Thread] = []
-    answers: list[tuple[threading.Thread, Answer]] = []
+    answers: list[tuple[threading.Thread, Resolved]] = []
 
     class Watched(System):
         def resolve(self, host: str, port: int) -> list[Endpoint]:
@@ -138,7 +138,7 @@ def test_a_name_is_resolved_in_another_thread_and_answered_in_the_reactors() -> 
 
 @pytest.mark.parametrize("host", ["x" * 70, "a..b", "no\ud800name"])
 def test_a_name_that_cannot_be_one_is_an_error(host: str) -> None:
-    answers: list[Answer] = []
+    answers: list[Resolved] = []
     with real_reactor() as reactor:
         Resolver(reactor).resolve(Address(host, 80), answers.append)
         run_until(reactor, lambda: answers, "it is answered")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 
 from .reactor import Reactor
 from .system import Socket
@@ -13,6 +14,13 @@ PATIENCE = 30.0
 """Seconds that a RST waits for what the kernel still has to send."""
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
+
+
+class Ending(enum.Enum):
+    """How a stream ends."""
+
+    FIN = enum.auto()
+    RST = enum.auto()
 
 
 def read_unread(reactor: Reactor, sock: Socket) -> None:

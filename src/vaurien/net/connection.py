@@ -14,8 +14,8 @@ from ..events import PluginFailed
 from ..messages import NO_LABELS, Direction, Message
 from ..plan import Decision, RuleAtWork, Verdicts
 from ..protocol import Answer, Exchanges, Parser, Stream
-from .closing import close_socket, read_unread
-from .link import Ending, Link
+from .closing import Ending, close_socket, read_unread
+from .link import Link
 from .system import ERROR, HANGUP, READ, WRITE, Socket
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Connection:
         "_decision",
         "_decisions",
         "_swallowers",
+        "_unsent",
         "_verdicts",
         "backend",
         "client",
@@ -131,6 +132,7 @@ class Connection:
         self._decisions: dict[int, Decision] | None = None  # where there is framing
         self._verdicts: Verdicts | None = None
         self._swallowers: list[RuleAtWork] | None = None
+        self._unsent = 0  # when a sweep looked last
 
     # Its life.
 
@@ -193,7 +195,8 @@ class Connection:
         end.broken = True
         end.incoming.kill()
         outgoing = end.outgoing
-        if outgoing.done or (outgoing.player is not None and outgoing.player.holding):
+        held = outgoing.player is not None and outgoing.player.holding
+        if outgoing.done or outgoing.dead or held:
             self.close(reset=True)
         elif outgoing.ending is Ending.FIN:
             outgoing.ending = Ending.RST
@@ -222,12 +225,29 @@ class Connection:
     @property
     def busy(self) -> bool:
         """Messages wait in it, for what a behavior asked."""
-        return any(link.player is not None for link in self.links)
+        return any(
+            link.player is not None and link.player.waits(ended=link.ending is not None)
+            for link in self.links
+        )
 
     @property
     def active_at(self) -> float:
         """When it carried something last, or was opened."""
-        return max([self.opened_at, *(link.active_at for link in self.links)])
+        if self.client_socket is not None:
+            return self.opened_at
+        return max(self.opened_at, self.to_backend.active_at, self.to_client.active_at)
+
+    def creeps(self) -> bool:
+        """A peer takes what it is sent, too slowly for us to notice but by looking twice."""
+        unsent = sum(
+            self.proxy.reactor.system.unsent(link.sink.sock) for link in self.links if link.blocked
+        )
+        before, self._unsent = self._unsent, unsent
+        return unsent not in (0, before)
+
+    def cut(self) -> None:
+        """Close it now; a peer that misses bytes by it sees a reset, and no clean end."""
+        self.close(reset=self.blocked or self.busy)
 
     @property
     def blocked(self) -> bool:

@@ -11,11 +11,12 @@ from math import inf
 
 from .address import Address
 from .reactor import Reactor, Timer
-from .resolver import Answer, Resolver
+from .resolver import Resolved, Resolver
 from .system import WRITE, Endpoint, Socket, is_local
 
 AGAIN = 0.01
 """Seconds before it is tried again: no descriptor was left, or no room in a unix socket's queue."""
+GONE_AGAIN = (errno.ECONNRESET, errno.EPIPE)
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 OnDialled = Callable[[Socket | OSError], None]
@@ -24,7 +25,16 @@ OnDialled = Callable[[Socket | OSError], None]
 class Dial:
     """One attempt to reach a backend, within a time limit for all of it."""
 
-    __slots__ = ("_endpoints", "_listening", "_patience", "_reactor", "_sock", "_then", "_timer")
+    __slots__ = (
+        "_deadline",
+        "_endpoints",
+        "_listening",
+        "_patience",
+        "_reactor",
+        "_sock",
+        "_then",
+        "_timer",
+    )
 
     def __init__(
         self,
@@ -47,9 +57,10 @@ class Dial:
         self._endpoints: list[Endpoint] = []
         self._timer: Timer | None = None
         self._patience = timeout
-        resolver.resolve(address, self._on_answer)
-        if not self.done and timeout < inf:
-            self._timer = reactor.call_later(timeout, self._on_timeout)
+        self._deadline = reactor.now + timeout
+        resolver.resolve(address, self._on_resolved)
+        if not self.done and self._timer is None:
+            self._wait(1)
 
     @property
     def done(self) -> bool:
@@ -67,7 +78,9 @@ class Dial:
         sock = self._sock
         assert sock is not None
         code = self._reactor.system.error_of(sock)
-        if not code and not self._reactor.system.arrived(sock):
+        if code in GONE_AGAIN:
+            code = 0  # it had arrived; what it has said is still to be read
+        elif not code and not self._reactor.system.arrived(sock):
             return
         self._reactor.mute(sock.fileno())
         self._sock = None
@@ -77,7 +90,7 @@ class Dial:
         del report
         self._succeed_or_fail(OSError(errno.EIO, "the connection could not be set up"))
 
-    def _on_answer(self, answer: Answer) -> None:
+    def _on_resolved(self, answer: Resolved) -> None:
         if self._then is None:
             return
         if isinstance(answer, OSError):
@@ -105,6 +118,7 @@ class Dial:
         if code == errno.EINPROGRESS:
             self._sock = sock
             self._reactor.add(sock.fileno(), self, WRITE)
+            self._wait(1 + len(self._endpoints))
         elif code == errno.EAGAIN:
             self._reactor.discard(sock)
             self._try_again(endpoint, error)
@@ -128,9 +142,23 @@ class Dial:
         else:
             self._succeed_or_fail(sock)
 
+    def _wait(self, attempts: int) -> None:
+        """Wait for one of so many attempts, which share what is left of the time."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._deadline < inf:
+            now = self._reactor.clock()
+            until = now + max(0.0, self._deadline - now) / attempts
+            self._timer = self._reactor.call_at(until, self._on_timeout)
+
     def _on_timeout(self) -> None:
-        reason = f"no answer within {self._patience:g} s"
-        self._succeed_or_fail(OSError(errno.ETIMEDOUT, reason))
+        error = OSError(errno.ETIMEDOUT, f"no answer within {self._patience:g} s")
+        if self._sock is None:
+            self._succeed_or_fail(error)
+        else:
+            self._reactor.discard(self._sock)
+            self._sock = None
+            self._next(error)
 
     def _succeed_or_fail(self, outcome: Socket | OSError) -> None:
         then, self._then = self._then, None

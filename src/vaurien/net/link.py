@@ -8,7 +8,6 @@ pipe, of bytes its sink could not take, and while it does it reads no more.
 
 from __future__ import annotations
 
-import enum
 import traceback
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from ..events import PluginFailed
 from ..messages import NO_LABELS, Direction, Message
 from ..plan import Decision
 from ..protocol import Answer, Stream
+from .closing import Ending
 from .player import Player
 from .reactor import BUFFER_SIZE
 from .splice import CANNOT_SPLICE, Siphon
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 
 SPLICE_WORTH = 16 * 1024
 """A splice that moves less goes back to copying, which then costs less."""
-
-
-class Ending(enum.Enum):
-    """How a stream ends."""
-
-    FIN = enum.auto()
-    RST = enum.auto()
 
 
 class Link:
@@ -133,6 +126,9 @@ class Link:
             stream, self.stream = self.stream, None
             if not self.quiet:
                 self._arrive_all(stream.surrender())
+            if self.direction is Direction.TO_CLIENT and self.connection.exchanges is not None:
+                self.connection.exchanges.lose_step()
+                self._take_turns(None)
         self.ending = how
         if how is Ending.RST:
             self.connection.lose(self.source)
@@ -158,6 +154,12 @@ class Link:
     def blocked(self) -> bool:
         """The sink can't take more at the moment."""
         return self._pending is not None or (self._siphon is not None and self._siphon.held > 0)
+
+    @property
+    def crowded(self) -> bool:
+        """Answers to what the source has said pile up: it should say no more."""
+        answers = self.source.incoming.player
+        return answers is not None and answers.full
 
     def write(self, data: bytes | memoryview) -> None:
         """Put bytes on the wire; what the sink can't take follows when it can."""
@@ -202,6 +204,8 @@ class Link:
         if self.player is not None:
             self.player.step()
         self.settle()
+        if self.direction is Direction.TO_CLIENT and not self.connection.closed:
+            self.sink.outgoing.resume()  # which goes no further while answers pile up here
 
     def settle(self) -> None:
         """Pass the end on if its turn has come, and read if there is room."""
@@ -214,8 +218,8 @@ class Link:
             return
         if idle:
             self._calm_down()
-        room = not self.blocked and (self.player is None or not self.player.full)
-        self.source.want(READ, wanted=room and self.ending is None and not self.dead)
+        full = self.blocked or (self.player is not None and self.player.full) or self.crowded
+        self.source.want(READ, wanted=not full and self.ending is None and not self.dead)
 
     # Called by the connection.
 
@@ -329,7 +333,7 @@ class Link:
             self.player = Player(self)
         self.quiet = False
         self.player.put((message, decision))
-        if self.player is not None or self.blocked:
+        if self.player is not None or self.blocked or self.source.incoming.player is not None:
             self.settle()
 
     def _give_up(self, stream: Stream) -> None:

@@ -78,28 +78,31 @@ class Listener:
         del events
         self.accept_waiting()
 
-    def accept_waiting(self) -> None:
-        """Accept those who wait already, or as many of them as one round allows."""
+    def accept_waiting(self) -> int:
+        """Accept those who wait already, or as many of them as one round allows; says how many."""
+        accepted = 0
         for listening, (family, _) in zip(self._sockets, self.endpoints, strict=True):
-            self._accept(listening, family)
+            accepted += self._accept(listening, family)
+        return accepted
 
     def on_failure(self, report: str) -> None:
         self._reactor.report(report)
 
-    def _accept(self, listening: Socket, family: int) -> None:
-        for _ in range(ROUND):
+    def _accept(self, listening: Socket, family: int) -> int:
+        for accepted in range(ROUND):
             if self._paused:
-                return
+                return accepted
             try:
                 sock = self._reactor.system.accept(listening, family)
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
-                return
+                return accepted
             except OSError as error:
                 self._on_lack(error)
                 self.pause()
                 self._reactor.call_later(PAUSE, self.resume)
-                return
+                return accepted
             self._on_client(sock)
+        return ROUND
 
     def _open(self, address: Address, backlog: int) -> None:
         """Bind every endpoint of the address; a family this machine lacks is left out."""

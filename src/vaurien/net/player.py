@@ -50,11 +50,14 @@ class Player:
     def full(self) -> bool:
         return self._size > QUEUE_LIMIT
 
+    def waits(self, *, ended: bool) -> bool:
+        """For a time, or for a rule to be lifted while its source is still there."""
+        return self._timer is not None or (self.holding and not ended)
+
     def put(self, item: tuple[Message, Decision] | Answer) -> None:
         """Queue a message with what was decided on it, or an answer that no rule is asked about."""
         self._queue.append(item)
-        if isinstance(item, tuple):
-            self._size += len(item[0].data) + OVERHEAD
+        self._size += size_of(item)
         if self._timer is None and not self.holding:
             self.step()
 
@@ -62,12 +65,11 @@ class Player:
         """Go on as far as possible."""
         if self._stepping or self._play is None:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        timer, self._timer = self._timer, None
         self._stepping = True
         link = self._link
         try:
+            until = None
             until = next(self._play)
         except StopIteration:
             self._play = None
@@ -80,8 +82,11 @@ class Player:
             return
         finally:
             self._stepping = False
+            if timer is not None and (self._play is None or timer.when != until):
+                timer.cancel()
+                timer = None
         if until is not None and self._play is not None:
-            self._timer = link.connection.proxy.reactor.call_at(until, self._on_time)
+            self._timer = timer or link.connection.proxy.reactor.call_at(until, self._on_time)
 
     def close(self) -> None:
         """Stop, and forget what is queued."""
@@ -98,15 +103,18 @@ class Player:
         link = self._link
         connection = link.connection
         while self._queue:
+            while link.crowded:
+                yield None
             item = self._queue.popleft()
             if not isinstance(item, tuple):
                 yield from self._room()
                 link.perform(item)
+                self._size -= size_of(item)
             else:
                 message, decision = item
                 connection.update(decision, message)
                 yield from self._act(message, decision.cast(message.direction))
-                self._size -= len(message.data) + OVERHEAD
+                self._size -= size_of(item)
                 connection.played(message)
 
     def _room(self) -> Play:
@@ -157,3 +165,10 @@ class Player:
                     return
                 case _:
                     raise TypeError(f"{at_work.rule.name} yielded {action!r}, which is no action")
+
+
+def size_of(item: tuple[Message, Decision] | Answer) -> int:
+    """Bytes that an item of the queue takes."""
+    if isinstance(item, tuple):
+        return len(item[0].data) + OVERHEAD
+    return OVERHEAD + (len(item) if isinstance(item, bytes) else 0)

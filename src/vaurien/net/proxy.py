@@ -143,8 +143,8 @@ class Proxy:
     def drain(self, done: Callable[[], None], limit: float) -> None:
         """Stop accepting, let exchanges finish, close, and call back within the limit."""
         self._drained = done
-        if self._listener is not None:
-            self._listener.accept_waiting()
+        while self._listener is not None and self._listener.accept_waiting():
+            pass
         self._close_listener()
         self.reactor.call_later(limit, self.close)
         self._close_finished()
@@ -156,7 +156,7 @@ class Proxy:
             if timer is not None:
                 timer.cancel()
         for connection in list(self.connections):
-            connection.close()
+            connection.cut()
         if self._drained is not None:
             done, self._drained = self._drained, None
             done()
@@ -285,12 +285,13 @@ class Proxy:
         now = self.reactor.clock()
         oldest = now
         for connection in list(self.connections):
-            if self.holds(connection):
-                continue
-            if now - connection.active_at >= timeout:
-                connection.close()
+            active_at = connection.active_at
+            if now - active_at >= timeout:
+                if self.holds(connection) or connection.creeps():
+                    continue
+                connection.cut()
             else:
-                oldest = min(oldest, connection.active_at)
+                oldest = min(oldest, active_at)
         pause = max(oldest + timeout - now, timeout / SWEEPS)
         self._sweep = self.reactor.call_later(pause, self._close_idle)
 

@@ -26,7 +26,7 @@ LONGEST_WAIT = 3600.0
 """Seconds; pollers count milliseconds in 31 bits, and looking again is cheap."""
 
 
-class Handler(Protocol):
+class Watcher(Protocol):
     """Who is called when a descriptor has something to say."""
 
     def on_event(self, events: int) -> None: ...
@@ -61,7 +61,7 @@ class Reactor:
         self.pipes = PipePool()
         self.report: Callable[[str], None] = _to_standard_error
         """Who hears of a timer or a submitted call that raised, as a traceback."""
-        self._handlers: dict[int, Handler] = {}
+        self._watchers: dict[int, Watcher] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._soon: list[Callable[[], None]] = []
@@ -71,24 +71,19 @@ class Reactor:
 
     # Descriptors.
 
-    def add(self, fd: int, handler: Handler, interest: int) -> None:
-        self._handlers[fd] = handler
+    def add(self, fd: int, watcher: Watcher, interest: int) -> None:
+        self._watchers[fd] = watcher
         self.system.poller.register(fd, interest)
-
-    def hand_over(self, fd: int, handler: Handler, interest: int) -> None:
-        """Let somebody else handle a descriptor from now on."""
-        self._handlers[fd] = handler
-        self.system.poller.modify(fd, interest)
 
     def mute(self, fd: int) -> None:
         """Handle no more events of a descriptor, until it is added again."""
-        if self._handlers.pop(fd, None) is not None:
+        if self._watchers.pop(fd, None) is not None:
             self.system.poller.unregister(fd)
 
     def discard(self, sock: Socket) -> None:
         """Close a socket after this batch, and handle no more of its events."""
         if self.system.poller.forgets_closed:
-            self._handlers.pop(sock.fileno(), None)
+            self._watchers.pop(sock.fileno(), None)
         else:
             self.mute(sock.fileno())
         self._closing.append(sock)
@@ -123,7 +118,7 @@ class Reactor:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(call())
-                except BaseException as error:  # noqa: BLE001 - it belongs to the caller
+                except Exception as error:  # noqa: BLE001 - it belongs to the caller
                     future.set_exception(error)
 
         self.post(run)
@@ -142,18 +137,18 @@ class Reactor:
         """Wait for one batch of events, and handle it."""
         events = self._wait(self._patience())
         self.now = now = self.clock()
-        handlers = self._handlers
-        handler: Handler | None = None
+        watchers = self._watchers
+        watcher: Watcher | None = None
         try:
             for fd, what in events:
-                handler = handlers.get(fd)
-                if handler is not None:
-                    handler.on_event(what)
+                watcher = watchers.get(fd)
+                if watcher is not None:
+                    watcher.on_event(what)
                 elif fd == self.system.wake_fd:
                     self.system.woken()
         except Exception:  # noqa: BLE001 - one connection's trouble; epoll repeats the rest
-            if handler is not None:
-                handler.on_failure(traceback.format_exc())
+            if watcher is not None:
+                watcher.on_failure(traceback.format_exc())
         if self._timers and self._timers[0][0] <= now:
             self._run_timers()
         if self._submitted or self._soon or self._closing:
