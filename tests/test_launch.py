@@ -156,6 +156,18 @@ def test_it_ends_with_the_process_that_started_it() -> None:
     assert not runs(int(done.stdout))
 
 
+def test_it_does_not_end_with_a_process_that_was_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import signal; from vaurien.launch import tell_ready; tell_ready(); signal.pause()"
+    pid = launch._start([sys.executable, "-c", code], LIMIT)
+    launched = launch._launched[pid]
+    try:
+        monkeypatch.setattr(launched, "starter", os.getpid() + 1)  # as a fork sees it
+        launch._end_all()
+        assert launched.process.poll() is None
+    finally:
+        launched.end()
+
+
 def test_a_proxy_that_nobody_launched_tells_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(launch.READY_FD, raising=False)
     launch.tell_ready()

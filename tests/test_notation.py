@@ -25,7 +25,7 @@ from vaurien.notation import (
     parse_mix,
     parse_rule,
 )
-from vaurien.options import option
+from vaurien.options import option, options_of
 from vaurien.plan import Match, Plan, Rule
 from vaurien.protocol import Protocol
 
@@ -254,6 +254,14 @@ def test_an_option_may_not_have_the_name_of_a_rules_key() -> None:
     check_plugin(Delay)
     with pytest.raises(OptionError, match="the option 'percent' of 'odd' is a key of every rule"):
         check_plugin(Odd)
+    with pytest.raises(OptionError, match="the option 'percent' of 'odd' is a key of every rule"):
+        make_rules([{"behavior": "odd"}], {"odd": Odd}.__getitem__, Lines)
+
+
+def test_names_are_numbered_around_those_that_were_given() -> None:
+    rules = make("hang", "hang name=hang-2", "hang", "hang", "hang name=hang-5", "hang")
+    names = ["hang", "hang-2", "hang-3", "hang-4", "hang-5", "hang-6"]
+    assert [rule.name for rule in rules] == names
 
 
 # And back.
@@ -305,7 +313,15 @@ def is_expression(entry: Entry) -> bool:
     return str(entry.get("command", "")).startswith("~")
 
 
-@given(entries().filter(lambda chosen: not any(map(is_expression, chosen))))
+def is_idle(entry: Entry) -> bool:
+    """Whether the behavior does nothing in the direction the entry names."""
+    names = {str(declared) for declared in options_of(find(str(entry["behavior"])))}
+    made = find(str(entry["behavior"])).configured({k: entry[k] for k in names & entry.keys()})
+    direction = str(entry.get("direction", "both"))
+    return direction != "both" and not made.concerns(Direction(direction))
+
+
+@given(entries().filter(lambda chosen: not any(is_expression(e) or is_idle(e) for e in chosen)))
 def test_what_is_described_makes_the_same_rules(chosen: list[dict[str, object]]) -> None:
     rules = make(*chosen)
     described = [describe(rule) for rule in rules]
@@ -332,3 +348,10 @@ def test_percentages_are_described_as_they_were_given() -> None:
 def test_every_key_of_a_rule_is_explained() -> None:
     assert all(declared.help for declared in RULE_KEYS.values())
     assert ", ".join(RULE_KEYS) == KEYS
+
+
+def test_a_direction_in_which_a_behavior_does_nothing_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"direction='to_client' is not allowed: .*'delay'"):
+        make("delay direction=to_client")
+    (rule,) = make("delay direction=to_client before=no")
+    assert rule.direction is Direction.TO_CLIENT

@@ -17,7 +17,17 @@ from vaurien.behaviors.error import Error
 from vaurien.behaviors.hang import Hang
 from vaurien.errors import OptionError
 from vaurien.messages import NO_LABELS, Direction
-from vaurien.plan import Decision, Dice, Enactment, Match, Plan, Rule, RuleAtWork, Verdicts
+from vaurien.plan import (
+    RULE_LIMIT,
+    Decision,
+    Dice,
+    Enactment,
+    Match,
+    Plan,
+    Rule,
+    RuleAtWork,
+    Verdicts,
+)
 from vaurien.protocols.tcp import Tcp
 
 TCP = Tcp()
@@ -26,6 +36,17 @@ MANY = 10_000
 
 def rule(behavior: Behavior | None = None, name: str = "rule", **keys: Any) -> Rule:
     return Rule(behavior=behavior or Delay(), name=name, **keys)
+
+
+class Listing(Behavior):
+    """Has a field of its own, beside options."""
+
+    name: ClassVar[str] = "listing"
+    items: list[str]
+
+    def __init__(self, items: list[str]) -> None:
+        super().__init__()
+        self.items = items
 
 
 class Traffic:
@@ -117,6 +138,13 @@ def test_a_rule_that_may_not_be(keys: dict[str, Any], complaint: str) -> None:
 def test_names_are_unique_in_a_plan() -> None:
     with pytest.raises(OptionError, match="two rules are named 'one'"):
         Plan((rule(name="one"), rule(name="two"), rule(name="one")))
+
+
+def test_a_plan_has_so_many_rules_and_no_more() -> None:
+    rules = [rule(name=f"rule-{number}") for number in range(RULE_LIMIT + 1)]
+    assert len(Plan(tuple(rules[1:])).rules) == RULE_LIMIT
+    with pytest.raises(OptionError, match="1001 rules are too many: a plan has up to 1000"):
+        Plan(tuple(rules))
 
 
 def test_the_rules_of_a_mix_are_a_hundred_percent_at_most() -> None:
@@ -297,6 +325,16 @@ def test_an_unchanged_rule_keeps_what_it_has_counted() -> None:
     assert [traffic.decide(number) for number in (3, 4)] == [["rule"], []]
     traffic.apply(rule(times=4))
     assert [traffic.decide(number) for number in (5, 6)] == [["rule"], ["rule"]]
+
+
+def test_a_behavior_may_have_a_field_that_cannot_be_hashed() -> None:
+    traffic = Traffic(rule(Listing(["a"]), times=1, ttl=10.0))
+    assert traffic.fires_on(1) == [1]
+    traffic.apply(rule(Listing(["a"]), times=1, ttl=10.0))
+    assert not traffic.decide(2)
+    assert traffic.enactment.without_expired(10.0) == ()
+    traffic.apply(rule(Listing(["b"]), times=1, ttl=10.0))
+    assert traffic.decide(3) == ["rule"]
 
 
 def test_another_seed_makes_all_rules_anew() -> None:

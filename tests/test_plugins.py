@@ -13,13 +13,13 @@ import pytest
 from vaurien import plugins, registry
 from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
-from vaurien.errors import OptionError, PluginError, UnknownNameError
+from vaurien.errors import PluginError, UnknownNameError
 from vaurien.legacy import LegacyProxy, adapt
 from vaurien.net.address import Address
 from vaurien.net.proxy import Limits, Proxy, unheard
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
-from vaurien.options import option, options_of
+from vaurien.options import options_of
 from vaurien.plan import Plan, Rule
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
@@ -37,11 +37,6 @@ class Old:
 
 class Named(Behavior):
     name = "named"
-
-
-class Colliding(Behavior):
-    name = "colliding"
-    times: int = option(1, "how often")
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +61,7 @@ def test_built_in_behaviors(name: str) -> None:
 
 @pytest.mark.parametrize("name", plugins.PROTOCOLS)
 def test_built_in_protocols(name: str) -> None:
-    assert plugins.find_protocol(name).name == name
+    assert registry.protocols.get(name).name == name
 
 
 def test_what_is_registered_comes_first() -> None:
@@ -90,12 +85,7 @@ def test_a_name_without_a_dot_is_no_path() -> None:
 def test_a_protocol_is_no_behavior() -> None:
     with pytest.raises(PluginError, match=r"'vaurien.protocols.tcp.Tcp' is not a behavior"):
         plugins.find_behavior("vaurien.protocols.tcp.Tcp")
-    assert plugins.find_protocol("vaurien.protocols.tcp:Tcp") is Tcp
-
-
-def test_options_must_not_be_taken_for_keys_of_rules() -> None:
-    with pytest.raises(OptionError, match=r"the option 'times' of 'colliding'"):
-        plugins.find_behavior(f"{__name__}.Colliding")
+    assert plugins.find(registry.protocols, "vaurien.protocols.tcp:Tcp") is Tcp
 
 
 def test_an_old_class_is_adapted() -> None:
@@ -197,6 +187,29 @@ def test_plugins_are_found_in_the_current_directory(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": paths},
     )
     assert done.stdout == "mine\n"
+
+
+def test_the_current_directory_hides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "wave.py").write_text("raise RuntimeError('the wrong one')\n")
+    (tmp_path / "troubles.py").write_text(
+        "from vaurien import Behavior\nclass Mine(Behavior):\n    name = 'mine'\n"
+    )
+    script = tmp_path / "elsewhere" / "script.py"
+    script.parent.mkdir()
+    script.write_text(
+        "from vaurien import plugins\nplugins.find_behavior('troubles.Mine')\n"
+        "import wave\nprint(wave.__name__)\n"
+    )
+    paths = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert done.stdout == "wave\n"
 
 
 def test_legacy_is_not_imported_without_need() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from . import plugins, registry
@@ -64,8 +64,9 @@ class Web(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"Hello from the backend!\n")
+        with suppress(ConnectionError):  # the proxy has cut the connection: that is the demo
+            self.end_headers()
+            self.wfile.write(b"Hello from the backend!\n")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         """Say nothing: the proxy does."""

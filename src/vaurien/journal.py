@@ -1,7 +1,8 @@
 """The journal: every rule that fired, a line of JSON each.
 
-Law: traffic never waits for it.  Lines are written once for each batch of events,
-always whole; what cannot be written now is kept for later, up to a limit.
+Law: traffic never waits for a reader.  Lines are written once for each batch of events,
+always whole; what cannot be written now is kept for later, up to a limit.  A write is
+waited for, though, as long as the system takes for it: on a slow disk, traffic is slow.
 """
 
 from __future__ import annotations

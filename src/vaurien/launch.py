@@ -135,6 +135,7 @@ class _Launched:
 
     def __init__(self, process: Popen[bytes]) -> None:
         self.process = process
+        self.starter = os.getpid()
         self.last_line = ""
         self._relay = threading.Thread(target=self._pass_on, name="vaurien log", daemon=True)
         self._relay.start()
@@ -162,7 +163,10 @@ class _Launched:
 
 @atexit.register
 def _end_all() -> None:
-    for launched in _launched.values():
+    # A process that was forked since knows of them too, and they are none of its business.
+    ours = [launched for launched in _launched.values() if launched.starter == os.getpid()]
+    _launched.clear()
+    for launched in ours:
         launched.process.terminate()  # all of them first, for each takes its time
-    while _launched:
-        _launched.popitem()[1].end()
+    for launched in ours:
+        launched.end()

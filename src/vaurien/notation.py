@@ -111,6 +111,7 @@ def make_rules(
         UnknownNameError: an unknown behavior.
     """
     rules: list[Rule] = []
+    taken: dict[str, int] = {}
     tops: dict[str, float] = {}
     for entry in entries:
         rest = dict(entry)
@@ -118,6 +119,7 @@ def make_rules(
         if not isinstance(name, str) or not name:
             raise OptionError('a rule needs a "behavior"')
         behavior = find(name)
+        check_plugin(behavior)
         own = {key: RULE_KEYS[key].parse(rest.pop(key)) for key in RULE_KEYS if key in rest}
         options, match = _split(rest, behavior, protocol)
         mix = str(own.get("mix", ""))
@@ -127,15 +129,17 @@ def make_rules(
             raise OptionError(f"mix={mix!r}: The behavior total needs to be 100 or less")
         if mix:
             tops[mix] = high
-        direction = own.get("direction", "both")
+        made = behavior.configured(options)
         rules.append(
             Rule(
-                behavior=behavior.configured(options),
-                name=_unique(str(own.get("name") or behavior.name), rules, bool(own.get("name"))),
+                behavior=made,
+                name=_unique(
+                    str(own.get("name") or behavior.name), taken, given=bool(own.get("name"))
+                ),
                 low=low,
                 high=high,
                 mix=mix,
-                direction=None if direction == "both" else Direction(direction),
+                direction=_direction(str(own.get("direction", "both")), made),
                 scope="connection" if own.get("scope") == "connection" else "exchange",
                 match=match,
                 after=int(own.get("after", 0)),
@@ -170,6 +174,18 @@ def describe(rule: Rule) -> dict[str, Value]:
     for match in rule.match:
         entry[f"match.{match.label}"] = f"~{match.value}" if match.regex else match.value
     return entry
+
+
+def _direction(given: str, behavior: Behavior) -> Direction | None:
+    if given == "both":
+        return None
+    direction = Direction(given)
+    if not behavior.concerns(direction):
+        raise OptionError(
+            f"direction={given!r} is not allowed: with these options {behavior.name!r} "
+            "does nothing to messages of that direction"
+        )
+    return direction
 
 
 def _percent(rule: Rule) -> float:
@@ -219,14 +235,19 @@ def _match(label: str, value: str) -> Match:
     return Match(label, value[1:], regex=True)
 
 
-def _unique(name: str, rules: list[Rule], given: bool) -> str:
-    """The name, numbered from the second on; a name that was given is taken as it is."""
-    taken = {rule.name for rule in rules}
-    if name not in taken:
-        return name
-    if given:
-        raise OptionError(f"name={name!r} is given to two rules")
-    return next(f"{name}-{n}" for n in range(2, len(rules) + 3) if f"{name}-{n}" not in taken)
+def _unique(name: str, taken: dict[str, int], *, given: bool) -> str:
+    """The name, numbered from the second on; a name that was given is taken as it is.
+
+    ``taken`` has the names so far, each with the number to try next for it.
+    """
+    unique = name
+    if name in taken:
+        if given:
+            raise OptionError(f"name={name!r} is given to two rules")
+        while (unique := f"{name}-{taken[name]}") in taken:
+            taken[name] += 1
+    taken[unique] = 2
+    return unique
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -236,9 +257,14 @@ def _listed(names: Iterable[str]) -> str:
 def check_plugin(behavior: type[Configurable]) -> None:
     """Refuse a behavior whose options could not be told from a rule's own keys.
 
+    Old plugins, which are open-ended, knew nothing of rules: their options of such names
+    are set by flags and files only.
+
     Raises:
         OptionError: an option has the name of a rule's key.
     """
+    if behavior.open_ended:
+        return
     for name in options_of(behavior):
         if name in RULE_KEYS or name == "behavior":
             raise OptionError(f"the option {name!r} of {behavior.name!r} is a key of every rule")

@@ -156,7 +156,7 @@ class Configurable:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        dataclass(kw_only=True, unsafe_hash=True)(cls)
+        dataclass(kw_only=True)(cls)
 
     def __post_init__(self) -> None:
         for name, declared in options_of(type(self)).items():

@@ -25,6 +25,8 @@ Scope = Literal["exchange", "connection"]
 SCOPES: tuple[Scope, ...] = ("exchange", "connection")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SEED_LIMIT = 2**64
+RULE_LIMIT = 1000
+"""Rules of a plan: each exchange looks at all of them."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,15 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        names = [rule.name for rule in self.rules]
-        for name in names:
-            if names.count(name) > 1:
-                raise OptionError(f"two rules are named {name!r}")
+        if len(self.rules) > RULE_LIMIT:
+            raise OptionError(
+                f"{len(self.rules)} rules are too many: a plan has up to {RULE_LIMIT}"
+            )
+        names: set[str] = set()
+        for rule in self.rules:
+            if rule.name in names:
+                raise OptionError(f"two rules are named {rule.name!r}")
+            names.add(rule.name)
         totals: dict[str, float] = {}
         for rule in self.rules:
             if rule.mix:
@@ -245,14 +252,19 @@ class Enactment:
     ) -> None:
         """Rules that the previous plan had too, unchanged, keep what they have counted."""
         self.plan = plan
-        kept: dict[Rule, RuleAtWork] = {}
+        kept: dict[str, RuleAtWork] = {}
         if previous is not None and previous.plan.seed == plan.seed:
-            kept = {at_work.rule: at_work for at_work in previous.rules}
+            kept = {at_work.rule.name: at_work for at_work in previous.rules}
+
+        def at_work(rule: Rule) -> RuleAtWork:
+            old = kept.get(rule.name)
+            if old is not None and old.rule == rule:
+                return old
+            dice = Dice(plan.seed, proxy, rule.mix or rule.name)
+            return RuleAtWork(rule, dice, now, plan.generation)
+
         self.rules: tuple[RuleAtWork, ...] = tuple(
-            kept.get(rule)
-            or RuleAtWork(rule, Dice(plan.seed, proxy, rule.mix or rule.name), now, plan.generation)
-            for rule in plan.rules
-            if not rule.behavior.inert
+            at_work(rule) for rule in plan.rules if not rule.behavior.inert
         )
         self._alive = frozenset(self.rules)
 
@@ -273,11 +285,11 @@ class Enactment:
     def without_expired(self, now: float) -> tuple[Rule, ...]:
         """The plan's rules, those left out whose time to live has passed."""
         gone = {
-            at_work.rule
+            at_work.rule.name
             for at_work in self.rules
             if at_work.expires_at is not None and at_work.expires_at <= now
         }
-        return tuple(rule for rule in self.plan.rules if rule not in gone)
+        return tuple(rule for rule in self.plan.rules if rule.name not in gone)
 
     def decide(
         self,

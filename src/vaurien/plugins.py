@@ -4,7 +4,8 @@ Law: nothing else imports ``legacy`` (but the old public import paths), and
 ``legacy`` is not imported before a plugin of an old form is there.
 
 Classes are loaded by their dotted path for the command line and configuration
-files only.  The API takes names of what is registered: it must not import.
+files only.  The API takes names of what is registered, and may be the first to load it
+(a built-in plugin, an entry point): it must never take a path.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from .behavior import Behavior
 from .errors import PluginError, UnknownNameError
-from .notation import check_plugin
 from .options import Configurable
 from .protocol import Protocol
 from .registry import Registry, behaviors, protocols
@@ -68,11 +68,6 @@ def find_behavior(name: str) -> type[Behavior]:
     return find(behaviors, name)
 
 
-def find_protocol(name: str) -> type[Protocol]:
-    """The protocol of this name or dotted path; see ``find_behavior``."""
-    return find(protocols, name)
-
-
 def find(registry: Registry[PluginType], name: str) -> type[PluginType]:
     try:
         return registry.get(name)
@@ -92,7 +87,7 @@ def is_path(name: str) -> bool:
 def load(registry: Registry[PluginType], path: str) -> type[PluginType]:
     """The plugin class at a dotted path; whatever else is there must be of an old form.
 
-    The current directory is searched too, as with ``python -m``.
+    The current directory is searched too, last: nothing in it hides what is installed.
 
     Raises:
         PluginError: it cannot be imported, or is no plugin of the registry's kind.
@@ -101,8 +96,6 @@ def load(registry: Registry[PluginType], path: str) -> type[PluginType]:
     plugin: type[object]
     if isinstance(found, type) and issubclass(found, (Behavior, Protocol)) and not _is_old(found):
         plugin = found
-        if issubclass(found, Behavior):
-            check_plugin(found)
     else:
         from .legacy import adapt
 
@@ -120,7 +113,7 @@ def _is_old(plugin: type[object]) -> bool:
 def _import(path: str) -> object:
     module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
     if "" not in sys.path:
-        sys.path.insert(0, "")
+        sys.path.append("")
     try:
         found: object = import_module(module)
     except (Exception, SystemExit) as error:

@@ -50,6 +50,17 @@ def test_noise_goes_into_the_middle() -> None:
     assert told.endswith(b"_after")
 
 
+def test_noise_goes_into_the_first_piece_only() -> None:
+    pieces = [
+        response(b"one", ends=False),
+        response(b"two", begins=False, ends=False),
+        response(b"three", begins=False),
+    ]
+    told = [forwarded(Error(inject=True), piece) for piece in pieces]
+    assert len(told[0]) == len(b"one") + NOISE
+    assert told[1:] == [b"two", b"three"]
+
+
 def test_noise_is_the_firings_own() -> None:
     error, message = Error(inject=True), response(b"before_after")
     assert forwarded(error, message, seed=1) == forwarded(error, message, seed=1)

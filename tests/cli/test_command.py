@@ -67,6 +67,20 @@ def test_help_lists_the_options_of_all_plugins(capsys: pytest.CaptureFixture[str
         assert f"\n  {flag}" in text
 
 
+@pytest.mark.parametrize("flags", [["--help"], ["--proxy", "h:1", "--version"]])
+def test_help_that_cannot_be_written(flags: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vaurien", *flags],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    line = "vaurien: standard output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, line)
+
+
 def test_help_survives_a_plugin_that_cannot_be_loaded(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> object:
         raise RuntimeError("no luck")
@@ -92,6 +106,11 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
         (
             ["--backend", "h:65536"],
             "--backend: 'h:65536' is not an address: a port is from 0 to 65535",
+        ),
+        (
+            ["--backend", "h:0"],
+            "--backend: 'h:0' is not a backend: HOST:PORT, [IPV6]:PORT or unix:/path, "
+            "the port not 0",
         ),
         (
             ["--http-port", "99999"],
@@ -182,6 +201,7 @@ def test_what_a_mistake_repeats_is_escaped(refuse: Refuse) -> None:
         ("troubles:", "'troubles:' cannot be imported: 'troubles' has no ''"),
         ("troubles.Lines", "'troubles.Lines' is not a behavior"),
         ("troubles.Nameless", "the behavior <class 'troubles.Nameless'> has no name"),
+        ("os.getcwd", "<built-in function getcwd> is no plugin"),
         ("collections.OrderedDict", "<class 'collections.OrderedDict'> is no plugin"),
     ],
 )

@@ -48,6 +48,29 @@ def test_it_serves_until_a_signal(number: signal.Signals, tmp_path: Path) -> Non
     assert bye.endswith("[INFO] Bye!")
 
 
+def test_signals_that_come_before_it_waits_are_not_missed() -> None:
+    """One ends it, the other is forgotten."""
+    code = (
+        "import os, signal, sys\n"
+        "from vaurien.cli.meta import main\n"
+        "from vaurien.control import http\n"
+        "start = http.start_server\n"
+        "def start_and_signal(*given):\n"
+        "    server = start(*given)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return server\n"
+        "http.start_server = start_and_signal\n"
+        "status = main(['--port', '0', '--log-level', 'error'])\n"
+        "assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())\n"
+        "sys.exit(status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, timeout=LIMIT, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--version"])

@@ -40,7 +40,12 @@ def test_everything_by_flags(understand: Understand) -> None:
     settings = understand(
         *["--proxy", "[::1]:1", "--backend", "unix:/run/x.sock"],
         *["--behavior", "5.5:error,10:delay", "--behavior-delay-sleep", "2"],
-        *["--rule", "delay sleep=3 percent=10 direction=to_client", "--rule", "hang times=1"],
+        *[
+            "--rule",
+            "delay sleep=3 before=no percent=10 direction=to_client",
+            "--rule",
+            "hang times=1",
+        ],
         *["--seed", "7", "--journal", "j", "--timeout", "0", "--connect-timeout", "2.5"],
         *["--max-connections", "9", "--backlog", "10", "--drain", "0", "--http", "--http-host"],
         *["127.0.0.1", "--http-port", "0", "--log-level", "DEBUG", "--log-output", "l"],
@@ -53,7 +58,7 @@ def test_everything_by_flags(understand: Understand) -> None:
     error, delay, slow, hang = settings.plan.rules
     assert (error.low, error.high, delay.low, delay.high) == (0, 5.5, 5.5, 15.5)
     assert delay.behavior.settings() == {"sleep": 2.0, "before": True}
-    assert slow.behavior.settings() == {"sleep": 3.0, "before": True}
+    assert slow.behavior.settings() == {"sleep": 3.0, "before": False}
     assert (slow.name, slow.percent, slow.direction) == ("delay-2", 10, Direction.TO_CLIENT)
     assert hang.times == 1
     assert settings.plan.seed == 7

@@ -146,6 +146,27 @@ def test_a_head_that_comes_in_drips_is_cut(ask: Http, monkeypatch: pytest.Monkey
     pytest.fail("it went on")
 
 
+def test_a_body_that_nobody_waits_for_is_cut(ask: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "HEAD_LIMIT", HEAD_LIMIT)
+    with ask.connect() as sock:
+        head = GET[:-2] % ask.port + b"Content-Length: 10000000\r\n\r\n"
+        sock.sendall(head)
+        heard = b""
+        while not heard.endswith(b'"dummy"}'):
+            heard += hears(sock)
+        sock.settimeout(HEAD_LIMIT / 10)
+        for _ in range(10_000):
+            try:
+                sock.sendall(b"x")
+                assert sock.recv(1) == b""
+                return
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                return
+    pytest.fail("it went on")
+
+
 def test_the_second_head_of_a_connection_is_cut_too(
     ask: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -218,6 +218,24 @@ def test_a_name_that_nobody_knows_is_told_and_tried_again(
     sender.close()
 
 
+def test_a_server_that_cannot_be_reached_is_told_and_tried_again(
+    proxy: Counting, server: Server, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statsd, "RETRY", 0.001)
+    sender = Statsd(proxy.reactor, proxy, Address("255.255.255.255", 8125))
+    sender.start()  # nobody may connect there
+    proxy.counted += 1
+    while len(events) < 2:
+        proxy.reactor.run_once()
+    assert events[0].text().startswith("the statsd server 255.255.255.255:8125 cannot be reached: ")
+    assert sender._socket is None
+    sender._server = server.address
+    while sender._socket is None:
+        proxy.reactor.run_once()
+    sender.close()
+    assert server.receive()[0] == "vaurien.tcp.start:1|c"
+
+
 def test_what_is_too_long_is_left(proxy: Counting, server: Server) -> None:
     sender = Statsd(proxy.reactor, proxy, server.address, prefix="x" * 100_000)
     sender.start()

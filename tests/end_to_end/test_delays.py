@@ -95,14 +95,19 @@ chunks = st.lists(
 )
 delays = st.lists(
     st.builds(
-        lambda sleep, before, percent, direction, scope: (
-            f"delay sleep={sleep} before={before} percent={percent} direction={direction} "
-            f"scope={scope}"
+        lambda sleep, way, percent, scope: (
+            f"delay sleep={sleep} {way} percent={percent} scope={scope}"
         ),
         st.sampled_from([0, 0.0005, 0.001, 0.003]),
-        st.sampled_from(["true", "false"]),
+        st.sampled_from(
+            [
+                "before=true",
+                "before=false",
+                "before=true direction=to_backend",
+                "before=false direction=to_client",
+            ]
+        ),
         st.sampled_from([100, 50, 12.5]),
-        st.sampled_from(["both", "to_backend", "to_client"]),
         st.sampled_from(["exchange", "connection"]),
     ),
     max_size=3,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import socket
 from collections.abc import Callable
 
@@ -48,6 +50,31 @@ class Nothing:
 )
 def test_form(cls: type, form: Form | None) -> None:
     assert form_of(cls) is form
+
+
+def two(source: object, dest: object) -> None:
+    """Too few for a handler."""
+
+
+def any_number(*ends: object) -> None:
+    """Enough."""
+
+
+@pytest.mark.parametrize(
+    ("plugin", "form"),
+    [
+        (os.getcwd, None),
+        (two, None),
+        (any_number, BaseHandler),
+        (functools.partial(documented.Dummy()), BaseHandler),
+        (OwnCall(), BaseProtocol),
+        (OwnCall().__call__, BaseProtocol),
+        (lambda **ends: True, BaseHandler),
+        (lambda source, dest, to_backend: True, BaseHandler),
+    ],
+)
+def test_form_of_what_is_no_class(plugin: object, form: Form | None) -> None:
+    assert form_of(plugin) is form
 
 
 @pytest.mark.parametrize(

@@ -332,7 +332,7 @@ def test_answers_that_nobody_reads_do_not_pile_up() -> None:
     (connection,) = world.proxy.connections
     answers = connection.to_client.player
     assert answers is not None
-    assert answers.full
+    assert answers.full_of_answers
     assert len(answers._queue) < 200
     client.read(wanted=True)
     world.run(lambda: len(client.heard) == 20_000_000, seconds=1000)

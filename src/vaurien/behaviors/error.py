@@ -30,9 +30,12 @@ class Error(Behavior):
 
     def fail(self, message: Message, firing: Firing) -> Actions:
         """Make this exchange fail."""
-        if self.inject:
+        if not self.inject:
+            if message.begins:
+                yield Forward(message.with_data(firing.protocol.error(message, firing.random())))
+        elif message.begins:
             middle = len(message.data) // 2
             noise = firing.random().randbytes(NOISE)
             yield Forward(message.with_data(message.data[:middle] + noise + message.data[middle:]))
-        elif message.begins:
-            yield Forward(message.with_data(firing.protocol.error(message, firing.random())))
+        else:
+            yield Forward(message)

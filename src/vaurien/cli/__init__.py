@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         sys.stdout.write(f"{__version__}\n")
         return
-    from .command import vaurien
+    try:
+        from .command import vaurien
 
-    vaurien.main(list(arguments), "vaurien")
+        vaurien.main(list(arguments), "vaurien")
+    except KeyboardInterrupt:  # before there is anything to end in good order
+        sys.exit(130)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -58,7 +59,14 @@ class Vaurien(click.Command):
         sys.exit(status or 0)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, expand(args, self.params))
+        try:
+            return super().parse_args(ctx, expand(args, self.params))
+        except BrokenPipeError:
+            raise  # click knows what to do
+        except OSError as error:  # --help or --version could not be written
+            _discard_output()
+            reason = error.strerror or error
+            raise click.ClickException(f"standard output cannot be written: {reason}") from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List flags under headings: ours, those of all plugins, and those without effect."""
@@ -96,6 +104,13 @@ def fail(text: str) -> NoReturn:
 
     click.echo(f"vaurien: {printable(' '.join(text.split()))}", err=True)
     sys.exit(USER_ERROR)
+
+
+def _discard_output() -> None:
+    """Keep the interpreter from trying, at its end, to write what could not be written."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _record(flag: Flag, ctx: click.Context, words: dict[str, str]) -> tuple[str, str] | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import signal
 import sys
-import threading
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
 from ..errors import ListenError
 from ..version import __version__
 from .logs import LEVELS, LOGGER, configure
+
+STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 DESCRIPTION = (
     "One HTTP server that leads to others on the same host: "
@@ -22,13 +23,22 @@ DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; returns the exit status."""
     given = _parser().parse_args(argv)
+    # No handler: a thread that waits for a lock is not sure to see what one sets.  The
+    # server's threads inherit the mask, so a signal waits until it is asked for.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        return _serve(given)
+    finally:
+        while pending := signal.sigpending() & STOPPING:
+            signal.sigwait(pending)  # it is ending anyway
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(given: Namespace) -> int:
     from ..control.guard import Guard
     from ..control.http import start_server
     from ..control.meta import Meta
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
         configure(given.log_level, given.log_output)
         server = start_server(Guard(Meta(given.host), given.host), given.host, given.port)
@@ -39,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"--log-output: {given.log_output!r}: {error.strerror}\n")
         return 2
     LOGGER.info("Started the meta server: http://%s", server.address)
-    stop.wait()
+    signal.sigwait(STOPPING)
     server.stop()
     LOGGER.info("Bye!")
     return 0

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..net.proxy import Proxy
 
 LOG = logs.LOGGER
+MOST_DESCRIPTORS = 10240
+"""As many as macOS allows where it says that there is no limit."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -46,8 +48,8 @@ def run(settings: Settings) -> int:
             reactor.report = partial(LOG.error, "%s")
             proxy = _open_proxy(settings, reactor, closing)
             _start_statsd(settings, reactor, proxy, closing)
+            Signals(reactor, proxy, settings.drain)  # from now on: the API may take a while
             _start_control(settings, reactor, proxy, closing)
-            Signals(reactor, proxy, settings.drain)
             seed = settings.plan.seed
             LOG.info("ready: %s passes on to %s, seed %d", proxy.address, proxy.backend, seed)
             tell_ready()
@@ -173,6 +175,10 @@ def raise_descriptor_limit() -> None:
         import resource
     except ImportError:
         return
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now == most:
+        return
+    for wanted in (most, max(now, MOST_DESCRIPTORS)):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+            return

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import OptionError
-from ..net.address import Address
+from ..net.address import ALLOWED, Address
 from ..net.proxy import Limits
 from ..notation import FindBehavior
 from ..options import Value
@@ -105,7 +105,7 @@ def understand(sections: Sections, chosen: Chosen) -> Settings:
     seed = vaurien.whole("seed") if "seed" in vaurien else int.from_bytes(os.urandom(4), "little")
     return Settings(
         proxy=vaurien.address("proxy"),
-        backend=vaurien.address("backend"),
+        backend=_backend(vaurien),
         protocol=chosen.protocol(),
         plan=Plan(chosen.rules(), seed=seed),
         limits=Limits(
@@ -125,7 +125,7 @@ def understand(sections: Sections, chosen: Chosen) -> Settings:
         classic=_classic(vaurien) | chosen.protocols.kept,
         places={
             "proxy": vaurien.given("proxy").place,
-            "http": vaurien.given("http_port").place,
+            "http": _http_place(vaurien),
         },
     )
 
@@ -137,6 +137,21 @@ def _log_level(vaurien: Values) -> str:
             settings_of("vaurien")["log_level"].option
         )
     )
+
+
+def _backend(vaurien: Values) -> Address:
+    address = vaurien.address("backend")
+    if not address.path and not address.port:
+        given = vaurien.given("backend")
+        allowed = f"{ALLOWED}, the port not 0"
+        raise OptionError(f"{given.place}: {given.value!r} is not a backend: {allowed}")
+    return address
+
+
+def _http_place(vaurien: Values) -> str:
+    """Whatever was given of the address: either may be what is wrong with it."""
+    given = [vaurien.given(key).place for key in ("http_host", "http_port") if key in vaurien]
+    return ", ".join(given) or vaurien.given("http_port").place
 
 
 def _http(vaurien: Values) -> Address | None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .server import Control
 
 HEAD_LIMIT = 5.0
-"""Seconds until the head of a request must be complete."""
+"""Seconds until the head of a request must be complete, or a body that nobody reads."""
 CONNECTION_LIMIT = 256
 BACKLOG = 128
 STOP_LIMIT = 5.0
@@ -42,8 +42,8 @@ LOG = logging.getLogger("vaurien")
 SERVER_LOG = LOG.getChild("http")
 
 
-class Connection(H11Protocol):
-    """uvicorn's connection, which waits for the head of a request for ever, made impatient."""
+class Visitor(H11Protocol):
+    """uvicorn's connection, which waits for what its peer says for ever, made impatient."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,12 +56,14 @@ class Connection(H11Protocol):
         if len(self.connections) > CONNECTION_LIMIT:
             transport.abort()
         else:
-            self._expect_head()
+            self._expect()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
-            self._expect_head()
+        state = self.conn.their_state
+        # A request may be answered before its body is there; the rest of it is thrown away.
+        if state is h11.IDLE or (state is h11.SEND_BODY and self.cycle.response_complete):
+            self._expect()
         else:
             self._forget_deadline()
 
@@ -69,8 +71,8 @@ class Connection(H11Protocol):
         self._forget_deadline()
         super().connection_lost(exc)
 
-    def _expect_head(self) -> None:
-        """Start the time of a head, unless it is running: more pieces don't prolong it."""
+    def _expect(self) -> None:
+        """Start the time of a head or a rest, unless it runs: more pieces don't prolong it."""
         if self._deadline is None:
             self._deadline = self.loop.call_later(HEAD_LIMIT, self.transport.abort)
 
@@ -109,7 +111,7 @@ class ControlThread:
             Config(
                 app,
                 loop="asyncio",
-                http=Connection,
+                http=Visitor,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import AddressError, OptionError, VaurienError
 from ..net.address import ALLOWED, Address
-from ..notation import MIX, Entry, FindBehavior, describe, make_rules, parse_mix
+from ..notation import MIX, Entry, FindBehavior, check_plugin, describe, make_rules, parse_mix
 from ..options import Value
 from ..plan import Plan, Rule
 from ..registry import behaviors as registry
@@ -126,6 +126,7 @@ class Control:
                 )
             return make_rules(parse_mix(name), self._find_behavior, type(self._proxy.protocol))
         behavior = self._find_behavior(name)
+        check_plugin(behavior)
         return (Rule(behavior=behavior.configured(options), name=behavior.name, mix=MIX),)
 
     def _change_rules(self, change: Callable[[Rules], Rules]) -> None:

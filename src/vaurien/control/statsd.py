@@ -16,11 +16,12 @@ from ..events import Trouble
 from ..net.address import Address
 from ..net.proxy import Proxy, Totals
 from ..net.reactor import Reactor
-from ..net.resolver import Answer, Resolver
+from ..net.resolver import Resolved, Resolver
+from ..net.system import Sockaddr
 
 INTERVAL = 1.0
 RETRY = 60.0
-"""Seconds until a name that could not be resolved is tried again."""
+"""Seconds until a server that could not be found or reached is looked up again."""
 COUNTERS: Mapping[str, str] = {
     "start": "opened",
     "to_backend": "chunks_to_backend",
@@ -110,20 +111,34 @@ class Statsd:
         if not self._closed:
             self._resolver.resolve(self._server, self._on_answer)
 
-    def _on_answer(self, answer: Answer) -> None:
+    def _on_answer(self, answer: Resolved) -> None:
         if self._closed:
             return
         if isinstance(answer, OSError):
-            what = f"the statsd server {self._server} cannot be found"
-            self._proxy.emit(Trouble(self._proxy.name, what, str(answer)))
-            self._reactor.call_later(RETRY, self._look_up)
+            self._try_again("found", answer)
             return
         # Most servers listen on IPv4 alone, and UDP does not tell that nobody is there.
         family, address = min(answer, key=lambda endpoint: endpoint[0] != socket.AF_INET)
-        with contextlib.suppress(OSError):
-            self._socket = socket.socket(family, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
-            self._socket.connect(address)
+        try:
+            self._socket = _connected(family, address)
+        except OSError as error:
+            self._try_again("reached", error)
+
+    def _try_again(self, fate: str, error: OSError) -> None:
+        what = f"the statsd server {self._server} cannot be {fate}"
+        self._proxy.emit(Trouble(self._proxy.name, what, str(error)))
+        self._reactor.call_later(RETRY, self._look_up)
+
+
+def _connected(family: int, address: Sockaddr) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _value(totals: Totals, field: str) -> int:

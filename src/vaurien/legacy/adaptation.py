@@ -110,7 +110,8 @@ def adapt(plugin: Hashable) -> type[Behavior] | type[Protocol]:
         raise PluginError(
             f"{plugin!r} is no plugin: it is no subclass of vaurien.behavior.Behavior or "
             "vaurien.protocol.Protocol, and has none of the older forms either, which "
-            "define __call__, _handle, or on_before_handle and on_after_handle"
+            "define __call__ with three parameters or four, _handle, or on_before_handle "
+            "and on_after_handle"
         )
     return _adapted(plugin)
 

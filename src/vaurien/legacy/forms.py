@@ -162,13 +162,14 @@ def form_of(plugin: object) -> Form | None:
     if hasattr(cls, "_handle"):
         return BaseProtocol
     # Not hasattr: every class is callable itself.
-    if inspect.isfunction(plugin):
-        parameters = len(_parameters(plugin))
-    elif any("__call__" in vars(base) for base in cls.__mro__):
-        parameters = len(_parameters(cls.__call__)) - 1
-    else:
+    if not any("__call__" in vars(base) for base in cls.__mro__):
         return None
-    return BaseProtocol if parameters > 3 else BaseHandler
+    call = cast(Callable[..., object], plugin)
+    parameters = _parameters(cls.__call__)[1:] if cls is plugin else _parameters(call)
+    if len(parameters) > 3:
+        return BaseProtocol
+    variadic = any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in parameters)
+    return BaseHandler if len(parameters) == 3 or variadic else None
 
 
 def call_of_handler(handler: Callable[..., object]) -> Call:

@@ -45,7 +45,7 @@ def close_socket(
     within limits.
     """
     if reset and patience > 0 and reactor.system.unsent(sock):
-        reactor.mute(sock.fileno())
+        reactor.linger(sock)
         left, longer = patience - pause, min(pause * 2, LONGEST_PAUSE)
         reactor.call_later(
             pause,

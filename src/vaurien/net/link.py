@@ -159,7 +159,7 @@ class Link:
     def crowded(self) -> bool:
         """Answers to what the source has said pile up: it should say no more."""
         answers = self.source.incoming.player
-        return answers is not None and answers.full
+        return answers is not None and answers.full_of_answers
 
     def write(self, data: bytes | memoryview) -> None:
         """Put bytes on the wire; what the sink can't take follows when it can."""

@@ -115,7 +115,8 @@ class Listener:
             try:
                 sock = system.listen((family, where), backlog)
             except OSError as error:
-                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                chosen = self._sockets and not address.port  # by the system, for the first alone
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and not chosen:
                     raise
                 lacking = error
                 continue
@@ -130,6 +131,11 @@ class Listener:
     def _endpoints_of(self, address: Address) -> list[Endpoint]:
         if address.path:
             return [(int(socket.AF_UNIX), address.path)]
+        if address.host == "localhost":  # both, whatever the hosts file says
+            return [
+                (int(socket.AF_INET), ("127.0.0.1", address.port)),
+                (int(socket.AF_INET6), ("::1", address.port, 0, 0)),
+            ]
         return self._reactor.system.resolve(address.host, address.port)
 
     def _bound(self, address: Address) -> Address:

@@ -34,7 +34,7 @@ Play = Generator[float | None, None, None]
 class Player:
     """There is one while a link has messages to play, and none otherwise."""
 
-    __slots__ = ("_link", "_play", "_queue", "_size", "_stepping", "_timer", "holding")
+    __slots__ = ("_answers", "_link", "_play", "_queue", "_size", "_stepping", "_timer", "holding")
 
     def __init__(self, link: Link) -> None:
         self.holding = False
@@ -42,13 +42,20 @@ class Player:
         self._link = link
         self._queue: deque[tuple[Message, Decision] | Answer] = deque()
         self._size = 0
+        self._answers = 0
         self._play: Play | None = self._perform()
         self._timer: Timer | None = None
         self._stepping = False
 
     @property
     def full(self) -> bool:
+        """As many bytes wait as may."""
         return self._size > QUEUE_LIMIT
+
+    @property
+    def full_of_answers(self) -> bool:
+        """As many bytes wait as may of what its source never said."""
+        return self._answers > QUEUE_LIMIT
 
     def waits(self, *, ended: bool) -> bool:
         """For a time, or for a rule to be lifted while its source is still there."""
@@ -57,7 +64,7 @@ class Player:
     def put(self, item: tuple[Message, Decision] | Answer) -> None:
         """Queue a message with what was decided on it, or an answer that no rule is asked about."""
         self._queue.append(item)
-        self._size += size_of(item)
+        self._count(item, 1)
         if self._timer is None and not self.holding:
             self.step()
 
@@ -88,6 +95,13 @@ class Player:
         if until is not None and self._play is not None:
             self._timer = timer or link.connection.proxy.reactor.call_at(until, self._on_time)
 
+    def _count(self, item: tuple[Message, Decision] | Answer, sign: int) -> None:
+        """An item has come into the queue, or been played."""
+        if isinstance(item, tuple):
+            self._size += sign * (len(item[0].data) + OVERHEAD)
+        else:
+            self._answers += sign * (OVERHEAD + (len(item) if isinstance(item, bytes) else 0))
+
     def close(self) -> None:
         """Stop, and forget what is queued."""
         if self._timer is not None:
@@ -109,13 +123,12 @@ class Player:
             if not isinstance(item, tuple):
                 yield from self._room()
                 link.perform(item)
-                self._size -= size_of(item)
             else:
                 message, decision = item
                 connection.update(decision, message)
                 yield from self._act(message, decision.cast(message.direction))
-                self._size -= size_of(item)
                 connection.played(message)
+            self._count(item, -1)
 
     def _room(self) -> Play:
         while self._link.blocked:
@@ -165,10 +178,3 @@ class Player:
                     return
                 case _:
                     raise TypeError(f"{at_work.rule.name} yielded {action!r}, which is no action")
-
-
-def size_of(item: tuple[Message, Decision] | Answer) -> int:
-    """Bytes that an item of the queue takes."""
-    if isinstance(item, tuple):
-        return len(item[0].data) + OVERHEAD
-    return OVERHEAD + (len(item) if isinstance(item, bytes) else 0)

@@ -67,6 +67,7 @@ class Reactor:
         self._soon: list[Callable[[], None]] = []
         self._submitted: deque[Callable[[], None]] = deque()
         self._closing: list[Socket] = []
+        self._lingering: set[Socket] = set()
         self._stopped = False
 
     # Descriptors.
@@ -80,8 +81,14 @@ class Reactor:
         if self._watchers.pop(fd, None) is not None:
             self.system.poller.unregister(fd)
 
+    def linger(self, sock: Socket) -> None:
+        """Handle no more events of a socket that is to be reset a little later."""
+        self.mute(sock.fileno())
+        self._lingering.add(sock)
+
     def discard(self, sock: Socket) -> None:
         """Close a socket after this batch, and handle no more of its events."""
+        self._lingering.discard(sock)
         if self.system.poller.forgets_closed:
             self._watchers.pop(sock.fileno(), None)
         else:
@@ -171,6 +178,9 @@ class Reactor:
 
     def close(self) -> None:
         """Give back what the reactor itself holds; it can't run again."""
+        for sock in list(self._lingering):
+            self.system.reset_on_close(sock)
+            self.discard(sock)
         while self._closing:
             self._closing.pop().close()
         self.pipes.close()
