@@ -16,7 +16,6 @@ from .system import WRITE, Endpoint, Socket, is_local
 
 AGAIN = 0.01
 """Seconds before it is tried again: no descriptor was left, or no room in a unix socket's queue."""
-GONE_AGAIN = (errno.ECONNRESET, errno.EPIPE)
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 OnDialled = Callable[[Socket | OSError], None]
@@ -78,9 +77,7 @@ class Dial:
         sock = self._sock
         assert sock is not None
         code = self._reactor.system.error_of(sock)
-        if code in GONE_AGAIN:
-            code = 0  # it had arrived; what it has said is still to be read
-        elif not code and not self._reactor.system.arrived(sock):
+        if not code and not self._reactor.system.arrived(sock):
             return
         self._reactor.mute(sock.fileno())
         self._sock = None
