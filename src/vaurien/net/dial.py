@@ -56,7 +56,7 @@ class Dial:
         self._endpoints: list[Endpoint] = []
         self._timer: Timer | None = None
         self._patience = timeout
-        self._deadline = reactor.now + timeout
+        self._deadline = reactor.clock() + timeout
         resolver.resolve(address, self._on_resolved)
         if not self.done and self._timer is None:
             self._wait(1)
