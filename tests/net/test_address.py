@@ -88,3 +88,9 @@ def test_any_text_is_an_address_or_an_error(text: str) -> None:
     except AddressError:
         return
     assert Address.parse(str(address)) == address
+
+
+def test_a_backend_has_a_port() -> None:
+    assert Address.parse_backend("unix:/run/x.sock").path == "/run/x.sock"
+    with pytest.raises(AddressError, match=r"'localhost:0' is not a backend: .*the port not 0"):
+        Address.parse_backend("localhost:0")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import OptionError
-from ..net.address import ALLOWED, Address
+from ..net.address import Address
 from ..net.proxy import Limits
 from ..notation import FindBehavior
 from ..options import Value
@@ -140,12 +140,9 @@ def _log_level(vaurien: Values) -> str:
 
 
 def _backend(vaurien: Values) -> Address:
-    address = vaurien.address("backend")
-    if not address.path and not address.port:
-        given = vaurien.given("backend")
-        allowed = f"{ALLOWED}, the port not 0"
-        raise OptionError(f"{given.place}: {given.value!r} is not a backend: {allowed}")
-    return address
+    given = vaurien.given("backend")
+    with blamed_on(given.place):
+        return Address.parse_backend(vaurien.text("backend"))
 
 
 def _http_place(vaurien: Values) -> str:

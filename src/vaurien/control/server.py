@@ -16,8 +16,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import AddressError, OptionError, VaurienError
-from ..net.address import ALLOWED, Address
+from ..errors import OptionError, VaurienError
+from ..net.address import Address
 from ..notation import MIX, Entry, FindBehavior, check_plugin, describe, make_rules, parse_mix
 from ..options import Value
 from ..plan import Plan, Rule
@@ -100,9 +100,7 @@ class Control:
             AddressError: the text is not an address one can connect to.
             StalledError: see there.
         """
-        address = Address.parse(text)
-        if not address.path and not address.port:
-            raise AddressError(f"{text!r} is not a backend: {ALLOWED}, the port not 0")
+        address = Address.parse_backend(text)
         with self._turn():
             self._on_reactor(partial(setattr, self._proxy, "backend", address))
         LOG.info("Backend changed to %s", address)

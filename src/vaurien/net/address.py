@@ -43,6 +43,18 @@ class Address:
             raise AddressError(f"{text!r} is not an address: a port is from 0 to 65535")
         return cls(host, int(port))
 
+    @classmethod
+    def parse_backend(cls, text: str) -> Address:
+        """An address that one can connect to.
+
+        Raises:
+            AddressError: see ``parse``, or the port is 0.
+        """
+        address = cls.parse(text)
+        if not address.path and not address.port:
+            raise AddressError(f"{text!r} is not a backend: {ALLOWED}, the port not 0")
+        return address
+
     def __str__(self) -> str:
         if self.path:
             return f"unix:{self.path}"
