@@ -192,7 +192,12 @@ class Reactor:
         timers = self._timers
         while timers and timers[0][2].call is None:
             heapq.heappop(timers)
-        return min(max(0.0, timers[0][0] - self.clock()), LONGEST_WAIT) if timers else None
+        if not timers:
+            return None
+        rest = timers[0][0] - self.clock()
+        if rest <= 0:
+            return 0.0
+        return rest if rest < LONGEST_WAIT else LONGEST_WAIT
 
     def _run_timers(self) -> None:
         timers = self._timers

@@ -32,6 +32,9 @@ HANGUP = 16
 COARSE = 0.002
 """Seconds; epoll counts whole milliseconds, so the last stretch of a wait is select's."""
 
+SHORT = 0.00006
+"""Seconds; waking up takes about as long, and would make every timer so late."""
+
 FD_SETSIZE = 1024
 """Select takes no descriptor from this one on."""
 
@@ -94,7 +97,8 @@ class EpollPoller:
             return self._epoll.poll(-1, BATCH)
         if timeout > COARSE or not self._selectable:  # then the last stretch is asking again
             return self._epoll.poll(max(0.0, timeout - 0.001), BATCH)  # it rounds up
-        if timeout > 0 and not select.select((self._epoll,), (), (), timeout)[0]:
+        rest = timeout - SHORT  # the last moment is spent asking again
+        if rest > 0 and not select.select((self._epoll,), (), (), rest)[0]:
             return []
         return self._epoll.poll(0, BATCH)
 
