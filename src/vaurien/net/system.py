@@ -78,7 +78,7 @@ class Poller(Protocol):
 
 
 class EpollPoller:
-    """Level-triggered epoll, which never waits too short, and 0.1 ms too long at most."""
+    """Level-triggered epoll; a wait may end a moment early, and hardly any too late."""
 
     forgets_closed = True
 
