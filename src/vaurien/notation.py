@@ -16,7 +16,7 @@ from .behavior import Behavior
 from .errors import OptionError
 from .messages import Direction
 from .options import Configurable, Option, Value, options_of
-from .plan import SCOPES, Match, Rule
+from .plan import ROUNDING, SCOPES, Match, Rule
 from .protocol import Protocol
 
 Entry = Mapping[str, object]
@@ -24,8 +24,6 @@ FindBehavior = Callable[[str], type[Behavior]]
 
 MIX = "behavior"
 """The name of the mix that ``--behavior`` and ``PUT /behavior`` set."""
-ROUNDING = 1e-9
-"""What percentages may be off by, having been added up."""
 
 RULE_KEYS: dict[str, Option] = {
     declared.name: declared

@@ -24,6 +24,8 @@ from .protocol import Protocol
 Scope = Literal["exchange", "connection"]
 SCOPES: tuple[Scope, ...] = ("exchange", "connection")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ROUNDING = 1e-9
+"""What percentages may be off by, having been added up."""
 SEED_LIMIT = 2**64
 RULE_LIMIT = 1000
 """Rules of a plan: each exchange looks at all of them."""
@@ -119,7 +121,7 @@ class Plan:
         for rule in self.rules:
             if rule.mix:
                 totals[rule.mix] = totals.get(rule.mix, 0.0) + rule.percent
-        if any(total > 100 + 1e-9 for total in totals.values()):
+        if any(total > 100 + ROUNDING for total in totals.values()):
             raise OptionError("The behavior total needs to be 100 or less")
         object.__setattr__(self, "rules", _scoped(self.rules))
 

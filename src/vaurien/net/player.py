@@ -80,7 +80,7 @@ class Player:
             until = next(self._play)
         except StopIteration:
             self._play = None
-            link.active_at = link.connection.proxy.reactor.now
+            link.active_at = link.reactor.now
             if link.player is self:
                 link.player = None
             return
@@ -93,7 +93,7 @@ class Player:
                 timer.cancel()
                 timer = None
         if until is not None and self._play is not None:
-            self._timer = timer or link.connection.proxy.reactor.call_at(until, self._on_time)
+            self._timer = timer or link.reactor.call_at(until, self._on_time)
 
     def _count(self, item: tuple[Message, Decision] | Answer, sign: int) -> None:
         """An item has come into the queue, or been played."""
@@ -146,7 +146,7 @@ class Player:
         if not connection.proxy.enactment.lives(at_work):
             yield from self._act(message, cast[1:])
             return
-        clock = connection.proxy.reactor.clock
+        clock = link.reactor.clock
         actions = iter(at_work.rule.behavior.on_message(message, firing))
         arrived = message.at
         while (action := next(actions, None)) is not None:
