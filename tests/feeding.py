@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
+from vaurien.exchanges import Exchanges, Owed
 from vaurien.messages import Direction, Message
-from vaurien.protocol import Exchanges, Parser, Stream
+from vaurien.protocol import Parser, Stream
 
 Parse = Callable[[Stream], Parser]
 
@@ -26,12 +27,12 @@ class Whole:
     """Its last piece was seen."""
 
 
-def owing(*exchanges: int) -> Callable[[], Exchanges]:
-    """Makes exchanges of which these are still owed a response."""
+def owing(*exchanges: int, about: object = None) -> Callable[[], Exchanges]:
+    """Makes exchanges of which these are still owed a response, the same being noted of each."""
 
     def make() -> Exchanges:
         made = Exchanges()
-        made.owed.extend(exchanges)
+        made.owed.extend(Owed(exchange, about) for exchange in exchanges)
         return made
 
     return make

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from feeding import owing
 from vaurien.actions import Close
 from vaurien.errors import ProtocolError
-from vaurien.protocol import OWED_LIMIT, Exchanges
+from vaurien.exchanges import OWED_LIMIT, Exchanges, Owed
 
 
 def test_requests_are_numbered_as_they_begin() -> None:
@@ -31,7 +31,7 @@ def test_only_requests_that_a_parser_has_begun_are_owed_a_response() -> None:
         exchanges.begin()
     for exchange in (0, 2, 3, 4):
         exchanges.owe(exchange)
-    assert list(exchanges.owed) == [2, 3]
+    assert list(exchanges.owed) == [Owed(2), Owed(3)]
 
 
 def test_nobody_waits_for_responses_that_cannot_be_told_apart() -> None:
@@ -69,13 +69,13 @@ def test_a_client_hears_answers_in_the_order_of_its_requests(script: list[str]) 
     heard: list[bytes] = []
 
     def respond() -> None:
-        heard.extend(map(said, exchanges.due(exchanges.owed[0])))
-        heard.append(b"%d" % exchanges.owed.popleft())
+        heard.extend(map(said, exchanges.due(exchanges.owed[0].exchange)))
+        heard.append(b"%d" % exchanges.owed.popleft().exchange)
         heard.extend(map(said, exchanges.due()))
 
     for step in script:
         if step == "pass":
-            exchanges.owed.append(exchanges.begin())
+            exchanges.owe(exchanges.begin())
         elif step == "reply":
             number = exchanges.begin()
             exchanges.reply(number, b"%d" % number)

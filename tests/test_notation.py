@@ -194,7 +194,7 @@ def test_rules_without_a_name_are_numbered() -> None:
     assert [rule.name for rule in rules] == ["delay", "delay-2", "hang", "delay-3", "delay-4"]
 
 
-LABELS = "command, key"
+LABELS = "command, key, answer"
 KEYS = "name, percent, direction, scope, after, every, times, start, stop, ttl, mix"
 
 

@@ -63,13 +63,18 @@ class Traffic:
         self.enactment = Enactment(plan, "proxy", self.now, self.enactment)
 
     def decide(
-        self, exchange: int, connection: int = 1, labels: Mapping[str, str] = NO_LABELS
+        self,
+        exchange: int,
+        connection: int = 1,
+        labels: Mapping[str, str] = NO_LABELS,
+        direction: Direction = Direction.TO_BACKEND,
     ) -> list[str]:
         """The names of the rules that fire on an exchange now, and did not before."""
         decision = self.decisions.setdefault((connection, exchange), Decision())
+        decision.labels = {**decision.labels, **labels}
         verdicts = self.verdicts.setdefault(connection, {})
         news = self.enactment.decide(
-            decision, connection, exchange, labels, TCP, verdicts, self.now
+            decision, connection, exchange, direction, TCP, verdicts, self.now
         )
         return [firing.rule for _, firing in news]
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .actions import Actions, Forward
 from .messages import Direction, Message
-from .options import Configurable
+from .options import Configurable, Option
 from .protocol import Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from random import Random
 
 
@@ -37,6 +38,8 @@ class Firing:
     """Whence this firing's own randomness comes."""
     protocol: Protocol = field(repr=False)
     """The protocol of the connection."""
+    kept: list[Message] = field(default_factory=list, repr=False, compare=False)
+    """What the behavior keeps of the exchange, for later in it."""
 
     def random(self) -> Random:
         """A source of randomness, the same for the same firing of the same seed."""
@@ -52,6 +55,11 @@ class Behavior(Configurable):
     """It never does anything: links may stay quiet under it."""
     per_connection: ClassVar[bool] = False
     """It serves whole connections, so it is drawn for once on each, and its mix with it."""
+    lasting: ClassVar[bool] = False
+    """What it has begun on an exchange it carries through, though its rule be lifted.
+
+    Its waits and holds end then, as those of others do.
+    """
 
     def concerns(self, direction: Direction) -> bool:
         """Whether it may do anything but forward the messages of this direction.
@@ -60,6 +68,31 @@ class Behavior(Configurable):
         """
         del direction
         return True
+
+    @classmethod
+    def further_options(
+        cls, given: Mapping[str, object], protocol: type[Protocol]
+    ) -> Mapping[str, Option]:
+        """Options it takes besides those it declares, given these: what a fault may be told."""
+        del given, protocol
+        return {}
+
+    def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
+        """Called once, when a rule for this protocol is made with it.
+
+        What comes back are labels that the rule shall match, unless it matches these labels
+        already: label -> text, or ``~regex``.
+
+        Raises:
+            OptionError: it makes no sense with this protocol.
+        """
+        del protocol
+        return {}
+
+    def detail(self, firing: Firing) -> str:
+        """What it does on this firing, in a word: the fault it plays; ``""`` for nothing to say."""
+        del firing
+        return ""
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         """What should happen to a message, or to a piece of one, of an exchange it fired on.

@@ -41,11 +41,14 @@ class Fired(Event):
     """The direction of the message on which it was decided."""
     labels: Mapping[str, str]
     """The labels of that message; traffic said them, so escape them."""
+    detail: str = ""
+    """What the behavior does this time: the fault it plays."""
 
     def text(self) -> str:
         firing = self.firing
+        detail = f" ({self.detail})" if self.detail else ""
         return (
-            f"{firing.rule} fired: connection {firing.connection}, "
+            f"{firing.rule} fired{detail}: connection {firing.connection}, "
             f"exchange {firing.exchange}, draw {firing.draw:.4f}"
         )
 

@@ -37,6 +37,14 @@ class Message(NamedTuple):
     """This piece is the last of its message."""
     expects_reply: bool = True
     """Of a request: the backend will answer it."""
+    final: bool = True
+    """Of a response: no other response to the same request follows."""
+    continues: bool = False
+    """Of what a client says: more of the request before it, such as the content of a mail."""
+    about: object = None
+    """What the request parser noted for the response parser; a response has its request's."""
+    offset: int = 0
+    """Bytes of the same message that came before this piece."""
 
     @property
     def to_backend(self) -> bool:

@@ -119,7 +119,7 @@ def make_rules(
         behavior = find(name)
         check_plugin(behavior)
         own = {key: RULE_KEYS[key].parse(rest.pop(key)) for key in RULE_KEYS if key in rest}
-        options, match = _split(rest, behavior, protocol)
+        made, match = _make_behavior(behavior, rest, protocol)
         mix = str(own.get("mix", ""))
         low = tops.get(mix, 0.0) if mix else 0.0
         high = _top(low, float(own.get("percent", 100.0)))
@@ -127,13 +127,11 @@ def make_rules(
             raise OptionError(f"mix={mix!r}: The behavior total needs to be 100 or less")
         if mix:
             tops[mix] = high
-        made = behavior.configured(options)
+        named = str(own.get("name") or "")
         rules.append(
             Rule(
                 behavior=made,
-                name=_unique(
-                    str(own.get("name") or behavior.name), taken, given=bool(own.get("name"))
-                ),
+                name=_unique(named or behavior.name, taken, given=bool(named)),
                 low=low,
                 high=high,
                 mix=mix,
@@ -199,38 +197,53 @@ def _top(low: float, percent: float) -> float:
     return 100.0 if 100 < high <= 100 + ROUNDING else high
 
 
-def _split(
-    rest: Entry, behavior: type[Behavior], protocol: type[Protocol]
-) -> tuple[dict[str, object], tuple[Match, ...]]:
-    """Tell a behavior's options from what the rule matches on."""
+def _make_behavior(
+    behavior: type[Behavior], rest: Entry, protocol: type[Protocol]
+) -> tuple[Behavior, tuple[Match, ...]]:
+    """A behavior with its options, and what its rule matches on."""
     options: dict[str, object] = {}
-    matches = []
-    known = options_of(behavior)
+    texts: dict[str, str] = {}
+    known = {**options_of(behavior), **behavior.further_options(rest, protocol)}
+    labels = {**protocol.labels, **protocol.response_labels}
     for key, value in rest.items():
         label = key.removeprefix("match.")
         if key in known:
             options[key] = value
-        elif label in protocol.labels:
-            matches.append(_match(label, str(value)))
+        elif label in labels:
+            texts[label] = str(value)
         elif behavior.open_ended:
             options[key] = value
         else:
             raise OptionError(
                 f"{key!r} is unknown here. Options of {behavior.name!r}: {_listed(known)}; "
                 f"keys of a rule: {_listed(RULE_KEYS)}; "
-                f"matches of the protocol {protocol.name!r}: {_listed(protocol.labels)}."
+                f"matches of the protocol {protocol.name!r}: {_listed(labels)}."
             )
-    return options, tuple(matches)
+    made = behavior.configured(options)
+    match = [_match(*pair, protocol) for pair in {**made.fit(protocol), **texts}.items()]
+    _check_late(match, made, protocol)
+    return made, tuple(match)
 
 
-def _match(label: str, value: str) -> Match:
+def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
+    late = label not in protocol.labels
     if not value.startswith("~"):
-        return Match(label, value)
+        return Match(label, value, late=late)
     try:
         re.compile(value[1:])
     except re.error as error:
         raise OptionError(f"{label}={value!r} is not a regular expression: {error}") from None
-    return Match(label, value[1:], regex=True)
+    return Match(label, value[1:], regex=True, late=late)
+
+
+def _check_late(match: list[Match], behavior: Behavior, protocol: type[Protocol]) -> None:
+    """Refuse to wait for the response with a behavior that has nothing to do with responses."""
+    late = [one.label for one in match if one.late]
+    if late and not behavior.concerns(Direction.TO_CLIENT):
+        raise OptionError(
+            f"{late[0]!r} is known with the response only, and with these options "
+            f"{behavior.name!r} acts on requests; requests have: {_listed(protocol.labels)}"
+        )
 
 
 def _unique(name: str, taken: dict[str, int], *, given: bool) -> str:

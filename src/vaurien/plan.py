@@ -18,7 +18,7 @@ from typing import Literal
 
 from .behavior import Behavior, Firing
 from .errors import OptionError
-from .messages import Direction
+from .messages import NO_LABELS, Direction
 from .protocol import Protocol
 
 Scope = Literal["exchange", "connection"]
@@ -38,6 +38,8 @@ class Match:
     label: str
     value: str
     regex: bool = False
+    late: bool = False
+    """The label is known with the response only."""
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -97,6 +99,11 @@ class Rule:
     @property
     def percent(self) -> float:
         return self.high - self.low
+
+    @cached_property
+    def late(self) -> bool:
+        """It is decided on when the response comes."""
+        return any(match.late for match in self.match)
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,12 @@ class RuleAtWork:
     def expires_at(self) -> float | None:
         return None if self.rule.ttl is None else self.applied_at + self.rule.ttl
 
+    def is_asked(self, decision: Decision, direction: Direction) -> bool:
+        """Whether it is the rule's turn, with this message: it is new, or the response is here."""
+        if self.rule.late:
+            return direction is Direction.TO_CLIENT
+        return self.since > decision.generation
+
     def applies(self, labels: Mapping[str, str], now: float) -> bool:
         """Whether the rule is about an exchange with these labels, at this moment."""
         rule = self.rule
@@ -222,10 +235,13 @@ class Decision:
     All messages of the exchange share it; a new plan brings it up to date in place.
     """
 
-    __slots__ = ("firings", "generation", "to_backend", "to_client")
+    __slots__ = ("firings", "generation", "labels", "lasts", "over", "to_backend", "to_client")
 
     def __init__(self) -> None:
         self.generation = -1
+        self.labels: Mapping[str, str] = NO_LABELS  # of the exchange, so far
+        self.lasts = False  # something lasting has begun
+        self.over = False  # the exchange has ended, for all we know
         self.firings: Cast = ()
         self.to_backend: Cast = ()  # those of them that see messages of this direction
         self.to_client: Cast = ()
@@ -241,6 +257,10 @@ class Decision:
             self.to_backend, self.to_client = (
                 tuple(pair for pair in firings if way in pair[0].directions) for way in Direction
             )
+
+    def begin(self) -> None:
+        """Its firings begin to act."""
+        self.lasts = any(at_work.rule.behavior.lasting for at_work, _ in self.firings)
 
 
 Verdicts = dict[RuleAtWork, Firing | None]
@@ -269,6 +289,8 @@ class Enactment:
             at_work(rule) for rule in plan.rules if not rule.behavior.inert
         )
         self._alive = frozenset(self.rules)
+        self.late = any(at_work.rule.late for at_work in self.rules)
+        """Some rules are decided on when responses come."""
 
     def __bool__(self) -> bool:
         """Whether any rule can ever act."""
@@ -298,26 +320,33 @@ class Enactment:
         decision: Decision,
         connection: int,
         exchange: int,
-        labels: Mapping[str, str],
+        direction: Direction,
         protocol: Protocol,
         verdicts: Verdicts,
         now: float,
     ) -> list[tuple[RuleAtWork, Firing]]:
         """Bring a decision up to date with this plan; gives the firings that are new in it.
 
-        What was decided under an older plan stands for the rules that live on.
+        ``direction`` is that of the message which begins; the labels are the decision's.
+        What was decided under an older plan stands for the rules that live on, and for what
+        has begun and lasts.
         ``verdicts`` is what the connection remembers of rules whose scope it is: these are
         drawn for on the first exchange they apply to, and act on all that they apply to.
         """
         kept = dict(decision.firings) if decision.firings else {}
+        labels = decision.labels
         if len(verdicts) > len(self.rules):
             for gone in verdicts.keys() - self._alive:
                 del verdicts[gone]
         firings = []
+        if decision.lasts:
+            firings = [pair for pair in decision.firings if self._outlived(pair[0])]
         news = []
         for at_work in self.rules:
-            if at_work.since <= decision.generation:
-                firing = kept.get(at_work)
+            if at_work in kept:
+                firing: Firing | None = kept[at_work]
+            elif not at_work.is_asked(decision, direction):
+                continue
             elif at_work in verdicts:
                 firing = verdicts[at_work] if at_work.applies(labels, now) else None
             elif at_work.rule.behavior.per_connection:
@@ -332,3 +361,7 @@ class Enactment:
                 firings.append((at_work, firing))
         decision.update(self.plan.generation, tuple(firings))
         return news
+
+    def _outlived(self, at_work: RuleAtWork) -> bool:
+        """The rule is gone, and what it began is not."""
+        return at_work.rule.behavior.lasting and at_work not in self._alive

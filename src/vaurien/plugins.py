@@ -40,7 +40,10 @@ BEHAVIORS = {
     "transient": "Transient",
     "abort": "Abort",
 }
-PROTOCOLS = {"tcp": "Tcp"}
+"""The class of each, in the module of its name."""
+PROTOCOLS = {
+    "tcp": "Tcp",
+}
 OLD_HOOKS = ("on_before_handle", "on_between_handle", "on_after_handle")
 
 PluginType = TypeVar("PluginType", bound=Configurable)
@@ -48,14 +51,14 @@ PluginType = TypeVar("PluginType", bound=Configurable)
 
 def install() -> None:
     """Make the built-in plugins known; each is imported when it is first asked for."""
-    for module, name in BEHAVIORS.items():
-        behaviors.register_lazily(module, _loader(f"vaurien.behaviors.{module}", name))
-    for module, name in PROTOCOLS.items():
-        protocols.register_lazily(module, _loader(f"vaurien.protocols.{module}", name))
+    for name, plugin in BEHAVIORS.items():
+        behaviors.register_lazily(name, _loader("vaurien.behaviors", name, plugin))
+    for name, plugin in PROTOCOLS.items():
+        protocols.register_lazily(name, _loader("vaurien.protocols", name, plugin))
 
 
-def _loader(module: str, name: str) -> Callable[[], object]:
-    return lambda: getattr(import_module(module), name)
+def _loader(package: str, name: str, plugin: str) -> Callable[[], object]:
+    return lambda: getattr(import_module(f"{package}.{name.replace('-', '_')}"), plugin)
 
 
 def find_behavior(name: str) -> type[Behavior]:

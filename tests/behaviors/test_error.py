@@ -23,7 +23,7 @@ def forwarded(behavior: Behavior, message: Message, count: int = 1, seed: int = 
 
 
 def test_the_response_becomes_the_protocols_error() -> None:
-    assert forwarded(Error(), response(b"fine\n")) == b"ERROR\n"
+    assert forwarded(Error(), response(b"fine\n")) == b"BUSY no\n"
 
 
 def test_without_a_protocol_the_error_is_noise() -> None:
@@ -39,7 +39,7 @@ def test_one_error_takes_the_place_of_all_pieces() -> None:
         response(b"three", begins=False),
     ]
     told = [actions_of(Error(), piece, firing(protocol=Lines())) for piece in pieces]
-    assert told == [[Forward(pieces[0].with_data(b"ERROR\n"))], [], []]
+    assert told == [[Forward(pieces[0].with_data(b"BUSY no\n"))], [], []]
 
 
 def test_noise_goes_into_the_middle() -> None:

@@ -25,6 +25,7 @@ from vaurien.net.reactor import Reactor
 from vaurien.net.system import SelectorPoller, System
 from vaurien.notation import make_rules, parse_mix, parse_rule
 from vaurien.plan import Plan
+from vaurien.protocol import Protocol as Framing
 from vaurien.protocols.tcp import Tcp
 
 T = TypeVar("T")
@@ -39,11 +40,17 @@ HARMLESS: dict[str, tuple[str, ...]] = {
 NO_LIMITS = Limits(timeout=0, dial_timeout=PATIENCE)
 
 
-def make_plan(*rules: str, mix: str = "", seed: int = 0, generation: int = 0) -> Plan:
+def make_plan(
+    *rules: str,
+    mix: str = "",
+    seed: int = 0,
+    generation: int = 0,
+    protocol: type[Framing] = Tcp,
+) -> Plan:
     """A plan of independent rules, written as for ``--rule``, after a mix if there is one."""
     plugins.install()
     entries = [*(parse_mix(mix) if mix else ()), *map(parse_rule, rules)]
-    return Plan(make_rules(entries, plugins.find_behavior, Tcp), generation, seed)
+    return Plan(make_rules(entries, plugins.find_behavior, protocol), generation, seed)
 
 
 class RunningProxy:
@@ -61,6 +68,7 @@ class RunningProxy:
         listen: Address = LOOPBACK,
         limits: Limits = NO_LIMITS,
         portable: bool = False,
+        protocol: Framing | None = None,
     ) -> None:
         system = System(SelectorPoller() if portable else None)
         if portable:
@@ -73,8 +81,8 @@ class RunningProxy:
             self.reactor,
             listen,
             backend,
-            protocol=Tcp(),
-            plan=make_plan(*rules, mix=mix, seed=seed),
+            protocol=protocol or Tcp(),
+            plan=make_plan(*rules, mix=mix, seed=seed, protocol=type(protocol or Tcp())),
             emit=self.events.append,
             limits=limits,
         )
@@ -115,7 +123,13 @@ class RunningProxy:
     def change(self, *rules: str, mix: str = "") -> None:
         """Replace the plan."""
         now = self.proxy.plan
-        plan = make_plan(*rules, mix=mix, seed=now.seed, generation=now.generation + 1)
+        plan = make_plan(
+            *rules,
+            mix=mix,
+            seed=now.seed,
+            generation=now.generation + 1,
+            protocol=type(self.proxy.protocol),
+        )
         self.call(lambda: self.proxy.apply(plan))
 
     def use_backend(self, backend: Address) -> None:
@@ -159,6 +173,7 @@ class StartProxy(Protocol):
         listen: Address = LOOPBACK,
         limits: Limits = NO_LIMITS,
         portable: bool = False,
+        protocol: Framing | None = None,
     ) -> RunningProxy: ...
 
 

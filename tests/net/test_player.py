@@ -221,7 +221,7 @@ def test_a_request_and_its_response_share_the_decision() -> None:
     world.run(seconds=1)
     failed = {exchange for _, exchange, _ in world.fired}
     answers = bytes(client.heard).splitlines()
-    assert {n + 1 for n, answer in enumerate(answers) if answer == b"ERROR"} == failed
+    assert {n + 1 for n, answer in enumerate(answers) if answer == b"BUSY no"} == failed
     assert 70 < len(failed) < 130
 
 

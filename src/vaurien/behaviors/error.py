@@ -2,40 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import field
+from typing import ClassVar, Self
+
 from ..actions import Actions, Forward
 from ..behavior import Behavior, Firing
+from ..errors import OptionError
+from ..fault import Fault, Values, values_of
 from ..messages import Direction, Message
-from ..options import option
+from ..options import Option, Value, option, options_of
+from ..protocol import Protocol
 
 NOISE = 100
 
 
 class Error(Behavior):
-    """Puts an error in the place of a response, or bytes that mean nothing into it."""
+    """Gives the error that a real server would; where the protocol has none, noise."""
 
     name = "error"
+    lasting: ClassVar[bool] = True
+    fault: str = option("", "which one, by a native identifier; otherwise a typical one at random")
     inject: bool = option(
         False, "put random bytes inside the response, which stays otherwise valid"
     )
     warmup: int = option(0, "number of exchanges to leave alone first", minimum=0)
 
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """What the fault was told."""
+    _native = False
+
+    @classmethod
+    def further_options(
+        cls, given: Mapping[str, object], protocol: type[Protocol]
+    ) -> Mapping[str, Option]:
+        if not given.get("fault"):
+            return {}
+        fault = _find(str(given["fault"]), protocol)
+        return {parameter.name: parameter for parameter in fault.parameters}
+
+    @classmethod
+    def configured(cls, values: Mapping[str, object]) -> Self:
+        known = options_of(cls)
+        made = super().configured({key: values[key] for key in values if key in known})
+        made.parameters = {key: values[key] for key in values if key not in known}
+        return made
+
+    def settings(self) -> dict[str, Value]:
+        told = {key: value for key, value in self.parameters.items() if isinstance(value, Value)}
+        return {**super().settings(), **told}
+
+    def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
+        self._native = bool(protocol.faults) and not self.inject
+        if not self.fault:
+            return protocol.faults.typical_where if self._native else {}
+        if self.inject:
+            raise OptionError(f"fault={self.fault!r} and inject exclude each other")
+        fault = _find(self.fault, protocol)
+        values = values_of(fault, self.parameters)
+        self.parameters = {key: values[key] for key in self.parameters}
+        return fault.where
+
     def concerns(self, direction: Direction) -> bool:
-        return direction is Direction.TO_CLIENT
+        return self._native or direction is Direction.TO_CLIENT
+
+    def detail(self, firing: Firing) -> str:
+        if not self.fails(firing):
+            return ""
+        return self._fault(firing).name if firing.protocol.faults and not self.inject else "noise"
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        if firing.count <= self.warmup:
+        if not self.fails(firing):
             yield Forward(message)
-        else:
-            yield from self.fail(message, firing)
-
-    def fail(self, message: Message, firing: Firing) -> Actions:
-        """Make this exchange fail."""
-        if not self.inject:
-            if message.begins:
-                yield Forward(message.with_data(firing.protocol.error(message, firing.random())))
+        elif self.inject:
+            yield Forward(_spoilt(message, firing))
+        elif firing.protocol.faults:
+            fault = self._fault(firing)
+            yield from fault.play(message, firing, self._values(fault))
+        elif message.to_backend:
+            yield Forward(message)
         elif message.begins:
-            middle = len(message.data) // 2
-            noise = firing.random().randbytes(NOISE)
-            yield Forward(message.with_data(message.data[:middle] + noise + message.data[middle:]))
-        else:
-            yield Forward(message)
+            yield Forward(message.with_data(firing.protocol.error(message, firing.random())))
+
+    def fails(self, firing: Firing) -> bool:
+        """Whether this exchange is to fail."""
+        return firing.count > self.warmup
+
+    def _fault(self, firing: Firing) -> Fault:
+        """The fault to play; the same for all messages of an exchange."""
+        faults = firing.protocol.faults
+        return faults.find(self.fault) if self.fault else faults.pick(firing.random())
+
+    def _values(self, fault: Fault) -> Values:
+        return values_of(fault, self.parameters)
+
+
+def _find(identifier: str, protocol: type[Protocol]) -> Fault:
+    if not protocol.faults:
+        raise OptionError(
+            f"fault={identifier!r} is not allowed: the protocol {protocol.name!r} has no faults "
+            "of its own"
+        )
+    return protocol.faults.find(identifier)
+
+
+def _spoilt(message: Message, firing: Firing) -> Message:
+    """A response with noise in its middle; anything else as it is."""
+    if message.to_backend or not message.begins:
+        return message
+    middle = len(message.data) // 2
+    noise = firing.random().randbytes(NOISE)
+    return message.with_data(message.data[:middle] + noise + message.data[middle:])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Forward
 from ..behavior import Firing
-from ..messages import Message
 from ..options import option
 from .error import Error
 
@@ -15,8 +13,5 @@ class Transient(Error):
     name = "transient"
     agitate: int = option(1, "number of exchanges that fail before they succeed", minimum=0)
 
-    def on_message(self, message: Message, firing: Firing) -> Actions:
-        if self.warmup < firing.count <= self.warmup + self.agitate:
-            yield from self.fail(message, firing)
-        else:
-            yield Forward(message)
+    def fails(self, firing: Firing) -> bool:
+        return self.warmup < firing.count <= self.warmup + self.agitate

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import copy
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..actions import Close
-from ..behavior import Firing
 from ..events import PluginFailed
-from ..messages import NO_LABELS, Direction, Message
-from ..plan import Decision, RuleAtWork, Verdicts
-from ..protocol import Answer, Exchanges, Parser, Stream
+from ..exchanges import Exchanges, Turn
+from ..messages import Direction, Message
+from ..plan import RuleAtWork
+from ..stream import Parser, Stream
 from .closing import Ending, close_socket, read_unread
+from .decisions import Deciding
+from .framing import Framing
 from .link import Link
 from .system import ERROR, HANGUP, READ, WRITE, Socket
 
@@ -87,22 +89,16 @@ class End:
             self.connection.lose(self)
 
 
-class Connection:
+class Connection(Deciding):
     """See the module.  It begins with a client, and gets its backend from the proxy."""
 
     __slots__ = (
-        "_answered",
-        "_decision",
-        "_decisions",
         "_swallowers",
         "_unsent",
-        "_verdicts",
         "backend",
         "client",
         "client_socket",
         "closed",
-        "exchange",
-        "exchanges",
         "number",
         "on_close",
         "opened_at",
@@ -118,19 +114,14 @@ class Connection:
     to_client: Link
 
     def __init__(self, proxy: Proxy, number: int, client_socket: Socket) -> None:
+        super().__init__()
         self.proxy = proxy
         self.number = number  # on its proxy, counted from 1
         self.client_socket: Socket | None = client_socket  # until there is a backend
         self.protocol = proxy.protocol
         self.closed = False
         self.opened_at = proxy.reactor.now
-        self.exchange = 0  # of the newest chunk, where there is no framing
-        self.exchanges: Exchanges | None = None  # where there is
         self.on_close: Callable[[], None] | None = None
-        self._answered = True
-        self._decision: Decision | None = None  # on the exchange above
-        self._decisions: dict[int, Decision] | None = None  # where there is framing
-        self._verdicts: Verdicts | None = None
         self._swallowers: list[RuleAtWork] | None = None
         self._unsent = 0  # when a sweep looked last
 
@@ -144,13 +135,12 @@ class Connection:
         client = self.client = End(self, self.client_socket)
         backend = self.backend = End(self, sock)
         self.client_socket = None
-        streams: tuple[Stream | None, Stream | None] = (None, None)
-        if self.protocol.framed:
-            streams = self._frame()
-        self.to_backend = Link(self, Direction.TO_BACKEND, client, backend, streams[0])
-        self.to_client = Link(self, Direction.TO_CLIENT, backend, client, streams[1])
+        self.to_backend = Link(self, Direction.TO_BACKEND, client, backend)
+        self.to_client = Link(self, Direction.TO_CLIENT, backend, client)
         client.outgoing = backend.incoming = self.to_backend
         backend.outgoing = client.incoming = self.to_client
+        if self.protocol.framed:
+            self._frame()
         for end in (client, backend):
             end.reactor.add(end.fd, end, READ)
 
@@ -261,78 +251,9 @@ class Connection:
             return True
         return self.to_backend.active_at > self.to_client.active_at
 
-    # Exchanges, and what is decided on them.
+    # Answers, and what is swallowed.
 
-    def decide_chunk(self, direction: Direction) -> Decision:
-        """What is decided on the exchange that an unframed chunk belongs to.
-
-        An exchange is what the client says until the backend speaks, and what the
-        backend then says.
-        """
-        if self.exchanges is not None and self.exchange < self.exchanges.begun:
-            self.exchange = self.exchanges.begun  # as far as the parser has counted
-            self._decision = None
-        if direction is Direction.TO_CLIENT:
-            self._answered = True
-        elif self._answered:
-            self._answered = False
-            self.exchange += 1
-            self._decision = None
-        decision = self._decision
-        if decision is None:
-            decision = self._decision = Decision()
-        if decision.generation != self.proxy.enactment.plan.generation:
-            self._decide(decision, self.exchange, direction, NO_LABELS)
-        return decision
-
-    def draw(self, at_work: RuleAtWork) -> Firing | None:
-        """Whether a rule whose scope is the connection fires on it, before there is a message."""
-        if self._verdicts is None:
-            self._verdicts = {}
-        if at_work not in self._verdicts:
-            now = self.proxy.reactor.clock()
-            firing = at_work.fire(self.number, 1, NO_LABELS, self.protocol, now)
-            self._verdicts[at_work] = firing
-            if firing is not None:
-                self.proxy.on_fired(at_work.rule, firing, Direction.TO_BACKEND, NO_LABELS)
-        return self._verdicts[at_work]
-
-    def decided_turn(self, direction: Direction) -> Decision | None:
-        """What is decided on the turn under way, if that is this direction's."""
-        decision = self._decision
-        if (
-            decision is None
-            or self._answered is (direction is Direction.TO_BACKEND)
-            or decision.generation != self.proxy.enactment.plan.generation
-        ):
-            return None
-        return decision
-
-    def decide(self, message: Message) -> Decision:
-        """What is decided on the exchange of a message; nothing new in its middle."""
-        if self._decisions is None:
-            self._decisions = {}
-        decision = self._decisions.get(message.exchange)
-        if decision is None:
-            decision = Decision()
-            if message.begins:
-                self._decisions[message.exchange] = decision
-        self.update(decision, message)
-        return decision
-
-    def update(self, decision: Decision, message: Message) -> None:
-        """Bring a decision up to date with the proxy's plan, where a message begins."""
-        if message.begins and decision.generation != self.proxy.enactment.plan.generation:
-            self._decide(decision, message.exchange, message.direction, message.labels)
-
-    def played(self, message: Message) -> None:
-        """A message has been played; decisions are kept while their exchange goes on."""
-        if self._decisions and message.ends and self.exchanges is not None:
-            owed = self.exchanges.owed
-            if not owed or owed[-1 if message.to_backend else 0] != message.exchange:
-                self._decisions.pop(message.exchange, None)
-
-    def answer(self, message: Message, answer: Answer) -> None:
+    def answer(self, message: Message, answer: Turn) -> None:
         """Answer the sender of a message; a client's requests in their turn."""
         if not message.to_backend and isinstance(answer, Close):
             self.close(reset=answer.reset)
@@ -343,8 +264,8 @@ class Connection:
             self.to_client.reply(answer)
         else:
             self.exchanges.reply(message.exchange, answer)
-            stream = self.to_client.stream
-            if stream is None or not stream.in_message:
+            framing = self.to_client.framing
+            if framing is None or not framing.stream.in_message:
                 for due in self.exchanges.due():
                     self.to_client.reply(due)
 
@@ -352,34 +273,21 @@ class Connection:
         """A rule has swallowed a message: the peers may be out of step from now on."""
         self._swallowers = [*(self._swallowers or ()), at_work]
 
-    def _decide(
-        self, decision: Decision, exchange: int, direction: Direction, labels: Mapping[str, str]
-    ) -> None:
+    def _frame(self) -> None:
+        """Have a protocol object of this connection's own parse what its links carry."""
         proxy = self.proxy
-        verdicts: Verdicts = {} if self._verdicts is None else self._verdicts
-        news = proxy.enactment.decide(
-            decision,
-            self.number,
-            exchange,
-            labels,
-            self.protocol,
-            verdicts,
-            proxy.reactor.clock(),
-        )
-        if verdicts:
-            self._verdicts = verdicts
-        for at_work, firing in news:
-            proxy.on_fired(at_work.rule, firing, direction, labels)
-
-    def _frame(self) -> tuple[Stream, Stream]:
-        """Streams for the two parsers of a protocol object of this connection's own."""
-        self.exchanges = Exchanges()
-        self.protocol = copy.copy(self.protocol)
-        requests = Stream(Direction.TO_BACKEND, self.exchanges)
-        responses = Stream(Direction.TO_CLIENT, self.exchanges)
-        requests.parse_with(_parse(self.protocol.requests, requests))
-        responses.parse_with(_parse(self.protocol.responses, responses))
-        return requests, responses
+        exchanges = self.exchanges = Exchanges(proxy.tally, self.protocol.tallied)
+        protocol = self.protocol = copy.copy(self.protocol)
+        protocol.backend = str(proxy.backend)
+        protocol.tell = proxy.tell  # type: ignore[method-assign]  # that is what it is for
+        for link, parser in (
+            (self.to_backend, protocol.requests),
+            (self.to_client, protocol.responses),
+        ):
+            stream = Stream(link.direction, exchanges)
+            stream.parse_with(_parse(parser, stream))
+            link.framing = Framing(link, stream, exchanges)
+            link.calm_down()
 
 
 def _parse(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:

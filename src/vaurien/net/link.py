@@ -8,14 +8,12 @@ pipe, of bytes its sink could not take, and while it does it reads no more.
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 from ..actions import Close
-from ..events import PluginFailed
+from ..exchanges import Turn
 from ..messages import NO_LABELS, Direction, Message
 from ..plan import Decision
-from ..protocol import Answer, Stream
 from .closing import Ending
 from .player import Player
 from .reactor import BUFFER_SIZE
@@ -24,6 +22,7 @@ from .system import READ, WRITE
 
 if TYPE_CHECKING:
     from .connection import Connection, End
+    from .framing import Framing
 
 SPLICE_WORTH = 16 * 1024
 """A splice that moves less goes back to copying, which then costs less."""
@@ -33,7 +32,6 @@ class Link:
     """Carries bytes from one end of a connection to the other."""
 
     __slots__ = (
-        "_ahead",
         "_pending",
         "_receive",
         "_send",
@@ -46,12 +44,12 @@ class Link:
         "direction",
         "done",
         "ending",
+        "framing",
         "player",
         "quiet",
         "reactor",
         "sink",
         "source",
-        "stream",
     )
 
     def __init__(
@@ -60,14 +58,13 @@ class Link:
         direction: Direction,
         source: End,
         sink: End,
-        stream: Stream | None,
     ) -> None:
         self.connection = connection
         self.reactor = connection.proxy.reactor
         self.direction = direction
         self.source = source
         self.sink = sink
-        self.stream = stream  # None: no framing, or a parser that gave up
+        self.framing: Framing | None = None
         self.quiet = not connection.proxy.enactment
         self.player: Player | None = None
         self.bytes = 0
@@ -76,7 +73,6 @@ class Link:
         self.ending: Ending | None = None  # the source has ended; pass it on in its turn
         self.done = False  # ... and has been passed on
         self.dead = False  # the sink takes nothing any more
-        self._ahead = 0  # bytes the parser keeps back, and the sink has already
         self._pending: memoryview | None = None  # what the sink could not take yet
         self._siphon: Siphon | None = None  # moves bulk, and holds the same
         self._receive = source.sock.recv_into
@@ -103,8 +99,8 @@ class Link:
         self.active_at = reactor.now
         self.bytes += size
         self.chunks += 1
-        if self.stream is not None:
-            self._frame(bytes(reactor.view[:size]))
+        if self.framing is not None:
+            self.framing.receive(reactor.view[:size])
         elif not self.quiet:
             self._chunk(reactor.view[:size])
         else:
@@ -115,20 +111,16 @@ class Link:
             else:
                 if sent < size:
                     self._keep(reactor.view[sent:size])
-        if size == BUFFER_SIZE and self.stream is None and reactor.system.splice is not None:
+        if size == BUFFER_SIZE and self.framing is None and reactor.system.splice is not None:
             self._siphon = Siphon(
                 reactor.system.splice, reactor.pipes, self.source.fd, self.sink.fd
             )
 
     def end(self, how: Ending) -> None:
         """The source has ended; the sink hears of it after all that came before."""
-        if self.stream is not None:
-            stream, self.stream = self.stream, None
-            if not self.quiet:
-                self._arrive_all(stream.surrender())
-            if self.direction is Direction.TO_CLIENT and self.connection.exchanges is not None:
-                self.connection.exchanges.lose_step()
-                self._take_turns(None)
+        if self.framing is not None:
+            framing, self.framing = self.framing, None
+            framing.end()
         self.ending = how
         if how is Ending.RST:
             self.connection.lose(self.source)
@@ -177,11 +169,11 @@ class Link:
         """Write a message for which there is nothing more to decide."""
         if self.dead:
             return
-        self._owe(message)
+        self.connection.owe(message)
         if message.data:
             self.write(message.data)
 
-    def reply(self, answer: Answer) -> None:
+    def reply(self, answer: Turn) -> None:
         """Tell the sink something that the source did not, behind what is under way."""
         if self.dead:
             return
@@ -192,7 +184,7 @@ class Link:
             self.player = Player(self)
         self.player.put(answer)
 
-    def perform(self, answer: Answer) -> None:
+    def perform(self, answer: Turn) -> None:
         """Write an answer, or close."""
         if isinstance(answer, Close):
             self.connection.close(reset=answer.reset)
@@ -217,7 +209,7 @@ class Link:
             self.connection.pass_on(self, self.ending)
             return
         if idle:
-            self._calm_down()
+            self.calm_down()
         full = self.blocked or (self.player is not None and self.player.full) or self.crowded
         self.source.want(READ, wanted=not full and self.ending is None and not self.dead)
 
@@ -226,9 +218,21 @@ class Link:
     def apply(self) -> None:
         """Follow the proxy's new plan, from the next message on."""
         if self.player is None and not self.blocked and self.ending is None:
-            self._calm_down()
+            self.calm_down()
         else:
             self.resume()
+
+    def calm_down(self) -> None:
+        """Be quiet, if no rule can apply and nothing waits."""
+        connection = self.connection
+        self.quiet = self.player is None and not (
+            self.blocked
+            or connection.proxy.enactment
+            or connection.protocol.adjusting
+            or connection.carries
+        )
+        if self.quiet and self.framing is not None:
+            self.framing.let_go()
 
     def kill(self) -> None:
         """The sink is lost: hold nothing for it, and read nothing more."""
@@ -249,14 +253,6 @@ class Link:
 
     # Armed, or framed.
 
-    def _calm_down(self) -> None:
-        """Be quiet, if no rule can apply: what the parser keeps back then need not wait."""
-        self.quiet = not self.connection.proxy.enactment
-        if self.quiet and self.stream is not None and self.stream.kept_back > self._ahead:
-            kept = self.stream.peek(self._ahead)
-            self._ahead += len(kept)
-            self.write(kept)
-
     def _chunk(self, view: memoryview) -> None:
         """An unframed chunk, of which rules must be asked."""
         connection = self.connection
@@ -268,60 +264,7 @@ class Link:
         message = Message(bytes(view), self.direction, at, NO_LABELS, connection.exchange)
         self._play(message, decision)
 
-    def _frame(self, data: bytes) -> None:
-        """Bytes of a framed protocol: cut messages out of them, and pass these on.
-
-        A quiet link passes the bytes on first, and looks at the messages afterwards.
-        """
-        stream = self.stream
-        assert stream is not None
-        quiet = self.quiet
-        if quiet:
-            self.write(data)
-        try:
-            messages = stream.feed(data, self.reactor.clock())
-        except Exception:  # noqa: BLE001 - a parser must not break traffic
-            self._give_up(stream)
-            messages = stream.surrender()
-        if quiet:
-            for message in messages:
-                self._owe(message)
-            self._ahead = stream.kept_back
-        else:
-            self._arrive_all(messages)
-        if not stream.in_message:
-            self._take_turns(None)
-
-    def _arrive_all(self, messages: list[Message]) -> None:
-        """Messages, the first bytes of which may have been passed on while it was quiet."""
-        for message in messages:
-            if self._ahead:
-                self._owe(message)
-                size = min(self._ahead, len(message.data))
-                self._ahead -= size
-                message = message._replace(data=message.data[size:], begins=False)
-            elif message.begins and message.exchange:
-                self._take_turns(message.exchange)
-            self._arrive(message, self.connection.decide(message))
-
-    def _take_turns(self, before: int | None) -> None:
-        """Send the replies that come before a response, or all that are due."""
-        if self.direction is Direction.TO_CLIENT and self.connection.exchanges is not None:
-            for answer in self.connection.exchanges.due(before):
-                self.reply(answer)
-
-    def _owe(self, message: Message) -> None:
-        """A request that is passed on is owed a response."""
-        exchanges = self.connection.exchanges
-        if (
-            exchanges is not None
-            and message.to_backend
-            and message.begins
-            and message.expects_reply
-        ):
-            exchanges.owe(message.exchange)
-
-    def _arrive(self, message: Message, decision: Decision) -> None:
+    def arrive(self, message: Message, decision: Decision) -> None:
         if self.player is None and not self.blocked and not decision.cast(self.direction):
             self.deliver(message)
             self.connection.played(message)
@@ -335,16 +278,6 @@ class Link:
         self.player.put((message, decision))
         if self.player is not None or self.blocked or self.source.incoming.player is not None:
             self.settle()
-
-    def _give_up(self, stream: Stream) -> None:
-        """The parser failed: what follows is bytes without meaning."""
-        proxy = self.connection.proxy
-        self.stream = None
-        if stream.direction is Direction.TO_CLIENT and self.connection.exchanges is not None:
-            self.connection.exchanges.lose_step()
-        proxy.gave_up += 1
-        what = f"a {proxy.protocol.name} parser gave up ({stream.direction.value})"
-        proxy.emit(PluginFailed(proxy.name, what, traceback.format_exc()))
 
     # Blocked, and spliced.
 

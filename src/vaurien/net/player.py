@@ -14,9 +14,9 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from ..actions import Close, Drop, Forward, Hold, Reply, Wait
+from ..exchanges import Turn
 from ..messages import Message
 from ..plan import Cast, Decision
-from ..protocol import Answer
 
 if TYPE_CHECKING:
     from .link import Link
@@ -40,7 +40,7 @@ class Player:
         self.holding = False
         """It waits for a rule to be lifted."""
         self._link = link
-        self._queue: deque[tuple[Message, Decision] | Answer] = deque()
+        self._queue: deque[tuple[Message, Decision] | Turn] = deque()
         self._size = 0
         self._answers = 0
         self._play: Play | None = self._perform()
@@ -61,7 +61,7 @@ class Player:
         """For a time, or for a rule to be lifted while its source is still there."""
         return self._timer is not None or (self.holding and not ended)
 
-    def put(self, item: tuple[Message, Decision] | Answer) -> None:
+    def put(self, item: tuple[Message, Decision] | Turn) -> None:
         """Queue a message with what was decided on it, or an answer that no rule is asked about."""
         self._queue.append(item)
         self._count(item, 1)
@@ -95,7 +95,7 @@ class Player:
         if until is not None and self._play is not None:
             self._timer = timer or link.reactor.call_at(until, self._on_time)
 
-    def _count(self, item: tuple[Message, Decision] | Answer, sign: int) -> None:
+    def _count(self, item: tuple[Message, Decision] | Turn, sign: int) -> None:
         """An item has come into the queue, or been played."""
         if isinstance(item, tuple):
             self._size += sign * (len(item[0].data) + OVERHEAD)
@@ -126,7 +126,10 @@ class Player:
             else:
                 message, decision = item
                 connection.update(decision, message)
-                yield from self._act(message, decision.cast(message.direction))
+                cast = decision.cast(message.direction)
+                if cast and not decision.lasts:
+                    decision.begin()
+                yield from self._act(message, cast)
                 connection.played(message)
             self._count(item, -1)
 
@@ -143,7 +146,8 @@ class Player:
             link.deliver(message)
             return
         at_work, firing = cast[0]
-        if not connection.proxy.enactment.lives(at_work):
+        lasting = at_work.rule.behavior.lasting
+        if not lasting and not connection.proxy.enactment.lives(at_work):
             yield from self._act(message, cast[1:])
             return
         clock = link.reactor.clock

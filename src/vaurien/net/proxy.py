@@ -12,6 +12,7 @@ from ..events import Emit, Event, Fired, Trouble
 from ..messages import Direction
 from ..plan import Enactment, Plan, Rule
 from ..protocol import Protocol
+from ..tally import KINDS, Tally, count
 from .address import Address
 from .connection import Connection
 from .dial import Dial
@@ -92,6 +93,8 @@ class Proxy:
         self.enactment = Enactment(plan, name, reactor.clock())
         self.connections: set[Connection] = set()
         self.gave_up = 0
+        self.tally = Tally()
+        """What is counted of its messages, if they are framed."""
         self.tells_firings = True
         """Events are made of rules that fire; not doing so is faster, where nobody listens."""
         self._resolver = Resolver(reactor)
@@ -104,6 +107,7 @@ class Proxy:
         self._sweep: Timer | None = None
         self._drained: Callable[[], None] | None = None
         self._full = False
+        self._told: set[str] = set()
 
     @property
     def plan(self) -> Plan:
@@ -225,8 +229,17 @@ class Proxy:
         self, rule: Rule, firing: Firing, direction: Direction, labels: Mapping[str, str]
     ) -> None:
         self._fired += 1
+        detail = rule.behavior.detail(firing)
+        if detail:
+            count(self.tally.injected, detail)
         if self.tells_firings:
-            self.emit(Fired(self.name, firing, rule.behavior.name, direction, labels))
+            self.emit(Fired(self.name, firing, rule.behavior.name, direction, labels, detail))
+
+    def tell(self, text: str) -> None:
+        """Have a protocol's remark logged, once."""
+        if text not in self._told and len(self._told) < KINDS:
+            self._told.add(text)
+            self.emit(Trouble(self.name, text))
 
     def on_closed(self, connection: Connection) -> None:
         self.connections.discard(connection)

@@ -1,0 +1,88 @@
+"""The exchanges of one connection: which response answers which request, and in which turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from .actions import Close
+from .errors import ProtocolError
+from .messages import NO_LABELS
+from .tally import Tally, count
+
+Turn = bytes | Close
+"""What a client gets in place of a response, when its turn comes: bytes, or the end."""
+
+OWED_LIMIT = 100_000
+
+
+class Owed(NamedTuple):
+    """A request that was passed on, and that the backend will answer."""
+
+    exchange: int
+    about: object = None
+    at: float = 0.0
+    """When it was passed on, in seconds on the reactor's clock."""
+
+
+class Exchanges:
+    """Numbers the exchanges of one connection, and keeps its answers in turn.
+
+    Requests are numbered as they begin; a response belongs to the oldest request
+    that was passed on and is still owed one, and what comes while nothing is owed
+    belongs to exchange 0.
+    """
+
+    __slots__ = ("_in_step", "_replies", "begun", "opaque", "owed", "tallied", "tally")
+
+    def __init__(self, tally: Tally | None = None, tallied: str = "") -> None:
+        """``tallied``: the label by which exchanges are counted in ``tally``."""
+        self.begun = 0
+        self.owed: deque[Owed] = deque()
+        self.opaque = False
+        """Both directions have become bytes without meaning."""
+        self.tally = tally or Tally()
+        self.tallied = tallied
+        self._in_step = True
+        self._replies: deque[tuple[int, Turn]] = deque()
+
+    def begin(self, labels: Mapping[str, str] = NO_LABELS) -> int:
+        """The number of the request that begins.
+
+        Raises:
+            ProtocolError: so many are unanswered that the parser must have misunderstood.
+        """
+        if len(self.owed) + len(self._replies) >= OWED_LIMIT:
+            raise ProtocolError(f"{OWED_LIMIT} requests without a response")
+        self.begun += 1
+        count(self.tally.exchanges, labels.get(self.tallied, ""))
+        return self.begun
+
+    def owe(self, exchange: int, about: object = None, at: float = 0.0) -> None:
+        """A request is passed on which the backend will answer, if a parser has begun it."""
+        if self._in_step and 0 < exchange <= self.begun:
+            self.owed.append(Owed(exchange, about, at))
+
+    def owes(self, exchange: int) -> bool:
+        """Whether a response to a request is still to come."""
+        return any(owed.exchange == exchange for owed in self.owed)
+
+    def lose_step(self) -> None:
+        """Responses can't be told apart any more: nobody waits for one."""
+        self._in_step = False
+        self.owed.clear()
+
+    def reply(self, exchange: int, answer: Turn) -> None:
+        """Answer a request in the backend's place, when its turn comes."""
+        self._replies.append((exchange, answer))
+
+    def due(self, before: int | None = None) -> Iterator[Turn]:
+        """Answers whose turn has come: no earlier request is still owed a response.
+
+        ``before``: the exchange whose response is about to leave, if there is one.
+        """
+        if before is None and self.owed:
+            before = self.owed[0].exchange
+        while self._replies and (before is None or self._replies[0][0] <= before):
+            yield self._replies.popleft()[1]

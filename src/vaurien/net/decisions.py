@@ -1,0 +1,173 @@
+"""Which rules fire on the exchanges of a connection: asked once for each, and remembered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..messages import NO_LABELS, Direction, Message
+from ..plan import Decision, RuleAtWork, Verdicts
+
+if TYPE_CHECKING:
+    from ..behavior import Firing
+    from ..exchanges import Exchanges
+    from ..protocol import Protocol
+    from .link import Link
+    from .proxy import Proxy
+
+
+class Deciding:
+    """The part of a connection that knows its exchanges, and what is decided on them."""
+
+    __slots__ = ("_answered", "_decision", "_decisions", "_verdicts", "exchange", "exchanges")
+
+    number: int
+    protocol: Protocol
+    proxy: Proxy
+
+    def __init__(self) -> None:
+        self.exchange = 0  # of the newest chunk, where there is no framing
+        self.exchanges: Exchanges | None = None  # where there is
+        self._answered = True
+        self._decision: Decision | None = None  # on the exchange above
+        self._decisions: dict[int, Decision] | None = None  # where there is framing
+        self._verdicts: Verdicts | None = None
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Those it has so far."""
+        raise NotImplementedError
+
+    # Where there is no framing.
+
+    def decide_chunk(self, direction: Direction) -> Decision:
+        """What is decided on the exchange that an unframed chunk belongs to.
+
+        An exchange is what the client says until the backend speaks, and what the
+        backend then says.
+        """
+        if self.exchanges is not None and self.exchange < self.exchanges.begun:
+            self.exchange = self.exchanges.begun  # as far as the parser has counted
+            self._decision = None
+        if direction is Direction.TO_CLIENT:
+            self._answered = True
+        elif self._answered:
+            self._answered = False
+            self.exchange += 1
+            self._decision = None
+        decision = self._decision
+        if decision is None:
+            decision = self._decision = Decision()
+        if decision.generation != self.proxy.enactment.plan.generation:
+            self._decide(decision, self.exchange, direction)
+        return decision
+
+    def decided_turn(self, direction: Direction) -> Decision | None:
+        """What is decided on the turn under way, if that is this direction's."""
+        decision = self._decision
+        if (
+            decision is None
+            or self._answered is (direction is Direction.TO_BACKEND)
+            or decision.generation != self.proxy.enactment.plan.generation
+        ):
+            return None
+        return decision
+
+    def draw(self, at_work: RuleAtWork) -> Firing | None:
+        """Whether a rule whose scope is the connection fires on it, before there is a message."""
+        if self._verdicts is None:
+            self._verdicts = {}
+        if at_work not in self._verdicts:
+            now = self.proxy.reactor.clock()
+            firing = at_work.fire(self.number, 1, NO_LABELS, self.protocol, now)
+            self._verdicts[at_work] = firing
+            if firing is not None:
+                self.proxy.on_fired(at_work.rule, firing, Direction.TO_BACKEND, NO_LABELS)
+        return self._verdicts[at_work]
+
+    # Where there is.
+
+    def decide(self, message: Message) -> Decision:
+        """What is decided on the exchange of a message; nothing new in its middle."""
+        if self._decisions is None:
+            self._decisions = {}
+        decision = self._decisions.get(message.exchange)
+        if decision is None:
+            decision = Decision()
+            if message.begins:
+                self._decisions[message.exchange] = decision
+                before = self._decisions.get(message.exchange - 1)
+                if before is not None and before.over:
+                    del self._decisions[message.exchange - 1]
+        self.update(decision, message)
+        return decision
+
+    def update(self, decision: Decision, message: Message) -> None:
+        """Bring a decision up to date with the proxy's plan, where a message begins."""
+        if not message.begins:
+            return
+        if not decision.labels:
+            decision.labels = message.labels
+        enactment = self.proxy.enactment
+        late = enactment.late and not message.to_backend
+        if late or decision.generation != enactment.plan.generation:
+            if not message.to_backend and message.labels:
+                decision.labels = {**decision.labels, **message.labels}
+            self._decide(decision, message.exchange, message.direction)
+
+    def played(self, message: Message) -> None:
+        """A message has been played; decisions are kept while their exchange goes on.
+
+        That of the newest is kept in any case: more of its request may follow.
+        """
+        exchanges = self.exchanges
+        if not self._decisions or not message.ends or exchanges is None:
+            return
+        owed = exchanges.owed
+        number = message.exchange
+        if owed and owed[-1 if message.to_backend else 0].exchange == number:
+            return
+        decision = self._decisions.get(number)
+        if decision is None:
+            return
+        if number and number == exchanges.begun:
+            decision.over = True
+            return
+        del self._decisions[number]
+        if decision.lasts:
+            for link in self.links:
+                link.settle()
+
+    @property
+    def carries(self) -> bool:
+        """Something that has begun is to be carried through, whatever the plan says."""
+        return self._decisions is not None and any(
+            decision.lasts for decision in self._decisions.values()
+        )
+
+    def owe(self, message: Message) -> None:
+        """A request that is passed on is owed a response."""
+        exchanges = self.exchanges
+        if (
+            exchanges is not None
+            and message.to_backend
+            and message.begins
+            and message.expects_reply
+        ):
+            exchanges.owe(message.exchange, message.about, self.proxy.reactor.now)
+
+    def _decide(self, decision: Decision, exchange: int, direction: Direction) -> None:
+        proxy = self.proxy
+        verdicts: Verdicts = {} if self._verdicts is None else self._verdicts
+        news = proxy.enactment.decide(
+            decision,
+            self.number,
+            exchange,
+            direction,
+            self.protocol,
+            verdicts,
+            proxy.reactor.clock(),
+        )
+        if verdicts:
+            self._verdicts = verdicts
+        for at_work, firing in news:
+            proxy.on_fired(at_work.rule, firing, direction, decision.labels)

@@ -1,0 +1,125 @@
+"""The messages of one direction: how a framed link sees what it carries.
+
+A quiet link passes bytes on first, and the parser looks on afterwards.  An armed one has
+messages cut out of them, and plays these.  A parser that fails, or a connection that turns
+to something else (TLS, a WebSocket), leaves a link without framing: bytes without meaning.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from ..actions import Reply
+from ..events import PluginFailed
+from ..exchanges import Exchanges
+from ..messages import Direction, Message
+from ..stream import Stream
+
+if TYPE_CHECKING:
+    from .link import Link
+
+
+class Framing:
+    """What a link has as long as its bytes are messages."""
+
+    __slots__ = ("_ahead", "exchanges", "link", "stream")
+
+    def __init__(self, link: Link, stream: Stream, exchanges: Exchanges) -> None:
+        self.link = link
+        self.stream = stream
+        self.exchanges = exchanges
+        self._ahead = 0  # bytes that the parser keeps back, and the sink has already
+
+    def receive(self, view: memoryview) -> None:
+        """Pass on what has arrived."""
+        link = self.link
+        stream = self.stream
+        if link.quiet:
+            link.write(view)
+            if stream.passes(len(view)):
+                return
+            try:
+                stream.watch(bytes(view), link.reactor.now)
+            except Exception:  # noqa: BLE001 - a parser must not break traffic
+                self._give_up()
+            self._ahead = stream.kept_back
+            link.quiet = not link.connection.protocol.adjusting
+        else:
+            try:
+                messages = stream.feed(bytes(view), link.reactor.clock())
+            except Exception:  # noqa: BLE001 - a parser must not break traffic
+                self._give_up()
+                messages = stream.surrender()
+            self._arrive(messages)
+        if not stream.in_message:
+            self.take_turns(None)
+            if stream.opaque:
+                self._turn_opaque()
+        if not link.quiet:
+            link.calm_down()
+
+    def end(self) -> None:
+        """The source has ended: what is in no message yet is passed on as it is."""
+        messages = self.stream.surrender()
+        if not self.link.quiet:
+            self._arrive(messages)
+        if self.link.direction is Direction.TO_CLIENT:
+            self.exchanges.lose_step()
+            self.take_turns(None)
+
+    def let_go(self) -> None:
+        """The link has become quiet: what the parser keeps back need not wait."""
+        if self.stream.kept_back > self._ahead:
+            kept = self.stream.peek(self._ahead)
+            self._ahead += len(kept)
+            self.link.write(kept)
+
+    def take_turns(self, before: int | None) -> None:
+        """Send the replies that come before a response, or all that are due."""
+        if self.link.direction is Direction.TO_CLIENT:
+            for turn in self.exchanges.due(before):
+                self.link.reply(turn)
+
+    def _arrive(self, messages: list[Message]) -> None:
+        """Messages, the first bytes of which may have been passed on while it was quiet."""
+        connection = self.link.connection
+        protocol = connection.protocol
+        for message in messages:
+            if self._ahead:
+                connection.owe(message)
+                size = min(self._ahead, len(message.data))
+                self._ahead -= size
+                message = message._replace(data=message.data[size:], begins=False)
+            elif message.begins and message.exchange:
+                self.take_turns(message.exchange)
+            if protocol.adjusting and message.begins:
+                adjusted = protocol.adjust(message)
+                if isinstance(adjusted, Reply):
+                    connection.answer(message, adjusted.data)
+                    continue
+                message = adjusted.message
+            self.link.arrive(message, connection.decide(message))
+
+    def _turn_opaque(self) -> None:
+        """Neither direction has messages any more; what is under way the other way ends first."""
+        for link in self.link.connection.links:
+            framing = link.framing
+            if framing is not None and framing.stream.opaque:
+                link.framing = None
+                messages = framing.stream.surrender()
+                if not link.quiet:
+                    framing._arrive(messages)
+                framing.take_turns(None)
+        self.exchanges.lose_step()
+
+    def _give_up(self) -> None:
+        """The parser failed: what follows is bytes without meaning."""
+        link = self.link
+        link.framing = None
+        if link.direction is Direction.TO_CLIENT:
+            self.exchanges.lose_step()
+        proxy = link.connection.proxy
+        proxy.gave_up += 1
+        what = f"a {proxy.protocol.name} parser gave up ({link.direction.value})"
+        proxy.emit(PluginFailed(proxy.name, what, traceback.format_exc()))

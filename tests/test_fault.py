@@ -1,0 +1,70 @@
+"""Faults: found by any of their identifiers, and told what they may be told."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from acting import actions_of, firing, request, response
+from lines import FAULTS, Lines
+from vaurien.actions import Close, Forward, Reply
+from vaurien.behaviors.error import Error
+from vaurien.errors import OptionError
+from vaurien.fault import NO_FAULTS, values_of
+
+
+@pytest.mark.parametrize("identifier", ["BUSY", "busy", "17"])
+def test_a_fault_answers_to_all_its_identifiers(identifier: str) -> None:
+    assert FAULTS.find(identifier).name == "BUSY"
+
+
+def test_an_unknown_fault_is_told_what_there_is() -> None:
+    with pytest.raises(OptionError) as caught:
+        FAULTS.find("BUZY")
+    assert str(caught.value) == (
+        "fault='BUZY' is unknown: did you mean BUSY? There are: BUSY, BYE, LOCKED, UNDONE"
+    )
+
+
+def test_parameters_are_checked_and_have_defaults() -> None:
+    fault = FAULTS.find("BUSY")
+    assert values_of(fault, {}) == {"reason": "no"}
+    assert values_of(fault, {"reason": "later"}) == {"reason": "later"}
+    with pytest.raises(OptionError, match="has no parameter 'slot'; its parameters: reason"):
+        values_of(fault, {"slot": 1})
+    with pytest.raises(OptionError, match="reason=1 is not allowed"):
+        values_of(fault, {"reason": 1})
+
+
+def test_a_typical_fault_is_picked() -> None:
+    assert {FAULTS.pick(Random(seed)).name for seed in range(20)} == {"BUSY"}
+    assert FAULTS
+    assert not NO_FAULTS
+
+
+def of_lines(fault: str, count: int = 1) -> tuple[Error, int]:
+    error = Error(fault=fault)
+    error.fit(Lines)
+    return error, count
+
+
+def test_an_answer_takes_the_place_of_a_request_at_its_end() -> None:
+    error, _ = of_lines("BYE")
+    fired = firing(protocol=Lines())
+    assert actions_of(error, request(b"PUT 2\n", ends=False), fired) == []
+    assert actions_of(error, request(b"ab", begins=False), fired) == [Reply(b"BYE no\n"), Close()]
+
+
+def test_an_answer_takes_the_place_of_a_response_that_came() -> None:
+    error, _ = of_lines("BYE")
+    fired = firing(protocol=Lines())
+    first, last = response(b"FI", ends=False), response(b"NE\n", begins=False)
+    assert actions_of(error, first, fired) == [Forward(first.with_data(b"BYE no\n")), Close()]
+    assert actions_of(error, last, fired) == []
+
+
+def test_nobody_is_answered_who_expects_no_reply() -> None:
+    error, _ = of_lines("BYE")
+    quiet = request(b"QUIET x\n")._replace(expects_reply=False)
+    assert actions_of(error, quiet, firing(protocol=Lines())) == []
