@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint types docs bench clean
+.PHONY: help demo test lint types docs bench suites clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -13,7 +13,9 @@ demo: .venv/installed  ## a small web server behind a proxy that misbehaves
 
 test: .venv/developing  ## all tests; TEST='-k redis' picks some
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
-		nginx=nginx-light wrk=wrk curl=curl
+		nginx=nginx-light wrk=wrk curl=curl memcached=memcached memccapable=libmemcached-tools \
+		mariadbd=mariadb-server mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql \
+		smtp-sink=postfix
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(TEST)
 
 lint: .venv/developing  ## style
@@ -29,8 +31,17 @@ docs: .venv/developing  ## write the generated parts of docs/ anew
 bench: .venv/installed  ## vaurien beside other proxies; BENCH=--quick for less
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
 		nginx=nginx-light wrk=wrk iperf3=iperf3 haproxy=haproxy ip=iproute2 \
-		/usr/lib/nginx/modules/ngx_stream_module.so=libnginx-mod-stream
+		/usr/lib/nginx/modules/ngx_stream_module.so=libnginx-mod-stream \
+		memcached=memcached memcslap=libmemcached-tools mariadbd=mariadb-server \
+		mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql
 	$(BIN)/python bench/run.py $(BENCH)
+
+suites: .venv/installed  ## suites that others wrote, straight and through vaurien
+	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
+		nginx=nginx-light wrk=wrk memcached=memcached memccapable=libmemcached-tools \
+		mariadbd=mariadb-server mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql \
+		smtp-sink=postfix
+	PYTHONPATH=bench $(BIN)/python suites/compare.py $(SUITES)
 
 clean:  ## take away what was installed and cached here
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -16,7 +16,8 @@ from vaurien import plugins
 from vaurien.cli.table import LOG_LEVELS, SETTINGS, WITHOUT_EFFECT, Setting
 from vaurien.notation import RULE_KEYS
 from vaurien.options import Option, options_of
-from vaurien.registry import behaviors
+from vaurien.protocol import Protocol
+from vaurien.registry import behaviors, protocols
 
 DOCS = Path(__file__).parent.parent / "docs"
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -74,6 +75,51 @@ def behavior_options() -> str:
     return table(("behavior", "option", "default", "takes", "what it is"), rows)
 
 
+def labels() -> str:
+    """What rules may match on, protocol by protocol."""
+    rows = []
+    for protocol in framed():
+        late = {
+            name: f"{text} (of the response)" for name, text in protocol.response_labels.items()
+        }
+        known = {**late, **protocol.labels}
+        rows += [(f"`{protocol.name}`", f"`{name}`", known[name]) for name in known]
+    return table(("protocol", "label", "what it is"), rows)
+
+
+def protocol_options() -> str:
+    """The options of all built-in protocols."""
+    rows = []
+    for protocol in framed():
+        rows += [(f"`{protocol.name}`", *cells(each)) for each in options_of(protocol).values()]
+    return table(("protocol", "option", "default", "takes", "what it is"), rows)
+
+
+def faults() -> str:
+    """The catalogue of each protocol."""
+    parts = []
+    for protocol in framed():
+        rows = []
+        for fault in protocol.faults:
+            where = " ".join(f"{label}={value}" for label, value in fault.where.items())
+            takes = ", ".join(f"`{parameter.name}`" for parameter in fault.parameters)
+            names = ", ".join(f"`{name}`" for name in (fault.name, *fault.also))
+            wire = literal(fault.wire)
+            row = (names, fault.meaning, wire, fault.exercises, literal(where), takes)
+            rows.append(tuple(cell.replace("|", "\\|") for cell in row))
+        head = ("fault", "what it means", "on the wire", "what it exercises", "where", "takes")
+        parts.append(f"## {protocol.name}\n\n{table(head, rows)}")
+    return "\n".join(parts)
+
+
+def framed() -> list[type[Protocol]]:
+    return [protocols.get(name) for name in plugins.PROTOCOLS if protocols.get(name).framed]
+
+
+def literal(text: str) -> str:
+    return f"``{text}``" if "`" in text else code(text)
+
+
 def rule_keys() -> str:
     """The keys of every rule."""
     rows = [cells(option) for option in RULE_KEYS.values()]
@@ -85,6 +131,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "ini-keys": ini_keys,
     "behavior-options": behavior_options,
     "rule-keys": rule_keys,
+    "labels": labels,
+    "protocol-options": protocol_options,
+    "faults": faults,
 }
 
 

@@ -31,6 +31,12 @@ PACKAGES = {
     "nginx": "nginx-light",
     "wrk": "wrk",
     "curl": "curl",
+    "smtp-sink": "postfix",
+    "smtp-source": "postfix",
+    "postfix": "postfix",
+    "postconf": "postfix",
+    "mariadbd": "mariadb-server",
+    "memccapable": "libmemcached-tools",
 }
 """What a program is in, on Debian."""
 

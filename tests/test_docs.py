@@ -26,7 +26,8 @@ from vaurien.control.statsd import COUNTERS
 from vaurien.events import Fired
 from vaurien.journal import entry
 from vaurien.messages import Direction
-from vaurien.registry import behaviors, protocols
+from vaurien.protocols.tcp import Tcp
+from vaurien.registry import behaviors
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -37,8 +38,8 @@ FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9.-]*[a-z0-9])(?![\w-]*[A-Z])")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
 COMMAND = re.compile(r"(?:^ {4}|`)make ((?:[a-z]+ ?)*)", re.MULTILINE)
-NOT_OURS = {"CONTRIBUTING.md", "legacy.md"}
-"""Pages that name flags of other tools, and of plugins that do not exist."""
+NOT_OURS = {"CONTRIBUTING.md", "legacy.md", "faults.md"}
+"""Pages that name flags of other tools and servers, and of plugins that do not exist."""
 OTHERS_FLAGS = {
     "behavior-truncate-size",  # of the plugin that is taught
     "flag",
@@ -140,8 +141,7 @@ def test_every_action_is_documented() -> None:
 
 
 def test_every_field_of_the_journal_is_documented() -> None:
-    tcp = protocols.get("tcp")()
-    fired = Fired("p", Firing("r", 1, 1, 0.0, 1, 1, tcp), "b", Direction.TO_CLIENT, {})
+    fired = Fired("p", Firing("r", 1, 1, 0.0, 1, 1, Tcp()), "b", Direction.TO_CLIENT, {})
     fields = list(json.loads(entry(fired, 0.0)))
     text = page("rules").partition("## The journal")[2]
     assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == fields

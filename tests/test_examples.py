@@ -180,7 +180,7 @@ def ask(http: Http, words: str) -> object:
 
 def test_curl_commands_of_the_readme(http: Http) -> None:
     commands = CURL.findall(page("README.md"))
-    assert len(commands) == 4
+    assert len(commands) == 3
     for words, _ in commands:
         ask(http, words)
     assert ask(http, "http://localhost:8080/behavior") == {"behavior": "dummy"}

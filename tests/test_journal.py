@@ -75,6 +75,7 @@ def test_a_line() -> None:
         "count": 3,
         "direction": "to_backend",
         "labels": {"command": "GET"},
+        "fault": "",
     }
 
 

@@ -87,7 +87,7 @@ NOT_ALLOWED: list[tuple[Option, list[object]]] = [
     (COUNT, [*NOT_A_NUMBER, "1.5", 1.5, "4.0", 0, "11", "9" * 5000]),
     (LOUD, ["", "maybe", None, 2, 1.5, []]),
     (WORD, ["three", "", "One", None, 1]),
-    (TEXT, [None, 1, b"bytes", True]),
+    (TEXT, [None, [1], b"bytes", True]),
 ]
 
 

@@ -207,5 +207,6 @@ print(*registry.behaviors.names())
     assert told.splitlines() == [
         "False",
         "stutter morse",
-        "abort blackout broken delay dummy error hang stutter transient",
+        "abort blackout broken delay dummy duplicate-request error hang partial-reply reply-lost "
+        "request-lost stutter transient",
     ]

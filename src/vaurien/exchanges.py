@@ -34,7 +34,7 @@ class Exchanges:
     belongs to exchange 0.
     """
 
-    __slots__ = ("_in_step", "_replies", "begun", "opaque", "owed", "tallied", "tally")
+    __slots__ = ("_in_step", "begun", "opaque", "owed", "replies", "tallied", "tally")
 
     def __init__(self, tally: Tally | None = None, tallied: str = "") -> None:
         """``tallied``: the label by which exchanges are counted in ``tally``."""
@@ -45,7 +45,7 @@ class Exchanges:
         self.tally = tally or Tally()
         self.tallied = tallied
         self._in_step = True
-        self._replies: deque[tuple[int, Turn]] = deque()
+        self.replies: deque[tuple[int, Turn]] = deque()
 
     def begin(self, labels: Mapping[str, str] = NO_LABELS) -> int:
         """The number of the request that begins.
@@ -53,20 +53,27 @@ class Exchanges:
         Raises:
             ProtocolError: so many are unanswered that the parser must have misunderstood.
         """
-        if len(self.owed) + len(self._replies) >= OWED_LIMIT:
+        if len(self.owed) + len(self.replies) >= OWED_LIMIT:
             raise ProtocolError(f"{OWED_LIMIT} requests without a response")
-        self.begun += 1
-        count(self.tally.exchanges, labels.get(self.tallied, ""))
-        return self.begun
+        counts, kind = self.tally.exchanges, labels.get(self.tallied, "")
+        if kind in counts:
+            counts[kind] += 1
+        else:
+            count(counts, kind)
+        self.begun = begun = self.begun + 1
+        return begun
 
     def owe(self, exchange: int, about: object = None, at: float = 0.0) -> None:
         """A request is passed on which the backend will answer, if a parser has begun it."""
         if self._in_step and 0 < exchange <= self.begun:
-            self.owed.append(Owed(exchange, about, at))
+            # What Owed(...) does, in half of the time: it is done for each request.
+            self.owed.append(tuple.__new__(Owed, (exchange, about, at)))
 
-    def owes(self, exchange: int) -> bool:
-        """Whether a response to a request is still to come."""
-        return any(owed.exchange == exchange for owed in self.owed)
+    def answered(self, latency: float) -> None:
+        """The oldest request that is owed a response has had it, so many seconds later."""
+        if self.owed:
+            self.owed.popleft()
+            self.tally.latency.add(latency)
 
     def lose_step(self) -> None:
         """Responses can't be told apart any more: nobody waits for one."""
@@ -75,7 +82,7 @@ class Exchanges:
 
     def reply(self, exchange: int, answer: Turn) -> None:
         """Answer a request in the backend's place, when its turn comes."""
-        self._replies.append((exchange, answer))
+        self.replies.append((exchange, answer))
 
     def due(self, before: int | None = None) -> Iterator[Turn]:
         """Answers whose turn has come: no earlier request is still owed a response.
@@ -84,5 +91,5 @@ class Exchanges:
         """
         if before is None and self.owed:
             before = self.owed[0].exchange
-        while self._replies and (before is None or self._replies[0][0] <= before):
-            yield self._replies.popleft()[1]
+        while self.replies and (before is None or self.replies[0][0] <= before):
+            yield self.replies.popleft()[1]

@@ -115,5 +115,6 @@ def entry(event: Fired, at: float) -> bytes:
         "count": firing.count,
         "direction": event.direction.value,
         "labels": dict(event.labels),
+        "fault": event.detail,
     }
     return json.dumps(said, separators=(",", ":")).encode("ascii") + b"\n"

@@ -38,7 +38,10 @@ class Message(NamedTuple):
     expects_reply: bool = True
     """Of a request: the backend will answer it."""
     final: bool = True
-    """Of a response: no other response to the same request follows."""
+    """Of a response: no other response to the same request follows.
+
+    Of a request: the backend will not ask for more of it; see ``continues``.
+    """
     continues: bool = False
     """Of what a client says: more of the request before it, such as the content of a mail."""
     about: object = None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .behavior import Behavior
 from .errors import OptionError
-from .messages import Direction
+from .messages import NO_LABELS, Direction
 from .options import Configurable, Option, Value, options_of
 from .plan import ROUNDING, SCOPES, Match, Rule
 from .protocol import Protocol
@@ -220,9 +220,21 @@ def _make_behavior(
                 f"matches of the protocol {protocol.name!r}: {_listed(labels)}."
             )
     made = behavior.configured(options)
-    match = [_match(*pair, protocol) for pair in {**made.fit(protocol), **texts}.items()]
-    _check_late(match, made, protocol)
-    return made, tuple(match)
+    return made, fitted(made, protocol, texts)
+
+
+def fitted(
+    behavior: Behavior, protocol: type[Protocol], texts: Mapping[str, str] = NO_LABELS
+) -> tuple[Match, ...]:
+    """What a rule with this behavior matches on: what it is told, and what the behavior brings.
+
+    Raises:
+        OptionError: the behavior makes no sense with this protocol, or with these matches.
+    """
+    told = {**behavior.fit(protocol), **texts}
+    match = tuple(_match(label, text, protocol) for label, text in told.items())
+    _check_late(match, behavior, protocol)
+    return match
 
 
 def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
@@ -236,7 +248,7 @@ def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
     return Match(label, value[1:], regex=True, late=late)
 
 
-def _check_late(match: list[Match], behavior: Behavior, protocol: type[Protocol]) -> None:
+def _check_late(match: tuple[Match, ...], behavior: Behavior, protocol: type[Protocol]) -> None:
     """Refuse to wait for the response with a behavior that has nothing to do with responses."""
     late = [one.label for one in match if one.late]
     if late and not behavior.concerns(Direction.TO_CLIENT):

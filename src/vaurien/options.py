@@ -69,6 +69,8 @@ class Option:
             if self.type is str:
                 if isinstance(given, str):
                     return given
+                if isinstance(given, (int, float)) and not isinstance(given, bool):
+                    return str(given)  # a code that looks like a number is a text all the same
             elif self.type is bool:
                 if isinstance(given, bool):
                     return given
@@ -175,6 +177,13 @@ class Configurable:
                 allowed = ", ".join(known) or "none"
                 raise OptionError(f"{cls.name!r} has no option {name!r}; its options: {allowed}")
         return cls(**{name: known[name].parse(value) for name, value in values.items()})
+
+    @classmethod
+    def over(
+        cls, defaults: Mapping[str, object], values: Mapping[str, object]
+    ) -> dict[str, object]:
+        """These values, and what they leave to defaults."""
+        return {**defaults, **values}
 
     def settings(self) -> dict[str, Value]:
         """The values of all options, by name."""

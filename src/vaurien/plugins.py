@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from .behavior import Behavior
 from .errors import PluginError, UnknownNameError
-from .options import Configurable
+from .options import Configurable, Option
 from .protocol import Protocol
 from .registry import Registry, behaviors, protocols
 
@@ -39,10 +39,20 @@ BEHAVIORS = {
     "blackout": "Blackout",
     "transient": "Transient",
     "abort": "Abort",
+    "request-lost": "RequestLost",
+    "reply-lost": "ReplyLost",
+    "partial-reply": "PartialReply",
+    "duplicate-request": "DuplicateRequest",
 }
 """The class of each, in the module of its name."""
 PROTOCOLS = {
     "tcp": "Tcp",
+    "http": "Http",
+    "redis": "Redis",
+    "memcache": "Memcache",
+    "mysql": "MySQL",
+    "postgresql": "PostgreSQL",
+    "smtp": "Smtp",
 }
 OLD_HOOKS = ("on_before_handle", "on_between_handle", "on_after_handle")
 
@@ -139,9 +149,17 @@ def with_defaults(plugin: type[PluginType], options: Mapping[str, object]) -> ty
     inherited = cast("MethodType", plugin.configured).__func__
 
     def configured(cls: type[PluginType], values: Mapping[str, object]) -> PluginType:
-        return cast("PluginType", inherited(cls, {**options, **values}))
+        return cast("PluginType", inherited(cls, cls.over(options, values)))
 
-    return _derived(plugin, configured=classmethod(configured))
+    def further_options(
+        cls: type[Behavior], given: Mapping[str, object], protocol: type[Protocol]
+    ) -> Mapping[str, Option]:
+        return plugin.further_options(cls.over(options, given), protocol)  # type: ignore[attr-defined,no-any-return]  # called of behaviors only
+
+    body: dict[str, object] = {"configured": classmethod(configured)}
+    if issubclass(plugin, Behavior):
+        body["further_options"] = classmethod(further_options)
+    return _derived(plugin, **body)
 
 
 def _derived(plugin: type[PluginType], **body: object) -> type[PluginType]:

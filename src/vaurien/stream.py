@@ -126,6 +126,11 @@ class Stream:
             self._taken = found.end()
         return found
 
+    @property
+    def drained(self) -> bool:
+        """All that has arrived is taken: the next thing to do is to ``yield``."""
+        return self._taken == len(self._buffer)
+
     def skip(self, size: int) -> Parser:
         """Let exactly so many bytes pass, unseen and in pieces."""
         if size < 0:
@@ -170,7 +175,8 @@ class Stream:
         ``about``: what the response parser needs to know of a request; see ``asked``.
         ``unsolicited``: the backend says it without having been asked (a push, a
         notification), so it answers no request.
-        ``final=False``: another response to the same request follows.
+        ``final=False``: another response to the same request follows; of a request: the
+        backend may ask for more of it, which then ``continues`` it.
         """
         if self._open:
             raise ProtocolError("the parser began a message inside another")
@@ -181,11 +187,11 @@ class Stream:
                 self._exchange = exchanges.begun
                 expects_reply = False
             else:
-                self._exchange = exchanges.begin(labels)
+                self._exchange = exchange = exchanges.begin(labels)
                 if self._watching and expects_reply:
-                    exchanges.owe(self._exchange, about, self._at)
-        elif exchanges.owed and not unsolicited:
-            self._exchange, self._about, at = exchanges.owed[0]
+                    exchanges.owe(exchange, about, self._at)
+        elif (owed := exchanges.owed) and not unsolicited:
+            self._exchange, self._about, at = owed[0]
             self._latency = self._at - at
         else:
             self._exchange, self._about = 0, None
@@ -208,9 +214,8 @@ class Stream:
             self._slice(ends=True)
         self._open = False
         self._begins = True
-        if self._final and self._exchange and not self._asks and self._exchanges.owed:
-            self._exchanges.owed.popleft()
-            self._exchanges.tally.latency.add(self._latency)
+        if not self._asks and self._final and self._exchange:
+            self._exchanges.answered(self._latency)
 
     def error(self, code: str) -> None:
         """The backend has answered with an error, of this code."""
@@ -248,31 +253,38 @@ class Stream:
         """Have this parser look at what is fed; it starts with the first bytes."""
         self._parser = parser
 
-    def passes(self, size: int) -> bool:
-        """Whether so many bytes pass unseen; then they need not be fed, if nobody cuts them."""
-        if self._skipping > size and self._open and not self._buffer:
-            self._skipping -= size
-            self._offset += size
-            return True
-        return False
-
-    def watch(self, data: bytes, at: float) -> None:
+    def watch(self, view: bytes | memoryview, at: float) -> int:
         """Look at bytes that were passed on already: no messages are cut out of them.
+
+        Gives how many of all bytes that were fed are in no message yet: ``kept_back``.
 
         Raises:
             Exception: whatever the parser raised.
         """
+        size = len(view)
+        if self._skipping > size and self._open and not self._buffer:
+            self._skipping -= size
+            self._offset += size
+            return 0
         self._at = at
         self._watching = True
+        if self._buffer:
+            self._buffer += view
+        else:
+            self._buffer = bytes(view)
         try:
-            self._parse(data)
+            self._resume()
+        finally:
             if self._open:
                 self._offset += self._taken - self._start
                 self._start = self._taken
                 self._begins = False
-        finally:
-            self._watching = False
-            self._compact()
+            if self._start == len(self._buffer):  # by far the most frequent
+                self._buffer = b""
+                self._start = self._taken = 0
+            else:
+                self._compact()
+        return len(self._buffer)
 
     def feed(self, data: bytes, at: float) -> list[Message]:
         """The messages, and pieces of messages, that these bytes complete.
@@ -281,10 +293,15 @@ class Stream:
             Exception: whatever the parser raised; ``surrender`` then has the bytes.
         """
         self._at = at
+        self._watching = False
         if self._skipping > len(data) and self._open and not self._buffer:
             self._skipping -= len(data)
             return [self._piece(data, ends=False)]
-        self._parse(data)
+        if self._buffer:
+            self._buffer += data  # bytes that were kept back are in a bytearray
+        else:
+            self._buffer = data
+        self._resume()
         if self._open and self._taken > self._start:
             self._slice(ends=False)
         self._compact()
@@ -298,6 +315,7 @@ class Stream:
         belong to exchange 0.
         """
         self._parser = None
+        self._watching = False
         self._taken = len(self._buffer)
         if self._open:
             self.end()
@@ -311,18 +329,15 @@ class Stream:
 
     # Inside.
 
-    def _parse(self, data: bytes) -> None:
-        if self._buffer:
-            self._buffer += data  # bytes that were kept back are in a bytearray
-        else:
-            self._buffer = data
-        if self._parser is not None:
-            try:
+    def _resume(self) -> None:
+        """Have the parser go on with what is here."""
+        try:
+            if self._parser is not None:
                 next(self._parser)
-            except StopIteration:
-                self._parser = None
-                if not self._exchanges.opaque:
-                    raise ProtocolError("the parser returned") from None
+        except StopIteration:
+            self._parser = None
+            if not self._exchanges.opaque:
+                raise ProtocolError("the parser returned") from None
 
     def _take(self, size: int) -> bytes:
         start = self._taken

@@ -28,7 +28,8 @@ class Latency:
         self.total += seconds
         if seconds > self.longest:
             self.longest = seconds
-        self.buckets[min(int(seconds * 1e6).bit_length(), BUCKETS - 1)] += 1
+        bucket = int(seconds * 1e6).bit_length()
+        self.buckets[bucket if bucket < BUCKETS else -1] += 1
 
 
 class Tally:

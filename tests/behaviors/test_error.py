@@ -12,6 +12,7 @@ from vaurien.behaviors.error import NOISE, Error
 from vaurien.errors import OptionError
 from vaurien.messages import Direction, Message
 from vaurien.protocol import ERROR_SIZE
+from vaurien.protocols.tcp import Tcp
 
 
 def forwarded(behavior: Behavior, message: Message, count: int = 1, seed: int = 1) -> bytes:
@@ -82,3 +83,47 @@ def test_requests_are_none_of_its_business() -> None:
 def test_a_warmup_is_a_number() -> None:
     with pytest.raises(OptionError, match="warmup=-1 is not allowed"):
         Error(warmup=-1)
+
+
+# Faults of the protocol.
+
+
+def test_a_fault_must_be_of_the_protocol() -> None:
+    with pytest.raises(OptionError, match="the protocol 'tcp' has no faults of its own"):
+        Error(fault="BUSY").fit(Tcp)
+    with pytest.raises(OptionError, match="fault='BUZY' is unknown"):
+        Error(fault="BUZY").fit(Lines)
+    with pytest.raises(OptionError, match="fault='BUSY' and inject exclude each other"):
+        Error(fault="BUSY", inject=True).fit(Lines)
+    with pytest.raises(OptionError, match="the fault 'BUSY' has no parameter 'slot'"):
+        Error.configured({"fault": "BUSY", "slot": 1}).fit(Lines)
+
+
+def test_a_fault_brings_matches_and_options() -> None:
+    assert Error(fault="LOCKED").fit(Lines) == {"command": "PUT"}
+    assert list(Error.further_options({"fault": "BUSY"}, Lines)) == ["reason"]
+    assert Error.further_options({}, Lines) == {}
+
+
+def test_settings_make_the_same_again() -> None:
+    error = Error.configured({"fault": "BUSY", "reason": "later"})
+    error.fit(Lines)
+    assert error.settings()["reason"] == "later"
+    again = Error.configured(error.settings())
+    again.fit(Lines)
+    assert again == error
+
+
+def test_what_one_fault_was_told_does_not_suit_another() -> None:
+    defaults = {"fault": "BUSY", "reason": "later", "warmup": 3}
+    assert Error.over(defaults, {"warmup": 1}) == {**defaults, "warmup": 1}
+    assert Error.over(defaults, {"fault": "UNDONE"}) == {"fault": "UNDONE", "warmup": 3}
+
+
+def test_the_journal_is_told_the_fault() -> None:
+    error = Error(fault="17", warmup=1)
+    error.fit(Lines)
+    assert error.detail(firing(1, protocol=Lines())) == ""
+    assert error.detail(firing(2, protocol=Lines())) == "BUSY"
+    assert Error().detail(firing(protocol=Lines())) == "BUSY"
+    assert Error().detail(firing()) == "noise"

@@ -130,3 +130,22 @@ def test_an_option_of_an_old_class_may_be_named_like_a_key_of_rules(
 def test_a_mistake_in_an_option_of_an_old_class(refuse: Refuse) -> None:
     line = refuse("--behavior", "20:troubles.Old", "--handler-old-foo", "x")
     assert line == "--handler-old-foo='x' is not allowed: it takes a whole number"
+
+
+def test_what_a_fault_may_be_told_stands_in_the_section_of_its_behavior(
+    understand: Understand, refuse: Refuse, plugin_folder: Path
+) -> None:
+    words = ["--config", "faults.ini", "--protocol", "redis"]
+    path = plugin_folder / "faults.ini"
+    path.write_text("[vaurien]\nbehavior=10:error\n[behavior:error]\nfault=MOVED\nslot=42\n")
+    (rule,) = understand(*words).plan.rules
+    assert rule.behavior.settings()["slot"] == 42
+    (_, other) = understand(*words, "--rule", "error slot=7").plan.rules
+    assert other.behavior.settings()["slot"] == 7
+    (_, other) = understand(*words, "--rule", "error fault=READONLY").plan.rules
+    assert "slot" not in other.behavior.settings()
+    path.write_text("[vaurien]\nbehavior=10:error\n[behavior:error]\nfault=READONLY\nslot=42\n")
+    assert "slot is unknown" in refuse(*words)
+    assert "fault='NOTHING' is unknown" in refuse(
+        "--protocol", "redis", "--rule", "error fault=NOTHING"
+    )

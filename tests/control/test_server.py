@@ -273,3 +273,9 @@ def test_a_change_does_not_wait_for_ever_for_others(
     monkeypatch.setattr(server, "PATIENCE", 0.05)
     with running.control._writing, pytest.raises(server.StalledError, match="other changes"):
         running.control.set_behavior("hang")
+
+
+def test_a_fault_that_the_protocol_does_not_have_is_refused(running: Live) -> None:
+    with pytest.raises(OptionError, match="the protocol 'tcp' has no faults of its own"):
+        running.control.set_behavior("error", {"fault": "READONLY"})
+    assert running.control.behavior() == "dummy"

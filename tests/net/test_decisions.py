@@ -122,3 +122,14 @@ def test_decisions_are_forgotten_with_their_exchanges() -> None:
         world.run(lambda number=number: client.heard.endswith(b"GET %d\n" % number))  # type: ignore[misc]
     (connection,) = world.proxy.connections
     assert len(connection._decisions or ()) <= 2
+
+
+def test_responses_that_come_together_share_the_decision_on_their_request() -> None:
+    rule = "delay before=false sleep=1 times=1"
+    world = World(rule, protocol=Lines(), on_data=lambda *_: None, whole=True)
+    client = world.client()
+    client.say(b"GET a\nGET b\n")
+    world.run(lambda: bool(world.backends and world.backends[0].heard.endswith(b"b\n")))
+    world.backends[0].say(b"MORE\na\nb\n")
+    world.run(lambda: client.heard.count(b"\n") == 3)
+    assert world.fired == [(1, 1, "delay")]

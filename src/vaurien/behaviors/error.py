@@ -48,12 +48,26 @@ class Error(Behavior):
         made.parameters = {key: values[key] for key in values if key not in known}
         return made
 
+    @classmethod
+    def over(
+        cls, defaults: Mapping[str, object], values: Mapping[str, object]
+    ) -> dict[str, object]:
+        if "fault" in values:  # what another one was told does not suit this one
+            known = options_of(cls)
+            defaults = {key: defaults[key] for key in defaults if key in known}
+        return super().over(defaults, values)
+
     def settings(self) -> dict[str, Value]:
         told = {key: value for key, value in self.parameters.items() if isinstance(value, Value)}
         return {**super().settings(), **told}
 
     def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
         self._native = bool(protocol.faults) and not self.inject
+        if not self.fault and self.parameters:
+            unknown, known = next(iter(self.parameters)), ", ".join(options_of(type(self)))
+            raise OptionError(
+                f"{self.name!r} has no option {unknown!r} without a fault; its options: {known}"
+            )
         if not self.fault:
             return protocol.faults.typical_where if self._native else {}
         if self.inject:

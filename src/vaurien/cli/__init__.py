@@ -3,7 +3,7 @@
 ``table`` lists what can be set.  ``flags`` makes click options of it, ``ini`` reads
 files; both give ``Sections`` (``given``).  ``chosen`` loads the plugins that these
 name, ``settings`` turns all into one checked value, and ``run`` runs it.  ``command``
-is the command as click knows it, ``logs`` the log.
+is the command as click knows it, ``faults`` another that lists these, ``logs`` the log.
 
 Law: nothing is imported before it is needed.  ``--version`` needs nothing at all.
 """
@@ -27,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(f"{__version__}\n")
         return
     try:
+        if arguments and arguments[0] == "faults":
+            from .faults import faults
+
+            faults.main(list(arguments[1:]), "vaurien faults")
         from .command import vaurien
 
         vaurien.main(list(arguments), "vaurien")

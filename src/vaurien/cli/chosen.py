@@ -66,8 +66,8 @@ class Plugins(dict[str, type[PluginType]]):
                 )
         self[written] = found
 
-    def configure(self, name: str, section: Section) -> None:
-        """Take the options of a plugin from its section.
+    def configure(self, name: str, section: Section, protocol: type[Protocol]) -> None:
+        """Take the options of a plugin from its section; the protocol is that of the proxy.
 
         Raises:
             OptionError: it does not have such an option, or does not allow the value.
@@ -75,6 +75,10 @@ class Plugins(dict[str, type[PluginType]]):
         named = (each for each in self.values() if each.name == name)
         plugin = self.get(name) or next(named, None) or self.registry.get(name)
         known = options_of(plugin)
+        if issubclass(plugin, Behavior):
+            given_so_far = {key: given.value for key, given in section.values.items()}
+            with blamed_on(section.place):
+                known = {**known, **plugin.further_options(given_so_far, protocol)}
         options: Options = {}
         for key, given in section.values.items():
             if key in known:
@@ -150,7 +154,7 @@ class Chosen:
             OptionError: an option does not exist, or a value is not allowed.
         """
         for kind, name, section in self._sections(sections):
-            kind.configure(name, section)
+            kind.configure(name, section, self.protocols[self._protocol])
 
     def protocol(self) -> Protocol:
         """The chosen protocol, with the options given for it."""

@@ -32,13 +32,19 @@ INTRODUCTION = """A chaos TCP proxy: it passes traffic on to a backend, and misb
   vaurien --proxy localhost:8000 --backend google.com:80 \\
           --behavior 20:delay --behavior-delay-sleep 2
 
+\b
+  vaurien --proxy localhost:6380 --backend localhost:6379 \\
+          --protocol redis --rule 'error fault=READONLY command=SET times=1'
+
+'vaurien faults [PROTOCOL]' lists the faults native to each protocol.
+
 An ADDRESS is HOST:PORT, [IPV6]:PORT or unix:/path.
 A flag that is on or off can be given as --flag, --no-flag, --flag=true or --flag=false.
 """
 
 
-class Vaurien(click.Command):
-    """A command whose user's mistakes are one line each, and whose plugins add flags."""
+class OneLine(click.Command):
+    """A command whose user's mistakes are one line each."""
 
     def main(  # type: ignore[override]  # it always exits
         self,
@@ -57,6 +63,10 @@ class Vaurien(click.Command):
         except (click.Abort, KeyboardInterrupt):
             status = 130
         sys.exit(status or 0)
+
+
+class Vaurien(OneLine):
+    """A command whose plugins add flags."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import OptionError, VaurienError
 from ..net.address import Address
-from ..notation import MIX, Entry, FindBehavior, check_plugin, describe, make_rules, parse_mix
+from ..notation import (
+    MIX,
+    Entry,
+    FindBehavior,
+    check_plugin,
+    describe,
+    fitted,
+    make_rules,
+    parse_mix,
+)
 from ..options import Value
 from ..plan import Plan, Rule
 from ..registry import behaviors as registry
@@ -125,7 +134,9 @@ class Control:
             return make_rules(parse_mix(name), self._find_behavior, type(self._proxy.protocol))
         behavior = self._find_behavior(name)
         check_plugin(behavior)
-        return (Rule(behavior=behavior.configured(options), name=behavior.name, mix=MIX),)
+        made = behavior.configured(options)
+        match = fitted(made, type(self._proxy.protocol))
+        return (Rule(behavior=made, name=behavior.name, mix=MIX, match=match),)
 
     def _change_rules(self, change: Callable[[Rules], Rules]) -> None:
         """Have the plan replaced by one whose rules this makes from the current ones."""

@@ -14,6 +14,7 @@ from ..actions import Reply
 from ..events import PluginFailed
 from ..exchanges import Exchanges
 from ..messages import Direction, Message
+from ..plan import Decision
 from ..stream import Stream
 
 if TYPE_CHECKING:
@@ -23,35 +24,43 @@ if TYPE_CHECKING:
 class Framing:
     """What a link has as long as its bytes are messages."""
 
-    __slots__ = ("_ahead", "exchanges", "link", "stream")
+    __slots__ = ("_ahead", "exchanges", "link", "protocol", "stream")
 
     def __init__(self, link: Link, stream: Stream, exchanges: Exchanges) -> None:
         self.link = link
         self.stream = stream
         self.exchanges = exchanges
+        self.protocol = link.connection.protocol
         self._ahead = 0  # bytes that the parser keeps back, and the sink has already
 
+    def look_on(self, view: memoryview) -> None:
+        """Understand what has arrived and was passed on already."""
+        stream = self.stream
+        try:
+            self._ahead = stream.watch(view, self.link.reactor.now)
+        except Exception:  # noqa: BLE001 - a parser must not break traffic
+            self._give_up()
+            self._ahead = stream.kept_back
+        exchanges = self.exchanges
+        if exchanges.replies or exchanges.opaque or self.protocol.adjusting:
+            self._go_on()
+
     def receive(self, view: memoryview) -> None:
-        """Pass on what has arrived."""
+        """Pass on what has arrived, as messages."""
+        try:
+            messages = self.stream.feed(bytes(view), self.link.reactor.clock())
+        except Exception:  # noqa: BLE001 - a parser must not break traffic
+            self._give_up()
+            messages = self.stream.surrender()
+        self._arrive(messages)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """See to what the messages that have arrived have changed."""
         link = self.link
         stream = self.stream
-        if link.quiet:
-            link.write(view)
-            if stream.passes(len(view)):
-                return
-            try:
-                stream.watch(bytes(view), link.reactor.now)
-            except Exception:  # noqa: BLE001 - a parser must not break traffic
-                self._give_up()
-            self._ahead = stream.kept_back
-            link.quiet = not link.connection.protocol.adjusting
-        else:
-            try:
-                messages = stream.feed(bytes(view), link.reactor.clock())
-            except Exception:  # noqa: BLE001 - a parser must not break traffic
-                self._give_up()
-                messages = stream.surrender()
-            self._arrive(messages)
+        if self.protocol.adjusting:
+            link.quiet = False
         if not stream.in_message:
             self.take_turns(None)
             if stream.opaque:
@@ -82,24 +91,34 @@ class Framing:
                 self.link.reply(turn)
 
     def _arrive(self, messages: list[Message]) -> None:
-        """Messages, the first bytes of which may have been passed on while it was quiet."""
-        connection = self.link.connection
-        protocol = connection.protocol
-        for message in messages:
-            if self._ahead:
-                connection.owe(message)
-                size = min(self._ahead, len(message.data))
-                self._ahead -= size
-                message = message._replace(data=message.data[size:], begins=False)
-            elif message.begins and message.exchange:
+        """Messages, the first bytes of which may have been passed on while it was quiet.
+
+        All are decided on before the first is played: the responses to one request may have
+        come together, and the parser takes the exchange for answered.
+        """
+        link = self.link
+        for message, decision in [self._decided(message) for message in messages]:
+            if message.begins and message.exchange:
                 self.take_turns(message.exchange)
-            if protocol.adjusting and message.begins:
-                adjusted = protocol.adjust(message)
-                if isinstance(adjusted, Reply):
-                    connection.answer(message, adjusted.data)
-                    continue
-                message = adjusted.message
-            self.link.arrive(message, connection.decide(message))
+            if isinstance(decision, Reply):
+                link.connection.answer(message, decision.data)
+            else:
+                link.arrive(message, decision)
+
+    def _decided(self, message: Message) -> tuple[Message, Decision | Reply]:
+        """A message as it is to be played, with what is decided on it or replied to it."""
+        connection = self.link.connection
+        if self._ahead:
+            connection.owe(message)
+            size = min(self._ahead, len(message.data))
+            self._ahead -= size
+            message = message._replace(data=message.data[size:], begins=False)
+        if self.protocol.adjusting and message.begins:
+            adjusted = self.protocol.adjust(message)
+            if isinstance(adjusted, Reply):
+                return message, adjusted
+            message = adjusted.message
+        return message, connection.decide(message)
 
     def _turn_opaque(self) -> None:
         """Neither direction has messages any more; what is under way the other way ends first."""

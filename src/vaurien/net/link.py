@@ -99,18 +99,21 @@ class Link:
         self.active_at = reactor.now
         self.bytes += size
         self.chunks += 1
-        if self.framing is not None:
-            self.framing.receive(reactor.view[:size])
-        elif not self.quiet:
-            self._chunk(reactor.view[:size])
-        else:
+        view = reactor.view[:size]
+        if self.quiet:
             try:  # what write does, in place: here quiet traffic spends its time
-                sent = self._send(reactor.view[:size])
+                sent = self._send(view)
             except OSError:
-                self.write(reactor.view[:size])  # meets the same, and knows what to do
+                self.write(view)  # meets the same, and knows what to do
             else:
                 if sent < size:
-                    self._keep(reactor.view[sent:size])
+                    self._keep(view[sent:])
+            if self.framing is not None:
+                self.framing.look_on(view)
+        elif self.framing is not None:
+            self.framing.receive(view)
+        else:
+            self._chunk(view)
         if size == BUFFER_SIZE and self.framing is None and reactor.system.splice is not None:
             self._siphon = Siphon(
                 reactor.system.splice, reactor.pipes, self.source.fd, self.sink.fd

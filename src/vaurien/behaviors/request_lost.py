@@ -1,0 +1,23 @@
+"""request-lost: a connection that is lost while the request is on its way."""
+
+from __future__ import annotations
+
+from ..actions import Actions, Close
+from ..behavior import Behavior, Firing
+from ..messages import Direction, Message
+from ..options import option
+
+
+class RequestLost(Behavior):
+    """Swallows the request, then closes: the backend never hears of it."""
+
+    name = "request-lost"
+    lasting = True
+    reset: bool = option(False, "close with a RST, and not with a FIN")
+
+    def concerns(self, direction: Direction) -> bool:
+        return direction is Direction.TO_BACKEND
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.ends:
+            yield Close(reset=self.reset)

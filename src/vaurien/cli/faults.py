@@ -1,0 +1,85 @@
+"""``vaurien faults``: what goes wrong natively in each protocol, and how to ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from .. import plugins
+from ..errors import OptionError
+from ..fault import Fault
+from ..protocol import Protocol
+from ..registry import protocols
+from .command import OneLine
+
+INDENT = "    "
+HELP = """List the faults native to a protocol: what each tells a client, what goes over the
+wire, and which behavior of clients it puts to the test.
+
+\b
+  vaurien faults redis              all there are
+  vaurien faults redis READONLY     one of them, with what it takes
+  vaurien --protocol redis --rule 'error fault=READONLY command=SET times=1'
+"""
+
+
+def overview() -> Iterator[str]:
+    """All protocols that have faults, with the names of these."""
+    for name in protocols.names():
+        faults = protocols.get(name).faults
+        if faults:
+            yield click.wrap_text(
+                ", ".join(fault.name for fault in faults),
+                initial_indent=f"{name}: ",
+                subsequent_indent=INDENT,
+            )
+            yield ""
+    yield "'vaurien faults PROTOCOL' tells what they are."
+
+
+def details(protocol: type[Protocol], identifier: str = "") -> Iterator[str]:
+    """A paragraph for each fault of a protocol, or for the one that is meant.
+
+    Raises:
+        OptionError: the protocol has no faults, or not this one.
+    """
+    catalogue = protocol.faults
+    if not catalogue:
+        raise OptionError(f"the protocol {protocol.name!r} has no faults of its own")
+    for fault in [catalogue.find(identifier)] if identifier else catalogue:
+        yield ", ".join((fault.name, *fault.also))
+        for heading, text in rows(fault, in_full=bool(identifier)):
+            yield click.wrap_text(
+                text,
+                width=100,
+                initial_indent=f"{INDENT}{heading:11}",
+                subsequent_indent=INDENT + " " * 11,
+            )
+        yield ""
+
+
+def rows(fault: Fault, *, in_full: bool) -> Iterator[tuple[str, str]]:
+    """What there is to tell of a fault, each with its heading."""
+    yield "means", fault.meaning
+    yield "wire", fault.wire
+    yield "exercises", fault.exercises
+    if fault.where:
+        yield "where", " ".join(f"{label}={value}" for label, value in fault.where.items())
+    if fault.parameters and not in_full:
+        yield "takes", ", ".join(parameter.name for parameter in fault.parameters)
+        return
+    for parameter in fault.parameters:
+        default = f" (default: {parameter.default})" if parameter.default != "" else ""
+        yield "takes", f"{parameter.name}: {parameter.help}{default}"
+
+
+@click.argument("protocol", required=False, default="")
+@click.argument("fault", required=False, default="")
+def _faults(protocol: str, fault: str) -> None:
+    plugins.install()
+    lines = details(protocols.get(protocol), fault) if protocol else overview()
+    click.echo("\n".join(lines).rstrip())
+
+
+faults = click.command("vaurien faults", cls=OneLine, help=HELP)(_faults)
