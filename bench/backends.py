@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from processes import HOST, free_port, serving
+
+LARGE_SIZE = 2**30
+"""Bytes of the body that the web server has at ``/large``."""
+
+
+def _nothing(_folder: Path) -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -19,12 +27,17 @@ class Backend:
     program: str
     """What must be on the PATH; empty if nothing must."""
     command: Callable[[int, Path], list[str]]
+    prepare: Callable[[Path], None] = _nothing
+    """Make what it serves in this folder, unless it is there."""
+    end_with: signal.Signals = signal.SIGTERM
+    """What ends it without waiting for its clients."""
 
     @contextmanager
     def running(self, folder: Path) -> Iterator[int]:
         """The port that it listens on while the block runs."""
+        self.prepare(folder)
         port = free_port()
-        with serving(self.command(port, folder), port, folder):
+        with serving(self.command(port, folder), port, folder, self.end_with):
             yield port
 
 
@@ -55,12 +68,24 @@ http {{
     server {{
         listen {HOST}:{port} backlog=4096;
         location / {{ return 200 "{"x" * 128}"; }}
+        location = /large {{ root {folder}; }}
     }}
 }}
 """,
         encoding="utf-8",
     )
     return ["nginx", "-e", "stderr", "-c", str(path)]
+
+
+def _make_large_body(folder: Path) -> None:
+    with open(folder / "large", "ab") as file:
+        file.truncate(LARGE_SIZE)  # it is a hole, and takes no room
+
+
+def _memcached(port: int, _folder: Path) -> list[str]:
+    # As root it wants to be told whom to be; in a namespace there may be nobody else.
+    user = ["-u", "root"] if os.geteuid() == 0 else []
+    return ["memcached", *user, "-l", HOST, "-p", str(port), "-U", "0"]
 
 
 def _iperf3(port: int, _folder: Path) -> list[str]:
@@ -72,6 +97,7 @@ def _echo(port: int, _folder: Path) -> list[str]:
 
 
 REDIS = Backend("redis-server", _redis)
-WEB = Backend("nginx", _nginx)
+WEB = Backend("nginx", _nginx, _make_large_body)
+MEMCACHED = Backend("memcached", _memcached)
 IPERF = Backend("iperf3", _iperf3)
 ECHO = Backend("", _echo)

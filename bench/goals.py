@@ -10,6 +10,16 @@ from results import Results, Spread
 QUIET, ARMED, NO_DELAY, DELAYED = "vaurien", "vaurien-armed", "vaurien-0ms", "vaurien-100ms"
 REQUESTS = ("redis-50", "redis-1", "http")
 ALL_LOADS = (*REQUESTS, "connections", "bulk")
+FRAMED = "vaurien-framed"
+FRAMED_LIMITS = {
+    "redis-50": 0.6,
+    "redis-1": 0.6,
+    "http": 0.6,
+    "mysql": 0.6,
+    "postgresql": 0.6,
+    "memcache": 0.5,
+}
+"""The part of the plain rate that is left where vaurien looks at each message."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,14 @@ GOALS = (
     ),
     *(Goal(work, "rate", 0.75, system=ARMED, beside=QUIET) for work in ALL_LOADS),
     *(Goal(work, "rate", 0.5, system=NO_DELAY, beside=QUIET) for work in ALL_LOADS),
+    *(
+        Goal(work, "rate", limit, system=FRAMED, beside=QUIET)
+        for work, limit in FRAMED_LIMITS.items()
+    ),
+    *(
+        Goal(work, "growth", 16, at_least=False, system=FRAMED, unit="MiB", decimals=1)
+        for work in ("body", "value")
+    ),
     *(
         Goal(work, "least", 0.0, system=DELAYED, always=True, unit="ms late")
         for work in ("delay-1", "delay-1000")

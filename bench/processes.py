@@ -7,6 +7,7 @@ own process id, however its block is left.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -94,29 +95,45 @@ class Server:
         kilobytes = next(line.split()[1] for line in text.splitlines() if line.startswith("Rss:"))
         return int(kilobytes) * 1024
 
-    def stop(self) -> None:
+    def forget_peak(self) -> None:
+        """From now on, ``peak_bytes`` is of what comes."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5", encoding="ascii")
+
+    def peak_bytes(self) -> int:
+        """The most that it has kept in memory at once."""
+        text = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
+        kilobytes = next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM:"))
+        return int(kilobytes) * 1024
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End it, by force if it takes longer than STOP_LIMIT."""
-        self._process.terminate()
+        self._process.send_signal(how)
         try:
             self._process.wait(STOP_LIMIT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
+    def output(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace").strip()
+
     def _last_words(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = self.output().splitlines()
         return lines[-1][:200] if lines else "it said nothing"
 
 
 @contextmanager
-def serving(command: Sequence[str], port: int, folder: Path) -> Iterator[Server]:
+def serving(
+    command: Sequence[str], port: int, folder: Path, end_with: signal.Signals = signal.SIGTERM
+) -> Iterator[Server]:
     """A server that listens on ``port`` while the block runs."""
     server = Server(command, folder)
     try:
         server.wait_for(port)
         yield server
     finally:
-        server.stop()
+        server.stop(end_with)
 
 
 def output_of(command: Sequence[str], limit: float) -> str:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from clients import CLIENTS
+from databases import DATABASE_LOADS
+from growth import GROWTHS
 from startup import STARTUPS
 from systems import SYSTEMS, System, extra
 from work import LOADS, Work
 
 T = TypeVar("T")
-WORKS: tuple[Work, ...] = (*LOADS, *CLIENTS, *STARTUPS)
+WORKS: tuple[Work, ...] = (*LOADS, *DATABASE_LOADS, *GROWTHS, *CLIENTS, *STARTUPS)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def settings(arguments: Sequence[str]) -> Settings:
         action="append",
         default=[],
         help="one more forwarder; {listen} and {backend} in the command become HOST:PORT, "
-        "{listen_port} and {backend_port} the port; a known NAME replaces that system's command",
+        "{listen_port} and {backend_port} the port, {protocol} what the backend speaks; "
+        "a known NAME replaces that system's command",
     )
     add(
         "--limit",
@@ -82,10 +85,10 @@ def with_extras(systems: Sequence[System], extras: Sequence[System]) -> tuple[Sy
     """The systems, with those replaced that an extra one names, and the new ones added."""
     known = {system.name: system for system in systems}
     for new in extras:
-        old = known.get(new.name)
-        known[new.name] = (
-            replace(new, title=f"{old.title}: replaced", delayed=old.delayed) if old else new
-        )
+        if old := known.get(new.name):
+            title = f"{old.title}: replaced"
+            new = replace(new, title=title, delayed=old.delayed, framed=old.framed)
+        known[new.name] = new
     return tuple(known.values())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ from results import Failure
 
 DELAY = 0.1
 """Seconds by which the delayed systems keep every request back."""
+GAVE_UP = re.compile(r"parser gave up.*(?:\n {4}.*)*?\n {4}(\w[\w.]*: .*)")
+"""What vaurien says when it did not understand what it carried; the last line says why."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Task:
     """A free port, for a forwarder that is set up over HTTP."""
     folder: Path
     """For its configuration and its log."""
+    protocol: str = ""
+    """What the backend speaks, for a forwarder that understands it."""
 
     def write(self, name: str, text: str) -> str:
         """Write a configuration; its path."""
@@ -45,6 +50,17 @@ class Running:
 
     port: int
     server: Server | None
+
+    @property
+    def gave_up(self) -> list[str]:
+        """Why parsers of vaurien did not understand what they saw."""
+        said = self.server.output() if self.server else ""
+        return GAVE_UP.findall(said)
+
+    def check_understood(self) -> None:
+        """Raise Failure if a parser gave up: what came after was as fast as without it."""
+        for reason in self.gave_up:
+            raise Failure(f"a parser gave up: {reason}")
 
 
 def _available() -> str:
@@ -69,14 +85,16 @@ class System:
     """What is left to do once the process runs."""
     delayed: bool = False
     """Keeps every request back by DELAY; for the timing alone."""
+    framed: bool = False
+    """Understands what it carries; for works that have a protocol."""
 
     @contextmanager
-    def running(self, backend: int, folder: Path) -> Iterator[Running]:
+    def running(self, backend: int, folder: Path, protocol: str = "") -> Iterator[Running]:
         """Forward to a port while the block runs. Raises Failure if it does not start."""
         if self.command is None:
             yield Running(backend, None)
             return
-        task = Task(free_port(), backend, free_port(), folder)
+        task = Task(free_port(), backend, free_port(), folder, protocol)
         server = Server(self.command(task), folder)
         try:
             self.set_up(task)
@@ -183,11 +201,16 @@ def _vaurien(*flags: str) -> Callable[[Task], list[str]]:
     return command
 
 
+def _vaurien_framed(task: Task) -> list[str]:
+    return _vaurien("--protocol", task.protocol)(task)
+
+
 def extra(text: str) -> System:
     """The system that ``NAME=command`` describes.
 
     In the command, ``{listen}`` and ``{backend}`` stand for HOST:PORT, and
-    ``{listen_port}`` and ``{backend_port}`` for the port alone.
+    ``{listen_port}`` and ``{backend_port}`` for the port alone, and ``{protocol}``
+    for what the backend speaks, where the work has a protocol.
 
     Raises:
         ValueError: the text has no name, or no command.
@@ -203,6 +226,7 @@ def extra(text: str) -> System:
             "{backend}": f"{HOST}:{task.backend}",
             "{listen_port}": str(task.listen),
             "{backend_port}": str(task.backend),
+            "{protocol}": task.protocol,
         }
         filled = []
         for word in words:
@@ -233,6 +257,7 @@ SYSTEMS = (
         delayed=True,
     ),
     System("vaurien", "vaurien, quiet", _vaurien(), _needs_vaurien),
+    System("vaurien-framed", "vaurien, framed", _vaurien_framed, _needs_vaurien, framed=True),
     System("vaurien-armed", "vaurien, armed", _vaurien(*_NEVER), _needs_vaurien),
     System("vaurien-0ms", "vaurien, 0 ms delay", _vaurien(*_NO_TIME), _needs_vaurien),
     System("vaurien-100ms", "vaurien, 100 ms", _vaurien(*_DELAYED), _needs_vaurien, delayed=True),

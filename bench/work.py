@@ -14,6 +14,9 @@ from processes import HOST, output_of
 from results import Failure, Sample
 from systems import System, needs
 
+FRAMED_AND_NOT = ("direct", "vaurien", "vaurien-framed")
+"""What is measured where the other proxies would only take time."""
+
 
 @dataclass(frozen=True)
 class Work(ABC):
@@ -32,15 +35,21 @@ class Work(ABC):
     """Look at the systems that delay; and at ``direct``, for what the measuring itself costs."""
     direct: str = "direct"
     """What ``direct`` means here; empty where it means nothing."""
+    protocol: str = ""
+    """What is spoken, where a framed vaurien is to be measured too."""
+    among: tuple[str, ...] = ()
+    """These systems alone; empty: all that suit."""
 
     def missing(self) -> str:
         """Why it cannot be done on this machine; empty if it can."""
         return ""
 
     def suits(self, system: System) -> bool:
+        if self.among:
+            return system.name in self.among
         if system.name == "direct":
             return bool(self.direct)
-        return system.delayed is self.delayed
+        return system.delayed is self.delayed and bool(self.protocol or not system.framed)
 
     @abstractmethod
     def measure(self, system: System, seconds: int, folder: Path) -> Sample:
@@ -77,7 +86,7 @@ class Load(Work):
     def measure(self, system: System, seconds: int, folder: Path) -> Sample:
         with (
             self.backend.running(folder) as backend,
-            system.running(backend, folder) as running,
+            system.running(backend, folder, self.protocol) as running,
         ):
             prepared = self.prepare(running.port)
             before = running.server.cpu_seconds() if running.server else 0.0
@@ -87,6 +96,7 @@ class Load(Work):
             sample = {"rate": done.rate, "errors": float(done.errors)}
             if running.server:
                 sample["cpu"] = (running.server.cpu_seconds() - before) / done.units
+            running.check_understood()
             return sample
 
     def prepare(self, port: int) -> float:  # noqa: ARG002
@@ -110,10 +120,10 @@ class RedisBenchmark(Load):
 
     tool: str = "redis-benchmark"
     unit: str = "requests/s"
+    protocol: str = "redis"
     connections: int = 50
-
-    def missing(self) -> str:
-        return needs(self.tool)() or needs("redis-server")()
+    pipelined: int = 1
+    """Requests that each connection sends at once."""
 
     def prepare(self, port: int) -> float:
         return self._run(port, 2_000, 20).rate
@@ -122,8 +132,9 @@ class RedisBenchmark(Load):
         return self._run(port, max(1_000, int(expected * seconds / 2)), seconds * 10 + 20)
 
     def _run(self, port: int, count: int, limit: float) -> Done:
-        load = ["-t", "get,set", "-c", str(self.connections), "-n", str(count), "--csv"]
-        text = output_of([self.tool, "-h", HOST, "-p", str(port), *load], limit)
+        load = ["-t", "get,set", "-c", str(self.connections), "-P", str(self.pipelined)]
+        command = [self.tool, "-h", HOST, "-p", str(port), *load, "-n", str(count), "--csv"]
+        text = output_of(command, limit)
         return read_redis_benchmark(text, count)
 
 
@@ -143,6 +154,7 @@ class Wrk(Load):
     tool: str = "wrk"
     backend: Backend = WEB
     unit: str = "requests/s"
+    protocol: str = "http"
     header: str = "Connection: keep-alive"
 
     def drive(self, port: int, seconds: int, expected: float) -> Done:  # noqa: ARG002
@@ -189,6 +201,13 @@ def read_iperf(text: str) -> Done:
 LOADS = (
     RedisBenchmark("redis-50", "redis GET and SET, 50 clients", connections=50),
     RedisBenchmark("redis-1", "redis GET and SET, 1 client", connections=1),
+    RedisBenchmark(
+        "redis-pipelined",
+        "redis GET and SET, 50 clients, 16 requests at once",
+        among=FRAMED_AND_NOT,
+        rounds=3,
+        pipelined=16,
+    ),
     Wrk("http", "HTTP keep-alive, 64 connections"),
     Wrk(
         "connections",

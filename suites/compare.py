@@ -1,0 +1,144 @@
+"""Run suites that others wrote, straight and through a quiet vaurien: ``make suites``.
+
+Each suite runs against two servers of its own at the same time, one of them behind a vaurien
+that understands the protocol.  What becomes of its tests must be the same.  Tests that time
+may have decided are run again, and differ only if they do so every time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalogue import SUITES
+from results import Failure
+from suite import FAILED, Outcomes, Suite
+from systems import SYSTEMS, System
+
+DIRECT, PROXIED = (
+    next(system for system in SYSTEMS if system.name == name)
+    for name in ("direct", "vaurien-framed")
+)
+ATTEMPTS = 3
+"""How often a test may come out differently before it counts as different."""
+NOT_RUN = "not run"
+HEADS = ("suite", "tests", "failed", "through vaurien", "verdict")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What became of a suite on both ways."""
+
+    suite: Suite
+    direct: Outcomes
+    proxied: Outcomes
+    differing: frozenset[str]
+    """Tests of which something else became each time."""
+    gave_up: tuple[str, ...] = ()
+    """Why parsers of vaurien did not understand what they saw."""
+
+
+def compare(suite: Suite, folder: Path) -> Comparison:
+    """Run a suite on both ways. Raises Failure if that can't be done."""
+    direct, proxied, gave_up = both(suite, folder, ())
+    differing = differences(direct, proxied)
+    for _ in range(1, ATTEMPTS):
+        if differing:
+            again = both(suite, folder, differing)
+            differing &= differences(*again[:2])
+    return Comparison(suite, direct, proxied, differing, gave_up)
+
+
+def both(
+    suite: Suite, folder: Path, only: Collection[str]
+) -> tuple[Outcomes, Outcomes, tuple[str, ...]]:
+    """The outcomes on both ways, and why parsers gave up."""
+    with ThreadPoolExecutor() as pool:
+        direct = pool.submit(one, suite, DIRECT, folder / "direct", only)
+        proxied = pool.submit(one, suite, PROXIED, folder / "proxied", only)
+        return direct.result()[0], *proxied.result()
+
+
+def one(
+    suite: Suite, system: System, folder: Path, only: Collection[str]
+) -> tuple[Outcomes, tuple[str, ...]]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        suite.backend.running(folder) as backend,
+        system.running(backend, folder, suite.protocol) as running,
+    ):
+        return suite.run(running.port, folder, sorted(only)), tuple(running.gave_up)
+
+
+def differences(direct: Outcomes, proxied: Outcomes) -> frozenset[str]:
+    return frozenset(
+        test
+        for test in direct.keys() | proxied.keys()
+        if direct.get(test, NOT_RUN) != proxied.get(test, NOT_RUN)
+    )
+
+
+def row(comparison: Comparison) -> Sequence[str]:
+    """A line of the table."""
+    direct, proxied = comparison.direct, comparison.proxied
+    return (
+        comparison.suite.name,
+        str(len(direct.keys() | proxied.keys())),
+        *(str(list(outcomes.values()).count(FAILED)) for outcomes in (direct, proxied)),
+        f"{len(comparison.differing)} DIFFER" if comparison.differing else "the same",
+    )
+
+
+def remarks(comparison: Comparison) -> Iterable[str]:
+    """What else is to be said: each test that differs, and parsers that gave up."""
+    for test in sorted(comparison.differing):
+        direct = comparison.direct.get(test, NOT_RUN)
+        proxied = comparison.proxied.get(test, NOT_RUN)
+        yield f"  {test}: {direct}, and {proxied} through vaurien"
+    for reason in comparison.gave_up:
+        yield f"  a parser gave up: {reason}"
+
+
+def tell(row: Sequence[str]) -> None:
+    name, *figures, verdict = row
+    print(f"{name:16}", *(f"{figure:>15}" for figure in figures), f" {verdict}", flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    names = [suite.name for suite in SUITES]
+    parser = argparse.ArgumentParser(prog="suites/compare.py", description=__doc__)
+    parser.add_argument("--only", metavar="SUITE,...", help=f"these, out of {', '.join(names)}")
+    chosen = parser.parse_args(arguments).only
+    for name in chosen.split(",") if chosen else ():
+        if name not in names:
+            parser.error(f"--only {name!r} is unknown; pick from {', '.join(names)}")
+    same = True
+    tell(HEADS)
+    for suite in SUITES:
+        if chosen and suite.name not in chosen.split(","):
+            continue
+        if reason := suite.missing():
+            tell((suite.name, "", "", "", f"skipped: {reason}"))
+            continue
+        with tempfile.TemporaryDirectory(prefix="vaurien-suites-") as folder:
+            try:
+                suite.prepare()
+                comparison = compare(suite, Path(folder))
+            except Failure as error:
+                tell((suite.name, "", "", "", f"COULD NOT BE RUN: {error}"))
+                same = False
+                continue
+        tell(row(comparison))
+        for line in remarks(comparison):
+            print(line, flush=True)
+        same = same and not comparison.differing
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
