@@ -65,6 +65,7 @@ SUITES: tuple[Suite, ...] = (
             *("tests", "--redis-url", "redis://{host}:{port}/0"),
             *("-m", "not onlycluster and not redismod and not ssl"),
             *("--ignore-glob=*sentinel*", "--ignore-glob=*credentials*"),
+            *("-o", "asyncio_mode=auto"),
         ),
         packages=("numpy",),
     ),
@@ -103,7 +104,10 @@ SUITES: tuple[Suite, ...] = (
         project="aiomysql",
         version="0.3.2",
         takes=("tests/*.py", "tests/fixtures/*", "tests/sa/*.py"),
-        arguments=("tests", "--mysql-unix-socket={socket}", "--ignore-glob=*test_ssl*"),
+        arguments=(
+            *("tests", "--mysql-unix-socket={socket}", "--ignore-glob=*test_ssl*"),
+            *("-W", "ignore"),  # hooks in an old style
+        ),
         packages=("uvloop", "sqlalchemy<2"),
         over_unix=True,
     ),

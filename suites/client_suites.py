@@ -31,7 +31,7 @@ RUN_LIMIT = 1200.0
 PYTEST = ("pytest", "pytest-asyncio", "pytest-timeout")
 OPTIONS = (
     *("-p", "report_outcomes", "-p", "no:cacheprovider", "--quiet", "--disable-warnings"),
-    *("--continue-on-collection-errors", "--timeout=60", "-o", "asyncio_mode=auto"),
+    *("--continue-on-collection-errors", "--timeout=60"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from collections.abc import Callable, Generator
 
@@ -17,6 +18,7 @@ from feeding import (
     feed_any,
     owing,
     parse_in_all_ways,
+    put_together,
     stream_of,
 )
 from lines import Lines
@@ -332,3 +334,28 @@ def test_bytes_are_kept_back_until_their_message_begins() -> None:
         b"GET a\n", TO_BACKEND, 2.0, {"command": "GET", "key": "a"}, exchange=1
     )
     assert (stream.kept_back, stream.in_message) == (0, False)
+
+
+def test_what_is_at_hand_is_not_taken() -> None:
+    seen: list[tuple[bytes, bool]] = []
+
+    def parse(stream: Stream) -> Parser:
+        seen.append((stream.at_hand(3), stream.drained))
+        assert stream.match(re.compile(rb"(\w+)\n")) is None
+        yield
+        found = stream.match(re.compile(rb"(\w+)\n"))
+        assert found is not None
+        seen.append((found[1], stream.drained))
+        yield from stream.readuntil(b"--")
+        seen.append((stream.at_hand(), stream.drained))
+
+    (whole,) = put_together(feed(stream_of(run_once(parse)), [b"abcd", b"e\n1-", b"-"]))
+    assert seen == [(b"abc", False), (b"abcde", False), (b"", True)]
+    assert whole.data == b"abcde\n1--"
+
+
+@pytest.mark.parametrize("said", [b"123-45--", b"12345----"])
+def test_an_ending_beyond_the_limit(said: bytes) -> None:
+    stream = stream_of(run_once(lambda stream: steps_of(stream.readuntil(b"--", 6))))
+    with pytest.raises(ProtocolError, match="a line of more than 6 bytes"):
+        feed(stream, [said])

@@ -18,6 +18,8 @@ Parser = Generator[None, None, None]
 
 LINE_LIMIT = 64 * 1024
 READ_LIMIT = 1024 * 1024
+WINDOW = 16 * 1024
+"""Bytes to look at ahead, without taking them."""
 
 
 class Stream:
@@ -125,6 +127,10 @@ class Stream:
         if found is not None:
             self._taken = found.end()
         return found
+
+    def at_hand(self, limit: int = WINDOW) -> bytes:
+        """The next bytes that have arrived; they are not taken."""
+        return bytes(self._buffer[self._taken : self._taken + limit])
 
     @property
     def drained(self) -> bool:

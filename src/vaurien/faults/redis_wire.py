@@ -60,7 +60,6 @@ RESPONSE = pattern(rf"(?:{LINE}|\$(?:-1|{MEDIUM})|-([^ \r\n]*)[^\r\n]*)\r\n")
 RESPONSES = pattern(rf"(?:(?:{LINE}|\$(?:-1|{SHORT}))\r\n){{{RUN}}}")
 
 # What comes next, of which these take nothing.
-ANYTHING = pattern("(?=.)")
 COUNTED = pattern(r"(?=\*)")
 INLINE = pattern("""(?=[\\s\\w"'])""")
 TYPED = pattern(r"(?=[-+:$*_#,(!=%~>|;.\n])")

@@ -26,7 +26,6 @@ from .memcache_binary import binary_requests, binary_responses
 VALUE_LIMIT = 2**31 - 3
 """Bytes; longer values are refused, and their data are taken for commands."""
 
-FIRST = re.compile(rb"(?=([\x80\x81])|.)", re.DOTALL)  # looks at it, and takes nothing
 LINE = re.compile(rb" *+([^ \r\n]*+)(?: ++([^ \r\n]++))?+([^\n]*+)\n")
 RESULT = re.compile(rb"([A-Za-z_]*+)([^\n]*+)\n")
 REPEATED = re.compile(rb" ([Ok][^ \r\n]*+)")
@@ -290,13 +289,13 @@ class Memcache(Protocol):
     faults: ClassVar[Catalogue] = CATALOGUE
 
     def requests(self, stream: Stream) -> Parser:
-        while not (first := stream.match(FIRST)):
+        while stream.drained:
             yield
-        binary = first[1] == b"\x80"
+        binary = stream.at_hand(1) == b"\x80"
         return (yield from (binary_requests if binary else _text_requests)(stream))
 
     def responses(self, stream: Stream) -> Parser:
-        while not (first := stream.match(FIRST)):
+        while stream.drained:
             yield
-        binary = first[1] == b"\x81"
+        binary = stream.at_hand(1) == b"\x81"
         return (yield from (binary_responses if binary else _text_responses)(stream))

@@ -32,7 +32,6 @@ from .mysql_replies import (
     ERR,
     PROTOCOL_41,
     Response,
-    at_hand,
     begins,
     errno_of,
     form_of,
@@ -197,10 +196,10 @@ class MySQL(Protocol):
     def responses(self, stream: Stream) -> Parser:
         yield from self._greet(stream)
         while True:
-            window = at_hand(stream)
+            window = stream.at_hand()
             while not begins(window):
                 yield
-                window = at_hand(stream)
+                window = stream.at_hand()
             asked = stream.asked
             form = form_of(asked)
             labels = labels_of(window)
@@ -213,7 +212,7 @@ class MySQL(Protocol):
                     break
                 if not size:
                     yield
-                window = at_hand(stream)
+                window = stream.at_hand()
             if response.error:
                 stream.error(response.error)
             elif response.statement is not None and isinstance(asked, Asked):

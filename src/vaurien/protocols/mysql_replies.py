@@ -6,12 +6,10 @@ Source: the pages on OK, EOF, ERR and result set packets of both servers' docume
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from ..faults.mysql_forms import HEADER_SIZE, LONGEST, Asked, Form, size_of
 from ..messages import NO_LABELS
-from ..stream import Stream
 
 PROTOCOL_41 = 1 << 9
 OPTIONAL_METADATA = 1 << 25
@@ -28,16 +26,8 @@ PROGRESS = "65535"
 
 HEAD = 32
 """Bytes of a packet that may have to be looked at."""
-AT_HAND = re.compile(rb"(?s)(?=(.{0,8192}))")
-"""Bytes that have arrived, to look at without taking them: a few, as each look copies them."""
 LENGTHS = {0xFC: 3, 0xFD: 4, 0xFE: 9}
 """Bytes that an integer takes, by its first one; any other is the integer itself."""
-
-
-def at_hand(stream: Stream) -> bytes:
-    """The next bytes that have arrived, which are not taken."""
-    found = stream.match(AT_HAND)
-    return found[1] if found else b""
 
 
 def begins(window: bytes) -> bool:

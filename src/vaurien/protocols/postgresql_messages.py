@@ -20,7 +20,6 @@ NOTED_LIMIT = SQL_SIZE + 2 * NAME_LIMIT  # bytes of a message that are looked at
 
 LENGTH = Struct(">I")
 HEAD = re.compile(rb"(?s)(.)(.{4})")
-WINDOW = re.compile(rb"(?s)(?=(.{5,16384}))")
 NAMING = re.compile(rb"(?s)([PB])(\x00\x00..)([^\x00]{0,%d})\x00([^\x00]*)\x00" % NAME_LIMIT)
 VERB = re.compile(rb"(?s)(?:\s++|--[^\n]*+|/\*.*?\*/|[(;])*+([A-Za-z]+)")
 
@@ -79,10 +78,10 @@ def passing(stream: Stream, stops: bytes) -> Generator[None, None, int]:
     cost.
     """
     while True:
-        if (found := stream.match(WINDOW)) is None:
+        window = stream.at_hand()
+        if len(window) < HEAD_SIZE:
             yield
             continue
-        window = found[1]
         place, last = 0, len(window) - HEAD_SIZE
         while place <= last and not stops[window[place]]:
             size = LENGTH.unpack_from(window, place + 1)[0]

@@ -12,7 +12,6 @@ from ..faults.redis import CATALOGUE
 from ..faults.redis_commands import UNSUBSCRIBING, Command, command_in, command_of
 from ..faults.redis_forms import PLAIN, PLAIN_IN_RESP3, UNANSWERED, Asked, Transaction
 from ..faults.redis_wire import (
-    ANYTHING,
     ARGUMENT,
     ARGUMENT_LIMIT,
     ARGUMENTS,
@@ -87,7 +86,7 @@ class Requests:
         while True:
             found = match(REQUEST)
             if found is None:
-                if match(ANYTHING) is None:
+                if stream.drained:
                     yield
                 else:
                     yield from self._unusual()
@@ -249,7 +248,7 @@ class Responses:
                     else:
                         self._error(code, asked)
                     continue
-            if match(ANYTHING) is None:
+            if stream.drained:
                 yield
             elif (yield from self._response(asked)):
                 stream.turn_opaque()

@@ -26,7 +26,6 @@ REPLY = re.compile(
 )
 REPLY_LIMIT = 64 * 1024
 
-SOMETHING = re.compile(rb"(?=.)", re.DOTALL)
 FIRST_LINE = re.compile(rb"(?=(\.\r\n)|[^.]|\.[^\r]|\.\r[^\n])", re.DOTALL)
 TEXT = re.compile(rb"[^\r]*+(?:\r(?!\n\.\r\n)(?=.{4})[^\r]*+)*+", re.DOTALL)
 """Content without its end, and without what may turn out to be its end."""
@@ -103,7 +102,7 @@ class Smtp(Protocol):
         reply it got.  One that does not wait must be sending the content.
         """
         while True:
-            while not stream.match(SOMETHING):
+            while stream.drained:
                 yield
             if command.verb == "DATA":
                 if command.more is not False:
