@@ -341,6 +341,14 @@ def test_a_copy_in_the_extended_protocol_ends_with_a_sync(end: bytes, rows: int)
     assert sizes(wholes) == [len(batch), len(copied), len(query("SELECT 1"))]
 
 
+def test_a_copy_may_be_asked_for_by_a_query_that_ends_a_batch() -> None:
+    batch = parse("SELECT 1") + FLUSH + query("COPY t FROM STDIN")
+    copied = frame("d", b"1\n") + COPY_DONE
+    wholes = requests_in(batch + copied + batch + copied)
+    assert sizes(wholes) == [len(batch), len(copied)] * 2
+    assert [whole.exchange for whole in wholes] == [2, 2, 3, 3]
+
+
 def test_a_sync_amid_the_data_is_ignored() -> None:
     batch = parse("COPY t FROM STDIN") + bind() + execute() + SYNC
     copied = frame("d", b"1\n") + SYNC + FLUSH + frame("d", b"2\n") + COPY_DONE + SYNC

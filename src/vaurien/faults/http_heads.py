@@ -31,7 +31,11 @@ RESPONSE = re.compile(STATUS_LINE + FIELD_LINES)
 """The head of a response: the minor version, and the status."""
 
 VALUE = rb"([^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)"  # with its obs-folds
-FRAMING = re.compile(rb"\n(content-length|transfer-encoding)([ \t]*+):" + VALUE, re.IGNORECASE)
+FRAMING = re.compile(
+    rb"\n(?:content-length:[ \t]*+(\d{1,18})(?=[ \t]*+\r?\n[^ \t])"  # as by far most say it
+    rb"|(content-length|transfer-encoding)([ \t]*+):" + VALUE + rb")",
+    re.IGNORECASE,
+)
 FRAMING_LINE = re.compile(
     rb"(?<=\n)(?:content-length|transfer-encoding)[ \t]*+:" + VALUE + rb"\r?\n", re.IGNORECASE
 )
@@ -65,14 +69,14 @@ def body_size(head: bytes, minor: bytes, otherwise: int) -> int:
     named = FRAMING.findall(head)
     if not named:
         return otherwise
-    if len(named) == 1 and not named[0][1] and named[0][0][:1] in b"cC":
-        return _length(named[0][2])
+    if len(named) == 1 and named[0][0]:
+        return int(named[0][0])
     lengths: list[bytes] = []
     codings: list[bytes] = []
-    for name, gap, value in named:
+    for length, name, gap, value in named:
         if gap:
             raise ProtocolError("white space between the name of a framing field and its colon")
-        (lengths if name[:1] in b"cC" else codings).append(value)
+        (codings if name and name[:1] in b"tT" else lengths).append(length or value)
     if not codings:
         return _length(b",".join(lengths))
     if minor == b"0":

@@ -140,7 +140,7 @@ class PostgreSQL(Protocol):
         if (yield from self._startup(stream)):
             return
         statements = Statements()
-        batched = False  # the newest request
+        synced = False  # the newest request, by a Sync
         while True:
             if (found := stream.match(QUERY)) is not None:
                 rest = LENGTH.unpack(found[1])[0] - LENGTH.size - len(found[2]) - 1
@@ -149,16 +149,15 @@ class PostgreSQL(Protocol):
                 if rest:  # there is none, where the length is true to the text
                     yield from stream.skip(rest)
                 stream.end()
-                batched = False
+                synced = False
                 continue
             kind = (yield from peek(stream, KIND))[0]
             if kind in (COPY_DATA, COPY_DONE, COPY_FAIL):
-                yield from _copy(stream, statements if batched else None)
+                yield from _copy(stream, statements if synced else None)
             elif kind in (P, B, D, E, C, H, S):
-                batched = True
-                yield from _batch(stream, statements, kind)
+                synced = yield from _batch(stream, statements, kind)
             else:
-                batched = False
+                synced = False
                 yield from _single(stream)
 
     def _startup(self, stream: Stream) -> Generator[None, None, bool]:
@@ -237,19 +236,22 @@ def _single(stream: Stream) -> Parser:
     stream.end()
 
 
-def _batch(stream: Stream, statements: Statements, kind: int) -> Parser:
-    """The extended protocol, up to a Sync; named after the statement of its first message."""
+def _batch(stream: Stream, statements: Statements, kind: int) -> Generator[None, None, bool]:
+    """The extended protocol, up to its end; named after the statement of its first message.
+
+    Gives whether a Sync was that end.
+    """
     labels, left = yield from statements.take(stream)
     if labels is None:
         labels = STATEMENTLESS[kind]
     stream.begin(labels, about=labels)
     if left:
         yield from stream.skip(left)
-    yield from _up_to_sync(stream, statements, kind)
+    return (yield from _up_to_sync(stream, statements, kind))
 
 
-def _up_to_sync(stream: Stream, statements: Statements, kind: int) -> Parser:
-    """What follows a message of this type, to the end of a batch."""
+def _up_to_sync(stream: Stream, statements: Statements, kind: int) -> Generator[None, None, bool]:
+    """What follows a message of this type, to the end of a batch; whether a Sync was that."""
     while kind not in ENDS_OF_BATCHES:
         kind = yield from passing(stream, WITHIN_BATCH)
         if kind == S and stream.match(SYNC) is not None:
@@ -263,6 +265,7 @@ def _up_to_sync(stream: Stream, statements: Statements, kind: int) -> Parser:
         if left:
             yield from stream.skip(left)
     stream.end()
+    return kind == S
 
 
 def _copy(stream: Stream, statements: Statements | None) -> Parser:
@@ -270,7 +273,7 @@ def _copy(stream: Stream, statements: Statements | None) -> Parser:
 
     In the extended protocol, the Sync after that belongs to it; those before it the backend
     ignores.  A client that was told of an error may say something else instead.
-    ``statements``: of the extended protocol, if that is in use.
+    ``statements``: of the extended protocol, if a Sync ended the request for it.
     """
     kind, size = yield from take_head(stream)
     stream.begin(continues=True)
