@@ -56,6 +56,8 @@ REMEMBERED = 1000
 NEWEST = 0xFFFFFFFF
 """As the number of a statement, for MariaDB: the one that was prepared last."""
 
+ASKED_BACK = frozenset({"LOAD", "CHANGE_USER"})
+"""Verbs of requests that the server may ask more of: a local file, another password."""
 GREETING = {"phase": "greeting"}
 NO_STATEMENTS: dict[int, str] = {}
 
@@ -143,7 +145,8 @@ class MySQL(Protocol):
                     raise ProtocolError("a command of no bytes")
                 command = COMMANDS.get(start[0]) or Command.unknown(start[0])
                 labels, asked = self._understand(command, start)
-                stream.begin(labels, expects_reply=command.replies, about=asked)
+                final = labels["verb"] not in ASKED_BACK
+                stream.begin(labels, expects_reply=command.replies, final=final, about=asked)
                 opaque = command.opaque
             if size == LONGEST or size > len(start):
                 sequence = yield from _pass_packets(stream, size, size - len(start), sequence)
@@ -168,7 +171,7 @@ class MySQL(Protocol):
             attributes = bool(self._flags & ATTRIBUTES)
             self._asked = {form: Asked(form, 0, "", attributes, self._mariadb) for form in Form}
         asked = Asked(Form.LOGIN, head[3], mariadb=self._mariadb)
-        stream.begin(labels, expects_reply=not opaque, about=asked)
+        stream.begin(labels, expects_reply=not opaque, final=False, about=asked)
         yield from _pass_packets(stream, size, size - len(start), head[3])
         stream.end()
         return labels, opaque

@@ -145,7 +145,7 @@ class PostgreSQL(Protocol):
             if (found := stream.match(QUERY)) is not None:
                 rest = LENGTH.unpack(found[1])[0] - LENGTH.size - len(found[2]) - 1
                 labels = statement_labels(found[2][:SQL_SIZE], "simple")
-                stream.begin(labels, about=labels)
+                stream.begin(labels, about=labels, final=labels["verb"] != "COPY")
                 if rest:  # there is none, where the length is true to the text
                     yield from stream.skip(rest)
                 stream.end()
@@ -184,7 +184,7 @@ class PostgreSQL(Protocol):
                     stream.end()
                     stream.turn_opaque()
                     return True
-                stream.begin(labels := startup_labels(body), about=labels)
+                stream.begin(labels := startup_labels(body), about=labels, final=False)
                 stream.end()
                 return False
 
@@ -223,7 +223,7 @@ def _single(stream: Stream) -> Parser:
         text = yield from stream.read(min(size, NOTED_LIMIT))
         size -= len(text)
         labels = statement_labels(text.partition(b"\0")[0][:SQL_SIZE], "simple")
-        stream.begin(labels, about=labels)
+        stream.begin(labels, about=labels, final=labels["verb"] != "COPY")
     elif kind == F:
         stream.begin(FUNCTION_CALL, about=FUNCTION_CALL)
     elif kind == X:
@@ -244,7 +244,7 @@ def _batch(stream: Stream, statements: Statements, kind: int) -> Generator[None,
     labels, left = yield from statements.take(stream)
     if labels is None:
         labels = STATEMENTLESS[kind]
-    stream.begin(labels, about=labels)
+    stream.begin(labels, about=labels, final=labels["verb"] != "COPY")
     if left:
         yield from stream.skip(left)
     return (yield from _up_to_sync(stream, statements, kind))
