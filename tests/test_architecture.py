@@ -96,6 +96,7 @@ PARTS = {
     "mysql_commands",
     "mysql_replies",
     "postgresql_messages",
+    "sql",
 }
 """Files beside plugins that hold a part of one."""
 

@@ -34,7 +34,7 @@ class Exchanges:
     belongs to exchange 0.
     """
 
-    __slots__ = ("_in_step", "begun", "opaque", "owed", "replies", "tallied", "tally")
+    __slots__ = ("_in_step", "begun", "opaque", "owed", "replies", "tallied", "tally", "waiting")
 
     def __init__(self, tally: Tally | None = None, tallied: str = "") -> None:
         """``tallied``: the label by which exchanges are counted in ``tally``."""
@@ -46,6 +46,8 @@ class Exchanges:
         self.tallied = tallied
         self._in_step = True
         self.replies: deque[tuple[int, Turn]] = deque()
+        self.waiting = 0
+        """Bytes of the replies whose turn has not come."""
 
     def begin(self, labels: Mapping[str, str] = NO_LABELS) -> int:
         """The number of the request that begins.
@@ -83,6 +85,7 @@ class Exchanges:
     def reply(self, exchange: int, answer: Turn) -> None:
         """Answer a request in the backend's place, when its turn comes."""
         self.replies.append((exchange, answer))
+        self.waiting += size_of(answer)
 
     def due(self, before: int | None = None) -> Iterator[Turn]:
         """Answers whose turn has come: no earlier request is still owed a response.
@@ -92,4 +95,11 @@ class Exchanges:
         if before is None and self.owed:
             before = self.owed[0].exchange
         while self.replies and (before is None or self.replies[0][0] <= before):
-            yield self.replies.popleft()[1]
+            answer = self.replies.popleft()[1]
+            self.waiting -= size_of(answer)
+            yield answer
+
+
+def size_of(answer: Turn) -> int:
+    """How many bytes an answer has."""
+    return len(answer) if isinstance(answer, bytes) else 0

@@ -63,7 +63,8 @@ class Answer(Fault):
     """A fault that is told in place of a response.
 
     The backend hears nothing of the request.  Where it was decided on only when the
-    response came, it takes the place of that.
+    response came, it takes the place of that, and of others to the same request that follow.
+    What a backend says unasked is left alone.
     """
 
     closes: bool = False
@@ -79,7 +80,10 @@ class Answer(Fault):
                 yield Reply(self.render(message, firing, values))
                 if self.closes:
                     yield Close()
-        elif message.begins:
+        elif not message.exchange:
+            yield Forward(message)
+        elif message.begins and not firing.kept:
+            firing.kept.append(message.with_data(b""))
             yield Forward(message.with_data(self.render(message, firing, values)))
             if self.closes:
                 yield Close()

@@ -188,7 +188,7 @@ class RuleAtWork:
     def is_asked(self, decision: Decision, direction: Direction) -> bool:
         """Whether it is the rule's turn, with this message: it is new, or the response is here."""
         if self.rule.late:
-            return direction is Direction.TO_CLIENT
+            return direction is Direction.TO_CLIENT and self not in decision.asked
         return self.since > decision.generation
 
     def applies(self, labels: Mapping[str, str], now: float) -> bool:
@@ -218,11 +218,12 @@ class RuleAtWork:
             return None
         if rule.times is not None and self.fired >= rule.times:
             return None
-        draw, seed = self.dice.roll(connection, exchange if rule.scope == "exchange" else 0)
+        number = exchange % SEED_LIMIT if rule.scope == "exchange" else 0
+        draw, seed = self.dice.roll(connection, number)
         if not rule.low <= draw < rule.high:
             return None
         self.fired += 1
-        return Firing(rule.name, connection, exchange, draw, self.fired, seed, protocol)
+        return Firing(rule.name, connection, max(exchange, 0), draw, self.fired, seed, protocol)
 
 
 Cast = tuple[tuple[RuleAtWork, Firing], ...]
@@ -235,12 +236,25 @@ class Decision:
     All messages of the exchange share it; a new plan brings it up to date in place.
     """
 
-    __slots__ = ("firings", "generation", "labels", "lasts", "over", "to_backend", "to_client")
+    __slots__ = (
+        "asked",
+        "begun",
+        "exchange",
+        "firings",
+        "generation",
+        "labels",
+        "over",
+        "to_backend",
+        "to_client",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, exchange: int = 0) -> None:
+        """``exchange``: its number; what is said unasked is counted downwards from -1."""
+        self.exchange = exchange
         self.generation = -1
         self.labels: Mapping[str, str] = NO_LABELS  # of the exchange, so far
-        self.lasts = False  # something lasting has begun
+        self.asked: tuple[RuleAtWork, ...] = ()  # late rules that have counted it
+        self.begun: tuple[RuleAtWork, ...] = ()  # lasting rules that have begun to act on it
         self.over = False  # the exchange has ended, for all we know
         self.firings: Cast = ()
         self.to_backend: Cast = ()  # those of them that see messages of this direction
@@ -258,9 +272,10 @@ class Decision:
                 tuple(pair for pair in firings if way in pair[0].directions) for way in Direction
             )
 
-    def begin(self) -> None:
-        """Its firings begin to act."""
-        self.lasts = any(at_work.rule.behavior.lasting for at_work, _ in self.firings)
+    def begin(self, at_work: RuleAtWork) -> None:
+        """A lasting rule acts on it."""
+        if at_work not in self.begun:
+            self.begun += (at_work,)
 
 
 Verdicts = dict[RuleAtWork, Firing | None]
@@ -338,30 +353,32 @@ class Enactment:
         if len(verdicts) > len(self.rules):
             for gone in verdicts.keys() - self._alive:
                 del verdicts[gone]
-        firings = []
-        if decision.lasts:
-            firings = [pair for pair in decision.firings if self._outlived(pair[0])]
+        firings = self._outlived(decision)
         news = []
         for at_work in self.rules:
             if at_work in kept:
                 firing: Firing | None = kept[at_work]
-            elif not at_work.is_asked(decision, direction):
+            elif not at_work.is_asked(decision, direction) or not at_work.applies(labels, now):
                 continue
             elif at_work in verdicts:
-                firing = verdicts[at_work] if at_work.applies(labels, now) else None
+                known = verdicts[at_work]  # each exchange keeps messages of its own
+                firing = known and replace(known, exchange=max(exchange, 0), kept=[])
             elif at_work.rule.behavior.per_connection:
                 firing = None  # it came too late for this connection
             else:
                 firing = at_work.fire(connection, exchange, labels, protocol, now)
                 if firing is not None:
                     news.append((at_work, firing))
-                if at_work.rule.scope == "connection" and at_work.applies(labels, now):
+                if at_work.rule.late:
+                    decision.asked += (at_work,)
+                if at_work.rule.scope == "connection":
                     verdicts[at_work] = firing
             if firing is not None:
                 firings.append((at_work, firing))
         decision.update(self.plan.generation, tuple(firings))
         return news
 
-    def _outlived(self, at_work: RuleAtWork) -> bool:
-        """The rule is gone, and what it began is not."""
-        return at_work.rule.behavior.lasting and at_work not in self._alive
+    def _outlived(self, decision: Decision) -> list[tuple[RuleAtWork, Firing]]:
+        """The firings whose rules are gone, and what these began is not."""
+        begun = set(decision.begun) - self._alive
+        return [pair for pair in decision.firings if pair[0] in begun] if begun else []

@@ -186,6 +186,8 @@ class Stream:
         """
         if self._open:
             raise ProtocolError("the parser began a message inside another")
+        if self._start == len(self._buffer):
+            raise ProtocolError("the parser began a message before its first byte was there")
         exchanges = self._exchanges
         if self._asks:
             self._about = about

@@ -107,7 +107,7 @@ REQUESTS = {
     b"set key 0 0 99999999999\r\n": text("set", "key"),
     b"set key 0 0 2147483647\r\n": text("set", "key"),
     b"set key bad 0 5\r\nvalue\r\n": text("set", "key"),
-    b"set " + 300 * b"k" + b" 0 0 5\r\nvalue\r\n": text("set", 300 * "k"),
+    b"set " + 300 * b"k" + b" 0 0 5\r\n": text("set", 300 * "k"),
     b"set key 0 0 5\r\ntoo lon": text("set", "key"),  # what follows is another command
 }
 SILENT = {

@@ -35,6 +35,8 @@ def test_messages_pass_up_to_a_type(size: int) -> None:
 
     def parser(stream: Stream) -> Parser:
         while True:
+            while stream.drained:
+                yield
             stream.begin()
             found.append((yield from passing(stream, all_but(b"D"))))
             stream.end()

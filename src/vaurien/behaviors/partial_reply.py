@@ -35,6 +35,9 @@ class PartialReply(Behavior):
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         if not message.final or not message.exchange:
+            for piece in firing.kept:  # its end tells that it is not the last
+                yield Forward(piece)
+            firing.kept.clear()
             yield Forward(message)
         elif self.bytes:
             yield from self._cut(message, self.bytes - message.offset)

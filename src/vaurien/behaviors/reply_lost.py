@@ -11,8 +11,9 @@ from ..options import option
 class ReplyLost(Behavior):
     """Swallows the response, then closes: the backend has done it, and the client can't know.
 
-    Where several responses answer one request, the last is lost and the others arrive.  What
-    a backend says unasked answers nothing, and arrives too.
+    Where several responses answer one request, the last is lost, and the others arrive that
+    were known not to be the last when they began.  What a backend says unasked answers nothing,
+    and arrives too.
     """
 
     name = "reply-lost"
@@ -23,7 +24,9 @@ class ReplyLost(Behavior):
         return direction is Direction.TO_CLIENT
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        if not message.final or not message.exchange:
+        if not message.exchange or not (message.final or firing.kept):
             yield Forward(message)
-        elif message.ends:
+        elif message.final and message.ends:
             yield Close(reset=self.reset)
+        else:  # from here on all is lost: only its end may tell that it was not the last
+            firing.kept[:] = [message.with_data(b"")]

@@ -28,6 +28,7 @@ TEXT_SIZE = 512
 """Bytes to which servers cut an error's text (``MYSQL_ERRMSG_SIZE``)."""
 
 QUERY = 0x03
+STMT_PREPARE = 0x16
 STMT_EXECUTE = 0x17
 STMT_RESET = 0x1A
 NO_ATTRIBUTES = b"\x00\x01"
@@ -162,6 +163,8 @@ class Refusal(Fault):
         if self.rolls_back and not is_login(request):
             known = isinstance(asked, Asked) and asked.attributes
             return bytes([QUERY]) + (NO_ATTRIBUTES if known else b"") + b"ROLLBACK"
+        if code == bytes([STMT_PREPARE]):  # MariaDB must not take an older one for the newest
+            return code + b"vaurien injects an error"
         if code == bytes([STMT_EXECUTE]):  # forgets the long data that was sent for it
             number = request.data[HEADER_SIZE + 1 : HEADER_SIZE + 5]
             return bytes([STMT_RESET]) + number

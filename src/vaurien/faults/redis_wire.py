@@ -43,7 +43,7 @@ def pattern(text: str) -> re.Pattern[bytes]:
 
 SHORT = sized(99)
 MEDIUM = sized(255)
-LINE = r"[+:_#,(][^\r\n]*"
+LINE = r"[+:_#,(][^\r\n]*+"
 
 REQUEST = pattern(
     rf"\*(?:1|((2)|(3)|([1-9]\d{{0,6}})))\r\n\$({sized(24)})\r\n"
@@ -55,7 +55,7 @@ Group 4: how many words it has, if not all have been taken; 5, 6 and 7: words wi
 """
 ARGUMENT = pattern(rf"\${SHORT}\r\n")
 ARGUMENTS = pattern(rf"(?:\${SHORT}\r\n){{{RUN}}}")
-RESPONSE = pattern(rf"(?:{LINE}|\$(?:-1|{MEDIUM})|-([^ \r\n]*)[^\r\n]*)\r\n")
+RESPONSE = pattern(rf"(?:{LINE}|\$(?:-1|{MEDIUM})|-([^ \r\n]*+)[^\r\n]*+)\r\n")
 """A short response or value.  Group 1: the code of an error."""
 RESPONSES = pattern(rf"(?:(?:{LINE}|\$(?:-1|{SHORT}))\r\n){{{RUN}}}")
 

@@ -139,7 +139,9 @@ class Told(Answer):
         """The backend has answered the RSET that it got in place of the command."""
         command = cast(Command, firing.kept[0].about)
         if command.verb == "BDAT":
-            yield Forward(message.with_data(self.render(firing.kept[0], firing, values)))
+            replies = talk(firing).recipients if command.delivers else 1
+            told = self.render(firing.kept[0], firing, values) * max(1, replies)
+            yield Forward(message.with_data(told))
             yield from self._close(values)
         elif message.data.startswith(b"250"):
             yield Forward(message.with_data(GO_AHEAD)._replace(final=False))

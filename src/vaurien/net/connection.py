@@ -150,6 +150,7 @@ class Connection(Deciding):
         if self._swallowers and not all(map(lives, self._swallowers)):
             self.close()  # what was swallowed is missed by a peer that is served again
             return
+        self.forget()
         for link in self.links:
             if not self.closed:
                 link.apply()
@@ -265,9 +266,11 @@ class Connection(Deciding):
         else:
             self.exchanges.reply(message.exchange, answer)
             framing = self.to_client.framing
-            if framing is None or not framing.stream.in_message:
+            if framing is None or not framing.in_message:
                 for due in self.exchanges.due():
                     self.to_client.reply(due)
+            if self.exchanges.replies:
+                self.to_client.quiet = False  # they go between its messages
 
     def swallowed(self, at_work: RuleAtWork) -> None:
         """A rule has swallowed a message: the peers may be out of step from now on."""

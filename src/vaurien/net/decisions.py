@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 class Deciding:
     """The part of a connection that knows its exchanges, and what is decided on them."""
 
-    __slots__ = ("_answered", "_decision", "_decisions", "_verdicts", "exchange", "exchanges")
+    __slots__ = (
+        "_answered",
+        "_decision",
+        "_decisions",
+        "_unasked",
+        "_verdicts",
+        "exchange",
+        "exchanges",
+    )
 
     number: int
     protocol: Protocol
@@ -30,6 +38,7 @@ class Deciding:
         self._answered = True
         self._decision: Decision | None = None  # on the exchange above
         self._decisions: dict[int, Decision] | None = None  # where there is framing
+        self._unasked = 0  # messages of no exchange, so far
         self._verdicts: Verdicts | None = None
 
     @property
@@ -56,9 +65,9 @@ class Deciding:
             self._decision = None
         decision = self._decision
         if decision is None:
-            decision = self._decision = Decision()
+            decision = self._decision = Decision(self.exchange)
         if decision.generation != self.proxy.enactment.plan.generation:
-            self._decide(decision, self.exchange, direction)
+            self._decide(decision, direction)
         return decision
 
     def decided_turn(self, direction: Direction) -> Decision | None:
@@ -90,14 +99,27 @@ class Deciding:
         """What is decided on the exchange of a message; nothing new in its middle."""
         if self._decisions is None:
             self._decisions = {}
+        if not message.exchange:
+            return self._decide_unasked(self._decisions, message)
         decision = self._decisions.get(message.exchange)
         if decision is None:
-            decision = Decision()
+            decision = Decision(message.exchange)
             if message.begins:
                 self._decisions[message.exchange] = decision
                 before = self._decisions.get(message.exchange - 1)
                 if before is not None and before.over:
                     del self._decisions[message.exchange - 1]
+        self.update(decision, message)
+        return decision
+
+    def _decide_unasked(self, decisions: dict[int, Decision], message: Message) -> Decision:
+        """What is decided on a message of no exchange: on each anew, and on its pieces at once."""
+        if message.begins:
+            self._unasked += 1
+            decisions[0] = Decision(-self._unasked)
+        decision = decisions.get(0) or Decision()
+        if message.ends:
+            decisions.pop(0, None)
         self.update(decision, message)
         return decision
 
@@ -112,7 +134,7 @@ class Deciding:
         if late or decision.generation != enactment.plan.generation:
             if not message.to_backend and message.labels:
                 decision.labels = {**decision.labels, **message.labels}
-            self._decide(decision, message.exchange, message.direction)
+            self._decide(decision, message.direction)
 
     def played(self, message: Message) -> None:
         """A message has been played; decisions are kept while their exchange goes on.
@@ -120,29 +142,51 @@ class Deciding:
         That of the newest is kept in any case: more of its request may follow.
         """
         exchanges = self.exchanges
-        if not self._decisions or not message.ends or exchanges is None:
+        number = message.exchange
+        if not self._decisions or not message.ends or not number or exchanges is None:
             return
         owed = exchanges.owed
-        number = message.exchange
         if owed and owed[-1 if message.to_backend else 0].exchange == number:
             return
         decision = self._decisions.get(number)
         if decision is None:
             return
-        if number and number == exchanges.begun:
+        if number == exchanges.begun:
             decision.over = True
             return
         del self._decisions[number]
-        if decision.lasts:
+        if decision.begun:
             for link in self.links:
                 link.settle()
 
     @property
     def carries(self) -> bool:
         """Something that has begun is to be carried through, whatever the plan says."""
-        return self._decisions is not None and any(
-            decision.lasts for decision in self._decisions.values()
+        return (
+            self._decisions is not None
+            and any(link.framing is not None for link in self.links)
+            and any(decision.begun for decision in self._decisions.values())
         )
+
+    def lose_step(self) -> None:
+        """Responses can't be told apart any more.
+
+        What was decided is forgotten, but for the newest: more of its request may follow.
+        """
+        if self.exchanges is None:
+            return
+        self.exchanges.lose_step()
+        newest = self._decisions and self._decisions.get(self.exchanges.begun)
+        self._decisions = None
+        if newest:
+            newest.over = True
+            self._decisions = {newest.exchange: newest}
+
+    def forget(self) -> None:
+        """No rule is left: forget what was decided, unless it is played or carried through."""
+        playing = any(link.player is not None for link in self.links)
+        if not self.proxy.enactment and not playing and not self.carries:
+            self._decisions = None
 
     def owe(self, message: Message) -> None:
         """A request that is passed on is owed a response."""
@@ -155,13 +199,13 @@ class Deciding:
         ):
             exchanges.owe(message.exchange, message.about, self.proxy.reactor.now)
 
-    def _decide(self, decision: Decision, exchange: int, direction: Direction) -> None:
+    def _decide(self, decision: Decision, direction: Direction) -> None:
         proxy = self.proxy
         verdicts: Verdicts = {} if self._verdicts is None else self._verdicts
         news = proxy.enactment.decide(
             decision,
             self.number,
-            exchange,
+            decision.exchange,
             direction,
             self.protocol,
             verdicts,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Framing:
     """What a link has as long as its bytes are messages."""
 
-    __slots__ = ("_ahead", "exchanges", "link", "protocol", "stream")
+    __slots__ = ("_ahead", "_crowded", "_replied", "exchanges", "link", "protocol", "stream")
 
     def __init__(self, link: Link, stream: Stream, exchanges: Exchanges) -> None:
         self.link = link
@@ -32,6 +32,13 @@ class Framing:
         self.exchanges = exchanges
         self.protocol = link.connection.protocol
         self._ahead = 0  # bytes that the parser keeps back, and the sink has already
+        self._crowded = False  # so many replies waited for their turn that the client had to
+        self._replied = False  # the protocol has replied to the message under way
+
+    @property
+    def in_message(self) -> bool:
+        """The sink has the beginning of a message, and not its end."""
+        return self.stream.in_message or self._ahead > 0
 
     def look_on(self, view: memoryview) -> None:
         """Understand what has arrived and was passed on already."""
@@ -39,8 +46,8 @@ class Framing:
         try:
             self._ahead = stream.watch(view, self.link.reactor.now)
         except Exception:  # noqa: BLE001 - a parser must not break traffic
+            stream.surrender()  # it was passed on already
             self._give_up()
-            self._ahead = stream.kept_back
         exchanges = self.exchanges
         if exchanges.replies or exchanges.opaque or self.protocol.adjusting:
             self._go_on()
@@ -50,9 +57,10 @@ class Framing:
         try:
             messages = self.stream.feed(bytes(view), self.link.reactor.clock())
         except Exception:  # noqa: BLE001 - a parser must not break traffic
+            self._arrive(self.stream.surrender())
             self._give_up()
-            messages = self.stream.surrender()
-        self._arrive(messages)
+        else:
+            self._arrive(messages)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -61,10 +69,11 @@ class Framing:
         stream = self.stream
         if self.protocol.adjusting:
             link.quiet = False
-        if not stream.in_message:
+        if not self.in_message:
             self.take_turns(None)
-            if stream.opaque:
-                self._turn_opaque()
+        if stream.opaque:
+            self._turn_opaque()
+        self._hear_more()
         if not link.quiet:
             link.calm_down()
 
@@ -74,12 +83,13 @@ class Framing:
         if not self.link.quiet:
             self._arrive(messages)
         if self.link.direction is Direction.TO_CLIENT:
-            self.exchanges.lose_step()
+            self.link.connection.lose_step()
             self.take_turns(None)
+            self._hear_more()
 
     def let_go(self) -> None:
         """The link has become quiet: what the parser keeps back need not wait."""
-        if self.stream.kept_back > self._ahead:
+        if self.stream.kept_back > self._ahead and not self.link.dead:
             kept = self.stream.peek(self._ahead)
             self._ahead += len(kept)
             self.link.write(kept)
@@ -87,8 +97,16 @@ class Framing:
     def take_turns(self, before: int | None) -> None:
         """Send the replies that come before a response, or all that are due."""
         if self.link.direction is Direction.TO_CLIENT:
+            self._crowded |= self.link.sink.outgoing.crowded
             for turn in self.exchanges.due(before):
                 self.link.reply(turn)
+
+    def _hear_more(self) -> None:
+        """Replies have left: the client may go on, if it was kept from that by them."""
+        asking = self.link.sink.outgoing
+        if self._crowded and not asking.crowded:
+            self._crowded = False
+            asking.resume()
 
     def _arrive(self, messages: list[Message]) -> None:
         """Messages, the first bytes of which may have been passed on while it was quiet.
@@ -100,14 +118,18 @@ class Framing:
         for message, decision in [self._decided(message) for message in messages]:
             if message.begins and message.exchange:
                 self.take_turns(message.exchange)
-            if isinstance(decision, Reply):
-                link.connection.answer(message, decision.data)
-            else:
+            if decision is not None:
                 link.arrive(message, decision)
 
-    def _decided(self, message: Message) -> tuple[Message, Decision | Reply]:
-        """A message as it is to be played, with what is decided on it or replied to it."""
+    def _decided(self, message: Message) -> tuple[Message, Decision | Reply | None]:
+        """A message as it is to be played, with what is decided on it or replied to it.
+
+        None: it is more of one that was replied to, and goes nowhere.
+        """
         connection = self.link.connection
+        if self._replied:
+            self._replied = not message.ends
+            return message, None
         if self._ahead:
             connection.owe(message)
             size = min(self._ahead, len(message.data))
@@ -116,13 +138,16 @@ class Framing:
         if self.protocol.adjusting and message.begins:
             adjusted = self.protocol.adjust(message)
             if isinstance(adjusted, Reply):
+                self._replied = not message.ends
                 return message, adjusted
             message = adjusted.message
         return message, connection.decide(message)
 
     def _turn_opaque(self) -> None:
         """Neither direction has messages any more; what is under way the other way ends first."""
-        for link in self.link.connection.links:
+        connection = self.link.connection
+        connection.lose_step()
+        for link in connection.links:
             framing = link.framing
             if framing is not None and framing.stream.opaque:
                 link.framing = None
@@ -130,14 +155,15 @@ class Framing:
                 if not link.quiet:
                     framing._arrive(messages)
                 framing.take_turns(None)
-        self.exchanges.lose_step()
+        for link in connection.links:
+            link.settle()
 
     def _give_up(self) -> None:
         """The parser failed: what follows is bytes without meaning."""
         link = self.link
         link.framing = None
         if link.direction is Direction.TO_CLIENT:
-            self.exchanges.lose_step()
+            link.connection.lose_step()
         proxy = link.connection.proxy
         proxy.gave_up += 1
         what = f"a {proxy.protocol.name} parser gave up ({link.direction.value})"

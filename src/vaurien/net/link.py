@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..actions import Close
+from ..actions import Close, Reply
 from ..exchanges import Turn
 from ..messages import NO_LABELS, Direction, Message
-from ..plan import Decision
+from ..plan import Cast, Decision
 from .closing import Ending
-from .player import Player
+from .player import QUEUE_LIMIT, Player
 from .reactor import BUFFER_SIZE
 from .splice import CANNOT_SPLICE, Siphon
 from .system import READ, WRITE
@@ -38,6 +38,7 @@ class Link:
         "_siphon",
         "active_at",
         "bytes",
+        "cast",
         "chunks",
         "connection",
         "dead",
@@ -67,6 +68,7 @@ class Link:
         self.framing: Framing | None = None
         self.quiet = not connection.proxy.enactment
         self.player: Player | None = None
+        self.cast: Cast = ()  # what acts on the message under way, to its end
         self.bytes = 0
         self.chunks = 0
         self.active_at = 0.0  # when it carried something last
@@ -154,7 +156,11 @@ class Link:
     def crowded(self) -> bool:
         """Answers to what the source has said pile up: it should say no more."""
         answers = self.source.incoming.player
-        return answers is not None and answers.full_of_answers
+        if answers is not None and answers.full_of_answers:
+            return True
+        exchanges = self.connection.exchanges
+        asks = self.direction is Direction.TO_BACKEND
+        return asks and exchanges is not None and exchanges.waiting > QUEUE_LIMIT
 
     def write(self, data: bytes | memoryview) -> None:
         """Put bytes on the wire; what the sink can't take follows when it can."""
@@ -233,9 +239,18 @@ class Link:
             or connection.proxy.enactment
             or connection.protocol.adjusting
             or connection.carries
+            or self._answers_wait
         )
         if self.quiet and self.framing is not None:
+            self.cast = ()
             self.framing.let_go()
+
+    @property
+    def _answers_wait(self) -> bool:
+        """Answers are to go between its messages: these must be cut before they are passed on."""
+        exchanges = self.connection.exchanges
+        asks = self.direction is Direction.TO_BACKEND
+        return not asks and exchanges is not None and bool(exchanges.replies)
 
     def kill(self) -> None:
         """The sink is lost: hold nothing for it, and read nothing more."""
@@ -262,19 +277,26 @@ class Link:
         decision = connection.decide_chunk(self.direction)
         if self.player is None and not self.blocked and not decision.cast(self.direction):
             self.write(view)
+            self.calm_down()  # what was to be carried through may be over
             return
         at = self.reactor.clock()
         message = Message(bytes(view), self.direction, at, NO_LABELS, connection.exchange)
         self._play(message, decision)
 
-    def arrive(self, message: Message, decision: Decision) -> None:
-        if self.player is None and not self.blocked and not decision.cast(self.direction):
+    def arrive(self, message: Message, decision: Decision | Reply) -> None:
+        """Deliver a message for which there is nothing to do, or have it played in its turn."""
+        if isinstance(decision, Reply):
+            self._play(message, decision)
+            return
+        if self.player is None and message.begins:
+            self.cast = decision.cast(self.direction)
+        if self.player is None and not self.blocked and not self.cast:
             self.deliver(message)
             self.connection.played(message)
         else:
             self._play(message, decision)
 
-    def _play(self, message: Message, decision: Decision) -> None:
+    def _play(self, message: Message, decision: Decision | Reply) -> None:
         if self.player is None:
             self.player = Player(self)
         self.quiet = False

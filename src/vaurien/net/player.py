@@ -29,6 +29,9 @@ OVERHEAD = 512
 """Bytes that a waiting message takes besides its own, about."""
 
 Play = Generator[float | None, None, None]
+Item = tuple[Message, Decision | Reply] | Turn
+"""A message with what was decided on it or replied to it, or an answer that no rule is asked about.
+"""
 
 
 class Player:
@@ -40,7 +43,7 @@ class Player:
         self.holding = False
         """It waits for a rule to be lifted."""
         self._link = link
-        self._queue: deque[tuple[Message, Decision] | Turn] = deque()
+        self._queue: deque[Item] = deque()
         self._size = 0
         self._answers = 0
         self._play: Play | None = self._perform()
@@ -61,8 +64,8 @@ class Player:
         """For a time, or for a rule to be lifted while its source is still there."""
         return self._timer is not None or (self.holding and not ended)
 
-    def put(self, item: tuple[Message, Decision] | Turn) -> None:
-        """Queue a message with what was decided on it, or an answer that no rule is asked about."""
+    def put(self, item: Item) -> None:
+        """Queue something behind what is there."""
         self._queue.append(item)
         self._count(item, 1)
         if self._timer is None and not self.holding:
@@ -95,7 +98,7 @@ class Player:
         if until is not None and self._play is not None:
             self._timer = timer or link.reactor.call_at(until, self._on_time)
 
-    def _count(self, item: tuple[Message, Decision] | Turn, sign: int) -> None:
+    def _count(self, item: Item, sign: int) -> None:
         """An item has come into the queue, or been played."""
         if isinstance(item, tuple):
             self._size += sign * (len(item[0].data) + OVERHEAD)
@@ -125,19 +128,21 @@ class Player:
                 link.perform(item)
             else:
                 message, decision = item
-                connection.update(decision, message)
-                cast = decision.cast(message.direction)
-                if cast and not decision.lasts:
-                    decision.begin()
-                yield from self._act(message, cast)
-                connection.played(message)
+                if isinstance(decision, Reply):
+                    connection.answer(message, decision.data)
+                else:
+                    connection.update(decision, message)
+                    if message.begins:
+                        link.cast = decision.cast(message.direction)
+                    yield from self._act(message, decision, link.cast)
+                    connection.played(message)
             self._count(item, -1)
 
     def _room(self) -> Play:
         while self._link.blocked:
             yield None
 
-    def _act(self, message: Message, cast: Cast) -> Play:
+    def _act(self, message: Message, decision: Decision, cast: Cast) -> Play:
         """Let the first of the cast act on a message, and the others on what it forwards."""
         link = self._link
         connection = link.connection
@@ -146,10 +151,12 @@ class Player:
             link.deliver(message)
             return
         at_work, firing = cast[0]
-        lasting = at_work.rule.behavior.lasting
-        if not lasting and not connection.proxy.enactment.lives(at_work):
-            yield from self._act(message, cast[1:])
-            return
+        if not connection.proxy.enactment.lives(at_work):
+            if at_work not in decision.begun:
+                yield from self._act(message, decision, cast[1:])
+                return
+        elif at_work.rule.behavior.lasting:
+            decision.begin(at_work)
         clock = link.reactor.clock
         actions = iter(at_work.rule.behavior.on_message(message, firing))
         arrived = message.at
@@ -159,7 +166,7 @@ class Player:
                     if arrived > forwarded.at:
                         forwarded = forwarded._replace(at=arrived)
                     if len(cast) > 1 or link.blocked:
-                        yield from self._act(forwarded, cast[1:])
+                        yield from self._act(forwarded, decision, cast[1:])
                     else:
                         link.deliver(forwarded)
                 case Wait(until):

@@ -25,6 +25,8 @@ from .memcache_binary import binary_requests, binary_responses
 
 VALUE_LIMIT = 2**31 - 3
 """Bytes; longer values are refused, and their data are taken for commands."""
+KEY_LIMIT = 250
+"""Bytes; the same."""
 
 LINE = re.compile(rb" *+([^ \r\n]*+)(?: ++([^ \r\n]++))?+([^\n]*+)\n")
 RESULT = re.compile(rb"([A-Za-z_]*+)([^\n]*+)\n")
@@ -63,10 +65,10 @@ def _touching(asked: Asked, first: bytes | None, rest: bytes) -> Said:
 def _storage(asked: Asked, first: bytes | None, rest: bytes) -> Said:
     """``set <key> <flags> <time> <length> [noreply]``, and the value.
 
-    Where the length can't be read, the server takes no value; nor do we.
+    Where the length can't be read or the key is too long, the server takes no value; nor do we.
     """
     words = rest.split()
-    size = _value_size(words[2]) if len(words) > 2 else 0
+    size = _value_size(words[2]) if len(words) > 2 and len(first or b"") <= KEY_LIMIT else 0
     return asked, first, size, size > 0 and words[-1] == b"noreply"
 
 
@@ -90,7 +92,8 @@ def _meta_set(asked: Asked, first: bytes | None, rest: bytes) -> Said:
     words = rest.split()
     if first is None or not words:
         return asked, None, 0, False
-    return _flagged(asked, first, words[1:], _value_size(words[0]))
+    size = _value_size(words[0]) if len(first) <= KEY_LIMIT else 0
+    return _flagged(asked, first, words[1:], size)
 
 
 def _quit(asked: Asked, first: bytes | None, rest: bytes) -> Said:

@@ -14,7 +14,16 @@ from typing import ClassVar
 from ..actions import Forward
 from ..errors import ProtocolError
 from ..faults.mysql import CATALOGUE
-from ..faults.mysql_forms import HEADER_SIZE, LONGEST, QUERY, STMT_EXECUTE, Asked, Form, size_of
+from ..faults.mysql_forms import (
+    HEADER_SIZE,
+    LONGEST,
+    QUERY,
+    STMT_EXECUTE,
+    STMT_PREPARE,
+    Asked,
+    Form,
+    size_of,
+)
 from ..messages import Message
 from ..options import option
 from ..protocol import Parser, Protocol, Stream
@@ -23,7 +32,6 @@ from .mysql_commands import (
     COMMANDS,
     SQL_SIZE,
     STMT_CLOSE,
-    STMT_PREPARE,
     Command,
     statement_in,
     verb_of,
@@ -132,12 +140,12 @@ class MySQL(Protocol):
     def requests(self, stream: Stream) -> Parser:
         self._statements = {}
         labels, opaque = yield from self._log_in(stream)
-        ends_at_255 = False
+        wraps = False  # the next sequence id is 0, and yet no command
         while not opaque:
             head = yield from stream.read(HEADER_SIZE)
             size, sequence = size_of(head), head[3]
             start = yield from stream.read(min(size, REQUEST_HEAD))
-            continues = bool(sequence or (ends_at_255 and size))
+            continues = bool(sequence or wraps)
             if continues:
                 stream.begin(labels, continues=True)
             else:
@@ -151,7 +159,7 @@ class MySQL(Protocol):
             if size == LONGEST or size > len(start):
                 sequence = yield from _pass_packets(stream, size, size - len(start), sequence)
             stream.end()
-            ends_at_255 = continues and sequence == 255
+            wraps = continues and sequence == 255 and size > 0  # nothing ends a file
         stream.turn_opaque()
 
     def _log_in(self, stream: Stream) -> Generator[None, None, tuple[Mapping[str, str], bool]]:

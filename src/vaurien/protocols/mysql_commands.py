@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..faults.mysql_forms import NO_ATTRIBUTES, QUERY, STMT_EXECUTE, STMT_RESET, Form
+from ..faults.mysql_forms import NO_ATTRIBUTES, QUERY, STMT_EXECUTE, STMT_PREPARE, STMT_RESET, Form
+from .sql import without_secrets
 
-STMT_PREPARE = 0x16
 STMT_CLOSE = 0x19
 BULK_EXECUTE = 0xFA
 
@@ -108,7 +108,8 @@ def statement_in(start: bytes, *, attributes: bool) -> str:
     if attributes:
         plain = start[1:3] == NO_ATTRIBUTES
         at = 3 if plain else _end_of_attributes(start)
-    return start[at:].decode("utf-8", "replace")[:SQL_SIZE]
+    sql = start[at:].decode("utf-8", "replace")
+    return without_secrets(sql, verb_of(sql))[:SQL_SIZE]
 
 
 def _end_of_attributes(start: bytes) -> int:

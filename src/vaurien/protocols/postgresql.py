@@ -64,6 +64,7 @@ STARTUP = Struct(">II")
 KIND = re.compile(rb"(?s)(?=(.))")
 QUERY = re.compile(rb"(?s)Q(\x00\x00..)([^\x00]*)\x00")
 SYNC = re.compile(rb"S\x00\x00\x00\x04")
+READY_SIZE = 6
 READY = re.compile(rb"Z\x00\x00\x00\x05[ITE]")
 AUTHENTICATION = re.compile(rb"(?s)(?=R.{4}(.{4}))")
 FATAL = re.compile(rb"(?:^S|\x00V)(?:FATAL|PANIC)\x00")  # S may be translated, V is not
@@ -72,6 +73,9 @@ SQLSTATE = re.compile(rb"\x00C([0-9A-Z]{5})\x00")
 AUTHENTICATED = (0, 12)  # AuthenticationOk, and SASLFinal, after which it comes at once
 SAID_UNASKED = b"AS"  # NotificationResponse and ParameterStatus are never an answer
 ENDS_OF_BATCHES = (S, Q, F, X)  # a query does what a Sync would
+OF_STATEMENTS = (P, B, D, E, C)
+BEGINNINGS = ("BEGIN", "START")
+PREAMBLE = 8  # messages of a batch that may come before the statement it is named after
 WITHIN_BATCH = all_but(b"DEHCdcf")
 WITHIN_COPY = all_but(b"dHS")
 WITHIN_RESPONSE = all_but(b"123ACDHIKNSTVcdnstv")
@@ -242,8 +246,20 @@ def _batch(stream: Stream, statements: Statements, kind: int) -> Generator[None,
     Gives whether a Sync was that end.
     """
     labels, left = yield from statements.take(stream)
+    first = kind
+    for _ in range(PREAMBLE):  # drivers put a BEGIN before the first statement (pgjdbc)
+        if left > NOTED_LIMIT or (labels is not None and labels["verb"] not in BEGINNINGS):
+            break
+        yield from stream.read(left)
+        left = 0
+        ahead = (yield from peek(stream, KIND))[0]
+        if ahead not in OF_STATEMENTS:
+            break
+        kind = ahead
+        further, left = yield from statements.take(stream)
+        labels = further or labels
     if labels is None:
-        labels = STATEMENTLESS[kind]
+        labels = STATEMENTLESS[first]
     stream.begin(labels, about=labels, final=labels["verb"] != "COPY")
     if left:
         yield from stream.skip(left)
@@ -363,6 +379,6 @@ def _response(stream: Stream, kind: int) -> Parser:
         elif WITHIN_RESPONSE[kind]:
             raise ProtocolError(f"a message of type {chr(kind)!r} to the client")
         kind = yield from passing(stream, WITHIN_RESPONSE)
-    if stream.match(READY) is None:
-        yield from take_message(stream)
+    if stream.match(READY) is None:  # never cut: faults look for it in the last piece
+        yield from stream.read(READY_SIZE)
     stream.end()

@@ -9,6 +9,7 @@ from struct import Struct
 
 from ..errors import ProtocolError
 from ..protocol import Parser, Stream
+from .sql import without_secrets
 
 MESSAGE_LIMIT = 0x3FFFFFFF  # bytes: MaxAllocSize, which no message may pass
 HEAD_SIZE = 5
@@ -102,7 +103,7 @@ def statement_labels(text: bytes, mode: str) -> Labels:
     """The labels of a statement; no more than its first ``SQL_SIZE`` bytes are needed."""
     found = VERB.match(text)
     verb = found[1].decode("ascii").upper() if found is not None else "OTHER"
-    sql = text.decode("utf-8", "replace")[:TEXT_LIMIT]
+    sql = without_secrets(text.decode("utf-8", "replace"), verb)[:TEXT_LIMIT]
     return {"phase": "query", "verb": verb if text else "EMPTY", "sql": sql, "mode": mode}
 
 

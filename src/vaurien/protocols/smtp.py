@@ -99,16 +99,16 @@ class Smtp(Protocol):
         """What follows a command, if that calls for more.
 
         A client waits for the reply before it goes on, so what it then says tells which
-        reply it got.  One that does not wait must be sending the content.
+        reply it got.  One that does not wait must be sending the content, or what it logs in
+        with: nothing else may follow DATA or AUTH at once (RFC 2920, RFC 4954 section 4).
         """
         while True:
             while stream.drained:
                 yield
-            if command.verb == "DATA":
-                if command.more is not False:
-                    yield from _content(stream, command, labels)
+            if command.more is False or (command.verb == "STARTTLS" and not command.more):
                 return
-            if not command.more:
+            if command.verb == "DATA":
+                yield from _content(stream, command, labels)
                 return
             if command.verb == "STARTTLS":  # a fault has agreed to it: this is a hello
                 stream.begin(labels, continues=True, about=command)
@@ -167,6 +167,7 @@ class Smtp(Protocol):
         if not isinstance(command, Command):
             return Forward(message)
         if self.turned_away and message.to_backend and message.ends and command.verb != "QUIT":
+            command.more = False
             return Reply(NOT_WELCOME)
         if self.tls == "refuse":
             if command.verb in EXTENDED_HELLOS and not message.to_backend:
