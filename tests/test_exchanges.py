@@ -25,6 +25,27 @@ def test_so_many_debts_are_a_misunderstanding() -> None:
         exchanges.begin()
 
 
+def test_answers_whose_turn_does_not_come_are_debts_too() -> None:
+    exchanges = owing(1)()
+    for _ in range(OWED_LIMIT - 1):
+        exchanges.reply(exchanges.begin(), Close())
+    with pytest.raises(ProtocolError, match="100000 requests without a response"):
+        exchanges.begin()
+
+
+def test_it_is_known_how_much_waits_for_its_turn() -> None:
+    exchanges = owing(1, 3)()
+    for exchange, answer in ((2, b"four"), (2, Close()), (4, b"sevens")):
+        exchanges.reply(exchange, answer)
+    assert exchanges.waiting == 10
+    exchanges.owed.popleft()
+    assert list(exchanges.due()) == [b"four", Close()]
+    assert exchanges.waiting == 6
+    exchanges.lose_step()
+    assert list(exchanges.due()) == [b"sevens"]
+    assert exchanges.waiting == 0
+
+
 def test_only_requests_that_a_parser_has_begun_are_owed_a_response() -> None:
     exchanges = Exchanges()
     for _ in range(3):

@@ -8,6 +8,7 @@ import pytest
 
 from acting import actions_of, firing, request, response
 from lines import FAULTS, Lines
+from scenario import World
 from vaurien.actions import Close, Forward, Reply
 from vaurien.behaviors.error import Error
 from vaurien.errors import OptionError
@@ -23,7 +24,7 @@ def test_an_unknown_fault_is_told_what_there_is() -> None:
     with pytest.raises(OptionError) as caught:
         FAULTS.find("BUZY")
     assert str(caught.value) == (
-        "fault='BUZY' is unknown: did you mean BUSY? There are: BUSY, BYE, LOCKED, UNDONE"
+        "fault='BUZY' is unknown; did you mean BUSY? there are: BUSY, BYE, LOCKED, UNDONE"
     )
 
 
@@ -68,3 +69,24 @@ def test_nobody_is_answered_who_expects_no_reply() -> None:
     error, _ = of_lines("BYE")
     quiet = request(b"QUIET x\n")._replace(expects_reply=False)
     assert actions_of(error, quiet, firing(protocol=Lines())) == []
+
+
+def test_one_answer_takes_the_place_of_several_responses_to_one_request() -> None:
+    world = World("error fault=BUSY answer=MORE", protocol=Lines())
+    client = world.client()
+    client.say(b"GET a\nGET b\n")
+    world.run(lambda: bool(world.backends and world.backends[0].heard.endswith(b"b\n")))
+    world.backends[0].say(b"MORE\na\nb\n")
+    world.run(lambda: client.heard.endswith(b"b\n"))
+    assert bytes(client.heard) == b"BUSY no\nb\n"
+
+
+def test_what_the_backend_says_unasked_is_no_place_for_an_answer() -> None:
+    world = World("error fault=BUSY", protocol=Lines())
+    client = world.client()
+    world.run(lambda: bool(world.backends))
+    world.backends[0].say(b"!news\n")
+    world.run(lambda: client.heard.endswith(b"\n"))
+    client.say(b"GET a\n")
+    world.run(lambda: client.heard.count(b"\n") == 2)
+    assert bytes(client.heard) == b"!news\nBUSY no\n"

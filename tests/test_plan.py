@@ -291,6 +291,49 @@ def test_the_rules_of_a_mix_exclude_each_other() -> None:
     assert 540 < found["two",] < 660
 
 
+# What only the response tells.
+
+FAILED = Match("status", "500", late=True)
+RESPONSE = Direction.TO_CLIENT
+
+
+def test_a_late_rule_is_asked_when_the_response_comes_and_then_no_more() -> None:
+    traffic = Traffic(rule(match=(FAILED,), every=2))
+    fired = []
+    for exchange in (1, 2, 3, 4):
+        assert traffic.decide(exchange) == []
+        for _ in range(3):  # a response may be of several messages
+            news = traffic.decide(exchange, labels={"status": "500"}, direction=RESPONSE)
+            fired += [exchange] * len(news)
+    assert fired == [2, 4]
+
+
+def test_a_late_rule_that_did_not_match_is_asked_of_the_next_message() -> None:
+    traffic = Traffic(rule(match=(FAILED,)))
+    assert traffic.decide(1, labels={"status": "100"}, direction=RESPONSE) == []
+    assert traffic.decide(1, labels={"status": "500"}, direction=RESPONSE) == ["rule"]
+    assert traffic.decide(1, labels={"status": "500"}, direction=RESPONSE) == []
+    assert traffic.firings(1) == ["rule"]
+
+
+def test_late_rules_of_a_mix_and_others_exclude_each_other() -> None:
+    traffic = Traffic(
+        rule(name="early", mix="m", high=20.0),
+        rule(Error(), name="late", mix="m", low=20.0, high=50.0, match=(FAILED,)),
+        rule(Error(), name="later", mix="m", low=50.0, high=60.0, match=(FAILED,)),
+    )
+    found: Counter[tuple[str, ...]] = Counter()
+    for number in range(1, 2001):
+        asked = traffic.decide(number)
+        assert set(asked) <= {"early"}
+        told = traffic.decide(number, labels={"status": "500"}, direction=RESPONSE)
+        found[*asked, *told] += 1
+    assert set(found) == {(), ("early",), ("late",), ("later",)}
+    assert 340 < found["early",] < 460
+    assert 540 < found["late",] < 660
+    assert 140 < found["later",] < 260
+
+
 # Once for each connection.
 
 
@@ -305,6 +348,16 @@ def test_a_connection_is_drawn_for_once() -> None:
         struck += [connection] * len(news)
     dice = Dice(0, "proxy", "rule")
     assert struck == [number for number in range(1, 101) if dice.roll(number, 0)[0] < 30]
+
+
+def test_on_its_connections_a_rule_keeps_messages_of_each_exchange_apart() -> None:
+    traffic = Traffic(rule(scope="connection"))
+    for number in (1, 2):
+        traffic.decide(number)
+    one, two = (traffic.decisions[1, number].firings[0][1] for number in (1, 2))
+    assert (one.exchange, two.exchange) == (1, 2)
+    assert one.kept is not two.kept
+    assert one.seed == two.seed
 
 
 def test_on_its_connections_a_rule_acts_on_what_it_applies_to() -> None:
@@ -379,6 +432,21 @@ def test_a_verdict_on_a_connection_outlives_changes_to_other_rules() -> None:
         assert traffic.decide(number) == [f"other-{number}"]
         assert traffic.firings(number) == ["rule", f"other-{number}"]
     assert len(traffic.verdicts[1]) <= 3
+
+
+def test_what_a_rule_has_begun_outlives_it() -> None:
+    traffic = Traffic(rule(name="one", ttl=5.0), rule(name="two"))
+    assert traffic.decide(1) == ["one", "two"]
+    decision = traffic.decisions[1, 1]
+    decision.begin(traffic.enactment.rules[0])
+    traffic.now = 5.0
+    traffic.apply(*traffic.enactment.without_expired(5.0))
+    assert traffic.decide(1) == []
+    assert traffic.firings(1) == ["one", "two"]
+    traffic.apply()
+    assert traffic.decide(1) == []
+    assert traffic.firings(1) == ["one"]
+    assert traffic.decide(2) == []
 
 
 def test_which_rules_live() -> None:

@@ -69,6 +69,12 @@ class Behavior(Configurable):
         del direction
         return True
 
+    needs_messages = False  # not annotated: it is no option
+    """It leaves alone what has no meaning: a connection that turned to TLS, or is not understood.
+
+    With a protocol that is framed, that is; plain ``tcp`` has nothing else.
+    """
+
     @classmethod
     def further_options(
         cls, given: Mapping[str, object], protocol: type[Protocol]

@@ -77,4 +77,14 @@ class PluginFailed(Event):
         return f"{self.what}\n{self.traceback}"
 
 
+@dataclass(frozen=True, slots=True)
+class GaveUp(PluginFailed):
+    """A parser has met what it does not understand; the bytes pass on without meaning."""
+
+    level: ClassVar[Level] = "warning"
+
+    def text(self) -> str:
+        return self.what
+
+
 Emit = Callable[[Event], None]

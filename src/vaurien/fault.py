@@ -53,6 +53,13 @@ class Fault:
         """What goes over the wire, in a line for people to read."""
         raise NotImplementedError
 
+    def check(self, values: Values) -> None:
+        """Refuse values that can't go over the wire, beyond what their options say.
+
+        Raises:
+            OptionError: it names the parameter.
+        """
+
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         """What should happen to a message of the exchange that is to fail; see ``Behavior``."""
         raise NotImplementedError
@@ -129,7 +136,7 @@ class Catalogue:
             names = [self._by_identifier[word].name for word in near]
             allowed = ", ".join(fault.name for fault in self.faults) or "none"
             hint = f"did you mean {' or '.join(dict.fromkeys(names))}? " if names else ""
-            raise OptionError(f"fault={identifier!r} is unknown: {hint}There are: {allowed}")
+            raise OptionError(f"fault={identifier!r} is unknown; {hint}there are: {allowed}")
         return fault
 
     def pick(self, random: Random) -> Fault:
@@ -150,10 +157,12 @@ def values_of(fault: Fault, given: Mapping[str, object]) -> Values:
             raise OptionError(
                 f"the fault {fault.name!r} has no parameter {name!r}; its parameters: {allowed}"
             )
-    return {
+    values = {
         name: option.parse(given[name]) if name in given else option.default
         for name, option in known.items()
     }
+    fault.check(values)
+    return values
 
 
 NO_FAULTS = Catalogue(())

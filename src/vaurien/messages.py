@@ -48,6 +48,10 @@ class Message(NamedTuple):
     """What the request parser noted for the response parser; a response has its request's."""
     offset: int = 0
     """Bytes of the same message that came before this piece."""
+    left: int = 0
+    """Bytes of it that follow this piece, where that is known."""
+    again: bool = False
+    """It was handed on before, and a behavior hands it on once more."""
 
     @property
     def to_backend(self) -> bool:

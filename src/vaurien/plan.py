@@ -185,8 +185,18 @@ class RuleAtWork:
     def expires_at(self) -> float | None:
         return None if self.rule.ttl is None else self.applied_at + self.rule.ttl
 
-    def is_asked(self, decision: Decision, direction: Direction) -> bool:
+    def is_asked(
+        self,
+        decision: Decision,
+        direction: Direction,
+        labels: Mapping[str, str],
+        now: float,
+        *,
+        meaning: bool,
+    ) -> bool:
         """Whether it is the rule's turn, with this message: it is new, or the response is here."""
+        if not self.applies(labels, now) or not (meaning or not self.rule.behavior.needs_messages):
+            return False
         if self.rule.late:
             return direction is Direction.TO_CLIENT and self not in decision.asked
         return self.since > decision.generation
@@ -339,12 +349,15 @@ class Enactment:
         protocol: Protocol,
         verdicts: Verdicts,
         now: float,
+        *,
+        meaning: bool = True,
     ) -> list[tuple[RuleAtWork, Firing]]:
         """Bring a decision up to date with this plan; gives the firings that are new in it.
 
         ``direction`` is that of the message which begins; the labels are the decision's.
         What was decided under an older plan stands for the rules that live on, and for what
         has begun and lasts.
+        ``meaning=False``: it is about bytes that a framed protocol can't understand.
         ``verdicts`` is what the connection remembers of rules whose scope it is: these are
         drawn for on the first exchange they apply to, and act on all that they apply to.
         """
@@ -358,7 +371,7 @@ class Enactment:
         for at_work in self.rules:
             if at_work in kept:
                 firing: Firing | None = kept[at_work]
-            elif not at_work.is_asked(decision, direction) or not at_work.applies(labels, now):
+            elif not at_work.is_asked(decision, direction, labels, now, meaning=meaning):
                 continue
             elif at_work in verdicts:
                 known = verdicts[at_work]  # each exchange keeps messages of its own

@@ -40,6 +40,8 @@ class Protocol(Configurable):
     """What is known with the response only: label -> help."""
     tallied: ClassVar[str] = "command"
     """The label by which its exchanges are counted."""
+    backend_first: ClassVar[bool] = False
+    """The backend speaks first; a client that does speaks something else."""
     faults: ClassVar[Catalogue] = NO_FAULTS
     """The errors that its servers give."""
 

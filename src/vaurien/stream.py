@@ -48,6 +48,7 @@ class Stream:
         "_offset",
         "_open",
         "_parser",
+        "_sized",
         "_skipping",
         "_start",
         "_taken",
@@ -63,6 +64,7 @@ class Stream:
         self._start = 0  # of the buffer: what is in no message yet begins here
         self._taken = 0  # of the buffer, by the parser
         self._skipping = 0  # bytes to come that the parser need not see
+        self._sized = False  # the message ends with these
         self._open = False  # a message has begun and not ended
         self._begins = True  # the next piece is the first of its message
         self._labels: Mapping[str, str] = NO_LABELS
@@ -137,11 +139,15 @@ class Stream:
         """All that has arrived is taken: the next thing to do is to ``yield``."""
         return self._taken == len(self._buffer)
 
-    def skip(self, size: int) -> Parser:
-        """Let exactly so many bytes pass, unseen and in pieces."""
+    def skip(self, size: int, *, last: bool = False) -> Parser:
+        """Let exactly so many bytes pass, unseen and in pieces.
+
+        ``last``: the message ends with them, so that its size is known before it is here.
+        """
         if size < 0:
             raise ProtocolError(f"{size} bytes to skip")
         self._skipping = size
+        self._sized = last
         while True:
             step = min(self._skipping, len(self._buffer) - self._taken)
             self._taken += step
@@ -316,14 +322,17 @@ class Stream:
         messages, self._cut = self._cut, []
         return messages
 
-    def surrender(self) -> list[Message]:
+    def surrender(self, unread: bytes = b"") -> list[Message]:
         """What is left when a parser fails or a stream ends: messages, then all bytes kept back.
+
+        ``unread``: bytes that came behind these, and were not fed.
 
         A message under way ends with it.  Bytes of which none had begun have no labels, and
         belong to exchange 0.
         """
         self._parser = None
         self._watching = False
+        self._buffer += unread
         self._taken = len(self._buffer)
         if self._open:
             self.end()
@@ -383,4 +392,5 @@ class Stream:
             self._continues,
             self._about,
             offset,
+            self._skipping if self._sized and not ends else 0,
         )

@@ -19,12 +19,30 @@ def forwarded(*messages: Message) -> list[Message]:
     behavior = DuplicateRequest()
     told: list[Action] = [a for m in messages for a in actions_of(behavior, m, fired)]
     assert all(isinstance(action, Forward) for action in told)
-    return [action.message for action in told if isinstance(action, Forward)]
+    passed = [action.message for action in told if isinstance(action, Forward)]
+    return [message._replace(again=False) for message in passed]
 
 
 def test_the_pieces_are_handed_on_again() -> None:
     pieces = [request(b"1", ends=False), request(b"2", begins=False)]
     assert forwarded(*pieces) == pieces * 2
+
+
+def test_what_is_handed_on_again_says_so() -> None:
+    question = request(b"?")
+    told = actions_of(DuplicateRequest(), question, firing(protocol=Lines()))
+    assert told == [Forward(question), Forward(question._replace(again=True))]
+
+
+@pytest.mark.parametrize(
+    "rules", [("duplicate-request", "error fault=BUSY"), ("error fault=BUSY", "duplicate-request")]
+)
+def test_who_asks_once_is_answered_once(rules: tuple[str, ...]) -> None:
+    world = World(*rules, protocol=Lines(), on_data=echo)
+    client = world.client()
+    client.say(b"GET a\nGET b\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"BUSY no\n" * 2
 
 
 def test_one_answer_returns() -> None:
@@ -92,5 +110,29 @@ def test_a_rule_that_is_lifted_holds_for_the_second_answer() -> None:
     client.say(b"GET 2\n")
     world.run(lambda: world.backends[0].heard.count(b"\n") == 3)
     world.backends[0].say(b"second\nthird\n")
+    world.run(lambda: client.heard.count(b"\n") == 2)
+    assert bytes(client.heard) == b"first\nthird\n"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_on_its_connections_each_request_is_handed_on_twice(seed: int) -> None:
+    rule = "duplicate-request scope=connection"
+    world = World(rule, protocol=Lines(), on_data=echo, seed=seed)
+    client = world.client()
+    client.say(b"GET 1\nSET 2\nGET 3\n")
+    world.run(lambda: client.heard.count(b"\n") == 3)
+    assert bytes(world.backends[0].heard) == b"GET 1\nGET 1\nSET 2\nSET 2\nGET 3\nGET 3\n"
+    assert bytes(client.heard) == b"GET 1\nSET 2\nGET 3\n"
+
+
+def test_the_second_answer_is_swallowed_after_the_time_to_live_of_the_rule() -> None:
+    world = World("duplicate-request ttl=5", protocol=Lines())
+    client = world.client()
+    client.say(b"SET 1\n")
+    world.run(lambda: bool(world.backends) and world.backends[0].heard.count(b"\n") == 2)
+    world.run(seconds=10)
+    client.say(b"GET 2\n")
+    world.run(lambda: world.backends[0].heard.count(b"\n") == 3)
+    world.backends[0].say(b"first\nsecond\nthird\n")
     world.run(lambda: client.heard.count(b"\n") == 2)
     assert bytes(client.heard) == b"first\nthird\n"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from acting import actions_of, firing, response
+from acting import actions_of, firing, request, response
 from lines import Lines
 from scenario import World, echo
 from vaurien.actions import Action, Close, Forward, Hold
+from vaurien.behavior import Firing
 from vaurien.behaviors.partial_reply import KEEP_LIMIT, PartialReply
 from vaurien.errors import OptionError
-from vaurien.messages import Direction, Message
+from vaurien.messages import Message
 
 PIECES = (
     response(b"0123", ends=False),
@@ -21,8 +22,16 @@ PIECES = (
 
 def play(behavior: PartialReply, *pieces: Message) -> list[Action]:
     """All that is asked for on these pieces; a Hold ends at once."""
-    fired = firing()
+    fired = asked(behavior)
     return [action for piece in pieces for action in actions_of(behavior, piece, fired)]
+
+
+def asked(behavior: PartialReply) -> Firing:
+    """The rule has fired on a request, which has been passed on whole."""
+    fired = firing()
+    message = request(b"?")
+    assert actions_of(behavior, message, fired) == [Forward(message)]
+    return fired
 
 
 def forwarded(actions: list[Action]) -> list[bytes]:
@@ -47,8 +56,8 @@ def forwarded(actions: list[Action]) -> list[bytes]:
 def test_so_much_of_it_arrives(options: dict[str, object], arrives: bytes, then: str) -> None:
     whole = response(b"0123456789")
     for pieces in ((whole,), PIECES):
-        fired = firing()
         behavior = PartialReply(then=then, **options)
+        fired = asked(behavior)
         told: list[Action] = []
         for piece in pieces:
             told += actions_of(behavior, piece, fired)
@@ -76,8 +85,8 @@ def test_of_a_long_response_not_all_is_kept_back() -> None:
         response(half, begins=number == 0, ends=False)._replace(offset=number * len(half))
         for number in range(2)
     ]
-    fired = firing()
     behavior = PartialReply(fraction=0.1, then="fin")
+    fired = asked(behavior)
     assert actions_of(behavior, pieces[0], fired) == []
     head, close = actions_of(behavior, pieces[1], fired)
     assert isinstance(head, Forward)
@@ -92,8 +101,34 @@ def test_what_does_not_end_the_exchange_passes() -> None:
         assert play(PartialReply(), message) == [Forward(message)]
 
 
-def test_requests_are_none_of_its_business() -> None:
-    assert not PartialReply().concerns(Direction.TO_BACKEND)
+def test_what_was_kept_back_arrives_if_another_response_follows() -> None:
+    behavior = PartialReply(then="fin")
+    fired = asked(behavior)
+    first = response(b"0123", ends=False)
+    rest = response(b"45", begins=False)._replace(offset=4, final=False)
+    assert actions_of(behavior, first, fired) == []
+    assert actions_of(behavior, rest, fired) == [Forward(first), Forward(rest)]
+    told = actions_of(behavior, response(b"last"), fired)
+    assert forwarded(told) == [b"la"]
+    assert told[-1] == Close()
+
+
+def test_of_a_response_whose_size_is_known_it_is_a_part_of_the_whole() -> None:
+    behavior = PartialReply(fraction=0.75, then="fin")
+    fired = asked(behavior)
+    first = response(b"0123", ends=False)._replace(left=4)
+    last = response(b"4567", begins=False)._replace(offset=4)
+    assert actions_of(behavior, first, fired) == [Forward(first)]
+    told = actions_of(behavior, last, fired)
+    assert forwarded(told) == [b"45"]
+    assert told[-1] == Close()
+
+
+def test_who_has_not_asked_all_is_not_left_waiting() -> None:
+    begun = response(b"0123", ends=False)
+    (head, close) = actions_of(PartialReply(then="fin"), begun, firing())
+    assert isinstance(head, Forward)
+    assert (head.message.data, close) == (b"01", Close())
 
 
 def test_there_is_no_other_ending() -> None:
@@ -119,3 +154,14 @@ def test_a_lifted_stall_loses_nothing(rule: str, seed: int) -> None:
     assert bytes(client.heard) == b"GET 1\nBODY 7\n1234567GET 3\n"
     client.say(b"GET 4\n")
     world.run(lambda: world.backends[0].heard.endswith(b"GET 4\n"))
+
+
+def test_a_stall_is_over_with_the_time_to_live_of_its_rule() -> None:
+    world = World("partial-reply bytes=3 ttl=60", protocol=Lines(), on_data=echo, whole=True)
+    client = world.client()
+    client.say(b"GET 1\nGET 2\n")
+    world.run(seconds=59)
+    assert bytes(client.heard) == b"GET"
+    world.run(lambda: client.heard.count(b"\n") == 2)
+    assert world.system.time == 60.0
+    assert bytes(client.heard) == b"GET 1\nGET 2\n"

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from acting import actions_of, response
+from acting import actions_of, firing, request, response
 from lines import Lines
 from scenario import World, echo
-from vaurien.actions import Close, Forward
+from vaurien.actions import Close, Drop, Forward
 from vaurien.behaviors.reply_lost import ReplyLost
-from vaurien.messages import Direction
 
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_all_of_the_response_is_swallowed(reset: bool) -> None:
-    pieces = [response(b"1", ends=False), response(b"2", begins=False)]
-    told = [actions_of(ReplyLost(reset=reset), piece) for piece in pieces]
-    assert told == [[], [Close(reset=reset)]]
+    question = request(b"?")
+    pieces = [question, response(b"1", ends=False), response(b"2", begins=False)]
+    fired = firing()
+    told = [actions_of(ReplyLost(reset=reset), piece, fired) for piece in pieces]
+    assert told == [[Forward(question)], [Drop()], [Close(reset=reset)]]
+
+
+def test_who_has_not_asked_all_is_not_left_waiting() -> None:
+    fired = firing()
+    begun = request(b"?", ends=False)
+    assert actions_of(ReplyLost(), begun, fired) == [Forward(begun)]
+    assert actions_of(ReplyLost(), response(b"1", ends=False), fired) == [Close()]
 
 
 def test_what_does_not_end_the_exchange_passes() -> None:
@@ -26,8 +34,17 @@ def test_what_does_not_end_the_exchange_passes() -> None:
         assert actions_of(ReplyLost(), message) == [Forward(message)]
 
 
-def test_requests_are_none_of_its_business() -> None:
-    assert not ReplyLost().concerns(Direction.TO_BACKEND)
+def test_what_has_begun_to_be_lost_is_lost_though_another_response_follows() -> None:
+    fired = firing()
+    pieces = [
+        request(b"?"),
+        response(b"1", ends=False),
+        response(b"2", begins=False)._replace(final=False),
+        response(b"3")._replace(final=False),
+        response(b"4"),
+    ]
+    told = [actions_of(ReplyLost(), piece, fired) for piece in pieces]
+    assert told[1:] == [[Drop()], [Drop()], [Drop()], [Close()]]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from acting import actions_of, request
+from acting import ARRIVAL, actions_of, request
 from lines import Lines
 from scenario import World, echo
-from vaurien.actions import Close
-from vaurien.behaviors.request_lost import RequestLost
+from vaurien.actions import Close, Wait
+from vaurien.behaviors.request_lost import PATIENCE, RequestLost
 from vaurien.messages import Direction
 
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_all_of_the_request_is_swallowed(reset: bool) -> None:
-    pieces = [request(b"1", ends=False), request(b"2", begins=False)]
-    told = [actions_of(RequestLost(reset=reset), piece) for piece in pieces]
-    assert told == [[], [Close(reset=reset)]]
+    close = Close(reset=reset)
+    behavior = RequestLost(reset=reset)
+    assert actions_of(behavior, request(b"?")) == [close]
+    in_pieces = actions_of(behavior, request(b"1", ends=False))
+    assert in_pieces == [Wait(ARRIVAL + PATIENCE), close]  # for the rest, or in vain
 
 
 def test_responses_are_none_of_its_business() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 import psycopg
 import pymysql
 import pytest
@@ -14,11 +16,13 @@ from pymysql.err import OperationalError as LostConnection
 
 from end_to_end.proxies import StartProxy
 from mysql_server import mariadb_server
+from peers import PATIENCE
 from postgresql_server import postgresql_server
 from vaurien.net.address import Address
 from vaurien.protocols.mysql import MySQL
 from vaurien.protocols.postgresql import PostgreSQL
 
+WHO = {"user": "postgres", "database": "postgres"}
 ROWS = "SELECT count(*) FROM orders"
 
 
@@ -67,6 +71,20 @@ def test_whether_a_commit_was_done_cannot_be_told(
         client.commit()
     assert client.closed
     assert orders.execute(ROWS).fetchone() == (kept,)
+
+
+@pytest.mark.parametrize("rule", ["reply-lost", "request-lost", "partial-reply then=fin"])
+def test_who_waits_in_the_middle_of_a_batch_does_not_wait_for_ever(
+    start_proxy: StartProxy, postgresql: Address, rule: str
+) -> None:
+    proxy = start_proxy(postgresql, f"{rule} verb=SELECT", protocol=PostgreSQL())
+
+    async def ask() -> None:
+        client = await asyncpg.connect(host=proxy.address.host, port=proxy.address.port, **WHO)
+        await client.fetchval("SELECT $1::int", 1)  # which is prepared without a Sync
+
+    with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError)):
+        asyncio.run(asyncio.wait_for(ask(), PATIENCE))
 
 
 def test_a_doubled_statement_is_done_twice(

@@ -16,9 +16,11 @@ from pymemcache.exceptions import (  # type: ignore[import-untyped]  # it has no
 )
 
 from end_to_end.proxies import HARMLESS, RunningProxy, StartProxy
+from feeding import stream_of
 from memcache_server import NOOP, memcached, request, response, told
 from peers import PATIENCE, connect, receive
 from servers import require
+from vaurien.messages import Direction
 from vaurien.net.address import Address
 from vaurien.protocols.memcache import Memcache
 
@@ -298,6 +300,30 @@ def test_long_talks_go_through(harmless: RunningProxy, memcached_address: Addres
             CAS.sub(rb"\1", told(memcached_address, talk))
         )
     assert not harmless.proxy.gave_up
+
+
+ODD = [
+    b"set k %b 1" % numbers
+    for numbers in (b"x 0", b"0 x", b"-1 0", b"+1 +5", b"0 -5", b"1x 0", b"0 1x")
+] + [
+    *(b"set k 0 0 %b" % rest for rest in (b"+1", b"1x", b"-1", b"1;", b"0000000000001", b"0x1")),
+    *(b"set k 0 0 1 %b" % rest for rest in (b"other", b"a b", b"noreply b", b"a b c d e")),
+    *(b"set k %b noreply" % rest for rest in (b"x 0 1", b"0 0", b"0 0 x", b"0 0 -1", b"0")),
+    *(b"cas k 0 0 1%b" % rest for rest in (b"", b" x", b" -5", b" 5 a", b" 5 a b", b" noreply")),
+    *(b"ms k %b" % rest for rest in (b"+1", b"1x", b"S1")),
+    *(b"%b %b 0 0 1" % (name, 251 * b"k") for name in (b"set", b"add")),
+]
+
+
+@pytest.mark.parametrize("line", ODD)
+def test_odd_lines_are_read_as_the_server_reads_them(
+    line: bytes, memcached_address: Address
+) -> None:
+    talk = line + b"\r\nv\r\nversion\r\n"
+    asked = stream_of(Memcache().requests).feed(talk, 0.0)
+    answers = stream_of(Memcache().responses, Direction.TO_CLIENT)
+    heard = answers.feed(told(memcached_address, talk), 0.0)
+    assert len(heard) == sum(message.ends and message.expects_reply for message in asked)
 
 
 def test_lists_and_logs_go_through(harmless: RunningProxy) -> None:

@@ -104,7 +104,7 @@ def has_been_reset(client: Connection[pymysql.cursors.Cursor]) -> bool:
 
 
 def text_of(fault: Refusal) -> str:
-    return (fault.of_mariadb or fault.text).replace("{user}", "root")
+    return (fault.of_mariadb or fault.text).replace("{user}", "root").replace("{password}", "NO")
 
 
 def test_every_fault_is_in_a_test() -> None:
@@ -160,6 +160,22 @@ def test_a_connection_is_refused(proxy: RunningProxy, name: str) -> None:
     assert (refused.value.errno, refused.value.msg) == (fault.errno, text_of(fault))
     with closing(connect(proxy.address)) as client:
         assert works(client)
+
+
+def test_who_is_denied_hears_of_the_password(proxy: RunningProxy) -> None:
+    proxy.change("error fault=1045")
+    for password, word in (("secret", "YES"), ("", "NO")):
+        with pytest.raises(pymysql.OperationalError, match=f"using password: {word}"):
+            connect(proxy.address, password=password)
+        with pytest.raises(mysql.connector.Error, match=f"using password: {word}"):
+            connect_oracle(proxy.address, password=password)
+
+
+def test_a_text_names_the_user_and_the_statement(proxy: RunningProxy) -> None:
+    with closing(connect(proxy.address)) as client:
+        proxy.change("error fault=error verb=SELECT message='{user}: {verb}'")
+        with pytest.raises(pymysql.OperationalError, match="root: SELECT"):
+            works(client)
 
 
 def test_preparing_is_refused(proxy: RunningProxy) -> None:

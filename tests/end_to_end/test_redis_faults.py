@@ -400,3 +400,28 @@ def test_a_moved_slot_is_asked_for_elsewhere(
             client.set("key", "value")
         assert raised.value.slot_id == slot_of(b"key")
         assert (raised.value.host, raised.value.port) == (redis_address.host, redis_address.port)
+
+
+def test_an_error_that_is_decided_on_late_names_its_request(
+    start: Callable[..., RunningProxy],
+) -> None:
+    proxy = start("error fault=NOPERM error=WRONGTYPE")
+    with Client(proxy.address) as client:
+        client.does("SET key value")
+        assert client.told("LPUSH key x") == (
+            b"-NOPERM this user has no permissions to run the 'lpush' command\r\n"
+        )
+        proxy.change("error fault=MOVED error=WRONGTYPE")
+        assert client.told("LPUSH key x") == b"-MOVED %d 127.0.0.1:6379\r\n" % slot_of(b"key")
+        client.does("SET \\xff value")
+        assert client.told("LPUSH \\xff x") == (b"-MOVED %d 127.0.0.1:6379\r\n" % slot_of(b"\\xff"))
+
+
+def test_resp3_may_begin_in_a_transaction(start: Callable[..., RunningProxy]) -> None:
+    proxy = start("error fault=miss command=GET key=lost")
+    with Client(proxy.address) as client:
+        client.does("MULTI")
+        assert client.told("HELLO 3") == b"+QUEUED\r\n"
+        client.told("EXEC")
+        assert client.told("GET lost") == client.told("GET none") == b"_\r\n"
+        assert not proxy.proxy.gave_up

@@ -177,14 +177,14 @@ DRIVEN: dict[str, tuple[str, Drive]] = {
     "not-an-integer": ("INCR key", not_an_integer),
     "BUSYGROUP": ("XGROUP CREATE stream group $", group_exists),
     "NOGROUP": (
-        "XREADGROUP GROUP group me STREAMS stream >",
-        lambda redis: redis.told("XREADGROUP GROUP group me STREAMS stream >"),
+        "XREADGROUP GROUP workers me STREAMS stream >",
+        lambda redis: redis.told("XREADGROUP GROUP workers me STREAMS stream >"),
     ),
     "BUSYKEY": ("RESTORE key 0 x", key_exists),
     "IOERR": ("MIGRATE 127.0.0.1 1 key 0 10", no_answer),
     "NOSCRIPT": ("EVALSHA x 0", lambda redis: redis.told("EVALSHA x 0")),
     "NOTBUSY": ("SCRIPT KILL", lambda redis: redis.told("SCRIPT KILL")),
-    "unknown-command": ("NONSENSE", lambda redis: redis.told("nonsense")),
+    "unknown-command": ("NONSENSE a bc", lambda redis: redis.told("nonsense a bc")),
     "EXECABORT": ("EXEC", discarded),
     "watch-failed": ("EXEC", watched),
     "miss": ("GET nothing", lambda redis: redis.told("GET nothing")),
@@ -257,6 +257,19 @@ def test_nothing_is_there_in_resp3(driven: Client) -> None:
     assert driven.told("EXEC") == b"_\r\n"
     assert driven.told("HELLO 2").startswith(b"*")
     assert driven.told("BLPOP nothing 0.001") == b"*-1\r\n"
+
+
+@pytest.mark.parametrize("name", ["LPOP", "RPOP", "SPOP", "SRANDMEMBER", "ZRANDMEMBER"])
+def test_several_are_not_there(
+    name: str, driven: Client, start_proxy: StartProxy, redis_address: Address
+) -> None:
+    proxy = start_proxy(redis_address, "error fault=miss", protocol=Redis())
+    with Client(proxy.address) as client:
+        for version in ("2", "3"):
+            assert client.told("HELLO", version)[:1] == driven.told("HELLO", version)[:1]
+            for words in (f"{name} none", f"{name} none 2"):
+                assert client.told(words) == driven.told(words)
+    driven.told("HELLO 2")
 
 
 # What an error makes of a transaction.

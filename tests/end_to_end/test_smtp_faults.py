@@ -425,3 +425,15 @@ def test_tls_fails(
     with client_of(proxy.address) as client:
         client.starttls(context=contexts[1])
         assert client.noop()[0] == 250
+
+
+def test_a_reply_that_is_decided_on_late_names_its_request(
+    start: Callable[..., RunningProxy],
+) -> None:
+    proxy = start("error fault=550 code=250 verb=RCPT")
+    with closing(client_of(proxy.address)) as client:
+        client.ehlo()
+        client.mail(SENDER)
+        code, text = client.rcpt(FIRST)
+    assert code == 550
+    assert FIRST.encode() in text

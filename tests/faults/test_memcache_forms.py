@@ -225,3 +225,14 @@ def test_the_wire_forms_are_told_in_a_line() -> None:
     assert GONE.wire == "END; meta: EN; binary: 0x01 Not found"
     assert OVER.wire == "ERROR bye; then the end of the connection"
     assert "any" in ANY.wire
+
+
+def test_a_message_may_tell_the_key() -> None:
+    told = [Reply(b"SERVER_ERROR no key here\r\n")]
+    assert played(BUSY, asked_for(b"get key\r\n"), message="no {key} here") == told
+
+
+def test_what_is_told_of_the_wire_says_where_the_connection_ends() -> None:
+    end = "then the end of the connection"
+    assert HARSH.wire == f"CLIENT_ERROR bad; binary: 0x04 Invalid arguments, {end}"
+    assert OVER.wire == f"ERROR bye; {end}"

@@ -21,6 +21,7 @@ from vaurien.faults.mysql_forms import (
     sequence_after,
 )
 from vaurien.messages import Message
+from vaurien.protocols.mysql import MySQL
 
 QUERY = packet(0, b"\x03SELECT 1")
 OK = packet(1, b"\0\0\0\2\0\0\0")
@@ -149,8 +150,26 @@ def test_any_error_can_be_told() -> None:
     told = play("error", asking(), errno=1146, sqlstate="42S02", message="Gone")
     assert told == [Reply(error_packet(1, 1146, "42S02", "Gone"))]
     assert play("error", asking(), closes=True)[1:] == [Close()]
-    told = play("error", asking(), sqlstate="1", message="x")
-    assert told == [Reply(error_packet(1, 1105, "10000", "x"))]
+
+
+def test_texts_are_filled_in() -> None:
+    protocol = MySQL()
+    protocol.user = "me"
+    fired = firing(protocol=protocol)
+    labels = {"verb": "SELECT", "sql": "SELECT '{user}'"}
+    request = asking()._replace(labels=labels)
+    (told,) = play("error", request, fired, message="{user} {verb} {sql} {x}")
+    assert told == Reply(error_packet(1, 1105, "HY000", "me SELECT SELECT '{user}' {x}"))
+    *_, farewell, _ = play("4031", answering(), fired, message="Bye, {user}")
+    assert isinstance(farewell, Forward)
+    assert farewell.message.data == error_packet(0, 4031, "HY000", "Bye, me")
+
+
+def test_who_is_denied_hears_whether_there_was_a_password() -> None:
+    for password, word in ((True, "YES"), (False, "NO")):
+        login = asking(about=Asked(Form.LOGIN, password=password))._replace(labels={"user": "me"})
+        text = f"Access denied for user 'me'@'localhost' (using password: {word})"
+        assert play("1045", login)[0] == Reply(error_packet(1, 1045, "28000", text))
 
 
 def test_a_farewell_comes_unasked_after_the_response() -> None:

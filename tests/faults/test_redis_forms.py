@@ -13,6 +13,7 @@ from vaurien.faults.redis import CATALOGUE
 from vaurien.faults.redis_commands import command_of
 from vaurien.faults.redis_forms import (
     DISCARD,
+    SCRIPTED_ARRAY,
     SCRIPTED_NULL,
     WRONG_ARITY,
     Transaction,
@@ -255,3 +256,49 @@ def test_slots_are_those_of_redis(key: bytes, slot: int) -> None:
 
 def test_empty_braces_do_not_count() -> None:
     assert len({slot_of(key) for key in (b"{}a", b"{}b", b"a{", b"}a{")}) == 4
+
+
+def test_a_slot_is_that_of_the_bytes_of_a_key() -> None:
+    for key in (b"k\xff", b"x" * 600, b"\\xff", "clé".encode()):
+        for version in (2, 3):
+            (request,) = requests(command(b"GET", key), version=version)
+            told = b"-MOVED %d 127.0.0.1:6379\r\n" % slot_of(key)
+            assert play("MOVED", request) == [Reply(told)]
+            late = answer_to(request, b"+OK\r\n")._replace(labels=request.labels)
+            assert forwarded(play("MOVED", late)).data == told
+
+
+@pytest.mark.parametrize(
+    ("words", "old", "new"),
+    [
+        ("LPOP l", b"$-1", b"_"),
+        ("LPOP l 2", b"*-1", b"_"),
+        ("RPOP l 2", b"*-1", b"_"),
+        ("SPOP s", b"$-1", b"_"),
+        ("SPOP s 2", b"*0", b"~0"),
+        ("SRANDMEMBER s 2", b"*0", b"*0"),
+        ("ZRANDMEMBER z 2 WITHSCORES", b"*0", b"*0"),
+        ("ZRANDMEMBER z", b"$-1", b"_"),
+    ],
+)
+def test_who_asks_for_several_misses_several(words: str, old: bytes, new: bytes) -> None:
+    for version, told in ((2, old), (3, new)):
+        (request,) = requests(words, version=version)
+        assert play("miss", request) == [Reply(told + b"\r\n")]
+
+
+def test_several_members_are_missed_in_a_transaction_too() -> None:
+    _, request, single = requests("MULTI", "SPOP s 2", "SPOP s")
+    assert forwarded(play("miss", request)).data == SCRIPTED_ARRAY
+    assert forwarded(play("miss", single)).data == SCRIPTED_NULL
+
+
+def test_errors_repeat_arguments() -> None:
+    (request,) = requests("foo a b")
+    assert play("unknown-command", request) == [
+        Reply(b"-ERR unknown command 'foo', with args beginning with: 'a' 'b' \r\n")
+    ]
+    (request,) = requests("XREADGROUP GROUP g c STREAMS s >")
+    told = b"-NOGROUP No such key 's' or consumer group '%b' in XREADGROUP with GROUP option\r\n"
+    assert play("NOGROUP", request) == [Reply(told % b"g")]
+    assert play("NOGROUP", request, group="x") == [Reply(told % b"x")]

@@ -13,7 +13,6 @@ from vaurien.errors import ProtocolError
 from vaurien.faults.redis_commands import command_of
 from vaurien.faults.redis_wire import (
     ARGUMENTS,
-    KEY_LIMIT,
     REQUEST,
     RESPONSE,
     RESPONSES,
@@ -142,8 +141,8 @@ def test_keys(words: str) -> None:
     assert (key and key.decode()) == KEYS[words]
 
 
-def test_keys_are_cut() -> None:
-    assert key_of(command_of(b"GET"), [b"x" * 1000]) == b"x" * KEY_LIMIT
+def test_keys_are_whole() -> None:
+    assert key_of(command_of(b"GET"), [b"x" * 1000]) == b"x" * 1000
 
 
 def test_words_are_for_people() -> None:

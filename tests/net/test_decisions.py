@@ -7,6 +7,12 @@ import pytest
 from lines import Lines
 from scenario import Peer, World
 from vaurien.errors import OptionError
+from vaurien.protocol import Parser, Stream
+
+
+def hears(world: World, size: int) -> bool:
+    """The backend has heard so many bytes."""
+    return bool(world.backends) and len(world.backends[0].heard) >= size
 
 
 def answer(peer: Peer, data: bytes) -> None:
@@ -133,3 +139,194 @@ def test_responses_that_come_together_share_the_decision_on_their_request() -> N
     world.backends[0].say(b"MORE\na\nb\n")
     world.run(lambda: client.heard.count(b"\n") == 3)
     assert world.fired == [(1, 1, "delay")]
+
+
+# What only responses tell.
+
+
+def test_a_late_rule_counts_a_response_once_though_it_has_waited() -> None:
+    rules = ("delay before=false sleep=1", "error name=late fault=BUSY answer=FAIL every=2")
+    world = World(*rules, protocol=Lines(), on_data=answer, whole=True)
+    client = world.client()
+    client.say(b"GET fail\n")
+    world.run(lambda: bool(client.heard))
+    assert world.fired == [(1, 1, "delay")]
+    client.say(b"GET fail\n")
+    world.run(lambda: client.heard.count(b"\n") == 2)
+    assert bytes(client.heard) == b"FAIL a\nBUSY no\n"
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_late_rule_counts_several_responses_to_one_request_once(together: bool) -> None:
+    rule = "delay before=false sleep=0 answer=~. every=2"
+    world = World(rule, protocol=Lines(), whole=True)
+    client = world.client()
+    for exchange in (1, 2):
+        client.say(b"GET a\n")
+        world.run(lambda size=6 * exchange: hears(world, size))  # type: ignore[misc]
+        for data in (b"MORE\na\n",) if together else (b"MORE\n", b"a\n"):
+            world.backends[0].say(data)
+            world.run(seconds=1)
+    assert world.fired == [(1, 2, "delay")]
+
+
+def test_late_rules_of_a_mix_and_others_exclude_each_other() -> None:
+    rules = (
+        "error fault=BUSY percent=30 answer=GET mix=m",
+        "delay sleep=0 percent=40 command=GET mix=m",
+    )
+    world = World(*rules, protocol=Lines(), on_data=answer)
+    client = world.client()
+    client.say(b"GET a\nSET a\n" * 500)
+    world.run(lambda: client.heard.count(b"\n") == 1000)
+    exchanges = [exchange for _, exchange, _ in world.fired]
+    assert len(exchanges) == len(set(exchanges))
+    assert all(exchange % 2 for exchange in exchanges)  # a SET is answered by a SET
+    failed, delayed = (sum(rule == name for *_, rule in world.fired) for name in ("error", "delay"))
+    assert 110 < failed < 190
+    assert 150 < delayed < 250
+    assert client.heard.count(b"BUSY no\n") == failed
+
+
+# What is said unasked.
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_is_said_unasked_is_decided_on_message_by_message(apart: bool) -> None:
+    world = World("delay before=false sleep=10 answer=!a", protocol=Lines(), whole=True)
+    client = world.client()
+    world.run(lambda: bool(world.backends))
+    world.backends[0].say(b"!a\n")
+    if apart:
+        world.run(lambda: bool(world.fired))
+    world.backends[0].say(b"!b\n!a\n")
+    world.run(lambda: client.heard.count(b"\n") == 3)
+    assert world.fired == [(1, 0, "delay")] * 2
+
+
+def test_what_is_said_unasked_is_drawn_for_message_by_message() -> None:
+    rule = "delay percent=50 before=false sleep=0.01"
+    world = World(rule, protocol=Lines(), whole=True)
+    client = world.client()
+    world.run(lambda: bool(world.backends))
+    for said in range(1, 101):
+        world.backends[0].say(b"!a\n")
+        world.run(lambda said=said: client.heard.count(b"\n") == said)  # type: ignore[misc]
+    assert 30 < len(world.fired) < 70
+
+
+# Plans that change in the middle.
+
+
+class Pieces(Lines):
+    """``MOREBODY n`` has n bytes of body, and only its end tells that another response follows."""
+
+    name = "pieces"
+
+    def responses(self, stream: Stream) -> Parser:
+        while True:
+            line = yield from stream.readline()
+            stream.begin({"answer": line.decode("latin-1").split()[0]})
+            if line.startswith(b"MOREBODY"):
+                yield from stream.skip(int(line.split()[1]))
+            stream.end(final=not line.startswith(b"MORE"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "passes"),
+    [
+        ("error fault=BUSY answer=b", b"MOREBODY 10\n0123456789BUSY no\n"),
+        ("partial-reply bytes=1 answer=b", b"MOREBODY 10\n0123456789b"),
+    ],
+)
+def test_a_rule_about_the_last_response_leaves_the_one_before_it_whole(
+    rule: str, passes: bytes
+) -> None:
+    world = World(rule, protocol=Pieces(), whole=True)
+    client = world.client()
+    client.say(b"GET a\n")
+    world.run(lambda: hears(world, 6))
+    for data in (b"MOREBODY 10\n01234", b"56789b\n"):
+        world.backends[0].say(data)
+        world.run(seconds=1)
+    assert bytes(client.heard) == passes
+
+
+@pytest.mark.parametrize(
+    ("rule", "passes", "ended"),
+    [
+        ("reply-lost", b"", "fin"),
+        ("reply-lost reset=true", b"", "reset"),
+        ("partial-reply fraction=0.5", b"MOREBODY 10\n0123456789la", ""),
+        ("partial-reply fraction=0 then=fin", b"MOREBODY 10\n0123456789", "fin"),
+    ],
+)
+def test_what_is_lost_when_only_its_end_tells_that_a_response_was_not_the_last(
+    rule: str, passes: bytes, ended: str
+) -> None:
+    world = World(rule, protocol=Pieces(), whole=True)
+    client = world.client()
+    client.say(b"GET a\n")
+    world.run(lambda: hears(world, 6))
+    for data in (b"MOREBODY 10\n01234", b"56789", b"last\n"):
+        assert not client.ended
+        world.backends[0].say(data)
+        world.run(seconds=1)
+    assert (bytes(client.heard), client.ended) == (passes, ended)
+
+
+def test_a_rule_that_comes_with_more_of_a_request_leaves_its_response_whole() -> None:
+    world = World(protocol=Lines(), whole=True)
+    client = world.client()
+    client.say(b"GET a\n")
+    world.run(lambda: hears(world, 6))
+    world.backends[0].say(b"BODY 6\nabc")
+    world.run(seconds=1)
+    world.apply("error fault=BUSY")
+    client.say(b"AND x\n")
+    world.run(seconds=1)
+    world.backends[0].say(b"def")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"BODY 6\nabcdef"
+
+
+def test_what_a_rule_has_not_begun_it_does_not_carry_through() -> None:
+    world = World("hang", "error fault=BUSY", protocol=Lines(), on_data=answer)
+    client = world.client()
+    client.say(b"GET a\n")
+    world.run(seconds=1)
+    world.apply()
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"GET a\n"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_fault_has_begun_outlasts_the_time_to_live_of_its_rule(seed: int) -> None:
+    world = World("error fault=UNDONE ttl=5", protocol=Lines(), seed=seed)
+    client = world.client()
+    client.say(b"GET a\nPUT 6\nabc")
+    world.run(lambda: hears(world, 10))
+    world.run(seconds=10)
+    assert world.proxy.plan.rules == ()
+    client.say(b"defGET b\n")
+    world.run(lambda: world.backends[0].heard.endswith(b"GET b\n"))
+    assert bytes(world.backends[0].heard) == b"UNDO\nUNDO\nGET b\n"
+    world.backends[0].say(b"DONE\nDONE\nb\n")
+    world.run(lambda: client.heard.endswith(b"b\n"))
+    assert bytes(client.heard) == b"UNDONE\nUNDONE\nb\n"
+    (connection,) = world.proxy.connections
+    assert [link.quiet for link in connection.links] == [True, True]
+
+
+def test_decisions_are_forgotten_though_rules_come_and_go_in_the_middle() -> None:
+    world = World(protocol=Lines(), whole=True)
+    client = world.client()
+    for number in range(1, 51):
+        world.apply("delay sleep=0")
+        client.say(b"GET a\n")
+        world.run(lambda size=6 * number: hears(world, size))  # type: ignore[misc]
+        world.apply()
+        world.backends[0].say(b"a\n")
+        world.run(lambda said=number: client.heard.count(b"\n") == said)  # type: ignore[misc]
+    (connection,) = world.proxy.connections
+    assert len(connection._decisions or ()) <= 2

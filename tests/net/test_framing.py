@@ -6,7 +6,23 @@ import pytest
 
 from lines import Lines
 from scenario import Peer, World
+from vaurien import registry
+from vaurien.actions import Actions, Forward, Reply
+from vaurien.behavior import Behavior, Firing
 from vaurien.events import PluginFailed, Trouble
+from vaurien.messages import Message
+
+
+class Mine(Behavior):
+    """Answers in the backend's place."""
+
+    name = "test-framing-mine"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield Reply(b"mine\n") if message.to_backend else Forward(message)
+
+
+registry.register(Mine)
 
 
 def answer(peer: Peer, data: bytes) -> None:
@@ -112,3 +128,142 @@ def test_a_message_that_the_end_of_the_stream_ends_is_answered() -> None:
     world.run(lambda: bool(client.ended))
     assert bytes(client.heard) == b"BODY 100\nshort"
     assert world.proxy.tally.latency.count == 1
+
+
+# What a protocol replies.
+
+
+def test_what_the_protocol_replies_comes_in_its_turn() -> None:
+    world = World("delay sleep=5", protocol=Lines(hides="x"), on_data=answer, whole=True)
+    client = world.client()
+    client.say(b"GET a\nGET x\nGET b\n")
+    world.run(lambda: client.heard.count(b"\n") == 3)
+    assert bytes(client.heard) == b"GET a\nHIDDEN\nGET b\n"
+
+
+@pytest.mark.parametrize("rules", [(), ("delay sleep=0.1",)])
+def test_of_a_long_message_the_protocol_replies_to_nothing_passes(rules: tuple[str, ...]) -> None:
+    world = World(*rules, protocol=Lines(hides="x"), on_data=answer, whole=True)
+    client = world.client()
+    for data in (b"PUT 6 x\nabc", b"defGET b\n"):
+        client.say(data)
+        world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"GET b\n"
+    assert bytes(client.heard) == b"HIDDEN\nGET b\n"
+
+
+# Replies between messages, and never inside.
+
+
+def awaiting_mine(asked: bytes = b"GET a\nMINE\n") -> tuple[World, Peer]:
+    """A reply waits for the response to a request before it."""
+    world = World("test-framing-mine command=MINE", protocol=Lines(), whole=True)
+    client = world.client()
+    client.say(asked)
+    world.run(seconds=1)
+    assert not client.heard
+    return world, client
+
+
+def are_quiet(world: World) -> bool:
+    """The links of the only connection are, both."""
+    (connection,) = world.proxy.connections
+    return all(link.quiet for link in connection.links)
+
+
+def test_a_reply_keeps_its_turn_though_the_rule_is_lifted() -> None:
+    world, client = awaiting_mine(b"GET a\nMINE\nGET b\n")
+    world.apply()
+    for data in (b"BODY 3\nabcr", b"b\n"):
+        world.backends[0].say(data)
+        world.run(seconds=1)
+    assert bytes(client.heard) == b"BODY 3\nabcmine\nrb\n"
+    assert are_quiet(world)
+
+
+def test_a_reply_comes_behind_a_push_that_has_begun() -> None:
+    world = World(protocol=Lines(), whole=True)
+    client = world.client()
+    world.run(lambda: bool(world.backends))
+    world.backends[0].say(b"!ne")
+    world.run(lambda: bytes(client.heard) == b"!ne")
+    world.apply("test-framing-mine")
+    client.say(b"MINE\n")
+    world.run(seconds=1)
+    world.backends[0].say(b"ws\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"!news\nmine\n"
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+def test_a_reply_waits_no_more_for_a_response_that_is_not_understood(lifted: bool) -> None:
+    world, client = awaiting_mine()
+    if lifted:
+        world.apply()
+    world.backends[0].say(b"BODY x\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"BODY x\nmine\n"
+
+
+def test_a_reply_waits_no_more_when_both_directions_turn_opaque() -> None:
+    world, client = awaiting_mine(b"OPAQUE\nGET a\nMINE\n")
+    world.backends[0].say(b"OPAQUE\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"OPAQUE\nmine\n"
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+@pytest.mark.parametrize("ended", ["fin", "reset"])
+def test_a_reply_waits_no_more_for_a_response_that_breaks_off(ended: str, lifted: bool) -> None:
+    world, client = awaiting_mine()
+    backend = world.backends[0]
+    backend.say(b"BODY 10\nabc")
+    world.run(seconds=1)
+    if lifted:
+        world.apply()
+    if ended == "fin":
+        backend.finish()
+    else:
+        backend.reset()
+    world.run(lambda: bool(client.ended), seconds=1)
+    assert bytes(client.heard) == b"BODY 10\nabcmine\n"
+    assert client.ended == ended
+
+
+def test_a_client_that_resets_in_the_middle_of_a_request_takes_its_replies_along() -> None:
+    world, client = awaiting_mine(b"GET a\nMINE\nPUT 9\nabc")
+    client.reset()
+    world.run(lambda: bool(world.backends[0].ended), seconds=1)
+    assert bytes(world.backends[0].heard) == b"GET a\nPUT 9\nabc"
+    assert world.backends[0].ended == "reset"
+    assert not world.proxy.connections
+
+
+# Quiet again.
+
+
+def test_links_without_messages_are_quiet_again_when_no_rule_is_left() -> None:
+    world = World("error fault=BUSY warmup=100", protocol=Lines(), on_data=answer, whole=True)
+    client = world.client()
+    client.say(b"OPAQUE\n")
+    world.run(lambda: bool(client.heard))
+    world.apply()
+    client.say(b"abc")
+    world.run(seconds=1)
+    assert are_quiet(world)
+
+
+def test_links_are_quiet_again_after_a_parser_gave_up() -> None:
+    world = World("error fault=BUSY warmup=100", protocol=Lines(), whole=True)
+    client = world.client()
+    client.say(b"GET a\nGET b\nGET c\n")
+    world.run(seconds=1)
+    world.backends[0].say(b"BODY x\n")
+    world.run(seconds=1)
+    world.apply()
+    client.say(b"GET d\n")
+    world.run(seconds=1)
+    world.backends[0].say(b"d\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"BODY x\nd\n"
+    assert are_quiet(world)

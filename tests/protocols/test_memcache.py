@@ -64,6 +64,11 @@ REQUESTS = {
     b"set key 0 0 2\r\n\r\n\r\n": text("set", "key"),
     b"add key 4294967295 -1 9\r\nget key\r\n\r\n": text("add", "key"),
     b"replace key 0 0 1\r\n\n\r\n": text("replace", "key"),
+    b"set key +1 +5 +1\r\nx\r\n": text("set", "key"),
+    b"set key 0 0 0000000000001\r\nx\r\n": text("set", "key"),
+    b"set key 0 0 1 other\r\nx\r\n": text("set", "key"),
+    b"cas key 0 0 1 5 other\r\nx\r\n": text("cas", "key"),
+    b"config get cluster\r\n": text("config"),
     b"append key 0 0 1\r\nx\r\n": text("append", "key"),
     b"prepend key 0 0 1\r\nx\r\n": text("prepend", "key"),
     b"cas key 0 0 1 77\r\nx\r\n": text("cas", "key"),
@@ -106,13 +111,25 @@ REQUESTS = {
     b"set key 0 0 -1\r\n": text("set", "key"),
     b"set key 0 0 99999999999\r\n": text("set", "key"),
     b"set key 0 0 2147483647\r\n": text("set", "key"),
-    b"set key bad 0 5\r\nvalue\r\n": text("set", "key"),
-    b"set " + 300 * b"k" + b" 0 0 5\r\n": text("set", 300 * "k"),
+    b"set key bad 0 5\r\n": text("set", "key"),
+    b"set key -1 0 5\r\n": text("set", "key"),
+    b"set key 18446744073709551616 0 5\r\n": text("set", "key"),
+    b"set key 0 1x 5\r\n": text("set", "key"),
+    b"set key 0 0 5 a b\r\n": text("set", "key"),
+    b"set key 0 0 5 noreply b\r\n": text("set", "key"),
+    b"cas key 0 0 5\r\n": text("cas", "key"),
+    b"cas key 0 0 5 -1\r\n": text("cas", "key"),
+    b"cas key 0 0 5 1 a b\r\n": text("cas", "key"),
+    b"set " + 300 * b"k" + b" 0 0 5\r\n": text("set", 250 * "k"),
+    b"config get\r\n": text("unknown"),
     b"set key 0 0 5\r\ntoo lon": text("set", "key"),  # what follows is another command
 }
 SILENT = {
     b"set key 0 0 5 noreply\r\nvalue\r\n": text("set", "key", quiet=True),
     b"cas key 0 0 1 77 noreply\r\nx\r\n": text("cas", "key", quiet=True),
+    b"set key x 0 1 noreply\r\n": text("set", "key", quiet=True),
+    b"set key 0 0 noreply\r\n": text("set", "key", quiet=True),
+    b"cas key 0 0 1 noreply\r\n": text("cas", "key", quiet=True),
     b"delete key noreply\r\n": text("delete", "key", quiet=True),
     b"incr key 1 noreply\r\n": text("incr", "key", quiet=True),
     b"touch key 10 noreply\r\n": text("touch", "key", quiet=True),
@@ -208,6 +225,7 @@ RESPONSES = {
     b"SERVER_ERROR bad\r\n": {"result": "SERVER_ERROR", "error": "SERVER_ERROR"},
     b"BUSY currently processing crawler request\r\n": {"result": "BUSY"},
     b"Error TLS not enabled\r\n": {},
+    b"CONFIG cluster 0 16\r\n12\na|1.2.3.4|1\n\r\nEND\r\n": {"result": "CONFIG"},
 }
 
 

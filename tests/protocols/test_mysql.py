@@ -112,6 +112,31 @@ def test_a_login_says_who_and_where() -> None:
         assert (message.exchange, message.expects_reply) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("flags", "rest", "password"),
+    [
+        (OLD, b"me\0\x03abcshop\0plugin\0", True),
+        (OLD, b"me\0\0shop\0plugin\0", False),
+        (OLD, b"me\0\1\0shop\0plugin\0", False),
+        (OLD & ~(1 << 15), b"me\0secret\0shop\0", True),
+        (OLD & ~(1 << 15), b"me\0\0shop\0", False),
+        (OLD, b"me", False),
+    ],
+)
+def test_a_login_comes_with_a_password_or_without(flags: int, rest: bytes, password: bool) -> None:
+    protocol = MySQL()
+    (message,) = feed(stream_of(protocol.requests), [login(flags, rest)])
+    assert isinstance(message.about, Asked)
+    assert message.about.password is password
+    assert protocol.user == "me"
+
+
+def test_names_are_cut() -> None:
+    rest = b"u" * 1000 + b"\0\0" + b"d" * 1000 + b"\0"
+    (message,) = feed(stream_of(MySQL().requests), [login(OLD, rest)])
+    assert (message.labels["user"], message.labels["database"]) == ("u" * 500, "d" * 500)
+
+
 def test_what_follows_of_a_login_belongs_to_it() -> None:
     secrets = packet(3, b"scrambled") + packet(5, b"\x02") + packet(7, b"x" * 256)
     *auth, ping = requests(secrets + PING)

@@ -87,3 +87,8 @@ def test_an_error_is_known_from_its_first_bytes() -> None:
 def test_what_is_not_asked_for_is_one_packet() -> None:
     assert form_of(None) is Form.SINGLE
     assert form_of(Asked(Form.ROWS)) is Form.ROWS
+
+
+def test_progress_is_no_error() -> None:
+    assert labels_of(packet(1, b"\xff\xff\xff\1\1\2\0\0\0\5stage")) == {}
+    assert labels_of(error_packet(1, 1317, "70100", "")) == {"error": "1317"}

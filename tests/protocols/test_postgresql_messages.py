@@ -75,3 +75,8 @@ def test_a_startup_may_lack_anything() -> None:
     assert startup_labels(b"") == nobody
     assert startup_labels(b"user") == nobody
     assert startup_labels(b"\xff\0\xfe\0\0") == nobody
+
+
+def test_names_are_cut() -> None:
+    labels = startup_labels(b"user\0" + b"u" * 3000 + b"\0database\0" + b"d" * 3000 + b"\0\0")
+    assert (labels["user"], labels["database"]) == ("u" * 2000, "d" * 2000)

@@ -347,6 +347,23 @@ def test_the_version_is_what_both_agree_to() -> None:
     assert talk.protocol.version == 2
 
 
+@pytest.mark.parametrize(
+    ("told", "version"),
+    [(b"*1\r\n" + HELLO, 3), (b"-EXECABORT Transaction ...\r\n", 2), (b"*-1\r\n", 2)],
+)
+def test_a_version_may_be_agreed_to_in_a_transaction(told: bytes, version: int) -> None:
+    talk = Talk()
+    talk.ask(command("MULTI"), command("HELLO 3"))
+    talk.answer(OK + QUEUED)
+    assert talk.protocol.version == 2
+    talk.ask(command("EXEC"))
+    assert talk.protocol.version == 3
+    talk.answer(told)
+    assert talk.protocol.version == version
+    talk.ask(command("MULTI"), command("HELLO 3"), command("DISCARD"))
+    assert talk.protocol.version == version
+
+
 # What follows is no RESP.
 
 

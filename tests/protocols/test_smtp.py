@@ -411,3 +411,9 @@ def test_no_response_is_changed(chunks: list[bytes], data: st.DataObject) -> Non
         exchanges.owe(number, Command(verb, delivers=verb == "BDAT"))
     pieces = feed_any(stream_of(Smtp().responses, Direction.TO_CLIENT, exchanges), chunks)
     assert b"".join(piece.data for piece in pieces) == b"".join(chunks)
+
+
+def test_an_address_is_cut() -> None:
+    stream = stream_of(Smtp().requests)
+    (message,) = stream.feed(b"MAIL FROM:<" + b"x" * 3000 + b">\r\n", 0.0)
+    assert message.labels["address"] == "x" * 1000

@@ -23,6 +23,7 @@ class DuplicateRequest(Behavior):
 
     name = "duplicate-request"
     lasting = True
+    needs_messages = True
 
     def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
         if not protocol.framed:
@@ -49,4 +50,4 @@ class DuplicateRequest(Behavior):
             kept.append(message)
             if message.ends:
                 for piece in kept:
-                    yield Forward(piece)
+                    yield Forward(piece._replace(again=True))

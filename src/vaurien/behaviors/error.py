@@ -62,7 +62,7 @@ class Error(Behavior):
         return {**super().settings(), **told}
 
     def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
-        self._native = bool(protocol.faults) and not self.inject
+        self._native = self.needs_messages = bool(protocol.faults) and not self.inject
         if not self.fault and self.parameters:
             unknown, known = next(iter(self.parameters)), ", ".join(options_of(type(self)))
             raise OptionError(

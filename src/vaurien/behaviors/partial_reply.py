@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..actions import Actions, Close, Forward, Hold
 from ..behavior import Behavior, Firing
-from ..messages import Direction, Message
+from ..messages import Message
 from ..options import option
 
 KEEP_LIMIT = 1024 * 1024
@@ -14,7 +14,8 @@ KEEP_LIMIT = 1024 * 1024
 class PartialReply(Behavior):
     """Lets the beginning of the response arrive; then nothing more, or the end.
 
-    A fraction is that of the whole response; of one beyond 1 MiB, that of its first 1 MiB.
+    A fraction is that of the whole response; where nothing tells beforehand how long it is, that
+    of its first 1 MiB, or of what has come when the client waits for more.
     Where several responses answer one request, it is the last that breaks off.
     """
 
@@ -30,27 +31,33 @@ class PartialReply(Behavior):
         choices=("stall", "fin", "rst"),
     )
 
-    def concerns(self, direction: Direction) -> bool:
-        return direction is Direction.TO_CLIENT
-
     def on_message(self, message: Message, firing: Firing) -> Actions:
+        kept = firing.kept
+        if message.to_backend:
+            if message.ends and not kept:
+                kept.append(message.with_data(b""))  # all is asked
+            yield Forward(message)
+            return
+        asked = bool(kept) and kept[0].to_backend
+        pieces = kept[1:] if asked else kept[:]
         if not message.final or not message.exchange:
-            for piece in firing.kept:  # its end tells that it is not the last
+            for piece in pieces:  # its end tells that it is not the last
                 yield Forward(piece)
-            firing.kept.clear()
+            del kept[asked:]
             yield Forward(message)
         elif self.bytes:
             yield from self._cut(message, self.bytes - message.offset)
+        elif not pieces and (message.left or message.offset):
+            whole = message.offset + len(message.data) + message.left
+            yield from self._cut(message, int(whole * self.fraction) - message.offset)
+        elif message.ends or not asked or message.offset + len(message.data) >= KEEP_LIMIT:
+            del kept[asked:]
+            data = b"".join(piece.data for piece in (*pieces, message))
+            first = pieces[0] if pieces else message
+            joined = first._replace(data=data, ends=message.ends)
+            yield from self._cut(joined, int(len(data) * self.fraction))
         else:
-            kept = firing.kept
             kept.append(message)
-            size = message.offset + len(message.data)
-            if message.ends or size >= KEEP_LIMIT:
-                whole = kept[0]._replace(
-                    data=b"".join(piece.data for piece in kept), ends=message.ends
-                )
-                kept.clear()
-                yield from self._cut(whole, int(len(whole.data) * self.fraction))
 
     def _cut(self, message: Message, size: int) -> Actions:
         """Forward so many bytes, and all of it if it has no more; then break off."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Close, Forward
+from ..actions import Actions, Close, Drop, Forward
 from ..behavior import Behavior, Firing
-from ..messages import Direction, Message
+from ..messages import Message
 from ..options import option
 
 
@@ -13,20 +13,25 @@ class ReplyLost(Behavior):
 
     Where several responses answer one request, the last is lost, and the others arrive that
     were known not to be the last when they began.  What a backend says unasked answers nothing,
-    and arrives too.
+    and arrives too.  A client that waits for the answer to a part of its request is not left
+    waiting: then the connection closes at once.
     """
 
     name = "reply-lost"
-    lasting = True
     reset: bool = option(False, "close with a RST, and not with a FIN")
 
-    def concerns(self, direction: Direction) -> bool:
-        return direction is Direction.TO_CLIENT
-
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        if not message.exchange or not (message.final or firing.kept):
+        kept = firing.kept
+        if message.to_backend:
+            if message.ends and not kept:
+                kept.append(message.with_data(b""))  # all is asked
             yield Forward(message)
-        elif message.final and message.ends:
+            return
+        loses = bool(kept) and not kept[-1].to_backend
+        if not message.exchange or not (message.final or loses):
+            yield Forward(message)
+        elif not kept or (message.final and message.ends):
             yield Close(reset=self.reset)
         else:  # from here on all is lost: only its end may tell that it was not the last
-            firing.kept[:] = [message.with_data(b"")]
+            kept[:] = [message.with_data(b"")]
+            yield Drop()

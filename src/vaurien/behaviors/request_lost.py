@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Close
+from ..actions import Actions, Close, Wait
 from ..behavior import Behavior, Firing
 from ..messages import Direction, Message
 from ..options import option
+
+PATIENCE = 0.2
+"""Seconds that a request in pieces has to arrive; its client may wait for an answer to a part."""
 
 
 class RequestLost(Behavior):
@@ -19,5 +22,6 @@ class RequestLost(Behavior):
         return direction is Direction.TO_BACKEND
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        if message.ends:
-            yield Close(reset=self.reset)
+        if not message.ends:
+            yield Wait(message.at + PATIENCE)
+        yield Close(reset=self.reset)

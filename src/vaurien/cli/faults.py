@@ -78,7 +78,7 @@ def rows(fault: Fault, *, in_full: bool) -> Iterator[tuple[str, str]]:
 @click.argument("fault", required=False, default="")
 def _faults(protocol: str, fault: str) -> None:
     plugins.install()
-    lines = details(protocols.get(protocol), fault) if protocol else overview()
+    lines = details(protocols.get(protocol.lower()), fault) if protocol else overview()
     click.echo("\n".join(lines).rstrip())
 
 

@@ -90,6 +90,7 @@ def of_status(status: int) -> Status:
 ANY_STATUS = (
     Status(
         name="status",
+        also=("error",),
         meaning="any status, with all that may be told of one",
         exercises="whatever a client does about that status",
         parameters=(

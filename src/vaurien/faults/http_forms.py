@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from ..actions import Actions, Close, Forward, Hold, Reply, Wait
 from ..fault import Fault, Values
 from ..messages import Message
+from .checks import check_lines
 from .http_heads import (
     CHUNK,
     CHUNKED,
@@ -68,6 +69,9 @@ class HttpFault(Fault):
     @property
     def wire(self) -> str:
         return self.shape
+
+    def check(self, values: Values) -> None:
+        check_lines(values, "reason", "content_type", "location", "retry_after")
 
 
 # In the place of a response.

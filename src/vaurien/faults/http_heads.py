@@ -81,6 +81,8 @@ def body_size(head: bytes, minor: bytes, otherwise: int) -> int:
         return _length(b",".join(lengths))
     if minor == b"0":
         raise ProtocolError("a Transfer-Encoding in HTTP/1.0")
+    if lengths and otherwise != TO_THE_END:
+        raise ProtocolError("a request with both Content-Length and Transfer-Encoding")
     coded = _list(coding.lower() for coding in codings)
     if coded[-1:] == [b"chunked"] and coded.count(b"chunked") == 1:
         return CHUNKED

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HEADER = struct.Struct(">BBHBBHI4s8s")
 """Of a binary packet: magic, opcode, length of the key, of the extras, data type, status,
 length of the body, opaque, cas (``protocol_binary.h``)."""
+KEY_LIMIT = 250
+"""Bytes; longer keys are refused, and their values are taken for commands."""
 RESPONSE = 0x81
 DELETE = 0x04
 NOOP = 0x0A
@@ -89,7 +91,7 @@ class Asked(NamedTuple):
         """The labels of such a request."""
         labels = {"command": self.command, "form": self.form, "quiet": "yes" if quiet else "no"}
         if key is not None:
-            labels["key"] = key.decode("utf-8", "backslashreplace")
+            labels["key"] = key[:KEY_LIMIT].decode("utf-8", "backslashreplace")
         return labels
 
 
@@ -156,7 +158,9 @@ DEFAULTS = {
 
 KIND = Option("kind", str, "ERROR", "which kind of error", choices=tuple(DEFAULTS))
 STATUS = Option("status", int, 0, "the binary status; 0: by the kind", minimum=0, maximum=0xFFFF)
-MESSAGE = Option("message", str, "", "the server's words; otherwise those of memcached")
+MESSAGE = Option(
+    "message", str, "", "the server's words, with {key} filled in; otherwise those of memcached"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,13 +199,14 @@ class Failure(Fault):
     def wire(self) -> str:
         forms = self.where.get("form", "text, meta, binary")
         parts = []
+        end = "" if self.closes or not self.closes_binary else ", then the end of the connection"
         if "text" in forms:
             parts += [self.line, *self.lines.values()]
         if self.code:
             parts.append(f"meta: {self.code}")
         if "binary" in forms:
             parts += [
-                f"binary: 0x{status:02x} {BODIES[status]}"
+                f"binary: 0x{status:02x} {BODIES[status]}{end}"
                 for status in (self.status, *self.statuses.values())
                 if status is not None
             ]
@@ -230,6 +235,7 @@ class Failure(Fault):
             firing.kept.append(message)
         request = firing.kept[0] if firing.kept else message
         asked = request.about
+        values = _filled(values, request)
         if not isinstance(asked, Asked) or asked.command == "quit":
             yield Forward(message)
         elif not message.to_backend:
@@ -265,6 +271,14 @@ class Failure(Fault):
     def _close(self, asked: Asked) -> Actions:
         if self.closes or (self.closes_binary and asked.form == "binary"):
             yield Close()
+
+
+def _filled(values: Values, request: Message) -> Values:
+    """The values, with ``{key}`` in the message being that of the request."""
+    message = str(values.get("message", ""))
+    if "{key}" not in message:
+        return values
+    return {**values, "message": message.replace("{key}", request.labels.get("key", ""))}
 
 
 def _repeated(asked: Asked) -> Iterator[bytes]:

@@ -60,7 +60,7 @@ LOGINS: tuple[Fault, ...] = (
         1045,
         "ER_ACCESS_DENIED_ERROR",
         "28000",
-        "Access denied for user '{user}'@'localhost' (using password: YES)",
+        "Access denied for user '{user}'@'localhost' (using password: {password})",
         where=AT_LOGIN,
         closes=True,
         meaning="the password is wrong, or no longer right",

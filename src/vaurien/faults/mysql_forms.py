@@ -8,6 +8,7 @@ unanswered.  Source: the client/server protocol in the documentation of both ser
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,7 @@ from ..actions import Actions, Close, Forward, Reply, Wait
 from ..fault import Fault, Values
 from ..messages import Message
 from ..options import Option
+from .checks import check_sqlstate
 
 if TYPE_CHECKING:
     from ..behavior import Firing
@@ -26,6 +28,8 @@ LONGEST = 0xFFFFFF
 """Bytes of payload; a packet that has so many goes on in the next one."""
 TEXT_SIZE = 512
 """Bytes to which servers cut an error's text (``MYSQL_ERRMSG_SIZE``)."""
+
+PLACE = re.compile(r"\{(\w+)\}")
 
 QUERY = 0x03
 STMT_PREPARE = 0x16
@@ -62,6 +66,8 @@ class Asked(NamedTuple):
     """Statements on this connection are preceded by attributes."""
     mariadb: bool = False
     """It is MariaDB that is asked."""
+    password: bool = True
+    """Of a login: it comes with one."""
 
 
 def packet(sequence: int, payload: bytes) -> bytes:
@@ -104,7 +110,7 @@ class Refusal(Fault):
     errno: int
     sqlstate: str
     text: str
-    """Exactly what the server says; ``{user}`` is whoever logs in."""
+    """Exactly what the server says; see ``filled``."""
     of_mariadb: str = ""
     """What MariaDB says instead, where it differs."""
     rolls_back: bool = False
@@ -113,7 +119,7 @@ class Refusal(Fault):
     """The connection ends with it."""
 
     def __post_init__(self) -> None:
-        message = Option("message", str, self.text, "what the error says")
+        message = Option("message", str, self.text, "what it says; {user}, {sql}, … are filled in")
         object.__setattr__(self, "parameters", (*self.parameters, message))
 
     @property
@@ -145,7 +151,7 @@ class Refusal(Fault):
                 )
             )
             return
-        yield Reply(self._render(message, sequence_after(message), values))
+        yield Reply(self._render(message, sequence_after(message), firing, values))
         if self._ends(message, values):
             yield Close()
 
@@ -153,7 +159,8 @@ class Refusal(Fault):
         """An error where the backend has answered."""
         asked = firing.kept[-1] if firing.kept else None
         sequence = sequence_after(asked) if asked else message.data[3]
-        yield Forward(message.with_data(self._render(asked or message, sequence, values)))
+        told = self._render(asked or message, sequence, firing, values)
+        yield Forward(message.with_data(told))
         if self._ends(message, values) or not message.final:
             yield Close()
 
@@ -181,13 +188,24 @@ class Refusal(Fault):
         del values
         return self.errno, self.sqlstate
 
-    def _render(self, message: Message, sequence: int, values: Values) -> bytes:
+    def _render(self, message: Message, sequence: int, firing: Firing, values: Values) -> bytes:
         errno, sqlstate = self._error(values)
         text = str(values["message"])
         if text == self.text and self.of_mariadb and _of_mariadb(message):
             text = self.of_mariadb
-        text = text.replace("{user}", message.labels.get("user", ""))
+        text = filled(text, message, firing)
         return error_packet(sequence, errno, "" if is_greeting(message) else sqlstate, text)
+
+
+def filled(text: str, message: Message, firing: Firing) -> str:
+    """A text with what is in braces: labels, the session's user, YES or NO to a password."""
+    password = not isinstance(message.about, Asked) or message.about.password
+    words = {
+        "user": getattr(firing.protocol, "user", ""),
+        "password": "YES" if password else "NO",
+        **message.labels,
+    }
+    return PLACE.sub(lambda place: words.get(place[1], place[0]), text)
 
 
 def _of_mariadb(message: Message) -> bool:
@@ -202,7 +220,7 @@ class AnyRefusal(Refusal):
 
     parameters: tuple[Option, ...] = (
         Option("errno", int, 1105, "the error's number", minimum=1, maximum=65534),
-        Option("sqlstate", str, "HY000", "its SQLSTATE, five letters or digits"),
+        Option("sqlstate", str, "HY000", "its SQLSTATE: five digits or capital letters"),
         Option("closes", bool, False, "end the connection with it"),
     )
 
@@ -210,8 +228,11 @@ class AnyRefusal(Refusal):
     def wire(self) -> str:
         return "ERR packet: errno (sqlstate) message"
 
+    def check(self, values: Values) -> None:
+        check_sqlstate(values)
+
     def _error(self, values: Values) -> tuple[int, str]:
-        return int(values["errno"]), str(values["sqlstate"])[:5].ljust(5, "0")
+        return int(values["errno"]), str(values["sqlstate"])
 
     def _closes(self, values: Values) -> bool:
         return bool(values["closes"])
@@ -231,13 +252,13 @@ class Farewell(Refusal):
         return f"after a response, unasked, with sequence id 0: ERR packet: {text}, then FIN"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        del firing
         if message.to_backend or not (message.ends and message.final):
             yield Forward(message)
             return
         yield Forward(message._replace(ends=False))
         yield Wait(message.at + float(values["idle"]))
-        data = error_packet(0, self.errno, self.sqlstate, str(values["message"]))
+        text = filled(str(values["message"]), message, firing)
+        data = error_packet(0, self.errno, self.sqlstate, text)
         offset = message.offset + len(message.data)
         yield Forward(message._replace(data=data, begins=False, offset=offset))
         yield Close()

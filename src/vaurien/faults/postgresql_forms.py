@@ -16,6 +16,7 @@ from ..actions import Actions, Close, Forward, Reply
 from ..fault import Answer, Fault, Values
 from ..messages import Message
 from ..options import Option
+from .checks import check_sqlstate
 
 if TYPE_CHECKING:
     from ..behavior import Firing
@@ -257,6 +258,9 @@ class Timeout(Report):
 @dataclass(frozen=True, kw_only=True)
 class AnyReport(Report):
     """What the parameters ``sqlstate`` and ``severity`` say."""
+
+    def check(self, values: Values) -> None:
+        check_sqlstate(values)
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if values["severity"] == "FATAL":

@@ -140,9 +140,10 @@ COMMANDS = (
         "No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option",
         "the stream, or the group, is gone",
         "consumers that make their group again",
-        Option("group", str, "group", "the group that is missing"),
+        Option("group", str, "", "the group that is missing; '' for that of the command"),
         where={"command": "XREADGROUP"},
         runs=True,
+        quotes=True,
     ),
     error(
         "BUSYKEY",
@@ -171,10 +172,11 @@ COMMANDS = (
     ),
     error(
         "ERR",
-        "unknown command '{command}', with args beginning with: ",
+        "unknown command '{command}', with args beginning with: {arguments}",
         "the server is older, or the command is disabled",
         "doing without it (redis-py: ResponseError)",
         name="unknown-command",
+        quotes=True,
     ),
     error(
         "EXECABORT",

@@ -93,6 +93,10 @@ SUBSCRIBING = names("SUBSCRIBE PSUBSCRIBE SSUBSCRIBE")
 UNSUBSCRIBING = names("UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE")
 """Answered by a confirmation for each channel; without channels, for each there is."""
 
+MEMBERS = names("SPOP SRANDMEMBER ZRANDMEMBER")
+COUNTING = MEMBERS | names("LPOP RPOP")
+"""Answered by one value; by several, if a second argument says how many."""
+
 SPECIAL = (
     SUBSCRIBING
     | UNSUBSCRIBING
@@ -133,8 +137,10 @@ class Command(NamedTuple):
     """Its first argument is a word of its name."""
     looks: int = 1
     """How many arguments tell all that is to be known of it."""
+    several: bool = False
+    """A second argument says how many values it is answered by."""
     plain: bool = True
-    """Its labels need its first argument at most, and it changes nothing for the connection."""
+    """Its labels need its first argument at most, and nothing else of it is to be noted."""
 
 
 @lru_cache(COMMANDS_REMEMBERED)
@@ -163,7 +169,8 @@ def command_of(name: bytes) -> Command:
     container = first in CONTAINERS
     plain = key < 2 and not (counted or after or container or first in SPECIAL)
     looks = FAR if after else max(key, 2 if container else 1)
-    return Command(first, labels, key, counted, after, container, looks, plain)
+    several = first in COUNTING
+    return Command(first, labels, key, counted, after, container, looks, several, plain)
 
 
 def _key_of(name: str, access: str) -> int:

@@ -11,7 +11,6 @@ nobody wants an answer to, because the backend counts what it does not answer.
 from __future__ import annotations
 
 from binascii import crc_hqx
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,7 +18,8 @@ from ..actions import Actions, Close, Forward
 from ..behavior import Firing
 from ..fault import Answer, Fault, Values
 from ..messages import Message
-from .redis_commands import Command
+from .redis_commands import MEMBERS, Command
+from .redis_words import arguments_in, group_in, quoted
 
 RANKS = ("control", "other", "read", "write")
 SLOTS = 16384  # cluster specification, "Key distribution model"
@@ -34,6 +34,8 @@ class Transaction:
     grows: str = "no"
     broken: bool = False
     """A fault has been given in it, so that EXEC will fail by itself."""
+    version: int = 0
+    """Of RESP, that a HELLO in it asks for; 0 if none does."""
 
     def note(self, command: Command) -> None:
         """A command is queued."""
@@ -50,13 +52,15 @@ class Asked(NamedTuple):
     what: str = ""
     """The command, where its answer needs a special treatment."""
     number: int = 0
-    """Of channels, for SUBSCRIBE and its like; 0 for not told."""
+    """Of channels, for SUBSCRIBE and its like; 0 for not told.  Of arguments, for LPOP and its."""
     version: int = 2
     """Of RESP, when it was asked: that of the answer, but for HELLO's."""
     transaction: Transaction | None = None
     """The one it is in."""
     stands_in: bool = False
     """The backend got another command in its place."""
+    slot: int = -1
+    """That of its key, where the label does not say all of the key; otherwise -1."""
 
     @property
     def is_broken(self) -> bool:
@@ -87,6 +91,7 @@ WRONG_ARITY = packed(b"GET")
 DISCARD = packed(b"DISCARD")
 SCRIPTED_ERROR = b"return redis.error_reply(ARGV[1])"
 SCRIPTED_NULL = packed(b"EVAL", b"return false", b"0")
+SCRIPTED_ARRAY = packed(b"EVAL", b"return {}", b"0")
 
 
 def slot_of(key: bytes) -> int:
@@ -157,9 +162,11 @@ class Error(Refusal):
     code: str
     """Its first word; ``""`` if a parameter tells."""
     text: str
-    """The rest; ``{command}`` and ``{key}`` are those of the request."""
+    """The rest; ``{command}`` and ``{key}`` are those of the request, and so on."""
     routes: bool = False
     """Redis Cluster says it, before anything else is looked at: to EXEC in the same words."""
+    quotes: bool = False
+    """Its text tells arguments: ``{arguments}``, or the ``{group}`` among them."""
 
     @property
     def wire(self) -> str:
@@ -167,7 +174,7 @@ class Error(Refusal):
         return f"{line}, then the end of the connection" if self.closes else line
 
     def render(self, message: Message, firing: Firing, values: Values) -> bytes:
-        line = self._line(message.labels, values)
+        line = self._line(message, values)
         if asked_of(message).what == "EXEC" and not (self.routes or line.startswith("EXECABORT")):
             reason = line.removeprefix("ERR ")
             line = f"EXECABORT Transaction discarded because of: {reason}"
@@ -177,15 +184,21 @@ class Error(Refusal):
         return b"-%b\r\n" % data
 
     def scripted(self, message: Message, values: Values) -> bytes:
-        line = self._line(message.labels, values)
+        line = self._line(message, values)
         return packed(b"EVAL", SCRIPTED_ERROR, b"0", line.encode())
 
-    def _line(self, labels: Mapping[str, str], values: Values) -> str:
+    def _line(self, message: Message, values: Values) -> str:
+        labels = message.labels
         command = "|".join(labels[name] for name in ("command", "subcommand") if name in labels)
         key = labels.get("key", "")
         known = {**values, "command": command.lower(), "key": key}
         if known.get("slot") == -1:
-            known["slot"] = slot_of(key.encode())
+            slot = asked_of(message).slot
+            known["slot"] = slot if slot >= 0 else slot_of(key.encode())
+        arguments = arguments_in(message) if self.quotes else []
+        known["arguments"] = quoted(arguments)
+        if known.get("group") == "":
+            known["group"] = group_in(arguments)
         text = str(known.pop("message", self.text))
         for name, value in known.items():
             text = text.replace(f"{{{name}}}", str(value))
@@ -201,15 +214,20 @@ class Null(Refusal):
 
     @property
     def wire(self) -> str:
-        return "$-1 or *-1, as the command has it; in RESP3 _"
+        return "$-1, *-1 or, of members, *0, as the command has it; in RESP3 _, *0 or ~0"
 
     def render(self, message: Message, firing: Firing, values: Values) -> bytes:
-        if asked_of(message).version == 3:
+        asked, command = asked_of(message), message.labels.get("command")
+        many = asked.number > 1  # the second argument says how many are wanted
+        if many and command in MEMBERS:
+            return b"~0\r\n" if asked.version == 3 and command == "SPOP" else b"*0\r\n"
+        if asked.version == 3:
             return b"_\r\n"
-        return b"*-1\r\n" if message.labels.get("command") in self.arrays else b"$-1\r\n"
+        return b"*-1\r\n" if command in self.arrays or many else b"$-1\r\n"
 
     def scripted(self, message: Message, values: Values) -> bytes:
-        return SCRIPTED_NULL
+        members = asked_of(message).number > 1 and message.labels.get("command") in MEMBERS
+        return SCRIPTED_ARRAY if members else SCRIPTED_NULL
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ def error(
     runs: bool = False,
     routes: bool = False,
     closes: bool = False,
+    quotes: bool = False,
     typical: bool = False,
 ) -> Error:
     """A row of the table: an error that has its code as a name, unless it has another."""
@@ -45,6 +46,7 @@ def error(
         runs=runs,
         routes=routes,
         closes=closes,
+        quotes=quotes,
         typical=typical,
     )
 

@@ -22,6 +22,12 @@ SUBSCRIPTIONS = SUBSCRIBING | UNSUBSCRIBING
 CONFIRMATIONS = {name.lower().encode(): name for name in SUBSCRIPTIONS}
 MESSAGES = frozenset([b"message", b"pmessage", b"smessage"])
 
+# Types of values.
+LINES = frozenset([b"+", b"-", b":", b"_", b"#", b",", b"("])
+STRINGS = frozenset([b"$", b"=", b"!"])
+AGGREGATES = {b"*": 1, b"~": 1, b">": 1, b"%": 2, b"|": 2}
+"""How many values each of their items has; the value that ``|`` speaks of comes besides."""
+
 
 def sized(limit: int, size: str = "") -> str:
     """The pattern of a size up to a limit, the end of the line, and so many bytes.
@@ -87,7 +93,7 @@ def text_of(word: bytes) -> str:
 
 
 def key_of(command: Command, arguments: list[bytes]) -> bytes | None:
-    """The first key of a command, if it is among these arguments."""
+    """The first key of a command, if it is among these arguments; whole."""
     if command.after:
         words = [argument.upper() for argument in arguments]
         place = words.index(command.after) + 1 if command.after in words else len(words)
@@ -97,7 +103,7 @@ def key_of(command: Command, arguments: list[bytes]) -> bytes | None:
         return None
     else:
         place = command.key - 1
-    return arguments[place][:KEY_LIMIT] if place < len(arguments) else None
+    return arguments[place] if place < len(arguments) else None
 
 
 class Subscriptions:

@@ -338,6 +338,7 @@ SYNTAX = (
         ANY,
         "whatever it is told to mean",
         "replies that no other fault gives",
+        also=("error",),
         more=(
             Option("code", int, 451, "the reply's code", minimum=200, maximum=599),
             Option("enhanced", str, "", "the enhanced code, such as 4.3.0; empty for none"),

@@ -17,6 +17,7 @@ from ..behavior import Firing
 from ..fault import Answer, Fault, Values
 from ..messages import Message
 from ..options import Option
+from .checks import check_lines
 
 GO_AHEAD = b"354 End data with <CR><LF>.<CR><LF>\r\n"
 READY_FOR_TLS = b"220 2.0.0 Ready to start TLS\r\n"
@@ -90,6 +91,9 @@ class Told(Answer):
     def wire(self) -> str:
         words = " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
         return f"{words}, then close" if self.closes else words
+
+    def check(self, values: Values) -> None:
+        check_lines(values, "enhanced")
 
     def render(self, message: Message, firing: Firing, values: Values) -> bytes:
         text = str(values.get("message", self.text))
@@ -253,6 +257,7 @@ def told(
     meaning: str,
     exercises: str,
     *,
+    also: tuple[str, ...] = (),
     at: str = "command",
     typical: bool = False,
     form: type[Told] = Told,
@@ -266,7 +271,7 @@ def told(
     enhanced = enhanced.strip("-")
     return form(
         name=name,
-        also=(code, enhanced) if enhanced else (code,),
+        also=(code, enhanced, *also) if enhanced else (code, *also),
         meaning=meaning,
         exercises=exercises,
         where=where,

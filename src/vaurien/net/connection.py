@@ -274,7 +274,8 @@ class Connection(Deciding):
 
     def swallowed(self, at_work: RuleAtWork) -> None:
         """A rule has swallowed a message: the peers may be out of step from now on."""
-        self._swallowers = [*(self._swallowers or ()), at_work]
+        if self._swallowers is None or at_work not in self._swallowers:
+            self._swallowers = [*(self._swallowers or ()), at_work]
 
     def _frame(self) -> None:
         """Have a protocol object of this connection's own parse what its links carry."""

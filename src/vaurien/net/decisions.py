@@ -56,7 +56,9 @@ class Deciding:
         """
         if self.exchanges is not None and self.exchange < self.exchanges.begun:
             self.exchange = self.exchanges.begun  # as far as the parser has counted
-            self._decision = None
+            self._answered = True
+            self._decision = Decision(self.exchange)  # what was decided has been played
+            self._decision.generation = self.proxy.enactment.plan.generation
         if direction is Direction.TO_CLIENT:
             self._answered = True
         elif self._answered:
@@ -67,7 +69,7 @@ class Deciding:
         if decision is None:
             decision = self._decision = Decision(self.exchange)
         if decision.generation != self.proxy.enactment.plan.generation:
-            self._decide(decision, direction)
+            self._decide(decision, direction, meaning=not self.protocol.framed)
         return decision
 
     def decided_turn(self, direction: Direction) -> Decision | None:
@@ -199,7 +201,7 @@ class Deciding:
         ):
             exchanges.owe(message.exchange, message.about, self.proxy.reactor.now)
 
-    def _decide(self, decision: Decision, direction: Direction) -> None:
+    def _decide(self, decision: Decision, direction: Direction, *, meaning: bool = True) -> None:
         proxy = self.proxy
         verdicts: Verdicts = {} if self._verdicts is None else self._verdicts
         news = proxy.enactment.decide(
@@ -210,6 +212,7 @@ class Deciding:
             self.protocol,
             verdicts,
             proxy.reactor.clock(),
+            meaning=meaning,
         )
         if verdicts:
             self._verdicts = verdicts

@@ -7,11 +7,12 @@ to something else (TLS, a WebSocket), leaves a link without framing: bytes witho
 
 from __future__ import annotations
 
-import traceback
+from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from ..actions import Reply
-from ..events import PluginFailed
+from ..errors import ProtocolError
+from ..events import GaveUp, PluginFailed
 from ..exchanges import Exchanges
 from ..messages import Direction, Message
 from ..plan import Decision
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 class Framing:
     """What a link has as long as its bytes are messages."""
 
-    __slots__ = ("_ahead", "_crowded", "_replied", "exchanges", "link", "protocol", "stream")
+    __slots__ = (
+        "_ahead",
+        "_crowded",
+        "_first",
+        "_replied",
+        "exchanges",
+        "link",
+        "protocol",
+        "stream",
+    )
 
     def __init__(self, link: Link, stream: Stream, exchanges: Exchanges) -> None:
         self.link = link
@@ -33,6 +43,7 @@ class Framing:
         self.protocol = link.connection.protocol
         self._ahead = 0  # bytes that the parser keeps back, and the sink has already
         self._crowded = False  # so many replies waited for their turn that the client had to
+        self._first = True  # nothing has arrived yet
         self._replied = False  # the protocol has replied to the message under way
 
     @property
@@ -44,24 +55,37 @@ class Framing:
         """Understand what has arrived and was passed on already."""
         stream = self.stream
         try:
+            if self._first:
+                self._check_who_speaks()
             self._ahead = stream.watch(view, self.link.reactor.now)
-        except Exception:  # noqa: BLE001 - a parser must not break traffic
+        except Exception as error:  # noqa: BLE001 - a parser must not break traffic
             stream.surrender()  # it was passed on already
-            self._give_up()
+            self._give_up(error)
+            return
         exchanges = self.exchanges
         if exchanges.replies or exchanges.opaque or self.protocol.adjusting:
             self._go_on()
 
     def receive(self, view: memoryview) -> None:
         """Pass on what has arrived, as messages."""
+        data = bytes(view)
         try:
-            messages = self.stream.feed(bytes(view), self.link.reactor.clock())
-        except Exception:  # noqa: BLE001 - a parser must not break traffic
-            self._arrive(self.stream.surrender())
-            self._give_up()
-        else:
-            self._arrive(messages)
+            if self._first:
+                self._check_who_speaks()
+            messages = self.stream.feed(data, self.link.reactor.clock())
+        except Exception as error:  # noqa: BLE001 - a parser must not break traffic
+            self._arrive(self.stream.surrender(data if self._first else b""))
+            self._give_up(error)
+            return
+        self._arrive(messages)
         self._go_on()
+
+    def _check_who_speaks(self) -> None:
+        """Where the backend speaks first, a client that does speaks something else."""
+        asks = self.link.direction is Direction.TO_BACKEND
+        if asks and self.protocol.backend_first and not self.link.source.incoming.bytes:
+            raise ProtocolError("the client has spoken first")
+        self._first = False
 
     def _go_on(self) -> None:
         """See to what the messages that have arrived have changed."""
@@ -158,13 +182,37 @@ class Framing:
         for link in connection.links:
             link.settle()
 
-    def _give_up(self) -> None:
-        """The parser failed: what follows is bytes without meaning."""
-        link = self.link
-        link.framing = None
-        if link.direction is Direction.TO_CLIENT:
-            link.connection.lose_step()
-        proxy = link.connection.proxy
-        proxy.gave_up += 1
-        what = f"a {proxy.protocol.name} parser gave up ({link.direction.value})"
-        proxy.emit(PluginFailed(proxy.name, what, traceback.format_exc()))
+    def _give_up(self, error: Exception) -> None:
+        """The parser failed: what follows is bytes without meaning, in both directions.
+
+        Without the one, the other could not tell what answers what.
+        """
+        connection = self.link.connection
+        connection.proxy.gave_up += 1
+        self._report(error)
+        self.exchanges.opaque = True
+        for link in connection.links:
+            framing, link.framing = link.framing, None
+            if framing is not None and framing is not self:
+                messages = framing.stream.surrender()
+                if not link.quiet:
+                    framing._arrive(messages)
+        connection.lose_step()
+        for turn in self.exchanges.due(None):
+            connection.to_client.reply(turn)
+        for link in connection.links:
+            link.settle()
+
+    def _report(self, error: Exception) -> None:
+        """Say that the parser failed: in a line, if it knows why."""
+        connection = self.link.connection
+        proxy = connection.proxy
+        who = "client" if self.link.direction is Direction.TO_BACKEND else "backend"
+        what = (
+            f"connection {connection.number}: what the {who} says is not understood as "
+            f"{proxy.protocol.name}, and passes on unread"
+        )
+        if isinstance(error, ProtocolError):
+            proxy.emit(GaveUp(proxy.name, f"{what}: {error}", ""))
+        else:
+            proxy.emit(PluginFailed(proxy.name, what, "".join(format_exception(error))))

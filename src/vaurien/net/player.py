@@ -134,6 +134,8 @@ class Player:
                     connection.update(decision, message)
                     if message.begins:
                         link.cast = decision.cast(message.direction)
+                    if link.cast and not message.to_backend and decision.labels:
+                        message = message._replace(labels={**decision.labels, **message.labels})
                     yield from self._act(message, decision, link.cast)
                     connection.played(message)
             self._count(item, -1)
@@ -179,7 +181,8 @@ class Player:
                         yield None
                     self.holding = False
                 case Reply(data):
-                    connection.answer(message, data)
+                    if not message.again:  # who asks once is answered once
+                        connection.answer(message, data)
                 case Drop():
                     connection.swallowed(at_work)
                 case Close():

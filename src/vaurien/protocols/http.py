@@ -45,8 +45,8 @@ HOST = re.compile(rb"\nhost[ \t]*+:[ \t]*+([^\r\n]*+)", re.IGNORECASE)
 ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.DOTALL)
 HEADS = 128
 """Heads that are remembered: most peers say the same again and again."""
-TARGET_LIMIT = 2000
-"""Characters of a path, and of a query, that rules may match on."""
+LABEL_LIMIT = 2000
+"""Characters of each label."""
 
 ERRORS = frozenset({408, 429, *range(500, 600)})
 """Statuses that say the backend is not well, or asked for too much."""
@@ -70,7 +70,6 @@ class Http(Protocol):
     overwrite_host_header: bool = option(
         False, "put the backend's address into the Host header of requests"
     )
-    _lost = False  # there may be requests that were not understood
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,22 +79,18 @@ class Http(Protocol):
 
     def requests(self, stream: Stream) -> Parser:
         reused = "no"
-        try:
-            while True:
-                if stream.drained:
-                    yield
-                found = stream.match(REQUEST)
-                if found is None:
-                    found = yield from _head(stream, REQUEST, ALIEN_REQUEST, FIRST_LINE)
-                method, labels, size = read_request(found[0], reused)
-                stream.begin(labels, about=method)
-                if size:
-                    yield from _body(stream, size)
-                stream.end()
-                reused = "yes"
-        except ProtocolError:
-            self._lost = True
-            raise
+        while True:
+            if stream.drained:
+                yield
+            found = stream.match(REQUEST)
+            if found is None:
+                found = yield from _head(stream, REQUEST, ALIEN_REQUEST, FIRST_LINE)
+            method, labels, size = read_request(found[0], reused)
+            stream.begin(labels, about=method)
+            if size:
+                yield from _body(stream, size)
+            stream.end()
+            reused = "yes"
 
     def responses(self, stream: Stream) -> Parser:
         while True:
@@ -105,14 +100,12 @@ class Http(Protocol):
             if found is None:
                 found = yield from _head(stream, RESPONSE, ALIEN_RESPONSE, STATUS)
             asked = stream.asked
-            if asked is None and self._lost:
-                raise ProtocolError("a response to a request that was not understood")
             labels, size, final, tunnel, error = read_response(found[0], asked)
             stream.begin(labels, final=final)
             if error:
                 stream.error(error)
             if size > 0:
-                yield from stream.skip(size)
+                yield from stream.skip(size, last=True)
             elif size:
                 yield from _body(stream, size)
             stream.end()
@@ -168,7 +161,8 @@ def read_request(head: bytes, reused: str) -> Asked:
     path, query, host = _target(found[2].decode("utf-8", "replace"))
     if not host and (named := HOST.search(head)):
         host = named[1].decode("utf-8", "replace").rstrip()
-    labels = {"method": method, "path": path, "query": query, "host": host, "reused": reused}
+    named_so = {"method": method, "path": path, "query": query, "host": host}
+    labels = {name: value[:LABEL_LIMIT] for name, value in named_so.items()} | {"reused": reused}
     return Asked(method, labels, body_size(head, found[3], 0))
 
 
@@ -199,7 +193,7 @@ def _target(target: str) -> tuple[str, str, str]:
         host = absolute[1]
         target = absolute[2] if absolute[2].startswith("/") else "/" + absolute[2]
     path, _, query = target.partition("?")
-    return path[:TARGET_LIMIT], query[:TARGET_LIMIT], host
+    return path, query, host
 
 
 def _head(
@@ -248,7 +242,7 @@ def _body(stream: Stream, size: int) -> Parser:
     if size == TO_THE_END:
         yield from stream.rest()
     elif size != CHUNKED:
-        yield from stream.skip(size)
+        yield from stream.skip(size, last=True)
     else:
         yield from _chunks(stream)
 

@@ -18,18 +18,19 @@ from typing import ClassVar, NamedTuple
 from ..errors import ProtocolError
 from ..fault import Catalogue
 from ..faults.memcache import CATALOGUE
-from ..faults.memcache_forms import Asked
+from ..faults.memcache_forms import KEY_LIMIT, Asked
 from ..messages import NO_LABELS
 from ..protocol import LINE_LIMIT, READ_LIMIT, Parser, Protocol, Stream
 from .memcache_binary import binary_requests, binary_responses
 
 VALUE_LIMIT = 2**31 - 3
 """Bytes; longer values are refused, and their data are taken for commands."""
-KEY_LIMIT = 250
-"""Bytes; the same."""
 
 LINE = re.compile(rb" *+([^ \r\n]*+)(?: ++([^ \r\n]++))?+([^\n]*+)\n")
 RESULT = re.compile(rb"([A-Za-z_]*+)([^\n]*+)\n")
+USUAL = re.compile(rb" \d{1,9} \d{1,9} (\d{1,9})( noreply)?\r?")
+"""What as good as all storage commands say after the key."""
+NUMBER = re.compile(rb"[+-]?\d{1,30}")
 REPEATED = re.compile(rb" ([Ok][^ \r\n]*+)")
 
 
@@ -65,11 +66,31 @@ def _touching(asked: Asked, first: bytes | None, rest: bytes) -> Said:
 def _storage(asked: Asked, first: bytes | None, rest: bytes) -> Said:
     """``set <key> <flags> <time> <length> [noreply]``, and the value.
 
-    Where the length can't be read or the key is too long, the server takes no value; nor do we.
+    ``cas`` has a number more.  Where the server can't read the line, it takes no value; nor
+    do we.
     """
+    usual = USUAL.fullmatch(rest)
+    if usual and first is not None and len(first) <= KEY_LIMIT and asked.command != "cas":
+        return asked, first, int(usual[1]) + 2, usual[2] is not None
     words = rest.split()
-    size = _value_size(words[2]) if len(words) > 2 and len(first or b"") <= KEY_LIMIT else 0
-    return asked, first, size, size > 0 and words[-1] == b"noreply"
+    needed = 4 if asked.command == "cas" else 3
+    if not needed <= len(words) <= needed + 1:
+        return asked, first, 0, False
+    size = 0
+    if (
+        len(first or b"") <= KEY_LIMIT
+        and _is_number(words[0], 0, 2**64)
+        and _is_number(words[1], -(2**63), 2**63)
+        and (needed == 3 or _is_number(words[3], 0, 2**64))
+    ):
+        size = _value_size(words[2])
+    return asked, first, size, words[-1] == b"noreply"
+
+
+def _configuration(asked: Asked, first: bytes | None, rest: bytes) -> Said:
+    """``config get cluster``, and nothing else, is a command of ElastiCache's."""
+    found = first == b"get" and rest.split() == [b"cluster"]
+    return (asked if found else UNKNOWN.asked), None, 0, False
 
 
 def _change(asked: Asked, first: bytes | None, rest: bytes) -> Said:
@@ -120,9 +141,12 @@ def _flagged(asked: Asked, key: bytes, flags: list[bytes], size: int = 0) -> Sai
 
 def _value_size(word: bytes) -> int:
     """The bytes of a value and its end, or 0 if there is none."""
-    if not word.isdigit() or len(word) > 10 or int(word) > VALUE_LIMIT:
-        return 0
-    return int(word) + 2
+    return int(word) + 2 if _is_number(word, 0, VALUE_LIMIT + 1) else 0
+
+
+def _is_number(word: bytes, low: int, end: int) -> bool:
+    """Whether a word is a number that the server takes, of these."""
+    return NUMBER.fullmatch(word) is not None and low <= int(word) < end
 
 
 class Command(NamedTuple):
@@ -151,6 +175,7 @@ COMMANDS = {
     **_commands(_order, "lru_crawler", "refresh_certs", "extstore"),
     **_commands(_always_answered, "stats", "version", "mn", "watch", "shutdown"),
     **_commands(_always_answered, "misbehave", "debugtime", "debugitem"),
+    **_commands(_configuration, "config"),
     **_commands(_meta, "mg", "md", "ma"),
     **_commands(_meta_set, "ms"),
     **_commands(_quit, "quit"),
@@ -214,6 +239,7 @@ OUTCOMES = {
         for word in ("STAT", "ITEM", "PREFIX")
     },
     b"VALUE": Outcome({"result": "VALUE"}, size_at=2, goes_on=True),
+    b"CONFIG": Outcome({"result": "CONFIG"}, size_at=2, goes_on=True),
     b"VA": Outcome({"result": "VA"}, size_at=0),
     b"key": Outcome(goes_on=True),  # lru_crawler metadump
     b"mg": Outcome(goes_on=True),  # lru_crawler mgdump

@@ -56,6 +56,8 @@ ATTRIBUTES = 1 << 27
 """Capabilities that matter here, besides those that matter to responses."""
 
 GREETING_LIMIT = 4096
+NAME_SIZE = 500
+"""Characters of names that labels show."""
 REQUEST_HEAD = 4 * SQL_SIZE + 16
 """Bytes of a request that are looked at."""
 SSL_REQUEST_SIZE = 32
@@ -74,6 +76,7 @@ class MySQL(Protocol):
     """See the module."""
 
     name = "mysql"
+    backend_first = True
     labels: ClassVar[Mapping[str, str]] = {
         "phase": "greeting (what the server says first), login or command",
         "command": "QUERY, STMT_PREPARE, STMT_EXECUTE, PING, INIT_DB, ...; LOGIN for the login",
@@ -102,6 +105,7 @@ class MySQL(Protocol):
         choices=("refuse", "pass"),
     )
 
+    user = ""  # who has logged in
     _offered = 0  # capabilities of the server,
     _flags = 0  # and those that the client has as well
     _mariadb = False
@@ -173,12 +177,15 @@ class MySQL(Protocol):
         opaque = size == SSL_REQUEST_SIZE and bool(flags & SSL)
         name = "SSL" if opaque else "LOGIN"
         labels = {"phase": "login", "command": name, "verb": name}
+        password = False
         if not opaque:
-            labels |= _who_logs_in(flags, start)
+            who, password = _who_logs_in(flags, start)
+            labels |= who
+            self.user = who["user"]
             self._flags = flags & self._offered
             attributes = bool(self._flags & ATTRIBUTES)
             self._asked = {form: Asked(form, 0, "", attributes, self._mariadb) for form in Form}
-        asked = Asked(Form.LOGIN, head[3], mariadb=self._mariadb)
+        asked = Asked(Form.LOGIN, head[3], mariadb=self._mariadb, password=password)
         stream.begin(labels, expects_reply=not opaque, final=False, about=asked)
         yield from _pass_packets(stream, size, size - len(start), head[3])
         stream.end()
@@ -286,14 +293,18 @@ def _places_of_capabilities(greeting: bytes) -> tuple[int, ...]:
     return tuple(place for place in places if place < len(greeting))
 
 
-def _who_logs_in(flags: int, login: bytes) -> dict[str, str]:
-    """User and, if one is chosen, database, in the payload of a login."""
+def _who_logs_in(flags: int, login: bytes) -> tuple[dict[str, str], bool]:
+    """User and, if one is chosen, database, in the payload of a login; whether with a password.
+
+    Of no password, some clients send a zero.
+    """
     user, _, rest = login[SSL_REQUEST_SIZE:].partition(b"\0")
-    who = {"user": user.decode("utf-8", "replace")}
+    who = {"user": user.decode("utf-8", "replace")[:NAME_SIZE]}
+    password = bool(rest) and not rest.startswith((b"\0", b"\1\0"))
     if flags & WITH_DATABASE:
         if flags & (LENENC_AUTH | SECURE_CONNECTION):
             rest = rest[1 + rest[0] :] if rest else b""
         else:
             rest = rest.partition(b"\0")[2]
-        who["database"] = rest.partition(b"\0")[0].decode("utf-8", "replace")
-    return who
+        who["database"] = rest.partition(b"\0")[0].decode("utf-8", "replace")[:NAME_SIZE]
+    return who, password

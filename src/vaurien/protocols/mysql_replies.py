@@ -39,7 +39,8 @@ def begins(window: bytes) -> bool:
 def labels_of(window: bytes) -> Mapping[str, str]:
     """The labels of a response, given its beginning."""
     if len(window) > HEADER_SIZE + 2 and window[HEADER_SIZE] == ERR and size_of(window) > 2:
-        return {"error": errno_of(window[HEADER_SIZE:])}
+        number = errno_of(window[HEADER_SIZE:])
+        return {"error": number} if number != PROGRESS else NO_LABELS
     return NO_LABELS
 
 

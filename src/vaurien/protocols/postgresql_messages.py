@@ -111,8 +111,8 @@ def startup_labels(body: bytes) -> Labels:
     """The labels of a start-up, from its pairs of texts; the database is named like the user."""
     words = body.decode("utf-8", "replace").split("\0")
     told = dict(zip(words[::2], words[1::2], strict=False))
-    user = told.get("user", "")
-    database = told.get("database") or user
+    user = told.get("user", "")[:TEXT_LIMIT]
+    database = told.get("database", "")[:TEXT_LIMIT] or user
     return {"phase": "startup", "verb": "STARTUP", "user": user, "database": database}
 
 

@@ -10,8 +10,16 @@ from ..errors import ProtocolError
 from ..fault import Catalogue
 from ..faults.redis import CATALOGUE
 from ..faults.redis_commands import UNSUBSCRIBING, Command, command_in, command_of
-from ..faults.redis_forms import PLAIN, PLAIN_IN_RESP3, UNANSWERED, Asked, Transaction
+from ..faults.redis_forms import (
+    PLAIN,
+    PLAIN_IN_RESP3,
+    UNANSWERED,
+    Asked,
+    Transaction,
+    slot_of,
+)
 from ..faults.redis_wire import (
+    AGGREGATES,
     ARGUMENT,
     ARGUMENT_LIMIT,
     ARGUMENTS,
@@ -20,6 +28,7 @@ from ..faults.redis_wire import (
     HEADER,
     INLINE,
     KEY_LIMIT,
+    LINES,
     MESSAGES,
     MONITORED,
     NAME_LIMIT,
@@ -27,6 +36,7 @@ from ..faults.redis_wire import (
     RESPONSE,
     RESPONSES,
     RUN,
+    STRINGS,
     SUBSCRIPTIONS,
     TYPED,
     Subscriptions,
@@ -40,10 +50,6 @@ from ..stream import LINE_LIMIT, READ_LIMIT, Parser, Stream
 NESTING_LIMIT = 100
 """How many streamed aggregates may be open inside each other."""
 ENDLESS = sys.maxsize
-LINES = frozenset([b"+", b"-", b":", b"_", b"#", b",", b"("])
-STRINGS = frozenset([b"$", b"=", b"!"])
-AGGREGATES = {b"*": 1, b"~": 1, b">": 1, b"%": 2, b"|": 2}
-"""How many values each of their items has; the value that ``|`` speaks of comes besides."""
 
 
 class Redis(Protocol):
@@ -93,14 +99,14 @@ class Requests:
                 continue
             words, name, first, second = found.group(4, 5, 6, 7)
             command = command_in(name)
-            if not command.plain or self._queued or self._muted or self._skips:
+            rare = not command.plain or self._queued or self._muted or self._skips
+            if rare or (first and not first.isascii()) or (command.several and (second or words)):
                 known = [word[word.index(b"\n") + 1 :] for word in (first, second) if word]
                 yield from self._command(command, known, int(words) - 2 if words else 0)
                 continue
             labels = command.labels
             if first is not None and command.key:
-                key = first[first.index(b"\n") + 1 :].decode("utf-8", "backslashreplace")
-                labels = {**labels, "key": key}
+                labels = {**labels, "key": first[first.index(b"\n") + 1 :].decode()}
             begin(labels, about=self._plain)
             if words is not None:
                 yield from self._arguments(int(words) - 2)
@@ -144,7 +150,9 @@ class Requests:
         labels = dict(command.labels)
         key = key_of(command, known)
         if key is not None:
-            labels["key"] = text_of(key)
+            labels["key"] = label = text_of(key[:KEY_LIMIT])
+            if label.encode() != key:
+                about = (about or PLAIN)._replace(slot=slot_of(key))
         if about is not None and about.what == "EXEC" and about.transaction is not None:
             labels.update(access=about.transaction.access, grows=about.transaction.grows)
         stream.begin(labels, expects_reply=expects_reply, about=about)
@@ -188,9 +196,15 @@ class Requests:
             if name not in ("EXEC", "DISCARD"):
                 assert queued.transaction is not None
                 queued.transaction.note(command)
-                return queued, replies
+                if name == "HELLO" and total and arguments[0] in (b"2", b"3"):
+                    queued.transaction.version = int(arguments[0])
+                return queued._replace(number=total) if command.several else queued, replies
             self._queued = None
+            if name == "EXEC" and queued.transaction is not None:
+                self._protocol.version = queued.transaction.version or version
             return queued._replace(what=name), replies
+        if command.several:
+            return (self._plain or PLAIN)._replace(number=total), replies
         if name == "MULTI":
             self._queued = None if total else Asked("", 0, version, Transaction())
         elif name == "CLIENT" and total == 2 and arguments[0].upper() == b"REPLY":
@@ -275,6 +289,8 @@ class Responses:
         elif kind == b">" or (kind == b"*" and asked.version == 2 and self._may_tell(asked)):
             yield from self._told(line, asked)
         else:
+            if line in (b"*-1\r\n", b"_\r\n"):  # of EXEC: a key that was watched has changed
+                self._keep_version(asked)
             stream.begin()
             yield from self._values(1, line)
             stream.end()
@@ -283,12 +299,17 @@ class Responses:
     def _error(self, code: bytes, asked: Asked) -> None:
         stream = self._stream
         text = text_of(code)
-        if asked.what == "HELLO":
-            self._protocol.version = asked.version
+        self._keep_version(asked)
         stream.begin({"error": text})
         if not asked.stands_in:
             stream.error(text)
         stream.end()
+
+    def _keep_version(self, asked: Asked) -> None:
+        """What would have changed the version has failed."""
+        transaction = asked.transaction if asked.what == "EXEC" else None
+        if asked.what == "HELLO" or (transaction is not None and transaction.version):
+            self._protocol.version = asked.version
 
     def _status(self, line: bytes, asked: Asked) -> None:
         stream = self._stream
@@ -364,7 +385,7 @@ class Responses:
                     left = ENDLESS
             elif kind in STRINGS:
                 if (size := size_of(line)) >= 0:
-                    yield from stream.skip(size + 2)
+                    yield from stream.skip(size + 2, last=left == 1)
                 left -= 1
             elif kind in AGGREGATES:
                 left += max(size_of(line), 0) * AGGREGATES[kind] - (kind != b"|")

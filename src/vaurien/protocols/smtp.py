@@ -31,6 +31,8 @@ TEXT = re.compile(rb"[^\r]*+(?:\r(?!\n\.\r\n)(?=.{4})[^\r]*+)*+", re.DOTALL)
 """Content without its end, and without what may turn out to be its end."""
 END = re.compile(rb"(?:\r\n)?\.\r\n")
 
+LOOK = 32
+"""Bytes to look at, of what may be another protocol."""
 VERB_LIMIT = 20
 ARGUMENT_LIMIT = 1000
 CALLS_FOR_MORE = {"DATA": "354", "AUTH": "334"}
@@ -78,6 +80,10 @@ class Smtp(Protocol):
     # What the client says.
 
     def requests(self, stream: Stream) -> Parser:
+        while stream.drained:
+            yield
+        if b"\0" in stream.at_hand(LOOK):  # other protocols begin so, and have no lines to wait for
+            raise ProtocolError("a NUL in what should be a command")
         while True:
             found = stream.match(LINE) or LINE.match((yield from stream.readline()))
             assert found is not None  # every line matches
@@ -189,7 +195,7 @@ def _labels(verb: str, argument: str) -> dict[str, str]:
     if verb == "AUTH":
         argument = argument.partition(" ")[0].upper()  # what follows may be secret
     elif verb in ("MAIL", "RCPT") and (address := ADDRESS.match(argument)):
-        labels["address"] = address[1] if address[1] is not None else address[2]
+        labels["address"] = (address[1] if address[1] is not None else address[2])[:ARGUMENT_LIMIT]
     labels["argument"] = argument[:ARGUMENT_LIMIT]
     return labels
 
