@@ -263,7 +263,7 @@ def test_percent_is_of_the_exchanges_and_by_the_draw() -> None:
 def test_a_firing_says_what_was_drawn_and_counted() -> None:
     at_work = RuleAtWork(rule(), Dice(5, "proxy", "rule"), 0.0, 0)
     for count in (1, 2):
-        firing = at_work.fire(3, 10 + count, NO_LABELS, TCP, 0.0)
+        firing = at_work.fire(3, 10 + count, TCP)
         assert firing is not None
         assert (firing.rule, firing.connection, firing.exchange) == ("rule", 3, 10 + count)
         assert (firing.draw, firing.seed) == Dice(5, "proxy", "rule").roll(3, 10 + count)

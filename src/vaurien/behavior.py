@@ -38,8 +38,15 @@ class Firing:
     """Whence this firing's own randomness comes."""
     protocol: Protocol = field(repr=False)
     """The protocol of the connection."""
-    kept: list[Message] = field(default_factory=list, repr=False, compare=False)
-    """What the behavior keeps of the exchange, for later in it."""
+    _kept: list[Message] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def kept(self) -> list[Message]:
+        """What the behavior keeps of the exchange, for later in it."""
+        if self._kept is None:  # most keep nothing
+            object.__setattr__(self, "_kept", [])
+        assert self._kept is not None
+        return self._kept
 
     def random(self) -> Random:
         """A source of randomness, the same for the same firing of the same seed."""

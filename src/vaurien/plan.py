@@ -210,17 +210,8 @@ class RuleAtWork:
         age = now - self.applied_at
         return age >= rule.start and (rule.stop is None or age < rule.stop)
 
-    def fire(
-        self,
-        connection: int,
-        exchange: int,
-        labels: Mapping[str, str],
-        protocol: Protocol,
-        now: float,
-    ) -> Firing | None:
-        """Count an exchange, and say whether the rule fires on it."""
-        if not self.applies(labels, now):
-            return None
+    def fire(self, connection: int, exchange: int, protocol: Protocol) -> Firing | None:
+        """Count an exchange that the rule applies to, and say whether it fires on it."""
         rule = self.rule
         self.seen += 1
         counted = self.seen - rule.after
@@ -278,14 +269,19 @@ class Decision:
         self.generation = generation
         if firings or self.firings:
             self.firings = firings
-            self.to_backend, self.to_client = (
-                tuple(pair for pair in firings if way in pair[0].directions) for way in Direction
-            )
+            self.to_backend = _seen_by(firings, Direction.TO_BACKEND)
+            self.to_client = _seen_by(firings, Direction.TO_CLIENT)
 
     def begin(self, at_work: RuleAtWork) -> None:
         """A lasting rule acts on it."""
         if at_work not in self.begun:
             self.begun += (at_work,)
+
+
+def _seen_by(firings: Cast, direction: Direction) -> Cast:
+    """Those of them that see messages of a direction."""
+    seen = [pair for pair in firings if direction in pair[0].directions]
+    return firings if len(seen) == len(firings) else tuple(seen)
 
 
 Verdicts = dict[RuleAtWork, Firing | None]
@@ -366,7 +362,7 @@ class Enactment:
         if len(verdicts) > len(self.rules):
             for gone in verdicts.keys() - self._alive:
                 del verdicts[gone]
-        firings = self._outlived(decision)
+        firings = self._outlived(decision) if decision.begun else []
         news = []
         for at_work in self.rules:
             if at_work in kept:
@@ -375,11 +371,11 @@ class Enactment:
                 continue
             elif at_work in verdicts:
                 known = verdicts[at_work]  # each exchange keeps messages of its own
-                firing = known and replace(known, exchange=max(exchange, 0), kept=[])
+                firing = known and replace(known, exchange=max(exchange, 0))
             elif at_work.rule.behavior.per_connection:
                 firing = None  # it came too late for this connection
             else:
-                firing = at_work.fire(connection, exchange, labels, protocol, now)
+                firing = at_work.fire(connection, exchange, protocol)
                 if firing is not None:
                     news.append((at_work, firing))
                 if at_work.rule.late:
@@ -394,4 +390,4 @@ class Enactment:
     def _outlived(self, decision: Decision) -> list[tuple[RuleAtWork, Firing]]:
         """The firings whose rules are gone, and what these began is not."""
         begun = set(decision.begun) - self._alive
-        return [pair for pair in decision.firings if pair[0] in begun] if begun else []
+        return [pair for pair in decision.firings if pair[0] in begun]

@@ -89,7 +89,9 @@ class Deciding:
             self._verdicts = {}
         if at_work not in self._verdicts:
             now = self.proxy.reactor.clock()
-            firing = at_work.fire(self.number, 1, NO_LABELS, self.protocol, now)
+            firing = None
+            if at_work.applies(NO_LABELS, now):
+                firing = at_work.fire(self.number, 1, self.protocol)
             self._verdicts[at_work] = firing
             if firing is not None:
                 self.proxy.on_fired(at_work.rule, firing, Direction.TO_BACKEND, NO_LABELS)
