@@ -169,12 +169,14 @@ class Dice:
 class RuleAtWork:
     """A rule on one proxy: what it has counted, and its dice."""
 
-    __slots__ = ("applied_at", "dice", "directions", "fired", "rule", "seen", "since")
+    __slots__ = ("always", "applied_at", "dice", "directions", "fired", "rule", "seen", "since")
 
     def __init__(self, rule: Rule, dice: Dice, applied_at: float, since: int) -> None:
         self.rule = rule
         ways = Direction if rule.direction is None else (rule.direction,)
         self.directions = tuple(way for way in ways if rule.behavior.concerns(way))
+        self.always = not rule.match and not rule.start and rule.stop is None
+        """It is about every exchange, at any time."""
         self.dice = dice
         self.applied_at = applied_at
         self.since = since  # the generation that brought it
@@ -185,18 +187,8 @@ class RuleAtWork:
     def expires_at(self) -> float | None:
         return None if self.rule.ttl is None else self.applied_at + self.rule.ttl
 
-    def is_asked(
-        self,
-        decision: Decision,
-        direction: Direction,
-        labels: Mapping[str, str],
-        now: float,
-        *,
-        meaning: bool,
-    ) -> bool:
+    def is_asked(self, decision: Decision, direction: Direction) -> bool:
         """Whether it is the rule's turn, with this message: it is new, or the response is here."""
-        if not self.applies(labels, now) or not (meaning or not self.rule.behavior.needs_messages):
-            return False
         if self.rule.late:
             return direction is Direction.TO_CLIENT and self not in decision.asked
         return self.since > decision.generation
@@ -350,14 +342,13 @@ class Enactment:
     ) -> list[tuple[RuleAtWork, Firing]]:
         """Bring a decision up to date with this plan; gives the firings that are new in it.
 
-        ``direction`` is that of the message which begins; the labels are the decision's.
-        What was decided under an older plan stands for the rules that live on, and for what
-        has begun and lasts.
+        ``direction`` is that of the message which begins.  What was decided under an older
+        plan stands for the rules that live on, and for what has begun and lasts.
         ``meaning=False``: it is about bytes that a framed protocol can't understand.
         ``verdicts`` is what the connection remembers of rules whose scope it is: these are
         drawn for on the first exchange they apply to, and act on all that they apply to.
         """
-        kept = dict(decision.firings) if decision.firings else {}
+        kept = dict(decision.firings) if decision.firings else None
         labels = decision.labels
         if len(verdicts) > len(self.rules):
             for gone in verdicts.keys() - self._alive:
@@ -365,9 +356,13 @@ class Enactment:
         firings = self._outlived(decision) if decision.begun else []
         news = []
         for at_work in self.rules:
-            if at_work in kept:
+            if kept and at_work in kept:
                 firing: Firing | None = kept[at_work]
-            elif not at_work.is_asked(decision, direction, labels, now, meaning=meaning):
+            elif (
+                not at_work.is_asked(decision, direction)
+                or not (at_work.always or at_work.applies(labels, now))
+                or not (meaning or not at_work.rule.behavior.needs_messages)
+            ):
                 continue
             elif at_work in verdicts:
                 known = verdicts[at_work]  # each exchange keeps messages of its own
