@@ -70,12 +70,10 @@ class Traffic:
         direction: Direction = Direction.TO_BACKEND,
     ) -> list[str]:
         """The names of the rules that fire on an exchange now, and did not before."""
-        decision = self.decisions.setdefault((connection, exchange), Decision())
+        decision = self.decisions.setdefault((connection, exchange), Decision(exchange))
         decision.labels = {**decision.labels, **labels}
         verdicts = self.verdicts.setdefault(connection, {})
-        news = self.enactment.decide(
-            decision, connection, exchange, direction, TCP, verdicts, self.now
-        )
+        news = self.enactment.decide(decision, connection, direction, TCP, verdicts, self.now)
         return [firing.rule for _, firing in news]
 
     def fires_on(self, exchanges: int, connection: int = 1) -> list[int]:

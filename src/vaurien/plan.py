@@ -332,7 +332,6 @@ class Enactment:
         self,
         decision: Decision,
         connection: int,
-        exchange: int,
         direction: Direction,
         protocol: Protocol,
         verdicts: Verdicts,
@@ -344,23 +343,21 @@ class Enactment:
 
         ``direction`` is that of the message which begins.  What was decided under an older
         plan stands for the rules that live on, and for what has begun and lasts.
-        ``meaning=False``: it is about bytes that a framed protocol can't understand.
-        ``verdicts`` is what the connection remembers of rules whose scope it is: these are
-        drawn for on the first exchange they apply to, and act on all that they apply to.
+        ``meaning=False``: it is about bytes that no framed protocol understands.
+        ``verdicts``: of rules whose scope is the connection.  These are drawn for on the first
+        exchange they apply to, and act on all that they apply to.
         """
         kept = dict(decision.firings) if decision.firings else None
-        labels = decision.labels
+        exchange = decision.exchange
         if len(verdicts) > len(self.rules):
-            for gone in verdicts.keys() - self._alive:
-                del verdicts[gone]
-        firings = self._outlived(decision) if decision.begun else []
-        news = []
+            self._forget_gone(verdicts)
+        firings, news = self._outlived(decision), []
         for at_work in self.rules:
             if kept and at_work in kept:
                 firing: Firing | None = kept[at_work]
             elif (
                 not at_work.is_asked(decision, direction)
-                or not (at_work.always or at_work.applies(labels, now))
+                or not (at_work.always or at_work.applies(decision.labels, now))
                 or not (meaning or not at_work.rule.behavior.needs_messages)
             ):
                 continue
@@ -382,7 +379,13 @@ class Enactment:
         decision.update(self.plan.generation, tuple(firings))
         return news
 
+    def _forget_gone(self, verdicts: Verdicts) -> None:
+        for gone in verdicts.keys() - self._alive:
+            del verdicts[gone]
+
     def _outlived(self, decision: Decision) -> list[tuple[RuleAtWork, Firing]]:
         """The firings whose rules are gone, and what these began is not."""
+        if not decision.begun:
+            return []
         begun = set(decision.begun) - self._alive
         return [pair for pair in decision.firings if pair[0] in begun]

@@ -209,7 +209,6 @@ class Deciding:
         news = proxy.enactment.decide(
             decision,
             self.number,
-            decision.exchange,
             direction,
             self.protocol,
             verdicts,
