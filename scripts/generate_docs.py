@@ -80,9 +80,11 @@ def labels() -> str:
     rows = []
     for protocol in framed():
         late = {
-            name: f"{text} (of the response)" for name, text in protocol.response_labels.items()
+            name: f"{text} (of the response)"
+            for name, text in protocol.response_labels.items()
+            if name not in protocol.labels
         }
-        known = {**late, **protocol.labels}
+        known = {**protocol.labels, **late}
         rows += [(f"`{protocol.name}`", f"`{name}`", known[name]) for name in known]
     return table(("protocol", "label", "what it is"), rows)
 
