@@ -9,23 +9,16 @@ import requests
 import urllib3
 from urllib3.util import Retry
 
-from end_to_end.proxies import StartProxy
 from end_to_end.web import (
     HELLO,
     OpenProxy,
     curl,
-    opening,
     session_of,
 )
 from vaurien.net.address import Address
 
 NOT_LONG = 0.3
 """Seconds that an impatient client waits."""
-
-
-@pytest.fixture
-def proxy_to(start_proxy: StartProxy) -> OpenProxy:
-    return opening(start_proxy)
 
 
 # Retries, as urllib3 makes them.

@@ -7,23 +7,19 @@ import http.client
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.client import HTTPConnection
 
 import httpx
 import pytest
 
-from end_to_end.proxies import StartProxy
 from end_to_end.web import (
     HELLO,
     OpenProxy,
     ask,
     client_of,
     curl,
-    opening,
     plain,
-    small_server,
-    strict_server,
 )
 from peers import PATIENCE, connect, receive_until_fin
 from servers import LARGE_FILE
@@ -33,23 +29,6 @@ from vaurien.net.address import Address
 
 NOT_LONG = 0.3
 """Seconds that an impatient client waits."""
-
-
-@pytest.fixture(scope="module")
-def small_address() -> Iterator[Address]:
-    with small_server() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def strict_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    with strict_server(tmp_path_factory.mktemp("strict")) as address:
-        yield address
-
-
-@pytest.fixture
-def proxy_to(start_proxy: StartProxy) -> OpenProxy:
-    return opening(start_proxy)
 
 
 # What every fault is to a client.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,32 +15,12 @@ from end_to_end.web import (
     ask,
     client_of,
     curl,
-    opening,
     plain,
-    small_server,
-    strict_server,
 )
 from peers import Scripted, connect, echo, receive, receive_until_fin
 from servers import LARGE_FILE
 from vaurien.net.address import Address
 from vaurien.protocols.http import Http
-
-
-@pytest.fixture(scope="module")
-def small_address() -> Iterator[Address]:
-    with small_server() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def strict_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    with strict_server(tmp_path_factory.mktemp("strict")) as address:
-        yield address
-
-
-@pytest.fixture
-def proxy_to(start_proxy: StartProxy) -> OpenProxy:
-    return opening(start_proxy)
 
 
 @pytest.fixture(params=HARMLESS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -27,12 +27,6 @@ from vaurien.protocols.memcache import Memcache
 VERSION = re.compile(rb"VERSION [0-9.]+\r\n")
 SET_EXTRAS = bytes(8)
 TOO_LARGE = b"x" * 2_000_000
-
-
-@pytest.fixture(scope="session")
-def memcached_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    with memcached(tmp_path_factory.mktemp("memcached")) as address:
-        yield address
 
 
 @pytest.fixture

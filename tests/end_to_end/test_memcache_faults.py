@@ -31,12 +31,6 @@ DELTA_EXTRAS = bytes(20)
 TOO_LARGE = b"x" * 2_000_000
 
 
-@pytest.fixture(scope="session")
-def memcached_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    with memcached(tmp_path_factory.mktemp("memcached")) as address:
-        yield address
-
-
 @pytest.fixture
 def start(start_proxy: StartProxy, memcached_address: Address) -> Callable[..., RunningProxy]:
     """Starts a proxy for memcache in front of it."""

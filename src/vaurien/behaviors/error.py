@@ -30,7 +30,9 @@ class Error(Behavior):
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     """What the fault was told."""
-    _native = False
+    _chosen: tuple[Fault, Values] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def further_options(
@@ -62,28 +64,31 @@ class Error(Behavior):
         return {**super().settings(), **told}
 
     def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
-        self._native = self.needs_messages = bool(protocol.faults) and not self.inject
+        self.needs_messages = bool(protocol.faults) and not self.inject
         if not self.fault and self.parameters:
             unknown, known = next(iter(self.parameters)), ", ".join(options_of(type(self)))
             raise OptionError(
                 f"{self.name!r} has no option {unknown!r} without a fault; its options: {known}"
             )
         if not self.fault:
-            return protocol.faults.typical_where if self._native else {}
+            return protocol.faults.typical_where if self.needs_messages else {}
         if self.inject:
             raise OptionError(f"fault={self.fault!r} and inject exclude each other")
         fault = _find(self.fault, protocol)
         values = values_of(fault, self.parameters)
         self.parameters = {key: values[key] for key in self.parameters}
+        self._chosen = fault, values
         return fault.where
 
     def concerns(self, direction: Direction) -> bool:
-        return self._native or direction is Direction.TO_CLIENT
+        return self.needs_messages or direction is Direction.TO_CLIENT
 
     def detail(self, firing: Firing) -> str:
         if not self.fails(firing):
             return ""
-        return self._fault(firing).name if firing.protocol.faults and not self.inject else "noise"
+        if self.inject or not firing.protocol.faults:
+            return "noise"
+        return self._fault(firing)[0].name
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         if not self.fails(firing):
@@ -91,8 +96,8 @@ class Error(Behavior):
         elif self.inject:
             yield Forward(_spoilt(message, firing))
         elif firing.protocol.faults:
-            fault = self._fault(firing)
-            yield from fault.play(message, firing, self._values(fault))
+            fault, values = self._fault(firing)
+            yield from fault.play(message, firing, values)
         elif message.to_backend:
             yield Forward(message)
         elif message.begins:
@@ -102,13 +107,12 @@ class Error(Behavior):
         """Whether this exchange is to fail."""
         return firing.count > self.warmup
 
-    def _fault(self, firing: Firing) -> Fault:
-        """The fault to play; the same for all messages of an exchange."""
-        faults = firing.protocol.faults
-        return faults.find(self.fault) if self.fault else faults.pick(firing.random())
-
-    def _values(self, fault: Fault) -> Values:
-        return values_of(fault, self.parameters)
+    def _fault(self, firing: Firing) -> tuple[Fault, Values]:
+        """The fault to play, and what it was told; the same for all messages of an exchange."""
+        if self._chosen is not None:
+            return self._chosen
+        fault = firing.protocol.faults.pick(firing.random())
+        return fault, values_of(fault, {})
 
 
 def _find(identifier: str, protocol: type[Protocol]) -> Fault:

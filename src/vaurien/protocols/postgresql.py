@@ -26,6 +26,7 @@ from .postgresql_messages import (
     COPY_FAIL,
     COPY_IN,
     ERROR,
+    HEAD_SIZE,
     LENGTH,
     NOTED_LIMIT,
     PASSWORD,
@@ -61,12 +62,10 @@ STARTUP_LIMIT = 10_000  # bytes: MAX_STARTUP_PACKET_LENGTH
 ERROR_LIMIT = 4_096  # bytes of an error report that are looked at; its code comes first
 
 STARTUP = Struct(">II")
-KIND = re.compile(rb"(?s)(?=(.))")
 QUERY = re.compile(rb"(?s)Q(\x00\x00..)([^\x00]*)\x00")
 SYNC = re.compile(rb"S\x00\x00\x00\x04")
 READY_SIZE = 6
 READY = re.compile(rb"Z\x00\x00\x00\x05[ITE]")
-AUTHENTICATION = re.compile(rb"(?s)(?=R.{4}(.{4}))")
 FATAL = re.compile(rb"(?:^S|\x00V)(?:FATAL|PANIC)\x00")  # S may be translated, V is not
 SQLSTATE = re.compile(rb"\x00C([0-9A-Z]{5})\x00")
 
@@ -155,7 +154,7 @@ class PostgreSQL(Protocol):
                 stream.end()
                 synced = False
                 continue
-            kind = (yield from peek(stream, KIND))[0]
+            kind = (yield from peek(stream, 1))[0]
             if kind in (COPY_DATA, COPY_DONE, COPY_FAIL):
                 yield from _copy(stream, statements if synced else None)
             elif kind in (P, B, D, E, C, H, S):
@@ -196,10 +195,7 @@ class PostgreSQL(Protocol):
 
     def responses(self, stream: Stream) -> Parser:
         while True:
-            if (found := stream.match(KIND)) is None:
-                yield
-                continue
-            kind = found[1][0]
+            kind = (yield from peek(stream, 1))[0]
             asked = cast("Labels | None", stream.asked)
             if asked is not None and asked["phase"] == "encryption":
                 if (yield from _encryption(stream)):
@@ -252,7 +248,7 @@ def _batch(stream: Stream, statements: Statements, kind: int) -> Generator[None,
             break
         yield from stream.read(left)
         left = 0
-        ahead = (yield from peek(stream, KIND))[0]
+        ahead = (yield from peek(stream, 1))[0]
         if ahead not in OF_STATEMENTS:
             break
         kind = ahead
@@ -341,7 +337,7 @@ def _encryption(stream: Stream) -> Generator[None, None, bool]:
 def _asks_back(stream: Stream, kind: int) -> Generator[None, None, bool]:
     """Whether a message makes the client go on with its request."""
     if kind == REQUEST:
-        code = LENGTH.unpack((yield from peek(stream, AUTHENTICATION)))[0]
+        code = LENGTH.unpack_from((yield from peek(stream, HEAD_SIZE + LENGTH.size)), HEAD_SIZE)[0]
         return code not in AUTHENTICATED
     return kind in (COPY_IN, COPY_BOTH)
 

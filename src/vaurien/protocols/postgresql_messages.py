@@ -65,11 +65,11 @@ def take_message(stream: Stream) -> Parser:
     yield from stream.skip(size)
 
 
-def peek(stream: Stream, pattern: re.Pattern[bytes]) -> Generator[None, None, bytes]:
-    """What a pattern finds that takes nothing, as soon as enough is there."""
-    while (found := stream.match(pattern)) is None:
+def peek(stream: Stream, size: int) -> Generator[None, None, bytes]:
+    """The next so many bytes, as soon as they are here; they are not taken."""
+    while len(ahead := stream.at_hand(size)) < size:
         yield
-    return found[1]
+    return ahead
 
 
 def passing(stream: Stream, stops: bytes) -> Generator[None, None, int]:
