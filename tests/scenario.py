@@ -165,7 +165,7 @@ class World:
     def client(self, on_data: OnData | None = None) -> Peer:
         return Peer(self, self.system.connect(PROXY), on_data)
 
-    def run(self, until: Callable[[], bool] = lambda: False, *, seconds: float = 1e9) -> None:
+    def run(self, until: Callable[[], object] = lambda: False, *, seconds: float = 1e9) -> None:
         """Let things happen until a condition, a time, or until nothing can happen any more."""
         end = self.system.time + seconds
         timer = self.reactor.call_at(end, lambda: None)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acting import Stage, at_work
 from vaurien.behavior import Firing
 from vaurien.events import Event, Fired, Trouble
 from vaurien.journal import KEPT, RETRY, Journal, entry
@@ -24,7 +25,7 @@ NOW = 1_780_000_000.0625
 
 
 def fired(exchange: int = 1, labels: Mapping[str, str] | None = None) -> Fired:
-    firing = Firing("slow", 7, exchange, 12.5, 3, 99, Tcp())
+    firing = Firing(at_work(), Stage(Tcp(), number=7), exchange, 12.5, 3, 99)
     return Fired("vaurien", firing, "delay", Direction.TO_BACKEND, labels or {})
 
 
@@ -67,7 +68,7 @@ def test_a_line() -> None:
     assert json.loads(line) == {
         "time": "2026-05-28T20:26:40.062Z",
         "proxy": "vaurien",
-        "rule": "slow",
+        "rule": "rule",
         "behavior": "delay",
         "connection": 7,
         "exchange": 2,
@@ -118,7 +119,7 @@ def test_it_adds_to_a_file_that_is_there(
     journal(fired())
     reactor.run_once()
     before, line = path.read_bytes().splitlines()
-    assert (before, json.loads(line)["rule"]) == (b"before", "slow")
+    assert (before, json.loads(line)["rule"]) == (b"before", "rule")
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 

@@ -14,6 +14,7 @@ from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.error import Error
 from vaurien.behaviors.hang import Hang
+from vaurien.behaviors.slow_close import SlowClose
 from vaurien.errors import OptionError, UnknownNameError
 from vaurien.messages import Direction
 from vaurien.notation import (
@@ -28,6 +29,7 @@ from vaurien.notation import (
 from vaurien.options import option, options_of
 from vaurien.plan import Match, Plan, Rule
 from vaurien.protocol import Protocol
+from vaurien.ramps import Ramp, is_ramp
 
 
 class Keyed(Behavior):
@@ -37,8 +39,18 @@ class Keyed(Behavior):
     key: str = option("", "which key")
 
 
+class Numbered(Behavior):
+    """Has numbers of both kinds."""
+
+    name: ClassVar[str] = "numbered"
+    whole: int = option(5, "a whole number", minimum=1)
+    part: float = option(0.5, "a number", minimum=0, maximum=1)
+    flag: bool = option(False, "a switch")
+    text: str = option("", "a text")
+
+
 BEHAVIORS: dict[str, type[Behavior]] = {
-    behavior.name: behavior for behavior in (Delay, Error, Hang, Keyed)
+    behavior.name: behavior for behavior in (Delay, Error, Hang, Keyed, Numbered, SlowClose)
 }
 
 
@@ -160,7 +172,7 @@ def test_a_text_that_is_no_rule(text: str, complaint: str) -> None:
 def test_a_rule_has_what_its_keys_say() -> None:
     (rule,) = make(
         "delay sleep=2 before=no name=slow percent=12.5 direction=to_client scope=connection "
-        "after=1 every=2 times=3 start=4 stop=5 ttl=6 mix=m command=GET key=~^user:"
+        "after=1 every=2 times=3 start=4 stop=5 ttl=6 on=0.25 off=7 mix=m command=GET key=~^user:"
     )
     assert rule == Rule(
         behavior=Delay(sleep=2, before=False),
@@ -175,6 +187,8 @@ def test_a_rule_has_what_its_keys_say() -> None:
         times=3,
         start=4.0,
         stop=5.0,
+        on=0.25,
+        off=7.0,
         ttl=6.0,
     )
 
@@ -182,6 +196,70 @@ def test_a_rule_has_what_its_keys_say() -> None:
 def test_a_rule_that_says_nothing_fires_always() -> None:
     (rule,) = make("delay")
     assert rule == Rule(behavior=Delay(), name="delay")
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "described"),
+    [
+        ("hang", "exchange", ""),
+        ("hang scope=", "exchange", ""),
+        ("hang scope=exchange", "exchange", ""),
+        ("hang scope=connection", "connection", "connection"),
+        ("slow-close", "connection", ""),
+        ("slow-close scope=connection", "connection", ""),
+    ],
+)
+def test_what_a_rule_is_drawn_for_goes_by_its_behavior_if_nothing_is_said(
+    text: str, scope: str, described: str
+) -> None:
+    (rule,) = make(text)
+    assert rule.scope == scope
+    assert describe(rule).get("scope", "") == described
+
+
+def test_a_description_of_a_plan_makes_the_same_plan_though_a_mix_changed_scopes() -> None:
+    plan = Plan(make("slow-close mix=m percent=20", "hang mix=m percent=20 name=mate"))
+    assert [rule.scope for rule in plan.rules] == ["connection"] * 2
+    assert Plan(make(*map(describe, plan.rules))) == plan
+
+
+# Numbers that change.
+
+
+def test_percentages_and_options_may_be_ramps() -> None:
+    (rule,) = make("numbered percent=0..50/60..0/60 whole=1..100/10 part=1..0/3 flag=yes")
+    assert rule == Rule(
+        behavior=Numbered(whole=1, part=1.0, flag=True),
+        name="numbered",
+        high=50.0,
+        percent_ramp=Ramp.parse("0..50/60..0/60"),
+        ramps=(("whole", Ramp.parse("1..100/10")), ("part", Ramp.parse("1..0/3"))),
+    )
+    assert describe(rule) == {
+        "behavior": "numbered",
+        "name": "numbered",
+        "percent": "0..50/60..0/60",
+        "whole": "1..100/10",
+        "part": "1..0/3",
+        "flag": True,
+        "text": "",
+    }
+
+
+def test_a_text_that_looks_like_a_ramp_stays_a_text() -> None:
+    (rule,) = make("numbered text=1..2/3")
+    assert (rule.behavior, rule.ramps) == (Numbered(text="1..2/3"), ())
+
+
+def test_in_a_mix_a_ramp_takes_as_much_as_it_ever_gets() -> None:
+    rules = make(
+        "hang mix=m percent=20..5/9",
+        "delay mix=m percent=0..30/1",
+        "error mix=m percent=10",
+    )
+    assert [(rule.low, rule.high) for rule in rules] == [(0, 20), (20, 50), (50, 60)]
+    with pytest.raises(OptionError, match="total needs to be 100 or less"):
+        make("hang mix=m percent=80..0/9", "delay mix=m percent=0..30/1")
 
 
 def test_where_an_option_has_the_name_of_a_label_the_label_is_told_apart() -> None:
@@ -195,7 +273,7 @@ def test_rules_without_a_name_are_numbered() -> None:
 
 
 LABELS = "command, key, answer"
-KEYS = "name, percent, direction, scope, after, every, times, start, stop, ttl, mix"
+KEYS = "name, percent, direction, scope, after, every, times, start, stop, on, off, ttl, mix"
 
 
 @pytest.mark.parametrize(
@@ -216,7 +294,7 @@ KEYS = "name, percent, direction, scope, after, every, times, start, stop, ttl, 
             ["hang direction=up"],
             "direction='up' is not allowed: it takes one of both, to_backend, to_client",
         ),
-        (["hang scope=all"], "scope='all' is not allowed: it takes one of exchange, connection"),
+        (["hang scope=all"], "scope='all' is not allowed: it takes one of , exchange, connection"),
         (["hang every=0"], "every='0' is not allowed: it takes a whole number of at least 1"),
         (["hang times=-1"], "times='-1' is not allowed: it takes a whole number of at least 0"),
         (["hang ttl=x"], "ttl='x' is not allowed: it takes a number of at least 0"),
@@ -226,6 +304,41 @@ KEYS = "name, percent, direction, scope, after, every, times, start, stop, ttl, 
         (
             ["hang mix=m percent=60", "delay mix=m percent=60"],
             "mix='m': The behavior total needs to be 100 or less",
+        ),
+        (
+            ["hang percent=0..101/5"],
+            "percent='0..101/5' is not allowed: it takes a number from 0 to 100, or a ramp "
+            "between such: FROM..TO/SECONDS",
+        ),
+        (
+            ["numbered whole=0..5/5"],
+            "whole='0..5/5' is not allowed: it takes a whole number of at least 1, or a ramp",
+        ),
+        (["numbered whole=1..2.5/5"], "whole='1..2.5/5' is not allowed: it takes a whole number"),
+        (["numbered part=0..1"], "part='0..1' is not allowed: it takes a number from 0 to 1, or"),
+        (["numbered flag=0..1/5"], "flag='0..1/5' is not allowed: it takes true or false"),
+        (["hang start=0..1/5"], "start='0..1/5' is not allowed: it takes a number of at least 0"),
+        (["hang times=0..1/5"], "times='0..1/5' is not allowed: it takes a whole number"),
+        (["hang on=5"], "on=5 off=0 is not allowed: it takes both, or neither"),
+        (["hang off=5"], "on=0 off=5 is not allowed: it takes both, or neither"),
+        (
+            ["hang on=0.0009 off=5"],
+            "on=0.0009 off=5 is not allowed: each takes at least 0.001 seconds",
+        ),
+        (
+            ["hang on=5 off=0.0009"],
+            "on=5 off=0.0009 is not allowed: each takes at least 0.001 seconds",
+        ),
+        (["hang on=-1 off=1"], "on='-1' is not allowed: it takes a number of at least 0"),
+        (["hang start=5 stop=5"], "stop=5 is not allowed: it comes after start"),
+        (
+            ["slow-close scope=exchange"],
+            "scope='exchange' is not allowed: 'slow-close' acts on whole connections",
+        ),
+        (
+            ["slow-close command=GET"],
+            "'slow-close' acts on whole connections: its rule matches no 'command', which "
+            "messages have",
         ),
         ([{"percent": 10}], 'a rule needs a "behavior"'),
         ([{"behavior": ""}], 'a rule needs a "behavior"'),
@@ -242,7 +355,8 @@ def test_an_unknown_behavior_is_told_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError) as caught:
         make("dealy sleep=2")
     assert str(caught.value) == (
-        "'dealy' is an unknown behavior. Pick one of: 'delay', 'error', 'hang', 'keyed'."
+        "'dealy' is an unknown behavior. Pick one of: 'delay', 'error', 'hang', 'keyed', "
+        "'numbered', 'slow-close'."
     )
 
 
@@ -268,26 +382,51 @@ def test_names_are_numbered_around_those_that_were_given() -> None:
 
 names = st.text("abcXYZ019._-", min_size=1, max_size=8)
 seconds = st.floats(0, 1e6)
+
+
+@st.composite
+def ramps(draw: st.DrawFn, values: st.SearchStrategy[float]) -> str:
+    """The text of a ramp between such values."""
+    legs = draw(st.lists(st.tuples(values, seconds), min_size=1, max_size=3))
+    return f"{draw(values)!r}" + "".join(f"..{to!r}/{over!r}" for to, over in legs)
+
+
 options = st.one_of(
     st.fixed_dictionaries({"behavior": st.just("hang")}),
     st.fixed_dictionaries(
         {"behavior": st.just("delay")}, optional={"sleep": seconds, "before": st.booleans()}
     ),
     st.fixed_dictionaries({"behavior": st.just("keyed")}, optional={"key": st.text()}),
+    st.fixed_dictionaries(
+        {"behavior": st.just("numbered")},
+        optional={
+            "whole": st.integers(1, 10**9) | ramps(st.integers(1, 10**9)),
+            "part": st.floats(0, 1) | ramps(st.floats(0, 1)),
+            "flag": st.booleans(),
+            "text": st.text(),
+        },
+    ),
 )
 own = st.fixed_dictionaries(
     {},
     optional={
-        "percent": st.floats(0, 25),
+        "percent": st.floats(0, 25) | ramps(st.floats(0, 25)),
         "direction": st.sampled_from(["both", "to_backend", "to_client"]),
         "scope": st.sampled_from(["exchange", "connection"]),
         "after": st.integers(0, 10**9),
         "every": st.integers(1, 10**9),
         "times": st.integers(0, 10**9),
         "start": seconds,
-        "stop": seconds,
+        "stop": st.just(0.0) | st.floats(1e6, 2e6, exclude_min=True),
         "ttl": seconds,
     },
+)
+cycles: st.SearchStrategy[dict[str, float]] = st.just({}) | st.fixed_dictionaries(
+    {"on": st.floats(0.001, 1e6), "off": st.floats(0.001, 1e6)}
+)
+whole = st.fixed_dictionaries(
+    {"behavior": st.just("slow-close"), "scope": st.sampled_from(["", "connection"])},
+    optional={"delay": seconds},
 )
 matches = st.fixed_dictionaries(
     {}, optional={"command": st.text(), "match.key": st.sampled_from(["~^a|b$", "~", "x y", ""])}
@@ -297,8 +436,10 @@ matches = st.fixed_dictionaries(
 @st.composite
 def entries(draw: st.DrawFn) -> list[dict[str, object]]:
     """Entries of some rules, some of them in mixes; a mix may have four."""
+    about_messages = st.builds(lambda *parts: {**parts[0], **parts[1]}, matches, options)
     chosen = [
-        {**draw(own), **draw(matches), **draw(options)} for _ in range(draw(st.integers(0, 4)))
+        {**draw(own), **draw(cycles), **draw(about_messages | whole)}
+        for _ in range(draw(st.integers(0, 4)))
     ]
     for entry, name in zip(chosen, draw(st.lists(names, unique=True, max_size=4)), strict=False):
         entry["name"] = f"given-{name}"
@@ -316,7 +457,8 @@ def is_expression(entry: Entry) -> bool:
 def is_idle(entry: Entry) -> bool:
     """Whether the behavior does nothing in the direction the entry names."""
     names = {str(declared) for declared in options_of(find(str(entry["behavior"])))}
-    made = find(str(entry["behavior"])).configured({k: entry[k] for k in names & entry.keys()})
+    plain = {key: entry[key] for key in names & entry.keys() if not is_ramp(entry[key])}
+    made = find(str(entry["behavior"])).configured(plain)
     direction = str(entry.get("direction", "both"))
     return direction != "both" and not made.concerns(Direction(direction))
 
@@ -329,6 +471,8 @@ def test_what_is_described_makes_the_same_rules(chosen: list[dict[str, object]])
     assert make(*json.loads(json.dumps(described))) == rules
     texts = [{key: str(value) for key, value in entry.items()} for entry in described]
     assert make(*texts) == rules
+    plan = Plan(rules)
+    assert Plan(make(*map(describe, plan.rules))) == plan
 
 
 def test_a_description_leaves_out_what_goes_without_saying() -> None:

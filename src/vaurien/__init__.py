@@ -12,10 +12,12 @@ TYPE_CHECKING = False  # importing typing would cost as much as all of --version
 if TYPE_CHECKING:
     from . import errors as errors
     from .actions import Actions as Actions
+    from .actions import Behind as Behind
     from .actions import Close as Close
     from .actions import Drop as Drop
     from .actions import Forward as Forward
     from .actions import Hold as Hold
+    from .actions import Refuse as Refuse
     from .actions import Reply as Reply
     from .actions import Wait as Wait
     from .behavior import Behavior as Behavior
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from .launch import start_proxy as start_proxy
     from .launch import stop_proxy as stop_proxy
     from .messages import Direction as Direction
+    from .messages import Ended as Ended
     from .messages import Message as Message
     from .options import option as option
     from .protocol import Parser as Parser
@@ -35,16 +38,19 @@ if TYPE_CHECKING:
 _HOMES = {
     "Actions": "actions",
     "Behavior": "behavior",
+    "Behind": "actions",
     "Client": "client",
     "Close": "actions",
     "Direction": "messages",
     "Drop": "actions",
+    "Ended": "messages",
     "Firing": "behavior",
     "Forward": "actions",
     "Hold": "actions",
     "Message": "messages",
     "Parser": "protocol",
     "Protocol": "protocol",
+    "Refuse": "actions",
     "Reply": "actions",
     "Stream": "protocol",
     "Wait": "actions",

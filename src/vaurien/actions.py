@@ -62,7 +62,31 @@ class Close:
     """
 
     reset: bool = False
+    at_once: bool = False
+    """It takes no turn: not the answer to a request ends here, but the connection."""
 
 
-Action = Forward | Reply | Wait | Hold | Drop | Close
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Forward a message after the next one of its direction.
+
+    Without a next one, it is forwarded at a moment in seconds on the reactor's clock, or
+    when the rule is lifted, and in any case before the end of the stream.
+    """
+
+    message: Message
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The backend cannot be reached, for this reason; the client hears what it then hears.
+
+    Only in answer to ``on_connect``.
+    """
+
+    reason: str
+
+
+Action = Forward | Reply | Wait | Hold | Drop | Close | Behind | Refuse
 Actions = Iterator[Action]

@@ -42,7 +42,9 @@ class UnknownNameError(VaurienError, LookupError):
 
 
 class ListenError(VaurienError, OSError):
-    """An address that cannot be listened on."""
+    """An address that cannot be listened on; ``proxy`` is whose it is, if that is known."""
+
+    proxy: str = ""
 
 
 class ProtocolError(VaurienError):

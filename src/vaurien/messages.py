@@ -60,3 +60,14 @@ class Message(NamedTuple):
     def with_data(self, data: bytes) -> Message:
         """The same message carrying other bytes."""
         return self._replace(data=data)
+
+
+class Ended(NamedTuple):
+    """A peer has ended what it says; all that came before has been dealt with."""
+
+    direction: Direction
+    """That of what it said."""
+    at: float
+    """When the end arrived, in seconds on the reactor's clock."""
+    reset: bool
+    """It ended with a RST, and not with a FIN."""

@@ -3,7 +3,8 @@
 The mapping is the one form that the others are turned into.  Its keys are
 ``behavior``, the behavior's options, the rule's own (``RULE_KEYS``), and what the
 protocol's messages are matched on: a label, or ``match.LABEL`` where an option has
-the same name.  A value that begins with ``~`` is a regular expression.
+the same name.  A value that begins with ``~`` is a regular expression.  Numbers may be
+ramps (``ramps``): the percentage, and the options of the behavior.
 """
 
 from __future__ import annotations
@@ -11,19 +12,24 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
-from .behavior import Behavior
+from .behavior import HOOKS, Behavior, Scope
 from .errors import OptionError
 from .messages import NO_LABELS, Direction
 from .options import Configurable, Option, Value, options_of
 from .plan import ROUNDING, SCOPES, Match, Rule
 from .protocol import Protocol
+from .ramps import ALLOWED, Ramp, is_ramp
 
 Entry = Mapping[str, object]
 FindBehavior = Callable[[str], type[Behavior]]
 
 MIX = "behavior"
 """The name of the mix that ``--behavior`` and ``PUT /behavior`` set."""
+
+SHORTEST_PHASE = 0.001
+"""Seconds; who switches more often does nothing else."""
 
 RULE_KEYS: dict[str, Option] = {
     declared.name: declared
@@ -38,13 +44,19 @@ RULE_KEYS: dict[str, Option] = {
             choices=("both", *(direction.value for direction in Direction)),
         ),
         Option(
-            "scope", str, "exchange", "draw for each exchange or each connection", choices=SCOPES
+            "scope",
+            str,
+            "",
+            "draw for each exchange or each connection; if not given, as suits the behavior",
+            choices=("", *SCOPES),
         ),
         Option("after", int, 0, "leave so many alone first", minimum=0),
         Option("every", int, 1, "draw for each Nth only", minimum=1),
         Option("times", int, 0, "fire so often in all; 0: no limit", minimum=0),
-        Option("start", float, 0.0, "fire from so many seconds on", minimum=0),
-        Option("stop", float, 0.0, "fire until so many seconds; 0: no end", minimum=0),
+        Option("start", float, 0.0, "be on from so many seconds on", minimum=0),
+        Option("stop", float, 0.0, "be on until so many seconds; 0: no end", minimum=0),
+        Option("on", float, 0.0, "be on for so many seconds at a time; 0: always", minimum=0),
+        Option("off", float, 0.0, "and then off for so many, again and again", minimum=0),
         Option("ttl", float, 0.0, "be gone after so many seconds; 0: stay", minimum=0),
         Option("mix", str, "", "rules of one mix exclude each other"),
     )
@@ -118,55 +130,69 @@ def make_rules(
             raise OptionError('a rule needs a "behavior"')
         behavior = find(name)
         check_plugin(behavior)
+        percent, percent_ramp = _number(RULE_KEYS["percent"], rest.pop("percent", 100.0))
         own = {key: RULE_KEYS[key].parse(rest.pop(key)) for key in RULE_KEYS if key in rest}
-        made, match = _make_behavior(behavior, rest, protocol)
+        made, match, ramps = _make_behavior(behavior, rest, protocol)
         mix = str(own.get("mix", ""))
         low = tops.get(mix, 0.0) if mix else 0.0
-        high = _top(low, float(own.get("percent", 100.0)))
+        high = _top(low, max(percent_ramp.values) if percent_ramp else percent)
         if high > 100:
             raise OptionError(f"mix={mix!r}: The behavior total needs to be 100 or less")
         if mix:
             tops[mix] = high
         named = str(own.get("name") or "")
-        rules.append(
-            Rule(
-                behavior=made,
-                name=_unique(named or behavior.name, taken, given=bool(named)),
-                low=low,
-                high=high,
-                mix=mix,
-                direction=_direction(str(own.get("direction", "both")), made),
-                scope="connection" if own.get("scope") == "connection" else "exchange",
-                match=match,
-                after=int(own.get("after", 0)),
-                every=int(own.get("every", 1)),
-                times=int(own.get("times", 0)) or None,
-                start=float(own.get("start", 0.0)),
-                stop=float(own.get("stop", 0.0)) or None,
-                ttl=float(own.get("ttl", 0.0)) or None,
-            )
+        rule = Rule(
+            behavior=made,
+            name=_unique(named or behavior.name, taken, given=bool(named)),
+            low=low,
+            high=high,
+            mix=mix,
+            direction=_direction(str(own.get("direction", "both")), made),
+            scope=_scope(str(own.get("scope", "")), made, match),
+            match=match,
+            ramps=ramps,
+            percent_ramp=percent_ramp,
         )
+        rules.append(_timed(rule, own))
     return tuple(rules)
+
+
+def _timed(rule: Rule, own: Mapping[str, Value]) -> Rule:
+    """A rule with what its keys say of when it applies."""
+    on, off = _cycle(float(own.get("on", 0.0)), float(own.get("off", 0.0)))
+    return replace(
+        rule,
+        after=int(own.get("after", 0)),
+        every=int(own.get("every", 1)),
+        times=int(own.get("times", 0)) or None,
+        start=float(own.get("start", 0.0)),
+        stop=float(own.get("stop", 0.0)) or None,
+        on=on,
+        off=off,
+        ttl=float(own.get("ttl", 0.0)) or None,
+    )
 
 
 def describe(rule: Rule) -> dict[str, Value]:
     """The entry that makes this rule; keys at their default are left out."""
     own: dict[str, Value] = {
         "name": rule.name,
-        "percent": _percent(rule),
+        "percent": str(rule.percent_ramp) if rule.percent_ramp else _percent(rule),
         "direction": rule.direction.value if rule.direction else "both",
-        "scope": rule.scope,
+        "scope": rule.scope if rule.scope != rule.behavior.scopes[0] else "",
         "after": rule.after,
         "every": rule.every,
         "times": rule.times or 0,
         "start": rule.start,
         "stop": rule.stop or 0.0,
+        "on": rule.on or 0.0,
+        "off": rule.off,
         "ttl": rule.ttl or 0.0,
         "mix": rule.mix,
     }
     entry: dict[str, Value] = {"behavior": rule.behavior.name}
     entry |= {key: value for key, value in own.items() if value != RULE_KEYS[key].default}
-    entry |= rule.behavior.settings()
+    entry |= rule.behavior.settings() | {name: str(ramp) for name, ramp in rule.ramps}
     for match in rule.match:
         entry[f"match.{match.label}"] = f"~{match.value}" if match.regex else match.value
     return entry
@@ -176,12 +202,57 @@ def _direction(given: str, behavior: Behavior) -> Direction | None:
     if given == "both":
         return None
     direction = Direction(given)
-    if not behavior.concerns(direction):
+    if set(_acts_in(behavior)) == {"on_message"} and not behavior.concerns(direction):
         raise OptionError(
             f"direction={given!r} is not allowed: with these options {behavior.name!r} "
             "does nothing to messages of that direction"
         )
     return direction
+
+
+def _acts_in(behavior: Behavior) -> list[str]:
+    return [hook for hook in HOOKS if behavior.overrides(hook)]
+
+
+def _scope(given: str, behavior: Behavior, match: tuple[Match, ...]) -> Scope:
+    """What a rule is drawn for; ``Plan`` looks at what it shares a mix with."""
+    scope = next((known for known in SCOPES if known == given), behavior.scopes[0])
+    if scope not in behavior.scopes:
+        raise OptionError(
+            f"scope={given!r} is not allowed: {behavior.name!r} acts on whole connections"
+        )
+    if behavior.scopes == ("connection",) and match:
+        raise OptionError(
+            f"{behavior.name!r} acts on whole connections: its rule matches no "
+            f"{match[0].label!r}, which messages have"
+        )
+    return scope
+
+
+def _cycle(on: float, off: float) -> tuple[float | None, float]:
+    if bool(on) != bool(off):
+        raise OptionError(f"on={on:g} off={off:g} is not allowed: it takes both, or neither")
+    if on and min(on, off) < SHORTEST_PHASE:
+        raise OptionError(
+            f"on={on:g} off={off:g} is not allowed: each takes at least {SHORTEST_PHASE:g} seconds"
+        )
+    return on or None, off
+
+
+def _number(option: Option, given: object) -> tuple[float, Ramp | None]:
+    """A number, and the ramp that it is the beginning of, if that is what was given."""
+    if not is_ramp(given):
+        return float(option.parse(given)), None
+    try:
+        ramp = Ramp.parse(str(given))
+        for value in ramp.values:
+            option.parse(value)
+    except OptionError:
+        raise OptionError(
+            f"{option.name}={given!r} is not allowed: it takes {option.allowed}, or a ramp "
+            f"between such: {ALLOWED}"
+        ) from None
+    return ramp.first, ramp
 
 
 def _percent(rule: Rule) -> float:
@@ -199,15 +270,21 @@ def _top(low: float, percent: float) -> float:
 
 def _make_behavior(
     behavior: type[Behavior], rest: Entry, protocol: type[Protocol]
-) -> tuple[Behavior, tuple[Match, ...]]:
-    """A behavior with its options, and what its rule matches on."""
+) -> tuple[Behavior, tuple[Match, ...], tuple[tuple[str, Ramp], ...]]:
+    """A behavior with its options, what its rule matches on, and which options change."""
     options: dict[str, object] = {}
     texts: dict[str, str] = {}
-    known = {**options_of(behavior), **behavior.further_options(rest, protocol)}
+    ramps: dict[str, Ramp] = {}
+    declared = options_of(behavior)
+    known = {**declared, **behavior.further_options(rest, protocol)}
     labels = {**protocol.labels, **protocol.response_labels}
     for key, value in rest.items():
         label = key.removeprefix("match.")
-        if key in known:
+        if key in declared and declared[key].type in (int, float) and is_ramp(value):
+            options[key], ramp = _number(declared[key], value)
+            if ramp is not None:
+                ramps[key] = ramp
+        elif key in known:
             options[key] = value
         elif label in labels:
             texts[label] = str(value)
@@ -220,7 +297,8 @@ def _make_behavior(
                 f"matches of the protocol {protocol.name!r}: {_listed(labels)}."
             )
     made = behavior.configured(options)
-    return made, fitted(made, protocol, texts)
+    in_order = tuple((name, ramps[name]) for name in declared if name in ramps)
+    return made, fitted(made, protocol, texts), in_order
 
 
 def fitted(

@@ -43,6 +43,22 @@ BEHAVIORS = {
     "reply-lost": "ReplyLost",
     "partial-reply": "PartialReply",
     "duplicate-request": "DuplicateRequest",
+    "latency": "Latency",
+    "bandwidth": "Bandwidth",
+    "slicer": "Slicer",
+    "packet-loss": "PacketLoss",
+    "corrupt": "Corrupt",
+    "duplicate": "Duplicate",
+    "reorder": "Reorder",
+    "limit-data": "LimitData",
+    "timeout": "Timeout",
+    "reset": "Reset",
+    "slow-close": "SlowClose",
+    "half-open": "HalfOpen",
+    "refuse": "Refuse",
+    "slow-accept": "SlowAccept",
+    "accept-then-silence": "AcceptThenSilence",
+    "no-backend": "NoBackend",
 }
 """The class of each, in the module of its name."""
 PROTOCOLS = {
@@ -180,6 +196,7 @@ def make_proxy(
     settings: Mapping[str, object],
     max_threads: int,
     live: bool,
+    name: str = "vaurien",
 ) -> Proxy:
     """A proxy that can run these plugins.
 
@@ -190,7 +207,14 @@ def make_proxy(
         from .net.proxy import Proxy
 
         return Proxy(
-            reactor, listen, backend, protocol=protocol, plan=plan, emit=emit, limits=limits
+            reactor,
+            listen,
+            backend,
+            protocol=protocol,
+            name=name,
+            plan=plan,
+            emit=emit,
+            limits=limits,
         )
     from .legacy import LegacyProxy
 
@@ -199,6 +223,7 @@ def make_proxy(
         listen,
         backend,
         protocol=protocol,
+        name=name,
         plan=plan,
         emit=emit,
         limits=limits,

@@ -20,9 +20,10 @@ from vaurien import plugins
 from vaurien.events import Event, Fired, PluginFailed, Trouble
 from vaurien.launch import READY_FD
 from vaurien.net.address import Address
-from vaurien.net.proxy import Limits, Proxy, Totals
+from vaurien.net.proxy import Limits, Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.system import SelectorPoller, System
+from vaurien.net.totals import Totals
 from vaurien.notation import make_rules, parse_mix, parse_rule
 from vaurien.plan import Plan
 from vaurien.protocol import Protocol as Framing

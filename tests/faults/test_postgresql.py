@@ -7,9 +7,9 @@ import re
 import psycopg
 import pytest
 
+from acting import firing
 from postgresql_server import fields
 from vaurien.actions import Forward
-from vaurien.behavior import Firing
 from vaurien.fault import Fault, values_of
 from vaurien.faults.postgresql import CATALOGUE, NO_WORK
 from vaurien.faults.postgresql_forms import Report
@@ -81,7 +81,7 @@ def test_a_fault_is_described_and_restricted_by_labels_that_exist(fault: Fault) 
 def test_every_word_of_a_text_is_filled_in(fault: Report) -> None:
     labels = {"phase": "query", "verb": "INSERT", "sql": "INSERT", "mode": "simple"}
     message = Message(b"", Direction.TO_CLIENT, 0.0, {}, 1, ends=False, about=labels)
-    fired = Firing("rule", 1, 1, 50.0, 1, 1, PostgreSQL())
+    fired = firing(protocol=PostgreSQL())
     told = fault.report(message, fired, values_of(fault, {}))
     for text in fields(told).values():
         assert "{" not in text
@@ -102,7 +102,7 @@ def test_typical_faults_can_be_played_on_typical_exchanges(fault: Fault) -> None
     assert fault.where.get("verb", "") in ("", CATALOGUE.typical_where["verb"])
     labels = {"phase": "query", "verb": "SELECT", "mode": "simple"}
     message = Message(b"Q", Direction.TO_BACKEND, 0.0, labels, 1, about=labels)
-    fired = Firing("rule", 1, 1, 50.0, 1, 1, PostgreSQL())
+    fired = firing(protocol=PostgreSQL())
     actions = list(fault.play(message, fired, values_of(fault, {})))
     assert actions
     assert actions != [Forward(message)]

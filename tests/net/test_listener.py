@@ -242,6 +242,5 @@ def test_what_was_bound_before_an_error_is_closed(reactor: Reactor) -> None:
             on_client=lambda _: None,
             on_lack=lambda _: None,
         )
-    simulated.run_once()
     assert system.open_sockets == 1
     other.close()

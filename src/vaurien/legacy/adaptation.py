@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Hashable, Mapping
 from typing import ClassVar, Self, cast
 
-from ..behavior import Behavior
+from ..behavior import Behavior, Scope
 from ..errors import OptionError, PluginError
 from ..messages import Direction
 from ..options import Configurable, Option, Value, option, options_of
@@ -78,6 +78,7 @@ class Adapted(Configurable):
 class LegacyBehavior(Adapted, Behavior):
     """An old handler or behavior."""
 
+    scopes: ClassVar[tuple[Scope, ...]] = ("connection",)
     per_connection: ClassVar[bool] = True
     """Whether it acts is decided when a connection begins."""
 

@@ -35,7 +35,8 @@ class Address:
             host = host[1:-1]
         if (
             not (colon and host and port.isascii() and port.isdigit())
-            or "\0" in host
+            or not host.isprintable()
+            or " " in host
             or bracketed != (":" in host)
         ):
             raise AddressError(f"{text!r} is not an address: {ALLOWED}")

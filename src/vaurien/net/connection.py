@@ -6,94 +6,36 @@ import contextlib
 import copy
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..actions import Close
+from ..enactment import RuleAtWork
 from ..events import PluginFailed
 from ..exchanges import Exchanges, Turn
-from ..messages import Direction, Message
-from ..plan import RuleAtWork
+from ..messages import Direction, Ended, Message
 from ..stream import Parser, Stream
 from .closing import Ending, close_socket, read_unread
+from .course import Course, perform
 from .decisions import Deciding
+from .end import End
 from .framing import Framing
 from .link import Link
-from .system import ERROR, HANGUP, READ, WRITE, Socket
+from .player import Play
+from .system import READ, Socket
 
 if TYPE_CHECKING:
     from .proxy import Proxy
 
-
-class End:
-    """One peer of a connection: its socket, and what is wanted of it."""
-
-    __slots__ = (
-        "broken",
-        "connection",
-        "fd",
-        "incoming",
-        "interest",
-        "muted",
-        "outgoing",
-        "reactor",
-        "sock",
-    )
-
-    outgoing: Link  # carries what this end says
-    incoming: Link  # carries what this end is told
-
-    def __init__(self, connection: Connection, sock: Socket) -> None:
-        self.connection = connection
-        self.reactor = connection.proxy.reactor
-        self.sock = sock
-        self.fd = sock.fileno()
-        self.interest = READ
-        self.muted = False
-        self.broken = False  # the peer has reset it: nothing can be told to it any more
-
-    def on_event(self, events: int) -> None:
-        if events == READ and self.interest == READ:  # by far the most frequent
-            self.outgoing.on_readable()
-            return
-        if events & WRITE and self.interest & WRITE:
-            self.incoming.on_writable()
-        if self.interest & READ:
-            if events & (READ | ERROR | HANGUP):
-                self.outgoing.on_readable()
-        elif events & (ERROR | HANGUP):
-            self._on_unread_error(events)
-
-    def on_failure(self, report: str) -> None:
-        self.connection.on_failure(report)
-
-    def want(self, what: int, *, wanted: bool) -> None:
-        """Be told of READ or WRITE, or no more."""
-        interest = self.interest | what if wanted else self.interest & ~what
-        if interest == self.interest or self.connection.closed:
-            return
-        self.interest = interest
-        if not self.muted:
-            self.reactor.system.poller.modify(self.fd, interest)
-        elif interest:
-            self.muted = False
-            self.reactor.add(self.fd, self, interest)
-
-    def _on_unread_error(self, events: int) -> None:
-        """The peer is gone while nothing is read from it; the poller would say so for ever."""
-        if self.connection.closed:
-            return
-        self.reactor.mute(self.fd)
-        self.muted = True
-        self.interest &= ~WRITE
-        if events & ERROR:
-            self.connection.lose(self)
+CONNECT = "connect"
+"""What rules do before there is a backend; beside it, courses go by rules and directions."""
 
 
 class Connection(Deciding):
     """See the module.  It begins with a client, and gets its backend from the proxy."""
 
     __slots__ = (
-        "_swallowers",
+        "_courses",
         "_unsent",
         "backend",
         "client",
@@ -122,10 +64,25 @@ class Connection(Deciding):
         self.closed = False
         self.opened_at = proxy.reactor.now
         self.on_close: Callable[[], None] | None = None
-        self._swallowers: list[RuleAtWork] | None = None
+        self._courses: dict[object, Course] | None = None
         self._unsent = 0  # when a sweep looked last
 
     # Its life.
+
+    def begin(self) -> None:
+        """Get a backend, after what rules have to say to that."""
+        connecting = self.proxy.enactment.connecting
+        if not connecting:
+            self.proxy.connect(self)
+            return
+
+        def play() -> Play:
+            for at_work in connecting:
+                yield from self._ask(at_work, "on_connect")
+                if self.closed:
+                    return
+
+        self._run(CONNECT, play(), partial(self.proxy.connect, self))
 
     def attach_backend(self, sock: Socket) -> None:
         """Begin to carry bytes between the client and this socket, which must not block."""
@@ -143,12 +100,20 @@ class Connection(Deciding):
             self._frame()
         for end in (client, backend):
             end.reactor.add(end.fd, end, READ)
+        if self.proxy.enactment.opening:
+            self._watch()
 
     def apply(self) -> None:
         """Follow the proxy's new plan.  Nobody waits for anybody."""
-        lives = self.proxy.enactment.lives
-        if self._swallowers and not all(map(lives, self._swallowers)):
-            self.close()  # what was swallowed is missed by a peer that is served again
+        enactment = self.proxy.enactment
+        if self._memory is not None:
+            if not all(map(enactment.lives, self._memory.swallowers)):
+                self.close()  # what was swallowed is missed by a peer that is served again
+                return
+            self._memory.forget(enactment.knows)
+        if enactment.opening or self._courses:
+            self._follow()
+        if self.closed:
             return
         self.forget()
         for link in self.links:
@@ -172,6 +137,8 @@ class Connection(Deciding):
                 if not reset and end.outgoing.ending is None:
                     read_unread(reactor, end.sock)
                 close_socket(reactor, end.sock, reset=reset and not end.broken)
+        for course in (self._courses or {}).values():
+            course.cancel()
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()
@@ -191,6 +158,8 @@ class Connection(Deciding):
             self.close(reset=True)
         elif outgoing.ending is Ending.FIN:
             outgoing.ending = Ending.RST
+        if self.pretends(outgoing):
+            end.incoming.settle()  # the other peer is to notice nothing of it
 
     def pass_on(self, link: Link, ending: Ending) -> None:
         """All that a link had to carry is with its sink: tell it how the stream ended."""
@@ -215,7 +184,9 @@ class Connection(Deciding):
 
     @property
     def busy(self) -> bool:
-        """Messages wait in it, for what a behavior asked."""
+        """Something waits in it, for what a behavior asked, and for a peer that is there."""
+        if self._courses and self._on_course():
+            return True
         return any(
             link.player is not None and link.player.waits(ended=link.ending is not None)
             for link in self.links
@@ -256,7 +227,7 @@ class Connection(Deciding):
 
     def answer(self, message: Message, answer: Turn) -> None:
         """Answer the sender of a message; a client's requests in their turn."""
-        if not message.to_backend and isinstance(answer, Close):
+        if isinstance(answer, Close) and (answer.at_once or not message.to_backend):
             self.close(reset=answer.reset)
         elif not message.to_backend:
             self.to_backend.reply(answer)
@@ -274,8 +245,90 @@ class Connection(Deciding):
 
     def swallowed(self, at_work: RuleAtWork) -> None:
         """A rule has swallowed a message: the peers may be out of step from now on."""
-        if self._swallowers is None or at_work not in self._swallowers:
-            self._swallowers = [*(self._swallowers or ()), at_work]
+        swallowers = self.memory.swallowers
+        if at_work not in swallowers:
+            swallowers.append(at_work)
+
+    # What rules do where there is no message.
+
+    def may_end(self, link: Link) -> bool:
+        """Ask rules whether the sink may hear that the source has ended; they may say so later."""
+        courses = self._courses or {}
+        if link.direction not in courses:
+            if not self.proxy.enactment.ending:
+                return True
+            self._run(link.direction, self._ends(link), link.settle)
+            if self.pretends(link):
+                link.sink.outgoing.settle()  # the sink is to notice nothing of it
+        return self.closed or not self.pretends(link)
+
+    def pretends(self, link: Link) -> bool:
+        """The sink is not to hear yet that the source has ended."""
+        course = (self._courses or {}).get(link.direction)
+        return course is not None and not course.over
+
+    def heard_at(self, direction: Direction | None = None) -> float:
+        """When it carried something last, in this direction or in either."""
+        heard = [link.active_at for link in self.links if direction in (None, link.direction)]
+        return max([self.opened_at, *heard])
+
+    def _run(self, key: object, play: Play, then: Callable[[], None]) -> None:
+        """Have a course run, and go on with what comes after it unless that is at once."""
+        course = Course(self, play, then)
+        if self._courses is None:
+            self._courses = {}
+        self._courses[key] = course
+        if course.start() and key is CONNECT and not self.closed:
+            then()
+
+    def _ask(self, at_work: RuleAtWork, hook: str, *about: object) -> Play:
+        """Do what a rule asks for in one of its behavior's hooks, if it fires."""
+        if self.proxy.enactment.lives(at_work):
+            firing = self.draw(at_work)
+            if firing is not None:
+                behavior = at_work.behavior(self.now())
+                yield from perform(self, at_work, getattr(behavior, hook)(*about, firing))
+
+    def _ends(self, link: Link) -> Play:
+        for at_work in self.proxy.enactment.ending:
+            if at_work.rule.direction in (None, link.direction):
+                ended = Ended(link.direction, self.now(), link.ending is Ending.RST)
+                yield from self._ask(at_work, "on_end", ended)
+
+    def _watch(self) -> None:
+        """Start what rules do while a connection is open, whatever is said on it."""
+        for at_work in self.proxy.enactment.opening:
+            course = (self._courses or {}).get(at_work)
+            if course is None and not self.closed:
+                self._run(at_work, self._ask(at_work, "on_open"), _nothing)
+
+    def _follow(self) -> None:
+        """Go on where a rule has been lifted; start with what is new."""
+        lives = self.proxy.enactment.lives
+        courses = self._courses or {}
+        for key, course in list(courses.items()):
+            if isinstance(key, RuleAtWork) and not lives(key):
+                course.cancel()
+                del courses[key]
+            else:
+                course.step()
+        if self.links:
+            self._watch()
+
+    def _on_course(self) -> bool:
+        """A course keeps something waiting for a peer that is there."""
+        assert self._courses is not None
+        for key, course in self._courses.items():
+            if course.over:
+                continue
+            if key is CONNECT and self.client_socket is not None:
+                return not self.proxy.reactor.system.hung_up(self.client_socket)
+            if isinstance(key, Direction):
+                link = self.to_backend if key is Direction.TO_BACKEND else self.to_client
+                return link.sink.outgoing.ending is None
+            if self.links:
+                return self.to_backend.ending is None
+        return False
 
     def _frame(self) -> None:
         """Have a protocol object of this connection's own parse what its links carry."""
@@ -292,6 +345,10 @@ class Connection(Deciding):
             stream.parse_with(_parse(parser, stream))
             link.framing = Framing(link, stream, exchanges)
             link.calm_down()
+
+
+def _nothing() -> None:
+    """What comes after a course that nothing waits for."""
 
 
 def _parse(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:

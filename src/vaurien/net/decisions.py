@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from ..enactment import Decision, Memory, RuleAtWork, Verdicts
 from ..messages import NO_LABELS, Direction, Message
-from ..plan import Decision, RuleAtWork, Verdicts
 
 if TYPE_CHECKING:
     from ..behavior import Firing
     from ..exchanges import Exchanges
     from ..protocol import Protocol
+    from .connection import Connection
     from .link import Link
     from .proxy import Proxy
 
@@ -22,8 +23,8 @@ class Deciding:
         "_answered",
         "_decision",
         "_decisions",
+        "_memory",
         "_unasked",
-        "_verdicts",
         "exchange",
         "exchanges",
     )
@@ -39,7 +40,18 @@ class Deciding:
         self._decision: Decision | None = None  # on the exchange above
         self._decisions: dict[int, Decision] | None = None  # where there is framing
         self._unasked = 0  # messages of no exchange, so far
-        self._verdicts: Verdicts | None = None
+        self._memory: Memory | None = None
+
+    @property
+    def memory(self) -> Memory:
+        """What it keeps of the rules that fire on it."""
+        if self._memory is None:
+            self._memory = Memory()
+        return self._memory
+
+    def now(self) -> float:
+        """Seconds on the reactor's clock."""
+        return self.proxy.reactor.clock()
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -58,7 +70,7 @@ class Deciding:
             self.exchange = self.exchanges.begun  # as far as the parser has counted
             self._answered = True
             self._decision = Decision(self.exchange)  # what was decided has been played
-            self._decision.generation = self.proxy.enactment.plan.generation
+            self._decision.generation = self.proxy.enactment.generation
         if direction is Direction.TO_CLIENT:
             self._answered = True
         elif self._answered:
@@ -68,7 +80,7 @@ class Deciding:
         decision = self._decision
         if decision is None:
             decision = self._decision = Decision(self.exchange)
-        if decision.generation != self.proxy.enactment.plan.generation:
+        if decision.generation != self.proxy.enactment.generation:
             self._decide(decision, direction, meaning=not self.protocol.framed)
         return decision
 
@@ -78,24 +90,22 @@ class Deciding:
         if (
             decision is None
             or self._answered is (direction is Direction.TO_BACKEND)
-            or decision.generation != self.proxy.enactment.plan.generation
+            or decision.generation != self.proxy.enactment.generation
         ):
             return None
         return decision
 
     def draw(self, at_work: RuleAtWork) -> Firing | None:
-        """Whether a rule whose scope is the connection fires on it, before there is a message."""
-        if self._verdicts is None:
-            self._verdicts = {}
-        if at_work not in self._verdicts:
-            now = self.proxy.reactor.clock()
+        """Whether a rule whose scope is the connection fires on it, whatever is said on it."""
+        verdicts = self.memory.verdicts
+        if at_work not in verdicts:
             firing = None
-            if at_work.applies(NO_LABELS, now):
-                firing = at_work.fire(self.number, 1, self.protocol)
-            self._verdicts[at_work] = firing
+            if at_work.always:
+                firing = at_work.fire(cast("Connection", self), 0, self.now())
+            verdicts[at_work] = firing
             if firing is not None:
                 self.proxy.on_fired(at_work.rule, firing, Direction.TO_BACKEND, NO_LABELS)
-        return self._verdicts[at_work]
+        return verdicts[at_work]
 
     # Where there is.
 
@@ -135,7 +145,7 @@ class Deciding:
             decision.labels = message.labels
         enactment = self.proxy.enactment
         late = enactment.late and not message.to_backend
-        if late or decision.generation != enactment.plan.generation:
+        if late or decision.generation != enactment.generation:
             if not message.to_backend and message.labels:
                 decision.labels = {**decision.labels, **message.labels}
             self._decide(decision, message.direction)
@@ -205,17 +215,16 @@ class Deciding:
 
     def _decide(self, decision: Decision, direction: Direction, *, meaning: bool = True) -> None:
         proxy = self.proxy
-        verdicts: Verdicts = {} if self._verdicts is None else self._verdicts
+        verdicts: Verdicts = {} if self._memory is None else self._memory.verdicts
         news = proxy.enactment.decide(
             decision,
-            self.number,
+            cast("Connection", self),
             direction,
-            self.protocol,
             verdicts,
             proxy.reactor.clock(),
             meaning=meaning,
         )
-        if verdicts:
-            self._verdicts = verdicts
+        if verdicts and self._memory is None:
+            self.memory.verdicts = verdicts
         for at_work, firing in news:
             proxy.on_fired(at_work.rule, firing, direction, decision.labels)

@@ -11,11 +11,11 @@ from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from ..actions import Reply
+from ..enactment import Decision
 from ..errors import ProtocolError
 from ..events import GaveUp, PluginFailed
 from ..exchanges import Exchanges
 from ..messages import Direction, Message
-from ..plan import Decision
 from ..stream import Stream
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..actions import Close, Reply
+from ..enactment import Cast, Decision
 from ..exchanges import Turn
 from ..messages import NO_LABELS, Direction, Message
-from ..plan import Cast, Decision
 from .closing import Ending
 from .player import QUEUE_LIMIT, Player
 from .reactor import BUFFER_SIZE
@@ -21,7 +21,8 @@ from .splice import CANNOT_SPLICE, Siphon
 from .system import READ, WRITE
 
 if TYPE_CHECKING:
-    from .connection import Connection, End
+    from .connection import Connection
+    from .end import End
     from .framing import Framing
 
 SPLICE_WORTH = 16 * 1024
@@ -112,6 +113,8 @@ class Link:
                     self._keep(view[sent:])
             if self.framing is not None:
                 self.framing.look_on(view)
+        elif self.dead:
+            pass  # nobody is there to take it, and the source is not to notice
         elif self.framing is not None:
             self.framing.receive(view)
         else:
@@ -129,6 +132,8 @@ class Link:
         self.ending = how
         if how is Ending.RST:
             self.connection.lose(self.source)
+        if self.player is not None:
+            self.player.step()  # nothing comes any more that it might wait for
         self.settle()
 
     # Called by the sink's end.
@@ -214,13 +219,17 @@ class Link:
             return
         idle = self.player is None and not self.blocked
         if idle and self.ending is not None and not self.done:
-            self.done = True
-            self.connection.pass_on(self, self.ending)
+            if not self.connection.may_end(self):
+                self.source.want(READ, wanted=False)
+            elif not self.connection.closed:
+                self.done = True
+                self.connection.pass_on(self, self.ending)
             return
         if idle:
             self.calm_down()
         full = self.blocked or (self.player is not None and self.player.full) or self.crowded
-        self.source.want(READ, wanted=not full and self.ending is None and not self.dead)
+        heard = not self.dead or self.connection.pretends(self.source.incoming)
+        self.source.want(READ, wanted=not full and self.ending is None and heard)
 
     # Called by the connection.
 
@@ -236,6 +245,7 @@ class Link:
         connection = self.connection
         self.quiet = self.player is None and not (
             self.blocked
+            or self.dead
             or connection.proxy.enactment
             or connection.protocol.adjusting
             or connection.carries
@@ -255,6 +265,7 @@ class Link:
     def kill(self) -> None:
         """The sink is lost: hold nothing for it, and read nothing more."""
         self.dead = True
+        self.quiet = False
         self.release()
         if self.ending is None:
             self.source.want(READ, wanted=False)

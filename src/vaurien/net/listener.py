@@ -40,7 +40,9 @@ class Listener:
         self._on_client = on_client
         self._on_lack = on_lack
         self._sockets: list[Socket] = []
+        self._backlog = backlog
         self._paused = False
+        self.refusing = False
         self.endpoints: list[Endpoint] = []
         try:
             self._open(address, backlog)
@@ -50,8 +52,46 @@ class Listener:
                 error.errno, f"cannot listen on {address}: {error.strerror or error}"
             ) from None
         self.address = self._bound(address)
+        self._watch()
+
+    def serve(
+        self, on_client: Callable[[Socket], None], on_lack: Callable[[OSError], None]
+    ) -> None:
+        """Give clients to somebody else from now on."""
+        self._on_client = on_client
+        self._on_lack = on_lack
+
+    def refuse(self, refusing: bool) -> None:
+        """Have the system refuse whoever connects, or no more; the address stays ours.
+
+        Raises:
+            OSError: another process took the address between two calls of ours.
+        """
+        if refusing is self.refusing:
+            return
+        for at, endpoint in enumerate(self.endpoints):
+            self._close_now(self._sockets[at])
+            self._sockets[at] = self._made(endpoint, refusing=refusing)
+        self.refusing = refusing
+        self._watch()
+
+    def release(self) -> None:
+        """Let others have the address, until it is taken back; who waits is accepted first."""
+        while self.accept_waiting():
+            pass
         for sock in self._sockets:
-            reactor.add(sock.fileno(), self, READ)
+            self._close_now(sock)
+        self._unlink()
+        self._sockets = []
+
+    def take_back(self) -> None:
+        """Listen again where the address was released.
+
+        Raises:
+            OSError: somebody has it.
+        """
+        self._sockets = [self._made(each, refusing=self.refusing) for each in self.endpoints]
+        self._watch()
 
     def pause(self) -> None:
         """Accept nobody for now; clients wait in the system's queue."""
@@ -63,16 +103,34 @@ class Listener:
     def resume(self) -> None:
         if self._paused:
             self._paused = False
+            self._watch()
+
+    def close(self) -> None:
+        """Close the sockets now, so that nobody is accepted any more; not amid a batch of events."""
+        for sock in self._sockets:
+            self._close_now(sock)
+        self._unlink()
+        self._sockets = []
+
+    def _watch(self) -> None:
+        """Be told of clients, unless none is to be accepted."""
+        if not (self._paused or self.refusing):
             for sock in self._sockets:
                 self._reactor.add(sock.fileno(), self, READ)
 
-    def close(self) -> None:
-        for sock in self._sockets:
-            self._reactor.discard(sock)
+    def _made(self, endpoint: Endpoint, *, refusing: bool) -> Socket:
+        system = self._reactor.system
+        return system.reserve(endpoint) if refusing else system.listen(endpoint, self._backlog)
+
+    def _close_now(self, sock: Socket) -> None:
+        """Close a socket, so that its address can be bound again; not amid a batch of events."""
+        self._reactor.mute(sock.fileno())
+        sock.close()
+
+    def _unlink(self) -> None:
         if self._sockets and isinstance(path := self.endpoints[0][1], str):
             with contextlib.suppress(OSError):
                 os.unlink(path)
-        self._sockets = []
 
     def on_event(self, events: int) -> None:
         del events
@@ -81,6 +139,8 @@ class Listener:
     def accept_waiting(self) -> int:
         """Accept those who wait already, or as many of them as one round allows; says how many."""
         accepted = 0
+        if self.refusing or not self._sockets:
+            return 0
         for listening, (family, _) in zip(self._sockets, self.endpoints, strict=True):
             accepted += self._accept(listening, family)
         return accepted

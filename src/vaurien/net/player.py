@@ -11,19 +11,23 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..actions import Close, Drop, Forward, Hold, Reply, Wait
+from ..actions import Behind, Close, Drop, Forward, Hold, Reply, Wait
+from ..enactment import Cast, Decision, RuleAtWork
 from ..exchanges import Turn
 from ..messages import Message
-from ..plan import Cast, Decision
 
 if TYPE_CHECKING:
     from .link import Link
     from .reactor import Timer
 
 QUEUE_LIMIT = 1024 * 1024
-"""Bytes that may wait on one link before it reads no more."""
+"""Bytes that may wait on one link in any case, before it reads no more."""
+FLIGHT_LIMIT = 16 * 1024 * 1024
+"""Bytes that may wait there for a time to come: what a long and fast line has on its way ..."""
+FLIGHTS_LIMIT = 256 * 1024 * 1024
+"""... while so many wait on all links together, at most."""
 
 OVERHEAD = 512
 """Bytes that a waiting message takes besides its own, about."""
@@ -34,16 +38,39 @@ Item = tuple[Message, Decision | Reply] | Turn
 """
 
 
+class Kept(NamedTuple):
+    """A message that is to go behind the next one."""
+
+    message: Message
+    decision: Decision
+    cast: Cast
+    """What acts on it then."""
+    rule: RuleAtWork
+    """What asked for it."""
+    until: float
+
+
 class Player:
     """There is one while a link has messages to play, and none otherwise."""
 
-    __slots__ = ("_answers", "_link", "_play", "_queue", "_size", "_stepping", "_timer", "holding")
+    __slots__ = (
+        "_answers",
+        "_behind",
+        "_link",
+        "_play",
+        "_queue",
+        "_size",
+        "_stepping",
+        "_timer",
+        "holding",
+    )
 
     def __init__(self, link: Link) -> None:
         self.holding = False
         """It waits for a rule to be lifted."""
         self._link = link
         self._queue: deque[Item] = deque()
+        self._behind: list[Kept] = []  # what is forwarded after the next message
         self._size = 0
         self._answers = 0
         self._play: Play | None = self._perform()
@@ -53,7 +80,11 @@ class Player:
     @property
     def full(self) -> bool:
         """As many bytes wait as may."""
-        return self._size > QUEUE_LIMIT
+        return self._size > QUEUE_LIMIT and (
+            self.holding
+            or self._size > FLIGHT_LIMIT
+            or self._link.reactor.waiting_bytes > FLIGHTS_LIMIT
+        )
 
     @property
     def full_of_answers(self) -> bool:
@@ -68,7 +99,7 @@ class Player:
         """Queue something behind what is there."""
         self._queue.append(item)
         self._count(item, 1)
-        if self._timer is None and not self.holding:
+        if (self._timer is None and not self.holding) or self._behind:
             self.step()
 
     def step(self) -> None:
@@ -100,8 +131,12 @@ class Player:
 
     def _count(self, item: Item, sign: int) -> None:
         """An item has come into the queue, or been played."""
+        if self._play is None:
+            return  # closed meanwhile, and counted as gone
         if isinstance(item, tuple):
-            self._size += sign * (len(item[0].data) + OVERHEAD)
+            size = sign * (len(item[0].data) + OVERHEAD)
+            self._size += size
+            self._link.reactor.waiting_bytes += size
         else:
             self._answers += sign * (OVERHEAD + (len(item) if isinstance(item, bytes) else 0))
 
@@ -111,34 +146,59 @@ class Player:
             self._timer.cancel()
         self._play = None
         self._queue.clear()
+        self._behind.clear()
+        self._link.reactor.waiting_bytes -= self._size
+        self._size = 0
 
     def _on_time(self) -> None:
         self._timer = None
         self._link.resume()
 
     def _perform(self) -> Play:
+        while self._queue or self._behind:
+            while self._link.crowded:
+                yield None
+            if not self._queue:
+                yield from self._patience()
+            behind, self._behind = self._behind, []
+            if self._queue:
+                item = self._queue.popleft()
+                yield from self._play_item(item)
+                self._count(item, -1)
+            for kept in behind:
+                yield from self._act(kept.message, kept.decision, kept.cast)
+
+    def _play_item(self, item: Item) -> Play:
         link = self._link
         connection = link.connection
-        while self._queue:
-            while link.crowded:
-                yield None
-            item = self._queue.popleft()
-            if not isinstance(item, tuple):
-                yield from self._room()
-                link.perform(item)
-            else:
-                message, decision = item
-                if isinstance(decision, Reply):
-                    connection.answer(message, decision.data)
-                else:
-                    connection.update(decision, message)
-                    if message.begins:
-                        link.cast = decision.cast(message.direction)
-                    if link.cast and not message.to_backend and decision.labels:
-                        message = message._replace(labels={**decision.labels, **message.labels})
-                    yield from self._act(message, decision, link.cast)
-                    connection.played(message)
-            self._count(item, -1)
+        if not isinstance(item, tuple):
+            yield from self._room()
+            link.perform(item)
+            return
+        message, decision = item
+        if isinstance(decision, Reply):
+            connection.answer(message, decision.data)
+            return
+        connection.update(decision, message)
+        if message.begins:
+            link.cast = decision.cast(message.direction)
+        if link.cast and not message.to_backend and decision.labels:
+            message = message._replace(labels={**decision.labels, **message.labels})
+        yield from self._act(message, decision, link.cast)
+        connection.played(message)
+
+    def _patience(self) -> Play:
+        """Wait for a message that what is kept may go behind; not longer than it said."""
+        link = self._link
+        proxy = link.connection.proxy
+        until = min(kept.until for kept in self._behind)
+        while (
+            not self._queue
+            and link.ending is None
+            and link.reactor.clock() < until
+            and all(proxy.enactment.lives(kept.rule) for kept in self._behind)
+        ):
+            yield until
 
     def _room(self) -> Play:
         while self._link.blocked:
@@ -153,14 +213,15 @@ class Player:
             link.deliver(message)
             return
         at_work, firing = cast[0]
+        clock = link.reactor.clock
         if not connection.proxy.enactment.lives(at_work):
             if at_work not in decision.begun:
                 yield from self._act(message, decision, cast[1:])
                 return
         elif at_work.rule.behavior.lasting:
             decision.begin(at_work)
-        clock = link.reactor.clock
-        actions = iter(at_work.rule.behavior.on_message(message, firing))
+        behavior = at_work.behavior(clock()) if at_work.rule.ramps else at_work.rule.behavior
+        actions = iter(behavior.on_message(message, firing))
         arrived = message.at
         while (action := next(actions, None)) is not None:
             match action:
@@ -172,14 +233,13 @@ class Player:
                     else:
                         link.deliver(forwarded)
                 case Wait(until):
-                    while clock() < until and connection.proxy.enactment.lives(at_work):
-                        yield until
+                    yield from self._wait(at_work, until)
                     arrived = max(arrived, min(until, clock()))
                 case Hold():
-                    self.holding = True
-                    while connection.proxy.enactment.lives(at_work):
-                        yield None
-                    self.holding = False
+                    yield from self._hold(at_work)
+                    arrived = max(arrived, clock())
+                case Behind(kept, until):
+                    self._behind.append(Kept(kept, decision, cast[1:], at_work, until))
                 case Reply(data):
                     if not message.again:  # who asks once is answered once
                         connection.answer(message, data)
@@ -192,3 +252,16 @@ class Player:
                     return
                 case _:
                     raise TypeError(f"{at_work.rule.name} yielded {action!r}, which is no action")
+
+    def _wait(self, at_work: RuleAtWork, until: float) -> Play:
+        link = self._link
+        proxy = link.connection.proxy
+        while link.reactor.clock() < until and proxy.enactment.lives(at_work):
+            yield until
+
+    def _hold(self, at_work: RuleAtWork) -> Play:
+        proxy = self._link.connection.proxy
+        self.holding = True
+        while proxy.enactment.lives(at_work):
+            yield None
+        self.holding = False

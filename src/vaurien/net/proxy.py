@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
 
 from ..behavior import Firing
+from ..enactment import Enactment
 from ..events import Emit, Event, Fired, Trouble
 from ..messages import Direction
-from ..plan import Enactment, Plan, Rule
+from ..plan import Plan, Rule
 from ..protocol import Protocol
 from ..tally import KINDS, Tally, count
 from .address import Address
@@ -20,12 +20,12 @@ from .listener import Listener
 from .reactor import Reactor, Timer
 from .resolver import Resolver
 from .system import Endpoint, Socket
-
-if TYPE_CHECKING:
-    from .link import Link
+from .totals import Totals, add
 
 SETTLED = 0.1
 """Seconds without a byte after which a drain takes an answered connection for finished."""
+AGAIN = 0.1
+"""Seconds until it is tried again to listen, where another process was quicker."""
 SWEEPS = 20
 """How often, within one timeout, connections are looked over for idle ones."""
 
@@ -47,25 +47,6 @@ class Limits:
     """More clients wait in the system's queue."""
     backlog: int = 8192
     """How many clients the system's queue holds."""
-
-
-@dataclass(frozen=True)
-class Totals:
-    """What a proxy has counted since it was made."""
-
-    opened: int
-    closed: int
-    open: int
-    refused: int
-    """Connections whose backend could not be reached."""
-    bytes_to_backend: int
-    bytes_to_client: int
-    chunks_to_backend: int
-    chunks_to_client: int
-    fired: int
-    """How often rules fired."""
-    gave_up: int
-    """Streams whose parser gave up."""
 
 
 class Proxy:
@@ -103,9 +84,10 @@ class Proxy:
         self._refused = 0
         self._fired = 0
         self._gone: dict[Direction, list[int]] = {way: [0, 0] for way in Direction}
-        self._expiry: Timer | None = None
+        self._edge: Timer | None = None
         self._sweep: Timer | None = None
         self._drained: Callable[[], None] | None = None
+        self._drain_limit: Timer | None = None
         self._full = False
         self._told: set[str] = set()
 
@@ -120,29 +102,63 @@ class Proxy:
 
     # Its life.
 
-    def open(self) -> None:
-        """Listen.
+    def open(self, listener: Listener | None = None) -> None:
+        """Listen, or go on with a listener that another proxy had.
 
         Raises:
             ListenError: the address is in use, or not of this machine.
         """
-        self._listener = Listener(
+        self._listener = listener or self.make_listener()
+        self._listener.serve(self._on_client, self._on_lack)
+        self._forget_drain()
+        self._full = self._is_full
+        if self._full:
+            self._listener.pause()
+        else:
+            self._listener.resume()
+        self._schedule_edge()
+        self._refuse_or_listen()
+        if self.limits.timeout and self._sweep is None:
+            self._sweep = self.reactor.call_later(self.limits.timeout, self._close_idle)
+
+    def make_listener(self, address: Address | None = None) -> Listener:
+        """A listener at an address, or that of the proxy, for it to be opened with.
+
+        Raises:
+            ListenError: the address is in use, or not of this machine.
+        """
+        return Listener(
             self.reactor,
-            self.listen,
+            address or self.listen,
             self.limits.backlog,
             on_client=self._on_client,
             on_lack=self._on_lack,
         )
-        self._schedule_expiry()
-        if self.limits.timeout:
-            self._sweep = self.reactor.call_later(self.limits.timeout, self._close_idle)
+
+    @property
+    def listener(self) -> Listener | None:
+        """What it listens with; None if it is not open."""
+        return self._listener
+
+    @property
+    def expired(self) -> frozenset[str]:
+        """The names of the rules of its plan whose time to live has passed."""
+        return self.enactment.expired
 
     def apply(self, plan: Plan) -> None:
         """Take a new plan: from now on, on open connections too."""
         self.enactment = Enactment(plan, self.name, self.reactor.clock(), self.enactment)
-        self._schedule_expiry()
+        self._schedule_edge()
+        self._refuse_or_listen()
         for connection in list(self.connections):
             connection.apply()
+
+    def move(self, backend: Address, *, all_connections: bool = False) -> None:
+        """Send new connections to another backend; those to the old one are closed if asked."""
+        self.backend = backend
+        if all_connections:
+            for connection in list(self.connections):
+                connection.close(reset=True)
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
         """Stop accepting, let exchanges finish, close, and call back within the limit."""
@@ -150,27 +166,42 @@ class Proxy:
         while self._listener is not None and self._listener.accept_waiting():
             pass
         self._close_listener()
-        self.reactor.call_later(limit, self.close)
+        self._drain_limit = self.reactor.call_later(limit, self.close)
         self._close_finished()
 
-    def close(self) -> None:
-        """Close the listener and all connections now."""
+    def close(self, *, reset: bool = False) -> None:
+        """Close the listener and all connections now; it may be opened again.
+
+        ``reset``: all of them with a RST; otherwise those alone that miss bytes by it.
+        """
         self._close_listener()
-        for timer in (self._expiry, self._sweep):
+        for timer in (self._edge, self._sweep):
             if timer is not None:
                 timer.cancel()
+        self._edge = self._sweep = None
         for connection in list(self.connections):
-            connection.cut()
-        if self._drained is not None:
-            done, self._drained = self._drained, None
+            if reset:
+                connection.close(reset=True)
+            else:
+                connection.cut()
+        done = self._drained
+        self._forget_drain()
+        if done is not None:
             done()
+
+    def hand_over(self) -> Listener | None:
+        """Listen no more, and leave the listener to another proxy."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            self.listen = listener.address
+        return listener
 
     def totals(self) -> Totals:
         """What it has counted, open connections included."""
         sums = {way: list(counted) for way, counted in self._gone.items()}
         for connection in self.connections:
             for link in connection.links:
-                _add(sums, link)
+                add(sums, link)
         to_backend, to_client = sums[Direction.TO_BACKEND], sums[Direction.TO_CLIENT]
         return Totals(
             opened=self._opened,
@@ -244,7 +275,7 @@ class Proxy:
     def on_closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
         for link in connection.links:
-            _add(self._gone, link)
+            add(self._gone, link)
         if self._full and self._listener is not None:
             self._full = False
             self._listener.resume()
@@ -252,6 +283,17 @@ class Proxy:
             self.close()
 
     # Inside.
+
+    def _forget_drain(self) -> None:
+        self._drained = None
+        if self._drain_limit is not None:
+            self._drain_limit.cancel()
+            self._drain_limit = None
+
+    @property
+    def _is_full(self) -> bool:
+        limit = self.limits.max_connections
+        return bool(limit) and len(self.connections) >= limit
 
     @property
     def _listening(self) -> list[Endpoint]:
@@ -261,11 +303,11 @@ class Proxy:
         self._opened += 1
         connection = Connection(self, self._opened, sock)
         self.connections.add(connection)
-        self.connect(connection)
-        limit = self.limits.max_connections
-        if limit and len(self.connections) >= limit and self._listener is not None:
+        connection.begin()
+        if self._is_full and self._listener is not None:
             self._full = True
             self._listener.pause()
+            limit = self.limits.max_connections
             what = f"{limit} connections are open, the most that is allowed; more must wait"
             self.emit(Trouble(self.name, what))
 
@@ -280,14 +322,14 @@ class Proxy:
 
     def _close_finished(self) -> None:
         """Close what a drain need not wait for; look again until all is closed."""
+        if self._drained is None:
+            return
         now = self.reactor.clock()
         for connection in list(self.connections):
             settled = now - connection.active_at >= SETTLED
             waits = connection.awaits_response or connection.blocked or self.holds(connection)
             if settled and not waits:
                 connection.close()
-        if self._drained is None:
-            return
         if self.connections:
             self.reactor.call_later(SETTLED / 2, self._close_finished)
         else:
@@ -308,22 +350,27 @@ class Proxy:
         pause = max(oldest + timeout - now, timeout / SWEEPS)
         self._sweep = self.reactor.call_later(pause, self._close_idle)
 
-    def _schedule_expiry(self) -> None:
-        """Have rules whose time to live ends taken out of the plan."""
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
-        moment = self.enactment.expires_at
+    def _schedule_edge(self) -> None:
+        """Have rules come on, go off and be gone when their time has come."""
+        if self._edge is not None:
+            self._edge.cancel()
+            self._edge = None
+        moment = self.enactment.next_edge
         if moment is not None:
-            self._expiry = self.reactor.call_at(moment, self._expire)
+            self._edge = self.reactor.call_at(moment, self._on_edge)
 
-    def _expire(self) -> None:
-        plan = self.plan
-        rules = self.enactment.without_expired(self.reactor.clock())
-        self.apply(Plan(rules, plan.generation + 1, plan.seed))
+    def _on_edge(self) -> None:
+        self.apply(self.plan)
 
-
-def _add(sums: dict[Direction, list[int]], link: Link) -> None:
-    counted = sums[link.direction]
-    counted[0] += link.bytes
-    counted[1] += link.chunks
+    def _refuse_or_listen(self) -> None:
+        """Have the system refuse clients, if a rule says so, or no more."""
+        listener = self._listener
+        if listener is None or listener.refusing is self.enactment.refuses:
+            return
+        try:
+            while self.enactment.refuses and listener.accept_waiting():
+                pass
+            listener.refuse(self.enactment.refuses)
+        except OSError as error:
+            self.emit(Trouble(self.name, f"cannot listen on {self.address} again", str(error)))
+            self.reactor.call_later(AGAIN, self._refuse_or_listen)

@@ -67,6 +67,8 @@ class Reactor:
         self._soon: list[Callable[[], None]] = []
         self._submitted: deque[Callable[[], None]] = deque()
         self._closing: list[Socket] = []
+        self.waiting_bytes = 0
+        """Of messages that wait on links."""
         self._lingering: set[Socket] = set()
         self._stopped = False
 

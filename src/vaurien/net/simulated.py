@@ -254,6 +254,18 @@ class SimulatedSystem(System):
         self._listeners[name] = listener
         return listener
 
+    def reserve(self, endpoint: Endpoint) -> Socket:
+        name = endpoint[1]
+        if name in self._listeners:
+            raise OSError(errno.EADDRINUSE, "address in use")
+        reserved = SimulatedSocket(self, name)
+        self._listeners[name] = reserved
+        return reserved
+
+    def hung_up(self, sock: Socket) -> bool:
+        assert isinstance(sock, SimulatedSocket)
+        return sock.fin_received or sock.reset
+
     def accept(self, listener: Socket, family: int) -> Socket:
         del family
         assert isinstance(listener, SimulatedSocket)

@@ -45,6 +45,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes not yet sent to the peer
 
 NONBLOCK = getattr(socket, "SOCK_NONBLOCK", 0)
+ESTABLISHED = 1  # netinet/tcp.h: the first byte of TCP_INFO is the state
 INTERNET = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
 
 Sockaddr = tuple[str, int] | tuple[str, int, int, int] | str
@@ -234,19 +235,9 @@ class System:
         Raises:
             OSError: the address is in use, or not one of this machine.
         """
-        family, address = endpoint
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock = _bound(endpoint)
         try:
-            if family in INTERNET:
-                if os.name == "posix":
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            else:
-                remove_stale_socket(str(address))
-            sock.bind(address)
             sock.listen(backlog)
-            sock.setblocking(False)
         except BaseException:
             sock.close()
             raise
@@ -315,10 +306,55 @@ class System:
         except OSError:
             return 0
 
+    def hung_up(self, sock: Socket) -> bool:
+        """Whether the peer has ended or reset a connection from which nothing is read yet."""
+        assert isinstance(sock, socket.SocketType)
+        try:
+            if sys.platform == "linux" and sock.family in INTERNET:
+                state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+                return bool(state != ESTABLISHED)
+            return not sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def reserve(self, endpoint: Endpoint) -> Socket:
+        """A socket that keeps an address from others, and refuses whoever connects to it.
+
+        Raises:
+            OSError: the address is in use.
+        """
+        sock = _bound(endpoint)
+        if os.name == "posix" and endpoint[0] in INTERNET:
+            # With it, Linux would give the address to others, as nobody listens there.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        return sock
+
     def _tune(self, sock: socket.SocketType, family: int) -> None:
         if family in INTERNET:
             with contextlib.suppress(OSError):  # macOS refuses it on a dead socket
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _bound(endpoint: Endpoint) -> socket.socket:
+    """A socket at an address of this machine, which does not block."""
+    family, address = endpoint
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family in INTERNET:
+            if os.name == "posix":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        else:
+            remove_stale_socket(str(address))
+        sock.bind(address)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def is_local(endpoint: Endpoint) -> bool:

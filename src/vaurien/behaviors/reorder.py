@@ -1,0 +1,55 @@
+"""reorder: chunks that overtake each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..actions import Actions, Behind, Forward
+from ..behavior import Behavior, Firing
+from ..errors import OptionError
+from ..messages import Message
+from ..options import option
+from ..protocol import Protocol
+
+
+class Reorder(Behavior):
+    """Hands chunks of a raw stream on after the chunk that follows; nothing is lost.
+
+    TCP itself keeps bytes in order, so this is what a broken tunnel or a sender with several
+    threads makes of a stream whose records it does not number.  A chunk is what one read of the
+    system gives.  It waits for the next one for ``patience`` seconds, and is handed on in any case
+    before the end of the stream; one that overtakes is not held back itself, so with
+    ``chance=100`` pairs change places.  Only for streams without messages.  Toxiproxy has nothing
+    like it.
+    """
+
+    name = "reorder"
+    scopes = ("connection", "exchange")
+    chance: float = option(100.0, "how many of 100 chunks are overtaken", minimum=0, maximum=100)
+    patience: float = option(0.05, "seconds that a chunk waits for the one that follows", minimum=0)
+
+    def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
+        if protocol.framed:
+            raise OptionError(
+                f"{self.name!r} is not allowed with the protocol {protocol.name!r}, whose messages "
+                "it would tear apart: use the protocol 'tcp'"
+            )
+        return {}
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        waiting = firing.own(Waiting, message.direction)
+        if message.at < waiting.until:
+            waiting.until = 0.0
+            yield Forward(message)
+        elif 100 * firing.draws(message.direction).random() < self.chance:
+            waiting.until = message.at + self.patience
+            yield Behind(message, waiting.until)
+        else:
+            yield Forward(message)
+
+
+class Waiting:
+    """Until when a chunk of one direction waits for the next; 0 if none does."""
+
+    def __init__(self) -> None:
+        self.until = 0.0

@@ -1,0 +1,32 @@
+"""Dice: chance as a function of a seed, and of what is drawn for."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from struct import pack
+
+SEED_LIMIT = 2**64
+
+
+class Dice:
+    """Draws that depend on nothing but the seed and what they are drawn for.
+
+    The generator is counter-based: BLAKE2b over (seed, proxy, what draws) keyed
+    once, then over (connection, exchange).  So the same seed gives the same
+    decisions however connections interleave, on every platform and version.
+    """
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, seed: int, proxy: str, purpose: str) -> None:
+        key = pack("<Q", seed % SEED_LIMIT)
+        self._keyed = blake2b(f"{proxy}\0{purpose}\0".encode(), digest_size=16, key=key)
+
+    def roll(self, connection: int, exchange: int) -> tuple[float, int]:
+        """A draw from 0 up to 100 (not included), and 64 bits for further randomness."""
+        keyed = self._keyed.copy()
+        keyed.update(pack("<QQ", connection, exchange))
+        digest = keyed.digest()
+        # 53 bits: as many as a float holds, so that the draw never rounds up to 100.
+        draw = (int.from_bytes(digest[:8], "little") >> 11) * (100 / 2**53)
+        return draw, int.from_bytes(digest[8:], "little")

@@ -1,0 +1,76 @@
+"""One peer of a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .system import ERROR, HANGUP, READ, WRITE, Socket
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .link import Link
+
+
+class End:
+    """One peer of a connection: its socket, and what is wanted of it."""
+
+    __slots__ = (
+        "broken",
+        "connection",
+        "fd",
+        "incoming",
+        "interest",
+        "muted",
+        "outgoing",
+        "reactor",
+        "sock",
+    )
+
+    outgoing: Link  # carries what this end says
+    incoming: Link  # carries what this end is told
+
+    def __init__(self, connection: Connection, sock: Socket) -> None:
+        self.connection = connection
+        self.reactor = connection.proxy.reactor
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.interest = READ
+        self.muted = False
+        self.broken = False  # the peer has reset it: nothing can be told to it any more
+
+    def on_event(self, events: int) -> None:
+        if events == READ and self.interest == READ:  # by far the most frequent
+            self.outgoing.on_readable()
+            return
+        if events & WRITE and self.interest & WRITE:
+            self.incoming.on_writable()
+        if self.interest & READ:
+            if events & (READ | ERROR | HANGUP):
+                self.outgoing.on_readable()
+        elif events & (ERROR | HANGUP):
+            self._on_unread_error(events)
+
+    def on_failure(self, report: str) -> None:
+        self.connection.on_failure(report)
+
+    def want(self, what: int, *, wanted: bool) -> None:
+        """Be told of READ or WRITE, or no more."""
+        interest = self.interest | what if wanted else self.interest & ~what
+        if interest == self.interest or self.connection.closed:
+            return
+        self.interest = interest
+        if not self.muted:
+            self.reactor.system.poller.modify(self.fd, interest)
+        elif interest:
+            self.muted = False
+            self.reactor.add(self.fd, self, interest)
+
+    def _on_unread_error(self, events: int) -> None:
+        """The peer is gone while nothing is read from it; the poller would say so for ever."""
+        if self.connection.closed:
+            return
+        self.reactor.mute(self.fd)
+        self.muted = True
+        self.interest &= ~WRITE
+        if events & ERROR:
+            self.connection.lose(self)

@@ -1,0 +1,211 @@
+"""All proxies of a process: changed together, or not at all.
+
+Law: whatever can fail comes first, and that is listening alone.  A change that fails
+has changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ..errors import ListenError
+from ..plan import Plan
+from ..protocol import Protocol
+from .address import Address
+from .listener import Listener
+from .proxy import Limits, Proxy
+from .reactor import Reactor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """One proxy, as it shall be."""
+
+    name: str
+    listen: Address
+    """Port 0 stands for a free one."""
+    backend: Address
+    protocol: Protocol
+    plan: Plan = Plan()  # noqa: RUF009 - a value
+    limits: Limits = Limits()  # noqa: RUF009
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What becomes of the connections of proxies that end, are disabled, or move."""
+
+    drain: float = 0.0
+    """Seconds that those of a proxy that ends get to finish; 0: they are reset at once."""
+    moved: bool = False
+    """Where the backend changes, connections to the old one are reset; otherwise they stay."""
+
+
+class Proxies:
+    """See the module.  Its methods are called in the reactor's thread, or before it runs."""
+
+    def __init__(self, reactor: Reactor, make: Callable[[Declared], Proxy]) -> None:
+        """``make`` gives a proxy that is not open yet."""
+        self._reactor = reactor
+        self._make = make
+        self._proxies: dict[str, Proxy] = {}
+        self._declared: dict[str, Declared] = {}
+        self._leaving: set[Proxy] = set()
+
+    def __iter__(self) -> Iterator[Proxy]:
+        return iter(list(self._proxies.values()))
+
+    def get(self, name: str) -> Proxy | None:
+        return self._proxies.get(name)
+
+    def address_of(self, name: str) -> Address | None:
+        """Where a proxy listens, or would: the port is the real one, if it ever listened."""
+        proxy = self._proxies.get(name)
+        return None if proxy is None else proxy.address
+
+    def apply(self, wanted: Sequence[Declared], *, closing: Closing = Closing()) -> None:
+        """Have these proxies, and no others.
+
+        A proxy that stays as it was keeps its connections, and so does one of which the
+        plan, the listening address or (see ``closing``) the backend changes.  With another
+        protocol or other limits it is a new one, at the same listener.
+
+        Raises:
+            ListenError: a proxy cannot listen; nothing has changed.
+        """
+        proxies = {declared.name: self._proxy_for(declared) for declared in wanted}
+        listeners = self._listeners(wanted, proxies)
+        for name, old in list(self._proxies.items()):
+            if proxies.get(name) is not old:
+                self._end(old, closing)
+        for declared in wanted:
+            proxy = proxies[declared.name]
+            if not declared.enabled and proxy.listener is not None:
+                self._end(proxy, closing)
+            if not declared.enabled and not self._stays_at(declared):
+                proxy.listen = declared.listen
+            if declared.name in listeners:
+                moved = proxy.hand_over()
+                if moved is not None:
+                    moved.close()
+                proxy.open(listeners[declared.name])
+            if proxy.backend != declared.backend:
+                proxy.move(declared.backend, all_connections=closing.moved)
+            if proxy.plan != declared.plan:
+                proxy.apply(declared.plan)
+        self._proxies = proxies
+        self._declared = {declared.name: declared for declared in wanted}
+
+    def close(self) -> None:
+        """Close all of them now."""
+        for proxy in (*self, *self._leaving):
+            proxy.close()
+
+    def drain(self, done: Callable[[], None], limit: float) -> None:
+        """Drain all of them at once, and call back when all are closed."""
+        left = len(self._proxies)
+
+        def one_done() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                done()
+
+        if not left:
+            done()
+        for proxy in self:
+            proxy.drain(one_done, limit)
+
+    def _proxy_for(self, declared: Declared) -> Proxy:
+        """The proxy that is there, if it can become what is declared, or a new one."""
+        old = self._proxies.get(declared.name)
+        before = self._declared.get(declared.name)
+        if old is not None and before == declared:
+            return old
+        fresh = self._make(declared)
+        if old is None or before is None:
+            return fresh
+        if before.listen == declared.listen:
+            fresh.listen = old.address
+        same = (before.protocol, before.limits) == (declared.protocol, declared.limits)
+        return old if same and type(fresh) is type(old) else fresh
+
+    def _listeners(
+        self, wanted: Sequence[Declared], proxies: dict[str, Proxy]
+    ) -> dict[str, Listener]:
+        """A listener for each proxy that needs another one; those that others leave included."""
+        left: dict[str, Listener] = {}
+        needing = {declared.name: declared for declared in wanted if declared.enabled}
+        for name, old in self._proxies.items():
+            if old.listener is None:
+                continue
+            there = needing.get(name)
+            if there is not None and proxies[name] is old and self._stays_at(there):
+                del needing[name]
+            else:
+                left[name] = old.listener
+        givers = {}
+        for name, declared in needing.items():
+            giver = self._giver(declared, left)
+            if giver is not None:
+                givers[name] = giver
+                del left[giver]
+        missing = [declared for name, declared in needing.items() if name not in givers]
+        found = self._listen(missing, proxies, list(left.values()))
+        for name, giver in givers.items():
+            listener = self._proxies[giver].hand_over()
+            assert listener is not None
+            found[name] = listener
+        return found
+
+    def _stays_at(self, declared: Declared) -> bool:
+        before = self._declared.get(declared.name)
+        return before is not None and before.listen == declared.listen
+
+    def _end(self, proxy: Proxy, closing: Closing) -> None:
+        """Close a proxy; one that drains is remembered until it has closed."""
+        if closing.drain:
+            self._leaving.add(proxy)
+            proxy.drain(partial(self._leaving.discard, proxy), closing.drain)
+        else:
+            proxy.close(reset=True)
+
+    def _giver(self, declared: Declared, left: dict[str, Listener]) -> str | None:
+        """Whose listener is where this proxy is to listen; port 0 is nobody's but its own."""
+        if declared.name in left and self._stays_at(declared):
+            return declared.name
+        if not declared.listen.port and not declared.listen.path:
+            return None
+        at = declared.listen
+        return next((name for name in left if self._declared[name].listen == at), None)
+
+    def _listen(
+        self, missing: Sequence[Declared], proxies: dict[str, Proxy], left: Sequence[Listener]
+    ) -> dict[str, Listener]:
+        """New listeners; what others leave is released for them, if nothing else helps."""
+        made: dict[str, Listener] = {}
+        released: Sequence[Listener] = ()
+        for declared in missing:
+            name = declared.name
+            address = proxies[name].address if self._stays_at(declared) else declared.listen
+            try:
+                try:
+                    made[name] = proxies[name].make_listener(address)
+                except ListenError:
+                    if released or not left:
+                        raise
+                    released = left
+                    for listener in released:
+                        listener.release()
+                    made[name] = proxies[name].make_listener(address)
+            except ListenError as error:
+                for listener in made.values():
+                    listener.release()
+                for listener in released:
+                    listener.take_back()
+                failure = ListenError(error.errno, f"proxy {name!r}: {error.strerror}")
+                failure.proxy = name
+                raise failure from None
+        return made

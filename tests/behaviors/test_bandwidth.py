@@ -1,0 +1,240 @@
+"""bandwidth lets so many bytes through in a second: never more, and as good as never fewer."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acting import ARRIVAL, Stage, actions_of, at_work, firing, request, response
+from lines import Lines
+from scenario import Peer, World
+from shaping import Shaped
+from vaurien.actions import Forward
+from vaurien.behaviors.bandwidth import Bandwidth
+from vaurien.errors import OptionError
+from vaurien.messages import Message
+from vaurien.protocols.tcp import Tcp
+
+EXACTLY = 1e-6
+"""Seconds or bytes that floats may be off by."""
+
+
+def sizes(left: list[Forward]) -> list[int]:
+    return [len(one.message.data) for one in left]
+
+
+def times(left: list[Forward]) -> list[float]:
+    """In seconds from the arrival."""
+    return [one.message.at - ARRIVAL for one in left]
+
+
+# One connection.
+
+
+def test_a_piece_leaves_when_its_last_byte_would_have() -> None:
+    left = Shaped(Bandwidth(rate=1000)).says(250)
+    assert sizes(left) == [100, 100, 50]
+    assert times(left) == pytest.approx([0.1, 0.2, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("rate", "size"),
+    [(1, 1), (5, 1), (100, 10), (14_600, 1460), (73_000, 1460), (100_000, 2000), (10**6, 20_000)],
+)
+def test_pieces_are_as_long_as_suits_the_rate(rate: int, size: int) -> None:
+    left = Shaped(Bandwidth(rate=rate)).says(3 * size)
+    assert sizes(left) == [size] * 3
+
+
+def test_a_message_is_marked_at_its_two_ends() -> None:
+    left = Shaped(Bandwidth(rate=20)).plays(request(b"abcde"))
+    assert [one.message._replace(at=ARRIVAL) for one in left] == [
+        request(b"ab", ends=False)._replace(left=3),
+        request(b"cd", begins=False, ends=False)._replace(offset=2, left=1),
+        request(b"e", begins=False)._replace(offset=4),
+    ]
+
+
+def test_an_empty_end_of_a_message_passes() -> None:
+    end = request(b"", begins=False)
+    assert actions_of(Bandwidth(rate=1), end) == [Forward(end)]
+
+
+def test_directions_have_a_line_each() -> None:
+    shaped = Shaped(Bandwidth(rate=1000))
+    assert times(shaped.plays(request(bytes(100)))) == pytest.approx([0.1])
+    assert times(shaped.plays(response(bytes(100)))) == pytest.approx([0.1])
+
+
+def test_a_megabyte_a_second_is_exact_over_seconds() -> None:
+    shaped = Shaped(Bandwidth(rate=10**6))
+    left = [one for _ in range(500) for one in shaped.says(10_007)]
+    total = 500 * 10_007
+    assert times(left)[-1] == pytest.approx(total / 10**6, rel=1e-9)
+    for passed, seconds in zip(accumulate(sizes(left)), times(left), strict=True):
+        assert passed <= 10**6 * seconds + EXACTLY
+
+
+def test_a_byte_a_second() -> None:
+    left = Shaped(Bandwidth(rate=1)).says(10_000)
+    assert times(left) == list(range(1, 10_001))
+
+
+def test_a_rate_above_all_that_comes_cuts_nothing() -> None:
+    left = Shaped(Bandwidth(rate=10**15)).says(128 * 1024)
+    assert sizes(left) == [128 * 1024]
+    assert times(left) == pytest.approx([0], abs=EXACTLY)
+
+
+def test_it_takes_a_byte_a_second_at_least() -> None:
+    for option in ("rate=0", "burst=-1"):
+        name, _, value = option.partition("=")
+        with pytest.raises(OptionError, match=f"{option} is not allowed"):
+            Bandwidth(**{name: int(value)})
+
+
+says = st.lists(
+    st.tuples(st.integers(0, 3000), st.sampled_from([0, 0, 0.001, 0.1, 2])), max_size=30
+)
+
+
+@given(rate=st.integers(1, 100_000), burst=st.sampled_from([0, 1, 500, 10_000]), says=says)
+def test_never_more_than_the_rate_and_never_later_than_it_must(
+    rate: int, burst: int, says: list[tuple[int, float]]
+) -> None:
+    shaped = Shaped(Bandwidth(rate=rate, burst=burst))
+    at, free_at, passed = ARRIVAL, 0.0, 0
+    begun: float | None = None
+    for size, pause in says:
+        at += pause
+        left = shaped.says(size, at)
+        assert sum(sizes(left)) == size
+        begun = at if begun is None and size else begun
+        for one in left:
+            passed += len(one.message.data)
+            if passed:
+                assert begun is not None
+                seconds = one.message.at - begun
+                assert passed <= rate * seconds + burst + max(1, rate * 1e-9 * one.message.at)
+        if size:
+            free_at = max(free_at, at) + size / rate
+            due = max(at, free_at - burst / rate)
+            assert left[-1].message.at == pytest.approx(max(due, left[0].message.at))
+
+
+def test_after_a_rest_a_burst_goes_at_once() -> None:
+    shaped = Shaped(Bandwidth(rate=1000, burst=500))
+    assert times(shaped.says(500)) == pytest.approx([0] * 5)
+    assert times(shaped.says(200)) == pytest.approx([0.1, 0.2])
+    # It has rested for 0.3 s: good for as many bytes, with what is left of no burst.
+    assert times(shaped.says(400, ARRIVAL + 0.5)) == pytest.approx([0.5, 0.5, 0.5, 0.6])
+    assert times(shaped.says(600, ARRIVAL + 60)) == pytest.approx([60] * 5 + [60.1])
+
+
+def test_lifted_it_lets_the_rest_go_uncut() -> None:
+    shaped = Shaped(Bandwidth(rate=100))
+    shaped.lifted_at = ARRIVAL + 0.25
+    left = shaped.says(1000)
+    assert sizes(left) == [10, 10, 980]
+    assert times(left) == pytest.approx([0.1, 0.2, 0.25])
+
+
+def test_what_was_let_go_delays_nothing_later() -> None:
+    """Its window ended, and has begun again."""
+    for shared in (False, True):
+        shaped = Shaped(Bandwidth(rate=1, shared=shared))
+        shaped.lifted_at = ARRIVAL + 2.5
+        shaped.says(1000)
+        shaped.lifted_at = float("inf")
+        assert times(shaped.says(2, ARRIVAL + 2.75)) == pytest.approx([3.75, 4.75])
+
+
+def test_a_rate_that_changes_holds_from_the_next_piece_on() -> None:
+    bandwidth = Bandwidth(rate=1000)
+    shaped = Shaped(bandwidth)
+    shaped.says(100)
+    bandwidth.rate = 100
+    assert times(shaped.says(10)) == pytest.approx([0.2])
+
+
+# One line for all.
+
+
+def test_what_is_shared_is_shared_by_connections_and_not_by_directions() -> None:
+    source = at_work("connection")
+    bandwidth = Bandwidth(rate=1000, shared=True)
+
+    def leaves(message: Message) -> float:
+        stage = Stage(Tcp(), at=ARRIVAL + 1000)
+        wait, _ = bandwidth.on_message(message, firing(stage=stage, source=source))
+        return wait.until - ARRIVAL  # type: ignore[union-attr]  # it is a Wait
+
+    assert [leaves(request(bytes(100))) for _ in range(3)] == pytest.approx([0.1, 0.2, 0.3])
+    assert leaves(response(bytes(100))) == pytest.approx(0.1)
+
+
+def crowd(world: World, count: int) -> list[tuple[Peer, Peer]]:
+    """So many clients, each with the backend's end of its connection."""
+    pairs: list[tuple[Peer, Peer]] = []
+    for _ in range(count):
+        client = world.client()
+        world.run(lambda: len(world.backends) > len(pairs))
+        pairs.append((client, world.backends[-1]))
+    return pairs
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_connections_that_share_have_the_rate_together(count: int) -> None:
+    world = World("bandwidth rate=100000 shared=true direction=to_backend", seed=count)
+    pairs = crowd(world, count)
+    for client, _ in pairs:
+        client.say(bytes(420_000 // count))
+    world.run(seconds=4)
+    heard = [len(backend.heard) for _, backend in pairs]
+    assert 400_000 * 0.999 - 2000 <= sum(heard) <= 400_000
+    assert min(heard) > max(heard) * 0.9
+    world.run(seconds=1)
+    assert {len(backend.heard) for _, backend in pairs} == {420_000 // count}
+    assert max(backend.heard_at[-1] for _, backend in pairs) == pytest.approx(4.2, rel=0.001)
+
+
+LINE = b"GET a\n"
+LONG = b"PUT 30000\n" + bytes(30_000)
+
+
+def test_whoever_says_little_at_a_time_has_a_fair_share_too() -> None:
+    world = World(
+        "bandwidth rate=100000 shared=true direction=to_backend", protocol=Lines(), whole=True
+    )
+    pairs = crowd(world, 4)
+    for (client, _), said in zip(pairs, (LINE, LINE * 7, LONG, LONG), strict=True):
+        client.say(said * (60_000 // len(said) + 1))
+    world.run(seconds=1)
+    heard = [len(backend.heard) for _, backend in pairs]
+    assert 100_000 * 0.999 - 2000 <= sum(heard) <= 100_000
+    assert min(heard) > sum(heard) / len(heard) * 0.75
+
+
+def test_who_comes_late_does_not_wait_for_what_others_have_queued() -> None:
+    world = World("bandwidth rate=100000 shared=true direction=to_backend", whole=True)
+    (busy, _), (late, backend) = crowd(world, 2)
+    busy.say(bytes(500_000))
+    world.run(seconds=1.005)
+    late.say(b"hello")
+    world.run(lambda: bool(backend.heard))
+    assert world.system.time < 1.005 + 0.05
+
+
+def test_a_connection_that_goes_leaves_its_share_to_the_others() -> None:
+    world = World("bandwidth rate=100000 shared=true direction=to_backend", whole=True)
+    pairs = crowd(world, 3)
+    for client, _ in pairs:
+        client.say(bytes(200_000))
+    world.run(seconds=0.5)
+    pairs[0][1].reset()
+    world.run(seconds=1.5)
+    heard = sum(len(backend.heard) for _, backend in pairs)
+    assert 200_000 * 0.999 - 2 * 2000 <= heard <= 200_000  # its place on the line stays empty

@@ -1,0 +1,144 @@
+"""reorder lets chunks overtake each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import sqrt
+
+import pytest
+
+from acting import ARRIVAL, actions_of, firing, request, response
+from lifting import ANSWER, QUESTION, lifted_at_any_moment
+from lines import Lines
+from scenario import Peer, World
+from vaurien.actions import Behind, Forward
+from vaurien.behaviors.reorder import Reorder
+from vaurien.errors import OptionError
+from vaurien.protocols.http import Http
+from vaurien.protocols.tcp import Tcp
+
+LATER = ARRIVAL + 0.05
+
+
+def test_pairs_change_places() -> None:
+    fired = firing(scope="connection")
+    for message in (request(b"a"), request(b"c")):
+        assert actions_of(Reorder(), message, fired) == [Behind(message, LATER)]
+        follower = request(b"b")._replace(at=ARRIVAL + 0.04)
+        assert actions_of(Reorder(), follower, fired) == [Forward(follower)]
+
+
+def test_directions_do_not_overtake_each_other() -> None:
+    fired = firing(scope="connection")
+    for message in (request(b"?"), response(b"!")):
+        assert actions_of(Reorder(), message, fired) == [Behind(message, LATER)]
+
+
+def test_who_comes_too_late_is_overtaken_itself() -> None:
+    fired = firing(scope="connection")
+    first, second = request(b"a"), request(b"b")._replace(at=LATER)
+    assert actions_of(Reorder(), first, fired) == [Behind(first, LATER)]
+    assert actions_of(Reorder(), second, fired) == [Behind(second, LATER + 0.05)]
+
+
+def test_patience_may_be_long_or_none() -> None:
+    message = request(b"a")
+    assert actions_of(Reorder(patience=7), message) == [Behind(message, ARRIVAL + 7)]
+    assert actions_of(Reorder(patience=0), message) == [Behind(message, ARRIVAL)]
+
+
+@pytest.mark.parametrize("chance", [0, 1, 30, 75])
+def test_so_many_of_those_that_may_are_overtaken(chance: float) -> None:
+    behavior, fired = Reorder(chance=chance, patience=0), firing(scope="connection")
+    kinds = Counter(type(actions_of(behavior, request(b"?"), fired)[0]) for _ in range(10_000))
+    expected = 100 * chance
+    assert abs(kinds[Behind] - expected) <= 4 * sqrt(expected * (1 - chance / 100))
+
+
+def test_it_is_not_for_messages() -> None:
+    Reorder().fit(Tcp)
+    for protocol in (Lines, Http):
+        with pytest.raises(OptionError, match="'reorder' is not allowed with the protocol"):
+            Reorder().fit(protocol)
+
+
+def say(world: World, client: Peer, *chunks: bytes, pause: float = 0.001) -> None:
+    for chunk in chunks:
+        client.say(chunk)
+        world.run(seconds=pause)
+
+
+def test_the_stream_that_arrives() -> None:
+    world = World("reorder direction=to_backend", whole=True)
+    client = world.client()
+    say(world, client, b"a", b"b", b"c", b"d", b"e")
+    (backend,) = world.backends
+    assert bytes(backend.heard) == b"badc"
+    client.say(b"f", finish=True)
+    world.run(lambda: backend.ended)
+    assert (bytes(backend.heard), backend.ended) == (b"badcfe", "fin")
+
+
+def test_so_it_is_the_other_way() -> None:
+    world = World("reorder patience=1", whole=True)
+    client = world.client()
+    world.run(lambda: world.backends)
+    say(world, world.backends[0], b"a", b"b", b"c")
+    assert bytes(client.heard) == b"ba"
+    begun = world.system.time
+    world.run(lambda: bytes(client.heard) == b"bac")
+    assert world.system.time - begun == pytest.approx(1 - 0.001)
+
+
+def test_a_chunk_waits_no_longer_than_its_patience() -> None:
+    world = World("reorder patience=5", whole=True)
+    client = world.client()
+    say(world, client, b"a", b"b", b"c", pause=10)
+    (backend,) = world.backends
+    assert bytes(backend.heard) == b"abc"
+    assert backend.heard_at == [5, 15, 25]
+
+
+@pytest.mark.parametrize("how", ["fin", "reset"])
+def test_the_end_comes_after_a_chunk_that_waits(how: str) -> None:
+    world = World("reorder patience=3600", whole=True)
+    client = world.client()
+    say(world, client, b"a", b"b", b"c", pause=1)
+    (backend,) = world.backends
+    if how == "fin":
+        client.finish()
+    else:
+        client.reset()
+    world.run(lambda: backend.ended)
+    assert (bytes(backend.heard), backend.ended) == (b"bac", how)
+    assert world.system.time == 3
+
+
+def test_lifted_it_lets_go_of_a_chunk_that_waits() -> None:
+    world = World("reorder patience=3600", whole=True)
+    client = world.client()
+    say(world, client, b"a", pause=1)
+    world.apply()
+    world.run(lambda: world.backends[0].heard)
+    say(world, client, b"b", b"c")
+    assert bytes(world.backends[0].heard) == b"abc"
+    assert world.system.time == pytest.approx(1.002)
+
+
+def test_a_delay_goes_with_it() -> None:
+    for rules in (("reorder", "delay sleep=5"), ("delay sleep=5", "reorder")):
+        world = World(*rules, whole=True)
+        client = world.client()
+        say(world, client, b"a", b"b", b"c")
+        (backend,) = world.backends
+        client.finish()
+        world.run(lambda backend=backend: backend.ended)  # type: ignore[misc]  # no inference
+        assert bytes(backend.heard) == b"bac"
+
+
+@pytest.mark.parametrize("options", ["", "chance=40", "patience=3600"])
+def test_lifting_it_loses_nothing(options: str) -> None:
+    for lifted in lifted_at_any_moment(f"reorder {options}", seeds=2):
+        assert Counter(lifted.question) == Counter(QUESTION)
+        assert Counter(lifted.answer) == Counter(ANSWER)
+        assert lifted.ends == ("fin", "fin")
