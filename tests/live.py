@@ -1,4 +1,4 @@
-"""A proxy at work in this process, on loopback, with an echoing backend behind it."""
+"""Proxies at work in this process, on loopback, with an echoing backend behind them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from vaurien import plugins, registry
 from vaurien.control.http import ControlThread, start_control
 from vaurien.control.server import Control
+from vaurien.control.state import State
+from vaurien.control.store import Store
 from vaurien.net.address import Address
+from vaurien.net.proxies import Declared, Proxies
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.notation import Entry, FindBehavior, make_rules
@@ -23,6 +27,7 @@ from vaurien.plan import Plan
 from vaurien.protocols.tcp import Tcp
 
 T = TypeVar("T")
+NAME = "vaurien"
 LIMIT = 10.0
 """Seconds after which a test that waits has failed."""
 
@@ -66,24 +71,43 @@ def echo(prefix: bytes = b"") -> Iterator[Address]:
 
 @dataclass
 class Live:
-    """A running proxy and its control."""
+    """Running proxies and their control; ``backend`` echoes."""
 
     reactor: Reactor
-    proxy: Proxy
+    proxies: Proxies
     control: Control
+    backend: Address
 
-    def connect(self) -> socket.socket:
-        address = self.proxy.address
+    @property
+    def proxy(self) -> Proxy:
+        """The first of them, and often the only one."""
+        return next(iter(self.proxies))
+
+    def connect(self, proxy: str = "") -> socket.socket:
+        address = self.control.address(proxy)
         return socket.create_connection((address.host, address.port), timeout=LIMIT)
 
-    def ask(self, data: bytes = b"hello") -> bytes:
+    def ask(self, data: bytes = b"hello", proxy: str = "") -> bytes:
         """What comes back on a connection of its own."""
-        with self.connect() as sock:
+        with self.connect(proxy) as sock:
             sock.sendall(data)
             return sock.recv(65536)
 
     def in_reactor(self, call: Callable[[], T]) -> T:
         return self.reactor.submit(call).result(LIMIT)
+
+
+def made(reactor: Reactor, declared: Declared) -> Proxy:
+    """A proxy that runs on this reactor."""
+    return Proxy(
+        reactor,
+        declared.listen,
+        declared.backend,
+        protocol=declared.protocol,
+        name=declared.name,
+        plan=declared.plan,
+        limits=declared.limits,
+    )
 
 
 @contextlib.contextmanager
@@ -92,22 +116,32 @@ def live(
     *,
     find_behavior: FindBehavior = registry.behaviors.get,
     seed: int = 7,
+    names: Sequence[str] = (NAME,),
+    store: Store | None = None,
 ) -> Iterator[Live]:
-    """A proxy in front of an echo, with these rules."""
+    """Proxies in front of an echo, all with these rules."""
     plugins.install()
     with echo() as backend:
         reactor = Reactor()
         plan = Plan(make_rules(entries, find_behavior, Tcp), seed=seed)
         listen = Address("127.0.0.1", 0)
-        proxy = Proxy(reactor, listen, backend, protocol=Tcp(), plan=plan)
-        proxy.open()
+        state = State(
+            tuple(
+                Declared(name=name, listen=listen, backend=backend, protocol=Tcp(), plan=plan)
+                for name in names
+            ),
+            seed=seed,
+        )
+        proxies = Proxies(reactor, partial(made, reactor))
+        proxies.apply(state.proxies)
+        control = Control(reactor, proxies, state, find_behavior=find_behavior, store=store)
         thread = threading.Thread(target=reactor.run)
         thread.start()
-        running = Live(reactor, proxy, Control(reactor, proxy, find_behavior=find_behavior))
+        running = Live(reactor, proxies, control, backend)
         try:
             yield running
         finally:
-            running.in_reactor(proxy.close)
+            running.in_reactor(proxies.close)
             running.in_reactor(reactor.stop)
             thread.join()
             reactor.close()

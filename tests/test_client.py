@@ -279,3 +279,47 @@ def test_it_imports_nothing_of_ours_and_little_else() -> None:
         "assert not {'http.client', 'argparse', 'asyncio', 'ssl'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Several proxies.
+
+
+@pytest.fixture
+def several() -> Iterator[Http]:
+    with live([RULE], names=["cache", "db"]) as running, controlled(running) as started:
+        yield started
+
+
+def test_a_client_is_of_the_proxy_that_it_names(several: Http) -> None:
+    cache = Client(several.host, several.port, proxy="cache")
+    db = Client(several.host, several.port, proxy="db")
+    with cache.with_behavior("hang"):
+        assert (cache.get_behavior(), db.get_behavior()) == ("hang", "dummy")
+    assert cache.get_behavior() == "dummy"
+    db.set_backend("example.com:80")
+    assert db.get_backend() == "example.com:80"
+    assert cache.get_backend() != "example.com:80"
+    assert cache.list_behaviors() == db.list_behaviors()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "there are 2 proxies: name one of cache, db"),
+        ("a b&c=é/?", "the 'a b&c=é/[?]' proxy does not exist"),
+    ],
+)
+def test_a_proxy_that_is_not_there(several: Http, name: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Client(several.host, several.port, proxy=name).set_behavior("hang")
+
+
+def test_vaurienctl_is_told_which_proxy(several: Http, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--host", f"http://{several.host}:{several.port}"]
+    assert main(["set-behavior", "hang", *where, "--proxy", "db"]) == 0
+    assert main(["get-behavior", *where, "--proxy", "db"]) == 0
+    assert main(["get-behavior", *where, "--proxy", "cache"]) == 0
+    assert main(["get-behavior", *where]) == 1
+    told = capsys.readouterr()
+    assert told.out == 'Behavior changed to "hang"\nhang\ndummy\n'
+    assert told.err == "there are 2 proxies: name one of cache, db\n"

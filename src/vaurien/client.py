@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -25,6 +25,7 @@ class ClientError(OSError):
 class Client:
     """Controls a proxy through its HTTP interface; ``timeout`` is in seconds.
 
+    ``proxy``: the name of the one that is meant, where there are several.
     Every call raises ``ClientError`` where there is no such interface.
     """
 
@@ -35,11 +36,13 @@ class Client:
         scheme: str = "http",
         *,
         timeout: float = 10.0,
+        proxy: str = "",
     ) -> None:
         self.host = host
         self.port = int(port)
         self.scheme = scheme
         self.timeout = timeout
+        self.proxy = proxy
         self.root_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def set_behavior(self, behavior: str, **options: object) -> None:
@@ -100,6 +103,8 @@ class Client:
         self, method: str, path: str, body: dict[str, object] | None = None
     ) -> tuple[int, bytes]:
         """The status and the body of the answer."""
+        if self.proxy:
+            path = f"{path}?proxy={quote(self.proxy, safe='')}"
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
         connect = HTTPSConnection if self.scheme == "https" else HTTPConnection
@@ -144,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_intermixed_args(argv)
     try:
-        client = _client(given.host)
+        client = _client(given.host, given.proxy)
         options = _options(given.options)
         if given.action == "set-behavior" and not given.behavior:
             raise ValueError("set-behavior needs the name of a behavior")
@@ -181,11 +186,12 @@ def _parser() -> ArgumentParser:
         default=f"http://localhost:{DEFAULT_PORT}",
         help="where vaurien's HTTP interface is (default: %(default)s)",
     )
+    parser.add_argument("--proxy", default="", help="the proxy that is meant, if there are several")
     return parser
 
 
-def _client(url: str) -> Client:
-    """A client for this URL; raises ValueError if it is none."""
+def _client(url: str, proxy: str) -> Client:
+    """A client for a proxy at this URL; raises ValueError if it is none."""
     try:
         parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
         port = parts.port or DEFAULT_PORT
@@ -193,7 +199,7 @@ def _client(url: str) -> Client:
         parts, port = urlsplit(""), 0
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
         raise ValueError(f"--host {url!r} is not allowed: it takes http://HOST:PORT")
-    return Client(parts.hostname, port, parts.scheme)
+    return Client(parts.hostname, port, parts.scheme, proxy=proxy)
 
 
 def _options(words: Sequence[str]) -> dict[str, object]:

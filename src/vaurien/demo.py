@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from . import plugins, registry
@@ -17,10 +18,12 @@ from .behavior import Behavior
 from .cli.run import AtOnce, Signals
 from .control.http import start_control
 from .control.server import Control
+from .control.state import State
 from .errors import ListenError
 from .events import Event, Fired
 from .messages import Direction
 from .net.address import Address
+from .net.proxies import Declared, Proxies
 from .net.proxy import Proxy
 from .net.reactor import Reactor
 from .notation import make_rules, parse_mix
@@ -115,19 +118,31 @@ def find_behavior(name: str) -> type[Behavior]:
     return Watch if name == Watch.name else registry.behaviors.get(name)
 
 
-def open_proxy(reactor: Reactor, backend: Address) -> Proxy:
+def open_proxy(reactor: Reactor, backend: Address) -> tuple[Proxies, State]:
     """A proxy at the usual address, or at a free port if that one is in use."""
     rules = make_rules([*parse_mix(MIX), {"behavior": Watch.name}], find_behavior, Tcp)
     plan = Plan(rules, seed=SEED)
     narrator = Narrator()
-    proxy = Proxy(reactor, LISTEN, backend, protocol=Tcp(), plan=plan, emit=narrator)
-    narrator.proxy = proxy
+
+    def make(declared: Declared) -> Proxy:
+        narrator.proxy = Proxy(
+            reactor,
+            declared.listen,
+            declared.backend,
+            protocol=declared.protocol,
+            plan=declared.plan,
+            emit=narrator,
+        )
+        return narrator.proxy
+
+    proxies = Proxies(reactor, make)
+    declared = Declared(name="vaurien", listen=LISTEN, backend=backend, protocol=Tcp(), plan=plan)
     try:
-        proxy.open()
+        proxies.apply([declared])
     except ListenError:
-        proxy.listen = Address(LISTEN.host, 0)
-        proxy.open()
-    return proxy
+        declared = replace(declared, listen=Address(LISTEN.host, 0))
+        proxies.apply([declared])
+    return proxies, State((declared,))
 
 
 def say(text: str) -> None:
@@ -144,16 +159,16 @@ def main() -> None:
         closing.callback(web.shutdown)
         reactor = Reactor()
         closing.callback(reactor.close)
-        proxy = open_proxy(reactor, Address(*web.server_address))
-        closing.callback(proxy.close)
-        control = Control(reactor, proxy, find_behavior=find_behavior)
+        proxies, state = open_proxy(reactor, Address(*web.server_address))
+        closing.callback(proxies.close)
+        control = Control(reactor, proxies, state, find_behavior=find_behavior)
         try:
             server = start_control(control, LISTEN.host, CONTROL_PORT)
         except ListenError:
             server = start_control(control, LISTEN.host, 0)
         closing.callback(server.stop)
-        Signals(reactor, proxy, DRAIN)
-        urls = {"proxy": f"http://{proxy.address}", "control": f"http://{server.address}"}
+        Signals(reactor, proxies, DRAIN)
+        urls = {"proxy": f"http://{control.address()}", "control": f"http://{server.address}"}
         say(WELCOME.format_map(urls | {"mix": MIX}))
         try:
             reactor.run()

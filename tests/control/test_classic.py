@@ -1,16 +1,20 @@
-"""The HTTP interface, over a real server and a real proxy."""
+"""The HTTP interface, over a real server and real proxies."""
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from live import LIMIT, Http, Live, controlled, live
-from vaurien.control import classic, server
+from vaurien.control import classic, writer
+from vaurien.control.store import Store
 
 RULE = {"behavior": "delay", "sleep": 3.0, "before": False, "percent": 10.0, "name": "slow"}
 OK = b'{"status": "ok"}'
@@ -216,7 +220,7 @@ def test_a_client_that_leaves_in_the_middle_changes_nothing(
 def test_a_stalled_proxy_is_not_waited_for(
     http: Http, running: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "PATIENCE", 0.05)
+    monkeypatch.setattr(writer, "PATIENCE", 0.05)
     go_on, stalled = threading.Event(), threading.Event()
 
     def stall() -> None:
@@ -245,11 +249,90 @@ def test_our_own_mistake_is_logged_and_told_in_the_same_shape(
 
 
 def test_changes_under_way_together_all_succeed(http: Http, running: Live) -> None:
-    names = ["hang", "delay", "5:error,10:delay", "dummy"] * 10
+    names = [f"{percent}:hang" for percent in range(1, 41)]
     with ThreadPoolExecutor(8) as pool:
         answers = pool.map(lambda name: http("PUT", "/behavior", {"name": name}), names)
         assert {answer.status for answer in answers} == {200}
     assert running.proxy.plan.generation == len(names)
+
+
+# Several proxies.
+
+
+@pytest.fixture
+def several() -> Iterator[Live]:
+    with live([RULE], names=["cache", "db"]) as started:
+        yield started
+
+
+BODIES: dict[str, object] = {
+    "/behavior": {"name": "hang"},
+    "/backend": {"backend": "example.com:80"},
+    "/plan": {"rules": []},
+}
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_which_of_several_is_meant_must_be_said(several: Live, path: str, method: str) -> None:
+    before = several.control.state
+    with controlled(several) as http:
+        body = BODIES[path] if method == "PUT" else None
+        missing = http(method, path, body)
+        empty = http(method, f"{path}?proxy=", body)
+        unknown = http(method, f"{path}?proxy=disk", body)
+    assert missing.status == empty.status == unknown.status == 400
+    why = "there are 2 proxies: name one of cache, db"
+    assert missing.json == empty.json == error(why, "proxy", "querystring")
+    assert unknown.json == error("the 'disk' proxy does not exist", "proxy", "querystring")
+    assert several.control.state is before
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_each_is_asked_and_changed_by_its_name(several: Live, path: str) -> None:
+    with controlled(several) as http:
+        before = http("GET", f"{path}?proxy=db")
+        assert before.status == 200
+        answer = http("PUT", f"{path}?proxy=cache", BODIES[path])
+        assert (answer.status, answer.body) == (200, OK)
+        assert http("GET", f"{path}?proxy=db").json == before.json
+        assert http("GET", f"{path}?proxy=cache").json != before.json
+
+
+def test_the_only_one_may_be_named(http: Http) -> None:
+    assert http("PUT", "/behavior?proxy=vaurien", {"name": "hang"}).body == OK
+    assert http("GET", "/behavior?proxy=vaurien").body == b'{"behavior": "hang"}'
+
+
+def test_the_behaviors_are_the_same_for_all(several: Live) -> None:
+    with controlled(several) as http:
+        answer = http("GET", "/behaviors")
+    assert (answer.status, answer.json) == (200, {"behaviors": several.control.behaviors()})
+
+
+def test_where_there_is_no_proxy_that_is_said() -> None:
+    with live(names=[]) as running, controlled(running) as http:
+        answer = http("GET", "/behavior")
+    assert (answer.status, answer.json) == (
+        400,
+        error("there is no proxy", "proxy", "querystring"),
+    )
+
+
+def test_what_cannot_be_saved_is_our_trouble(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "state.json"
+    with (
+        closing(Store(str(path))) as store,
+        live(store=store) as running,
+        controlled(running) as http,
+    ):
+        shutil.rmtree(folder)
+        answer = http("PUT", "/behavior", {"name": "hang"})
+        assert http("GET", "/behavior").json == {"behavior": "dummy"}
+    why = f"{path} cannot be written: No such file or directory; it still holds the state before"
+    assert (answer.status, answer.json) == (500, error(why, "", "server"))
 
 
 def everything(sock: socket.socket) -> bytes:

@@ -1,22 +1,26 @@
-"""Control, over a real proxy."""
+"""Control, over real proxies."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
-from live import LIMIT, Live, echo, live
+from live import Live, echo, live
+from peers import Listening, connect, receive_until_reset
 from vaurien import registry
 from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
-from vaurien.control import server
-from vaurien.errors import AddressError, OptionError, UnknownNameError
+from vaurien.control.server import Control, UnnamedError
+from vaurien.control.state import State
+from vaurien.errors import AddressError, ListenError, OptionError, UnknownNameError
 from vaurien.net.address import Address
+from vaurien.net.proxies import Declared
 from vaurien.options import option
 from vaurien.plan import Plan, Rule
+from vaurien.protocols.tcp import Tcp
 
 RULE = {"behavior": "delay", "sleep": 3.0, "before": False, "percent": 10.0, "name": "slow"}
 
@@ -25,6 +29,20 @@ RULE = {"behavior": "delay", "sleep": 3.0, "before": False, "percent": 10.0, "na
 def running() -> Iterator[Live]:
     with live() as started:
         yield started
+
+
+@pytest.fixture
+def several() -> Iterator[Live]:
+    with live(names=["cache", "db"]) as started:
+        yield started
+
+
+def nobody_listens(address: Address) -> bool:
+    try:
+        connect(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def sleep_of(running: Live) -> object:
@@ -92,8 +110,8 @@ def test_rules_that_stay_keep_what_they_have_counted() -> None:
 
 
 def test_the_generation_grows_by_one_and_the_seed_stays(running: Live) -> None:
-    for generation in (1, 2, 3):
-        running.control.set_behavior("delay")
+    for generation, name in enumerate(["delay", "hang", "delay"], 1):
+        running.control.set_behavior(name)
         assert running.proxy.plan.generation == generation
         assert running.proxy.plan.seed == 7
 
@@ -221,61 +239,185 @@ def test_a_unix_socket_is_a_backend(running: Live) -> None:
     assert running.proxy.backend == Address("", 0, "/run/some.sock")
 
 
-def test_a_change_that_was_overtaken_starts_from_what_is_there(running: Live) -> None:
-    """As when a rule's time to live ends while a new plan is made."""
-    overtaking = Plan(generation=10, seed=7)
-    seen: list[tuple[Rule, ...]] = []
-
-    def change(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-        if not seen:
-            running.in_reactor(lambda: running.proxy.apply(overtaking))
-        seen.append(rules)
-        return rules
-
-    running.control._change_rules(change)
-    assert len(seen) == 2
-    assert running.proxy.plan.generation == 11
-
-
-def test_writers_take_turns(running: Live) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        names = ["delay", "hang", "5:error,10:delay", "dummy"] * 25
-        assert list(pool.map(running.control.set_behavior, names)) == [None] * 100
-    assert running.proxy.plan.generation == 100
-
-
-def test_a_stalled_proxy_is_not_waited_for(running: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "PATIENCE", 0.05)
-    go_on, stalled = threading.Event(), threading.Event()
-
-    def stall() -> None:
-        stalled.set()
-        go_on.wait(LIMIT)
-
-    running.reactor.post(stall)
-    try:
-        assert stalled.wait(LIMIT)
-        with pytest.raises(server.StalledError, match="withdrawn"):
-            running.control.set_behavior("hang")
-        assert running.control.behavior() == "dummy"
-    finally:
-        go_on.set()
-    running.in_reactor(lambda: None)
-    assert running.control.behavior() == "dummy"
-    monkeypatch.undo()
-    running.control.set_behavior("hang")
-    assert running.control.behavior() == "hang"
-
-
-def test_a_change_does_not_wait_for_ever_for_others(
-    running: Live, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "PATIENCE", 0.05)
-    with running.control._writing, pytest.raises(server.StalledError, match="other changes"):
-        running.control.set_behavior("hang")
-
-
-def test_a_fault_that_the_protocol_does_not_have_is_refused(running: Live) -> None:
+def test_a_fault_that_the_protocol_does_not_have_nobody_listens(running: Live) -> None:
     with pytest.raises(OptionError, match="the protocol 'tcp' has no faults of its own"):
         running.control.set_behavior("error", {"fault": "READONLY"})
     assert running.control.behavior() == "dummy"
+
+
+# Several proxies.
+
+ASKING: list[Callable[[Control, str], object]] = [
+    Control.address,
+    Control.behavior,
+    Control.backend,
+    Control.plan,
+]
+CHANGING: list[Callable[[Control, str], object]] = [
+    lambda control, proxy: control.set_behavior("hang", proxy=proxy),
+    lambda control, proxy: control.set_backend("elsewhere:80", proxy=proxy),
+    lambda control, proxy: control.set_plan([RULE], proxy=proxy),
+    lambda control, proxy: control.disable(proxy),
+    lambda control, proxy: control.enable(proxy),
+]
+
+
+@pytest.mark.parametrize("call", [*ASKING, *CHANGING])
+def test_which_of_several_is_meant_must_be_said(
+    several: Live, call: Callable[[Control, str], object]
+) -> None:
+    before = several.control.state
+    with pytest.raises(UnnamedError, match="there are 2 proxies: name one of cache, db"):
+        call(several.control, "")
+    with pytest.raises(UnknownNameError, match=r"'disk' is an unknown proxy\. .*'cache', 'db'"):
+        call(several.control, "disk")
+    assert several.control.state is before
+
+
+@pytest.mark.parametrize("call", [*ASKING, *CHANGING])
+def test_where_there_is_none_that_is_said(call: Callable[[Control, str], object]) -> None:
+    with live(names=[]) as running, pytest.raises(UnnamedError, match="there is no proxy"):
+        call(running.control, "")
+
+
+def test_the_only_one_may_be_named(running: Live) -> None:
+    running.control.set_behavior("hang", proxy="vaurien")
+    assert running.control.behavior("vaurien") == running.control.behavior() == "hang"
+
+
+def test_changes_are_of_the_proxy_that_is_named(several: Live) -> None:
+    with echo(b"other ") as other:
+        several.control.set_plan([{"behavior": "abort"}], "cache")
+        several.control.set_backend(str(other), "db")
+        several.control.set_behavior("delay", {"sleep": 0}, "db")
+        assert several.control.behavior("cache") == "dummy"
+        assert several.control.behavior("db") == "delay"
+        assert [entry["behavior"] for entry in several.control.plan("cache")] == ["abort"]
+        assert several.ask(b"hello", "db") == b"other hello"
+    assert several.control.backend("cache") == str(several.backend)
+
+
+def test_what_is_logged_names_the_proxy_that_was_named(
+    several: Live, running: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        running.control.set_behavior("hang")
+        several.control.set_behavior("hang", proxy="cache")
+        several.control.set_backend("elsewhere:80", "cache")
+        several.control.set_plan([], "cache")
+        several.control.disable("cache")
+        several.control.remove("cache")
+    assert caplog.messages == [
+        'Behavior changed to "hang"',
+        'Behavior of cache changed to "hang"',
+        "Backend of cache changed to elsewhere:80",
+        "Plan of cache replaced: 0 rules",
+        "Proxy cache disabled",
+        "Proxy cache removed",
+    ]
+
+
+def test_the_address_has_the_real_port(several: Live) -> None:
+    ports = {several.control.address(name).port for name in ("cache", "db")}
+    assert len(ports - {0}) == 2
+    assert [proxy.listen.port for proxy in several.control.state.proxies] == [0, 0]
+
+
+def test_a_disabled_proxy_comes_back_on_its_port(several: Live) -> None:
+    address = several.control.address("cache")
+    with several.connect("cache") as sock, several.connect("db") as other:
+        several.control.disable("cache")
+        assert receive_until_reset(sock) == b""
+        assert nobody_listens(address)
+        assert several.control.address("cache") == address
+        other.sendall(b"still here")
+        assert other.recv(100) == b"still here"
+    several.control.enable("cache")
+    assert several.control.address("cache") == address
+    assert several.ask(b"hello", "cache") == b"hello"
+
+
+def test_connections_of_a_disabled_proxy_may_finish(several: Live) -> None:
+    with several.connect("cache") as sock:
+        sock.sendall(b"1")
+        assert sock.recv(100) == b"1"
+        several.control.disable("cache", drain=5)
+        assert nobody_listens(several.control.address("cache"))
+        assert sock.recv(100) == b""
+
+
+def test_a_port_that_is_taken_keeps_a_proxy_disabled(several: Live) -> None:
+    address = several.control.address("cache")
+    several.control.disable("cache")
+    with Listening(address), pytest.raises(ListenError, match=f"'cache'.*{address}.*in use"):
+        several.control.enable("cache")
+    assert [proxy.enabled for proxy in several.control.state.proxies] == [False, True]
+    several.control.enable("cache")
+    assert several.ask(b"hello", "cache") == b"hello"
+
+
+def added(running: Live, name: str = "more") -> Declared:
+    return Declared(
+        name=name, listen=Address("127.0.0.1", 0), backend=running.backend, protocol=Tcp()
+    )
+
+
+def test_a_proxy_is_added_and_removed(several: Live) -> None:
+    several.control.add(added(several))
+    assert [proxy.name for proxy in several.control.state.proxies] == ["cache", "db", "more"]
+    address = several.control.address("more")
+    with several.connect("more") as sock:
+        sock.sendall(b"hello")
+        assert sock.recv(100) == b"hello"
+        several.control.remove("more")
+        assert receive_until_reset(sock) == b""
+    assert nobody_listens(address)
+    assert [proxy.name for proxy in several.control.state.proxies] == ["cache", "db"]
+
+
+def test_a_name_is_given_once(several: Live) -> None:
+    before = several.control.state
+    with pytest.raises(OptionError, match="name='db': there is a proxy of this name already"):
+        several.control.add(added(several, "db"))
+    assert several.control.state is before
+
+
+def test_who_is_not_there_cannot_be_removed(several: Live) -> None:
+    with pytest.raises(UnknownNameError, match="'disk' is an unknown proxy"):
+        several.control.remove("disk")
+
+
+def test_connections_to_an_old_backend_are_closed_if_asked(running: Live) -> None:
+    with echo(b"other ") as other, running.connect() as sock:
+        sock.sendall(b"1")
+        assert sock.recv(100) == b"1"
+        running.control.set_backend(str(other), moved=True)
+        assert receive_until_reset(sock) == b""
+        assert running.ask(b"hello") == b"other hello"
+
+
+def test_a_state_is_replaced_as_a_whole(several: Live) -> None:
+    with several.connect("db") as sock:
+        sock.sendall(b"1")
+        assert sock.recv(100) == b"1"
+        (_, db) = several.control.state.proxies
+        rules = (Rule(behavior=Delay(sleep=0), name="new"),)
+        changed = replace(db, plan=replace(db.plan, rules=rules))
+        several.control.replace(State((changed, added(several))))
+        assert [proxy.name for proxy in several.control.state.proxies] == ["db", "more"]
+        assert [entry["name"] for entry in several.control.plan("db")] == ["new"]
+        sock.sendall(b"2")
+        assert sock.recv(100) == b"2"
+    assert several.ask(b"hello", "more") == b"hello"
+
+
+def test_a_new_configuration_brings_its_own_defaults(running: Live) -> None:
+    class Configured(Delay):
+        sleep: float = option(4.0, "as a file would have it")
+
+    running.control.replace(
+        running.control.state, config_digest="abc", find_behavior=lambda name: Configured
+    )
+    running.control.set_behavior("delay")
+    assert sleep_of(running) == 4.0
+    assert running.control.config_digest == "abc"

@@ -15,8 +15,9 @@ from vaurien.control import statsd
 from vaurien.control.statsd import Statsd
 from vaurien.events import Event
 from vaurien.net.address import Address
-from vaurien.net.proxy import Proxy, Totals
+from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.net.totals import Totals
 from vaurien.protocols.tcp import Tcp
 
 FIELDS = {
@@ -93,14 +94,18 @@ def events() -> list[Event]:
 
 
 @pytest.fixture
-def proxy(reactor: Reactor, events: list[Event]) -> Counting:
+def proxy(reactor: Reactor) -> Counting:
+    return counting(reactor)
+
+
+def counting(reactor: Reactor, name: str = "vaurien") -> Counting:
     here = Address("127.0.0.1", 0)
-    return Counting(reactor, here, here, protocol=Tcp(), emit=events.append)
+    return Counting(reactor, here, here, protocol=Tcp(), name=name)
 
 
 def test_counters(proxy: Counting, server: Server) -> None:
     proxy.counted = 100  # before it starts
-    sender = Statsd(proxy.reactor, proxy, server.address)
+    sender = Statsd(proxy.reactor, [proxy], server.address)
     sender.start()
     proxy.counted += 1
     sender._report()
@@ -117,12 +122,59 @@ def test_counters(proxy: Counting, server: Server) -> None:
     assert server.receive()[0] == "vaurien.tcp.start:2|c"
 
 
+def test_counters_of_several_proxies(reactor: Reactor, server: Server) -> None:
+    cache, mail = proxies = [counting(reactor, "cache"), counting(reactor, "smart.mail")]
+    sender = Statsd(reactor, proxies, server.address, prefix="p")
+    sender.start()
+    cache.counted += 1
+    mail.counted += 2
+    sender.close()
+    lines = server.receive()
+    assert len(lines) == 10
+    assert "p.cache.tcp.start:1|c" in lines
+    assert "p.smart_mail.tcp.start:2|c" in lines
+
+
+def test_proxies_that_come_and_go(proxy: Counting, server: Server) -> None:
+    new = counting(proxy.reactor, "new")
+    proxies = [proxy]
+    sender = Statsd(proxy.reactor, proxies, server.address)
+    sender.start()
+    proxies.append(new)
+    new.counted += 3  # before it was first looked at
+    sender._report()
+    assert server.receive()[0] == "vaurien.new.tcp.start:3|c"
+    new.counted += 1  # the last second of its life
+    proxies.remove(new)
+    sender._report()
+    assert server.receive()[0] == "vaurien.new.tcp.start:1|c"
+    proxy.counted += 1
+    sender.close()
+    assert server.receive()[0] == "vaurien.tcp.start:1|c"
+
+
+def test_datagrams_stay_small(reactor: Reactor, server: Server) -> None:
+    proxies = [counting(reactor, f"proxy-{number}") for number in range(100)]
+    sender = Statsd(reactor, proxies, server.address)
+    sender.start()
+    for proxy in proxies:
+        proxy.counted += 1
+    sender.close()
+    sizes = []
+    for _ in range(100):
+        if len(server.sums) == 500:
+            break
+        sizes.append(len("\n".join(server.receive())))
+    assert len(server.sums) == 500
+    assert 1000 < max(sizes) <= statsd.DATAGRAM
+
+
 @pytest.mark.usefixtures("server")
 def test_it_reports_by_itself(
     proxy: Counting, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statsd, "INTERVAL", 0.001)
-    sender = Statsd(proxy.reactor, proxy, server.address)
+    sender = Statsd(proxy.reactor, [proxy], server.address)
     sender.start()
     server.socket.setblocking(False)
     for _ in range(3):
@@ -145,7 +197,7 @@ def test_it_reports_by_itself(
 def test_names(reactor: Reactor, server: Server, prefix: str, name: str) -> None:
     here = Address("127.0.0.1", 0)
     proxy = Counting(reactor, here, here, protocol=Odd())
-    sender = Statsd(reactor, proxy, server.address, prefix=prefix)
+    sender = Statsd(reactor, [proxy], server.address, prefix=prefix)
     sender.start()
     proxy.counted += 1
     sender.close()
@@ -165,7 +217,7 @@ def test_sums_stay_true_when_sampled(rate: float, counts: list[int]) -> None:
     here = Address("127.0.0.1", 0)
     proxy = Counting(reactor, here, here, protocol=Tcp())
     try:
-        sender = Statsd(reactor, proxy, server.address, sample_rate=rate)
+        sender = Statsd(reactor, [proxy], server.address, sample_rate=rate)
         sender.start()
         for count in counts:
             proxy.counted += count
@@ -184,7 +236,7 @@ def test_a_dead_server_is_ignored(proxy: Counting, events: list[Event]) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))
         address = Address("127.0.0.1", unused.getsockname()[1])
-    sender = Statsd(proxy.reactor, proxy, address)
+    sender = Statsd(proxy.reactor, [proxy], address, emit=events.append)
     sender.start()
     for _ in range(3):
         proxy.counted += 1
@@ -194,7 +246,7 @@ def test_a_dead_server_is_ignored(proxy: Counting, events: list[Event]) -> None:
 
 
 def test_a_name_is_resolved_meanwhile(proxy: Counting, server: Server) -> None:
-    sender = Statsd(proxy.reactor, proxy, Address("localhost", server.address.port))
+    sender = Statsd(proxy.reactor, [proxy], Address("localhost", server.address.port))
     sender.start()
     proxy.counted += 1
     sender._report()  # nobody knows yet where to; it is kept
@@ -209,7 +261,7 @@ def test_a_name_that_nobody_knows_is_told_and_tried_again(
     proxy: Counting, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statsd, "RETRY", 0.001)
-    sender = Statsd(proxy.reactor, proxy, Address("a..b", 8125))
+    sender = Statsd(proxy.reactor, [proxy], Address("a..b", 8125), emit=events.append)
     sender.start()
     while len(events) < 2:
         proxy.reactor.run_once()
@@ -222,7 +274,7 @@ def test_a_server_that_cannot_be_reached_is_told_and_tried_again(
     proxy: Counting, server: Server, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statsd, "RETRY", 0.001)
-    sender = Statsd(proxy.reactor, proxy, Address("255.255.255.255", 8125))
+    sender = Statsd(proxy.reactor, [proxy], Address("255.255.255.255", 8125), emit=events.append)
     sender.start()  # nobody may connect there
     proxy.counted += 1
     while len(events) < 2:
@@ -237,7 +289,7 @@ def test_a_server_that_cannot_be_reached_is_told_and_tried_again(
 
 
 def test_what_is_too_long_is_left(proxy: Counting, server: Server) -> None:
-    sender = Statsd(proxy.reactor, proxy, server.address, prefix="x" * 100_000)
+    sender = Statsd(proxy.reactor, [proxy], server.address, prefix="x" * 100_000)
     sender.start()
     proxy.counted += 1
     sender.close()

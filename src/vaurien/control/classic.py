@@ -1,7 +1,8 @@
 """Vaurien's HTTP interface, as clients have known it since its first version.
 
 Beside ``/behavior``, ``/behaviors`` and ``/backend`` there is ``/plan``: all rules
-as entries, to be read and replaced as a whole.
+as entries, to be read and replaced as a whole.  ``?proxy=NAME`` says which proxy is meant,
+where there are several.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..errors import UnknownNameError, VaurienError
-from .server import PATIENCE, Control, StalledError
+from .server import Control, UnnamedError
+from .store import StoreError
+from .writer import PATIENCE, StalledError
 
 BODY_LIMIT = 64 * 1024
 BODY_PATIENCE = 10.0
@@ -39,34 +42,48 @@ class BodyError(VaurienError, ValueError):
 
 
 def make_app(control: Control) -> Starlette:
-    """The interface to one proxy, as an ASGI application; it leaves access to ``Guard``."""
+    """The interface to the proxies, as an ASGI application; it leaves access to ``Guard``."""
     # The first call looks through what is installed; let no request wait for that.
     control.behaviors()
 
-    def put_behavior(body: Body) -> None:
+    def get_behavior(proxy: str) -> Body:
+        return {"behavior": control.behavior(proxy)}
+
+    def put_behavior(body: Body, proxy: str) -> None:
         name = _value(body, "name")
         if not isinstance(name, str):
             raise UnknownNameError("behavior", str(name), control.behaviors())
-        control.set_behavior(name, {key: body[key] for key in body if key != "name"})
+        options = {key: body[key] for key in body if key != "name"}
+        control.set_behavior(name, options, proxy)
 
-    def put_backend(body: Body) -> None:
+    def get_behaviors(proxy: str) -> Body:
+        del proxy  # they are the same for all
+        return {"behaviors": control.behaviors()}
+
+    def get_backend(proxy: str) -> Body:
+        return {"backend": control.backend(proxy)}
+
+    def put_backend(body: Body, proxy: str) -> None:
         backend = _value(body, "backend")
         if not isinstance(backend, str):
             raise BodyError(f"{backend!r} is not an address: HOST:PORT", "backend")
-        control.set_backend(backend)
+        control.set_backend(backend, proxy)
 
-    def put_plan(body: Body) -> None:
+    def get_plan(proxy: str) -> Body:
+        return {"rules": control.plan(proxy)}
+
+    def put_plan(body: Body, proxy: str) -> None:
         rules = _value(body, "rules")
         if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
             raise BodyError('"rules" should be a list of json objects', "rules")
-        control.set_plan(rules)
+        control.set_plan(rules, proxy)
 
     app = Starlette(
         routes=[
-            _route("/behavior", "name", lambda: {"behavior": control.behavior()}, put_behavior),
-            _route("/behaviors", "", lambda: {"behaviors": control.behaviors()}),
-            _route("/backend", "backend", lambda: {"backend": control.backend()}, put_backend),
-            _route("/plan", "rules", lambda: {"rules": control.plan()}, put_plan),
+            _route("/behavior", "name", get_behavior, put_behavior),
+            _route("/behaviors", "", get_behaviors),
+            _route("/backend", "backend", get_backend, put_backend),
+            _route("/plan", "rules", get_plan, put_plan),
         ],
         exception_handlers={HTTPException: _on_http_exception, Exception: _on_exception},
     )
@@ -89,29 +106,35 @@ def problem(status: int, location: str, name: str, description: str) -> Response
 def _route(
     path: str,
     key: str,
-    get: Callable[[], Mapping[str, object]],
-    put: Callable[[Body], None] | None = None,
+    get: Callable[[str], Body],
+    put: Callable[[Body, str], None] | None = None,
 ) -> Route:
-    """One resource.  ``key`` is blamed for a value that is refused.
+    """One resource; both functions are told which proxy was named, '' if none was.
 
-    It is so for a behavior's options as well: clients of old tell their user what
-    was wrong only if the error's name is "name".
+    ``key`` is blamed for a value that is refused.  It is so for a behavior's options as
+    well: clients of old tell their user what was wrong only if the error's name is "name".
     """
 
     async def endpoint(request: Request) -> Response:
-        if put is None or request.method != "PUT":
-            return answer(get())
+        proxy = request.query_params.get("proxy", "")
         try:
+            if put is None or request.method != "PUT":
+                return answer(get(proxy))
             body = _parse(await _read(request))
             # In a thread: the data plane answers in its own time.
             async with asyncio.timeout(3 * PATIENCE):
-                await asyncio.to_thread(put, body)
+                await asyncio.to_thread(put, body, proxy)
         except BodyError as error:
             return problem(400, "body", error.key, str(error))
+        except UnnamedError as error:
+            return problem(400, "querystring", "proxy", str(error))
         except UnknownNameError as error:
-            return problem(400, "body", key, f"the '{error.name}' behavior does not exist")
+            where = ("querystring", "proxy") if error.kind == "proxy" else ("body", key)
+            return problem(400, *where, f"the '{error.name}' {error.kind} does not exist")
         except (StalledError, TimeoutError) as error:
             raise HTTPException(503, str(error) or "the proxy is busy") from None
+        except StoreError as error:
+            raise HTTPException(500, str(error)) from None
         except VaurienError as error:
             return problem(400, "body", key, str(error))
         return answer({"status": "ok"})

@@ -1,23 +1,22 @@
-"""The one writer of a running proxy.
+"""What may be asked of the proxies that run, and how they are changed.
 
-Law: nothing here touches the data plane but through ``reactor.submit``, and no call
-waits longer than it says.  What is asked for is checked before anything changes, so
-a refused change leaves everything as it was.
+Law: nothing here touches the data plane but through the one ``Writer``.  What is asked
+for is checked before anything changes, so a refused change leaves everything as it was.
+Asking waits for nobody.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from ..errors import OptionError, VaurienError
+from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import Address
+from ..net.proxies import Closing, Declared
 from ..notation import (
     MIX,
     Entry,
@@ -29,66 +28,95 @@ from ..notation import (
     parse_mix,
 )
 from ..options import Value
-from ..plan import Plan, Rule
+from ..plan import Rule
 from ..registry import behaviors as registry
+from .state import State
+from .writer import AT_ONCE, Writer
 
 if TYPE_CHECKING:
-    from ..net.proxy import Proxy
+    from ..net.proxies import Proxies
     from ..net.reactor import Reactor
+    from .store import Store
 
-T = TypeVar("T")
 Rules = tuple[Rule, ...]
 Options = Mapping[str, object]
 
-PATIENCE = 2.0
-"""Seconds that a change may wait for the data plane, and for the changes before it."""
 LOOKS_LIKE_A_MIX = re.compile(r"\s*[0-9.]+\s*:")
 LOG = logging.getLogger("vaurien")
 
 
-class StalledError(VaurienError):
-    """The data plane did not take a change in time."""
+class UnnamedError(VaurienError):
+    """No proxy was named, and there is not exactly one."""
 
 
 class Control:
-    """What may be asked of a proxy while it runs; safe to call from any thread but the reactor's.
+    """What may be asked of proxies that run; safe to call from any thread but the reactor's.
 
-    ``find_behavior`` gives a registered behavior by its name, its options' defaults as
-    configured at start, or raises ``UnknownNameError``.
+    ``proxy`` is the name of one; it may be left out where there is no other.  An unknown
+    one is an ``UnknownNameError``, and one that is missing an ``UnnamedError``.
+
+    Whatever changes something raises ``StalledError`` if it did not get its turn, or the
+    data plane did not begin with it, in ``PATIENCE`` seconds each; ``ListenError`` if an
+    address cannot be listened on; ``StoreError`` if it cannot be saved.  Then nothing has
+    changed.  What the data plane has begun with is waited for to its end.
     """
 
-    def __init__(self, reactor: Reactor, proxy: Proxy, *, find_behavior: FindBehavior) -> None:
-        self._reactor = reactor
-        self._proxy = proxy
+    def __init__(
+        self,
+        reactor: Reactor,
+        proxies: Proxies,
+        state: State,
+        *,
+        find_behavior: FindBehavior,
+        store: Store | None = None,
+        config_digest: str = "",
+    ) -> None:
+        """``state`` is what ``proxies`` do already.
+
+        ``find_behavior`` gives a registered behavior by its name, its options' defaults as
+        configured, or raises ``UnknownNameError``.  ``store``: where changes are saved.
+        ``config_digest``: of the configuration that the state began with; it is saved too.
+        """
+        self._proxies = proxies
         self._find_behavior = find_behavior
-        self._writing = threading.Lock()
+        self._writer = Writer(reactor, proxies, state, store, config_digest)
 
     # Asking.
+
+    @property
+    def state(self) -> State:
+        """What is in force; rules whose time to live has passed are gone."""
+        return self._writer.state
+
+    @property
+    def config_digest(self) -> str:
+        """That of the configuration which the state began with."""
+        return self._writer.config_digest
+
+    def address(self, proxy: str = "") -> Address:
+        """Where a proxy listens, with the real port; or would listen, if it is disabled."""
+        declared = self._declared(proxy)
+        return self._proxies.address_of(declared.name) or declared.listen
 
     def behaviors(self) -> list[str]:
         """The names of all behaviors, sorted."""
         return registry.names()
 
-    def behavior(self) -> str:
+    def behavior(self, proxy: str = "") -> str:
         """The name of the behavior that has the whole mix, or else the mix as a text."""
-        mix = [rule for rule in self._proxy.plan.rules if rule.mix == MIX]
-        if not mix:
-            return "dummy"
-        if len(mix) == 1 and mix[0].percent >= 100:
-            return mix[0].behavior.name
-        return ",".join(f"{rule.percent:.10g}:{rule.behavior.name}" for rule in mix)
+        return _behavior(self._declared(proxy))
 
-    def backend(self) -> str:
+    def backend(self, proxy: str = "") -> str:
         """The address that new connections go to."""
-        return str(self._proxy.backend)
+        return str(self._declared(proxy).backend)
 
-    def plan(self) -> list[dict[str, Value]]:
+    def plan(self, proxy: str = "") -> list[dict[str, Value]]:
         """The entries that make the current rules; ``set_plan`` takes them back."""
-        return [describe(rule) for rule in self._proxy.plan.rules]
+        return [describe(rule) for rule in self._declared(proxy).plan.rules]
 
-    # Changing.
+    # Changing one proxy.
 
-    def set_behavior(self, name: str, options: Options | None = None) -> None:
+    def set_behavior(self, name: str, options: Options | None = None, proxy: str = "") -> None:
         """Give one behavior, or a mix such as ``5:error,10:delay``, all the traffic.
 
         Options that are not given have their configured default, whatever earlier
@@ -97,82 +125,154 @@ class Control:
         Raises:
             UnknownNameError: there is no such behavior.
             OptionError: an option it does not have, or a value that is not allowed.
-            StalledError: see there.
         """
-        self._change_rules(partial(_with_mix, self._mix(name, options or {})))
-        LOG.info('Behavior changed to "%s"', self.behavior())
 
-    def set_backend(self, text: str) -> None:
-        """Send new connections to another address.
+        def change(declared: Declared) -> Declared:
+            mix = self._mix(name, options or {}, declared)
+            return _with_rules(declared, _with_mix(mix, declared.plan.rules))
+
+        declared = self._change_one(proxy, change)
+        LOG.info('Behavior%s changed to "%s"', _of(proxy), _behavior(declared))
+
+    def set_backend(self, text: str, proxy: str = "", *, moved: bool = False) -> None:
+        """Send new connections to another address; ``moved``: and close the open ones.
 
         Raises:
             AddressError: the text is not an address one can connect to.
-            StalledError: see there.
         """
         address = Address.parse_backend(text)
-        with self._turn():
-            self._on_reactor(partial(setattr, self._proxy, "backend", address))
-        LOG.info("Backend changed to %s", address)
+        self._change_one(proxy, partial(replace, backend=address), Closing(moved=moved))
+        LOG.info("Backend%s changed to %s", _of(proxy), address)
 
-    def set_plan(self, entries: Sequence[Entry]) -> None:
+    def set_plan(self, entries: Sequence[Entry], proxy: str = "") -> None:
         """Replace all rules, or none if one of them is wrong.
 
         Raises:
             UnknownNameError, OptionError: an entry says something impossible.
-            StalledError: see there.
         """
-        rules = make_rules(entries, self._find_behavior, type(self._proxy.protocol))
-        self._change_rules(lambda _: rules)
-        LOG.info("Plan replaced: %d rules", len(rules))
 
-    def _mix(self, name: str, options: Options) -> Rules:
+        def change(declared: Declared) -> Declared:
+            rules = make_rules(entries, self._find_behavior, type(declared.protocol))
+            return _with_rules(declared, rules)
+
+        self._change_one(proxy, change)
+        LOG.info("Plan%s replaced: %d rules", _of(proxy), len(entries))
+
+    def enable(self, proxy: str = "") -> None:
+        """Listen again."""
+        declared = self._change_one(proxy, partial(replace, enabled=True))
+        LOG.info("Proxy %s enabled", declared.name)
+
+    def disable(self, proxy: str = "", *, drain: float = 0.0) -> None:
+        """Listen no more; connections get ``drain`` seconds to finish."""
+        declared = self._change_one(proxy, partial(replace, enabled=False), Closing(drain=drain))
+        LOG.info("Proxy %s disabled", declared.name)
+
+    # Changing which there are.
+
+    def add(self, declared: Declared) -> None:
+        """Have one more proxy.
+
+        Raises:
+            OptionError: there is one of this name.
+        """
+
+        def change(state: State) -> State:
+            if state.get(declared.name) is not None:
+                raise OptionError(f"name={declared.name!r}: there is a proxy of this name already")
+            return state.with_proxy(declared)
+
+        self._writer.change(change)
+        LOG.info("Proxy %s added", declared.name)
+
+    def remove(self, proxy: str, *, drain: float = 0.0) -> None:
+        """Have one proxy less; its connections get ``drain`` seconds to finish."""
+        self._writer.change(lambda state: state.without_proxy(proxy), Closing(drain=drain))
+        LOG.info("Proxy %s removed", proxy)
+
+    def replace(
+        self,
+        state: State,
+        *,
+        closing: Closing = AT_ONCE,
+        config_digest: str | None = None,
+        find_behavior: FindBehavior | None = None,
+    ) -> None:
+        """Have these proxies and no others; those that stay as they are notice nothing.
+
+        Rules that stay as they are keep what they have counted.  Generations are counted
+        on from those in force.  What came of another configuration brings its digest, and
+        its own ``find_behavior``.
+        """
+        self._writer.change(lambda _: state, closing, config_digest)
+        if find_behavior is not None:
+            self._find_behavior = find_behavior
+        LOG.info("State replaced: %d proxies", len(state.proxies))
+
+    # Inside.
+
+    def _declared(self, proxy: str) -> Declared:
+        return _find(self.state, proxy)
+
+    def _mix(self, name: str, options: Options, declared: Declared) -> Rules:
+        protocol = type(declared.protocol)
         if LOOKS_LIKE_A_MIX.match(name):
             if options:
                 raise OptionError(
                     f"{name!r} is a mix, which takes no options: {', '.join(options)}"
                 )
-            return make_rules(parse_mix(name), self._find_behavior, type(self._proxy.protocol))
+            return make_rules(parse_mix(name), self._find_behavior, protocol)
         behavior = self._find_behavior(name)
         check_plugin(behavior)
         made = behavior.configured(options)
-        match = fitted(made, type(self._proxy.protocol))
-        return (Rule(behavior=made, name=behavior.name, mix=MIX, match=match),)
+        match = fitted(made, protocol)
+        return (Rule(behavior=made, name=made.name, mix=MIX, scope=made.scopes[0], match=match),)
 
-    def _change_rules(self, change: Callable[[Rules], Rules]) -> None:
-        """Have the plan replaced by one whose rules this makes from the current ones."""
-        with self._turn():
-            swapped = False
-            while not swapped:  # again only if a rule expired just now
-                before = self._proxy.plan
-                after = Plan(change(before.rules), before.generation + 1, before.seed)
-                swapped = self._on_reactor(partial(self._swap, before, after))
+    def _change_one(
+        self,
+        proxy: str,
+        change: Callable[[Declared], Declared],
+        closing: Closing = AT_ONCE,
+    ) -> Declared:
+        after = self._writer.change(
+            lambda state: state.with_proxy(change(_find(state, proxy))), closing
+        )
+        return _find(after, proxy)
 
-    def _swap(self, before: Plan, after: Plan) -> bool:
-        """In the reactor's thread: apply a plan, if it still is what was to be replaced."""
-        if self._proxy.plan is not before:
-            return False
-        self._proxy.apply(after)
-        return True
 
-    def _on_reactor(self, call: Callable[[], T]) -> T:
-        future = self._reactor.submit(call)
-        try:
-            return future.result(PATIENCE)
-        except TimeoutError:
-            fate = "withdrawn" if future.cancel() else "still under way"
-            raise StalledError(
-                f"the proxy did not take the change within {PATIENCE:g} s; it is {fate}"
-            ) from None
+def _find(state: State, proxy: str) -> Declared:
+    """The proxy of this name; the only one, if it is empty."""
+    if not proxy and len(state.proxies) == 1:
+        return state.proxies[0]
+    names = [declared.name for declared in state.proxies]
+    if not proxy:
+        raise UnnamedError(
+            f"there are {len(names)} proxies: name one of {', '.join(names)}"
+            if names
+            else "there is no proxy"
+        )
+    declared = state.get(proxy)
+    if declared is None:
+        raise UnknownNameError("proxy", proxy, names)
+    return declared
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """One change after the other."""
-        if not self._writing.acquire(timeout=PATIENCE):
-            raise StalledError(f"other changes did not end within {PATIENCE:g} s; this one is left")
-        try:
-            yield
-        finally:
-            self._writing.release()
+
+def _behavior(declared: Declared) -> str:
+    mix = [rule for rule in declared.plan.rules if rule.mix == MIX]
+    if not mix:
+        return "dummy"
+    if len(mix) == 1 and mix[0].percent >= 100:
+        return mix[0].behavior.name
+    return ",".join(f"{rule.percent:.10g}:{rule.behavior.name}" for rule in mix)
+
+
+def _of(proxy: str) -> str:
+    """What a line of the log adds about the proxy it tells of, if that was named."""
+    return f" of {proxy}" if proxy else ""
+
+
+def _with_rules(declared: Declared, rules: Rules) -> Declared:
+    return replace(declared, plan=replace(declared.plan, rules=rules))
 
 
 def _with_mix(mix: Rules, rules: Rules) -> Rules:

@@ -1,0 +1,177 @@
+"""Many proxies and their control on a simulated system, in one thread.
+
+What is submitted to the reactor runs at once; ports are taken, and saving fails, as a
+test says.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from live import made
+from vaurien import plugins, registry
+from vaurien.control.server import Control
+from vaurien.control.state import State
+from vaurien.control.store import Prepared, Store, StoreError
+from vaurien.net.address import Address
+from vaurien.net.proxies import Declared, Proxies
+from vaurien.net.proxy import Limits
+from vaurien.net.reactor import Reactor
+from vaurien.net.simulated import SimulatedSystem
+from vaurien.net.system import Endpoint, Socket
+from vaurien.notation import Entry, make_rules
+from vaurien.plan import Plan
+from vaurien.protocols.tcp import Tcp
+
+T = TypeVar("T")
+HOST = "here"
+SEED = 7
+BACKENDS = Address("there", 80), Address("elsewhere", 80)
+CHOSEN = 40_000
+"""The first of the ports that the system chooses."""
+FAMILY = int(socket.AF_INET)
+
+
+def declared(
+    name: str,
+    port: int,
+    *entries: Entry,
+    backend: Address = BACKENDS[0],
+    enabled: bool = True,
+    limits: Limits = Limits(timeout=0),  # noqa: B008 - a value
+) -> Declared:
+    """A proxy on a port, with the rules that these entries say."""
+    plugins.install()
+    return Declared(
+        name=name,
+        listen=Address(HOST, port),
+        backend=backend,
+        protocol=Tcp(),
+        plan=Plan(make_rules(entries, registry.behaviors.get, Tcp), seed=SEED),
+        limits=limits,
+        enabled=enabled,
+    )
+
+
+class Ground(SimulatedSystem):
+    """Ports may be taken by others; port 0 is a free one."""
+
+    def __init__(self) -> None:
+        super().__init__(whole=True)
+        self.taken: set[int] = set()
+        self._chosen = CHOSEN
+
+    @property
+    def listening(self) -> set[int]:
+        """The ports that somebody of ours listens on."""
+        return {int(name[1]) for name in self._listeners if name[0] == HOST}
+
+    def listen(self, endpoint: Endpoint, backlog: int) -> Socket:
+        family, name = endpoint
+        host, port = str(name[0]), int(name[1])
+        if not port:
+            port, self._chosen = self._chosen, self._chosen + 1
+        if port in self.taken:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        return super().listen((family, (host, port)), backlog)
+
+
+class Prompt(Reactor):
+    """Runs what is submitted at once, unless it is ``stalled``."""
+
+    stalled = False
+
+    def submit(self, call: Callable[[], T]) -> Future[T]:
+        future = super().submit(call)
+        if not self.stalled:
+            self.run_once()
+        return future
+
+
+class Doomed(Prepared):
+    """Cannot be committed."""
+
+    def commit(self) -> None:
+        self.discard()
+        raise StoreError("the renaming failed")
+
+
+class Flaky(Store):
+    """Fails where a test says: to "prepare", or to "commit"."""
+
+    fault = ""
+
+    def prepare(self, document: Mapping[str, object]) -> Prepared:
+        if self.fault == "prepare":
+            raise StoreError("the writing failed")
+        prepared = super().prepare(document)
+        if self.fault == "commit":
+            prepared.__class__ = Doomed
+        return prepared
+
+
+class Plane:
+    """Proxies under control, saved in a folder."""
+
+    def __init__(self, folder: Path, *proxies: Declared) -> None:
+        plugins.install()
+        self.system = Ground()
+        self.reactor = Prompt(self.system)
+        self.reactor.report = _fail
+        self.proxies = Proxies(self.reactor, partial(made, self.reactor))
+        self.store = Flaky(str(folder / "state.json"))
+        self.folder = folder
+        for backend in BACKENDS:
+            self.system.listen((FAMILY, (backend.host, backend.port)), 100)
+        state = State(proxies, seed=SEED)
+        self.proxies.apply(state.proxies)
+        self.control = Control(
+            self.reactor,
+            self.proxies,
+            state,
+            find_behavior=registry.behaviors.get,
+            store=self.store,
+        )
+
+    def close(self) -> None:
+        self.proxies.close()
+        self.reactor.close()
+        self.store.close()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the clock move on, and timers run."""
+        self.system.time += seconds
+        self.reactor.call_soon(lambda: None)
+        self.reactor.run_once()
+
+    def connect(self, port: int) -> None:
+        """Have a client connect to a port, and be served."""
+        self.system.connect((FAMILY, (HOST, port)))
+        self.pass_time(0)
+
+    def plans(self) -> dict[str, Sequence[str]]:
+        """The names of the rules that each proxy really has."""
+        return {proxy.name: [rule.name for rule in proxy.plan.rules] for proxy in self.proxies}
+
+    @property
+    def saved(self) -> dict[str, object]:
+        """What the state file says of the proxies; nothing, if there is none."""
+        document = self.store.load() or {}
+        proxies = document.get("proxies", {})
+        assert isinstance(proxies, dict)
+        return proxies
+
+    @property
+    def leftovers(self) -> set[str]:
+        """The files in the folder that should not be there."""
+        return {entry.name for entry in self.folder.iterdir()} - {"state.json", "state.json.lock"}
+
+
+def _fail(report: str) -> None:
+    raise AssertionError(report)
