@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from vaurien import testing
 from vaurien.actions import Action
 from vaurien.behavior import Behavior, Firing, Scope
-from vaurien.dice import Dice
-from vaurien.enactment import Memory, RuleAtWork
+from vaurien.enactment import RuleAtWork
 from vaurien.messages import Direction, Message
-from vaurien.plan import Rule
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
+from vaurien.testing import at_work
 
 ARRIVAL = 10.0
 """When the messages here arrive, in seconds."""
@@ -28,22 +28,11 @@ def response(data: bytes, *, begins: bool = True, ends: bool = True) -> Message:
 
 
 @dataclass
-class Stage:
-    """A connection, as far as behaviors may look at it."""
+class Stage(testing.Stage):
+    """A connection that is opened when the messages here arrive."""
 
-    protocol: Protocol
     at: float = ARRIVAL
     opened_at: float = ARRIVAL
-    heard: dict[Direction, float] = field(default_factory=dict)
-    number: int = 1
-    memory: Memory = field(default_factory=Memory)
-
-    def now(self) -> float:
-        return self.at
-
-    def heard_at(self, direction: Direction | None = None) -> float:
-        ways = Direction if direction is None else (direction,)
-        return max(self.heard.get(way, self.opened_at) for way in ways)
 
 
 def firing(
@@ -60,14 +49,13 @@ def firing(
     exchange: int = 1,
 ) -> Firing:
     """A rule fires, for the so-manieth time; the same stage is the same connection."""
-    stage = stage or Stage(protocol or Tcp(), now, opened_at)
-    return Firing(source or at_work(scope, direction), stage, exchange, 50.0, count, seed)
-
-
-def at_work(scope: Scope = "exchange", direction: Direction | None = None) -> RuleAtWork:
-    """A rule on a proxy; firings of the same one share what it keeps."""
-    rule = Rule(behavior=Behavior(), name="rule", scope=scope, direction=direction)
-    return RuleAtWork(rule, Dice(0, "proxy", "rule"), 0.0, 0)
+    return testing.firing(
+        stage or Stage(protocol or Tcp(), now, opened_at),
+        source or at_work(scope, direction),
+        exchange=exchange,
+        count=count,
+        seed=seed,
+    )
 
 
 def actions_of(behavior: Behavior, message: Message, fired: Firing | None = None) -> list[Action]:

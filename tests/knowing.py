@@ -73,5 +73,3 @@ def with_rules(*rules: object, **keys: object) -> dict[str, object]:
 def saved(content: object) -> object:
     """What comes back of a document that is saved."""
     return cast("object", json.loads(json.dumps(content)))
-
-

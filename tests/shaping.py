@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from math import sqrt
 
-from acting import ARRIVAL, Stage, at_work, firing
+from acting import ARRIVAL, Stage, firing
 from vaurien.actions import Action, Forward, Wait
 from vaurien.behavior import Behavior, Firing, Scope
 from vaurien.dice import Dice
 from vaurien.messages import Direction, Message
 from vaurien.protocols.tcp import Tcp
+from vaurien.testing import at_work
 
 
 class Shaped:

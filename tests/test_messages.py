@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vaurien.messages import NO_LABELS, Direction, Message
+from vaurien.messages import NO_LABELS, Direction, Ended, Message
 
 
 def test_a_message_is_a_whole_request_that_nothing_is_known_of() -> None:
@@ -40,3 +40,10 @@ def test_messages_and_their_labels_do_not_change() -> None:
         message.data = b"bye"  # type: ignore[misc] # that it is refused is the point
     with pytest.raises(TypeError):
         NO_LABELS["command"] = "GET"  # type: ignore[index] # likewise
+
+
+def test_an_end_says_whose_words_are_over_and_how() -> None:
+    ended = Ended(Direction.TO_CLIENT, 1.5, reset=True)
+    assert (ended.direction, ended.at, ended.reset) == (Direction.TO_CLIENT, 1.5, True)
+    with pytest.raises(AttributeError):
+        ended.reset = False  # type: ignore[misc] # that it is refused is the point

@@ -61,6 +61,20 @@ class Message(NamedTuple):
         """The same message carrying other bytes."""
         return self._replace(data=data)
 
+    def part(self, begin: int, end: int) -> Message:
+        """Its bytes from one up to another, as if they had come as a piece of their own."""
+        size = len(self.data)
+        if begin == 0 and end == size:
+            return self
+        known = self.ends or self.left
+        return self._replace(
+            data=self.data[begin:end],
+            begins=self.begins and begin == 0,
+            ends=self.ends and end == size,
+            offset=self.offset + begin,
+            left=self.left + size - end if known else 0,
+        )
+
 
 class Ended(NamedTuple):
     """A peer has ended what it says; all that came before has been dealt with."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acting import ARRIVAL, Stage, actions_of, at_work, firing, request, response
+from acting import ARRIVAL, Stage, actions_of, firing, request, response
 from lines import Lines
 from scenario import Peer, World
 from shaping import Shaped
@@ -17,6 +17,7 @@ from vaurien.behaviors.bandwidth import Bandwidth
 from vaurien.errors import OptionError
 from vaurien.messages import Message
 from vaurien.protocols.tcp import Tcp
+from vaurien.testing import at_work
 
 EXACTLY = 1e-6
 """Seconds or bytes that floats may be off by."""

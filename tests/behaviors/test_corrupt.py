@@ -7,7 +7,7 @@ from math import sqrt
 
 import pytest
 
-from acting import Stage, actions_of, at_work, firing, request, response
+from acting import Stage, actions_of, firing, request, response
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from scenario import World, echo
 from vaurien.actions import Forward
@@ -17,6 +17,7 @@ from vaurien.errors import OptionError
 from vaurien.messages import Message
 from vaurien.plan import SCOPES
 from vaurien.protocols.tcp import Tcp
+from vaurien.testing import at_work
 
 STREAM = random.Random(3).randbytes(100_000)
 BITS = 8 * len(STREAM)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from acting import Stage, actions_of, at_work, firing, request, response
+from acting import Stage, actions_of, firing, request, response
 from lines import Lines
 from scenario import World, echo
 from vaurien.actions import Action, Close, Forward, Wait
@@ -16,6 +16,7 @@ from vaurien.behaviors.reset import Reset
 from vaurien.errors import OptionError
 from vaurien.messages import Message
 from vaurien.protocols.tcp import Tcp
+from vaurien.testing import at_work
 
 
 def asked(behavior: Behavior, message: Message, fired: Firing) -> list[Action]:

@@ -13,7 +13,7 @@ from acting import ARRIVAL, actions_of, request, response
 from shaping import Shaped, joined, mean
 from vaurien.actions import Forward
 from vaurien.behavior import Scope
-from vaurien.behaviors.slicer import Slicer, piece
+from vaurien.behaviors.slicer import Slicer
 from vaurien.messages import Direction, Message
 
 
@@ -134,7 +134,7 @@ marks = st.builds(
 def test_pieces_are_marked_as_if_they_had_come_so(message: Message, cuts: set[int]) -> None:
     size = len(message.data)
     bounds = [0, *sorted(cut for cut in cuts if cut < size), size]
-    pieces = [piece(message, *pair) for pair in pairwise(bounds)]
+    pieces = [message.part(*pair) for pair in pairwise(bounds)]
     assert b"".join(one.data for one in pieces) == message.data
     assert [one.begins for one in pieces] == [message.begins] + [False] * (len(pieces) - 1)
     assert [one.ends for one in pieces] == [False] * (len(pieces) - 1) + [message.ends]
@@ -150,9 +150,9 @@ def test_pieces_are_marked_as_if_they_had_come_so(message: Message, cuts: set[in
 
 def test_of_a_message_whose_length_nobody_knows_no_piece_does() -> None:
     message = request(b"abcd", ends=False)
-    assert [piece(message, 0, 2).left, piece(message, 2, 4).left] == [0, 0]
+    assert [message.part(0, 2).left, message.part(2, 4).left] == [0, 0]
 
 
 def test_a_whole_message_is_left_as_it_is() -> None:
     message = request(b"abc")
-    assert piece(message, 0, 3) is message
+    assert message.part(0, 3) is message

@@ -6,7 +6,6 @@ from ..actions import Actions, Forward, Wait
 from ..behavior import Behavior, Firing
 from ..messages import Message
 from ..options import option
-from .slicer import piece
 
 SEGMENT = 1460
 """Bytes that a TCP segment mostly carries: less is sent at once on slow lines only."""
@@ -58,10 +57,10 @@ class Bandwidth(Behavior):
                 line.clear(firing.now)
                 break
             line.left_at = max(line.left_at, place + line.pushed_back)
-            yield Forward(piece(message, begin, end))
+            yield Forward(message.part(begin, end))
             begin = end
         if begin < size or not size:
-            yield Forward(piece(message, begin, size))
+            yield Forward(message.part(begin, size))
 
     def _longest(self) -> int:
         """How many bytes go at once."""

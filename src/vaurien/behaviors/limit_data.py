@@ -52,9 +52,4 @@ def cut(message: Message, limit: int, firing: Firing) -> tuple[Message | None, M
     passed.size += min(room, size)
     if size < room:
         return message, None
-    head, rest = message.data[:room], message.data[room:]
-    before = message._replace(data=head, ends=message.ends and not rest)
-    behind = message._replace(
-        data=rest, begins=message.begins and not head, offset=message.offset + len(head)
-    )
-    return before if room else None, behind
+    return message.part(0, room) if room else None, message.part(room, size)

@@ -37,10 +37,10 @@ class Slicer(Behavior):
                     break
             end = min(size, begin + self._drawn(message, firing))
             pace.next_at = due + self.delay
-            yield Forward(piece(message, begin, end))
+            yield Forward(message.part(begin, end))
             begin = end
         if begin < size or not size:
-            yield Forward(piece(message, begin, size))
+            yield Forward(message.part(begin, size))
 
     def _drawn(self, message: Message, firing: Firing) -> int:
         """How many bytes the next piece has."""
@@ -57,18 +57,3 @@ class Pace:
 
     def __init__(self) -> None:
         self.next_at = 0.0
-
-
-def piece(message: Message, begin: int, end: int) -> Message:
-    """The bytes of a message from one up to another, as if they had come as a piece of it."""
-    size = len(message.data)
-    if begin == 0 and end == size:
-        return message
-    known = message.ends or message.left
-    return message._replace(
-        data=message.data[begin:end],
-        begins=message.begins and begin == 0,
-        ends=message.ends and end == size,
-        offset=message.offset + begin,
-        left=message.left + size - end if known else 0,
-    )

@@ -46,15 +46,16 @@ class Profile:
     correlation: float = 0.0
 
     def entries(self) -> list[Entry]:
-        """The rules that make a connection like it, in the order in which a link acts.
+        """The rules that make a connection like it.
 
-        The rates are those of the link, so all connections of a proxy share them.
+        The rates are those of the link, so all connections of a proxy share them.  They come
+        last: who waits behind a shared line keeps others from their turns on it.
         """
         rates = {"down": ("to_client", self.down), "up": ("to_backend", self.up)}
         return [
             *([self._loss()] if self.loss else []),
-            *(self._rate(way, *rates[way]) for way in rates if rates[way][1]),
             self._latency(),
+            *(self._rate(way, *rates[way]) for way in rates if rates[way][1]),
         ]
 
     def _latency(self) -> Entry:
