@@ -14,8 +14,10 @@ from pathlib import Path
 
 from vaurien import plugins
 from vaurien.cli.table import LOG_LEVELS, SETTINGS, WITHOUT_EFFECT, Setting
+from vaurien.control.presets import Presets
+from vaurien.control.toxics import KILO, MICRO, MILLI, PERCENT, TOXICS, Toxic
 from vaurien.notation import RULE_KEYS
-from vaurien.options import Option, options_of
+from vaurien.options import Option, Value, options_of
 from vaurien.protocol import Protocol
 from vaurien.registry import behaviors, protocols
 
@@ -128,6 +130,67 @@ def rule_keys() -> str:
     return table(("key", "default", "takes", "what it is"), rows)
 
 
+def profiles() -> str:
+    """What networks there are."""
+    rows = [
+        (
+            f"`{each.name}`",
+            each.description,
+            f"{each.round_trip * 1000:g} ms",
+            f"{each.jitter * 1000:g} ms, {each.distribution}",
+            f"{rate(each.down)} / {rate(each.up)}",
+            f"{each.loss:g} %" if each.loss else "",
+            each.source,
+        )
+        for each in Presets().profiles.values()
+    ]
+    head = ("profile", "what it is", "round trip", "jitter", "down / up", "loss", "figures from")
+    return table(head, rows)
+
+
+def rate(bytes_a_second: int) -> str:
+    """A rate in the units in which links are sold, and in our own."""
+    kbit = bytes_a_second * 8 / 1000
+    if not kbit:
+        return "no limit"
+    sold = f"{kbit / 1000:g} Mbit/s" if kbit >= 1000 else f"{kbit:g} kbit/s"
+    return f"{sold} ({bytes_a_second:,} B/s)"
+
+
+def recipes() -> str:
+    """What goes wrong on bad days."""
+    rows = [
+        (f"`{each.name}`", each.protocol or "any", each.description, each.teaches)
+        for each in Presets().recipes.values()
+    ]
+    return table(("recipe", "protocol", "what happens", "what it shows"), rows)
+
+
+def toxics() -> str:
+    """What toxics become."""
+    rows = [
+        (f"`{name}`", behavior_of(toxic), attributes_of(toxic)) for name, toxic in TOXICS.items()
+    ]
+    return table(("toxic", "behavior", "attributes and options"), rows)
+
+
+UNITS = {MILLI: "milliseconds: seconds", MICRO: "microseconds: seconds", KILO: "KB/s: bytes/s"}
+UNITS[PERCENT] = "from 0 to 1: percent"
+
+
+def behavior_of(toxic: Toxic) -> str:
+    told = "".join(f" {key}={word(value)}" for key, value in toxic.options.items())
+    return f"[`{toxic.behavior}{told}`](behaviors.md#{toxic.behavior})"
+
+
+def attributes_of(toxic: Toxic) -> str:
+    return ", ".join(
+        f"`{name}`: `{attribute.option}`"
+        + (f" ({UNITS[attribute.factor]})" if attribute.factor in UNITS else "")
+        for name, attribute in toxic.attributes.items()
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "flags": flags,
     "ini-keys": ini_keys,
@@ -136,6 +199,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "labels": labels,
     "protocol-options": protocol_options,
     "faults": faults,
+    "profiles": profiles,
+    "recipes": recipes,
+    "toxics": toxics,
 }
 
 
@@ -145,7 +211,10 @@ def cells(option: Option) -> tuple[str, ...]:
 
 def shown(option: Option) -> str:
     """The default, as a user would write it."""
-    value = option.default
+    return word(option.default)
+
+
+def word(value: Value) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -13,20 +13,21 @@ from typing import get_args
 import pytest
 from starlette.routing import Route
 
-from scenario import World
+from acting import firing
+from live import live
 from vaurien import Client, client, plugins
 from vaurien.actions import Action
-from vaurien.behavior import Firing
 from vaurien.cli import meta
 from vaurien.cli.command import vaurien
+from vaurien.cli.execute import run_command
 from vaurien.cli.flags import flags_of_plugin
+from vaurien.cli.import_ini import import_ini
+from vaurien.cli.serve import serve
 from vaurien.control.classic import make_app
-from vaurien.control.server import Control
 from vaurien.control.statsd import COUNTERS
 from vaurien.events import Fired
 from vaurien.journal import entry
 from vaurien.messages import Direction
-from vaurien.protocols.tcp import Tcp
 from vaurien.registry import behaviors
 
 ROOT = Path(__file__).parent.parent
@@ -65,11 +66,11 @@ def by_name(path: Path) -> str:
 
 @pytest.fixture
 def flags(capsys: pytest.CaptureFixture[str]) -> set[str]:
-    """Every flag of the three commands, but for the options of plugins."""
+    """Every flag of all commands, but for the options of plugins."""
     found: set[str] = set()
-    for parameter in vaurien.params:
+    for parameter in (*vaurien.params, *serve.params, *run_command.params, *import_ini.params):
         if not getattr(parameter, "hidden", False):
-            found |= {flag.removeprefix("--") for flag in parameter.opts}
+            found |= {flag.removeprefix("--") for flag in parameter.opts if flag.startswith("--")}
     commands: tuple[Callable[[list[str]], object], ...] = (meta.main, client.main)
     for command in commands:
         with pytest.raises(SystemExit):
@@ -107,7 +108,7 @@ def test_each_generated_part_is_in_a_page(generator: ModuleType) -> None:
 
 
 def test_every_flag_is_documented(flags: set[str]) -> None:
-    text = page("usage") + page("control")
+    text = page("usage") + page("control") + page("serving")
     assert {flag for flag in flags if not re.search(rf"--{re.escape(flag)}[` ]", text)} == set()
 
 
@@ -117,8 +118,8 @@ def test_every_behavior_has_a_section() -> None:
 
 
 def test_every_route_is_documented() -> None:
-    world = World()
-    app = make_app(Control(world.reactor, world.proxy, find_behavior=behaviors.get))
+    with live() as running:
+        app = make_app(running.control)
     routes = [route for route in app.routes if isinstance(route, Route)]
     asked = {f"{method} {route.path}" for route in routes for method in route.methods or ()}
     headings = [
@@ -141,7 +142,7 @@ def test_every_action_is_documented() -> None:
 
 
 def test_every_field_of_the_journal_is_documented() -> None:
-    fired = Fired("p", Firing("r", 1, 1, 0.0, 1, 1, Tcp()), "b", Direction.TO_CLIENT, {})
+    fired = Fired("p", firing(), "b", Direction.TO_CLIENT, {})
     fields = list(json.loads(entry(fired, 0.0)))
     text = page("rules").partition("## The journal")[2]
     assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == fields

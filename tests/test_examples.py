@@ -10,10 +10,12 @@ import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import knowing
 from end_to_end.proxies import command_line
 from live import Http, controlled, echo, live
 from peers import connect, receive, receive_until_fin
@@ -21,7 +23,12 @@ from vaurien import plugins, registry
 from vaurien.cli import ini
 from vaurien.cli.chosen import Chosen
 from vaurien.cli.settings import understand
-from vaurien.notation import parse_mix
+from vaurien.cli.table import SETTINGS
+from vaurien.control.files import read
+from vaurien.control.understanding import Configuration
+from vaurien.control.understanding import understand as understand_document
+from vaurien.notation import describe, make_rules, parse_mix, parse_rule
+from vaurien.options import Option
 
 ROOT = Path(__file__).parent.parent
 FILE = re.compile(r"^```python file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -130,9 +137,10 @@ def test_the_configuration_file(tmp_path: Path) -> None:
     path.write_text(ini_files()[0])
     sections = ini.read(str(path), {"REDIS_PORT": "6379"})
     settings = understand(sections, Chosen(sections))
-    assert str(settings.backend) == "localhost:6379"
-    assert [rule.name for rule in settings.plan.rules] == ["delay", "error", "hang"]
-    assert settings.plan.rules[0].behavior.settings()["sleep"] == 2
+    (proxy,) = settings.proxies
+    assert str(proxy.backend) == "localhost:6379"
+    assert [rule.name for rule in proxy.plan.rules] == ["delay", "error", "hang"]
+    assert proxy.plan.rules[0].behavior.settings()["sleep"] == 2
     assert settings.statsd is not None
 
 
@@ -150,6 +158,92 @@ def test_a_file_that_extends_another(tmp_path: Path) -> None:
     (tmp_path / "common.ini").write_text("[vaurien]\nproxy = localhost:1234\n")
     sections = ini.read(str(tmp_path / "vaurien.ini"), {})
     assert sections["vaurien"].values["proxy"].value == "localhost:1234"
+
+
+def examples(kind: str) -> list[tuple[str, str]]:
+    """The code blocks of a kind in all pages, each with the name of its page."""
+    block = re.compile(rf"^```{kind}(?: file=\S+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    pages = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+    return [(path.name, text) for path in pages for text in block.findall(path.read_text("utf-8"))]
+
+
+def understood(path: Path) -> Configuration:
+    """What a file comes to, in which nothing is wrong."""
+    settings: dict[str, dict[str, Option]] = {}
+    for setting in SETTINGS:
+        section = "" if setting.section == "vaurien" else setting.section
+        settings.setdefault(section, {})[setting.key] = setting.option
+    known = replace(knowing.known(), settings=settings)
+    return understand_document(read(str(path), {"API_PORT": "8000"}), known)
+
+
+@pytest.mark.parametrize(
+    "text", [text for _, text in examples("toml") if "entry-points" not in text]
+)
+def test_toml_files(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "vaurien.toml"
+    path.write_text(text)
+    (tmp_path / "common.toml").write_text('[proxies.a]\nbackend = "localhost:1"\n')
+    assert understood(path).state.proxies
+
+
+def test_the_file_of_many_proxies(tmp_path: Path) -> None:
+    path = tmp_path / "vaurien.toml"
+    path.write_text(examples("toml")[0][1])
+    configuration = understood(path)
+    assert [proxy.name for proxy in configuration.state.proxies] == ["cache", "api", "database"]
+    cache, api, database = configuration.state.proxies
+    assert [rule.name for rule in cache.plan.rules] == ["error", "stalls"]
+    assert [rule.name for rule in api.plan.rules][:4] == ["delay", "error", "3g-latency", "3g-down"]
+    assert api.plan.rules[0].behavior.settings()["sleep"] == 2
+    assert api.limits.timeout == 120
+    assert not database.enabled
+
+
+def test_the_file_of_toxiproxy(tmp_path: Path) -> None:
+    ((_, text),) = [found for found in examples("json") if found[0] == "toxiproxy.md"]
+    path = tmp_path / "toxiproxy.json"
+    path.write_text(text)
+    (cache,) = understood(path).state.proxies
+    assert [describe(rule) for rule in cache.plan.rules] == [
+        {
+            "behavior": "latency",
+            "name": "latency_downstream",
+            "direction": "to_client",
+            "scope": "connection",
+            "delay": 0.1,
+            "jitter": 0.02,
+            "distribution": "uniform",
+            "correlation": 0.0,
+        },
+        {
+            "behavior": "reset",
+            "name": "cut",
+            "percent": 10.0,
+            "direction": "to_client",
+            "seconds": 5.0,
+            "bytes": 0,
+        },
+    ]
+
+
+def documented_rules() -> list[tuple[str, str]]:
+    """The rules of command lines in the pages, each with the protocol that it is for."""
+    found = []
+    for path in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]:
+        protocol = "tcp"
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith("## "):  # may be about one of them
+                protocol = line[3:] if line[3:] in plugins.PROTOCOLS else "tcp"
+            protocol = (re.findall(r"--protocol ([\w.]+)", line) or [protocol])[0]
+            found += [(rule, protocol) for rule in re.findall(r"--rule '([^']+)'", line)]
+    return [(rule, protocol) for rule, protocol in found if "." not in protocol]
+
+
+@pytest.mark.parametrize(("rule", "protocol"), documented_rules())
+def test_rules_of_command_lines(rule: str, protocol: str) -> None:
+    entry = parse_rule(rule)
+    assert make_rules([entry], registry.behaviors.get, registry.protocols.get(protocol))
 
 
 # Control.

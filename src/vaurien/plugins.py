@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
 from operator import attrgetter
-from types import MethodType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from .behavior import Behavior
@@ -160,12 +159,13 @@ def renamed(plugin: type[PluginType], name: str) -> type[PluginType]:
 
 
 def with_defaults(plugin: type[PluginType], options: Mapping[str, object]) -> type[PluginType]:
-    """The same plugin, ``configured`` with these options where it is told nothing else."""
+    """The same plugin, ``configured`` with these options where it is told nothing else.
 
-    inherited = cast("MethodType", plugin.configured).__func__
+    What is configured is of the plugin itself, so it is equal to what is told the same.
+    """
 
     def configured(cls: type[PluginType], values: Mapping[str, object]) -> PluginType:
-        return cast("PluginType", inherited(cls, cls.over(options, values)))
+        return plugin.configured(cls.over(options, values))
 
     def further_options(
         cls: type[Behavior], given: Mapping[str, object], protocol: type[Protocol]

@@ -12,6 +12,8 @@ import pytest
 from vaurien import registry
 from vaurien.cli.command import vaurien
 from vaurien.cli.table import GONE_PROTOCOL_OPTIONS, SETTINGS
+from vaurien.control.presets import Presets
+from vaurien.plugins import BEHAVIORS
 from vaurien.version import __version__
 
 from .conftest import Refuse, Understand
@@ -137,9 +139,13 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (
             ["--behavior", "20:nope"],
-            "--behavior: 'nope' is an unknown behavior. Pick one of: 'abort', 'blackout', "
-            "'delay', 'dummy', 'duplicate-request', 'error', 'hang', 'partial-reply', "
-            "'reply-lost', 'request-lost', 'transient'.",
+            "--behavior: 'nope' is an unknown behavior. "
+            f"Pick one of: {', '.join(map(repr, sorted(BEHAVIORS)))}.",
+        ),
+        (
+            ["--profile", "pigeon"],
+            "--profile: 'pigeon' is an unknown profile. "
+            f"Pick one of: {', '.join(map(repr, sorted(Presets().profiles)))}.",
         ),
         (
             ["--protocol", "ftp"],
@@ -171,7 +177,7 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
             ["--rule", "delay name=a", "--rule", "hang name=a"],
             "--rule: name='a' is given to two rules",
         ),
-        (["--proxi", "x"], "--proxi is an unknown flag. Did you mean --proxy?"),
+        (["--proxi", "x"], "--proxi is an unknown flag. Did you mean --proxy or --profile?"),
         (["--zzz", "x"], "--zzz is an unknown flag. Those known are in --help."),
         (
             ["--behavior-delay-slep", "x"],
@@ -253,7 +259,9 @@ def test_only_what_is_used_is_imported() -> None:
         "asyncio",
         "configparser",
         "importlib.metadata",
+        "json",
         "starlette",
+        "tomllib",
         "uvicorn",
         "vaurien.behaviors.hang",
         "vaurien.behaviors.transient",
@@ -262,7 +270,14 @@ def test_only_what_is_used_is_imported() -> None:
     }
 
 
+def test_a_profile_comes_before_the_rules(understand: Understand) -> None:
+    settings = understand("--profile", "3g", "--rule", "hang times=1", "--seed", "1")
+    names = [rule.name for rule in settings.proxies[0].plan.rules]
+    profile = [str(entry["name"]) for entry in Presets().profile("3g")]
+    assert names == ["dummy", *profile, "hang"]
+
+
 def test_flags_of_behaviors_that_are_not_used_are_accepted(understand: Understand) -> None:
     settings = understand("--behavior", "20:error", "--behavior-delay-sleep", "2")
-    assert [rule.behavior.name for rule in settings.plan.rules] == ["error"]
+    assert [rule.behavior.name for rule in settings.proxies[0].plan.rules] == ["error"]
     assert settings.find_behavior("delay").configured({}).settings()["sleep"] == 2.0

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from vaurien.cli import main
+from vaurien.cli import COMMANDS, main
 from vaurien.version import __version__
 
 
@@ -40,6 +40,30 @@ def test_other_words_are_for_the_command(capsys: pytest.CaptureFixture[str]) -> 
         main(["--proxy", "x"])
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("vaurien: --proxy: 'x' is not an address")
+
+
+@pytest.mark.parametrize("word", COMMANDS)
+def test_each_word_is_a_command_that_helps(
+    word: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as caught:
+        main([word, "--help"])
+    said = capsys.readouterr()
+    assert (caught.value.code, said.err) == (0, "")
+    assert said.out.startswith(f"Usage: vaurien {word} ")
+    assert "{levels}" not in said.out  # a text that was to be filled in
+    with pytest.raises(SystemExit) as caught:
+        main([word, "--nope"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("vaurien: No such option")
+
+
+def test_the_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert [word for word in COMMANDS if f"\n    vaurien {word} " not in text] == []
 
 
 def test_python_m() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -149,3 +149,18 @@ def test_a_log_that_cannot_be_written_disturbs_nobody(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == ""
     with pytest.raises(OSError, match="No space left"):
         LOGGER.handlers[0].close()
+
+
+def test_the_name_of_a_proxy_comes_first_if_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    later: list[Callable[[], None]] = []
+    log = EventLog(lambda seconds, call: later.append(call), named=True)
+    for proxy in ("cache", "cache", "web"):
+        log(Trouble(proxy, "backend h:1 cannot be reached", "Connection refused"))
+    log.close()
+    assert caplog.messages == [
+        "cache: backend h:1 cannot be reached: Connection refused",
+        "web: backend h:1 cannot be reached: Connection refused",
+        "cache: backend h:1 cannot be reached (and 1 more like it)",
+    ]

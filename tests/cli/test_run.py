@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -26,7 +25,6 @@ from peers import (
     receive,
     wait_until,
 )
-from vaurien.cli.run import raise_descriptor_limit
 from vaurien.client import Client
 from vaurien.net.address import Address
 
@@ -262,21 +260,6 @@ def test_a_refused_backend_is_told_once_and_counted(log: Path) -> None:
     assert len(warnings) == 2
     assert f"backend {backend} cannot be reached: " in warnings[0]
     assert warnings[1].endswith(f"backend {backend} cannot be reached (and 4 more like it)")
-
-
-def test_as_many_descriptors_as_the_system_lets_us(monkeypatch: pytest.MonkeyPatch) -> None:
-    """macOS says that there is no limit, and refuses that there be none."""
-    allowed = []
-
-    def setrlimit(_: int, limits: tuple[int, int]) -> None:
-        if limits[0] == resource.RLIM_INFINITY:
-            raise ValueError("current limit exceeds maximum limit")
-        allowed.append(limits)
-
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
-    monkeypatch.setattr(resource, "setrlimit", setrlimit)
-    raise_descriptor_limit()
-    assert allowed == [(10240, resource.RLIM_INFINITY)]
 
 
 def test_a_host_that_is_none_is_blamed() -> None:

@@ -14,10 +14,12 @@ from .conftest import Refuse, Understand
 
 def test_defaults(understand: Understand) -> None:
     settings = understand()
-    assert settings.proxy == Address("localhost", 8000)
-    assert settings.backend == Address("localhost", 80)
-    assert settings.protocol.name == "tcp"
-    assert [(rule.behavior.name, rule.percent) for rule in settings.plan.rules] == [("dummy", 100)]
+    assert settings.proxies[0].listen == Address("localhost", 8000)
+    assert settings.proxies[0].backend == Address("localhost", 80)
+    assert settings.proxies[0].protocol.name == "tcp"
+    assert [(rule.behavior.name, rule.percent) for rule in settings.proxies[0].plan.rules] == [
+        ("dummy", 100)
+    ]
     assert settings.http is None
     assert settings.statsd is None
     assert settings.journal is None
@@ -54,16 +56,23 @@ def test_everything_by_flags(understand: Understand) -> None:
         *["--sync", "--bufsize", "1", "--pool-max-size", "2", "--pool-timeout", "3"],
         *["--protocol-tcp-keep-alive", "--protocol-tcp-buffer=5"],
     )
-    assert (str(settings.proxy), str(settings.backend)) == ("[::1]:1", "unix:/run/x.sock")
-    error, delay, slow, hang = settings.plan.rules
+    (proxy,) = settings.proxies
+    assert (str(proxy.listen), str(proxy.backend)) == (
+        "[::1]:1",
+        "unix:/run/x.sock",
+    )
+    error, delay, slow, hang = proxy.plan.rules
     assert (error.low, error.high, delay.low, delay.high) == (0, 5.5, 5.5, 15.5)
     assert delay.behavior.settings() == {"sleep": 2.0, "before": True}
     assert slow.behavior.settings() == {"sleep": 3.0, "before": False}
     assert (slow.name, slow.percent, slow.direction) == ("delay-2", 10, Direction.TO_CLIENT)
     assert hang.times == 1
-    assert settings.plan.seed == 7
-    assert (settings.limits.timeout, settings.limits.dial_timeout) == (0, 2.5)
-    assert (settings.limits.max_connections, settings.limits.backlog) == (9, 10)
+    assert proxy.plan.seed == 7
+    assert (proxy.limits.timeout, proxy.limits.dial_timeout) == (0, 2.5)
+    assert (proxy.limits.max_connections, proxy.limits.backlog) == (
+        9,
+        10,
+    )
     assert settings.drain == 0
     assert settings.http == Address("127.0.0.1", 0)
     assert settings.statsd is not None
@@ -103,14 +112,15 @@ def test_everything_by_a_file(understand: Understand, tmp_path: Path) -> None:
         "[statsd]\nenabled = true\nsample_rate = 0.1\n"
     )
     settings = understand("--config", str(config))
-    assert (str(settings.proxy), str(settings.backend)) == ("h:1", "h:2")
-    error, delay, slow, _ = settings.plan.rules
+    (proxy,) = settings.proxies
+    assert (str(proxy.listen), str(proxy.backend)) == ("h:1", "h:2")
+    error, delay, slow, _ = proxy.plan.rules
     assert (error.high, delay.high) == (5, 15)
     assert delay.behavior.settings() == {"sleep": 2.0, "before": False}
     assert slow.behavior.settings() == {"sleep": 3.0, "before": False}
-    assert settings.plan.seed == 7
+    assert proxy.plan.seed == 7
     assert settings.http == Address("localhost", 1)
-    assert settings.limits.max_connections == 4
+    assert proxy.limits.max_connections == 4
     assert settings.log_level == "warning"
     assert settings.classic["stay_connected"] is True
     assert settings.classic["protocol.tcp.keep_alive"] is True
@@ -130,10 +140,11 @@ def test_flags_win_over_the_file_even_at_their_default(
         *["--config", str(config), "--proxy", "localhost:8000", "--no-http"],
         *["--behavior", "20:delay", "--behavior-delay-before", "--rule", "error percent=1"],
     )
-    assert str(settings.proxy) == "localhost:8000"
-    assert str(settings.backend) == "h:2"
+    (proxy,) = settings.proxies
+    assert str(proxy.listen) == "localhost:8000"
+    assert str(proxy.backend) == "h:2"
     assert settings.http is None
-    delay, error = settings.plan.rules
+    delay, error = proxy.plan.rules
     assert delay.behavior.settings() == {"sleep": 2.0, "before": True}
     assert error.behavior.name == "error"
 
@@ -174,4 +185,4 @@ def test_a_mistake_in_a_file(text: str, line: str, refuse: Refuse, tmp_path: Pat
 
 
 def test_a_seed_is_drawn_if_there_is_none(understand: Understand) -> None:
-    assert len({understand().plan.seed for _ in range(5)}) > 1
+    assert len({understand().proxies[0].plan.seed for _ in range(5)}) > 1

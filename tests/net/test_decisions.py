@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from lines import Lines
 from scenario import Peer, World
+from vaurien import registry
+from vaurien.actions import Actions, Forward, Wait
+from vaurien.behavior import Behavior, Firing
+from vaurien.dice import Dice
 from vaurien.errors import OptionError
+from vaurien.messages import Direction, Ended, Message
 from vaurien.protocol import Parser, Stream
 
 
@@ -330,3 +337,119 @@ def test_decisions_are_forgotten_though_rules_come_and_go_in_the_middle() -> Non
         world.run(lambda said=number: client.heard.count(b"\n") == said)  # type: ignore[misc]
     (connection,) = world.proxy.connections
     assert len(connection._decisions or ()) <= 2
+
+
+# Whole connections.
+
+
+class Everywhere(Behavior):
+    """Acts in all that there is, and does nothing."""
+
+    name = "test-everywhere"
+    scopes = ("connection", "exchange")
+    seen: ClassVar[list[tuple[str, int, float]]] = []
+
+    def on_connect(self, firing: Firing) -> Actions:
+        self.seen.append(("connect", firing.exchange, firing.draw))
+        yield from ()
+
+    def on_open(self, firing: Firing) -> Actions:
+        self.seen.append(("open", firing.exchange, firing.draw))
+        yield from ()
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        self.seen.append(("message", firing.exchange, firing.draw))
+        yield Forward(message)
+
+    def on_end(self, ended: Ended, firing: Firing) -> Actions:
+        self.seen.append(("end", firing.exchange, firing.draw))
+        yield from ()
+
+
+class Heard(Behavior):
+    """Notes when something was heard, in a second and again and again."""
+
+    name = "test-heard"
+    scopes = ("connection",)
+    seen: ClassVar[list[tuple[float, ...]]] = []
+
+    def on_open(self, firing: Firing) -> Actions:
+        while True:
+            yield Wait(firing.now + 1)
+            heard = [firing.heard_at(), *map(firing.heard_at, Direction), firing.opened_at]
+            self.seen.append(tuple(heard))
+
+
+for behavior in (Everywhere, Heard):
+    registry.register(behavior)
+
+
+def test_one_draw_counts_for_all_that_a_rule_does_on_a_connection() -> None:
+    Everywhere.seen.clear()
+    world = World("test-everywhere name=one percent=50", protocol=Lines(), on_data=answer)
+    drawn = [Dice(0, "vaurien", "one").roll(number, 0)[0] for number in range(1, 9)]
+    for _ in drawn:
+        client = world.client()
+        client.say(b"GET a\nGET b\n", finish=True)
+        world.run(seconds=1)
+        world.backends[-1].finish()
+        world.run(seconds=1)
+    struck = [(number, draw) for number, draw in enumerate(drawn, 1) if draw < 50]
+    assert 0 < len(struck) < 8
+    assert world.fired == [(number, 0, "one") for number, _ in struck]
+    once = [("connect", 0), ("open", 0), *[("message", number) for number in (1, 1, 2, 2)]]
+    once += [("end", 0), ("end", 0)]
+    steps = [
+        sorted((what, n) for what, n, at in Everywhere.seen if at == draw) for _, draw in struck
+    ]
+    assert steps == [sorted(once)] * len(struck)
+
+
+def test_drawn_for_by_exchange_it_acts_on_messages_alone() -> None:
+    Everywhere.seen.clear()
+    world = World("test-everywhere scope=exchange", protocol=Lines(), on_data=answer)
+    client = world.client()
+    client.say(b"GET a\n", finish=True)
+    world.run(seconds=1)
+    assert [what for what, *_ in Everywhere.seen] == ["message", "message"]
+
+
+def test_with_a_match_it_acts_on_messages_alone() -> None:
+    Everywhere.seen.clear()
+    world = World("test-everywhere command=GET", protocol=Lines(), on_data=answer)
+    client = world.client()
+    client.say(b"GET a\nSET b\n", finish=True)
+    world.run(seconds=1)
+    assert [(what, number) for what, number, _ in Everywhere.seen] == [("message", 1)] * 2
+
+
+def test_a_verdict_that_was_passed_on_a_message_stands_for_the_end() -> None:
+    world = World("test-everywhere times=1", protocol=Lines(), on_data=answer)
+    first, second = world.client(), world.client()
+    world.run(seconds=1)
+    Everywhere.seen.clear()
+    for client in (first, second):
+        client.say(b"GET a\n", finish=True)
+    world.run(seconds=1)
+    assert sorted(what for what, *_ in Everywhere.seen) == ["end", "message", "message"]
+    assert len(world.fired) == 1
+
+
+def test_it_is_known_when_each_direction_carried_something_last() -> None:
+    Heard.seen.clear()
+    world = World(whole=True)
+    client = world.client()
+    world.run(seconds=10)
+    world.apply("test-heard")
+    world.run(seconds=1.5)
+    client.say(b"x")
+    world.run(seconds=2)
+    world.backends[0].say(b"y")
+    world.run(seconds=1)
+    world.apply()
+    assert Heard.seen == [
+        (0.0, 0.0, 0.0, 0.0),
+        (11.5, 11.5, 0.0, 0.0),
+        (11.5, 11.5, 0.0, 0.0),
+        (13.5, 11.5, 13.5, 0.0),
+    ]

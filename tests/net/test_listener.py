@@ -140,6 +140,107 @@ def test_closed_while_it_pauses_it_stays_closed() -> None:
         door.system.connect(HERE)
 
 
+# Refusing, letting go, and other owners.
+
+
+def is_refused(door: Door) -> bool:
+    try:
+        door.system.connect(HERE)
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_refusing_is_the_systems_doing_and_the_address_stays_taken() -> None:
+    door = Door()
+    for _ in range(3):
+        door.listener.refuse(True)
+        door.listener.refuse(True)
+        assert is_refused(door)
+        assert door.listener.accept_waiting() == 0
+        with pytest.raises(OSError, match="in use"):
+            door.system.listen(HERE, 1)
+        door.listener.refuse(False)
+        door.listener.refuse(False)
+        door.knock(1)
+        door.run()
+    assert len(door.clients) == 3
+    assert door.listener.address == Address("proxy", 8000)
+
+
+def test_a_pause_outlasts_refusing() -> None:
+    door = Door()
+    door.listener.pause()
+    door.listener.refuse(True)
+    door.listener.refuse(False)
+    door.knock(2)
+    door.run()
+    assert door.clients == []
+    door.listener.refuse(True)
+    door.listener.resume()
+    assert is_refused(door)
+    door.listener.refuse(False)
+    door.knock(2)
+    door.run()
+    assert len(door.clients) == 2
+
+
+def test_let_go_others_may_have_the_address_and_who_waits_is_accepted_first() -> None:
+    door = Door()
+    door.knock(ROUND + 10)
+    door.listener.release()
+    assert len(door.clients) == ROUND + 10
+    assert is_refused(door)
+    assert door.listener.accept_waiting() == 0
+    other = door.system.listen(HERE, 1)
+    with pytest.raises(OSError, match="in use"):
+        door.listener.take_back()
+    other.close()
+    door.listener.take_back()
+    door.knock(1)
+    door.run()
+    assert len(door.clients) == ROUND + 11
+
+
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("refusing", [False, True])
+def test_taken_back_it_is_as_it_was(paused: bool, refusing: bool) -> None:
+    door = Door()
+    if paused:
+        door.listener.pause()
+    door.listener.refuse(refusing)
+    door.listener.release()
+    door.listener.take_back()
+    assert is_refused(door) is refusing
+    door.run()
+    assert bool(door.clients) is not (paused or refusing)
+    door.listener.refuse(False)
+    door.listener.resume()
+    door.listener.resume()
+    door.clients.clear()
+    door.knock(1)
+    door.run()
+    assert door.clients
+
+
+def test_closed_after_it_was_let_go_it_closes_nothing_of_others() -> None:
+    door = Door()
+    door.listener.release()
+    other = door.system.listen(HERE, 1)
+    door.listener.close()
+    with pytest.raises(BlockingIOError):
+        door.system.accept(other, HERE[0])
+
+
+def test_somebody_else_may_be_given_the_clients() -> None:
+    door = Door()
+    door.knock(2)
+    others: list[Socket] = []
+    door.listener.serve(others.append, lambda error: pytest.fail(str(error)))
+    door.run()
+    assert (len(others), door.clients) == (2, [])
+
+
 # In the real system.
 
 
@@ -207,6 +308,31 @@ def test_a_unix_socket_and_its_file_go_together(reactor: Reactor, tmp_path: Path
     accepting.serve(Address("", 0, f"{tmp_path}/proxy"))
     accepting.close()
     assert not os.path.exists(f"{tmp_path}/proxy")
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:0", "localhost:0", "unix:{path}"])
+def test_in_earnest_it_refuses_lets_go_and_comes_back(
+    reactor: Reactor, tmp_path: Path, text: str
+) -> None:
+    accepting = Accepting(reactor, text.format(path=tmp_path / "proxy"))
+    listener = accepting.listener
+    address = listener.address
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        accepting.serve(address)
+        listener.refuse(True)
+        with pytest.raises(ConnectionRefusedError):
+            connect(address)
+        listener.refuse(False)
+        accepting.serve(address)
+        listener.release()
+        with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+            connect(address)
+        listener.take_back()
+    accepting.serve(address)
+    assert len(os.listdir("/proc/self/fd")) == before + len(accepting.clients)
+    accepting.close()
+    assert not os.listdir(tmp_path)
 
 
 def test_an_address_that_is_taken_is_told(reactor: Reactor, tmp_path: Path) -> None:

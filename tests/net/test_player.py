@@ -7,10 +7,11 @@ import pytest
 from lines import Lines
 from scenario import Peer, World, echo
 from vaurien import registry
-from vaurien.actions import Actions, Close, Drop, Forward, Reply, Wait
+from vaurien.actions import Actions, Behind, Close, Drop, Forward, Reply, Wait
 from vaurien.behavior import Behavior, Firing
 from vaurien.events import PluginFailed
 from vaurien.messages import Message
+from vaurien.plan import Plan
 
 
 class Answer(Behavior):
@@ -354,3 +355,196 @@ def test_answers_whose_turn_does_not_come_do_not_pile_up() -> None:
     assert client.heard.startswith(b"a\n")
     assert len(client.heard) == 20_000_002
     assert exchanges.waiting == 0
+
+
+# Windows of time.
+
+
+def test_what_is_held_is_let_go_at_the_end_of_a_window() -> None:
+    world = World("hang start=5 on=10 off=10 direction=to_backend", on_data=echo, whole=True)
+    client = world.client()
+    world.run(seconds=1)
+    heard = []
+    for begin in (1, 7, 16, 26, 37):
+        world.run(seconds=begin - world.system.time)
+        client.say(b"x")
+        before = len(client.heard)
+        world.run(lambda before=before: len(client.heard) > before)  # type: ignore[misc]
+        heard.append(world.system.time)
+    assert heard == [1, 15, 16, 35, 37]
+
+
+def test_what_only_waits_is_let_go_too_and_in_order() -> None:
+    world = World("delay sleep=100 on=10 off=10", "delay sleep=1 direction=to_backend")
+    client = world.client()
+    for n in range(20):
+        client.say(b"%d," % n)
+        world.run(seconds=1)
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"".join(b"%d," % n for n in range(20))
+    assert world.system.time == 21
+
+
+def test_at_the_end_of_its_window_a_rule_that_swallowed_closes_the_connection() -> None:
+    world = World("test-swallow on=10 off=10", on_data=echo)
+    client = world.client()
+    client.say(b"x")
+    world.run(lambda: bool(client.ended), seconds=100)
+    assert (client.ended, world.system.time) == ("fin", 10)
+    later = world.client()
+    later.say(b"y")
+    world.run(seconds=5)
+    assert bytes(later.heard) == b"y"
+    world.run(lambda: bool(later.ended), seconds=5)
+    assert later.ended == ""  # on again, it has swallowed nothing of this one
+
+
+def test_a_rule_that_comes_and_goes_wakes_nobody_more_often_than_that() -> None:
+    world = World("delay sleep=0 start=1 on=1 off=2 stop=100", "hang ttl=50 start=60")
+    applied = []
+    really = world.proxy.apply
+
+    def apply(plan: Plan) -> None:
+        applied.append(world.system.time)
+        really(plan)
+
+    world.proxy.apply = apply  # type: ignore[method-assign] # counts
+    world.run(seconds=100_000)
+    starts = [1.0 + 3 * cycle for cycle in range(33)]
+    assert sorted({*starts, *(start + 1 for start in starts), 50.0}) == applied[:-1]
+    assert applied[-1] == 100.0
+    assert not any(timer.call for *_, timer in world.reactor._timers)
+
+
+# Options that change.
+
+
+def test_waits_grow_with_time() -> None:
+    world = World("latency delay=0..10/100 direction=to_backend", on_data=echo, whole=True)
+    client = world.client()
+    waited = []
+    for begin in (0, 50, 100, 500):
+        world.run(seconds=begin - world.system.time)
+        client.say(b"x")
+        before = len(client.heard)
+        world.run(lambda before=before: len(client.heard) > before)  # type: ignore[misc]
+        waited.append(round(world.system.time - begin, 3))
+    assert waited == [0, 5, 10, 10]
+
+
+# Behind.
+
+
+class Late(Behavior):
+    """Lets what begins so be overtaken."""
+
+    name = "test-late"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.data.startswith(b"late"):
+            yield Behind(message, message.at + 5)
+        else:
+            yield Forward(message)
+
+
+registry.register(Late)
+
+
+def overtaking(*rules: str) -> tuple[World, Peer]:
+    """A client that has said something to be overtaken."""
+    world = World("test-late direction=to_backend", *rules, whole=True, on_data=None)
+    client = world.client()
+    world.run(lambda: bool(world.backends))
+    client.say(b"late;")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b""
+    return world, client
+
+
+def test_the_next_one_overtakes() -> None:
+    world, client = overtaking()
+    client.say(b"next;")
+    world.run(seconds=0)
+    world.run(lambda: len(world.backends[0].heard) == 10)
+    client.say(b"third;")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"next;late;third;"
+    assert world.backends[0].heard_at[0] == 1.0
+
+
+def test_with_no_next_one_it_goes_in_its_time() -> None:
+    world, client = overtaking()
+    world.run(lambda: bool(world.backends[0].heard))
+    assert world.system.time == 5.0
+    client.say(b"next;")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"late;next;"
+
+
+def test_what_overtakes_may_be_overtaken() -> None:
+    world, client = overtaking()
+    client.say(b"late too;")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"late;"
+    client.say(b"next;")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"late;next;late too;"
+
+
+@pytest.mark.parametrize("way", ["finish", "reset"])
+def test_nothing_stays_behind_the_end(way: str) -> None:
+    world, client = overtaking()
+    getattr(client, way)()
+    world.run(seconds=1)
+    (backend,) = world.backends
+    assert (bytes(backend.heard), backend.ended) == (b"late;", {"finish": "fin"}.get(way, "reset"))
+    assert world.system.time == 2.0
+
+
+def test_lifting_the_rule_lets_it_go() -> None:
+    world, client = overtaking()
+    world.apply()
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"late;"
+    client.say(b"next;")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"late;next;"
+    assert not any(timer.call for *_, timer in world.reactor._timers)
+
+
+def test_a_change_to_other_rules_leaves_it_behind() -> None:
+    world, client = overtaking()
+    world.apply("test-late direction=to_backend", "delay after=1000")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b""
+    client.say(b"next;")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"next;late;"
+
+
+def test_later_rules_act_on_it_when_it_goes() -> None:
+    world, client = overtaking("delay sleep=2 direction=to_backend")
+    world.run(seconds=2)
+    client.say(b"next;")
+    world.run(lambda: len(world.backends[0].heard) == 10)
+    assert bytes(world.backends[0].heard) == b"next;late;"
+    assert world.system.time == 5.0  # when the next one's own delay is over
+
+
+def test_for_one_that_waits_the_other_direction_goes_on() -> None:
+    world, client = overtaking()
+    world.backends[0].say(b"hello")
+    world.run(lambda: bool(client.heard), seconds=1)
+    assert bytes(client.heard) == b"hello"
+    assert bytes(world.backends[0].heard) == b""
+
+
+def test_a_drain_waits_for_what_is_behind() -> None:
+    world, client = overtaking()
+    done: list[float] = []
+    world.proxy.drain(lambda: done.append(world.system.time), 100)
+    world.run(lambda: bool(done))
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"late;"
+    assert done[0] >= 5
+    assert client.ended == "fin"

@@ -16,6 +16,7 @@ from vaurien.net.address import Address
 from vaurien.net.proxy import Limits, Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
+from vaurien.net.system import Endpoint, Socket
 from vaurien.net.totals import Totals
 from vaurien.plan import Plan
 from vaurien.protocols.tcp import Tcp
@@ -134,6 +135,111 @@ def test_another_plan_does_not_prolong_a_rules_life() -> None:
     world.apply("hang ttl=10", "dummy")
     world.run(seconds=1)
     assert world.proxy.expired == {"hang"}
+
+
+def test_what_connections_keep_is_gone_with_the_rules() -> None:
+    rules = ("latency scope=connection jitter=0.1", "timeout lifetime=1000 data=pass", "slow-close")
+    world = World(*rules, on_data=echo)
+    clients = [ask(world) for _ in range(5)]
+    kept = [connection.memory for connection in world.proxy.connections]
+    assert all(memory.own and len(memory.verdicts) == 3 for memory in kept)
+    for _ in range(20):
+        world.apply(*rules[1:])
+        for client in clients:
+            client.say(b"?")
+        world.run(seconds=1)
+        assert all(not memory.own and len(memory.verdicts) == 2 for memory in kept)
+        world.apply(*rules)
+        for client in clients:
+            client.say(b"?")
+        world.run(seconds=1)
+    world.apply()
+    world.run(seconds=1)
+    assert not any(memory.own or memory.verdicts for memory in kept)
+    assert len(world.proxy.connections) == 5
+
+
+# Nobody listens.
+
+
+def is_refused(world: World) -> bool:
+    try:
+        world.client()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_while_it_refuses_nobody_gets_in_and_those_inside_go_on() -> None:
+    world = World("refuse start=10 on=10 off=10", on_data=echo)
+    client = ask(world)
+    refused = []
+    for _ in range(8):
+        world.run(seconds=5)
+        refused.append(is_refused(world))
+        client.say(b"!")
+        world.run(lambda: client.heard.endswith(b"!"), seconds=1)
+        client.heard.clear()
+        world.run(seconds=5 * len(refused) - world.system.time)
+    assert client.ended == ""
+    assert refused == [False, True, True, False, False, True, True, False]
+
+
+def test_who_waits_to_be_accepted_when_it_begins_to_refuse_is_reset() -> None:
+    world = World(on_data=echo)
+    waiting = [world.client() for _ in range(200)]
+    world.apply("refuse")
+    assert is_refused(world)
+    world.run(seconds=1)
+    assert {client.ended for client in waiting} == {"reset"}
+    assert world.proxy.totals().opened == 200
+    assert not world.backends
+
+
+def test_some_connections_are_reset_where_not_all_are_refused() -> None:
+    world = World("refuse percent=50", seed=1)
+    clients = []
+    for _ in range(20):
+        clients.append(world.client())
+        world.run(seconds=1)
+    ended = [client.ended for client in clients]
+    assert set(ended) == {"", "reset"}
+    assert not is_refused(world)
+
+
+def test_it_accepts_no_more_than_it_may_after_it_refused() -> None:
+    world = World(limits=Limits(timeout=0, max_connections=2), on_data=echo)
+    first, _ = ask(world), ask(world)
+    world.apply("refuse")
+    world.apply()
+    waiting = [world.client() for _ in range(3)]
+    world.run(seconds=1)
+    assert world.proxy.totals().open == 2
+    first.finish()
+    world.backends[0].finish()
+    world.run(seconds=1)
+    assert world.proxy.totals().opened == 3
+    assert not any(client.ended for client in waiting)
+
+
+def test_it_listens_again_when_the_address_is_free_again() -> None:
+    world = World("refuse", on_data=echo)
+    listen = world.system.listen
+    failing = True
+
+    def fails(endpoint: Endpoint, backlog: int) -> Socket:
+        if failing:
+            raise OSError(98, "address in use")
+        return listen(endpoint, backlog)
+
+    world.system.listen = fails  # type: ignore[method-assign] # an error on demand
+    world.apply()
+    world.run(seconds=1)
+    assert is_refused(world)
+    assert "cannot listen on proxy:8000 again" in world.events[0].text()
+    failing = False
+    world.run(seconds=1)
+    assert bytes(ask(world).heard) == b"?"
 
 
 # Its backend.

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from lines import Lines
-from scenario import Peer, World
+from scenario import Peer, World, echo
 from vaurien import registry
 from vaurien.actions import Actions, Forward, Reply
 from vaurien.behavior import Behavior, Firing
@@ -73,6 +73,19 @@ INERT = (
     "partial-reply fraction=1",
     "partial-reply bytes=3 percent=50",
     "transient agitate=0",
+    "latency delay=0.05 jitter=0.05",
+    "latency delay=0.02 jitter=0.05 distribution=pareto correlation=50 scope=connection",
+    "latency delay=0..1/5 percent=0..100/3",
+    "bandwidth rate=20000",
+    "bandwidth rate=50000..1000/10 shared=true burst=1000",
+    "slicer size=300 variation=299 delay=0.001",
+    "slicer size=1..5000/3 scope=exchange",
+    "packet-loss loss=20",
+    "hang on=0.05 off=0.2",
+    "delay sleep=0.2 on=0.1 off=0.15 start=0.3 stop=5 ttl=4",
+    "slow-close delay=0.5",
+    "half-open",
+    "timeout lifetime=100000 idle=100000 data=pass",
 )
 """Rules that change no byte, when they are lifted in the end."""
 
@@ -159,6 +172,13 @@ RULES = (
     "duplicate-request percent=50",
     "duplicate-request command=PUT ttl=1",
     "duplicate-request scope=connection percent=60",
+    "error fault=BUSY percent=40 on=0.2 off=0.1",
+    "error fault=BUSY percent=0..80/3 start=0.1 ttl=4",
+    "test-seeded-mine percent=50 on=0.1 off=0.3",
+    "duplicate-request percent=70 on=0.1 off=0.1",
+    "latency delay=0.1 jitter=0.1 percent=60",
+    "slicer size=50 variation=49 delay=0.0001",
+    "bandwidth rate=30000 shared=true",
 )
 """Rules that leave each request one answer."""
 
@@ -246,3 +266,106 @@ def test_each_request_has_one_answer_in_its_turn(seed: int) -> None:
     ]
     assert not wrong
     assert failures(world) == []
+
+
+# Connections from their beginning to their end.
+
+GENTLE = (
+    "delay sleep=0.3",
+    "delay sleep=0.1 on=0.1 off=0.3",
+    "hang ttl=0.5",
+    "hang on=0.2 off=0.1 direction=to_client percent=50",
+    "latency delay=0..2/3 jitter=0.2 scope=connection",
+    "bandwidth rate=20000 burst=500",
+    "bandwidth rate=1000..100000/5 shared=true",
+    "slicer size=100 variation=90 delay=0.001",
+    "packet-loss loss=10..50/5",
+    "timeout lifetime=100000 idle=100000 data=pass",
+    "slow-accept delay=0.5",
+    "slow-accept delay=0..3/5 percent=50 on=1 off=1",
+    "accept-then-silence",
+    "accept-then-silence start=0.2 on=0.2 off=0.3",
+    "slow-close delay=0.5",
+    "slow-close delay=3 percent=50 ttl=2",
+    "half-open",
+    "half-open direction=to_client on=1 off=1",
+    "refuse percent=0",
+)
+"""Rules that only delay whatever happens on a connection."""
+SHUFFLING = (*GENTLE, "reorder patience=0.2", "reorder chance=30 scope=exchange on=0.5 off=0.2")
+"""These change the order of the bytes besides."""
+
+
+class Visit:
+    """A client that says something now and then, and hears it again."""
+
+    def __init__(self, world: World) -> None:
+        self.peer = world.client()
+        self.said = b""
+        self.over = False
+
+    def act(self, random: Random) -> None:
+        if self.over:
+            return
+        words = random.randbytes(random.choice([1, 10, 3000]))
+        self.said += words
+        self.over = random.random() < 0.15
+        self.peer.say(words, finish=self.over)
+
+
+def end_what_ended(world: World, finished: set[Peer]) -> None:
+    """Backends that have heard all say no more."""
+    for peer in world.backends:
+        if peer.ended and peer not in finished:
+            finished.add(peer)
+            peer.finish()
+
+
+@pytest.mark.parametrize("rules", [GENTLE, SHUFFLING], ids=["in order", "shuffled"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_connections_that_are_only_delayed_lose_nothing(seed: int, rules: tuple[str, ...]) -> None:
+    random = Random(seed)
+    world = World(seed=seed, whole=seed % 2 == 0, on_data=echo)
+    visits: list[Visit] = []
+    finished: set[Peer] = set()
+    for _ in range(random.randint(10, 40)):
+        what = random.random()
+        if what < 0.25:
+            world.apply(*some(random, rules, none=0.3))
+        elif what < 0.4 or not visits:
+            visits.append(Visit(world))
+        else:
+            random.choice(visits).act(random)
+        if random.random() < 0.6:
+            world.run(seconds=random.choice([0.001, 0.1, 0.7]))
+            end_what_ended(world, finished)
+    world.apply()
+    for visit in visits:
+        visit.peer.finish()
+    for _ in range(3):
+        world.run(seconds=1)
+        end_what_ended(world, finished)
+    assert failures(world) == []
+    for visit in visits:
+        heard = bytes(visit.peer.heard)
+        assert visit.peer.ended == "fin"
+        if rules is GENTLE:
+            assert heard == visit.said
+        else:
+            assert sorted(heard) == sorted(visit.said)
+    assert not world.proxy.connections
+    assert not any(timer.call for *_, timer in world.reactor._timers)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_run_is_repeated_by_its_seed(seed: int) -> None:
+    def run() -> tuple[list[tuple[int, int, str]], list[bytes]]:
+        random = Random(seed)
+        world = World(*random.sample(SHUFFLING, 4), seed=seed, on_data=echo)
+        visits = [Visit(world) for _ in range(3)]
+        for _ in range(20):
+            random.choice(visits).act(random)
+            world.run(seconds=0.2)
+        return world.fired, [bytes(visit.peer.heard) for visit in visits]
+
+    assert run() == run()

@@ -253,6 +253,45 @@ def test_two_do_not_listen_in_one_place(kind: type[System]) -> None:
     system.close()
 
 
+@pytest.mark.parametrize("kind", [SimulatedSystem, System])
+def test_a_reserved_address_refuses_and_is_kept(kind: type[System]) -> None:
+    system = kind()
+    with Listening() as listening:
+        pass
+    here: Endpoint = (int(socket.AF_INET), ("127.0.0.1", listening.address.port))
+    reserved = system.reserve(here)
+    sock, code = system.dial(here)
+    if code == errno.EINPROGRESS:
+        wait_until(lambda: select.select((), (sock,), (), 0)[1], "it is decided")
+        code = system.error_of(sock)
+    assert code == errno.ECONNREFUSED
+    with pytest.raises(OSError, match="in use"):
+        system.listen(here, 1)
+    with pytest.raises(OSError, match="in use"):
+        system.reserve(here)
+    sock.close()
+    reserved.close()
+    system.listen(here, 1).close()
+    system.close()
+
+
+@pytest.mark.parametrize("way", ["fin", "reset"])
+def test_who_hung_up_is_known_without_reading(way: str) -> None:
+    system = SimulatedSystem(whole=True)
+    listener = system.listen(HERE, 1)
+    client = system.connect(HERE)
+    accepted = system.accept(listener, HERE[0])
+    client.send(b"hello")
+    assert not system.hung_up(accepted)
+    if way == "reset":
+        system.reset_on_close(client)
+        client.close()
+    else:
+        client.shutdown(socket.SHUT_WR)
+    assert system.hung_up(accepted)
+    assert accepted.recv_into(bytearray(10)) == 5
+
+
 def test_who_waits_in_a_queue_that_is_closed_is_reset() -> None:
     system = SimulatedSystem()
     listener = system.listen(HERE, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import struct
 import threading
@@ -20,6 +21,7 @@ from peers import (
     connect,
     receive,
     receive_until_reset,
+    reset,
     send_until_stuck,
     wait_until,
 )
@@ -34,6 +36,7 @@ from vaurien.net.system import (
     EpollPoller,
     Poller,
     SelectorPoller,
+    Socket,
     System,
     is_local,
     remove_stale_socket,
@@ -249,6 +252,76 @@ def test_both_families_listen_on_one_port(system: System) -> None:
     second = system.listen((INET6, ("::", port)), 5)
     first.close()
     second.close()
+
+
+# Keeping an address, and refusing whoever comes.
+
+
+def is_refused(address: Address) -> bool:
+    try:
+        connect(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("in_use", [False, True])
+def test_a_reserved_address_refuses_and_stays_ours(system: System, in_use: bool) -> None:
+    listener = system.listen(LOOPBACK, 5)
+    bound = listener.getsockname()
+    assert not isinstance(bound, str)
+    address, endpoint = Address(*bound[:2]), (INET, bound)
+    with ExitStack() as stack:
+        if in_use:  # by connections
+            stack.enter_context(connect(address))
+            accepted = system.accept(listener, INET)
+            stack.callback(accepted.close)
+        listener.close()
+        reserved = system.reserve(endpoint)
+        assert is_refused(address)
+        with pytest.raises(OSError, match="in use"):
+            system.listen(endpoint, 5)
+        with pytest.raises(OSError, match="in use"):
+            system.reserve(endpoint)
+        reserved.close()
+        listener = system.listen(endpoint, 5)
+        assert not is_refused(address)
+        listener.close()
+
+
+def test_a_reserved_path_refuses(system: System, tmp_path: Path) -> None:
+    endpoint = (UNIX, f"{tmp_path}/proxy")
+    reserved = system.reserve(endpoint)
+    assert is_refused(Address("", 0, f"{tmp_path}/proxy"))
+    reserved.close()
+    system.listen(endpoint, 5).close()
+
+
+@pytest.mark.parametrize("family", [INET, UNIX])
+def test_who_hung_up_is_known_without_reading(system: System, family: int, tmp_path: Path) -> None:
+    def accept() -> tuple[socket.socket, Socket]:
+        peer = connect(address)
+        return peer, system.accept(listener, family)
+
+    endpoint: Endpoint = (UNIX, f"{tmp_path}/proxy") if family == UNIX else LOOPBACK
+    listener = system.listen(endpoint, 5)
+    bound = listener.getsockname()
+    address = Address("", 0, bound) if isinstance(bound, str) else Address(*bound[:2])
+    talking, there = accept()
+    ended, left = accept()
+    gone, lost = accept()
+    assert not system.hung_up(there)
+    talking.sendall(b"still here")
+    wait_until(lambda: select.select((there,), (), (), 0)[0], "it arrived")
+    assert not system.hung_up(there)
+    buffer = bytearray(100)
+    assert there.recv_into(buffer) == 10
+    ended.shutdown(socket.SHUT_WR)
+    reset(gone)
+    wait_until(lambda: system.hung_up(left), "the end is known")
+    wait_until(lambda: system.hung_up(lost), "the reset is known")
+    for sock in (talking, ended, there, left, lost, listener):
+        sock.close()
 
 
 # Unix sockets.

@@ -191,10 +191,16 @@ def _given(sections: Sections, key: str) -> Given:
 
 
 def _entries(sections: Sections) -> Iterator[tuple[str, Entry]]:
-    """The entries of the mix and of the independent rules, each with its place."""
+    """The entries of the mix, the profile and the independent rules, each with its place."""
     mix = _given(sections, "behavior")
     with blamed_on(mix.place):
         yield from [(mix.place, entry) for entry in parse_mix(",".join(mix.texts))]
+    profile = _given(sections, "profile")
+    if profile.value:
+        from ..control.presets import Presets
+
+        with blamed_on(profile.place):
+            yield from [(profile.place, entry) for entry in Presets().profile(str(profile.value))]
     rules = _given(sections, "rule")
     for text in filter(None, rules.texts):
         with blamed_on(rules.place):

@@ -36,7 +36,15 @@ INTRODUCTION = """A chaos TCP proxy: it passes traffic on to a backend, and misb
   vaurien --proxy localhost:6380 --backend localhost:6379 \\
           --protocol redis --rule 'error fault=READONLY command=SET times=1'
 
-'vaurien faults [PROTOCOL]' lists the faults native to each protocol.
+\b
+These words begin other commands; each has a --help:
+  vaurien serve          many proxies, declared in a file
+  vaurien run            a command, with many proxies around it
+  vaurien check-config   what is wrong with such a file
+  vaurien import-ini     such a file, made of an INI file
+  vaurien recipes        troubles that take their course
+  vaurien profiles       kinds of networks
+  vaurien faults         the faults native to each protocol
 
 An ADDRESS is HOST:PORT, [IPV6]:PORT or unix:/path.
 A flag that is on or off can be given as --flag, --no-flag, --flag=true or --flag=false.
@@ -65,8 +73,8 @@ class OneLine(click.Command):
         sys.exit(status or 0)
 
 
-class Vaurien(OneLine):
-    """A command whose plugins add flags."""
+class Flagged(OneLine):
+    """A command with flags of the table; those that are on or off may be told which."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -77,6 +85,16 @@ class Vaurien(OneLine):
             _discard_output()
             reason = error.strerror or error
             raise click.ClickException(f"standard output cannot be written: {reason}") from None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        words = {"levels": ", ".join(LOG_LEVELS)}
+        options = (param for param in self.get_params(ctx) if isinstance(param, click.Option))
+        rows = [row for param in options if (row := _record(param, ctx, words))]
+        _write(formatter, "Options", rows)
+
+
+class Vaurien(Flagged):
+    """A command whose plugins add flags."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List flags under headings: ours, those of all plugins, and those without effect."""
@@ -123,7 +141,9 @@ def _discard_output() -> None:
     os.close(nowhere)
 
 
-def _record(flag: Flag, ctx: click.Context, words: dict[str, str]) -> tuple[str, str] | None:
+def _record(
+    flag: click.Parameter, ctx: click.Context, words: dict[str, str]
+) -> tuple[str, str] | None:
     record = flag.get_help_record(ctx)
     return record and (record[0], record[1].format_map(words))
 

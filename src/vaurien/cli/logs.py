@@ -67,10 +67,14 @@ class EventLog:
 
     A trouble that repeats itself, but for numbers in it, is told once in ``QUIET``
     seconds, and then with how many more there were.  ``call_later`` is the reactor's.
+    ``named``: each line begins with the name of the proxy it is about.
     """
 
-    def __init__(self, call_later: Callable[[float, Callable[[], None]], object]) -> None:
+    def __init__(
+        self, call_later: Callable[[float, Callable[[], None]], object], *, named: bool = False
+    ) -> None:
         self._call_later = call_later
+        self._named = named
         self._told: dict[tuple[str, str], Trouble | PluginFailed] = {}
         self._more: Counter[tuple[str, str]] = Counter()
 
@@ -85,7 +89,7 @@ class EventLog:
                 return
             self._told[key] = event
             self._call_later(QUIET, lambda: self._tell_more(key))
-        LOGGER.log(level, "%s", _line(event))
+        LOGGER.log(level, "%s%s", self._name(event), _line(event))
 
     def close(self) -> None:
         """Tell what has not been told yet."""
@@ -97,10 +101,13 @@ class EventLog:
         more = self._more.pop(key, 0)
         if event is None or not more:
             return
-        what = printable(event.what)
+        what = self._name(event) + printable(event.what)
         LOGGER.log(LEVELS[event.level], "%s (and %d more like it)", what, more)
         self._told[key] = event
         self._call_later(QUIET, lambda: self._tell_more(key))
+
+    def _name(self, event: Event) -> str:
+        return f"{event.proxy}: " if self._named else ""
 
 
 def _line(event: Event) -> str:

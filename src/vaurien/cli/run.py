@@ -1,30 +1,22 @@
-"""Running one proxy, from its settings to its last byte."""
+"""Running until a signal ends it: the one proxy of flags, and what many need of the same."""
 
 from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from .. import plugins
-from ..errors import OptionError
-from ..events import Emit, Event
 from ..launch import tell_ready
 from ..net.reactor import Reactor
 from . import logs
-from .given import Given, blamed_on
+from .running import Running, begin
 from .settings import Settings
 
-if TYPE_CHECKING:
-    from ..net.proxy import Proxy
-
 LOG = logs.LOGGER
-MOST_DESCRIPTORS = 10240
-"""As many as macOS allows where it says that there is no limit."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -32,29 +24,66 @@ class AtOnce(BaseException):
     """A second signal: whatever is under way, end.  No plugin catches it by mistake."""
 
 
+class Drains(Protocol):
+    """What can be asked to finish: a proxy, or many."""
+
+    def drain(self, done: Callable[[], None], limit: float) -> None:
+        """Call back when all is finished, within the limit in seconds."""
+
+
 def run(settings: Settings) -> int:
-    """Run a proxy until a signal ends it; returns the exit status.
+    """Run one proxy until a signal ends it; returns the exit status.
 
     Raises:
         OptionError: an address cannot be listened on, or a file not be written.
     """
-    with _writable(settings.log_output):
-        logs.configure(settings.log_level, str(settings.log_output.value))
-    raise_descriptor_limit()
+    begin(settings)
+
+    def start(running: Running, closing: ExitStack) -> None:
+        del closing
+        if settings.http is not None:
+            from ..control.server import Control
+            from ..control.state import State
+
+            state = State(settings.proxies)
+            running.start_http(
+                Control(
+                    running.reactor,
+                    running.proxies,
+                    state,
+                    find_behavior=settings.find_behavior,
+                )
+            )
+        (proxy,) = running.proxies
+        seed = proxy.plan.seed
+        LOG.info("ready: %s passes on to %s, seed %d", proxy.address, proxy.backend, seed)
+
+    return run_until_signalled(settings, start, live=settings.http is not None)
+
+
+def run_until_signalled(
+    settings: Settings,
+    start: Callable[[Running, ExitStack], None],
+    *,
+    named: bool = False,
+    live: bool = False,
+) -> int:
+    """Open the proxies, ``start`` what else there is, and run; returns the exit status.
+
+    What ``start`` opens is closed by the stack that it is given.
+
+    Raises:
+        OptionError: see ``Running``, and what ``start`` raises.
+    """
     try:
         with ExitStack() as closing:
-            reactor = Reactor()
-            closing.callback(reactor.close)
-            reactor.report = partial(LOG.error, "%s")
-            proxy = _open_proxy(settings, reactor, closing)
-            _start_statsd(settings, reactor, proxy, closing)
-            Signals(reactor, proxy, settings.drain)  # from now on: the API may take a while
-            _start_control(settings, reactor, proxy, closing)
-            seed = settings.plan.seed
-            LOG.info("ready: %s passes on to %s, seed %d", proxy.address, proxy.backend, seed)
+            running = Running(settings, closing, named=named, live=live)
+            # From now on: the API may take a while.
+            Signals(running.reactor, running.proxies, settings.drain)
+            start(running, closing)
             tell_ready()
             gc.freeze()  # what is there now stays: the collector need not look at it again
-            reactor.run()
+            running.reactor.run()
         ignore_signals()
     except AtOnce:
         LOG.info("ended at once")
@@ -62,77 +91,13 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _open_proxy(settings: Settings, reactor: Reactor, closing: ExitStack) -> Proxy:
-    event_log = logs.EventLog(reactor.call_later)
-    closing.callback(event_log.close)
-    subscribers: list[Emit] = [event_log]
-
-    def emit(event: Event) -> None:
-        for subscriber in subscribers:
-            subscriber(event)
-
-    if settings.journal is not None:
-        from ..journal import Journal
-
-        with _writable(settings.journal):
-            journal = Journal(str(settings.journal.value), reactor, emit)
-        closing.callback(journal.close)
-        subscribers.append(journal)
-    proxy = plugins.make_proxy(
-        reactor,
-        settings.proxy,
-        settings.backend,
-        protocol=settings.protocol,
-        plan=settings.plan,
-        emit=emit,
-        limits=settings.limits,
-        settings=settings.classic,
-        max_threads=settings.max_plugin_threads,
-        live=settings.http is not None,
-    )
-    proxy.tells_firings = settings.journal is not None or LOG.isEnabledFor(logs.LEVELS["debug"])
-    with blamed_on(settings.places["proxy"]):
-        proxy.open()
-    closing.callback(proxy.close)
-    return proxy
-
-
-def _start_statsd(settings: Settings, reactor: Reactor, proxy: Proxy, closing: ExitStack) -> None:
-    if settings.statsd is None:
-        return
-    from ..control.statsd import Statsd
-
-    statsd = Statsd(
-        reactor,
-        proxy,
-        settings.statsd.server,
-        prefix=settings.statsd.prefix,
-        sample_rate=settings.statsd.sample_rate,
-    )
-    statsd.start()
-    closing.callback(statsd.close)
-
-
-def _start_control(settings: Settings, reactor: Reactor, proxy: Proxy, closing: ExitStack) -> None:
-    if settings.http is None:
-        return
-    from ..control.http import start_control
-    from ..control.server import Control
-
-    control = Control(reactor, proxy, find_behavior=settings.find_behavior)
-    with blamed_on(settings.places["http"]):
-        thread = start_control(control, settings.http.host, settings.http.port)
-    closing.callback(thread.stop)
-    LOG.info("Started the HTTP server: http://%s", thread.address)
-
-
 class Signals:
-    """Ends the proxy: the first signal lets its connections finish, the second doesn't."""
+    """Ends the proxies: the first signal lets connections finish, the second doesn't."""
 
-    def __init__(self, reactor: Reactor, proxy: Proxy, limit: float) -> None:
+    def __init__(self, reactor: Reactor, proxies: Drains, limit: float) -> None:
         """``limit``: how many seconds connections get to finish."""
         self._reactor = reactor
-        self._proxy = proxy
+        self._proxies = proxies
         self._limit = limit
         self._received = 0
         for number in STOPPING:
@@ -150,35 +115,10 @@ class Signals:
 
     def _drain(self, name: str) -> None:
         LOG.info("%s: connections get %g seconds to finish", name, self._limit)
-        self._proxy.drain(self._reactor.stop, self._limit)
+        self._proxies.drain(self._reactor.stop, self._limit)
 
 
 def ignore_signals() -> None:
     """It is ending anyway."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
-
-
-@contextmanager
-def _writable(given: Given) -> Iterator[None]:
-    """Whatever goes wrong inside, it is about a file that cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise OptionError(f"{given.place}={given.value!r} cannot be written: {reason}") from None
-
-
-def raise_descriptor_limit() -> None:
-    """Allow as many descriptors as the system lets us: a connection takes two."""
-    try:
-        import resource
-    except ImportError:
-        return
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if now == most:
-        return
-    for wanted in (most, max(now, MOST_DESCRIPTORS)):
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-            return

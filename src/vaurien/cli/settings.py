@@ -1,21 +1,30 @@
-"""What the flags and files given come to: one value, complete and checked."""
+"""What the flags and files given come to: one value, complete and checked.
+
+Law: the command with one proxy pays for one.  Documents are for the commands with many
+(``configuration``); they come to the same ``Settings``.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import OptionError
 from ..net.address import Address
+from ..net.proxies import Declared
 from ..net.proxy import Limits
 from ..notation import FindBehavior
 from ..options import Value
 from ..plan import Plan
-from ..protocol import Protocol
 from .chosen import Chosen
 from .given import Given, Section, Sections, blamed_on
-from .table import settings_of
+from .table import WITHOUT_EFFECT, settings_of
+
+NAME = "vaurien"
+"""Of the proxy that flags and INI files tell of."""
+OF_PROXY = ("proxy", "backend", "protocol", "timeout", "backlog")
+"""What old plugins find of their proxy in their settings."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +40,7 @@ class Statsd:
 class Settings:
     """Everything a run needs to know."""
 
-    proxy: Address
-    backend: Address
-    protocol: Protocol
-    plan: Plan
-    limits: Limits
+    proxies: tuple[Declared, ...]
     find_behavior: FindBehavior
     """Finds what is registered, with the options given for it as defaults."""
     http: Address | None
@@ -47,9 +52,9 @@ class Settings:
     """Seconds."""
     max_plugin_threads: int
     classic: Mapping[str, object]
-    """What old plugins find in their settings."""
+    """What old plugins find in their settings, whatever their proxy."""
     places: Mapping[str, str]
-    """The flag, or the file's key, that ``proxy`` and ``http`` came from."""
+    """The flag, or the file's key, that ``http`` came from, and ``proxy`` if there is but one."""
 
 
 class Values:
@@ -102,19 +107,44 @@ def understand(sections: Sections, chosen: Chosen) -> Settings:
     """
     vaurien = Values("vaurien", sections)
     chosen.configure(sections)
-    seed = vaurien.whole("seed") if "seed" in vaurien else int.from_bytes(os.urandom(4), "little")
-    return Settings(
-        proxy=vaurien.address("proxy"),
+    declared = Declared(
+        name=NAME,
+        listen=vaurien.address("proxy"),
         backend=_backend(vaurien),
         protocol=chosen.protocol(),
-        plan=Plan(chosen.rules(), seed=seed),
+        plan=Plan(
+            chosen.rules(), seed=vaurien.whole("seed") if "seed" in vaurien else drawn_seed()
+        ),
         limits=Limits(
             timeout=vaurien.number("timeout"),
             dial_timeout=vaurien.number("connect_timeout"),
             max_connections=vaurien.whole("max_connections"),
             backlog=vaurien.whole("backlog"),
         ),
-        find_behavior=chosen.behaviors.find,
+    )
+    settings = shared(sections, (declared,), chosen.behaviors.find)
+    classic = {**settings.classic, **_classic(vaurien), **chosen.protocols.kept}
+    places = {**settings.places, "proxy": vaurien.given("proxy").place}
+    return replace(settings, classic=classic, places=places)
+
+
+def drawn_seed() -> int:
+    """A seed, where none is given."""
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def shared(
+    sections: Sections, proxies: tuple[Declared, ...], find_behavior: FindBehavior
+) -> Settings:
+    """What a process has once, for these proxies.
+
+    Raises:
+        OptionError: see ``understand``.
+    """
+    vaurien = Values("vaurien", sections)
+    return Settings(
+        proxies=proxies,
+        find_behavior=find_behavior,
         http=_http(vaurien),
         statsd=_statsd(Values("statsd", sections)),
         journal=vaurien.given("journal") if vaurien.text("journal") else None,
@@ -122,11 +152,8 @@ def understand(sections: Sections, chosen: Chosen) -> Settings:
         log_output=vaurien.given("log_output"),
         drain=vaurien.number("drain"),
         max_plugin_threads=vaurien.whole("max_plugin_threads"),
-        classic=_classic(vaurien) | chosen.protocols.kept,
-        places={
-            "proxy": vaurien.given("proxy").place,
-            "http": _http_place(vaurien),
-        },
+        classic=_without_effect(vaurien),
+        places={"http": _http_place(vaurien)},
     )
 
 
@@ -165,18 +192,24 @@ def _statsd(values: Values) -> Statsd | None:
     return statsd if values.value("enabled") else None
 
 
+def _without_effect(vaurien: Values) -> dict[str, object]:
+    known = settings_of("vaurien").values()
+    keys = [setting.key for setting in known if setting.heading == WITHOUT_EFFECT]
+    return {key: vaurien.value(key) for key in keys}
+
+
 def _classic(vaurien: Values) -> dict[str, object]:
-    """The settings under their names of old."""
-    names = (
-        "proxy",
-        "backend",
-        "protocol",
-        "timeout",
-        "backlog",
-        "bufsize",
-        "stay_connected",
-        "sync",
-        "pool_max_size",
-        "pool_timeout",
+    """What old plugins find of their proxy, as it was written."""
+    return {key: vaurien.value(key) for key in OF_PROXY}
+
+
+def classic_of(declared: Declared) -> dict[str, object]:
+    """What old plugins find of their proxy."""
+    values = (
+        str(declared.listen),
+        str(declared.backend),
+        declared.protocol.name,
+        declared.limits.timeout,
+        declared.limits.backlog,
     )
-    return {name: vaurien.value(name) for name in names}
+    return dict(zip(OF_PROXY, values, strict=True))

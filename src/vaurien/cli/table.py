@@ -100,6 +100,15 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     _setting(
         TROUBLE,
+        "profile",
+        "",
+        "Make connections like those of a kind of network, such as 3g, satellite or wifi-lossy; "
+        "'vaurien profiles' lists them.",
+        "NAME",
+        shown="none",
+    ),
+    _setting(
+        TROUBLE,
         "seed",
         0,
         "The same seed and the same requests give the same decisions.",

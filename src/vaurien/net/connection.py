@@ -130,6 +130,8 @@ class Connection(Deciding):
             link.dead = True
             link.release()
         if self.client_socket is not None:
+            if not reset:
+                read_unread(reactor, self.client_socket)
             close_socket(reactor, self.client_socket, reset=reset)
         else:
             for end in (self.client, self.backend):
@@ -183,9 +185,15 @@ class Connection(Deciding):
         return () if self.client_socket is not None else (self.to_backend, self.to_client)
 
     @property
+    def watched(self) -> bool:
+        """A rule has a say in when it closes, and it has not begun to by itself."""
+        on_open = any(isinstance(key, RuleAtWork) for key in self._under_way())
+        return on_open and bool(self.links) and self.to_backend.ending is None
+
+    @property
     def busy(self) -> bool:
         """Something waits in it, for what a behavior asked, and for a peer that is there."""
-        if self._courses and self._on_course():
+        if any(map(self._is_awaited, self._under_way())):
             return True
         return any(
             link.player is not None and link.player.waits(ended=link.ending is not None)
@@ -315,19 +323,17 @@ class Connection(Deciding):
         if self.links:
             self._watch()
 
-    def _on_course(self) -> bool:
-        """A course keeps something waiting for a peer that is there."""
-        assert self._courses is not None
-        for key, course in self._courses.items():
-            if course.over:
-                continue
-            if key is CONNECT and self.client_socket is not None:
-                return not self.proxy.reactor.system.hung_up(self.client_socket)
-            if isinstance(key, Direction):
-                link = self.to_backend if key is Direction.TO_BACKEND else self.to_client
-                return link.sink.outgoing.ending is None
-            if self.links:
-                return self.to_backend.ending is None
+    def _under_way(self) -> list[object]:
+        """The keys of the courses that have not come to their ends."""
+        return [key for key, course in (self._courses or {}).items() if not course.over]
+
+    def _is_awaited(self, key: object) -> bool:
+        """Whether a peer is there that waits for the end of a course."""
+        if key is CONNECT and self.client_socket is not None:
+            return not self.proxy.reactor.system.hung_up(self.client_socket)
+        if isinstance(key, Direction):
+            link = self.to_backend if key is Direction.TO_BACKEND else self.to_client
+            return link.sink.outgoing.ending is None
         return False
 
     def _frame(self) -> None:

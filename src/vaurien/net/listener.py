@@ -106,7 +106,7 @@ class Listener:
             self._watch()
 
     def close(self) -> None:
-        """Close the sockets now, so that nobody is accepted any more; not amid a batch of events."""
+        """Close the sockets now, that nobody be accepted any more; not amid a batch of events."""
         for sock in self._sockets:
             self._close_now(sock)
         self._unlink()

@@ -6,6 +6,7 @@ has changed nothing.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +54,7 @@ class Proxies:
         self._proxies: dict[str, Proxy] = {}
         self._declared: dict[str, Declared] = {}
         self._leaving: set[Proxy] = set()
+        self._draining = False
 
     def __iter__(self) -> Iterator[Proxy]:
         return iter(list(self._proxies.values()))
@@ -73,8 +75,10 @@ class Proxies:
         protocol or other limits it is a new one, at the same listener.
 
         Raises:
-            ListenError: a proxy cannot listen; nothing has changed.
+            ListenError: a proxy cannot listen, or they are being drained; nothing has changed.
         """
+        if self._draining:
+            raise ListenError(errno.ESHUTDOWN, "the proxies are ending")
         proxies = {declared.name: self._proxy_for(declared) for declared in wanted}
         listeners = self._listeners(wanted, proxies)
         for name, old in list(self._proxies.items()):
@@ -90,6 +94,7 @@ class Proxies:
                 moved = proxy.hand_over()
                 if moved is not None:
                     moved.close()
+                self._leaving.discard(proxy)
                 proxy.open(listeners[declared.name])
             if proxy.backend != declared.backend:
                 proxy.move(declared.backend, all_connections=closing.moved)
@@ -104,7 +109,8 @@ class Proxies:
             proxy.close()
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
-        """Drain all of them at once, and call back when all are closed."""
+        """Drain all of them at once, and call back when all are closed: this is the end."""
+        self._draining = True
         left = len(self._proxies)
 
         def one_done() -> None:

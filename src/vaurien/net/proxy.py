@@ -72,7 +72,8 @@ class Proxy:
         self.emit = emit
         self.limits = limits
         self.enactment = Enactment(plan, name, reactor.clock())
-        self.connections: set[Connection] = set()
+        self.connections: dict[Connection, None] = {}
+        """Those that are open, in their order: what happens to all repeats by the seed."""
         self.gave_up = 0
         self.tally = Tally()
         """What is counted of its messages, if they are framed."""
@@ -273,7 +274,7 @@ class Proxy:
             self.emit(Trouble(self.name, text))
 
     def on_closed(self, connection: Connection) -> None:
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         for link in connection.links:
             add(self._gone, link)
         if self._full and self._listener is not None:
@@ -302,7 +303,7 @@ class Proxy:
     def _on_client(self, sock: Socket) -> None:
         self._opened += 1
         connection = Connection(self, self._opened, sock)
-        self.connections.add(connection)
+        self.connections[connection] = None
         connection.begin()
         if self._is_full and self._listener is not None:
             self._full = True
@@ -342,7 +343,7 @@ class Proxy:
         for connection in list(self.connections):
             active_at = connection.active_at
             if now - active_at >= timeout:
-                if self.holds(connection) or connection.creeps():
+                if self.holds(connection) or connection.watched or connection.creeps():
                     continue
                 connection.cut()
             else:

@@ -1,0 +1,47 @@
+"""``vaurien check-config``: whether a file can be used, and all that is wrong with it."""
+
+from __future__ import annotations
+
+import click
+
+from .. import plugins
+from ..control.documents import DocumentError
+from ..control.state import State
+from .command import OneLine
+from .configuration import Source, counted, refuse
+from .conversion import converted
+from .logs import printable
+
+FILES = (".toml", ".json")
+"""How the names of files end that are no INI files."""
+HELP = """Say what is wrong with a configuration, all at once; nothing is opened or changed.
+
+FILE is for 'vaurien serve' and 'vaurien run' (.toml, or .json as Toxiproxy has it); any
+other name is that of an INI file, for 'vaurien --config'.
+"""
+
+
+def checked(name: str) -> State:
+    """What a file comes to.
+
+    Raises:
+        DocumentError: it cannot be used.
+    """
+    source = Source(name, {})
+    document = source.read() if name.endswith(FILES) else converted(name)
+    return source.understand(document).configuration.state
+
+
+@click.argument("file")
+def _check_config(file: str) -> None:
+    plugins.install()
+    try:
+        state = checked(file)
+    except DocumentError as error:
+        refuse(error)
+    rules = sum(len(declared.plan.rules) for declared in state.proxies)
+    proxies = counted(len(state.proxies), "proxy", "proxies")
+    click.echo(f"{printable(file)}: ok, {proxies}, {counted(rules, 'rule', 'rules')}")
+
+
+check_config = click.command("vaurien check-config", cls=OneLine, help=HELP)(_check_config)

@@ -1,0 +1,213 @@
+"""``vaurien run``: a command with proxies around it, for as long as it runs.
+
+Law: the command lives as a shell's child would.  Its standard streams, its process group
+and its exit status are its own; what signals say to us they say to it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+
+import click
+
+from .. import plugins
+from ..control.documents import DocumentError
+from ..control.server import Control
+from ..control.state import fill_in
+from ..errors import OptionError
+from ..launch import tell_ready
+from ..net.address import Address
+from .command import Flagged
+from .configuration import Source, Understood, flags_named, refuse
+from .flags import given_by
+from .given import Given, Section
+from .logs import printable
+from .running import Running, begin
+
+FLAGS = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_output")
+QUIET = "warning"
+"""How much is logged if nobody says: standard error is the command's too."""
+DEFAULTS = {"vaurien": Section("", {"log_level": Given("--log-level", QUIET)})}
+PASSED_ON = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
+AWAITED = PASSED_ON | {signal.SIGCHLD}
+IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
+"""A command has these as they were before Python began."""
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+DIED_OF = 128
+"""Added to the number of the signal that a command died of."""
+HELP = """Run a command with proxies around it, and exit with its status.
+
+The proxies that --config declares are open before COMMAND starts, which finds the
+addresses of each in its environment: VAURIEN_NAME_ADDRESS (HOST:PORT), VAURIEN_NAME_HOST
+and VAURIEN_NAME_PORT, NAME in capitals and with _ for all but letters and digits; and
+what [environment] in the file says. A proxy that listens at port 0 gets a free one.
+
+\b
+  vaurien run --config vaurien.toml -- pytest tests
+"""
+
+
+def environment_of(
+    understood: Understood, address_of: Callable[[str], Address | None]
+) -> dict[str, str]:
+    """What the command finds in its environment, besides what is there anyway.
+
+    Raises:
+        OptionError: two proxies have the same variables, or a text cannot be filled in.
+    """
+    found: dict[str, str] = {}
+    for declared in understood.configuration.state.proxies:
+        address = address_of(declared.name) or declared.listen
+        own = dict(_variables(declared.name, address))
+        for name in own.keys() & found.keys():
+            raise OptionError(f"proxy {declared.name!r}: another one has the variable {name}, too")
+        found |= own
+    for name, text in understood.configuration.environment.items():
+        found[name] = fill_in(text, address_of)
+    return found
+
+
+def _variables(proxy: str, address: Address) -> Iterator[tuple[str, str]]:
+    prefix = f"VAURIEN_{re.sub('[^A-Z0-9]', '_', proxy.upper())}"
+    yield f"{prefix}_ADDRESS", str(address)
+    if not address.path:
+        yield f"{prefix}_HOST", address.host
+        yield f"{prefix}_PORT", str(address.port)
+
+
+class Child:
+    """The command at work, and a thread that attends to it.
+
+    That thread alone takes its end note of, so that no signal goes to another process
+    which has its number by then.
+    """
+
+    def __init__(self, words: Sequence[str], mask: Iterable[int]) -> None:
+        """Start it.  ``mask``: the signals that it blocks; all of ``AWAITED`` are blocked here.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        self._pid = os.posix_spawnp(
+            words[0], list(words), os.environ, setsigmask=mask, setsigdef=IGNORED_BY_PYTHON
+        )
+
+    def attend(self, then: Callable[[int], None]) -> None:
+        """In a thread, pass signals on until it ends; ``then`` gets its exit status."""
+        threading.Thread(target=self._attend, args=(then,), name="command", daemon=True).start()
+
+    def _attend(self, then: Callable[[int], None]) -> None:
+        while True:
+            number, reaches_it = _signal()
+            if number != signal.SIGCHLD:
+                if not reaches_it:
+                    os.kill(self._pid, number)
+                continue
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                code = os.waitstatus_to_exitcode(status)
+                then(code if code >= 0 else DIED_OF - code)
+                return
+
+
+def _signal() -> tuple[int, bool]:
+    """The next signal, and whether it has reached the command as well.
+
+    A terminal sends what keys mean to the whole process group; the kernel does it then,
+    and no process.
+    """
+    if not hasattr(signal, "sigwaitinfo"):
+        number = signal.sigwait(AWAITED)
+        return number, number in (signal.SIGINT, signal.SIGQUIT) and _has_terminal()
+    told = signal.sigwaitinfo(AWAITED)
+    return told.si_signo, told.si_code > 0
+
+
+def _has_terminal() -> bool:
+    """Whether keys pressed at a terminal reach this process group."""
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def run_around(understood: Understood, words: Sequence[str]) -> int:
+    """Run a command with proxies around it; returns the exit status.
+
+    Raises:
+        OptionError: a proxy cannot be opened, or a file not be written.
+    """
+    settings = understood.settings
+    begin(settings)
+    # Before there are threads: all of them inherit it, and leave signals to the one that waits.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # where it is ignored nobody hears of it
+    with ExitStack() as closing:
+        running = Running(settings, closing, named=True, live=settings.http is not None)
+        if settings.http is not None:
+            state = understood.configuration.state
+            find = understood.find_behavior
+            running.start_http(Control(running.reactor, running.proxies, state, find_behavior=find))
+        os.environ.update(environment_of(understood, running.proxies.address_of))
+        tell_ready()
+        early = signal.sigpending() & PASSED_ON
+        if early:
+            return DIED_OF + int(min(early))  # there is nobody to pass it on to
+        try:
+            child = Child(words, mask)
+        except OSError as error:
+            return _not_started(words[0], error)
+        ended: list[int] = []
+
+        def end(status: int) -> None:
+            ended.append(status)
+            running.reactor.stop()
+
+        child.attend(lambda status: running.reactor.post(partial(end, status)))
+        gc.freeze()
+        running.reactor.run()
+        return ended.pop()
+
+
+def _not_started(word: str, error: OSError) -> int:
+    sys.stderr.write(f"vaurien: {printable(repr(word))} cannot be run: {error.strerror}\n")
+    return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+
+
+@click.pass_context
+def _run_command(
+    ctx: click.Context, /, config: str, words: tuple[str, ...], **given: object
+) -> int:
+    del given
+    plugins.install()
+    source = Source(config, given_by(ctx.command.params, ctx.params), DEFAULTS)
+    try:
+        return run_around(source.understand(source.read()), words)
+    except DocumentError as error:
+        refuse(error)
+
+
+run_command = Flagged(
+    "vaurien run",
+    callback=_run_command,
+    params=[
+        click.Option(
+            ["--config"], metavar="FILE", required=True, help="The proxies, and what else there is."
+        ),
+        *flags_named(FLAGS, {"log_level": QUIET}),
+        click.Argument(
+            ["words"], metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED
+        ),
+    ],
+    help=HELP,
+    context_settings={"allow_interspersed_args": False},
+)

@@ -1,0 +1,174 @@
+"""Proxies at work: what a process has open from its start to its end, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .. import plugins
+from ..errors import ListenError, OptionError
+from ..events import Emit, Event
+from ..net.proxies import Declared, Proxies
+from ..net.reactor import Reactor
+from . import logs
+from .given import Given, blamed_on
+from .settings import Settings, classic_of
+
+if TYPE_CHECKING:
+    from ..control.server import Control
+    from ..net.proxy import Proxy
+
+LOG = logs.LOGGER
+MOST_DESCRIPTORS = 10240
+"""As many as macOS allows where it says that there is no limit."""
+
+
+def begin(settings: Settings) -> None:
+    """What a process does before anything else: open its log, and raise its limits.
+
+    Raises:
+        OptionError: the log cannot be written.
+    """
+    with writable(settings.log_output):
+        logs.configure(settings.log_level, str(settings.log_output.value))
+    raise_descriptor_limit()
+
+
+class Running:
+    """The proxies of a process, all open.  ``closing`` closes what this opens.
+
+    ``named``: the log says which proxy it is about.  ``live``: plans may be replaced.
+    """
+
+    def __init__(
+        self, settings: Settings, closing: ExitStack, *, named: bool = False, live: bool = False
+    ) -> None:
+        """Open all of them, or none.
+
+        Raises:
+            OptionError: an address cannot be listened on, or a file not be written.
+        """
+        self.settings = settings
+        self._closing = closing
+        self.reactor = Reactor()
+        closing.callback(self.reactor.close)
+        self.reactor.report = partial(LOG.error, "%s")
+        self.emit = self._subscribers(named=named)
+        self.proxies = Proxies(self.reactor, partial(self._make, live=live))
+        with _blamed_on_proxy(settings):
+            self.proxies.apply(settings.proxies)
+        closing.callback(self.proxies.close)
+        self._start_statsd()
+
+    def start_http(self, control: Control) -> None:
+        """Serve the API, if that is asked for.
+
+        Raises:
+            OptionError: its address cannot be listened on.
+        """
+        address = self.settings.http
+        if address is None:
+            return
+        from ..control.http import start_control
+
+        with blamed_on(self.settings.places["http"]):
+            thread = start_control(control, address.host, address.port)
+        self._closing.callback(thread.stop)
+        LOG.info("Started the HTTP server: http://%s", thread.address)
+
+    def _subscribers(self, *, named: bool) -> Emit:
+        """Open the log of events and the journal; gives what publishes to both."""
+        event_log = logs.EventLog(self.reactor.call_later, named=named)
+        self._closing.callback(event_log.close)
+        subscribers: list[Emit] = [event_log]
+
+        def emit(event: Event) -> None:
+            for subscriber in subscribers:
+                subscriber(event)
+
+        given = self.settings.journal
+        if given is not None:
+            from ..journal import Journal
+
+            with writable(given):
+                journal = Journal(str(given.value), self.reactor, emit)
+            self._closing.callback(journal.close)
+            subscribers.append(journal)
+        return emit
+
+    def _make(self, declared: Declared, *, live: bool) -> Proxy:
+        settings = self.settings
+        proxy = plugins.make_proxy(
+            self.reactor,
+            declared.listen,
+            declared.backend,
+            name=declared.name,
+            protocol=declared.protocol,
+            plan=declared.plan,
+            emit=self.emit,
+            limits=declared.limits,
+            settings={**classic_of(declared), **settings.classic},
+            max_threads=settings.max_plugin_threads,
+            live=live,
+        )
+        proxy.tells_firings = settings.journal is not None or LOG.isEnabledFor(logs.LEVELS["debug"])
+        return proxy
+
+    def _start_statsd(self) -> None:
+        if self.settings.statsd is None:
+            return
+        from ..control.statsd import Statsd
+
+        statsd = Statsd(
+            self.reactor,
+            self.proxies,
+            self.settings.statsd.server,
+            emit=self.emit,
+            prefix=self.settings.statsd.prefix,
+            sample_rate=self.settings.statsd.sample_rate,
+        )
+        statsd.start()
+        self._closing.callback(statsd.close)
+
+
+@contextmanager
+def _blamed_on_proxy(settings: Settings) -> Iterator[None]:
+    """Say which proxy could not be opened: by its flag, if there is one for it."""
+    try:
+        yield
+    except ListenError as error:
+        if "proxy" not in settings.places:
+            raise OptionError(error.strerror) from None
+        reason = (error.strerror or "").removeprefix(f"proxy {error.proxy!r}: ")
+        raise OptionError(f"{settings.places['proxy']}: {reason}") from None
+
+
+@contextmanager
+def writable(given: Given) -> Iterator[None]:
+    """Whatever goes wrong inside, it is about a file that cannot be written.
+
+    Raises:
+        OptionError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise OptionError(f"{given.place}={given.value!r} cannot be written: {reason}") from None
+
+
+def raise_descriptor_limit() -> None:
+    """Allow as many descriptors as the system lets us: a connection takes two."""
+    try:
+        import resource
+    except ImportError:
+        return
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now == most:
+        return
+    for wanted in (most, max(now, MOST_DESCRIPTORS)):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+            return

@@ -1,0 +1,128 @@
+"""Files that are checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from serving import refused
+from vaurien.cli import main
+
+TOML = """
+seed = 1
+[proxies.a]
+backend = "localhost:80"
+behavior = "20:delay"
+profile = "3g"
+[proxies.b]
+backend = "localhost:81"
+enabled = false
+"""
+TOXIPROXY = [
+    {
+        "name": "redis",
+        "listen": "127.0.0.1:0",
+        "upstream": "127.0.0.1:6379",
+        "toxics": [{"type": "latency", "attributes": {"latency": 100}}],
+    }
+]
+INI = """
+[vaurien]
+proxy = localhost:0
+rule =
+    delay sleep=2
+    hang times=1
+[behavior:delay]
+before = false
+"""
+
+
+def checked(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What is said of a file that is right."""
+    with pytest.raises(SystemExit) as caught:
+        main(["check-config", str(path)])
+    said = capsys.readouterr()
+    assert (caught.value.code, said.err) == (0, "")
+    return said.out
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "outcome"),
+    [
+        ("v.toml", TOML, "ok, 2 proxies, 4 rules"),
+        ("v.json", json.dumps(TOXIPROXY), "ok, 1 proxy, 1 rule"),
+        ("v.ini", INI, "ok, 1 proxy, 2 rules"),
+        ("vaurien.conf", INI, "ok, 1 proxy, 2 rules"),
+        ("empty.toml", "", "ok, 0 proxies, 0 rules"),
+    ],
+)
+def test_right_files(
+    name: str, text: str, outcome: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert checked(path, capsys) == f"{path}: {outcome}\n"
+
+
+def test_nothing_is_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "v.toml"
+    wanted = f'journal = "{tmp_path}/journal"\nlog-output = "{tmp_path}/log"\n'
+    path.write_text(f'{wanted}[proxies.a]\nlisten = "192.0.2.1:1"\nbackend = "h:1"\n')
+    assert "ok, 1 proxy" in checked(path, capsys)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_all_that_is_wrong_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "v.toml"
+    path.write_text(TOML + 'listen = "x\\u001b[2J"\nprotocol = "ftp"\nrules = [{behavior = ""}]\n')
+    lines = refused("check-config", str(path))
+    assert [line.split(" ")[1] for line in lines[:-1]] == [
+        "proxies.b.listen",
+        "proxies.b.protocol",
+        "proxies.b.rules[0].behavior",
+    ]
+    assert lines[-1] == "3 problems"
+    assert "\x1b" not in lines[0]
+    assert "\\x1b[2J" in lines[0]
+
+
+def test_all_that_is_wrong_with_an_ini_file(tmp_path: Path) -> None:
+    path = tmp_path / "v.ini"
+    path.write_text(
+        "[vaurien]\nproxy = x\nrule =\n    hang x\n    delay sleep=x\ntimeout = soon\nnope = 1\n"
+        "[statsd]\nport = x\n[behavior:delay]\nslep = 2\n"
+    )
+    lines = refused("check-config", str(path))
+    assert sorted(line.split(" ")[1] for line in lines[:-1]) == [
+        '"behavior:delay".slep',
+        "statsd.port",
+        "vaurien.nope",
+        "vaurien.proxy",
+        "vaurien.rule",
+        "vaurien.rule[1].sleep",
+        "vaurien.timeout",
+    ]
+    assert all(line.startswith(f"{path}: ") for line in lines[:-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("v.toml", "x = ?", "{path}: line 1, column 5 is not TOML: Invalid value"),
+        ("v.json", "[", "{path}: line 1, column 2 is not JSON: Expecting value"),
+        ("v.ini", "x", "{path}: the file cannot be read: File contains no section headers."),
+        ("v.ini", "[vaurien]\nbackend = ${NO_SUCH}", "{path}: the file cannot be read: [vaurien]"),
+    ],
+)
+def test_what_is_no_file_of_its_kind(name: str, text: str, line: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    told, count = refused("check-config", str(path))
+    assert told.startswith(line.format(path=path))
+    assert count == "1 problem"
+
+
+def test_mistakes() -> None:
+    assert refused("check-config") == ["Missing argument 'FILE'."]

@@ -1,0 +1,245 @@
+"""Commands with proxies around them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from peers import PATIENCE, Listening, receive_until_fin, wait_until
+from serving import command, proxy_table, refused
+from vaurien.cli.configuration import Source, Understood
+from vaurien.cli.execute import environment_of
+from vaurien.errors import OptionError
+from vaurien.net.address import Address
+
+NOBODY = Address("127.0.0.1", 9)
+TELLS_SIGNALS = """
+import signal, sys
+def tell(number, frame):
+    print(signal.Signals(number).name, flush=True)
+    if number in LAST:
+        sys.exit(7)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(number, tell)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+LAST = "LAST = {signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT}"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "v.toml"
+    path.write_text(
+        '[environment]\nURL = "tcp://{my-cache}/0"\nPLACE = "{web.host} {web.port}"\n'
+        + proxy_table("my-cache", NOBODY)
+        + proxy_table("web", NOBODY)
+    )
+    return path
+
+
+def run(config: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command("run", "--config", str(config), *words),
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["true"], 0),
+        (["--", "sh", "-c", "exit 3"], 3),
+        (["sh", "-c", "exit 255"], 255),
+        (["sh", "-c", "kill -9 $$"], 137),
+    ],
+)
+def test_it_exits_as_the_command_does(words: list[str], status: int, config: Path) -> None:
+    done = run(config, *words)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "reason"),
+    [
+        ("no-such-command", 127, "No such file or directory"),
+        ("/etc/passwd", 126, "Permission denied"),
+        ("/", 126, "Permission denied"),
+    ],
+)
+def test_a_command_that_cannot_be_run(word: str, status: int, reason: str, config: Path) -> None:
+    done = run(config, "--", word)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr == f"vaurien: {word!r} cannot be run: {reason}\n"
+
+
+def test_its_streams_are_its_own(config: Path) -> None:
+    done = run(config, "sh", "-c", "cat; echo trouble >&2", given="hello")
+    assert (done.stdout, done.stderr) == ("hello", "trouble\n")
+
+
+def signal_sets(status: str) -> list[int]:
+    """The sets in lines of a process's status, without signals that the C library has."""
+    return [int(line.split()[1], 16) & 0x7FFFFFFF for line in status.splitlines()]
+
+
+def test_it_has_the_signals_of_a_shells_child(config: Path) -> None:
+    """Nothing is blocked or ignored that was not before."""
+    words = ["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"]
+    plain = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert signal_sets(run(config, "--", *words).stdout) == signal_sets(plain.stdout)
+
+
+def test_its_environment(config: Path) -> None:
+    lines = run(config, "env").stdout.splitlines()
+    found = dict(line.split("=", 1) for line in lines)
+    port = found["VAURIEN_MY_CACHE_PORT"]
+    assert int(port)
+    assert found["VAURIEN_MY_CACHE_HOST"] == "127.0.0.1"
+    assert found["VAURIEN_MY_CACHE_ADDRESS"] == f"127.0.0.1:{port}"
+    assert found["URL"] == f"tcp://127.0.0.1:{port}/0"
+    assert found["PLACE"] == f"127.0.0.1 {found['VAURIEN_WEB_PORT']}"
+
+
+def understood(config: Path, text: str) -> Understood:
+    config.write_text(text)
+    source = Source(str(config), {})
+    return source.understand(source.read())
+
+
+def test_the_address_of_a_unix_socket(config: Path, tmp_path: Path) -> None:
+    socket = f"unix:{tmp_path}/socket"
+    told = understood(config, proxy_table("a", NOBODY, listen=socket))
+    assert environment_of(told, lambda _: None) == {"VAURIEN_A_ADDRESS": socket}
+
+
+def test_two_proxies_with_the_same_variables(config: Path) -> None:
+    told = understood(config, proxy_table("a-b", NOBODY) + proxy_table("A_b", NOBODY))
+    with pytest.raises(OptionError, match=r"proxy 'A_b': another one has the variable VAURIEN_A_B"):
+        environment_of(told, lambda _: None)
+
+
+# Signals.
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(config: Path) -> Iterator[Start]:
+    """Starts a command that tells of each signal; it is over after the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_one(last: str = LAST, **streams: object) -> subprocess.Popen[bytes]:
+        code = TELLS_SIGNALS.replace("import signal, sys", f"import signal, sys; {last}")
+        words = command("run", "--config", str(config), "--", sys.executable, "-S", "-c", code)
+        process = subprocess.Popen(words, **{"stdout": subprocess.PIPE, **streams})  # type: ignore[call-overload]  # whatever streams
+        started.append(process)
+        return process  # type: ignore[no-any-return]
+
+    yield start_one
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda n: n.name
+)
+def test_signals_are_passed_on(number: signal.Signals, start: Start) -> None:
+    process = start()
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    assert process.stdout.read() == f"{number.name}\n".encode()
+    assert process.wait(PATIENCE) == 7
+
+
+def test_it_does_not_end_before_the_command(start: Start) -> None:
+    process = start("LAST = {signal.SIGQUIT}")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        process.send_signal(number)
+        assert process.stdout.readline() == f"{number.name}\n".encode()
+    assert process.wait(PATIENCE) == 7
+
+
+def test_what_a_terminal_sends_reaches_the_command_once(start: Start) -> None:
+    ours, theirs = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = start(
+        "LAST = {signal.SIGTERM}",
+        stdin=theirs,
+        stdout=theirs,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    )
+    os.close(theirs)
+    said = bytearray()
+
+    def has_said(word: bytes) -> bool:
+        said.extend(os.read(ours, 1024))
+        return word in said
+
+    try:
+        wait_until(lambda: has_said(b"ready"), "the command runs")
+        os.write(ours, b"\x03")
+        wait_until(lambda: has_said(b"SIGINT"), "the signal")
+        process.send_signal(signal.SIGTERM)
+        wait_until(lambda: has_said(b"SIGTERM"), "the end")
+        assert process.wait(PATIENCE) == 7
+    finally:
+        os.close(ours)
+    assert said.count(b"SIGINT") == 1
+
+
+def test_connections_are_closed_when_the_command_ends(tmp_path: Path) -> None:
+    client = (
+        "import os, socket\n"
+        "sock = socket.create_connection(('127.0.0.1', int(os.environ['VAURIEN_A_PORT'])))\n"
+        "os.set_inheritable(sock.fileno(), True)\n"
+        "sock.sendall(b'hello'); sock.recv(1)\n"
+        "os.posix_spawn('/bin/sh', ['sh', '-c', 'read it'], os.environ)\n"  # which outlives us
+    )
+    config = tmp_path / "v.toml"
+    with Listening() as backend:
+        config.write_text(proxy_table("a", backend.address))
+        words = command("run", "--config", str(config), "--", sys.executable, "-c", client)
+        with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+            with backend.accept() as serving:
+                assert serving.recv(5) == b"hello"
+                serving.sendall(b"!")
+                assert receive_until_fin(serving) == b""
+            assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["true"], "Missing option '--config'."),
+        (["--config", "{config}"], "Missing argument 'COMMAND [ARG]...'."),
+        (["--config", "/nowhere.toml", "true"], "/nowhere.toml: the file cannot be read: No such"),
+        (["--config", "{config}", "--nope", "true"], "No such option"),
+    ],
+)
+def test_mistakes(words: list[str], line: str, config: Path) -> None:
+    assert refused("run", *(word.format(config=config) for word in words))[0].startswith(line)

@@ -1,0 +1,78 @@
+"""What a process has open."""
+
+from __future__ import annotations
+
+import resource
+from contextlib import ExitStack
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from peers import Listening
+from serving import proxy_table
+from vaurien.cli.configuration import Source
+from vaurien.cli.running import Running, raise_descriptor_limit
+from vaurien.cli.settings import classic_of
+from vaurien.control.server import Control
+from vaurien.errors import OptionError
+from vaurien.net.address import Address
+
+NOBODY = Address("127.0.0.1", 9)
+
+
+def test_as_many_descriptors_as_the_system_lets_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS says that there is no limit, and refuses that there be none."""
+    allowed = []
+
+    def setrlimit(_: int, limits: tuple[int, int]) -> None:
+        if limits[0] == resource.RLIM_INFINITY:
+            raise ValueError("current limit exceeds maximum limit")
+        allowed.append(limits)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    raise_descriptor_limit()
+    assert allowed == [(10240, resource.RLIM_INFINITY)]
+
+
+def test_all_proxies_are_open_or_none(tmp_path: Path) -> None:
+    with Listening() as taken, ExitStack() as closing:
+        free = Listening()
+        free.close()
+        config = tmp_path / "v.toml"
+        config.write_text(
+            proxy_table("first", NOBODY, listen=str(free.address))
+            + proxy_table("second", NOBODY, listen=str(taken.address))
+        )
+        source = Source(str(config), {})
+        settings = source.understand(source.read()).settings
+        with pytest.raises(OptionError, match=f"^proxy 'second': cannot listen on {taken.address}"):
+            Running(settings, closing)
+        Listening(free.address).close()  # nobody has it
+
+
+def test_events_of_all_go_to_the_journal(tmp_path: Path) -> None:
+    """What old plugins find of their proxy, and its name, are each proxy's own."""
+    config = tmp_path / "v.toml"
+    config.write_text(
+        f'journal = "{tmp_path}/journal"\ntimeout = 7\n'
+        + proxy_table("a", NOBODY)
+        + proxy_table("b", NOBODY, "enabled = false")
+    )
+    source = Source(str(config), {})
+    settings = source.understand(source.read()).settings
+    with ExitStack() as closing:
+        running = Running(settings, closing)
+        assert [proxy.name for proxy in running.proxies] == ["a", "b"]
+        assert all(proxy.tells_firings for proxy in running.proxies)
+        assert (tmp_path / "journal").exists()
+        running.start_http(cast(Control, None))  # it is not asked for
+    first, _ = settings.proxies
+    assert classic_of(first) == {
+        "proxy": "127.0.0.1:0",
+        "backend": str(NOBODY),
+        "protocol": "tcp",
+        "timeout": 7.0,
+        "backlog": 8192,
+    }

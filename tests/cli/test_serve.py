@@ -1,0 +1,275 @@
+"""Whole runs of ``vaurien serve``, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from peers import PATIENCE, Scripted, connect, echo, receive, receive_until_fin, wait_until
+from serving import proxy_table, refused, served
+from vaurien.client import Client
+from vaurien.net.address import Address
+
+
+@pytest.fixture(scope="module")
+def echoing() -> Iterator[Address]:
+    with Scripted(echo) as backend:
+        yield backend.address
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def config(tmp_path: Path, echoing: Address) -> Path:
+    """Three proxies, one of which is disabled."""
+    path = tmp_path / "vaurien.toml"
+    path.write_text(
+        "seed = 7\n"
+        + proxy_table("cache", echoing)
+        + proxy_table("web", echoing, 'profile = "fiber"')
+        + proxy_table("mail", echoing, "enabled = false"),
+    )
+    return path
+
+
+def test_a_line_for_each_proxy(config: Path, echoing: Address, log: Path) -> None:
+    with served("--config", str(config), log=log) as serving:
+        assert serving.ask("cache") == serving.ask("web") == b"hello"
+        assert serving.end() == 0
+        cache, web = serving.address("cache"), serving.address("web")
+    assert serving.messages == [
+        f"cache: {cache} passes on to {echoing}",
+        f"web: {web} passes on to {echoing}",
+        "mail: disabled",
+        "ready: 3 proxies, seed 7",
+        "SIGTERM: connections get 5 seconds to finish",
+        "Bye!",
+    ]
+
+
+def test_all_proxies_drain_together(config: Path, log: Path) -> None:
+    with (
+        served("--config", str(config), log=log) as serving,
+        connect(serving.address("cache")) as one,
+        connect(serving.address("web")) as other,
+    ):
+        for client in (one, other):
+            client.sendall(b"hello")
+            assert receive(client, 5) == b"hello"
+        serving.process.send_signal(signal.SIGINT)
+        assert receive_until_fin(one) == receive_until_fin(other) == b""
+        assert serving.process.wait(PATIENCE) == 0
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path, echoing: Address, log: Path) -> None:
+    config = tmp_path / "v.toml"
+    rules = 'rules = [{behavior = "hang"}]'
+    config.write_text('drain = 600\njournal = "j"\n' + proxy_table("a", echoing, rules))
+    words = ["--config", str(config), "--journal", str(tmp_path / "journal")]
+    with served(*words, log=log) as serving, connect(serving.address("a")) as client:
+        client.sendall(b"question")
+        wait_until((tmp_path / "journal").read_bytes, "the hang")
+        serving.process.terminate()
+        wait_until(lambda: "connections get 600 seconds" in serving.log, "the drain")
+        assert serving.end() == 0
+        assert "ended at once" in serving.messages
+    assert json.loads((tmp_path / "journal").read_text())["proxy"] == "a"
+
+
+def test_one_port_in_use_and_none_is_opened(tmp_path: Path, echoing: Address) -> None:
+    config = tmp_path / "v.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config.write_text(
+            proxy_table("a", echoing) + proxy_table("b", echoing, listen=f"127.0.0.1:{port}")
+        )
+        reason = f"cannot listen on 127.0.0.1:{port}: Address already in use"
+        assert refused("serve", "--config", str(config)) == [f"proxy 'b': {reason}"]
+
+
+def test_every_problem_of_a_file_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "v.toml"
+    config.write_text('http-port = 99999\n[proxies.a]\nlisten = "x"\nbackend = "h:1"\n')
+    lines = refused("serve", "--config", str(config))
+    assert len(lines) == 3
+    assert lines[0].startswith(f"{config}: proxies.a.listen = 'x' is not an address")
+    assert lines[1].startswith(f"{config}: http-port = 99999 is not allowed")
+    assert lines[2] == "2 problems"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], "--config names the file to serve; or --state one that was saved"),
+        (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),
+        (["--state", "{folder}/new"], "--state: nothing is saved there yet"),
+        (["--state", "{folder}/no/where"], "{folder}/no/where cannot keep the state"),
+        (["--config", "{config}", "--http-port", "x"], "--http-port='x' is not allowed"),
+        (["--config", "{config}", "--seed", "x"], "--seed='x' is not allowed"),
+        (["--config", "{config}", "--proxy", "h:1"], "No such option"),
+        (["--config", "{config}", "more"], "Got unexpected extra argument (more)"),
+    ],
+)
+def test_mistakes(words: list[str], line: str, config: Path, tmp_path: Path) -> None:
+    names = {"folder": tmp_path, "config": config}
+    told = refused("serve", *(word.format(**names) for word in words))
+    assert told[0].startswith(line.format(**names))
+
+
+def test_a_seed_that_a_flag_gives_wins(config: Path, log: Path) -> None:
+    with served("--config", str(config), "--seed", "8", log=log) as serving:
+        assert "ready: 3 proxies, seed 8" in serving.messages
+
+
+# SIGHUP.
+
+
+def test_what_has_not_changed_goes_on(config: Path, echoing: Address, log: Path) -> None:
+    with (
+        served("--config", str(config), log=log) as serving,
+        connect(serving.address("cache")) as kept,
+    ):
+        kept.sendall(b"hello")
+        assert receive(kept, 5) == b"hello"
+        text = config.read_text()
+        config.write_text(
+            text.replace("enabled = false", "")
+            .replace("[proxies.web]", "[proxies.site]")
+            .replace('profile = "fiber"', 'rules = [{behavior = "blackout"}]')
+        )
+        serving.reload()
+        kept.sendall(b"again")
+        assert receive(kept, 5) == b"again"
+        assert serving.ask("mail") == b"hello"
+        with connect(serving.address("site")) as client:
+            client.sendall(b"hello")
+            assert receive_until_fin(client) == b""
+        wait_until(lambda: "web: gone" in serving.messages, "the line for the last proxy")
+        told = serving.messages[serving.messages.index(f"SIGHUP: reading {config} again") :]
+        assert told == [
+            f"SIGHUP: reading {config} again",
+            "State replaced: 3 proxies",
+            f"site: {serving.address('site')} passes on to {echoing}",
+            f"mail: {serving.address('mail')} passes on to {echoing}",
+            "web: gone",
+        ]
+
+
+def test_a_file_with_mistakes_changes_nothing(config: Path, log: Path) -> None:
+    with served("--config", str(config), log=log) as serving:
+        right = config.read_text()
+        config.write_text(right.replace("[proxies.web]", "[proxies.site]") + "x = 1\ny = 2\n")
+        serving.reload()
+        assert [line for line in serving.messages if f"{config}: proxies.mail" in line] == [
+            line for line in serving.messages if " is an unknown key" in line
+        ]
+        assert serving.messages[-1] == "The configuration stays as it was; problems: 2"
+        assert serving.ask("web") == b"hello"
+        config.write_text(right.replace("[proxies.web]", "[proxies.site]"))
+        serving.reload()
+        assert serving.ask("site") == b"hello"
+
+
+def test_a_port_in_use_changes_nothing(config: Path, echoing: Address, log: Path) -> None:
+    with (
+        served("--config", str(config), log=log) as serving,
+        socket.create_server(("127.0.0.1", 0)) as taken,
+    ):
+        port = taken.getsockname()[1]
+        more = proxy_table("more", echoing, listen=f"127.0.0.1:{port}")
+        config.write_text(config.read_text().replace("[proxies.web]", "[proxies.site]") + more)
+        serving.reload()
+        reason = f"proxy 'more': cannot listen on 127.0.0.1:{port}: Address already in use"
+        assert serving.messages[-1] == f"The configuration stays as it was: {reason}"
+        assert serving.ask("web") == b"hello"
+
+
+def test_two_signals_in_a_row(config: Path, log: Path) -> None:
+    with served("--config", str(config), log=log) as serving:
+        for _ in range(5):
+            serving.process.send_signal(signal.SIGHUP)
+        serving.reload()
+        assert serving.ask("cache") == b"hello"
+        assert serving.end() == 0
+
+
+def test_settings_that_take_effect_later_are_told(config: Path, log: Path) -> None:
+    with served("--config", str(config), log=log) as serving:
+        config.write_text("drain = 1\nhttp = true\n" + config.read_text())
+        serving.reload()
+        wait_until(
+            lambda: "Takes effect at the next start: http, drain" in serving.messages, "the line"
+        )
+
+
+# The state file.
+
+
+def test_changes_outlast_a_restart(config: Path, log: Path, tmp_path: Path) -> None:
+    config.write_text(
+        "seed = 7\n" + proxy_table("cache", Address("127.0.0.1", 9), 'behavior = "100:delay"')
+    )
+    words = ["--config", str(config), "--state", str(tmp_path / "state"), "--http"]
+    words += ["--http-port", "0"]
+    with served(*words, log=log) as serving:
+        Client(serving.http.host, serving.http.port).set_behavior("blackout")
+        serving.process.kill()
+        serving.process.wait(PATIENCE)
+    with served(*words, log=log) as serving:
+        assert Client(serving.http.host, serving.http.port).get_behavior() == "blackout"
+        assert f"Going on with the state in {tmp_path}/state" in serving.messages
+        assert serving.end() == 0
+    with served(*words[2:], log=log) as serving:  # the state alone
+        assert Client(serving.http.host, serving.http.port).get_behavior() == "blackout"
+        assert "ready: 1 proxy, seed 7" in serving.messages
+        serving.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "no configuration file to read again" in serving.log, "the answer")
+        assert serving.end() == 0
+    config.write_text(config.read_text().replace("100:delay", "100:hang"))
+    with served(*words, log=log) as serving:
+        assert Client(serving.http.host, serving.http.port).get_behavior() == "hang"
+        (line,) = [line for line in serving.messages if "replaced-1" in line]
+        assert line == (
+            f"{tmp_path}/state was saved under another configuration; it is now "
+            f"{tmp_path}/state.replaced-1; what the configuration says now is in force"
+        )
+        assert serving.end() == 0
+
+
+def test_a_damaged_state_is_set_aside(config: Path, log: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.write_text("{")
+    with served("--config", str(config), "--state", str(state), log=log) as serving:
+        assert serving.ask("cache") == b"hello"
+        assert any(f"it is now {state}.damaged-1" in line for line in serving.messages)
+        assert serving.end() == 0
+    assert (tmp_path / "state.damaged-1").read_text() == "{"
+    state.write_text("[")
+    (line,) = refused("serve", "--state", str(state))
+    assert line.endswith(f"it is now {state}.damaged-2")
+
+
+def test_a_state_that_cannot_be_understood(config: Path, log: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    words = ["--config", str(config), "--state", str(state)]
+    with served(*words, "--http", "--http-port", "0", log=log) as serving:
+        text = config.read_text()
+        config.write_text(text.replace("seed = 7", "seed = 8"))
+        serving.reload()  # saves it
+        assert serving.end() == 0
+    saved = state.read_text().replace('"tcp"', '"gopher"')
+    state.write_text(saved)
+    assert "'gopher' is an unknown protocol" in refused("serve", "--state", str(state))[0]
+    assert state.read_text() == saved
+    with served(*words, log=log) as serving:
+        assert "ready: 3 proxies, seed 8" in serving.messages
+        assert any("cannot be understood" in line for line in serving.messages)
+    assert (tmp_path / "state.damaged-1").read_text() == saved
