@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from results import Results, Spread
 
-QUIET, ARMED, NO_DELAY, DELAYED = "vaurien", "vaurien-armed", "vaurien-0ms", "vaurien-100ms"
+QUIET, ARMED, NO_DELAY = "vaurien", "vaurien-armed", "vaurien-0ms"
+DELAYED = {"vaurien-100ms": "toxiproxy-100ms", "vaurien-latency": "toxiproxy-100ms"}
+"""Each beside the one that does the same."""
+THROTTLED, MANY = "vaurien-rate", "vaurien-200"
+DELAYS = {"delay-1": 0.5, "delay-100": 1.0, "delay-1000": 4.0}
+"""By how many ms half of the answers may be late, at so many connections."""
+RATES = ("rate-1", "rate-100", "rate-1000")
 REQUESTS = ("redis-50", "redis-1", "http")
 ALL_LOADS = (*REQUESTS, "connections", "bulk")
 FRAMED = "vaurien-framed"
@@ -107,11 +113,37 @@ GOALS = (
         for work in ("body", "value")
     ),
     *(
-        Goal(work, "least", 0.0, system=DELAYED, always=True, unit="ms late")
-        for work in ("delay-1", "delay-1000")
+        Goal(work, "least", 0.0, system=system, always=True, unit="ms late")
+        for work in DELAYS
+        for system in DELAYED
     ),
-    Goal("delay-1", "median", 0.5, at_least=False, system=DELAYED, unit="ms late"),
-    Goal("delay-1000", "median", 4.0, at_least=False, system=DELAYED, unit="ms late"),
+    *(
+        Goal(work, "median", limit, at_least=False, system=system, unit="ms late")
+        for work, limit in DELAYS.items()
+        for system in DELAYED
+    ),
+    *(
+        Goal(work, "cpu", 0.7, at_least=False, system=system, beside=other)
+        for work in DELAYS
+        for system, other in DELAYED.items()
+    ),
+    *(Goal(work, "least", 99, system=THROTTLED, unit="%") for work in RATES),
+    *(
+        Goal(work, "most", 100, at_least=False, system=THROTTLED, always=True, unit="%")
+        for work in RATES
+    ),
+    *(
+        Goal(work, "cpu", 0.7, at_least=False, system=THROTTLED, beside="toxiproxy-rate")
+        for work in RATES
+    ),
+    *(
+        Goal(work, "rate", 0.95, system=MANY, beside=QUIET)
+        for work in ("redis-50", "http", "connections", "scattered")
+    ),
+    Goal("scattered", "cpu", 1 / 0.95, at_least=False, system=MANY, beside=QUIET),
+    Goal("replace", "replaced", 50, at_least=False, system=MANY, unit="ms"),
+    Goal("reload", "holds", 50, at_least=False, system=MANY, unit="ms", decimals=1),
+    Goal("reload", "added pause", 2, at_least=False, system=MANY, unit="ms"),
     Goal("version", "milliseconds", 60, at_least=False, unit="ms", decimals=1),
     Goal("ready", "milliseconds", 150, at_least=False, unit="ms", decimals=1),
 )

@@ -10,13 +10,23 @@ from typing import TypeVar
 
 from clients import CLIENTS
 from databases import DATABASE_LOADS
+from fidelity import FIDELITIES
 from growth import GROWTHS
+from many import MANIES
 from startup import STARTUPS
 from systems import SYSTEMS, System, extra
 from work import LOADS, Work
 
 T = TypeVar("T")
-WORKS: tuple[Work, ...] = (*LOADS, *DATABASE_LOADS, *GROWTHS, *CLIENTS, *STARTUPS)
+WORKS: tuple[Work, ...] = (
+    *LOADS,
+    *DATABASE_LOADS,
+    *GROWTHS,
+    *CLIENTS,
+    *FIDELITIES,
+    *MANIES,
+    *STARTUPS,
+)
 
 
 @dataclass(frozen=True)
@@ -56,8 +66,8 @@ def settings(arguments: Sequence[str]) -> Settings:
     add(
         "--limit",
         type=_positive,
-        default=540,
-        help="begin no further run after so many seconds (default 540)",
+        default=720,
+        help="begin no further run after so many seconds (default 720)",
     )
     add("--json", type=Path, metavar="FILE", help="write everything measured to this file")
     given = parser.parse_args(arguments)
@@ -87,7 +97,9 @@ def with_extras(systems: Sequence[System], extras: Sequence[System]) -> tuple[Sy
     for new in extras:
         if old := known.get(new.name):
             title = f"{old.title}: replaced"
-            new = replace(new, title=title, delayed=old.delayed, framed=old.framed)
+            new = replace(
+                new, title=title, trouble=old.trouble, framed=old.framed, proxies=old.proxies
+            )
         known[new.name] = new
     return tuple(known.values())
 

@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from processes import HOST, START_LIMIT, Server, free_port, listening, wait_until
+from processes import HOST, START_LIMIT, Server, free_ports, listening, wait_until
 from results import Failure
 
 DELAY = 0.1
 """Seconds by which the delayed systems keep every request back."""
+MANY = 200
+"""Proxies of a system that has many."""
+CONFIGURATION = "vaurien.toml"
+"""The name that a task writes the file of many proxies under."""
 GAVE_UP = re.compile(r"parser gave up.*(?:\n {4}.*)*?\n {4}(\w[\w.]*: .*)")
 """What vaurien says when it did not understand what it carried; the last line says why."""
 
@@ -28,7 +32,8 @@ GAVE_UP = re.compile(r"parser gave up.*(?:\n {4}.*)*?\n {4}(\w[\w.]*: .*)")
 class Task:
     """What a forwarder is asked to do, all on loopback."""
 
-    listen: int
+    ports: tuple[int, ...]
+    """Where to listen: one port, or one for each proxy."""
     backend: int
     api: int
     """A free port, for a forwarder that is set up over HTTP."""
@@ -36,6 +41,12 @@ class Task:
     """For its configuration and its log."""
     protocol: str = ""
     """What the backend speaks, for a forwarder that understands it."""
+    rate: int = 0
+    """Bytes a second of each connection, for a forwarder that throttles."""
+
+    @property
+    def listen(self) -> int:
+        return self.ports[0]
 
     def write(self, name: str, text: str) -> str:
         """Write a configuration; its path."""
@@ -50,6 +61,8 @@ class Running:
 
     port: int
     server: Server | None
+    task: Task | None = None
+    """What the process was asked to do."""
 
     @property
     def gave_up(self) -> list[str]:
@@ -83,23 +96,29 @@ class System:
     """Why it cannot be had on this machine; empty if it can."""
     set_up: Callable[[Task], None] = _nothing
     """What is left to do once the process runs."""
-    delayed: bool = False
-    """Keeps every request back by DELAY; for the timing alone."""
+    trouble: str = ""
+    """What it does to requests, for the works about that: ``delay`` (by DELAY), ``rate``."""
     framed: bool = False
     """Understands what it carries; for works that have a protocol."""
+    proxies: int = 1
+    """How many it has, all to the same backend; for works that look at many."""
 
     @contextmanager
-    def running(self, backend: int, folder: Path, protocol: str = "") -> Iterator[Running]:
+    def running(
+        self, backend: int, folder: Path, protocol: str = "", rate: int = 0
+    ) -> Iterator[Running]:
         """Forward to a port while the block runs. Raises Failure if it does not start."""
         if self.command is None:
             yield Running(backend, None)
             return
-        task = Task(free_port(), backend, free_port(), folder, protocol)
+        api, *ports = free_ports(1 + self.proxies)
+        task = Task(tuple(ports), backend, api, folder, protocol, rate)
         server = Server(self.command(task), folder)
         try:
             self.set_up(task)
-            server.wait_for(task.listen)
-            yield Running(task.listen, server)
+            for port in task.ports:
+                server.wait_for(port)
+            yield Running(task.listen, server, task)
         finally:
             server.stop()
 
@@ -170,18 +189,26 @@ def _toxiproxy(task: Task) -> list[str]:
     return ["toxiproxy-server", "-host", HOST, "-port", str(task.api)]
 
 
-def _toxiproxy_set_up(latency: float) -> Callable[[Task], None]:
+def _toxiproxy_set_up(make_toxic: Callable[[Task], object] = _nothing) -> Callable[[Task], None]:
     def set_up(task: Task) -> None:
         wait_until(lambda: listening(task.api), START_LIMIT, "the API of toxiproxy-server")
         url = f"http://{HOST}:{task.api}/proxies"
         listen, backend = f"{HOST}:{task.listen}", f"{HOST}:{task.backend}"
         _post(url, {"name": "bench", "listen": listen, "upstream": backend, "enabled": True})
-        if latency:
-            attributes = {"latency": round(latency * 1000), "jitter": 0}
-            toxic = {"type": "latency", "stream": "upstream", "attributes": attributes}
+        if toxic := make_toxic(task):
             _post(f"{url}/bench/toxics", toxic)
 
     return set_up
+
+
+def _latency_toxic(_task: Task) -> object:
+    attributes = {"latency": round(DELAY * 1000), "jitter": 0}
+    return {"type": "latency", "stream": "upstream", "attributes": attributes}
+
+
+def _bandwidth_toxic(task: Task) -> object:
+    attributes = {"rate": task.rate // 1000}
+    return {"type": "bandwidth", "stream": "upstream", "attributes": attributes}
 
 
 def _post(url: str, body: object) -> None:
@@ -203,6 +230,28 @@ def _vaurien(*flags: str) -> Callable[[Task], list[str]]:
 
 def _vaurien_framed(task: Task) -> list[str]:
     return _vaurien("--protocol", task.protocol)(task)
+
+
+def _vaurien_throttled(task: Task) -> list[str]:
+    return _vaurien("--rule", f"bandwidth rate={task.rate} direction=to_backend")(task)
+
+
+def _vaurien_serve(task: Task) -> list[str]:
+    path = task.write(CONFIGURATION, configuration(task))
+    return [sys.executable, "-m", "vaurien", "serve", "--config", path]
+
+
+def configuration(task: Task, rule: str = "") -> str:
+    """A file that declares a proxy on each port of a task, quiet but for a rule of the first."""
+    proxies = [
+        f"""[proxies.bench-{number}]
+listen = "{HOST}:{port}"
+backend = "{HOST}:{task.backend}"
+{rule if not number else ""}
+"""
+        for number, port in enumerate(task.ports)
+    ]
+    return "".join(proxies)
 
 
 def extra(text: str) -> System:
@@ -241,24 +290,40 @@ def extra(text: str) -> System:
 _NEVER = ("--rule", "delay percent=100 after=1000000000")
 _NO_TIME = ("--behavior", "100:delay", "--behavior-delay-sleep", "0")
 _DELAYED = ("--behavior", "100:delay", "--behavior-delay-sleep", str(DELAY))
+_LATENCY = ("--rule", f"latency delay={DELAY} direction=to_backend")
 
 SYSTEMS = (
     System("direct", "direct"),
     System("haproxy", "HAProxy", _haproxy(""), needs("haproxy")),
     System("haproxy-128k", "HAProxy, 128 KiB", _haproxy("tune.bufsize 131072"), needs("haproxy")),
     System("nginx", "nginx stream", _nginx_stream, _needs_nginx_stream),
-    System("toxiproxy", "Toxiproxy", _toxiproxy, needs("toxiproxy-server"), _toxiproxy_set_up(0)),
+    System("toxiproxy", "Toxiproxy", _toxiproxy, needs("toxiproxy-server"), _toxiproxy_set_up()),
     System(
         "toxiproxy-100ms",
         "Toxiproxy, 100 ms",
         _toxiproxy,
         needs("toxiproxy-server"),
-        _toxiproxy_set_up(DELAY),
-        delayed=True,
+        _toxiproxy_set_up(_latency_toxic),
+        trouble="delay",
+    ),
+    System(
+        "toxiproxy-rate",
+        "Toxiproxy, bandwidth",
+        _toxiproxy,
+        needs("toxiproxy-server"),
+        _toxiproxy_set_up(_bandwidth_toxic),
+        trouble="rate",
     ),
     System("vaurien", "vaurien, quiet", _vaurien(), _needs_vaurien),
     System("vaurien-framed", "vaurien, framed", _vaurien_framed, _needs_vaurien, framed=True),
     System("vaurien-armed", "vaurien, armed", _vaurien(*_NEVER), _needs_vaurien),
     System("vaurien-0ms", "vaurien, 0 ms delay", _vaurien(*_NO_TIME), _needs_vaurien),
-    System("vaurien-100ms", "vaurien, 100 ms", _vaurien(*_DELAYED), _needs_vaurien, delayed=True),
+    System("vaurien-200", "vaurien, 200 proxies", _vaurien_serve, _needs_vaurien, proxies=MANY),
+    System("vaurien-100ms", "vaurien, delay", _vaurien(*_DELAYED), _needs_vaurien, trouble="delay"),
+    System(
+        "vaurien-latency", "vaurien, latency", _vaurien(*_LATENCY), _needs_vaurien, trouble="delay"
+    ),
+    System(
+        "vaurien-rate", "vaurien, bandwidth", _vaurien_throttled, _needs_vaurien, trouble="rate"
+    ),
 )

@@ -40,7 +40,7 @@ def _row(work: Work, system: System, results: Results) -> tuple[str, ...]:
         title,
         f"{spread.median:,.{work.decimals}f}",
         _range(spread, work.decimals),
-        "" if work.delayed else _beside(work, system, results),
+        "" if work.trouble else _beside(work, system, results),
         "; ".join(filter(None, (remarks, failed))),
     )
 

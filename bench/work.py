@@ -31,8 +31,10 @@ class Work(ABC):
     decimals: int = 0
     rounds: int = 1000
     """Take part in so many rounds at most."""
-    delayed: bool = False
-    """Look at the systems that delay; and at ``direct``, for what the measuring itself costs."""
+    trouble: str = ""
+    """Look at the systems that make this trouble, and at ``direct`` if that means something."""
+    many: bool = False
+    """Look at systems with many proxies too."""
     direct: str = "direct"
     """What ``direct`` means here; empty where it means nothing."""
     protocol: str = ""
@@ -49,7 +51,11 @@ class Work(ABC):
             return system.name in self.among
         if system.name == "direct":
             return bool(self.direct)
-        return system.delayed is self.delayed and bool(self.protocol or not system.framed)
+        return (
+            system.trouble == self.trouble
+            and bool(self.protocol or not system.framed)
+            and (self.many or system.proxies == 1)
+        )
 
     @abstractmethod
     def measure(self, system: System, seconds: int, folder: Path) -> Sample:
@@ -199,7 +205,7 @@ def read_iperf(text: str) -> Done:
 
 
 LOADS = (
-    RedisBenchmark("redis-50", "redis GET and SET, 50 clients", connections=50),
+    RedisBenchmark("redis-50", "redis GET and SET, 50 clients", many=True, connections=50),
     RedisBenchmark("redis-1", "redis GET and SET, 1 client", connections=1),
     RedisBenchmark(
         "redis-pipelined",
@@ -208,10 +214,11 @@ LOADS = (
         rounds=3,
         pipelined=16,
     ),
-    Wrk("http", "HTTP keep-alive, 64 connections"),
+    Wrk("http", "HTTP keep-alive, 64 connections", many=True),
     Wrk(
         "connections",
         "HTTP, a new connection for each request",
+        many=True,
         unit="connections/s",
         header="Connection: close",
         cost_unit="µs CPU a connection",

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acting import Stage, at_work
+from acting import Stage
 from vaurien.behavior import Firing
 from vaurien.events import Event, Fired, Trouble
 from vaurien.journal import KEPT, RETRY, Journal, entry
@@ -20,6 +20,7 @@ from vaurien.messages import Direction
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
 from vaurien.protocols.tcp import Tcp
+from vaurien.testing import at_work
 
 NOW = 1_780_000_000.0625
 

@@ -218,7 +218,8 @@ def test_a_client_is_turned_away_with_a_fin_though_it_has_spoken() -> None:
 def test_a_behavior_that_fails_harms_its_own_connection_only(hook: str, do: str) -> None:
     world = World(f"test-{hook} do={do} times=1", on_data=echo)
     ill, well = world.client(), world.client()
-    ill.say(b"x", finish=hook == "ends")
+    if hook != "connects" or "wait" in do:  # who speaks to a socket that is closed is reset
+        ill.say(b"x", finish=hook == "ends")
     well.say(b"fine")
     world.run(seconds=10)
     assert ill.ended == "fin"

@@ -6,8 +6,10 @@ understands; the data plane is told when that has worked.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 LOG = logs.LOGGER
 END_LIMIT = 5.0
 """Seconds to wait, at the end, for what is under way."""
+SWITCH_INTERVAL = 0.00005
+"""Seconds that the data plane waits for the interpreter, at most, while a file is read."""
 AT_START = ("http", "statsd", "journal", "log_level", "log_output", "drain", "max_plugin_threads")
 """Settings that take effect at the next start only."""
 
@@ -93,9 +97,25 @@ class Reloads:
             if self._ended:
                 return
             try:
-                self.reload()
+                with _giving_way():
+                    self.reload()
             except Exception:  # a plugin's mistake; the next file may be better
                 LOG.exception("The configuration stays as it was")
+
+
+@contextmanager
+def _giving_way() -> Iterator[None]:
+    """Let other threads of Python have their turn soon.
+
+    An exchange on a quiet connection asks for the interpreter about six times, so Python's
+    own interval of 5 ms would hold it up for tens of milliseconds.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def changes(before: State, control: Control) -> Iterator[str]:

@@ -120,7 +120,7 @@ class _Reading:
         if not isinstance(value, str):
             return value
         names = {name for dollar, name in VARIABLE.findall(value) if not dollar}
-        lacking = sorted(names - set(self._environment))
+        lacking = sorted(name for name in names if name not in self._environment)
         for name in lacking:
             why = f"needs the environment variable {name!r}, which is not set"
             self.problems.append(Problem(file, written(path), shown(value), "", why))

@@ -202,7 +202,7 @@ def _numbered(wanted: State, before: State, current: State) -> State:
         plan = declared.plan
         same = (plan.rules, plan.seed) == (now.rules, now.seed)
         if same and now is old:
-            return replace(declared, plan=old)
+            return declared if plan is old else replace(declared, plan=old)
         return replace(declared, plan=replace(plan, generation=old.generation + 1))
 
     proxies = tuple(map(numbered, wanted.proxies))

@@ -1,0 +1,37 @@
+"""A client that never rests: ``python pinger.py PORT``, on loopback.
+
+It sends a little, waits for the answer, and sends again, until its standard input ends.
+Then it writes to standard output when each exchange began and ended, as doubles in
+seconds on the clock that ``time.perf_counter`` reads in every process.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+import time
+from array import array
+
+PING = b"x" * 32
+
+
+def ping(connection: socket.socket) -> array[float]:
+    """Exchange until standard input ends; the beginnings and ends, by turns."""
+    moments = array("d")
+    poll = select.poll()
+    poll.register(sys.stdin, select.POLLIN)
+    while not poll.poll(0):
+        for _ in range(20):  # asking whether to go on takes time too
+            moments.append(time.perf_counter())
+            connection.sendall(PING)
+            if connection.recv(len(PING), socket.MSG_WAITALL) != PING:
+                raise SystemExit("the connection was closed before it was answered")
+            moments.append(time.perf_counter())
+    return moments
+
+
+if __name__ == "__main__":
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as made:
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sys.stdout.buffer.write(ping(made).tobytes())

@@ -1,0 +1,80 @@
+"""How long it takes to replace a state that differs in one proxy: ``python replacing.py COUNT``.
+
+That is what a reload costs without the reading of a file: the proxies are in this process,
+without traffic. Every value of each state is made anew, as a file's are. It says the seconds
+of each change, in a line each.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+from vaurien import plugins
+from vaurien.control.server import Control
+from vaurien.control.state import State
+from vaurien.net.address import Address
+from vaurien.net.proxies import Declared, Proxies
+from vaurien.net.proxy import Proxy
+from vaurien.net.reactor import Reactor
+from vaurien.notation import make_rules
+from vaurien.plan import Plan
+from vaurien.protocols.tcp import Tcp
+from vaurien.registry import behaviors
+
+CHANGES = 50
+
+
+def state(count: int, delay: float) -> State:
+    """So many quiet proxies, but for a delay of the first."""
+    rules = make_rules([{"behavior": "delay", "sleep": delay}], behaviors.get, Tcp)
+    return State(
+        tuple(
+            Declared(
+                name=f"bench-{number}",
+                listen=Address("127.0.0.1", 0),
+                backend=Address("127.0.0.1", 1),
+                protocol=Tcp(),
+                plan=Plan(() if number else rules),
+            )
+            for number in range(count)
+        )
+    )
+
+
+def durations(count: int) -> list[float]:
+    """The seconds that each change took whoever asked for it."""
+    plugins.install()
+    reactor = Reactor()
+
+    def make(declared: Declared) -> Proxy:
+        return Proxy(
+            reactor,
+            declared.listen,
+            declared.backend,
+            protocol=declared.protocol,
+            name=declared.name,
+            plan=declared.plan,
+        )
+
+    proxies = Proxies(reactor, make)
+    first, *others = [state(count, delay) for delay in range(CHANGES + 1)]
+    proxies.apply(first.proxies)
+    control = Control(reactor, proxies, first, find_behavior=behaviors.get)
+    thread = threading.Thread(target=reactor.run)
+    thread.start()
+    took = []
+    for other in others:
+        began = time.perf_counter()
+        control.replace(other)
+        took.append(time.perf_counter() - began)
+    reactor.submit(proxies.close).result()
+    reactor.submit(reactor.stop).result()
+    thread.join()
+    reactor.close()
+    return took
+
+
+if __name__ == "__main__":
+    print(*durations(int(sys.argv[1])), sep="\n")
