@@ -266,7 +266,7 @@ class ControlMachine(RuleBasedStateMachine):
             new = after.get(name, Wanted(0, enabled=False))
             same = old.timeout == new.timeout and (old.backend == new.backend or not moved)
             if same and new.enabled and (proxy := self.plane.proxies.get(name)) is not None:
-                kept |= proxy.connections
+                kept |= set(proxy.connections)
         return kept
 
     def check_kept(self, before: dict[tuple[str, int], object]) -> None:

@@ -124,7 +124,7 @@ def test_a_rule_whose_time_to_live_ends_lets_go(
     with connect(proxy.address) as client, backend.accept() as server:
         client.sendall(b"held")
         assert receive(server, 4) == b"held"
-        assert not proxy.call(lambda: proxy.proxy.plan.rules)
+        assert proxy.call(lambda: proxy.proxy.expired) == {"hang"}
 
 
 def test_a_new_backend_is_for_new_connections(start_proxy: StartProxy) -> None:
