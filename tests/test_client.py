@@ -104,6 +104,18 @@ def test_backend(client: Client, running: Live) -> None:
     assert client.get_backend() == "localhost:81"
 
 
+def test_connections_to_the_old_backend_stay_or_are_reset(client: Client, running: Live) -> None:
+    with running.connect() as stays:
+        stays.sendall(b"hello")
+        assert stays.recv(5) == b"hello"
+        client.set_backend("localhost:81")
+        stays.sendall(b"still")
+        assert stays.recv(5) == b"still"
+        client.set_backend("localhost:82", reset=True)
+        with pytest.raises(ConnectionResetError):
+            stays.recv(1)
+
+
 def test_with_behavior_restores_everything(client: Client, running: Live) -> None:
     client.set_behavior("delay", sleep=0.25)
     before = running.proxy.plan.rules

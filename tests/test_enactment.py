@@ -409,7 +409,6 @@ class Careful(Behavior):
         (Hang(), Direction.TO_CLIENT, (False, True)),
         (Careful(), None, (False, True)),
         (Careful(), Direction.TO_BACKEND, (False, False)),
-        (SlowClose(), None, (False, False)),  # it does nothing to messages
     ],
 )
 def test_a_behavior_sees_the_directions_of_its_rule_that_concern_it(
@@ -420,6 +419,13 @@ def test_a_behavior_sees_the_directions_of_its_rule_that_concern_it(
     decision = traffic.decisions[1, 1]
     cast = tuple(bool(decision.cast(way)) for way in (Direction.TO_BACKEND, Direction.TO_CLIENT))
     assert cast == sees
+
+
+def test_a_rule_that_does_nothing_to_messages_is_not_asked_about_them() -> None:
+    traffic = Traffic(rule(SlowClose()))
+    assert traffic.decide(1) == []
+    assert not traffic.enactment  # links may be quiet
+    assert len(traffic.enactment.ending) == 1
 
 
 # Coming on, and going off.

@@ -85,13 +85,15 @@ class Client:
         """The address of the backend."""
         return str(self._get("/backend")["backend"])
 
-    def set_backend(self, backend: str) -> None:
+    def set_backend(self, backend: str, *, reset: bool = False) -> None:
         """Send new connections to another backend, such as ``localhost:8000``.
+
+        ``reset``: connections to the old one are reset; otherwise they stay.
 
         Raises:
             ValueError: the proxy refuses; the text is its reason.
         """
-        self._put("/backend", {"backend": backend})
+        self._put("/backend", {"backend": backend, **({"reset": True} if reset else {})})
 
     def _get(self, path: str) -> dict[str, object]:
         return _checked(*self._request("GET", path))

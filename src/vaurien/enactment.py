@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from .behavior import Behavior, Carrier, Firing
+from .behavior import HOOKS, Behavior, Carrier, Firing
 from .dice import SEED_LIMIT, Dice
 from .messages import NO_LABELS, Direction
 from .options import options_of
@@ -45,6 +45,13 @@ class RuleAtWork:
         self.seen = 0
         self.fired = 0
         self.shared: dict[object, object] = {}  # what its behavior keeps of all connections
+
+    @property
+    def is_deaf(self) -> bool:
+        """It acts in other hooks, and does nothing to messages: drawing for these is idle."""
+        overrides = self.rule.behavior.overrides
+        hooks = [hook for hook in HOOKS if hook != "on_message" and overrides(hook)]
+        return bool(hooks) and not self.directions
 
     def seconds_on(self, now: float) -> float | None:
         """How long it has been on, this time; None if it is off, or gone."""
@@ -231,6 +238,7 @@ class Enactment:
         self._known = frozenset(self._all)
         self.rules = tuple(rule for rule in self._all if rule.seconds_on(now) is not None)
         """Those that are on."""
+        self._deciding = tuple(rule for rule in self.rules if not rule.is_deaf)
         self._alive = frozenset(self.rules)
         for rule in self.rules:
             if previous is not None and not previous.lives(rule):
@@ -260,8 +268,8 @@ class Enactment:
         )
 
     def __bool__(self) -> bool:
-        """Whether any rule can act now."""
-        return bool(self.rules)
+        """Whether any rule is to be asked about messages now."""
+        return bool(self._deciding)
 
     def lives(self, at_work: RuleAtWork) -> bool:
         """Whether the plan still has this rule, and it is on."""
@@ -292,7 +300,7 @@ class Enactment:
         kept = dict(decision.firings) if decision.firings else None
         exchange = decision.exchange
         firings, news = self._outlived(decision), []
-        for at_work in self.rules:
+        for at_work in self._deciding:
             if kept and at_work in kept:
                 firing: Firing | None = kept[at_work]
             elif (

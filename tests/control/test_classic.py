@@ -72,6 +72,9 @@ def test_backend(http: Http, running: Live) -> None:
     answer = http("PUT", "/backend", {"backend": "example.com:80"})
     assert (answer.status, answer.body) == (200, OK)
     assert http("GET", "/backend").body == b'{"backend": "example.com:80"}'
+    answer = http("PUT", "/backend", {"backend": "example.com:80", "reset": "perhaps"})
+    assert answer.status == 400
+    assert "reset='perhaps' is not allowed: it takes true or false" in answer.body.decode()
 
 
 def test_a_plan_goes_round(http: Http, running: Live) -> None:

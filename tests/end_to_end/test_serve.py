@@ -8,6 +8,8 @@ from pathlib import Path
 
 from redis import Redis
 
+import pytest
+
 from peers import PATIENCE, Scripted, connect, echo, receive
 from servers import redis_benchmark, require
 from serving import proxy_table, served
@@ -91,6 +93,10 @@ def test_what_changes_with_a_proxy(redis_address: Address, tmp_path: Path) -> No
                 assert receive(clients[name], 5) == b"again"
             assert clients["removed"].recv(1) == b""
             assert client(serving.address("moved")).ping()
+            config.write_text(f"reset-moved = true\n{PLUGINS}" + proxy_table("kept", second))
+            serving.reload()
+            with pytest.raises(ConnectionResetError):
+                clients["kept"].recv(1)
             for peer in clients.values():
                 peer.close()
             assert serving.end() == 0

@@ -80,7 +80,9 @@ class Reloads:
         before = self._control.state
         self._control.replace(
             understood.configuration.state,
-            closing=Closing(drain=self._settings.drain),
+            closing=Closing(
+                drain=self._settings.drain, moved=understood.settings.reset_moved
+            ),
             config_digest=digest_of(document),
             find_behavior=understood.find_behavior,
         )

@@ -50,6 +50,7 @@ class Settings:
     log_output: Given
     drain: float
     """Seconds."""
+    reset_moved: bool
     max_plugin_threads: int
     classic: Mapping[str, object]
     """What old plugins find in their settings, whatever their proxy."""
@@ -151,6 +152,7 @@ def shared(
         log_level=_log_level(vaurien),
         log_output=vaurien.given("log_output"),
         drain=vaurien.number("drain"),
+        reset_moved=bool(vaurien.value("reset_moved")),
         max_plugin_threads=vaurien.whole("max_plugin_threads"),
         classic=_without_effect(vaurien),
         places={"http": _http_place(vaurien)},

@@ -167,6 +167,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     _setting(
         LIMITS,
+        "reset_moved",
+        False,
+        "When SIGHUP gives a proxy another backend, reset its connections to the old one.",
+    ),
+    _setting(
+        LIMITS,
         "max_plugin_threads",
         1000,
         "How many connections may run in old plugins at once, a thread each; one more is refused.",

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..errors import UnknownNameError, VaurienError
+from ..options import Option
 from .server import Control, UnnamedError
 from .store import StoreError
 from .writer import PATIENCE, StalledError
@@ -29,6 +30,8 @@ BODY_PATIENCE = 10.0
 OVERRUN = 1024 * 1024
 """So much of a body that is too long is read, for its sender to get an answer."""
 BLAMED = {404: "path", 405: "method", 500: "server", 503: "server"}
+
+RESET = Option("reset", bool, False, "reset the connections to the old backend, too")
 
 Body = dict[str, object]
 
@@ -67,7 +70,7 @@ def make_app(control: Control) -> Starlette:
         backend = _value(body, "backend")
         if not isinstance(backend, str):
             raise BodyError(f"{backend!r} is not an address: HOST:PORT", "backend")
-        control.set_backend(backend, proxy)
+        control.set_backend(backend, proxy, moved=RESET.parse(body.get("reset", False)) is True)
 
     def get_plan(proxy: str) -> Body:
         return {"rules": control.plan(proxy)}
