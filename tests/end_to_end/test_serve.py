@@ -6,9 +6,8 @@ import subprocess
 import threading
 from pathlib import Path
 
-from redis import Redis
-
 import pytest
+from redis import Redis
 
 from peers import PATIENCE, Scripted, connect, echo, receive
 from servers import redis_benchmark, require
