@@ -38,8 +38,8 @@ SHORT = 0.00006
 FD_SETSIZE = 1024
 """Select takes no descriptor from this one on."""
 
-BATCH = 512
-"""Events taken at once."""
+BATCH = 64
+"""Events taken at once; changes and timers wait for no more than these."""
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes not yet sent to the peer
