@@ -209,3 +209,20 @@ print(*registry.behaviors.names())
         "stutter morse",
         " ".join(sorted({*plugins.BEHAVIORS, "broken", "stutter"})),
     ]
+
+
+# Several of them.
+
+
+def test_a_copy_knows_the_same_and_keeps_what_is_added_for_itself(
+    behaviors: Registry[Behavior],
+) -> None:
+    behaviors.register(Delay)
+    behaviors.register_lazily("hang", lambda: Hang)
+    copied = behaviors.copy()
+    assert copied.names() == behaviors.names()
+    assert (copied.get("delay"), copied.get("hang")) == (Delay, Hang)
+    copied.register(type("Other", (Delay,), {"name": "delay"}))
+    assert behaviors.get("delay") is Delay
+    behaviors.become(copied)
+    assert behaviors.get("delay") is copied.get("delay") is not Delay

@@ -192,7 +192,10 @@ def describe(rule: Rule) -> dict[str, Value]:
     }
     entry: dict[str, Value] = {"behavior": rule.behavior.name}
     entry |= {key: value for key, value in own.items() if value != RULE_KEYS[key].default}
-    entry |= rule.behavior.settings() | {name: str(ramp) for name, ramp in rule.ramps}
+    # An old plugin may have options that are called like keys of rules: entries cannot say them.
+    settings = rule.behavior.settings().items()
+    entry |= {name: value for name, value in settings if name not in RULE_KEYS}
+    entry |= {name: str(ramp) for name, ramp in rule.ramps}
     for match in rule.match:
         entry[f"match.{match.label}"] = f"~{match.value}" if match.regex else match.value
     return entry

@@ -8,7 +8,7 @@ name is first asked for.  Built-in plugins come in by the same door.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from .behavior import Behavior
 from .errors import PluginError, UnknownNameError
@@ -65,6 +65,18 @@ class Registry(Generic[PluginType]):
         """The names of all plugins, sorted; none is loaded for it."""
         self._find_entry_points()
         return sorted({*self._plugins, *self._loaders})
+
+    def copy(self) -> Self:
+        """Another one with the same plugins, to which more may be added."""
+        other = type(self)(self.kind, self.base)
+        other.become(self)
+        return other
+
+    def become(self, other: Registry[PluginType]) -> None:
+        """Have the plugins that the other one has, and no others."""
+        self._plugins = dict(other._plugins)
+        self._loaders = dict(other._loaders)
+        self._entry_points_known = other._entry_points_known
 
     def _load(self, name: str) -> None:
         try:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from vaurien.cli.configuration import Source, Understood, counted, digest_of
 from vaurien.cli.given import Given, Section, Sections
+from vaurien.cli.serve import resumed
 from vaurien.control.documents import DocumentError
+from vaurien.control.state import to_document
+from vaurien.control.store import Store
+from vaurien.control.writer import CONFIG_DIGEST
 from vaurien.errors import OptionError, UnknownNameError
 from vaurien.net.address import Address
 
@@ -133,3 +138,19 @@ def test_counting_in_words() -> None:
         "1 proxy",
         "2 proxies",
     ]
+
+
+@pytest.mark.usefixtures("plugin_folder")
+def test_a_saved_rule_of_an_old_plugin_is_what_it_was(config: Path, tmp_path: Path) -> None:
+    """Though an option of the plugin is called like a key of rules."""
+    text = (
+        '[behaviors.old]\ncallable = "troubles.Old"\nstart = "there"\n'
+        '[proxies.a]\nbackend = "h:1"\nbehavior = "30:old"\n'
+    )
+    told = understood(config, text)
+    state = told.configuration.state
+    with closing(Store(str(tmp_path / "state"))) as store:
+        store.prepare({**to_document(state), CONFIG_DIGEST: "digest"}).commit()
+        found = resumed(store, "digest", told)
+    assert found is not None
+    assert found[0] == state

@@ -38,6 +38,7 @@ FILES = {
         "[vaurien]\nseed = 7\nprotocol = redis\nbehavior = 30:error\n"
         "[behavior:error]\nfault = MOVED\nslot = 7\n"
     ),
+    "a level in capitals": "[vaurien]\nseed = 1\nlog_level = INFO\n",
     "a profile": "[vaurien]\nseed = 8\nprofile = 3g\nrule = hang\n",
 }
 CLASSES = (
@@ -96,3 +97,21 @@ def test_variables_are_filled_in_if_they_need_not_stay(
     ini.write_text("[vaurien]\nbackend = ${PLACE}:80\n")
     proxies = converted(str(ini)).content["proxies"]
     assert proxies == {"vaurien": {"listen": "localhost:8000", "backend": "example:80"}}
+
+
+@pytest.mark.usefixtures("plugin_folder")
+def test_what_old_plugins_do_not_declare_is_what_it_looks_like(
+    understand: Understand, tmp_path: Path
+) -> None:
+    ini, toml = tmp_path / "v.ini", tmp_path / "v.toml"
+    ini.write_text(
+        "[vaurien]\nseed = 1\nbehavior = 100:old\n"
+        "[behavior:old]\ncallable = troubles.Old\nfoo = 2\nspeed = 5\nloud = true\nword = x\n"
+    )
+    toml.write_text(toml_of(converted(str(ini))))
+    source = Source(str(toml), {})
+    proxies = source.understand(source.read()).settings.proxies
+    old = understand("--config", str(ini)).proxies
+    assert to_document(State(proxies)) == to_document(State(old))
+    settings = proxies[0].plan.rules[0].behavior.settings()
+    assert (settings["foo"], settings["speed"], settings["loud"]) == (2, 5, True)

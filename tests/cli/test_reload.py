@@ -6,13 +6,16 @@ import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
-from peers import PATIENCE
+from peers import PATIENCE, Listening
 from serving import proxy_table
+from vaurien import registry
+from vaurien.behavior import Behavior
 from vaurien.cli.configuration import Source, Understood
-from vaurien.cli.reload import Reloads
+from vaurien.cli.reload import Reloads, Wishes
 from vaurien.control.server import Control
 from vaurien.net.address import Address
 from vaurien.net.proxies import Declared, Proxies
@@ -34,7 +37,8 @@ class Reloading:
         self.proxies.apply(state.proxies)
         find = self.understood.find_behavior
         self.control = Control(self.reactor, self.proxies, state, find_behavior=find)
-        self.reloads = Reloads(self.source, self.control, self.understood.settings)
+        self.wishes: Wishes = SimpleQueue()
+        self.reloads = Reloads(self.source, self.control, self.understood.settings, self.wishes)
         self._thread = threading.Thread(target=self.reactor.run)
         self._thread.start()
 
@@ -113,7 +117,49 @@ def test_it_lives_on_after_a_mistake_of_ours(
 
     monkeypatch.setattr(reloading.reloads, "reload", fail)
     for _ in range(2):
-        reloading.reloads.on_signal(1, None)
+        reloading.wishes.put(None)
         assert called.acquire(timeout=PATIENCE)
     reloading.reloads.end()
     assert caplog.messages == ["The configuration stays as it was"] * 2
+
+
+OWN_HANG = '[behaviors.hang]\ncallable = "troubles.Super"\n'
+
+
+def test_a_file_that_is_refused_registers_nothing(reloading: Reloading, config: Path) -> None:
+    before = registry.behaviors.get("hang")
+    config.write_text(config.read_text() + "nonsense = 1\n" + OWN_HANG)
+    reloading.reloads.reload()
+    assert registry.behaviors.get("hang") is before
+    reloading.control.set_behavior("hang", proxy="a")
+    assert isinstance(behavior_of(reloading), before)
+
+
+def test_what_cannot_take_effect_registers_nothing(reloading: Reloading, config: Path) -> None:
+    before = registry.behaviors.get("hang")
+    with Listening() as taken:
+        config.write_text(
+            config.read_text() + proxy_table("c", NOBODY, listen=str(taken.address)) + OWN_HANG
+        )
+        reloading.reloads.reload()
+    assert registry.behaviors.get("hang") is before
+    reloading.control.set_behavior("hang", proxy="a")
+    assert isinstance(behavior_of(reloading), before)
+
+
+def test_what_a_file_says_no_more_is_registered_no_more(reloading: Reloading, config: Path) -> None:
+    before = registry.behaviors.get("hang")
+    plain = config.read_text()
+    config.write_text(plain + OWN_HANG)
+    reloading.reloads.reload()
+    assert registry.behaviors.get("hang") is not before
+    config.write_text(plain)
+    reloading.reloads.reload()
+    assert registry.behaviors.get("hang") is before
+    reloading.control.set_behavior("hang", proxy="a")
+    assert isinstance(behavior_of(reloading), before)
+
+
+def behavior_of(reloading: Reloading) -> Behavior:
+    (rule,) = (rule for rule in reloading.control.state.proxies[0].plan.rules if rule.mix)
+    return rule.behavior

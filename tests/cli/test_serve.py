@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from peers import PATIENCE, Scripted, connect, echo, receive, receive_until_fin, wait_until
-from serving import proxy_table, refused, served
+from servers import stop
+from serving import command, proxy_table, refused, served
 from vaurien.client import Client
 from vaurien.net.address import Address
 
@@ -109,6 +112,8 @@ def test_every_problem_of_a_file_is_told(tmp_path: Path) -> None:
     ("words", "line"),
     [
         ([], "--config names the file to serve; or --state one that was saved"),
+        (["--config", "", "--state", "{folder}/s"], "--config='' is not allowed"),
+        (["--config", "{config}", "--state", ""], "--state='' is not allowed"),
         (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),
         (["--state", "{folder}/new"], "--state: nothing is saved there yet"),
         (["--state", "{folder}/no/where"], "{folder}/no/where cannot keep the state"),
@@ -210,7 +215,43 @@ def test_settings_that_take_effect_later_are_told(config: Path, log: Path) -> No
         )
 
 
+def test_a_signal_while_it_starts_has_the_file_read_again(
+    tmp_path: Path, echoing: Address, log: Path
+) -> None:
+    config = tmp_path / "v.toml"
+    os.mkfifo(config)
+    with log.open("wb") as output:
+        process = subprocess.Popen(command("serve", "--config", str(config)), stderr=output)
+    try:
+        with config.open("w") as first:  # it waits for what is said here
+            process.send_signal(signal.SIGHUP)
+            first.write(proxy_table("a", echoing))
+        wait_until(lambda: b"ready: " in log.read_bytes(), "it is ready")
+        with config.open("w") as second:
+            second.write(proxy_table("b", echoing))
+        wait_until(lambda: b"a: gone" in log.read_bytes(), "it has what was said then")
+    finally:
+        stop(process)
+
+
 # The state file.
+
+
+def test_a_seed_that_was_drawn_outlasts_a_restart(
+    config: Path, log: Path, echoing: Address, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    config.write_text(proxy_table("a", echoing))
+    words = ["--config", str(config), "--state", str(state), "--http", "--http-port", "0"]
+    with served(*words, log=log) as serving:
+        Client(serving.http.host, serving.http.port).set_behavior("delay")
+        serving.process.kill()
+        serving.process.wait(PATIENCE)
+    seed = json.loads(state.read_bytes())["seed"]
+    with served(*words, log=log) as serving:
+        serving.reload()
+        assert json.loads(state.read_bytes())["seed"] == seed
+        assert serving.end() == 0
 
 
 def test_changes_outlast_a_restart(config: Path, log: Path, tmp_path: Path) -> None:

@@ -181,3 +181,22 @@ def test_what_is_nested_deeply_by_its_keys_alone_is_refused(tmp_path: Path) -> N
     text = ".".join("a" * 400) + " = 1"
     document = read(write(tmp_path, "a.toml", text), {})
     assert [problem.why for problem in document.problems] == ["is nested too deeply"]
+
+
+def test_what_a_file_says_with_a_line_below_wins_over_one_in_the_middle(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "common.toml",
+        "http-port = 1\nlog_level = 'info'\n[proxies.a-b]\nconnect-timeout = 3\n",
+    )
+    main = write(
+        tmp_path,
+        "main.toml",
+        'extends = "common.toml"\nhttp_port = 2\nlog-level = "debug"\n'
+        "[proxies.a-b]\nconnect_timeout = 4\n[proxies.a_b]\n",
+    )
+    assert read(main, {}).content == {
+        "http_port": 2,
+        "log-level": "debug",
+        "proxies": {"a-b": {"connect_timeout": 4}, "a_b": {}},
+    }

@@ -242,3 +242,12 @@ def test_answers_are_not_held_back() -> None:
             accepted, _ = listening.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_it_needs_nothing_that_some_systems_lack() -> None:
+    code = (
+        "import sys, vaurien.net.reactor\n"  # it asks which system this is
+        "sys.modules['fcntl'] = None\n"
+        "import vaurien.control.http\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=LIMIT)

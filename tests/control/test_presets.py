@@ -16,6 +16,7 @@ from vaurien import plugins, registry
 from vaurien.control.presets import Presets
 from vaurien.errors import UnknownNameError
 from vaurien.notation import Entry, make_rules
+from vaurien.options import options_of
 from vaurien.plan import NAME, Plan, Rule
 from vaurien.protocol import Protocol
 
@@ -370,3 +371,10 @@ def test_a_brown_out_gets_worse_and_better() -> None:
     assert took[60] > took[30]
     assert took[60] > took[90]
     assert took[125] < 0.1
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profiles_leave_nothing_to_defaults(name: str) -> None:
+    for entry in PRESETS.profile(name):
+        options = options_of(registry.behaviors.get(str(entry["behavior"])))
+        assert options.keys() <= entry.keys()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from control.plane import Plane, declared
+from control.plane import HOST, SEED, Plane, declared
+from knowing import known
 from live import LIMIT, live
 from peers import wait_until
 from vaurien.control import writer
+from vaurien.control.documents import Document
+from vaurien.control.server import Control
 from vaurien.control.state import State, to_document
 from vaurien.control.store import Prepared, Store, StoreError
+from vaurien.control.understanding import understand
 from vaurien.control.writer import StalledError
 from vaurien.errors import ListenError, OptionError
 from vaurien.net.address import Address
@@ -308,3 +312,34 @@ def plan_generations(plane: Plane) -> list[int]:
     told = [proxy.plan.generation for proxy in plane.control.state.proxies]
     assert [proxy.plan.generation for proxy in plane.proxies] == told
     return told
+
+
+# What is saved can be read back.
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda control: control.set_plan([{**HANG, "times": 10**30}], "a"),
+        lambda control: control.set_plan([{**HANG, "times": 1e30}], "a"),
+        lambda control: control.set_behavior("error", {"warmup": 10**30}, "a"),
+        lambda control: control.set_backend("unix:/\ud800", "a"),
+        lambda control: control.set_backend(f"{HOST.upper()}:1", "a"),
+    ],
+    ids=["number", "float", "option", "text", "itself"],
+)
+def test_what_could_not_be_read_back_is_refused(
+    plane: Plane, change: Callable[[Control], None]
+) -> None:
+    with pytest.raises(OptionError):
+        change(plane.control)
+    assert plane.saved == {}
+    assert plane.control.state.generation == 0
+
+
+def test_a_disabled_proxy_may_have_lent_its_place(plane: Plane) -> None:
+    plane.control.disable("a")
+    plane.control.add(declared("c", 1))
+    saved = {"seed": SEED, "proxies": plane.saved}
+    state = understand(Document(saved, "FILE"), known()).state
+    assert state.proxies == plane.control.state.proxies

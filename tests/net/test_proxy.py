@@ -13,6 +13,7 @@ from vaurien.errors import ListenError
 from vaurien.events import Fired, PluginFailed, Trouble
 from vaurien.messages import Direction
 from vaurien.net.address import Address
+from vaurien.net.listener import Listener
 from vaurien.net.proxy import Limits, Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
@@ -367,3 +368,30 @@ def test_by_itself_a_proxy_tells_nobody() -> None:
     assert proxy.totals().refused == 1
     assert proxy.plan == Plan()
     assert dataclasses.astuple(proxy.limits) == (30.0, 5.0, 0, 8192)
+
+
+# Asked by other threads.
+
+
+class Interrupted(Proxy):
+    """Whenever somebody looks for its listener, another thread has taken it by the next look."""
+
+    _there: Listener | None = None
+
+    @property
+    def _listener(self) -> Listener | None:
+        listener, self._there = self._there, None
+        return listener
+
+    @_listener.setter
+    def _listener(self, listener: Listener | None) -> None:
+        self._there = listener
+
+
+def test_where_it_listens_may_be_asked_while_it_ceases_to() -> None:
+    world = World()
+    proxy = Interrupted(world.reactor, Address("proxy", 0), Address("backend", 80), protocol=Tcp())
+    listener = proxy.make_listener(Address("proxy", 81))
+    proxy._listener = listener
+    assert proxy.address == Address("proxy", 81)
+    listener.close()

@@ -255,6 +255,17 @@ def test_other_threads_get_what_a_call_raises(running: Reactor) -> None:
     assert running.submit(lambda: 1).result(PATIENCE) == 1
 
 
+def test_nobody_waits_for_ever_for_a_call_that_was_cut_short(reactor: Reactor) -> None:
+    def end() -> None:
+        raise KeyboardInterrupt
+
+    asked = reactor.submit(end)
+    with pytest.raises(KeyboardInterrupt):
+        reactor.run_once()
+    with pytest.raises(RuntimeError, match="cut short by KeyboardInterrupt"):
+        asked.result(0)
+
+
 def test_a_call_that_was_cancelled_in_time_is_not_made(reactor: Reactor) -> None:
     called: list[str] = []
     cancelled = reactor.submit(lambda: called.append("cancelled"))

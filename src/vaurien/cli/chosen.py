@@ -89,7 +89,7 @@ class Plugins(dict[str, type[PluginType]]):
                 gone = f"{self.registry.kind}.{plugin.name}.{key}"
                 self.kept[gone] = given.parse(self._gone[key])
             elif plugins.is_old(plugin):
-                options[key] = _guess(given)
+                options[key] = guessed(given)
             else:
                 raise OptionError(
                     f"{given.place} is unknown. Allowed: {', '.join([*known, CALLABLE])}"
@@ -207,7 +207,7 @@ def _entries(sections: Sections) -> Iterator[tuple[str, Entry]]:
             yield f"{rules.place} {text!r}", parse_rule(text)
 
 
-def _guess(given: Given) -> object:
+def guessed(given: Given) -> object:
     """A value whose type nobody declared: a whole number, true or false, or a text."""
     text = "\n".join(given.texts)
     if text.lower() in ("true", "false"):

@@ -1,14 +1,14 @@
 """Files that tell of many proxies, and what flags add: what ``serve`` and others begin with.
 
 Law: to understand a file is to change nothing: no address is taken, no file written.
-Plugins are imported, though, if it names them.
+Plugins are imported, though, if it names them; they are registered when it is adopted.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -25,6 +25,7 @@ from ..control.understanding import Configuration, Known, Said, understand
 from ..errors import OptionError, UnknownNameError
 from ..options import Configurable, Option, options_of
 from ..plugins import PluginType
+from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
 from .command import USER_ERROR
 from .flags import Flag, flags_of
@@ -52,22 +53,29 @@ def known_settings() -> dict[str, dict[str, Option]]:
     return known
 
 
+Loaded = dict[tuple[str, str, str], type[Configurable]]
+
+
 class Names:
-    """What documents may name: plugins by name or dotted path, with what is said of them.
+    """What a document may name: plugins by name or dotted path, with what is said of them."""
 
-    What a path leads to is loaded once, so that a document which is read again names the
-    same plugins.
-    """
+    def __init__(
+        self, known: tuple[Registry[Behavior], Registry[Protocol]], loaded: Loaded
+    ) -> None:
+        """``known``: what is registered without the document.
 
-    def __init__(self) -> None:
-        self._loaded: dict[tuple[str, str, str], type[Configurable]] = {}
+        ``loaded``: what paths have led to.  That is loaded once, so that a document which is
+        read again names the same plugins.
+        """
+        self.behaviors, self.protocols = known[0].copy(), known[1].copy()
+        self._loaded = loaded
         self.kept: dict[str, object] = {}
         """Values of options that are gone, by ``protocol.NAME.OPTION``: old plugins look there."""
 
     def known(self) -> Known:
         return Known(
-            find_behavior=partial(self._find, behaviors),
-            find_protocol=partial(self._find, protocols),
+            find_behavior=partial(self._find, self.behaviors),
+            find_protocol=partial(self._find, self.protocols),
             presets=PRESETS,
             configure=self.configure,
             settings=known_settings(),
@@ -82,12 +90,12 @@ class Names:
             UnknownNameError, PluginError: there is none, or it cannot be loaded.
             OptionError: it has no such option, or does not allow the value.
         """
-        if kind == behaviors.kind:
-            return self._configured(behaviors, name, path, options)
+        if kind == self.behaviors.kind:
+            return self._configured(self.behaviors, name, path, options)
         gone = {key: value for key, value in options.items() if key in GONE_PROTOCOL_OPTIONS}
         values = {key: GONE_PROTOCOL_OPTIONS[key].parse(value) for key, value in gone.items()}
         rest = {key: value for key, value in options.items() if key not in gone}
-        plugin = self._configured(protocols, name, path, rest)
+        plugin = self._configured(self.protocols, name, path, rest)
         self.kept |= {f"{kind}.{name}.{key}": value for key, value in values.items()}
         return plugin
 
@@ -148,8 +156,10 @@ class Source:
         self.name = name
         self._flags = flags
         self._defaults = defaults or {}
-        self._seed = drawn_seed()
-        self._names = Names()
+        self.seed = drawn_seed()
+        """Of what gives none."""
+        self._known = behaviors.copy(), protocols.copy()
+        self._loaded: Loaded = {}
 
     def read(self) -> Document:
         """What the file says; a seed that a flag gives is the file's then.
@@ -171,13 +181,13 @@ class Source:
             DocumentError: it says something impossible.
             OptionError: a flag does.
         """
-        self._names.kept.clear()
-        known = self._names.known()
-        configuration = understand(document, known, seed=self._seed)
+        names = Names(self._known, self._loaded)
+        known = names.known()
+        configuration = understand(document, known, seed=self.seed)
         sections = merge(self._defaults, merge(_said(configuration), self._flags))
-        settings = shared(sections, configuration.state.proxies, behaviors.get)
-        classic = {**settings.classic, **self._names.kept}
-        return Understood(configuration, known, replace(settings, classic=classic))
+        settings = shared(sections, configuration.state.proxies, names.behaviors.get)
+        classic = {**settings.classic, **names.kept}
+        return Understood(configuration, known, replace(settings, classic=classic), names)
 
 
 @dataclass(frozen=True)
@@ -188,6 +198,19 @@ class Understood:
     known: Known
     """What it was understood with."""
     settings: Settings
+    names: Names
+
+    def adopt(self) -> Callable[[], None]:
+        """Have the plugins registered that it names, and no others; gives what undoes that."""
+        before = behaviors.copy(), protocols.copy()
+
+        def undo() -> None:
+            behaviors.become(before[0])
+            protocols.become(before[1])
+
+        behaviors.become(self.names.behaviors)
+        protocols.become(self.names.protocols)
+        return undo
 
     def find_behavior(self, name: str) -> type[Behavior]:
         """A registered behavior, with the options given for it as defaults.
@@ -195,7 +218,7 @@ class Understood:
         Raises:
             UnknownNameError, PluginError: there is none, or it cannot be loaded.
         """
-        return self.configuration.behaviors.get(name) or behaviors.get(name)
+        return self.configuration.behaviors.get(name) or self.names.behaviors.get(name)
 
 
 def _said(configuration: Configuration) -> Sections:

@@ -12,8 +12,10 @@ from ..control.showing import Path
 from ..errors import ConfigError, OptionError, VaurienError
 from ..notation import RULE_KEYS, Entry, parse_rule
 from ..options import Option, options_of
+from ..plugins import PluginType
 from ..protocol import Protocol
-from ..registry import behaviors, protocols
+from ..registry import Registry, behaviors, protocols
+from .chosen import CALLABLE, guessed
 from .given import Given, Section, Sections
 from .ini import read
 from .settings import NAME
@@ -27,7 +29,6 @@ OF_THE_PROXY = {
     "profile": "profile",
 }
 """Keys of [vaurien] that are the proxy's, and what they are called there; rules are besides."""
-PLUGINS = {behaviors.kind: behaviors, protocols.kind: protocols}
 
 Table = dict[str, object]
 
@@ -93,7 +94,10 @@ class _Conversion:
                 self._proxy[inner] = ",".join(given.texts)
                 where = ("proxies", NAME, inner)
             else:
-                table[key] = typed(_text(given), known[key].option if key in known else None)
+                text = _text(given)
+                if key == "log_level":
+                    text = text.lower()  # flags and INI files have it in any case
+                table[key] = typed(text, known[key].option if key in known else None)
             self._origins[where] = Origin(self._file, (name, key))
         return table
 
@@ -113,13 +117,21 @@ class _Conversion:
     def _plugin(self, kind: str, name: str, section: Section) -> Table:
         known: Mapping[str, Option] = {}
         values = {key: _text(given) for key, given in section.values.items()}
+        path = values.get(CALLABLE, "")
         self._origins[(f"{kind}s", name)] = Origin(self._file, (f"{kind}:{name}",))
         if kind == behaviors.kind:
             known = self._options(name, values)
+            is_old = _is_old(behaviors, name, path)
         else:
+            is_old = _is_old(protocols, name, path)
             with suppress(VaurienError):
                 known = {**GONE_PROTOCOL_OPTIONS, **options_of(protocols.get(name))}
-        return {key: typed(value, known.get(key)) for key, value in values.items()}
+        return {
+            key: guessed(section.values[key])
+            if is_old and key not in known and key != CALLABLE
+            else typed(value, known.get(key))
+            for key, value in values.items()
+        }
 
     def _options(self, name: str, given: Entry) -> Mapping[str, Option]:
         """The options of a behavior, if it is known: what is wrong comes out later."""
@@ -138,6 +150,15 @@ class _Conversion:
             return plugins.find(protocols, str(given.value)) if given else Protocol
         except VaurienError:
             return Protocol
+
+
+def _is_old(registry: Registry[PluginType], name: str, path: str) -> bool:
+    """Whether a plugin takes what it does not declare, each value for what it looks like."""
+    try:
+        plugin = plugins.load(registry, path) if path else registry.get(name)
+    except VaurienError:  # that comes out later
+        return False
+    return plugins.is_old(plugin)
 
 
 def typed(value: object, option: Option | None) -> object:

@@ -148,6 +148,7 @@ def run_around(understood: Understood, words: Sequence[str]) -> int:
     """
     settings = understood.settings
     begin(settings)
+    understood.adopt()
     # Before there are threads: all of them inherit it, and leave signals to the one that waits.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # where it is ignored nobody hears of it

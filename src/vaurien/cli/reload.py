@@ -6,6 +6,7 @@ understands; the data plane is told when that has worked.
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -34,27 +35,41 @@ AT_START = ("http", "statsd", "journal", "log_level", "log_output", "drain", "ma
 """Settings that take effect at the next start only."""
 
 
+Wishes = SimpleQueue[None]
+"""Something in it for each signal that has not been attended to."""
+
+
+def wished_by_signals() -> Wishes:
+    """From now on a SIGHUP ends nothing: it is put into this queue, for ``Reloads``."""
+    wishes: Wishes = SimpleQueue()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        wishes.put(None)  # which handlers may do
+
+    signal.signal(signal.SIGHUP, on_signal)
+    return wishes
+
+
 class Reloads:
     """Has a file read again whenever a signal asks for it, one time after the other."""
 
-    def __init__(self, source: Source, control: Control, settings: Settings) -> None:
+    def __init__(
+        self, source: Source, control: Control, settings: Settings, wishes: Wishes
+    ) -> None:
         """``settings``: those that the process began with."""
         self._source = source
         self._control = control
         self._settings = settings
         self._ended = False
-        self._wanted: SimpleQueue[None] = SimpleQueue()  # which handlers may put into
+        self._wishes = wishes
         self._thread = threading.Thread(target=self._work, name="reload", daemon=True)
         self._thread.start()
-
-    def on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self._wanted.put(None)
 
     def end(self) -> None:
         """Read nothing more; wait for what is under way."""
         self._ended = True
-        self._wanted.put(None)
+        self._wishes.put(None)
         self._thread.join(END_LIMIT)
 
     def reload(self) -> None:
@@ -78,14 +93,17 @@ class Reloads:
 
     def _apply(self, document: Document, understood: Understood) -> None:
         before = self._control.state
-        self._control.replace(
-            understood.configuration.state,
-            closing=Closing(
-                drain=self._settings.drain, moved=understood.settings.reset_moved
-            ),
-            config_digest=digest_of(document),
-            find_behavior=understood.find_behavior,
-        )
+        undo = understood.adopt()
+        try:
+            self._control.replace(
+                understood.configuration.state,
+                closing=Closing(drain=self._settings.drain, moved=understood.settings.reset_moved),
+                config_digest=digest_of(document),
+                find_behavior=understood.find_behavior,
+            )
+        except BaseException:
+            undo()
+            raise
         for line in changes(before, self._control):
             LOG.info("%s", line)
         now, at_start = understood.settings, self._settings
@@ -95,7 +113,7 @@ class Reloads:
 
     def _work(self) -> None:
         while True:
-            self._wanted.get()
+            self._wishes.get()
             if self._ended:
                 return
             try:

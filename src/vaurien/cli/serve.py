@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -20,7 +19,7 @@ from . import logs
 from .command import Flagged
 from .configuration import Source, Understood, counted, digest_of, flags_named, refuse
 from .flags import given_by
-from .reload import Reloads, told
+from .reload import Reloads, Wishes, told, wished_by_signals
 from .run import run_until_signalled
 from .running import Running, begin
 
@@ -65,7 +64,8 @@ def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, s
         )
         return None
     try:
-        return understand(Document(saved, store.path), understood.known).state, was
+        known = replace(understood.known, find_behavior=understood.find_behavior)
+        return understand(Document(saved, store.path), known).state, was
     except DocumentError as error:
         if not digest:
             raise
@@ -74,20 +74,24 @@ def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, s
         return None
 
 
-def serve_all(source: Source, understood: Understood, digest: str, store: Store | None) -> int:
-    """Run until a signal ends it; returns the exit status.
+def serve_all(
+    source: Source, understood: Understood, digest: str, store: Store | None, wishes: Wishes
+) -> int:
+    """Run until a signal ends it; returns the exit status.  ``wishes`` to read the file again.
 
     Raises:
         OptionError: an address cannot be listened on, or there is nothing to serve.
         VaurienError: see ``resumed``.
     """
     begin(understood.settings)
+    understood.adopt()
     found = resumed(store, digest, understood) if store else None
     if found:
         LOG.info("Going on with the state in %s", logs.printable(str(store and store.path)))
     elif not digest:
         raise OptionError("--state: nothing is saved there yet; --config says what to begin with")
     state, digest = found or (understood.configuration.state, digest)
+    source.seed = state.seed  # so that a file which gives none does not change it
     settings = replace(understood.settings, proxies=state.proxies)
 
     def start(running: Running, closing: ExitStack) -> None:
@@ -100,9 +104,8 @@ def serve_all(source: Source, understood: Understood, digest: str, store: Store 
             config_digest=digest,
         )
         running.start_http(control)
-        reloads = Reloads(source, control, settings)
+        reloads = Reloads(source, control, settings, wishes)
         closing.callback(reloads.end)
-        signal.signal(signal.SIGHUP, reloads.on_signal)
         for declared in state.proxies:
             LOG.info("%s", told(declared.name, control))
         LOG.info("ready: %s, seed %d", counted(len(state.proxies), "proxy", "proxies"), state.seed)
@@ -113,15 +116,19 @@ def serve_all(source: Source, understood: Understood, digest: str, store: Store 
 @click.pass_context
 def _serve(ctx: click.Context, /, config: str | None, state: str | None, **given: object) -> int:
     del given
-    if not config and not state:
+    if config is None and state is None:
         raise click.UsageError("--config names the file to serve; or --state one that was saved")
+    for flag, file in (("--config", config), ("--state", state)):
+        if file == "":
+            raise click.UsageError(f"{flag}='' is not allowed: it takes the name of a file")
+    wishes = wished_by_signals()
     plugins.install()
     source = Source(config or "", given_by(ctx.command.params, ctx.params))
     try:
         document = source.read()
         understood = source.understand(document)
         digest = digest_of(document) if config else ""
-        return serve_all(source, understood, digest, Store(state) if state else None)
+        return serve_all(source, understood, digest, Store(state) if state else None, wishes)
     except DocumentError as error:
         refuse(error)
 

@@ -178,8 +178,16 @@ def _table(pairs: list[tuple[str, object]]) -> Content:
 
 
 def _merged(first: Content, second: Content) -> Content:
-    """Both together; where both say something, the second wins."""
-    merged = dict(first)
+    """Both together; where both say something, the second wins, with ``-`` or with ``_``.
+
+    Keys of tables are left as they are: they may be names.
+    """
+    plain = {key.replace("-", "_") for key, value in second.items() if not isinstance(value, dict)}
+    merged = {
+        key: value
+        for key, value in first.items()
+        if isinstance(value, dict) or key in second or key.replace("-", "_") not in plain
+    }
     for key, value in second.items():
         before = merged.get(key)
         if isinstance(before, dict) and isinstance(value, dict):

@@ -22,6 +22,8 @@ MS_OF_SECOND = 1000
 BYTES_OF_KBIT = 125
 LEAST_TIMEOUT = 0.2
 """Seconds over a round trip after which Linux sends again what was not acknowledged, at least."""
+SEGMENT = 1460
+"""Bytes of data in a packet of Ethernet."""
 MOMENTS = ("start", "stop", "ttl")
 """The keys of a rule that are moments; ``on`` and ``off`` are lengths of time."""
 
@@ -46,7 +48,8 @@ class Profile:
     correlation: float = 0.0
 
     def entries(self) -> list[Entry]:
-        """The rules that make a connection like it.
+        """The rules that make a connection like it, every option said: a default that a
+        configuration gives for a behavior is not the network's.
 
         The rates are those of the link, so all connections of a proxy share them.  They come
         last: who waits behind a shared line keeps others from their turns on it.
@@ -66,6 +69,7 @@ class Profile:
             "delay": self.round_trip / 2,
             "jitter": self.jitter,
             "distribution": self.distribution,
+            "correlation": 0.0,
         }
 
     def _rate(self, way: str, direction: str, rate: int) -> Entry:
@@ -76,6 +80,7 @@ class Profile:
             "direction": direction,
             "rate": rate,
             "shared": True,
+            "burst": 0,
         }
 
     def _loss(self) -> Entry:
@@ -88,6 +93,8 @@ class Profile:
             "correlation": self.correlation,
             "rtt": self.round_trip,
             "rto": self.round_trip + max(LEAST_TIMEOUT, 4 * self.jitter),
+            "size": SEGMENT,
+            "drop": False,
         }
 
 

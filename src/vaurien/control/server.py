@@ -30,7 +30,8 @@ from ..notation import (
 from ..options import Value
 from ..plan import Rule
 from ..registry import behaviors as registry
-from .state import State
+from .showing import flaw_of, shown
+from .state import State, talks_to_itself
 from .writer import AT_ONCE, Writer
 
 if TYPE_CHECKING:
@@ -139,9 +140,18 @@ class Control:
 
         Raises:
             AddressError: the text is not an address one can connect to.
+            OptionError: it is where the proxy itself listens.
         """
         address = Address.parse_backend(text)
-        self._change_one(proxy, partial(replace, backend=address), Closing(moved=moved))
+        _check_savable("backend", text)
+
+        def change(declared: Declared) -> Declared:
+            moving = replace(declared, backend=address)
+            if talks_to_itself(moving):
+                raise OptionError(f"backend={text!r} is where the proxy itself listens")
+            return moving
+
+        self._change_one(proxy, change, Closing(moved=moved))
         LOG.info("Backend%s changed to %s", _of(proxy), address)
 
     def set_plan(self, entries: Sequence[Entry], proxy: str = "") -> None:
@@ -271,7 +281,16 @@ def _of(proxy: str) -> str:
     return f" of {proxy}" if proxy else ""
 
 
+def _check_savable(key: str, value: object) -> None:
+    """Refuse what a document cannot say: it would be saved, and not be understood again."""
+    if isinstance(value, str | int) and (flaw := flaw_of(value)):
+        raise OptionError(f"{key}={shown(value)} {flaw}")
+
+
 def _with_rules(declared: Declared, rules: Rules) -> Declared:
+    for rule in rules:
+        for key, value in describe(rule).items():
+            _check_savable(key, value)
     return replace(declared, plan=replace(declared.plan, rules=rules))
 
 

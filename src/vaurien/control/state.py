@@ -66,6 +66,19 @@ class State:
         return replace(self, proxies=left, generation=self.generation + 1)
 
 
+def place_of(address: Address) -> tuple[str, int, str] | None:
+    """What only one can listen at; None for any free port."""
+    if not address.port and not address.path:
+        return None
+    return address.host.lower(), address.port, address.path
+
+
+def talks_to_itself(proxy: Declared) -> bool:
+    """Whether its backend is where it listens."""
+    place = place_of(proxy.listen)
+    return place is not None and place == place_of(proxy.backend)
+
+
 def to_document(state: State) -> dict[str, object]:
     """The document of a state: of texts, numbers, lists and tables.
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import itertools
 import json
 import logging
@@ -25,6 +24,9 @@ import stat
 from collections.abc import Mapping
 
 from ..errors import VaurienError
+
+with contextlib.suppress(ImportError):  # Windows has none, and needs no store for the rest
+    import fcntl
 
 Document = dict[str, object]
 

@@ -43,7 +43,7 @@ from ..protocol import Protocol
 from .documents import Broken, Document, Problems, Table
 from .entries import Entries, Placed
 from .showing import Path, shown
-from .state import GENERATION, LIMITS, SEED, State, fill_in
+from .state import GENERATION, LIMITS, SEED, State, fill_in, place_of, talks_to_itself
 
 PluginType = TypeVar("PluginType", bound=Configurable)
 Sections = Mapping[str, type[PluginType]]
@@ -307,27 +307,20 @@ class _Understanding:
         """Note proxies that would listen in one place, or talk to themselves."""
         taken: dict[tuple[str, int, str], str] = {}
         for proxy in proxies:
-            path: Path = ("proxies", proxy.name, "listen")
-            listen, backend = _place(proxy.listen), _place(proxy.backend)
-            if listen is None:
-                continue
-            if listen in taken:
-                why = f"is where the proxy {taken[listen]!r} listens"
-                self._problems.add(path, shown(str(proxy.listen)), why)
-            taken.setdefault(listen, proxy.name)
-            if listen == backend:
+            path: Path = ("proxies", proxy.name)
+            if talks_to_itself(proxy):
                 why = "is where the proxy itself listens"
-                self._problems.add((*path[:-1], "backend"), shown(str(proxy.backend)), why)
+                self._problems.add((*path, "backend"), shown(str(proxy.backend)), why)
+            place = place_of(proxy.listen)
+            if place is None or not proxy.enabled:
+                continue
+            if place in taken:
+                why = f"is where the proxy {taken[place]!r} listens"
+                self._problems.add((*path, "listen"), shown(str(proxy.listen)), why)
+            taken.setdefault(place, proxy.name)
 
 
 def _limits(table: Table, otherwise: Limits) -> Limits:
     taken = {name: table.take(option) for name, option in LIMITS.items()}
     given: dict[str, Any] = {name: value for name, value in taken.items() if value is not None}
     return replace(otherwise, **given)
-
-
-def _place(address: Address) -> tuple[str, int, str] | None:
-    """What only one can listen at; None for any free port."""
-    if not address.port and not address.path:
-        return None
-    return address.host.lower(), address.port, address.path

@@ -98,8 +98,9 @@ class Proxy:
 
     @property
     def address(self) -> Address:
-        """Where it listens; the port is the real one."""
-        return self._listener.address if self._listener is not None else self.listen
+        """Where it listens; the port is the real one.  Any thread may ask."""
+        listener = self._listener  # which the reactor's thread may take away meanwhile
+        return listener.address if listener is not None else self.listen
 
     # Its life.
 
@@ -192,9 +193,10 @@ class Proxy:
 
     def hand_over(self) -> Listener | None:
         """Listen no more, and leave the listener to another proxy."""
-        listener, self._listener = self._listener, None
+        listener = self._listener
         if listener is not None:
-            self.listen = listener.address
+            self.listen = listener.address  # first, for whoever asks meanwhile
+        self._listener = None
         return listener
 
     def totals(self) -> Totals:

@@ -129,6 +129,9 @@ class Reactor:
                     future.set_result(call())
                 except Exception as error:  # noqa: BLE001 - it belongs to the caller
                     future.set_exception(error)
+                except BaseException as error:  # the end of it all, of which nobody else hears
+                    future.set_exception(RuntimeError(f"cut short by {error!r}"))
+                    raise
 
         self.post(run)
         return future
