@@ -71,7 +71,8 @@ class Behind:
     """Forward a message after the next one of its direction.
 
     Without a next one, it is forwarded at a moment in seconds on the reactor's clock, or
-    when the rule is lifted, and in any case before the end of the stream.
+    when the rule is lifted, and in any case before the end of the stream.  As far as later
+    behaviors know, it has arrived with what it goes behind, or then.
     """
 
     message: Message

@@ -85,6 +85,11 @@ class Firing:
         return self.source.rule.scope
 
     @property
+    def matches(self) -> bool:
+        """The rule is about some exchanges alone; ``on_open`` is not asked then."""
+        return not self.source.always
+
+    @property
     def direction(self) -> Direction | None:
         """The direction that the rule is limited to, if it is."""
         return self.source.rule.direction

@@ -70,17 +70,22 @@ class RuleAtWork:
         return None if edge is None else self.applied_at + edge
 
     def behavior(self, now: float) -> Behavior:
-        """The rule's behavior, its options as they are now."""
+        """The rule's behavior, its options as they are now; if they change, one of its own."""
         behavior = self.rule.behavior
+        if self.rule.ramps:
+            behavior = copy.copy(behavior)
+            self.follow_ramps(behavior, now)
+        return behavior
+
+    def follow_ramps(self, behavior: Behavior, now: float) -> None:
+        """Set the options that change with time to what they are now."""
         if not self.rule.ramps:
-            return behavior
+            return
         seconds = self.seconds_on(now) or 0.0
-        behavior = copy.copy(behavior)
         known = options_of(type(behavior))
         for name, ramp in self.rule.ramps:
             value = ramp.at(seconds)
             setattr(behavior, name, round(value) if known[name].type is int else value)
-        return behavior
 
     def is_asked(self, decision: Decision, direction: Direction) -> bool:
         """Whether it is the rule's turn, with this message: it is new, or the response is here."""

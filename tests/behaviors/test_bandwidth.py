@@ -161,6 +161,15 @@ def test_a_rate_that_changes_holds_from_the_next_piece_on() -> None:
     assert times(shaped.says(10)) == pytest.approx([0.2])
 
 
+def test_a_ramp_holds_within_what_is_under_way() -> None:
+    world = World("bandwidth rate=100..100000/10", whole=True)
+    client = world.client()
+    client.say(bytes(20_000))
+    world.run(lambda: world.backends and len(world.backends[0].heard) == 20_000)
+    # 100 * t + 9990 * t * t / 2 bytes have gone after t seconds, if not later by a piece or two.
+    assert 1.98 < world.system.time < 2.2
+
+
 # One line for all.
 
 

@@ -136,6 +136,22 @@ def test_a_delay_goes_with_it() -> None:
         assert bytes(backend.heard) == b"bac"
 
 
+def test_what_waited_has_arrived_when_it_goes_on() -> None:
+    """So two waits add up; and what it goes behind and it wait together."""
+    rules = ("reorder patience=1", "latency delay=5")
+    for order in (rules, rules[::-1]):
+        world = World(*order, whole=True)
+        client = world.client()
+        say(world, client, b"a")
+        world.run(lambda world=world: world.backends and world.backends[0].heard)  # type: ignore[misc]
+        assert world.system.time == pytest.approx(6)
+        begun = world.system.time
+        say(world, client, b"b", b"c", pause=0.5)
+        world.run(lambda world=world: len(world.backends[0].heard) == 3)  # type: ignore[misc]
+        assert bytes(world.backends[0].heard) == b"acb"
+        assert world.system.time - begun == pytest.approx(5.5)
+
+
 @pytest.mark.parametrize("options", ["", "chance=40", "patience=3600"])
 def test_lifting_it_loses_nothing(options: str) -> None:
     for lifted in lifted_at_any_moment(f"reorder {options}", seeds=2):

@@ -118,6 +118,23 @@ def test_one_exchange_of_many() -> None:
     assert bytes(world.backends[0].heard) == b"GET 1\nGET 2\n"
 
 
+@pytest.mark.parametrize("scope", ["", "scope=connection"])
+@pytest.mark.parametrize("seconds", [0, 3])
+def test_a_match_has_it_come_with_what_it_matches(scope: str, seconds: int) -> None:
+    world = World(f"reset command=PUT seconds={seconds} {scope}", protocol=Lines(), on_data=echo)
+    client = world.client()
+    client.say(b"GET 1\n")
+    world.run(lambda: client.heard == b"GET 1\n")
+    world.run(seconds=100)
+    assert not client.ended
+    client.say(b"PUT 3\nabc")
+    asked_at = world.system.time
+    world.run(lambda: client.ended)
+    assert (bytes(client.heard), client.ended) == (b"GET 1\n", "reset")
+    assert bytes(world.backends[0].heard) == b"GET 1\n"
+    assert world.system.time - asked_at == pytest.approx(seconds)
+
+
 def test_an_answer_is_reset_after_its_request_has_arrived() -> None:
     rule = "reset scope=exchange direction=to_client command=PUT"
     world = World(rule, protocol=Lines(), on_data=echo)

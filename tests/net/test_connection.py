@@ -274,6 +274,25 @@ def test_clients_that_gave_up_on_a_hang_are_let_go_after_the_timeout() -> None:
     assert not world.proxy.connections
 
 
+@pytest.mark.parametrize("size", [14, 3_000_000])
+def test_who_hung_up_on_a_hang_is_let_go_however_much_they_said(size: int) -> None:
+    world = World("hang", limits=Limits(timeout=30))
+    client = world.client()
+    client.say(bytes(size))
+    world.run(seconds=1)
+    client.close()
+    world.run(seconds=100)
+    assert not world.proxy.connections
+
+
+def test_who_misses_bytes_that_were_held_sees_no_clean_end() -> None:
+    world = World("hang", limits=Limits(timeout=30))
+    world.client().say(b"anybody there?", finish=True)
+    world.run(seconds=100)
+    (backend,) = world.backends
+    assert (bytes(backend.heard), backend.ended) == (b"", "reset")
+
+
 def test_a_client_that_does_not_read_is_idle_whatever_is_queued_for_it() -> None:
     world = World("delay sleep=0.1 before=false", limits=Limits(timeout=30))
     client = world.client()

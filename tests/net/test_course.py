@@ -213,6 +213,14 @@ def test_a_client_is_turned_away_with_a_fin_though_it_has_spoken() -> None:
     assert client.ended == "fin"
 
 
+@pytest.mark.parametrize("hook", ["connects", "ends"])
+def test_a_rule_behind_one_that_closed_is_not_asked(hook: str) -> None:
+    world = World(f"test-{hook} do=close", f"test-{hook}")
+    world.client().say(b"bye", finish=True)
+    world.run(seconds=1)
+    assert [rule for _, _, rule in world.fired] == [f"test-{hook}"]
+
+
 @pytest.mark.parametrize("hook", ["connects", "opens", "ends"])
 @pytest.mark.parametrize("do", ["raise", "wait:1,raise", "forward", "wait:1,drop"])
 def test_a_behavior_that_fails_harms_its_own_connection_only(hook: str, do: str) -> None:

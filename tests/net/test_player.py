@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
+
 import pytest
 
 from lines import Lines
+from reactors import real_reactor, run_until
 from scenario import Peer, World, echo
 from vaurien import registry
 from vaurien.actions import Actions, Behind, Close, Drop, Forward, Reply, Wait
 from vaurien.behavior import Behavior, Firing
+from vaurien.behaviors.slicer import Slicer
 from vaurien.events import PluginFailed
 from vaurien.messages import Message
-from vaurien.plan import Plan
+from vaurien.net.address import Address
+from vaurien.net.player import TURN
+from vaurien.net.proxy import Proxy
+from vaurien.plan import Plan, Rule
+from vaurien.protocols.tcp import Tcp
 
 
 class Answer(Behavior):
@@ -548,3 +557,27 @@ def test_a_drain_waits_for_what_is_behind() -> None:
     assert bytes(world.backends[0].heard) == b"late;"
     assert done[0] >= 5
     assert client.ended == "fin"
+
+
+def test_many_pieces_leave_others_their_turn() -> None:
+    """A reactor that sent them all in one go would do nothing else for a second."""
+    with real_reactor() as reactor, socket.create_server(("127.0.0.1", 0)) as listening:
+        rule = Rule(behavior=Slicer(size=1), name="slicer", scope="connection")
+        backend = Address("127.0.0.1", listening.getsockname()[1])
+        here = Address("127.0.0.1", 0)
+        proxy = Proxy(reactor, here, backend, protocol=Tcp(), plan=Plan((rule,)))
+        proxy.open()
+        with socket.create_connection(("127.0.0.1", proxy.address.port)) as client:
+            client.sendall(bytes(5000))
+            run_until(reactor, lambda: proxy.connections, "a connection")
+            served, _ = listening.accept()
+            with served:
+                served.setblocking(False)
+                turns: list[int] = []
+                while sum(turns) < 5000:
+                    reactor.call_later(0.001, lambda: None)  # it may all have been sent
+                    reactor.run_once()
+                    with suppress(BlockingIOError):
+                        turns.append(len(served.recv(5000)))
+        proxy.close()
+    assert max(turns) <= 2 * TURN  # what was read and what was left over may go at one time

@@ -395,3 +395,16 @@ def test_where_it_listens_may_be_asked_while_it_ceases_to() -> None:
     proxy._listener = listener
     assert proxy.address == Address("proxy", 81)
     listener.close()
+
+
+def test_a_drain_that_a_sweep_ends_leaves_nothing() -> None:
+    world = World(limits=Limits(timeout=1))
+    client = world.client()
+    world.run(seconds=0.5)
+    client.say(b"no answer comes")
+    world.run(seconds=0.1)
+    drained: list[float] = []
+    world.proxy.drain(lambda: drained.append(world.system.time), 10)
+    world.run(seconds=20)
+    assert drained == [pytest.approx(1.5)]
+    assert not any(timer.call for *_, timer in world.reactor._timers)

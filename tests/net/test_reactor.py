@@ -68,6 +68,16 @@ def test_timers_are_never_early_and_in_order(reactor: Reactor) -> None:
     assert [when for when, *_ in called] == sorted(when for when, *_ in called)
 
 
+def test_cancelled_timers_do_not_pile_up_until_their_time_comes(reactor: Reactor) -> None:
+    called: list[int] = []
+    soon = [reactor.call_later(0.01, partial(called.append, number)) for number in range(2000)]
+    for _ in range(20_000):
+        reactor.call_later(86_400, lambda: None).cancel()
+    assert len(reactor._timers) <= 2 * len(soon) + 1
+    run_until(reactor, lambda: len(called) == len(soon), "all timers to be called")
+    assert called == list(range(2000))
+
+
 def test_timers_of_one_moment_are_called_in_the_order_they_were_made(reactor: Reactor) -> None:
     called: list[int] = []
     when = reactor.clock() + 0.001

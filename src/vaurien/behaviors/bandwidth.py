@@ -42,15 +42,14 @@ class Bandwidth(Behavior):
         keep = firing.shared if self.shared else firing.own
         line = keep(Line, message.direction)
         turn = firing.own(Turn, message.direction)
-        longest = self._longest()
-        early = self.burst / self.rate
         size = len(message.data)
         begin = 0
         while begin < size:
+            longest = self._longest()  # anew for each piece: the rate may be a ramp
             end = min(size, begin + longest)
             place = line.place(end - begin, longest, self.rate, message.at, turn)
             waited = message.at
-            while (due := place + line.pushed_back - early) > waited:
+            while (due := place + line.pushed_back - self.burst / self.rate) > waited:
                 yield Wait(due)
                 waited = due
             if firing.now < waited:  # lifted

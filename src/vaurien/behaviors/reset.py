@@ -18,6 +18,7 @@ class Reset(Behavior):
     itself, from when the connection was opened or the rule came; exactly so many arrive, then
     nothing more, and after ``seconds`` the reset.
 
+    A rule that matches something has it come in place of the first message that it matches.
     With ``scope=exchange`` it comes in place of the first message of the exchange that the rule
     sees, or after so many bytes of the exchange.  Toxiproxy's ``reset_peer`` waits for the first
     byte, and ``timeout`` milliseconds more.
@@ -34,8 +35,8 @@ class Reset(Behavior):
             yield Close(reset=True)
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        if firing.scope == "connection" and not self.bytes:
-            yield Forward(message)
+        if firing.scope == "connection" and not (self.bytes or firing.matches):
+            yield Forward(message)  # on_open sees to it
             return
         head, rest = cut(message, self.bytes, firing)
         if head is not None:

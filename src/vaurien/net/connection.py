@@ -79,8 +79,6 @@ class Connection(Deciding):
         def play() -> Play:
             for at_work in connecting:
                 yield from self._ask(at_work, "on_connect")
-                if self.closed:
-                    return
 
         self._run(CONNECT, play(), partial(self.proxy.connect, self))
 
@@ -195,10 +193,14 @@ class Connection(Deciding):
         """Something waits in it, for what a behavior asked, and for a peer that is there."""
         if any(map(self._is_awaited, self._under_way())):
             return True
-        return any(
-            link.player is not None and link.player.waits(ended=link.ending is not None)
-            for link in self.links
-        )
+        return any(self._has_more(link) for link in self.links)
+
+    def _has_more(self, link: Link) -> bool:
+        """What a link holds waits for its time, or for a source that is still there."""
+        if link.player is None:
+            return False
+        ended = link.ending is not None or self.proxy.reactor.system.hung_up(link.source.sock)
+        return link.player.waits(ended=ended)  # unread, where too much is held to read on
 
     @property
     def active_at(self) -> float:
@@ -217,7 +219,8 @@ class Connection(Deciding):
 
     def cut(self) -> None:
         """Close it now; a peer that misses bytes by it sees a reset, and no clean end."""
-        self.close(reset=self.blocked or self.busy)
+        held = any(link.player is not None for link in self.links)
+        self.close(reset=held or self.blocked or self.busy)
 
     @property
     def blocked(self) -> bool:
@@ -290,8 +293,8 @@ class Connection(Deciding):
             then()
 
     def _ask(self, at_work: RuleAtWork, hook: str, *about: object) -> Play:
-        """Do what a rule asks for in one of its behavior's hooks, if it fires."""
-        if self.proxy.enactment.lives(at_work):
+        """Do what a rule asks for in one of its behavior's hooks, if it fires on what is open."""
+        if not self.closed and self.proxy.enactment.lives(at_work):
             firing = self.draw(at_work)
             if firing is not None:
                 behavior = at_work.behavior(self.now())

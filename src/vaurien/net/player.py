@@ -29,6 +29,9 @@ FLIGHT_LIMIT = 16 * 1024 * 1024
 FLIGHTS_LIMIT = 256 * 1024 * 1024
 """... while so many wait on all links together, at most."""
 
+TURN = 256
+"""Messages that leave in one go, before others get their turn: small ones take as long as large."""
+
 OVERHEAD = 512
 """Bytes that a waiting message takes besides its own, about."""
 
@@ -56,6 +59,7 @@ class Player:
     __slots__ = (
         "_answers",
         "_behind",
+        "_left",
         "_link",
         "_play",
         "_queue",
@@ -73,6 +77,7 @@ class Player:
         self._behind: list[Kept] = []  # what is forwarded after the next message
         self._size = 0
         self._answers = 0
+        self._left = TURN  # messages that may still leave in this go
         self._play: Play | None = self._perform()
         self._timer: Timer | None = None
         self._stepping = False
@@ -108,6 +113,7 @@ class Player:
             return
         timer, self._timer = self._timer, None
         self._stepping = True
+        self._left = TURN
         link = self._link
         try:
             until = None
@@ -161,12 +167,17 @@ class Player:
             if not self._queue:
                 yield from self._patience()
             behind, self._behind = self._behind, []
+            arrived = self._link.reactor.clock()
             if self._queue:
                 item = self._queue.popleft()
+                if isinstance(item, tuple):
+                    arrived = item[0].at
                 yield from self._play_item(item)
                 self._count(item, -1)
             for kept in behind:
-                yield from self._act(kept.message, kept.decision, kept.cast)
+                at = max(kept.message.at, min(kept.until, arrived))
+                message = kept.message._replace(at=at)
+                yield from self._act(message, kept.decision, kept.cast)
 
     def _play_item(self, item: Item) -> Play:
         link = self._link
@@ -232,9 +243,13 @@ class Player:
                         yield from self._act(forwarded, decision, cast[1:])
                     else:
                         link.deliver(forwarded)
+                        self._left -= 1
+                        if not self._left:
+                            yield clock()
                 case Wait(until):
                     yield from self._wait(at_work, until)
                     arrived = max(arrived, min(until, clock()))
+                    at_work.follow_ramps(behavior, clock())
                 case Hold():
                     yield from self._hold(at_work)
                     arrived = max(arrived, clock())
@@ -246,12 +261,16 @@ class Player:
                 case Drop():
                     connection.swallowed(at_work)
                 case Close():
-                    yield from self._room()
-                    link.kill()
-                    connection.answer(message, action)
+                    yield from self._close(message, action)
                     return
                 case _:
                     raise TypeError(f"{at_work.rule.name} yielded {action!r}, which is no action")
+
+    def _close(self, message: Message, action: Close) -> Play:
+        """Pass nothing on any more, and close when it is the message's turn."""
+        yield from self._room()
+        self._link.kill()
+        self._link.connection.answer(message, action)
 
     def _wait(self, at_work: RuleAtWork, until: float) -> Play:
         link = self._link

@@ -340,6 +340,7 @@ class Proxy:
 
     def _close_idle(self) -> None:
         timeout = self.limits.timeout
+        sweep = self._sweep
         now = self.reactor.clock()
         oldest = now
         for connection in list(self.connections):
@@ -350,8 +351,9 @@ class Proxy:
                 connection.cut()
             else:
                 oldest = min(oldest, active_at)
-        pause = max(oldest + timeout - now, timeout / SWEEPS)
-        self._sweep = self.reactor.call_later(pause, self._close_idle)
+        if self._sweep is sweep:  # the last one to go may have ended a drain, and all of it
+            pause = max(oldest + timeout - now, timeout / SWEEPS)
+            self._sweep = self.reactor.call_later(pause, self._close_idle)
 
     def _schedule_edge(self) -> None:
         """Have rules come on, go off and be gone when their time has come."""

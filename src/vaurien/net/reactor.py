@@ -24,6 +24,8 @@ T = TypeVar("T")
 BUFFER_SIZE = 128 * 1024
 LONGEST_WAIT = 3600.0
 """Seconds; pollers count milliseconds in 31 bits, and looking again is cheap."""
+FEW_TIMERS = 1024
+"""So many may be there before it is worth a look which of them are cancelled."""
 
 
 class Watcher(Protocol):
@@ -63,6 +65,8 @@ class Reactor:
         """Who hears of a timer or a submitted call that raised, as a traceback."""
         self._watchers: dict[int, Watcher] = {}
         self._timers: list[tuple[float, int, Timer]] = []
+        self._many_timers = FEW_TIMERS
+        """How many there are when the cancelled ones are next taken out."""
         self._order = itertools.count()
         self._soon: list[Callable[[], None]] = []
         self._submitted: deque[Callable[[], None]] = deque()
@@ -102,6 +106,8 @@ class Reactor:
     def call_at(self, when: float, call: Callable[[], None]) -> Timer:
         """Call something at this time on the clock or later, never before."""
         timer = Timer(when, call)
+        if len(self._timers) >= self._many_timers:
+            self._forget_cancelled()
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer
 
@@ -203,6 +209,13 @@ class Reactor:
         if rest <= 0:
             return 0.0
         return rest if rest < LONGEST_WAIT else LONGEST_WAIT
+
+    def _forget_cancelled(self) -> None:
+        """Take out cancelled timers, which else stay until their time comes, hours perhaps."""
+        timers = self._timers
+        timers[:] = [entry for entry in timers if entry[2].call is not None]
+        heapq.heapify(timers)
+        self._many_timers = max(FEW_TIMERS, 2 * len(timers))
 
     def _run_timers(self) -> None:
         timers = self._timers
