@@ -71,7 +71,9 @@ class Peer:
             self._listen()
         if not self.reads and events & (ERROR | HANGUP):
             self.world.reactor.mute(self.sock.fileno())  # it will hear of it when it reads
-        elif self.ended == "reset" or (self.ended and (self.sock.fin_sent or events & (ERROR | HANGUP))):
+        elif self.ended == "reset" or (
+            self.ended and (self.sock.fin_sent or events & (ERROR | HANGUP))
+        ):
             self._deaf = True
             self.world.reactor.mute(self.sock.fileno())
         elif not self.sock.closed:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from acting import firing
 from live import live
+from test_architecture import RINGS
 from vaurien import Client, client, plugins
 from vaurien.actions import Action
 from vaurien.cli import meta
@@ -23,7 +24,9 @@ from vaurien.cli.execute import run_command
 from vaurien.cli.flags import flags_of_plugin
 from vaurien.cli.import_ini import import_ini
 from vaurien.cli.serve import serve
+from vaurien.cli.table import settings_of
 from vaurien.control.classic import make_app
+from vaurien.control.presets import Presets
 from vaurien.control.statsd import COUNTERS
 from vaurien.events import Fired
 from vaurien.journal import entry
@@ -156,7 +159,34 @@ def test_every_counter_is_documented() -> None:
     assert [name for name in COUNTERS if f"`{name}`" not in text] == []
 
 
+@pytest.mark.parametrize("folder", ["net", "control", "cli"])
+def test_every_module_is_in_the_architecture(folder: str) -> None:
+    paths = (ROOT / "src" / "vaurien" / folder).glob("[!_]*.py")
+    named = set(re.findall(r"`(\w+)`", page("architecture")))
+    assert {path.stem for path in paths} - named == set()
+
+
 # Nothing is made up.
+
+
+def test_modules_of_the_architecture_exist() -> None:
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page("architecture"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"\w+", row)}
+    there = {path.stem for path in (ROOT / "src" / "vaurien").glob("*/*.py")}
+    assert named
+    assert named - there == set()
+
+
+def test_the_rings_are_those_that_are_enforced() -> None:
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", page("architecture"), re.MULTILINE)
+    named = {name: int(ring) for ring, row in rows for name in re.findall(r"`(\w+)/?`", row)}
+    assert named == RINGS
+
+
+def test_profiles_that_the_help_names_exist() -> None:
+    found = re.search(r"such as (.*?);", settings_of("vaurien")["profile"].option.help)
+    assert found is not None
+    assert set(re.split(", | or ", found[1])) <= set(Presets().profiles)
 
 
 @pytest.mark.parametrize(

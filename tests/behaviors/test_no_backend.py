@@ -50,7 +50,8 @@ def test_the_client_is_reset(options: str, seconds: float, reason: str) -> None:
     assert world.system.time == seconds
     assert (world.backends, world.proxy.totals().refused) == ([], 1)
     troubles = [event.text() for event in world.events if isinstance(event, Trouble)]
-    assert troubles == [f"backend backend:80 cannot be reached: {reason}"]
+    told = f"{reason} (as the rule no-backend has it)"
+    assert troubles == [f"backend backend:80 cannot be reached: {told}"]
 
 
 def test_lifted_while_a_client_waits_it_gets_its_backend() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,6 +17,7 @@ from live import LIMIT, live
 from peers import wait_until
 from vaurien.control import writer
 from vaurien.control.documents import Document
+from vaurien.control.expiry import EXPIRES
 from vaurien.control.server import Control
 from vaurien.control.state import State, to_document
 from vaurien.control.store import Prepared, Store, StoreError
@@ -181,6 +183,21 @@ def test_a_rule_that_has_not_expired_does_not_begin_anew(plane: Plane) -> None:
     plane.control.set_plan([BRIEF, HANG], "a")
     plane.pass_time(0.1)
     assert [entry["name"] for entry in plane.control.plan("a")] == ["hang"]
+
+
+def test_when_a_rule_will_be_gone_is_saved(plane: Plane) -> None:
+    def saved() -> object:
+        return (plane.store.load() or {}).get(EXPIRES)
+
+    begun = time.time()
+    plane.control.set_plan([BRIEF], "a")
+    first = saved()
+    assert isinstance(first, dict)
+    assert begun + 10 <= first["a"]["brief"] <= time.time() + 10
+    plane.control.set_plan([BRIEF, HANG], "a")
+    assert saved() == first
+    plane.control.set_plan([HANG], "a")
+    assert saved() is None
 
 
 def test_a_rule_that_expires_while_a_change_is_prepared_does_not_come_back(

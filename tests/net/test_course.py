@@ -200,7 +200,8 @@ def test_a_client_may_be_turned_away(do: str, ended: str, later: bool) -> None:
     totals = world.proxy.totals()
     assert (totals.opened, totals.closed, totals.refused) == (1, 1, int(do == "refuse"))
     troubles = [event.text() for event in world.events if not isinstance(event, Fired)]
-    refusal = "backend backend:80 cannot be reached: it is broken"
+    reason = "it is broken (as the rule test-connects has it)"
+    refusal = f"backend backend:80 cannot be reached: {reason}"
     assert troubles == [refusal] * (do == "refuse")
     assert timers(world) == 0
 

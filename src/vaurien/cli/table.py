@@ -102,8 +102,8 @@ SETTINGS: tuple[Setting, ...] = (
         TROUBLE,
         "profile",
         "",
-        "Make connections like those of a kind of network, such as 3g, satellite or wifi-lossy; "
-        "'vaurien profiles' lists them.",
+        "Make connections like those of a kind of network, such as 3g, satellite-geo or "
+        "wifi-lossy; 'vaurien profiles' lists them.",
         "NAME",
         shown="none",
     ),

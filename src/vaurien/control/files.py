@@ -31,6 +31,9 @@ Said = tuple[Content, dict[Path, Origin]]
 """What files say, and where each key comes from."""
 
 
+NAMES = "the name of a file, or a list of such"
+
+
 class _SyntaxProblem(ConfigError):
     """A text that is not of the form it should be; ``place`` is where, in words."""
 
@@ -62,8 +65,11 @@ class _Reading:
         self._environment = environment
         self._read: dict[str, Said] = {}
 
-    def read(self, name: str, within: tuple[str, ...]) -> Said:
-        """What a file says, and where each key comes from.  ``within``: those that extend it."""
+    def read(self, name: str, within: tuple[str, ...], by: str = "") -> Said:
+        """What a file says, and where each key comes from.
+
+        ``within``: the files that extend it; ``by``: the last of them, as users call it.
+        """
         path = os.path.expanduser(name)
         try:
             real = os.path.realpath(path)
@@ -76,7 +82,8 @@ class _Reading:
             self.unreadable.append(Problem(name, error.place, "", "", str(error)))
         except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
             reason = getattr(error, "strerror", None) or str(error)
-            self.unreadable.append(Problem(name, "the file", "", "", f"cannot be read: {reason}"))
+            why = f"cannot be read: {reason}" + (f"; {by} extends it" if by else "")
+            self.unreadable.append(Problem(name, "the file", "", "", why))
         return {}, {}
 
     def _said(self, content: Content | list[object], name: str, within: tuple[str, ...]) -> Said:
@@ -90,7 +97,7 @@ class _Reading:
         origins: dict[Path, Origin] = {}
         if not name.endswith(".json"):
             for other in self._extended(content, name):
-                theirs, from_theirs = self.read(other, within)
+                theirs, from_theirs = self.read(other, within, name)
                 merged = _merged(merged, theirs)
                 origins |= from_theirs
         origins |= _noted(content, name, ())
@@ -100,12 +107,11 @@ class _Reading:
         """The files that this one extends: what is not beside it is in the current folder."""
         extends = content.pop("extends", [])
         for other in extends if isinstance(extends, list) else [extends]:
-            if isinstance(other, str):
+            if isinstance(other, str) and other:
                 beside = os.path.join(os.path.dirname(name), os.path.expanduser(other))
                 yield beside if os.path.isfile(beside) else other
             elif other is not Broken:
-                allowed = "the name of a file, or a list of such"
-                self.problems.append(Problem(name, "extends", shown(other), allowed))
+                self.problems.append(Problem(name, "extends", shown(other), NAMES))
 
     def _filled(self, value: object, file: str, path: Path) -> object:
         """A value whose texts have their variables filled in; what lacks one is broken."""
@@ -157,8 +163,8 @@ def _parse(text: str, path: str) -> Content | list[object]:
         raise _SyntaxProblem(place_of, f"is not JSON: {error.msg}") from None
     except RecursionError:
         raise _SyntaxProblem("the file", "is nested too deeply") from None
-    except ValueError as error:  # a number of more digits than Python reads
-        raise _SyntaxProblem("the file", f"cannot be read: {error}") from None
+    except ValueError:  # it has more digits than Python reads
+        raise _SyntaxProblem("the file", "holds a whole number that is too large") from None
 
 
 def _json(text: str) -> Content | list[object]:

@@ -96,7 +96,7 @@ class Control:
 
     def address(self, proxy: str = "") -> Address:
         """Where a proxy listens, with the real port; or would listen, if it is disabled."""
-        declared = self._declared(proxy)
+        declared = _find(self._writer.applied, proxy)
         return self._proxies.address_of(declared.name) or declared.listen
 
     def behaviors(self) -> list[str]:

@@ -21,7 +21,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..errors import VaurienError
 
@@ -35,6 +35,8 @@ FORMAT = 1
 FORMAT_KEY = "format"
 MODE = 0o600
 """A backend's address, or a reply, may be nobody else's business."""
+UNREADABLE = frozenset({errno.EIO, errno.EBADMSG})
+"""The disk cannot give the file back.  Other errors are about who asks, and when."""
 NO_SYNCING = frozenset({errno.EACCES, errno.EINVAL})
 """A folder that is for entering and writing alone, and one that knows no such thing."""
 UNIQUE = 8
@@ -99,8 +101,9 @@ class Store:
         """What was committed last; None if nothing ever was.
 
         Raises:
-            DamagedError: the file is no state, or cannot be read; it has been moved aside.
-            StoreError: it is a newer vaurien's, or it is damaged and cannot be moved.
+            DamagedError: the file is no state, or the disk has lost it; it has been moved aside.
+            StoreError: it may not be read, or it is a newer vaurien's, so it is where it was;
+                or it is damaged and cannot be moved.
         """
         try:
             if not stat.S_ISREG(os.stat(self.path).st_mode):
@@ -110,7 +113,10 @@ class Store:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self.set_aside(f"cannot be read: {error.strerror or error}") from None
+            why = f"cannot be read: {error.strerror or error}"
+            if error.errno not in UNREADABLE:
+                raise StoreError(f"{self.path} {why}") from None
+            raise self.set_aside(why) from None
         except (ValueError, RecursionError) as error:
             raise self.set_aside(f"is not JSON: {error}") from None
         number = saved.pop(FORMAT_KEY, None) if isinstance(saved, dict) else None
@@ -133,7 +139,7 @@ class Store:
             StoreError: it cannot be moved, so it is where it was.
         """
         try:
-            aside = self._free_name(word)
+            aside = self._new_file(word)
             try:
                 os.replace(self.path, aside)
             except BaseException:
@@ -146,6 +152,29 @@ class Store:
         _settle_folder(self.path)
         return DamagedError(f"{self.path} {why}; it is now {aside}")
 
+    @contextlib.contextmanager
+    def copied(self, word: str) -> Iterator[str]:
+        """Keep a copy as ``FILE.WORD-N``, N being the first that is free, unless all this fails.
+
+        Gives the name of the copy; ``""`` if there is no file.
+
+        Raises:
+            StoreError: there can be no copy.
+        """
+        try:
+            with open(self.path, "rb") as file:
+                copy = self._new_file(word, file.read())
+        except FileNotFoundError:
+            copy = ""
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be copied: {error.strerror or error}") from None
+        try:
+            yield copy
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(copy)
+            raise
+
     def prepare(self, document: Mapping[str, object]) -> Prepared:
         """Write a state to the disk, beside the one in force.
 
@@ -155,24 +184,22 @@ class Store:
         # With an indent the encoder is one in Python, which lets other threads run.
         text = json.dumps({FORMAT_KEY: FORMAT, **document}, indent=1)
         temporary = f"{self._new}{secrets.token_hex(UNIQUE)}"
-        prepared = Prepared(temporary, self.path)
         try:
             _write(temporary, f"{text}\n".encode())
         except OSError as error:
-            prepared.discard()
             raise _not_saved(self.path, error) from None
-        return prepared
+        return Prepared(temporary, self.path)
 
     def close(self) -> None:
         """Let another process have the file."""
         os.close(self._lock)
 
-    def _free_name(self, word: str) -> str:
-        """A name to move the file to, taken by an empty file so that nobody else takes it."""
+    def _new_file(self, word: str, data: bytes = b"") -> str:
+        """The name of a new file with this in it; an empty one keeps the name from others."""
         for number in itertools.count(1):
             name = f"{self.path}.{word}-{number}"
             try:
-                os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE))
+                _write(name, data)
             except FileExistsError:
                 continue
             return name
@@ -210,15 +237,18 @@ def _locked(path: str) -> int:
 
 
 def _write(path: str, data: bytes) -> None:
-    """Write a new file, and wait until the disk has it."""
+    """Write a new file, and wait until the disk has it; if that fails there is none."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with os.fdopen(descriptor, "wb", buffering=0):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
 
 
 def _settle_folder(path: str) -> None:

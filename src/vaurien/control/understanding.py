@@ -32,7 +32,7 @@ from typing import Any, TypeVar
 from typing import Protocol as Interface
 
 from ..behavior import Behavior
-from ..errors import UnknownNameError, VaurienError
+from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import ALLOWED, Address
 from ..net.proxies import Declared
 from ..net.proxy import Limits
@@ -59,6 +59,9 @@ OWN_KEYS = frozenset({SEED.name, *(option.name for option in LIMITS.values())})
 ENABLED = Option("enabled", bool, True, "whether it listens")
 START = Option("start", float, 0.0, "seconds until the recipe begins", minimum=0)
 RECIPE = Option("recipe", str, "", "the name of a recipe")
+RECIPE_NAME = "the name of a recipe"
+MIX = "20:NAME,... with percentages that come to 100 at most"
+PROXIES = "a table [proxies.NAME] for each"
 TEXT = Option("", str, "", "")
 ANYWHERE = Address("localhost", 0)
 """Where a proxy listens that is not told: at any free port."""
@@ -120,8 +123,12 @@ class Configuration:
     protocols: Sections[Protocol]
 
 
-def understand(document: Document, known: Known, *, seed: int = 0) -> Configuration:
+def understand(
+    document: Document, known: Known, *, seed: int = 0, needs_proxy: bool = False
+) -> Configuration:
     """What a document says; ``seed`` is for one that gives none.
+
+    ``needs_proxy``: one that declares no proxy is a mistake.
 
     Raises:
         DocumentError: something is wrong with it; the error has all problems.
@@ -129,6 +136,8 @@ def understand(document: Document, known: Known, *, seed: int = 0) -> Configurat
     problems = Problems(document)
     top = Table(document.content, (), problems)
     understanding = _Understanding(top, known, problems)
+    if needs_proxy and document.content.get("proxies", {}) == {}:
+        problems.add(("proxies",), why="declares no proxy", allowed=PROXIES)
     configuration = understanding.configuration(seed)
     problems.check()
     return configuration
@@ -271,7 +280,7 @@ class _Understanding:
     def _entries(self, table: Table) -> Iterator[Placed]:
         """All entries, in their order: those of its mix, of what is made already, and its own."""
         presets = self._known.presets
-        yield from self._brought(*table.text("behavior"), parse_mix)
+        yield from self._mix(*table.text("behavior"))
         yield from self._brought(*table.text("profile"), presets.profile)
         for path, recipe, start in self._recipes(table):
             yield from self._brought(path, recipe, partial(presets.recipe, start=start))
@@ -280,6 +289,36 @@ class _Understanding:
                 yield Placed(path, entry)
             elif entry is not Broken:
                 self._problems.add(path, shown(entry), allowed="a table")
+
+    def _mix(self, path: Path, text: str) -> Iterator[Placed]:
+        """The entries of a mix; none, if anything is wrong with it: all of that is noted."""
+        found = len(self._problems.found)
+        entries = self._parts(path, text)
+        for name in dict.fromkeys(str(entry["behavior"]) for entry in entries):
+            try:
+                self._find_behavior(name)
+            except VaurienError as error:
+                self._problems.add_error(path, name, error)
+        if len(self._problems.found) == found:
+            yield from (Placed(path, entry, text) for entry in entries)
+
+    def _parts(self, path: Path, text: str) -> list[Entry]:
+        """The parts of a mix that are of its form; one that is not is noted, and a sum too high."""
+        entries: list[Entry] = []
+        wrong: list[str] = []
+        for part in text.split(",") if text else ():
+            try:
+                entries += parse_mix(part)
+            except OptionError:
+                wrong.append(part)
+        if wrong:
+            self._problems.add(path, shown(text), f"is no mix, for {shown(wrong[0])}", MIX)
+        elif text:
+            try:
+                parse_mix(text)
+            except OptionError as error:
+                self._problems.add_error(path, text, error)
+        return entries
 
     def _brought(
         self, path: Path, text: str, make: Callable[[str], Iterable[Entry]]
@@ -297,6 +336,7 @@ class _Understanding:
         for path, given in table.one_or_more("recipe"):
             if isinstance(given, Mapping):
                 inner = Table(given, path, self._problems)
+                inner.need("name", RECIPE_NAME)
                 at, name = inner.text("name")
                 yield at, name, float(inner.take(START) or 0.0)
                 inner.end()

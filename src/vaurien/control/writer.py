@@ -8,7 +8,9 @@ it is told.  The data plane comes before the renaming, since it may refuse.
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ..errors import VaurienError
 from ..net.proxies import Closing
+from .expiry import EXPIRES, Moments, expiring
 from .state import to_document
 from .store import StoreError
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from .store import Prepared, Store
 
 T = TypeVar("T")
+LOG = logging.getLogger("vaurien")
 
 PATIENCE = 2.0
 """Seconds that a change may wait for the data plane, and for the changes before it."""
@@ -61,18 +65,26 @@ class Writer:
         state: State,
         store: Store | None,
         config_digest: str,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._reactor = reactor
         self._proxies = proxies
         self._state = state  # replaced as a whole, so that readers need no lock
         self._store = store
         self.config_digest = config_digest
+        self._clock = clock
+        self._expires = expiring(state, clock())
         self._writing = threading.Lock()
 
     @property
     def state(self) -> State:
         """What is in force; rules whose time to live has passed are gone."""
         return self._without_expired(self._state)
+
+    @property
+    def applied(self) -> State:
+        """What was applied last, rules included whose time to live has passed since."""
+        return self._state
 
     def change(
         self,
@@ -100,7 +112,8 @@ class Writer:
         after = _numbered(change(current), before, current)
         if after is before and digest == self.config_digest:
             return True
-        prepared = self._prepared(after, digest)
+        expires = expiring(after, self._clock(), current, self._expires)
+        prepared = self._prepared(after, digest, expires)
         try:
             taken = self._on_reactor(partial(self._apply, current, after, closing))
         except BaseException:
@@ -113,13 +126,20 @@ class Writer:
             prepared.commit()
         except StoreError as error:
             self._take_back(current, after, error)
-        self._state, self.config_digest = after, digest
+        self._state, self.config_digest, self._expires = after, digest, expires
         return True
 
-    def _prepared(self, state: State, digest: str) -> Prepared | Unsaved:
+    def _prepared(self, state: State, digest: str, expires: Moments) -> Prepared | Unsaved:
         if self._store is None:
             return Unsaved()
-        return self._store.prepare({**to_document(state), CONFIG_DIGEST: digest})
+        document = {**to_document(state), CONFIG_DIGEST: digest}
+        if expires:
+            document[EXPIRES] = expires
+        try:
+            return self._store.prepare(document)
+        except StoreError as error:
+            LOG.error("A change is refused, as it cannot be saved: %s", error)
+            raise
 
     def _apply(self, current: State, after: State, closing: Closing) -> bool:
         """In the reactor's thread: go on to another state, if this one is still in force."""

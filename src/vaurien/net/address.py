@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ..errors import AddressError
 
+PATH_LIMIT = 103
+"""Bytes of a unix socket's path: as many as macOS takes, and Linux takes four more."""
 ALLOWED = "HOST:PORT, [IPV6]:PORT or unix:/path"
 
 
@@ -28,6 +30,10 @@ class Address:
             path = text.removeprefix("unix:")
             if not path or "\0" in path:
                 raise AddressError(f"{text!r} is not an address: {ALLOWED}")
+            if len(path.encode(errors="surrogatepass")) > PATH_LIMIT:
+                raise AddressError(
+                    f"{text!r} is not an address: a path has up to {PATH_LIMIT} bytes"
+                )
             return cls("", 0, path)
         host, colon, port = text.rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")

@@ -94,7 +94,8 @@ def perform(connection: Connection, at_work: RuleAtWork, actions: Actions) -> Pl
             case Close(reset):
                 connection.close(reset=reset)
             case Refuse(reason) if connection.client_socket is not None:
-                proxy.refuse(connection, f"backend {proxy.backend} cannot be reached", reason)
+                told = f"{reason} (as the rule {at_work.rule.name} has it)"
+                proxy.refuse(connection, f"backend {proxy.backend} cannot be reached", told)
             case _:
                 raise TypeError(f"{at_work.rule.name} yielded {action!r} where there is no message")
         if connection.closed or not proxy.enactment.lives(at_work):

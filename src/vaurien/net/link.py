@@ -119,7 +119,12 @@ class Link:
             self.framing.receive(view)
         else:
             self._chunk(view)
-        if size == BUFFER_SIZE and self.framing is None and reactor.system.splice is not None:
+        if (
+            size == BUFFER_SIZE
+            and self.framing is None
+            and not self.dead
+            and reactor.system.splice is not None
+        ):
             self._siphon = Siphon(
                 reactor.system.splice, reactor.pipes, self.source.fd, self.sink.fd
             )

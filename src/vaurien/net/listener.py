@@ -116,7 +116,8 @@ class Listener:
         """Be told of clients, unless none is to be accepted."""
         if not (self._paused or self.refusing):
             for sock in self._sockets:
-                self._reactor.add(sock.fileno(), self, READ)
+                if sock.fileno() >= 0:  # one may have been lost to somebody quicker
+                    self._reactor.add(sock.fileno(), self, READ)
 
     def _made(self, endpoint: Endpoint, *, refusing: bool) -> Socket:
         system = self._reactor.system

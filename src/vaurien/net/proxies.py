@@ -170,6 +170,12 @@ class Proxies:
         before = self._declared.get(declared.name)
         return before is not None and before.listen == declared.listen
 
+    def _take_back(self, listener: Listener) -> None:
+        try:
+            listener.take_back()
+        except OSError as lost:  # somebody was quicker, in the microseconds between
+            self._reactor.report(f"cannot listen on {listener.address} again: {lost}")
+
     def _end(self, proxy: Proxy, closing: Closing) -> None:
         """Close a proxy; one that drains is remembered until it has closed."""
         if closing.drain:
@@ -208,9 +214,9 @@ class Proxies:
                     made[name] = proxies[name].make_listener(address)
             except ListenError as error:
                 for listener in made.values():
-                    listener.release()
+                    listener.close()
                 for listener in released:
-                    listener.take_back()
+                    self._take_back(listener)
                 failure = ListenError(error.errno, f"proxy {name!r}: {error.strerror}")
                 failure.proxy = name
                 raise failure from None

@@ -164,6 +164,7 @@ class Proxy:
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
         """Stop accepting, let exchanges finish, close, and call back within the limit."""
+        self._forget_drain()
         self._drained = done
         while self._listener is not None and self._listener.accept_waiting():
             pass

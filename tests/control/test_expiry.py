@@ -1,0 +1,68 @@
+"""Times to live over a restart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vaurien.behaviors.hang import Hang
+from vaurien.control.expiry import EXPIRES, aged, expiring
+from vaurien.control.state import State, to_document
+from vaurien.net.address import Address
+from vaurien.net.proxies import Declared
+from vaurien.plan import Plan, Rule
+from vaurien.protocols.tcp import Tcp
+
+NOW = 1_780_000_000.0
+
+
+def state(*rules: Rule) -> State:
+    here, there = Address("localhost", 1), Address("localhost", 2)
+    declared = Declared(name="a", listen=here, backend=there, protocol=Tcp(), plan=Plan(rules))
+    return State((declared,))
+
+
+def mortal(name: str, ttl: float | None = 60.0) -> Rule:
+    return Rule(behavior=Hang(), name=name, ttl=ttl)
+
+
+def test_a_rule_that_stays_goes_on_and_a_new_one_begins() -> None:
+    before = state(mortal("old"), mortal("other"), mortal("stays", None))
+    known = expiring(before, NOW)
+    assert known == {"a": {"old": NOW + 60, "other": NOW + 60}}
+    after = state(mortal("old"), mortal("other", 5.0), mortal("new", 7.0))
+    assert expiring(after, NOW + 10, before, known) == {
+        "a": {"old": NOW + 60, "other": NOW + 15, "new": NOW + 17}
+    }
+
+
+def test_one_that_was_over_begins_anew() -> None:
+    known = expiring(state(mortal("old")), NOW)
+    assert expiring(state(mortal("old")), NOW + 100, state(), known) == {"a": {"old": NOW + 160}}
+
+
+def test_a_saved_document_ages() -> None:
+    saved = state(mortal("over", 5.0), mortal("lives"), mortal("stays", None))
+    document = {**to_document(saved), EXPIRES: expiring(saved, NOW)}
+    rest: Any = aged(document, NOW + 20)
+    assert EXPIRES not in rest
+    rules = rest["proxies"]["a"]["rules"]
+    assert [(rule["name"], rule.get("ttl")) for rule in rules] == [("lives", 40), ("stays", None)]
+    assert document[EXPIRES]  # and is left as it was
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"expires": 3, "proxies": {}},
+        {"expires": {"a": {"x": 1}}, "proxies": 7},
+        {"expires": {"a": 1}, "proxies": {"a": {"rules": []}}},
+        {"expires": {"a": {"x": "soon"}}, "proxies": {"a": {"rules": [{"name": "x"}, 3]}}},
+        {"expires": {"a": {"x": 1}}, "proxies": {"a": {"rules": 3}, "b": 4}},
+    ],
+)
+def test_what_is_none_is_left_to_others(document: dict[str, object]) -> None:
+    rest = {key: value for key, value in document.items() if key != "expires"}
+    assert aged(document, NOW) == rest
