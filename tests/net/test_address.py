@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaurien.errors import AddressError
-from vaurien.net.address import Address
+from vaurien.net.address import PATH_LIMIT, Address
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,22 @@ def test_a_port_is_from_0_to_65535(port: str) -> None:
         Address.parse(f"localhost:{port}")
 
 
+def test_a_path_is_no_longer_than_the_system_takes() -> None:
+    longest = f"unix:/{'x' * (PATH_LIMIT - 1)}"
+    assert str(Address.parse(longest)) == longest
+    with pytest.raises(AddressError, match=f"is not an address: a path has up to {PATH_LIMIT} b"):
+        Address.parse(f"{longest}x")
+
+
 characters = st.characters(exclude_characters=": ").filter(str.isprintable)
 hosts = st.text(characters, min_size=1).filter(lambda host: not host.startswith(("unix", "[")))
 addresses = st.one_of(
     st.builds(Address, hosts, st.integers(0, 65535)),
     st.builds(Address, st.ip_addresses(v=4).map(str), st.integers(0, 65535)),
     st.builds(Address, st.ip_addresses(v=6).map(str), st.integers(0, 65535)),
-    st.text(st.characters(exclude_characters="\0"), min_size=1).map(lambda p: Address("", 0, p)),
+    st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=25).map(
+        lambda path: Address("", 0, path)
+    ),
 )
 
 

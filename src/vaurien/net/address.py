@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from ..errors import AddressError
 
-PATH_LIMIT = 103
-"""Bytes of a unix socket's path: as many as macOS takes, and Linux takes four more."""
+PATH_LIMIT = 107 if sys.platform == "linux" else 103
+"""Bytes of a unix socket's path."""
 ALLOWED = "HOST:PORT, [IPV6]:PORT or unix:/path"
 
 
