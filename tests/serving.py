@@ -17,7 +17,7 @@ from servers import stop
 from vaurien.launch import READY_FD
 from vaurien.net.address import Address
 
-OUTCOME = re.compile(r"State replaced|stays as it was")
+OUTCOME = re.compile(r"State replaced|stays as it was|is as it was")
 
 
 def proxy_table(name: str, backend: Address, *lines: str, listen: str = "127.0.0.1:0") -> str:

@@ -111,6 +111,12 @@ def test_a_value_that_is_not_allowed(declared: Option, given: object) -> None:
         (WORD, "one of one, two"),
         (TEXT, "a text"),
         (Option("size", int, 1, "", maximum=5), "a whole number of at most 5"),
+        (Option("size", int, 1, "", maximum=2**31 - 1), "a whole number of at most 2147483647"),
+        (Option("size", int, 1, "", minimum=10**6), "a whole number of at least 1000000"),
+        (
+            Option("rate", float, 1.0, "", minimum=0.0001, maximum=1e6),
+            "a number from 0.0001 to 1000000",
+        ),
     ],
 )
 def test_what_is_allowed_in_words(declared: Option, words: str) -> None:

@@ -57,11 +57,11 @@ class Option:
             return "one of " + ", ".join(str(choice) for choice in self.choices)
         words = NOUNS[self.type]
         if self.minimum is not None and self.maximum is not None:
-            return f"{words} from {self.minimum:g} to {self.maximum:g}"
+            return f"{words} from {_written(self.minimum)} to {_written(self.maximum)}"
         if self.minimum is not None:
-            return f"{words} of at least {self.minimum:g}"
+            return f"{words} of at least {_written(self.minimum)}"
         if self.maximum is not None:
-            return f"{words} of at most {self.maximum:g}"
+            return f"{words} of at most {_written(self.maximum)}"
         return words
 
     def _convert(self, given: object) -> Value:
@@ -85,6 +85,11 @@ class Option:
         except (ValueError, OverflowError):
             pass
         raise OptionError(f"{self.name}={given!r} is not allowed: it takes {self.allowed}")
+
+
+def _written(bound: float) -> str:
+    """A number as users write it: a whole one with all its digits."""
+    return f"{bound:g}" if bound % 1 else str(int(bound))
 
 
 def option(

@@ -54,8 +54,7 @@ def checked(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("v.toml", TOML, "ok, 2 proxies, 4 rules"),
         ("v.json", json.dumps(TOXIPROXY), "ok, 1 proxy, 1 rule"),
         ("v.ini", INI, "ok, 1 proxy, 2 rules"),
-        ("vaurien.conf", INI, "ok, 1 proxy, 2 rules"),
-        ("empty.toml", "", "ok, 0 proxies, 0 rules"),
+        ("vaurien.conf", TOML, "ok, 2 proxies, 4 rules"),
     ],
 )
 def test_right_files(
@@ -111,6 +110,9 @@ def test_all_that_is_wrong_with_an_ini_file(tmp_path: Path) -> None:
     ("name", "text", "line"),
     [
         ("v.toml", "x = ?", "{path}: line 1, column 5 is not TOML: Invalid value"),
+        ("vaurien.conf", INI, "{path}: line 3, column 9 is not TOML: Invalid value"),
+        ("empty.toml", "", "{path}: proxies declares no proxy: it takes a table [proxies.NAME]"),
+        ("v.json", "[]", "{path}: proxies declares no proxy"),
         ("v.json", "[", "{path}: line 1, column 2 is not JSON: Expecting value"),
         ("v.ini", "x", "{path}: the file cannot be read: File contains no section headers."),
         ("v.ini", "[vaurien]\nbackend = ${NO_SUCH}", "{path}: the file cannot be read: [vaurien]"),

@@ -236,6 +236,14 @@ def test_a_mistake_in_a_file_names_it(refuse: Refuse, tmp_path: Path) -> None:
     assert line == f"{config}: [vaurien] {reason}"
 
 
+def test_a_file_of_another_form_is_for_another_command(refuse: Refuse, tmp_path: Path) -> None:
+    config = tmp_path / "v.toml"
+    config.write_text('seed = 1\n[proxies.a]\nbackend = "h:1"\n')
+    line = refuse("--config", str(config))
+    assert line.startswith(f"--config: {config}: File contains no section headers")
+    assert line.endswith(f"; for TOML and JSON: vaurien serve --config {config}")
+
+
 def imported(code: str) -> set[str]:
     """The modules that a new process has imported after running some code."""
     done = subprocess.run(

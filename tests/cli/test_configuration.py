@@ -17,6 +17,8 @@ from vaurien.control.writer import CONFIG_DIGEST
 from vaurien.errors import OptionError, UnknownNameError
 from vaurien.net.address import Address
 
+A_PROXY = '[proxies.a]\nbackend = "h:1"\n'
+
 
 def flags(**values: str | bool) -> Sections:
     given = {key: Given(f"--{key}", value) for key, value in values.items()}
@@ -40,7 +42,7 @@ def test_settings_of_the_process(config: Path) -> None:
     text = (
         'http = true\nhttp-port = 1\nlog-level = "warning"\njournal = "j"\ndrain = 2.5\n'
         "stay_connected = true\n[statsd]\nenabled = true\nsample-rate = 0.1\n"
-        "[protocols.tcp]\nbuffer = 5\n"
+        "[protocols.tcp]\nbuffer = 5\n" + A_PROXY
     )
     settings = understood(config, text).settings
     assert settings.http == Address("localhost", 1)
@@ -54,7 +56,7 @@ def test_settings_of_the_process(config: Path) -> None:
 
 
 def test_flags_win_over_the_file_and_that_over_defaults(config: Path) -> None:
-    config.write_text('http = true\nlog-level = "error"\nseed = 1\n')
+    config.write_text('http = true\nlog-level = "error"\nseed = 1\n' + A_PROXY)
     defaults = flags(log_level="warning", journal="default")
     source = Source(str(config), flags(http=False, seed="7"), defaults)
     told = source.understand(source.read())
@@ -65,14 +67,15 @@ def test_flags_win_over_the_file_and_that_over_defaults(config: Path) -> None:
 
 
 def test_a_seed_is_drawn_once(config: Path) -> None:
+    config.write_text(A_PROXY)
     source = Source(str(config), {})
     first, second = (source.understand(source.read()).configuration.state for _ in range(2))
     assert first.seed == second.seed
-    assert len({understood(config, "").configuration.state.seed for _ in range(5)}) > 1
+    assert len({understood(config, A_PROXY).configuration.state.seed for _ in range(5)}) > 1
 
 
 def test_behaviors_are_found_with_their_defaults(config: Path) -> None:
-    told = understood(config, "[behaviors.delay]\nsleep = 2\n")
+    told = understood(config, f"[behaviors.delay]\nsleep = 2\n{A_PROXY}")
     assert told.find_behavior("delay").configured({}).settings()["sleep"] == 2
     assert told.find_behavior("hang").name == "hang"
     with pytest.raises(UnknownNameError):
@@ -114,6 +117,13 @@ def test_what_is_wrong(text: str, problem: str, config: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         understood(config, text)
     assert str(caught.value).startswith(f"{config}: {problem}")
+
+
+def test_a_file_declares_a_proxy(config: Path) -> None:
+    with pytest.raises(DocumentError, match=r"proxies declares no proxy: it takes a table"):
+        understood(config, "seed = 1")
+    nothing = Source("", {})
+    assert nothing.understand(nothing.read()).configuration.state.proxies == ()
 
 
 def test_a_seed_that_is_none(config: Path) -> None:

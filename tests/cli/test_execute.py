@@ -17,7 +17,7 @@ import pytest
 from peers import PATIENCE, Listening, receive_until_fin, wait_until
 from serving import command, proxy_table, refused
 from vaurien.cli.configuration import Source, Understood
-from vaurien.cli.execute import environment_of
+from vaurien.cli.execute import PASSED_ON, environment_of
 from vaurien.errors import OptionError
 from vaurien.net.address import Address
 
@@ -28,13 +28,15 @@ def tell(number, frame):
     print(signal.Signals(number).name, flush=True)
     if number in LAST:
         sys.exit(7)
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+for number in (
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2
+):
     signal.signal(number, tell)
 print("ready", flush=True)
 while True:
     signal.pause()
 """
-LAST = "LAST = {signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT}"
+LAST = "LAST = set(signal.Signals)"
 
 
 @pytest.fixture
@@ -129,8 +131,10 @@ def test_the_address_of_a_unix_socket(config: Path, tmp_path: Path) -> None:
 
 def test_two_proxies_with_the_same_variables(config: Path) -> None:
     told = understood(config, proxy_table("a-b", NOBODY) + proxy_table("A_b", NOBODY))
-    with pytest.raises(OptionError, match=r"proxy 'A_b': another one has the variable VAURIEN_A_B"):
+    with pytest.raises(OptionError) as caught:
         environment_of(told, lambda _: None)
+    same = "have the same variable: VAURIEN_A_B_ADDRESS"
+    assert str(caught.value) == f"the proxies 'a-b' and 'A_b' {same}"
 
 
 # Signals.
@@ -159,7 +163,7 @@ def start(config: Path) -> Iterator[Start]:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda n: n.name
+    "number", sorted(PASSED_ON), ids=lambda number: signal.Signals(number).name
 )
 def test_signals_are_passed_on(number: signal.Signals, start: Start) -> None:
     process = start()

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NoReturn
 
 import pytest
 
+from knowing import understood, with_rules
 from peers import PATIENCE, Listening
 from serving import proxy_table
 from vaurien import registry
 from vaurien.behavior import Behavior
-from vaurien.cli.configuration import Source, Understood
-from vaurien.cli.reload import Reloads, Wishes
+from vaurien.cli.configuration import Source, Understood, digest_of
+from vaurien.cli.reload import Reloads, Wishes, same
 from vaurien.control.server import Control
+from vaurien.control.state import State
+from vaurien.control.store import Store
 from vaurien.net.address import Address
 from vaurien.net.proxies import Declared, Proxies
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.plan import Rule
 
 NOBODY = Address("127.0.0.1", 9)
 
@@ -28,17 +36,25 @@ NOBODY = Address("127.0.0.1", 9)
 class Reloading:
     """A configuration at work: its reactor runs in a thread."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, store: Store | None = None) -> None:
         self.source = Source(str(config), {})
-        self.understood: Understood = self.source.understand(self.source.read())
+        document = self.source.read()
+        self.understood: Understood = self.source.understand(document)
         state = self.understood.configuration.state
         self.reactor = Reactor()
         self.proxies = Proxies(self.reactor, self.make)
         self.proxies.apply(state.proxies)
         find = self.understood.find_behavior
-        self.control = Control(self.reactor, self.proxies, state, find_behavior=find)
+        self.control = Control(
+            self.reactor,
+            self.proxies,
+            state,
+            find_behavior=find,
+            store=store,
+            config_digest=digest_of(document),
+        )
         self.wishes: Wishes = SimpleQueue()
-        self.reloads = Reloads(self.source, self.control, self.understood.settings, self.wishes)
+        self.reloads = Reloads(self.source, self.control, self.understood, self.wishes, store)
         self._thread = threading.Thread(target=self.reactor.run)
         self._thread.start()
 
@@ -73,19 +89,180 @@ def config(tmp_path: Path, plugin_folder: Path) -> Path:
 
 
 @pytest.fixture
-def reloading(config: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Reloading]:
+def store(tmp_path: Path) -> Iterator[Store]:
+    (tmp_path / "kept").mkdir()
+    with closing(Store(str(tmp_path / "kept" / "state"))) as store:
+        yield store
+
+
+@pytest.fixture
+def reloading(config: Path, store: Store, caplog: pytest.LogCaptureFixture) -> Iterator[Reloading]:
     caplog.set_level(logging.INFO, "vaurien")
-    reloading = Reloading(config)
+    reloading = Reloading(config, store)
     yield reloading
     reloading.close()
 
 
-def test_reading_the_same_again_changes_nothing(reloading: Reloading) -> None:
+def kept(store: Store) -> list[str]:
+    """The names of the copies that are kept of a state file."""
+    folder = Path(store.path).parent
+    return sorted(entry.name for entry in folder.iterdir() if "replaced" in entry.name)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_what_declares_the_same_in_other_words_changes_nothing(
+    reloading: Reloading, config: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     """Plugins with options, classes by their path: all are what they were."""
     before, proxies = reloading.control.state, list(reloading.proxies)
+    config.write_text(f"drain = 5\n{config.read_text()}")
     reloading.reloads.reload()
+    assert "State replaced" in caplog.text
     assert reloading.control.state == before
     assert list(reloading.proxies) == proxies
+    assert warnings(caplog) == kept(store) == []
+
+
+def test_what_was_changed_live_stays_while_the_file_is_as_it_was(
+    reloading: Reloading, config: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloading.control.set_behavior("hang", proxy="a")
+    before, saved = reloading.control.state, Path(store.path).read_bytes()
+    config.write_text(f"# a remark\n{config.read_text()}")
+    reloading.reloads.reload()
+    assert reloading.control.state == before
+    assert Path(store.path).read_bytes() == saved
+    assert caplog.messages[-1] == "The configuration is as it was; changes made live stay"
+    assert warnings(caplog) == kept(store) == []
+
+
+def test_a_file_that_has_changed_wins_and_what_was_changed_live_is_kept(
+    reloading: Reloading, config: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (1, 2):
+        reloading.control.set_behavior("hang", proxy="a")
+        saved = Path(store.path).read_bytes()
+        config.write_text(config.read_text().replace(f"foo = {number + 1}", f"foo = {number + 2}"))
+        reloading.reloads.reload()
+        declared = reloading.source.understand(reloading.source.read()).configuration.state
+        assert same(declared, reloading.control.state)
+        copy = Path(f"{store.path}.replaced-{number}")
+        assert copy.read_bytes() == saved
+        assert warnings(caplog)[-1] == (
+            f"Changes made live are gone; the state with them is kept as {copy}"
+        )
+    assert len(warnings(caplog)) == 2
+
+
+def test_without_a_state_file_they_are_gone(config: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with closing(Reloading(config)) as reloading:
+        reloading.control.disable("a")
+        config.write_text(f"drain = 5\n{config.read_text()}")
+        reloading.reloads.reload()
+        assert reloading.control.state.proxies[0].enabled
+    assert warnings(caplog) == ["Changes made live are gone"]
+
+
+def test_what_was_changed_live_and_in_the_file_alike_is_not_gone(
+    reloading: Reloading, config: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloading.control.disable("b")
+    config.write_text(f"{config.read_text()}enabled = false\n")
+    reloading.reloads.reload()
+    assert "State replaced" in caplog.text
+    assert warnings(caplog) == kept(store) == []
+
+
+def test_a_reload_that_fails_keeps_the_state_file_and_no_copy(
+    reloading: Reloading, config: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloading.control.set_behavior("hang", proxy="a")
+    before, saved = reloading.control.state, Path(store.path).read_bytes()
+    with Listening() as taken:
+        config.write_text(config.read_text() + proxy_table("c", NOBODY, listen=str(taken.address)))
+        reloading.reloads.reload()
+    assert caplog.messages[-1].startswith("The configuration stays as it was: proxy 'c': cannot")
+    assert reloading.control.state == before
+    assert Path(store.path).read_bytes() == saved
+    assert warnings(caplog) == kept(store) == []
+
+
+def test_a_state_that_cannot_be_kept_stays_in_force(
+    reloading: Reloading,
+    config: Path,
+    store: Store,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(word: str, data: bytes) -> NoReturn:
+        raise OSError(errno.ENOSPC, f"no room for one {word}")
+
+    reloading.control.set_behavior("hang", proxy="a")
+    before = reloading.control.state
+    config.write_text(config.read_text().replace("foo = 2", "foo = 3"))
+    monkeypatch.setattr(store, "_new_file", fail)
+    reloading.reloads.reload()
+    assert reloading.control.state == before
+    reason = f"{store.path} cannot be copied: no room for one replaced"
+    assert caplog.messages[-1] == f"The configuration stays as it was: {reason}"
+
+
+def test_a_rule_that_is_gone_by_itself_is_no_change() -> None:
+    """Nor is one of which a part of its life is left."""
+
+    def state(*lives: float) -> State:
+        rules = [{"behavior": "hang", "name": f"r{life:g}", "ttl": life} for life in lives]
+        return understood(with_rules({"behavior": "delay"}, *rules, behavior="5:error")).state
+
+    def shorter(rule: Rule) -> Rule:
+        return replace(rule, ttl=rule.ttl and rule.ttl / 2)
+
+    declared = state(100, 200)
+    assert same(declared, declared)
+    assert same(declared, state(200))
+    (proxy,) = declared.proxies
+    plan = replace(proxy.plan, rules=tuple(map(shorter, proxy.plan.rules)))
+    assert same(declared, State((replace(proxy, plan=plan),)))
+    assert not same(state(200), declared)
+    assert not same(declared, State())
+    everlasting = replace(plan, rules=tuple(replace(rule, ttl=None) for rule in plan.rules))
+    assert not same(declared, State((replace(proxy, plan=everlasting),)))
+
+
+def test_an_empty_file_changes_nothing(
+    reloading: Reloading, config: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as an editor leaves it for a moment."""
+    before = reloading.control.state
+    config.write_text("")
+    reloading.reloads.reload()
+    assert reloading.control.state == before
+    assert caplog.messages[-1] == "The configuration stays as it was; problems: 1"
+
+
+def test_signals_that_come_meanwhile_are_one(
+    reloading: Reloading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
+    left: list[bool] = []
+
+    def reload() -> None:
+        left.append(reloading.wishes.empty())
+        begun.release()
+        assert go_on.acquire(timeout=PATIENCE)
+
+    monkeypatch.setattr(reloading.reloads, "reload", reload)
+    reloading.wishes.put(None)
+    assert begun.acquire(timeout=PATIENCE)
+    for _ in range(5):
+        reloading.wishes.put(None)
+    go_on.release()
+    assert begun.acquire(timeout=PATIENCE)
+    go_on.release()
+    assert left == [True, True]
 
 
 def test_defaults_that_change_hold_for_what_is_set_live(reloading: Reloading, config: Path) -> None:

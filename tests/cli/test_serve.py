@@ -285,6 +285,40 @@ def test_changes_outlast_a_restart(config: Path, log: Path, tmp_path: Path) -> N
         assert serving.end() == 0
 
 
+def test_changes_outlast_a_signal_until_the_configuration_has_changed(
+    config: Path, log: Path, tmp_path: Path
+) -> None:
+    """Those of a process before it, too."""
+    state = tmp_path / "state"
+    config.write_text(proxy_table("cache", Address("127.0.0.1", 9), 'behavior = "5:delay"'))
+    words = ["--config", str(config), "--state", str(state), "--http", "--http-port", "0"]
+    with served(*words, log=log) as serving:
+        Client(serving.http.host, serving.http.port).set_behavior("blackout")
+        assert serving.end() == 0
+    with served(*words, log=log) as serving:
+        client = Client(serving.http.host, serving.http.port)
+        serving.reload()
+        assert serving.messages[-1] == "The configuration is as it was; changes made live stay"
+        assert client.get_behavior() == "blackout"
+        saved = state.read_bytes()
+        config.write_text(config.read_text().replace("5:delay", "100:hang"))
+        serving.reload()
+        assert client.get_behavior() == "hang"
+        gone = f"Changes made live are gone; the state with them is kept as {state}.replaced-1"
+        wait_until(lambda: gone in serving.messages, "the line")
+        assert (tmp_path / "state.replaced-1").read_bytes() == saved
+        config.write_text(f"drain = 5\n{config.read_text()}")
+        serving.reload()
+        assert serving.end() == 0
+        assert serving.log.count("Changes made live") == 1
+    with served(*words, log=log) as serving:  # nothing was changed live
+        config.write_text(f"timeout = 5\n{config.read_text()}")
+        serving.reload()
+        assert serving.end() == 0
+        assert "Changes made live" not in serving.log
+    assert not (tmp_path / "state.replaced-2").exists()
+
+
 def test_a_damaged_state_is_set_aside(config: Path, log: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.write_text("{")

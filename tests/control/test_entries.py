@@ -169,7 +169,7 @@ def test_a_mix_comes_to_100_at_most() -> None:
 
 def test_what_the_user_did_not_write_is_blamed_on_what_brought_it() -> None:
     (found,) = problems(behavior="50:dely")
-    assert found.startswith("behavior = '50:dely' is an unknown behavior (did you mean 'delay'?)")
+    assert found.startswith("behavior = 'dely' is an unknown behavior (did you mean 'delay'?)")
     assert problems(recipe=["slow-disk", "slow-disk"]) == [
         "recipe[1] = 'slow-disk' brings a name that is given to two rules"
     ]

@@ -134,8 +134,8 @@ def test_a_file_is_read_once_however_often_it_is_extended(tmp_path: Path) -> Non
         ("a.ini", "", "a.ini: the file is an INI file: vaurien import-ini makes TOML of it"),
         ("a.toml", "x = " + "[" * 1000, "a.toml: the file is nested too deeply"),
         ("a.json", "[" * 100_000, "a.json: the file is nested too deeply"),
-        ("a.json", "1" * 5000, "a.json: the file cannot be read: Exceeds the limit"),
-        ("a.toml", "x = " + "1" * 5000, "a.toml: the file cannot be read: Exceeds the limit"),
+        ("a.json", "1" * 5000, "a.json: the file holds a whole number that is too large"),
+        ("a.toml", "x = " + "1" * 5000, "a.toml: the file holds a whole number that is too large"),
         ("a.toml", 'extends = "a.toml"', "a.toml: extends leads back to the file itself"),
         ("a.toml", 'extends = "nosuch.toml"', "nosuch.toml: the file cannot be read: No such file"),
     ],
@@ -169,12 +169,18 @@ def test_all_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         read(main, {})
     assert len(caught.value.problems) == 3
+    for problem, name in zip(
+        caught.value.problems[::2], ("nosuch.toml", "nosuch2.toml"), strict=True
+    ):
+        assert problem.file == name
+        assert problem.why == f"cannot be read: No such file or directory; {main} extends it"
 
 
 def test_extends_takes_names(tmp_path: Path) -> None:
-    document = read(write(tmp_path, "a.toml", 'extends = ["${X}", 5]'), {})
-    assert [problem.key for problem in document.problems] == ["extends[0]", "extends"]
-    assert document.problems[1].given == "5"
+    document = read(write(tmp_path, "a.toml", 'extends = ["${X}", 5, ""]'), {})
+    assert [problem.key for problem in document.problems] == ["extends[0]", "extends", "extends"]
+    assert [problem.given for problem in document.problems[1:]] == ["5", "''"]
+    assert document.problems[2].allowed == "the name of a file, or a list of such"
 
 
 def test_what_is_nested_deeply_by_its_keys_alone_is_refused(tmp_path: Path) -> None:

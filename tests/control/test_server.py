@@ -311,7 +311,7 @@ def test_what_is_logged_names_the_proxy_that_was_named(
         'Behavior changed to "hang"',
         'Behavior of cache changed to "hang"',
         "Backend of cache changed to elsewhere:80",
-        "Plan of cache replaced: 0 rules",
+        "Plan of cache replaced; rules: 0",
         "Proxy cache disabled",
         "Proxy cache removed",
     ]

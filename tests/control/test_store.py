@@ -268,6 +268,21 @@ def test_a_file_that_the_disk_cannot_give_back_is_moved_aside(
     assert path.with_name("state.json.damaged-1").read_bytes() == STATE
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE, errno.ENOMEM, errno.ESTALE])
+def test_a_file_that_may_not_be_read_is_left(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path.write_bytes(STATE)
+    with monkeypatch.context() as patched:
+        patched.setattr("builtins.open", fail_with(number))
+        with pytest.raises(StoreError) as raised:
+            store.load()
+    assert not isinstance(raised.value, DamagedError)
+    assert str(raised.value) == f"{path} cannot be read: {os.strerror(number)}"
+    assert path.read_bytes() == STATE
+    assert names_in(path.parent) == {"state.json", "state.json.lock"}
+
+
 def test_a_damaged_file_that_cannot_be_moved_stays(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +301,51 @@ def test_what_makes_no_sense_to_its_reader_can_be_set_aside(store: Store, path: 
     error = store.set_aside("names a behavior that is gone")
     assert str(error) == f"{path} names a behavior that is gone; it is now {path}.damaged-1"
     assert Path(f"{path}.damaged-1").read_bytes() == STATE
+
+
+# Copies.
+
+
+def test_a_copy_is_kept_under_a_name_that_is_free(store: Store, path: Path) -> None:
+    path.with_name("state.json.replaced-1").write_text("older")
+    store.prepare(OLD).commit()
+    before = path.read_bytes()
+    with store.copied("replaced") as copy:
+        store.prepare(NEW).commit()
+    assert copy == f"{path}.replaced-2"
+    assert Path(copy).read_bytes() == before
+    assert stat.S_IMODE(os.stat(copy).st_mode) == 0o600
+    assert store.load() == NEW
+    assert path.with_name("state.json.replaced-1").read_text() == "older"
+
+
+def test_no_copy_is_kept_of_what_stays(store: Store, path: Path) -> None:
+    store.prepare(OLD).commit()
+    with pytest.raises(ZeroDivisionError), store.copied("replaced"):
+        raise ZeroDivisionError
+    assert store.load() == OLD
+    assert names_in(path.parent) == {"state.json", "state.json.lock"}
+
+
+def test_of_nothing_there_is_no_copy(store: Store, path: Path) -> None:
+    with store.copied("replaced") as copy:
+        assert copy == ""
+    assert names_in(path.parent) == {"state.json.lock"}
+
+
+@pytest.mark.parametrize("fault", ["write", "fsync"])
+def test_what_cannot_be_copied_leaves_no_part_of_it(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    store.prepare(OLD).commit()
+    monkeypatch.setattr(os, fault, fail_with(errno.ENOSPC, after=7 * (fault == "write")))
+    with (
+        pytest.raises(StoreError, match=r"state\.json cannot be copied: No space left on device"),
+        store.copied("replaced"),
+    ):
+        raise AssertionError("it goes on")
+    assert store.load() == OLD
+    assert names_in(path.parent) == {"state.json", "state.json.lock"}
 
 
 def test_a_newer_file_is_refused_and_left(store: Store, path: Path) -> None:

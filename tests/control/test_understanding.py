@@ -200,6 +200,50 @@ def test_limits_of_all_proxies_are_those_of_each() -> None:
     assert (limits.timeout, limits.dial_timeout) == (3, 1)
 
 
+def test_a_configuration_declares_a_proxy() -> None:
+    contents: list[dict[str, object]] = [{}, {"seed": 5}, {"proxies": {}}]
+    for content in contents:
+        with pytest.raises(DocumentError) as caught:
+            understand(Document(content, FILE), known(), needs_proxy=True)
+        assert str(caught.value) == (
+            f"{FILE}: proxies declares no proxy: it takes a table [proxies.NAME] for each"
+        )
+    with pytest.raises(DocumentError) as caught:
+        understand(Document({"proxies": 5}, FILE), known(), needs_proxy=True)
+    assert len(caught.value.problems) == 1
+    understand(Document(with_rules(), FILE), known(), needs_proxy=True)
+
+
+def test_a_recipe_has_a_name() -> None:
+    for recipe in ({"start": 3}, [{"start": 3}]):
+        (found,) = problems_of(with_rules(recipe=recipe))
+        assert found.endswith("name is missing: it takes the name of a recipe")
+
+
+def test_all_that_is_wrong_with_a_mix_is_said() -> None:
+    def found(mix: str) -> list[str]:
+        prefix = "proxies.a.behavior = "
+        lines = problems_of(with_rules(behavior=mix))
+        assert all(line.startswith(prefix) for line in lines)
+        return [line.removeprefix(prefix).partition(": it takes one of")[0] for line in lines]
+
+    total = "The behavior total needs to be 100 or less"
+    unknown = "is an unknown behavior (did you mean 'delay'?)"
+    assert found("20:dely,90:error") == [
+        f"'20:dely,90:error' is refused: '20:dely,90:error': {total}",
+        f"'dely' {unknown}",
+    ]
+    assert found("20:dely,10:delya,10:dely") == [f"'dely' {unknown}", f"'delya' {unknown}"]
+    allowed = "it takes 20:NAME,... with percentages that come to 100 at most"
+    assert found("::,,") == [f"'::,,' is no mix, for '::': {allowed}"]
+    assert found("delay") == [f"'delay' is no mix, for 'delay': {allowed}"]
+    assert found("200:hang,10:dely") == [
+        f"'200:hang,10:dely' is no mix, for '200:hang': {allowed}",
+        f"'dely' {unknown}",
+    ]
+    assert found("20:delay, 80:hang") == found("") == []
+
+
 def test_two_proxies_do_not_listen_in_one_place() -> None:
     def listening(*places: str) -> list[str]:
         proxies = {

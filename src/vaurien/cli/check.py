@@ -12,12 +12,11 @@ from .configuration import Source, counted, refuse
 from .conversion import converted
 from .logs import printable
 
-FILES = (".toml", ".json")
-"""How the names of files end that are no INI files."""
+INI = ".ini"
 HELP = """Say what is wrong with a configuration, all at once; nothing is opened or changed.
 
-FILE is for 'vaurien serve' and 'vaurien run' (.toml, or .json as Toxiproxy has it); any
-other name is that of an INI file, for 'vaurien --config'.
+FILE is for 'vaurien serve' and 'vaurien run': TOML, or .json as Toxiproxy has it; if its
+name ends with .ini, for 'vaurien --config'.
 """
 
 
@@ -28,7 +27,7 @@ def checked(name: str) -> State:
         DocumentError: it cannot be used.
     """
     source = Source(name, {})
-    document = source.read() if name.endswith(FILES) else converted(name)
+    document = converted(name) if name.endswith(INI) else source.read()
     return source.understand(document).configuration.state
 
 

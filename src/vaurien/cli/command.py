@@ -11,7 +11,7 @@ import click
 
 from .. import plugins
 from ..behavior import Behavior
-from ..errors import OptionError, VaurienError
+from ..errors import ConfigError, OptionError, VaurienError
 from ..notation import RULE_KEYS
 from ..options import Configurable
 from ..protocol import Protocol
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 USER_ERROR = 2
+OF_MANY = (".toml", ".json")
+"""How the names of files end that tell of many proxies."""
 INTRODUCTION = """A chaos TCP proxy: it passes traffic on to a backend, and misbehaves on purpose.
 
 \b
@@ -189,15 +191,29 @@ def settings_given(ctx: click.Context) -> Settings:
     sections = given_by(ctx.command.params, ctx.params)
     config = ctx.params["config"]
     if config is not None:
-        from .ini import read
-
         with blamed_on("--config"):
-            sections = merge(read(config), sections)
+            sections = merge(_read(config), sections)
     chosen = Chosen(sections)
     sections = merge(sections, _given_to_plugins(ctx.args, chosen))
     from .settings import understand
 
     return understand(sections, chosen)
+
+
+def _read(config: str) -> Sections:
+    """What an INI file says.
+
+    Raises:
+        ConfigError: it cannot be used; the message says what can, with a file of another form.
+    """
+    from .ini import read
+
+    try:
+        return read(config)
+    except ConfigError as error:
+        if not config.endswith(OF_MANY):
+            raise
+        raise ConfigError(f"{error}; for TOML and JSON: vaurien serve --config {config}") from None
 
 
 @click.pass_context

@@ -178,12 +178,13 @@ class Source:
         """What a document comes to.
 
         Raises:
-            DocumentError: it says something impossible.
-            OptionError: a flag does.
+            DocumentError: it says something impossible, or a file declares no proxy.
+            OptionError: a flag says something impossible.
         """
         names = Names(self._known, self._loaded)
         known = names.known()
-        configuration = understand(document, known, seed=self.seed)
+        needs_proxy = bool(self.name)
+        configuration = understand(document, known, seed=self.seed, needs_proxy=needs_proxy)
         sections = merge(self._defaults, merge(_said(configuration), self._flags))
         settings = shared(sections, configuration.state.proxies, names.behaviors.get)
         classic = {**settings.classic, **names.kept}

@@ -36,7 +36,14 @@ FLAGS = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_
 QUIET = "warning"
 """How much is logged if nobody says: standard error is the command's too."""
 DEFAULTS = {"vaurien": Section("", {"log_level": Given("--log-level", QUIET)})}
-PASSED_ON = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
+PASSED_ON = {
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+}
 AWAITED = PASSED_ON | {signal.SIGCHLD}
 IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
 """A command has these as they were before Python began."""
@@ -65,11 +72,16 @@ def environment_of(
         OptionError: two proxies have the same variables, or a text cannot be filled in.
     """
     found: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for declared in understood.configuration.state.proxies:
         address = address_of(declared.name) or declared.listen
         own = dict(_variables(declared.name, address))
-        for name in own.keys() & found.keys():
-            raise OptionError(f"proxy {declared.name!r}: another one has the variable {name}, too")
+        variable = next(iter(own))  # the one that every proxy has
+        other = owners.setdefault(variable, declared.name)
+        if other != declared.name:
+            raise OptionError(
+                f"the proxies {other!r} and {declared.name!r} have the same variable: {variable}"
+            )
         found |= own
     for name, text in understood.configuration.environment.items():
         found[name] = fill_in(text, address_of)

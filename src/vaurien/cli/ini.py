@@ -38,6 +38,8 @@ KINDS = {"behavior": "behavior", "handler": "behavior", "protocol": "protocol"}
 """What ``[KIND:NAME]`` means; ``handler`` is the older word for behavior."""
 SECTIONS = "[vaurien], [statsd], [behavior:NAME], [protocol:NAME], [handler:NAME], [DEFAULT]"
 
+NAMES = "the name of a file, or one a line"
+
 
 def read(name: str, environment: Mapping[str, str] = os.environ) -> Sections:
     """What a file says, and the files it extends.
@@ -49,10 +51,13 @@ def read(name: str, environment: Mapping[str, str] = os.environ) -> Sections:
     return _read(Path(name), environment, ())
 
 
-def _read(path: Path, environment: Mapping[str, str], within: tuple[Path, ...]) -> Sections:
+def _read(
+    path: Path, environment: Mapping[str, str], within: tuple[Path, ...], by: str = ""
+) -> Sections:
+    """What a file says.  ``within``: the files that extend it; ``by`` tells of the last."""
     if path.resolve() in within:
         raise ConfigError(f"{path}: the file extends itself")
-    said = _parse(path, environment)
+    said = _parse(path, environment, by)
     defaults = said.pop("DEFAULT", Section(""))
     extends = defaults.values.pop("extends", None)
     for key in defaults.values:
@@ -61,20 +66,23 @@ def _read(path: Path, environment: Mapping[str, str], within: tuple[Path, ...]) 
         return said
     extended: Sections = {}
     for name in extends.texts:
+        if not name:
+            raise ConfigError(f"{extends.place}='' is not allowed: it takes {NAMES}")
         other = Path(name).expanduser()
         beside = path.parent / other
-        found = _read(beside if beside.is_file() else other, environment, (*within, path.resolve()))
+        chosen = beside if beside.is_file() else other
+        found = _read(chosen, environment, (*within, path.resolve()), f"; {path} extends it")
         extended = merge(found, extended)
     return merge(extended, said)
 
 
-def _parse(path: Path, environment: Mapping[str, str]) -> Sections:
+def _parse(path: Path, environment: Mapping[str, str], by: str) -> Sections:
     # No section of this name exists: [DEFAULT] is to be a section like any other.
     parser = RawConfigParser(default_section="\0")
     try:
         parser.read_string(path.expanduser().read_text("utf-8-sig"), str(path))
     except OSError as error:
-        raise ConfigError(f"{str(path)!r} cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{str(path)!r} cannot be read: {error.strerror}{by}") from None
     except SyntaxProblem as error:
         raise ConfigError(f"{path}: {' '.join(error.message.split())}") from None
     except ValueError as error:  # not UTF-8

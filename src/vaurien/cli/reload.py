@@ -1,5 +1,8 @@
 """Reading a configuration again: all of it takes effect, or none of it and the log says why.
 
+A file that says what it said before changes nothing; one that has changed wins over what
+was changed live, and a state file that had this is kept.
+
 Law: neither the traffic nor a signal handler waits for it.  A thread of its own reads and
 understands; the data plane is told when that has worked.
 """
@@ -10,12 +13,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from ..control.documents import Document, DocumentError
+from ..control.state import to_document
 from ..errors import VaurienError
 from ..net.proxies import Closing
 from . import logs
@@ -24,7 +29,8 @@ from .configuration import Source, Understood, digest_of
 if TYPE_CHECKING:
     from ..control.server import Control
     from ..control.state import State
-    from .settings import Settings
+    from ..control.store import Store
+    from ..net.proxies import Declared
 
 LOG = logs.LOGGER
 END_LIMIT = 5.0
@@ -52,15 +58,23 @@ def wished_by_signals() -> Wishes:
 
 
 class Reloads:
-    """Has a file read again whenever a signal asks for it, one time after the other."""
+    """Has a file read again whenever signals ask for it: once for all that have come so far."""
 
     def __init__(
-        self, source: Source, control: Control, settings: Settings, wishes: Wishes
+        self,
+        source: Source,
+        control: Control,
+        understood: Understood,
+        wishes: Wishes,
+        store: Store | None = None,
     ) -> None:
-        """``settings``: those that the process began with."""
+        """``understood``: what the process began with.  ``store``: where its state is saved."""
         self._source = source
         self._control = control
-        self._settings = settings
+        self._settings = understood.settings
+        self._declared = understood.configuration.state
+        """By the configuration in force."""
+        self._store = store
         self._ended = False
         self._wishes = wishes
         self._thread = threading.Thread(target=self._work, name="reload", daemon=True)
@@ -81,7 +95,10 @@ class Reloads:
         try:
             document = self._source.read()
             understood = self._source.understand(document)
-            self._apply(document, understood)
+            if digest_of(document) == self._control.config_digest:
+                LOG.info("The configuration is as it was; changes made live stay")
+            else:
+                self._apply(document, understood)
         except DocumentError as error:
             for problem in error.problems:
                 LOG.error("%s", problem)
@@ -93,17 +110,27 @@ class Reloads:
 
     def _apply(self, document: Document, understood: Understood) -> None:
         before = self._control.state
+        wanted = understood.configuration.state
+        lost = not any(same(state, before) for state in (self._declared, wanted))
+        keeping = self._store.copied("replaced") if lost and self._store else nullcontext("")
         undo = understood.adopt()
         try:
-            self._control.replace(
-                understood.configuration.state,
-                closing=Closing(drain=self._settings.drain, moved=understood.settings.reset_moved),
-                config_digest=digest_of(document),
-                find_behavior=understood.find_behavior,
-            )
+            with keeping as copy:
+                self._control.replace(
+                    wanted,
+                    closing=Closing(
+                        drain=self._settings.drain, moved=understood.settings.reset_moved
+                    ),
+                    config_digest=digest_of(document),
+                    find_behavior=understood.find_behavior,
+                )
         except BaseException:
             undo()
             raise
+        self._declared = wanted
+        if lost:
+            kept = f"; the state with them is kept as {logs.printable(copy)}" if copy else ""
+            LOG.warning("Changes made live are gone%s", kept)
         for line in changes(before, self._control):
             LOG.info("%s", line)
         now, at_start = understood.settings, self._settings
@@ -114,6 +141,8 @@ class Reloads:
     def _work(self) -> None:
         while True:
             self._wishes.get()
+            while not self._wishes.empty():  # nobody else takes what is in it
+                self._wishes.get()
             if self._ended:
                 return
             try:
@@ -138,20 +167,38 @@ def _giving_way() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
+def same(declared: State, now: State) -> bool:
+    """Whether proxies are as they were declared, but for rules that are gone by themselves."""
+    left = (_left(proxy, now.get(proxy.name)) for proxy in declared.proxies)
+    alike = replace(declared, proxies=tuple(left))
+    return to_document(alike)["proxies"] == to_document(now)["proxies"]
+
+
+def _left(declared: Declared, now: Declared | None) -> Declared:
+    """A proxy as it was declared, its rules of limited life only as far as they are left."""
+    if now is None:
+        return declared
+    lives = {rule.name: rule.ttl for rule in now.plan.rules if rule.ttl}
+    rules = (
+        replace(rule, ttl=lives[rule.name]) if rule.ttl else rule
+        for rule in declared.plan.rules
+        if not rule.ttl or rule.name in lives
+    )
+    return replace(declared, plan=replace(declared.plan, rules=tuple(rules)))
+
+
 def changes(before: State, control: Control) -> Iterator[str]:
     """A line for each proxy that is not as it was."""
-    now = control.state
-    for declared in now.proxies:
-        if before.get(declared.name) != declared:
-            yield told(declared.name, control)
-    for declared in before.proxies:
-        if now.get(declared.name) is None:
-            yield f"{declared.name}: gone"
+    earlier = {declared.name: declared for declared in before.proxies}
+    for declared in control.state.proxies:
+        if earlier.pop(declared.name, None) != declared:
+            yield told(declared, control)
+    yield from (f"{name}: gone" for name in earlier)
 
 
-def told(name: str, control: Control) -> str:
+def told(declared: Declared, control: Control) -> str:
     """What a proxy does, in a line."""
-    declared = control.state.get(name)
-    if declared is None or not declared.enabled:
+    name = declared.name
+    if not declared.enabled:
         return f"{name}: disabled"
     return f"{name}: {control.address(name)} passes on to {declared.backend}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import click
 
 from .. import plugins
 from ..control.documents import Document, DocumentError
+from ..control.expiry import aged
 from ..control.server import Control
 from ..control.state import State
 from ..control.store import DamagedError, Store
@@ -56,6 +58,7 @@ def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, s
         return None
     if saved is None:
         return None
+    saved = aged(saved, time.time())
     was = str(saved.pop(CONFIG_DIGEST, ""))
     if digest and was != digest:
         why = "was saved under another configuration"
@@ -104,10 +107,10 @@ def serve_all(
             config_digest=digest,
         )
         running.start_http(control)
-        reloads = Reloads(source, control, settings, wishes)
+        reloads = Reloads(source, control, understood, wishes, store)
         closing.callback(reloads.end)
         for declared in state.proxies:
-            LOG.info("%s", told(declared.name, control))
+            LOG.info("%s", told(declared, control))
         LOG.info("ready: %s, seed %d", counted(len(state.proxies), "proxy", "proxies"), state.seed)
 
     return run_until_signalled(settings, start, named=True, live=True)

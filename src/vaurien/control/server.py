@@ -166,7 +166,7 @@ class Control:
             return _with_rules(declared, rules)
 
         self._change_one(proxy, change)
-        LOG.info("Plan%s replaced: %d rules", _of(proxy), len(entries))
+        LOG.info("Plan%s replaced; rules: %d", _of(proxy), len(entries))
 
     def enable(self, proxy: str = "") -> None:
         """Listen again."""
@@ -217,7 +217,8 @@ class Control:
         self._writer.change(lambda _: state, closing, config_digest)
         if find_behavior is not None:
             self._find_behavior = find_behavior
-        LOG.info("State replaced: %d proxies", len(state.proxies))
+        count = len(state.proxies)
+        LOG.info("State replaced: %d %s", count, "proxy" if count == 1 else "proxies")
 
     # Inside.
 

@@ -136,9 +136,9 @@ def understand(
     problems = Problems(document)
     top = Table(document.content, (), problems)
     understanding = _Understanding(top, known, problems)
+    configuration = understanding.configuration(seed)
     if needs_proxy and document.content.get("proxies", {}) == {}:
         problems.add(("proxies",), why="declares no proxy", allowed=PROXIES)
-    configuration = understanding.configuration(seed)
     problems.check()
     return configuration
 
