@@ -20,7 +20,6 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from ..control.documents import Document, DocumentError
-from ..control.state import to_document
 from ..errors import VaurienError
 from ..net.proxies import Closing
 from . import logs
@@ -169,22 +168,22 @@ def _giving_way() -> Iterator[None]:
 
 def same(declared: State, now: State) -> bool:
     """Whether proxies are as they were declared, but for rules that are gone by themselves."""
-    left = (_left(proxy, now.get(proxy.name)) for proxy in declared.proxies)
-    alike = replace(declared, proxies=tuple(left))
-    return to_document(alike)["proxies"] == to_document(now)["proxies"]
+    there = {proxy.name: proxy for proxy in now.proxies}
+    return len(there) == len(declared.proxies) and all(
+        proxy.name in there and _is_left(proxy, there[proxy.name]) for proxy in declared.proxies
+    )
 
 
-def _left(declared: Declared, now: Declared | None) -> Declared:
-    """A proxy as it was declared, its rules of limited life only as far as they are left."""
-    if now is None:
-        return declared
+def _is_left(declared: Declared, now: Declared) -> bool:
+    """Whether a proxy is as declared, its rules of limited life as far as they are left."""
     lives = {rule.name: rule.ttl for rule in now.plan.rules if rule.ttl}
-    rules = (
+    left = tuple(
         replace(rule, ttl=lives[rule.name]) if rule.ttl else rule
         for rule in declared.plan.rules
         if not rule.ttl or rule.name in lives
     )
-    return replace(declared, plan=replace(declared.plan, rules=tuple(rules)))
+    # The seed is not compared: nobody changes it live, and one that was drawn is another one.
+    return left == now.plan.rules and replace(declared, plan=now.plan) == now
 
 
 def changes(before: State, control: Control) -> Iterator[str]:
