@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -203,22 +204,16 @@ def make_proxy(
     ``settings`` and ``max_threads`` are for old plugins.  ``live``: the plan may be
     replaced, by one with any behavior that is registered.
     """
-    if not _old_plugins_may_run(protocol, plan, live=live):
+    make: Callable[..., Proxy]
+    if _old_plugins_may_run(protocol, plan, live=live):
+        from .legacy import LegacyProxy
+
+        make = partial(LegacyProxy, settings=settings, max_threads=max_threads)
+    else:
         from .net.proxy import Proxy
 
-        return Proxy(
-            reactor,
-            listen,
-            backend,
-            protocol=protocol,
-            name=name,
-            plan=plan,
-            emit=emit,
-            limits=limits,
-        )
-    from .legacy import LegacyProxy
-
-    return LegacyProxy(
+        make = Proxy
+    return make(
         reactor,
         listen,
         backend,
@@ -227,8 +222,6 @@ def make_proxy(
         plan=plan,
         emit=emit,
         limits=limits,
-        settings=settings,
-        max_threads=max_threads,
     )
 
 
