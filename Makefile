@@ -19,7 +19,7 @@ test: .venv/developing  ## all tests; TEST='-k redis' picks some
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(TEST)
 
 stress: .venv/developing  ## 200 proxies, changed 54,000 times under 2,000 connections
-	CHANGES=1000 $(BIN)/python -m pytest tests/end_to_end/test_many_proxies.py
+	CHANGES=1002 $(BIN)/python -m pytest tests/end_to_end/test_many_proxies.py
 
 lint: .venv/developing  ## style
 	$(BIN)/ruff check
