@@ -149,7 +149,9 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line(
 def test_what_cannot_be_read_is_said_too(tmp_path: Path) -> None:
     assert problem(str(tmp_path)).endswith("the file cannot be read: Is a directory")
     assert "cannot be read: No such file" in problem(str(tmp_path / "nosuch\n.toml"))
-    assert "cannot be read: embedded null byte" in problem(str(tmp_path / "no\0such.toml"))
+    nul = problem(str(tmp_path / "no\0such.toml"))  # each version of Python words it anew
+    assert "the file cannot be read: " in nul
+    assert "embedded null" in nul
     large = tmp_path / "large.toml"
     large.touch()
     os.truncate(large, SIZE_LIMIT + 1)
