@@ -25,7 +25,7 @@ TESTS = Path(__file__).parent
 SOURCE = Path(str(vaurien.__file__)).parent
 
 RINGS: dict[str, int] = {
-    **dict.fromkeys(["messages", "actions", "options", "ramps", "errors", "version"], 0),
+    **dict.fromkeys(["messages", "actions", "options", "ramps", "errors", "texts", "version"], 0),
     **dict.fromkeys(["tally", "exchanges", "stream", "fault", "behavior", "protocol"], 1),
     **dict.fromkeys(["plan", "dice", "enactment", "registry", "notation", "events"], 1),
     **dict.fromkeys(["behaviors", "protocols", "faults"], 2),

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from vaurien.cli.logs import LOGGER, QUIET, EventLog, configure, printable
+from vaurien.cli.logs import LOGGER, QUIET, EventLog, configure
 from vaurien.events import Event, PluginFailed, Trouble
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
+from vaurien.texts import printable
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,8 @@ import datetime
 
 import pytest
 
-from vaurien.control.showing import flaw_of, printable, shown, written
+from vaurien.control.showing import flaw_of, shown, written
+from vaurien.texts import printable
 
 
 @pytest.mark.parametrize(

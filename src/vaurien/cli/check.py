@@ -7,10 +7,10 @@ import click
 from .. import plugins
 from ..control.documents import DocumentError
 from ..control.state import State
+from ..texts import printable
 from .command import OneLine
 from .configuration import Source, counted, refuse
 from .conversion import converted
-from .logs import printable
 
 INI = ".ini"
 HELP = """Say what is wrong with a configuration, all at once; nothing is opened or changed.

@@ -130,7 +130,7 @@ class Vaurien(Flagged):
 
 def fail(text: str) -> NoReturn:
     """Say what is wrong, in one line, and exit."""
-    from .logs import printable
+    from ..texts import printable
 
     click.echo(f"vaurien: {printable(' '.join(text.split()))}", err=True)
     sys.exit(USER_ERROR)

@@ -27,10 +27,10 @@ from ..options import Configurable, Option, options_of
 from ..plugins import PluginType
 from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
+from ..texts import printable
 from .command import USER_ERROR
 from .flags import Flag, flags_of
 from .given import Given, Section, Sections, merge
-from .logs import printable
 from .settings import Settings, drawn_seed, shared
 from .table import GONE_PROTOCOL_OPTIONS, SETTINGS, settings_of
 

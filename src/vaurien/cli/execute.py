@@ -25,11 +25,11 @@ from ..control.state import fill_in
 from ..errors import OptionError
 from ..launch import tell_ready
 from ..net.address import Address
+from ..texts import printable
 from .command import Flagged
 from .configuration import Source, Understood, flags_named, refuse
 from .flags import given_by
 from .given import Given, Section
-from .logs import printable
 from .running import Running, begin
 
 FLAGS = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_output")

@@ -14,10 +14,10 @@ import click
 from .. import plugins
 from ..control.documents import Document, DocumentError
 from ..errors import ConfigError
+from ..texts import printable
 from .command import OneLine
 from .configuration import Source, refuse
 from .conversion import converted
-from .logs import printable
 from .table import GONE_PROTOCOL_OPTIONS, SETTINGS, WITHOUT_EFFECT
 from .toml import written
 

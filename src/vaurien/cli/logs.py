@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from ..events import Event, PluginFailed, Trouble
+from ..texts import printable
 
 LOGGER = logging.getLogger("vaurien")
 FORMAT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
@@ -51,15 +52,6 @@ class OneRecord(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return CONTINUED.join(map(printable, super().format(record).split("\n")))
-
-
-def printable(text: str) -> str:
-    """The text, with escapes for what a terminal might take for more than text."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 class EventLog:

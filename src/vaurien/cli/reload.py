@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from ..control.documents import Document, DocumentError
 from ..errors import VaurienError
 from ..net.proxies import Closing
+from ..texts import printable
 from . import logs
 from .configuration import Source, Understood, digest_of
 
@@ -90,7 +91,7 @@ class Reloads:
         if not self._source.name:
             LOG.warning("SIGHUP: there is no configuration file to read again")
             return
-        LOG.info("SIGHUP: reading %s again", logs.printable(self._source.name))
+        LOG.info("SIGHUP: reading %s again", printable(self._source.name))
         try:
             document = self._source.read()
             understood = self._source.understand(document)
@@ -128,7 +129,7 @@ class Reloads:
             raise
         self._declared = wanted
         if lost:
-            kept = f"; the state with them is kept as {logs.printable(copy)}" if copy else ""
+            kept = f"; the state with them is kept as {printable(copy)}" if copy else ""
             LOG.warning("Changes made live are gone%s", kept)
         for line in changes(before, self._control):
             LOG.info("%s", line)

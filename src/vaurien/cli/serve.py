@@ -17,6 +17,7 @@ from ..control.store import DamagedError, Store
 from ..control.understanding import understand
 from ..control.writer import CONFIG_DIGEST
 from ..errors import OptionError
+from ..texts import printable
 from . import logs
 from .command import Flagged
 from .configuration import Source, Understood, counted, digest_of, flags_named, refuse
@@ -90,7 +91,7 @@ def serve_all(
     understood.adopt()
     found = resumed(store, digest, understood) if store else None
     if found:
-        LOG.info("Going on with the state in %s", logs.printable(str(store and store.path)))
+        LOG.info("Going on with the state in %s", printable(str(store and store.path)))
     elif not digest:
         raise OptionError("--state: nothing is saved there yet; --config says what to begin with")
     state, digest = found or (understood.configuration.state, digest)

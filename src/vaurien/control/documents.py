@@ -14,7 +14,8 @@ from typing import NamedTuple, TypeVar
 
 from ..errors import ConfigError, OptionError, UnknownNameError, VaurienError
 from ..options import Option, Value
-from .showing import Path, flaw_of, printable, shown, written
+from ..texts import printable
+from .showing import Path, flaw_of, shown, written
 
 Given = Mapping[str, tuple[Path, object]]
 """Values by name, each with where it is."""

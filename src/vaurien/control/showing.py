@@ -80,12 +80,3 @@ def written(path: Path) -> str:
             word = word if BARE_KEY.fullmatch(word) else json.dumps(word)
             text += f".{word}" if text else word
     return text
-
-
-def printable(text: str) -> str:
-    """A text on one line, in which no character does anything to a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
