@@ -12,15 +12,16 @@ from vaurien.texts import printable
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("plain text, with umlauts: äöü", "plain text, with umlauts: äöü"),
-        ("two\nlines\r", "two\\nlines\\r"),
-        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
-        ("half a pair: \ud800", "half a pair: \\ud800"),
-        ("from right to left: \u202e", "from right to left: \\u202e"),
+        ("plain ünïcode 中", "plain ünïcode 中"),
+        ("\x1b[2Jx\x00\x7f", "\\x1b[2Jx\\x00\\x7f"),
+        ("a\nb\rc\td", "a\\nb\\rc\\td"),
+        ("\u202egnp\u2028\u0085", "\\u202egnp\\u2028\\x85"),
+        ("\ud800", "\\ud800"),
     ],
 )
-def test_what_is_no_mere_text_is_escaped(text: str, shown: str) -> None:
+def test_what_is_no_mere_text_is_escaped_once(text: str, shown: str) -> None:
     assert printable(text) == shown
+    assert printable(shown) == shown
 
 
 @given(st.text())

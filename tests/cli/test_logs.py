@@ -13,7 +13,6 @@ from vaurien.cli.logs import LOGGER, QUIET, EventLog, configure
 from vaurien.events import Event, PluginFailed, Trouble
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
-from vaurien.texts import printable
 
 
 @pytest.fixture(autouse=True)
@@ -65,21 +64,6 @@ def test_configuring_again_replaces(log: Path, tmp_path: Path) -> None:
     LOGGER.error("hello")
     assert log.read_text() == ""
     assert messages(other) == ["[ERROR] hello"]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain ünïcode 中", "plain ünïcode 中"),
-        ("\x1b[2Jx\x00\x7f", "\\x1b[2Jx\\x00\\x7f"),
-        ("a\nb\rc\td", "a\\nb\\rc\\td"),
-        ("\u202egnp\u2028\u0085", "\\u202egnp\\u2028\\x85"),
-        ("\ud800", "\\ud800"),
-    ],
-)
-def test_printable(text: str, shown: str) -> None:
-    assert printable(text) == shown
-    assert printable(shown) == shown
 
 
 def test_nothing_in_a_record_looks_like_another(log: Path, reactor: Reactor) -> None:

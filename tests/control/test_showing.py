@@ -7,7 +7,6 @@ import datetime
 import pytest
 
 from vaurien.control.showing import flaw_of, shown, written
-from vaurien.texts import printable
 
 
 @pytest.mark.parametrize(
@@ -47,11 +46,6 @@ def test_paths_are_written_with_dots_and_brackets() -> None:
     assert written(("proxies", "a.b", "x\n\ud800")) == r'proxies."a.b"."x\n\ud800"'
     assert written(("",)) == '""'
     assert len(written(("x" * 1000, "y"))) < 80
-
-
-def test_nothing_in_a_line_moves_a_cursor() -> None:
-    assert printable("plain text, ä") == "plain text, ä"
-    assert printable("a\nb\x1b[2J\u202e\x7f\ud800") == r"a\nb\x1b[2J\u202e\x7f\ud800"
 
 
 @pytest.mark.parametrize(
