@@ -15,7 +15,7 @@ from vaurien import plugins
 from vaurien.control.server import Control
 from vaurien.control.state import State
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies
+from vaurien.net.proxies import Declared, Proxies, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.notation import make_rules
@@ -49,14 +49,7 @@ def durations(count: int) -> list[float]:
     reactor = Reactor()
 
     def make(declared: Declared) -> Proxy:
-        return Proxy(
-            reactor,
-            declared.listen,
-            declared.backend,
-            protocol=declared.protocol,
-            name=declared.name,
-            plan=declared.plan,
-        )
+        return proxy_of(reactor, declared)
 
     proxies = Proxies(reactor, make)
     first, *others = [state(count, delay) for delay in range(CHANGES + 1)]

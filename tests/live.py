@@ -19,7 +19,7 @@ from vaurien.control.server import Control
 from vaurien.control.state import State
 from vaurien.control.store import Store
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies
+from vaurien.net.proxies import Declared, Proxies, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.notation import Entry, FindBehavior, make_rules
@@ -97,19 +97,6 @@ class Live:
         return self.reactor.submit(call).result(LIMIT)
 
 
-def made(reactor: Reactor, declared: Declared) -> Proxy:
-    """A proxy that runs on this reactor."""
-    return Proxy(
-        reactor,
-        declared.listen,
-        declared.backend,
-        protocol=declared.protocol,
-        name=declared.name,
-        plan=declared.plan,
-        limits=declared.limits,
-    )
-
-
 @contextlib.contextmanager
 def live(
     entries: Sequence[Entry] = (),
@@ -132,7 +119,7 @@ def live(
             ),
             seed=seed,
         )
-        proxies = Proxies(reactor, partial(made, reactor))
+        proxies = Proxies(reactor, partial(proxy_of, reactor))
         proxies.apply(state.proxies)
         control = Control(reactor, proxies, state, find_behavior=find_behavior, store=store)
         thread = threading.Thread(target=reactor.run)

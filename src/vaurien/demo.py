@@ -23,7 +23,7 @@ from .errors import ListenError
 from .events import Event, Fired
 from .messages import Direction
 from .net.address import Address
-from .net.proxies import Declared, Proxies
+from .net.proxies import Declared, Proxies, proxy_of
 from .net.proxy import Proxy
 from .net.reactor import Reactor
 from .notation import make_rules, parse_mix
@@ -125,14 +125,7 @@ def open_proxy(reactor: Reactor, backend: Address) -> tuple[Proxies, State]:
     narrator = Narrator()
 
     def make(declared: Declared) -> Proxy:
-        narrator.proxy = Proxy(
-            reactor,
-            declared.listen,
-            declared.backend,
-            protocol=declared.protocol,
-            plan=declared.plan,
-            emit=narrator,
-        )
+        narrator.proxy = proxy_of(reactor, declared, narrator)
         return narrator.proxy
 
     proxies = Proxies(reactor, make)

@@ -25,7 +25,7 @@ from vaurien.control.server import Control
 from vaurien.control.state import State
 from vaurien.control.store import Store
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies
+from vaurien.net.proxies import Declared, Proxies, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.plan import Rule
@@ -59,15 +59,7 @@ class Reloading:
         self._thread.start()
 
     def make(self, declared: Declared) -> Proxy:
-        return Proxy(
-            self.reactor,
-            declared.listen,
-            declared.backend,
-            protocol=declared.protocol,
-            name=declared.name,
-            plan=declared.plan,
-            limits=declared.limits,
-        )
+        return proxy_of(self.reactor, declared)
 
     def close(self) -> None:
         self.reloads.end()

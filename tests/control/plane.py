@@ -14,13 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from live import made
 from vaurien import plugins, registry
 from vaurien.control.server import Control
 from vaurien.control.state import State
 from vaurien.control.store import Prepared, Store, StoreError
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies
+from vaurien.net.proxies import Declared, Proxies, proxy_of
 from vaurien.net.proxy import Limits
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
@@ -124,7 +123,7 @@ class Plane:
         self.system = Ground()
         self.reactor = Prompt(self.system)
         self.reactor.report = _fail
-        self.proxies = Proxies(self.reactor, partial(made, self.reactor))
+        self.proxies = Proxies(self.reactor, partial(proxy_of, self.reactor))
         self.store = Flaky(str(folder / "state.json"))
         self.folder = folder
         for backend in BACKENDS:

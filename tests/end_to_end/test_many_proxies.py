@@ -27,7 +27,7 @@ from vaurien.control.server import Control
 from vaurien.control.state import State
 from vaurien.events import Event, PluginFailed
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies
+from vaurien.net.proxies import Declared, Proxies, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.notation import parse_rule
@@ -175,16 +175,7 @@ class Fleet:
         assert not self.reports, "\n".join(self.reports)
 
     def _make(self, declared: Declared) -> Proxy:
-        return Proxy(
-            self.reactor,
-            declared.listen,
-            declared.backend,
-            protocol=declared.protocol,
-            name=declared.name,
-            plan=declared.plan,
-            emit=self._on_event,
-            limits=declared.limits,
-        )
+        return proxy_of(self.reactor, declared, self._on_event)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, PluginFailed):

@@ -20,7 +20,7 @@ from scenario import Peer, World, echo
 from vaurien import registry
 from vaurien.errors import ListenError
 from vaurien.net.address import Address
-from vaurien.net.proxies import Closing, Declared, Proxies
+from vaurien.net.proxies import Closing, Declared, Proxies, proxy_of
 from vaurien.net.proxy import Limits, Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.system import Endpoint, Socket
@@ -48,16 +48,7 @@ class Site:
 
     def _make(self, declared: Declared) -> Proxy:
         self.made += 1
-        return Proxy(
-            self.world.reactor,
-            declared.listen,
-            declared.backend,
-            protocol=declared.protocol,
-            name=declared.name,
-            plan=declared.plan,
-            limits=declared.limits,
-            emit=self.world.events.append,
-        )
+        return proxy_of(self.world.reactor, declared, self.world.events.append)
 
     def apply(self, *wanted: Declared, drain: float = 0.0, moved: bool = False) -> None:
         self.proxies.apply(wanted, closing=Closing(drain, moved))
@@ -634,15 +625,7 @@ def served_by() -> Iterator[Address]:
 @pytest.fixture
 def proxies(reactor: Reactor) -> Iterator[Proxies]:
     def make(declared: Declared) -> Proxy:
-        return Proxy(
-            reactor,
-            declared.listen,
-            declared.backend,
-            protocol=declared.protocol,
-            name=declared.name,
-            plan=declared.plan,
-            limits=declared.limits,
-        )
+        return proxy_of(reactor, declared)
 
     made = Proxies(reactor, make)
     yield made

@@ -39,6 +39,8 @@ OF_PROXIES = {
     *(option.name for option in LIMITS.values()),
 }
 """Settings of the command with one proxy that are not about the process."""
+FLAGS = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_output")
+"""What flags say, too; all the rest is said by the file."""
 PRESETS = Presets()
 NO_DEFAULTS: Mapping[str, str] = MappingProxyType({})
 

@@ -27,12 +27,11 @@ from ..launch import tell_ready
 from ..net.address import Address
 from ..texts import printable
 from .command import Flagged
-from .configuration import Source, Understood, flags_named, refuse
+from .configuration import FLAGS, Source, Understood, flags_named, refuse
 from .flags import given_by
 from .given import Given, Section
 from .running import Running, begin
 
-FLAGS = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_output")
 QUIET = "warning"
 """How much is logged if nobody says: standard error is the command's too."""
 DEFAULTS = {"vaurien": Section("", {"log_level": Given("--log-level", QUIET)})}

@@ -20,15 +20,13 @@ from ..errors import OptionError
 from ..texts import printable
 from . import logs
 from .command import Flagged
-from .configuration import Source, Understood, counted, digest_of, flags_named, refuse
+from .configuration import FLAGS, Source, Understood, counted, digest_of, flags_named, refuse
 from .flags import given_by
 from .reload import Reloads, Wishes, told, wished_by_signals
 from .run import run_until_signalled
 from .running import Running, begin
 
 LOG = logs.LOGGER
-FLAGS = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_output")
-"""What flags say, too; all the rest is said by the file."""
 HELP = """Run the proxies that a file declares: all of them, or none.
 
 FILE is TOML, or the JSON of Toxiproxy. SIGHUP has it read again: what has not changed

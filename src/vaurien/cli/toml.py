@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-BARE = re.compile(r"[A-Za-z0-9_-]+")
+from ..control.showing import BARE_KEY
 
 Table = Mapping[str, object]
 Path = tuple[str, ...]
@@ -44,7 +43,7 @@ def _tables(value: object) -> list[Table]:
 
 
 def key_text(key: str) -> str:
-    return key if BARE.fullmatch(key) else value_text(key)
+    return key if BARE_KEY.fullmatch(key) else value_text(key)
 
 
 def value_text(value: object) -> str:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import ListenError
+from ..events import Emit
 from ..plan import Plan
 from ..protocol import Protocol
 from .address import Address
 from .listener import Listener
-from .proxy import Limits, Proxy
+from .proxy import Limits, Proxy, unheard
 from .reactor import Reactor
 
 
@@ -42,6 +43,20 @@ class Closing:
     """Seconds that those of a proxy that ends get to finish; 0: they are reset at once."""
     moved: bool = False
     """Where the backend changes, connections to the old one are reset; otherwise they stay."""
+
+
+def proxy_of(reactor: Reactor, declared: Declared, emit: Emit = unheard) -> Proxy:
+    """The proxy that is declared, not open yet; ``plugins`` makes those that run old plugins."""
+    return Proxy(
+        reactor,
+        declared.listen,
+        declared.backend,
+        protocol=declared.protocol,
+        name=declared.name,
+        plan=declared.plan,
+        emit=emit,
+        limits=declared.limits,
+    )
 
 
 class Proxies:
