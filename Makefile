@@ -9,7 +9,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/installed  ## a small web server behind a proxy that misbehaves
-	@$(BIN)/python -m vaurien.demo
+	@$(BIN)/python -m vaurien.cli.demo
 
 test: .venv/developing  ## all tests; TEST='-k redis' picks some
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \

@@ -12,16 +12,16 @@ import threading
 import time
 
 from vaurien import plugins
+from vaurien.config.state import State
 from vaurien.control.server import Control
-from vaurien.control.state import State
 from vaurien.net.address import Address
 from vaurien.net.proxies import Declared, Proxies, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
-from vaurien.notation import make_rules
-from vaurien.plan import Plan
 from vaurien.protocols.tcp import Tcp
 from vaurien.registry import behaviors
+from vaurien.rules.notation import make_rules
+from vaurien.rules.plan import Plan
 
 CHANGES = 50
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from vaurien import plugins
-from vaurien.cli.table import LOG_LEVELS, SETTINGS, WITHOUT_EFFECT, Setting
-from vaurien.control.presets import Presets
-from vaurien.control.toxics import KILO, MICRO, MILLI, PERCENT, TOXICS, Toxic
-from vaurien.notation import RULE_KEYS
-from vaurien.options import Option, Value, options_of
+from vaurien.config.presets import Presets
+from vaurien.config.table import LOG_LEVELS, SETTINGS, WITHOUT_EFFECT, Setting
+from vaurien.config.toxics import KILO, MICRO, MILLI, PERCENT, TOXICS, Toxic
 from vaurien.protocol import Protocol
 from vaurien.registry import behaviors, protocols
+from vaurien.rules.notation import RULE_KEYS
+from vaurien.values.options import Option, Value, options_of
 
 DOCS = Path(__file__).parent.parent / "docs"
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vaurien import testing
-from vaurien.actions import Action
 from vaurien.behavior import Behavior, Firing, Scope
-from vaurien.enactment import RuleAtWork
-from vaurien.messages import Direction, Message
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.active import RuleAtWork
 from vaurien.testing import at_work
+from vaurien.values.actions import Action
+from vaurien.values.messages import Direction, Message
 
 ARRIVAL = 10.0
 """When the messages here arrive, in seconds."""

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from vaurien.exchanges import Exchanges, Owed
-from vaurien.messages import Direction, Message
+from vaurien.parsing.exchanges import Exchanges, Owed
 from vaurien.protocol import Parser, Stream
+from vaurien.values.messages import Direction, Message
 
 Parse = Callable[[Stream], Parser]
 

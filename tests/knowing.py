@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import cast
 
 from vaurien import plugins, registry
-from vaurien.control.documents import Document, DocumentError
-from vaurien.control.presets import Presets
-from vaurien.control.understanding import Configuration, Known, understand
+from vaurien.config.documents import Document, DocumentError
+from vaurien.config.presets import Presets
+from vaurien.config.understanding import Configuration, Known, understand
 from vaurien.errors import OptionError
-from vaurien.options import Configurable, Option, options_of
+from vaurien.values.options import Configurable, Option, options_of
 
 FILE = "chaos.toml"
 SETTINGS = {

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vaurien.actions import Actions, Forward, Reply
 from vaurien.behavior import Firing
 from vaurien.errors import ProtocolError
 from vaurien.fault import Answer, Catalogue, Fault, Values
-from vaurien.messages import Message
-from vaurien.options import Option, option
 from vaurien.protocol import Parser, Protocol, Stream
+from vaurien.values.actions import Actions, Forward, Reply
+from vaurien.values.messages import Message
+from vaurien.values.options import Option, option
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,17 +14,17 @@ from functools import partial
 from typing import TypeVar
 
 from vaurien import plugins, registry
+from vaurien.config.state import State
 from vaurien.control.http import ControlThread, start_control
 from vaurien.control.server import Control
-from vaurien.control.state import State
 from vaurien.control.store import Store
 from vaurien.net.address import Address
 from vaurien.net.proxies import Declared, Proxies, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
-from vaurien.notation import Entry, FindBehavior, make_rules
-from vaurien.plan import Plan
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.notation import Entry, FindBehavior, make_rules
+from vaurien.rules.plan import Plan
 
 T = TypeVar("T")
 NAME = "vaurien"

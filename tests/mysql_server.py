@@ -10,8 +10,8 @@ from pathlib import Path
 
 from peers import connect, receive
 from servers import PACKAGES, require, serving
-from vaurien.faults.mysql_forms import packet, size_of
 from vaurien.net.address import Address
+from vaurien.protocols.mysql.forms import packet, size_of
 
 PACKAGES.update(
     {

@@ -9,11 +9,11 @@ from typing import Any, Self
 from redis import Redis
 
 from peers import connect
-from vaurien.exchanges import Exchanges
-from vaurien.messages import Direction, Message
 from vaurien.net.address import Address
+from vaurien.parsing.exchanges import Exchanges
 from vaurien.protocol import Stream
-from vaurien.protocols.redis import Redis as Protocol
+from vaurien.protocols.redis.parser import Redis as Protocol
+from vaurien.values.messages import Direction, Message
 
 
 def command(*words: str | bytes) -> bytes:

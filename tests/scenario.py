@@ -6,15 +6,15 @@ import socket
 from collections.abc import Callable, Iterable
 
 from vaurien import plugins, registry
-from vaurien.events import Event, Fired
 from vaurien.net.address import Address
 from vaurien.net.proxy import Limits, Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
 from vaurien.net.system import ERROR, HANGUP, READ, WRITE
-from vaurien.notation import Entry, make_rules, parse_rule
-from vaurien.plan import Plan, Rule
 from vaurien.protocol import Protocol
+from vaurien.rules.notation import Entry, make_rules, parse_rule
+from vaurien.rules.plan import Plan, Rule
+from vaurien.values.events import Event, Fired
 
 PROXY = (int(socket.AF_INET), ("proxy", 8000))
 BACKEND = (int(socket.AF_INET), ("backend", 80))

@@ -10,12 +10,12 @@ from itertools import pairwise
 from math import sqrt
 
 from acting import ARRIVAL, Stage, firing
-from vaurien.actions import Action, Forward, Wait
 from vaurien.behavior import Behavior, Firing, Scope
-from vaurien.dice import Dice
-from vaurien.messages import Direction, Message
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.dice import Dice
 from vaurien.testing import at_work
+from vaurien.values.actions import Action, Forward, Wait
+from vaurien.values.messages import Direction, Message
 
 
 class Shaped:

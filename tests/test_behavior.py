@@ -7,11 +7,11 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from acting import ARRIVAL, Stage, actions_of, firing, request, response
-from vaurien.actions import Actions, Forward
 from vaurien.behavior import HOOKS, Behavior, Firing, Scope
-from vaurien.messages import Direction, Ended, Message
 from vaurien.protocols.tcp import Tcp
 from vaurien.testing import at_work
+from vaurien.values.actions import Actions, Forward
+from vaurien.values.messages import Direction, Ended, Message
 
 TO_BACKEND, TO_CLIENT = Direction.TO_BACKEND, Direction.TO_CLIENT
 

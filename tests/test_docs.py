@@ -17,21 +17,21 @@ from acting import firing
 from live import live
 from test_architecture import RINGS
 from vaurien import Client, client, plugins
-from vaurien.actions import Action
 from vaurien.cli import meta
 from vaurien.cli.command import vaurien
 from vaurien.cli.execute import run_command
 from vaurien.cli.flags import flags_of_plugin
 from vaurien.cli.import_ini import import_ini
 from vaurien.cli.serve import serve
-from vaurien.cli.table import settings_of
+from vaurien.config.presets import Presets
+from vaurien.config.table import settings_of
 from vaurien.control.classic import make_app
-from vaurien.control.presets import Presets
+from vaurien.control.journal import entry
 from vaurien.control.statsd import COUNTERS
-from vaurien.events import Fired
-from vaurien.journal import entry
-from vaurien.messages import Direction
 from vaurien.registry import behaviors
+from vaurien.values.actions import Action
+from vaurien.values.events import Fired
+from vaurien.values.messages import Direction
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -20,15 +20,15 @@ from end_to_end.proxies import command_line
 from live import Http, controlled, echo, live
 from peers import connect, receive, receive_until_fin
 from vaurien import plugins, registry
-from vaurien.cli import ini
-from vaurien.cli.chosen import Chosen
-from vaurien.cli.settings import understand
-from vaurien.cli.table import SETTINGS
-from vaurien.control.files import read
-from vaurien.control.understanding import Configuration
-from vaurien.control.understanding import understand as understand_document
-from vaurien.notation import describe, make_rules, parse_mix, parse_rule
-from vaurien.options import Option
+from vaurien.config import ini
+from vaurien.config.chosen import Chosen
+from vaurien.config.files import read
+from vaurien.config.settings import understand
+from vaurien.config.table import SETTINGS
+from vaurien.config.understanding import Configuration
+from vaurien.config.understanding import understand as understand_document
+from vaurien.rules.notation import describe, make_rules, parse_mix, parse_rule
+from vaurien.values.options import Option
 
 ROOT = Path(__file__).parent.parent
 FILE = re.compile(r"^```python file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -9,10 +9,10 @@ import pytest
 from acting import actions_of, firing, request, response
 from lines import FAULTS, Lines
 from scenario import World
-from vaurien.actions import Close, Forward, Reply
 from vaurien.behaviors.error import Error
 from vaurien.errors import OptionError
 from vaurien.fault import NO_FAULTS, values_of
+from vaurien.values.actions import Close, Forward, Reply
 
 
 @pytest.mark.parametrize("identifier", ["BUSY", "busy", "17"])

@@ -19,10 +19,10 @@ from vaurien.net.address import Address
 from vaurien.net.proxy import Limits, Proxy, unheard
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
-from vaurien.options import options_of
-from vaurien.plan import Plan, Rule
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.plan import Plan, Rule
+from vaurien.values.options import options_of
 
 HERE = Address("localhost", 0)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from vaurien.actions import Forward
-from vaurien.messages import Direction, Message
 from vaurien.protocol import ERROR_SIZE, Protocol
+from vaurien.values.actions import Forward
+from vaurien.values.messages import Direction, Message
 
 MESSAGE = Message(b"?", Direction.TO_CLIENT, 0.0)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vaurien.behaviors.bandwidth import Bandwidth
-from vaurien.messages import Direction, Message
 from vaurien.testing import Stage, at_work, firing
+from vaurien.values.messages import Direction, Message
 
 TO_CLIENT = Direction.TO_CLIENT
 

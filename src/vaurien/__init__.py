@@ -11,51 +11,51 @@ TYPE_CHECKING = False  # importing typing would cost as much as all of --version
 
 if TYPE_CHECKING:
     from . import errors as errors
-    from .actions import Actions as Actions
-    from .actions import Behind as Behind
-    from .actions import Close as Close
-    from .actions import Drop as Drop
-    from .actions import Forward as Forward
-    from .actions import Hold as Hold
-    from .actions import Refuse as Refuse
-    from .actions import Reply as Reply
-    from .actions import Wait as Wait
     from .behavior import Behavior as Behavior
     from .behavior import Firing as Firing
     from .client import Client as Client
     from .launch import start_proxy as start_proxy
     from .launch import stop_proxy as stop_proxy
-    from .messages import Direction as Direction
-    from .messages import Ended as Ended
-    from .messages import Message as Message
-    from .options import option as option
     from .protocol import Parser as Parser
     from .protocol import Protocol as Protocol
     from .protocol import Stream as Stream
     from .registry import register as register
+    from .values.actions import Actions as Actions
+    from .values.actions import Behind as Behind
+    from .values.actions import Close as Close
+    from .values.actions import Drop as Drop
+    from .values.actions import Forward as Forward
+    from .values.actions import Hold as Hold
+    from .values.actions import Refuse as Refuse
+    from .values.actions import Reply as Reply
+    from .values.actions import Wait as Wait
+    from .values.messages import Direction as Direction
+    from .values.messages import Ended as Ended
+    from .values.messages import Message as Message
+    from .values.options import option as option
     from .version import __version__ as __version__
 
 _HOMES = {
-    "Actions": "actions",
+    "Actions": "values.actions",
     "Behavior": "behavior",
-    "Behind": "actions",
+    "Behind": "values.actions",
     "Client": "client",
-    "Close": "actions",
-    "Direction": "messages",
-    "Drop": "actions",
-    "Ended": "messages",
+    "Close": "values.actions",
+    "Direction": "values.messages",
+    "Drop": "values.actions",
+    "Ended": "values.messages",
     "Firing": "behavior",
-    "Forward": "actions",
-    "Hold": "actions",
-    "Message": "messages",
+    "Forward": "values.actions",
+    "Hold": "values.actions",
+    "Message": "values.messages",
     "Parser": "protocol",
     "Protocol": "protocol",
-    "Refuse": "actions",
-    "Reply": "actions",
+    "Refuse": "values.actions",
+    "Reply": "values.actions",
     "Stream": "protocol",
-    "Wait": "actions",
+    "Wait": "values.actions",
     "__version__": "version",
-    "option": "options",
+    "option": "values.options",
     "register": "registry",
     "start_proxy": "launch",
     "stop_proxy": "launch",

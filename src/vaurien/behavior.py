@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 from typing import Protocol as Interface
 
-from .actions import Actions, Forward
-from .messages import Direction, Ended, Message
-from .options import Configurable, Option
 from .protocol import Protocol
+from .values.actions import Actions, Forward
+from .values.messages import Direction, Ended, Message
+from .values.options import Configurable, Option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
-    from .enactment import Memory, RuleAtWork
+    from .rules.active import Memory, RuleAtWork
 
 K = TypeVar("K")
 T = TypeVar("T")

@@ -12,10 +12,10 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .actions import Actions, Close, Forward, Reply
 from .errors import OptionError
-from .messages import NO_LABELS, Message
-from .options import Option, Value
+from .values.actions import Actions, Close, Forward, Reply
+from .values.messages import NO_LABELS, Message
+from .values.options import Option, Value
 
 if TYPE_CHECKING:
     from random import Random

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from .behavior import Behavior
 from .errors import PluginError, UnknownNameError
-from .options import Configurable, Option
 from .protocol import Protocol
 from .registry import Registry, behaviors, protocols
+from .values.options import Configurable, Option
 
 if TYPE_CHECKING:
-    from .events import Emit
     from .net.address import Address
     from .net.proxy import Limits, Proxy
     from .net.reactor import Reactor
-    from .plan import Plan
+    from .rules.plan import Plan
+    from .values.events import Emit
 
 BEHAVIORS = {
     "dummy": "Dummy",

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from .actions import Forward, Reply
-from .exchanges import Exchanges
 from .fault import NO_FAULTS, Catalogue
-from .messages import NO_LABELS, Message
-from .options import Configurable
-from .stream import LINE_LIMIT, READ_LIMIT, Parser, Stream
+from .parsing.exchanges import Exchanges
+from .parsing.stream import LINE_LIMIT, READ_LIMIT, Parser, Stream
+from .values.actions import Forward, Reply
+from .values.messages import NO_LABELS, Message
+from .values.options import Configurable
 
 if TYPE_CHECKING:
     from random import Random

@@ -12,8 +12,8 @@ from typing import Generic, Self, TypeVar
 
 from .behavior import Behavior
 from .errors import PluginError, UnknownNameError
-from .options import Configurable
 from .protocol import Protocol
+from .values.options import Configurable
 
 PluginType = TypeVar("PluginType", bound=Configurable)
 AnyPlugin = TypeVar("AnyPlugin", bound=type[Configurable])

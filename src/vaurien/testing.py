@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .behavior import Behavior, Firing, Scope
-from .dice import Dice
-from .enactment import Memory, RuleAtWork
-from .messages import Direction
-from .plan import Rule
 from .protocol import Protocol
 from .protocols.tcp import Tcp
+from .rules.active import Memory, RuleAtWork
+from .rules.dice import Dice
+from .rules.plan import Rule
+from .values.messages import Direction
 
 
 @dataclass

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from acting import actions_of, request, response
-from vaurien.actions import Close, Forward
 from vaurien.behaviors.abort import Abort
+from vaurien.values.actions import Close, Forward
 
 
 def test_the_request_arrives_and_the_response_does_not() -> None:

@@ -7,8 +7,8 @@ import pytest
 from acting import firing
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from scenario import World, echo
-from vaurien.actions import Hold
 from vaurien.behaviors.accept_then_silence import AcceptThenSilence
+from vaurien.values.actions import Hold
 
 AGES = 1e6
 

@@ -12,12 +12,12 @@ from acting import ARRIVAL, Stage, actions_of, firing, request, response
 from lines import Lines
 from scenario import Peer, World
 from shaping import Shaped
-from vaurien.actions import Forward
 from vaurien.behaviors.bandwidth import Bandwidth
 from vaurien.errors import OptionError
-from vaurien.messages import Message
 from vaurien.protocols.tcp import Tcp
 from vaurien.testing import at_work
+from vaurien.values.actions import Forward
+from vaurien.values.messages import Message
 
 EXACTLY = 1e-6
 """Seconds or bytes that floats may be off by."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from acting import actions_of, request, response
-from vaurien.actions import Close
 from vaurien.behaviors.blackout import Blackout
+from vaurien.values.actions import Close
 
 
 def test_it_closes_at_once() -> None:

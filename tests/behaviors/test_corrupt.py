@@ -10,14 +10,14 @@ import pytest
 from acting import Stage, actions_of, firing, request, response
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from scenario import World, echo
-from vaurien.actions import Forward
 from vaurien.behavior import Firing, Scope
 from vaurien.behaviors.corrupt import Corrupt
 from vaurien.errors import OptionError
-from vaurien.messages import Message
-from vaurien.plan import SCOPES
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.plan import SCOPES
 from vaurien.testing import at_work
+from vaurien.values.actions import Forward
+from vaurien.values.messages import Message
 
 STREAM = random.Random(3).randbytes(100_000)
 BITS = 8 * len(STREAM)

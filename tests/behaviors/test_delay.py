@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from acting import ARRIVAL, actions_of, request, response
-from vaurien.actions import Forward, Wait
 from vaurien.behaviors.delay import Delay
 from vaurien.errors import OptionError
-from vaurien.messages import Direction
+from vaurien.values.actions import Forward, Wait
+from vaurien.values.messages import Direction
 
 
 def test_requests_wait_for_a_second() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from acting import actions_of, request, response
-from vaurien.actions import Forward
 from vaurien.behaviors.dummy import Dummy
+from vaurien.values.actions import Forward
 
 
 def test_it_forwards_everything() -> None:

@@ -12,11 +12,11 @@ from acting import actions_of, firing, request, response
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from lines import Lines
 from scenario import World
-from vaurien.actions import Forward
 from vaurien.behaviors.duplicate import Duplicate
 from vaurien.errors import OptionError
-from vaurien.protocols.http import Http
+from vaurien.protocols.http.parser import Http
 from vaurien.protocols.tcp import Tcp
+from vaurien.values.actions import Forward
 
 
 def test_a_chunk_is_followed_by_its_copy() -> None:

@@ -7,10 +7,10 @@ import pytest
 from acting import actions_of, firing, request, response
 from lines import Lines
 from scenario import World, echo
-from vaurien.actions import Action, Forward
 from vaurien.behaviors.duplicate_request import KEEP_LIMIT, DuplicateRequest
 from vaurien.errors import OptionError
-from vaurien.messages import Message
+from vaurien.values.actions import Action, Forward
+from vaurien.values.messages import Message
 
 
 def forwarded(*messages: Message) -> list[Message]:

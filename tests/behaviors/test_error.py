@@ -6,13 +6,13 @@ import pytest
 
 from acting import actions_of, firing, response
 from lines import Lines
-from vaurien.actions import Forward
 from vaurien.behavior import Behavior
 from vaurien.behaviors.error import NOISE, Error
 from vaurien.errors import OptionError
-from vaurien.messages import Direction, Message
 from vaurien.protocol import ERROR_SIZE
 from vaurien.protocols.tcp import Tcp
+from vaurien.values.actions import Forward
+from vaurien.values.messages import Direction, Message
 
 
 def forwarded(behavior: Behavior, message: Message, count: int = 1, seed: int = 1) -> bytes:

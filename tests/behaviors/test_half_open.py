@@ -7,9 +7,9 @@ import pytest
 from acting import ARRIVAL, firing
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from scenario import World
-from vaurien.actions import Hold
 from vaurien.behaviors.half_open import HalfOpen
-from vaurien.messages import Direction, Ended
+from vaurien.values.actions import Hold
+from vaurien.values.messages import Direction, Ended
 
 AGES = 1e6
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from acting import actions_of, request, response
-from vaurien.actions import Forward, Hold
 from vaurien.behaviors.hang import Hang
+from vaurien.values.actions import Forward, Hold
 
 
 def test_it_holds_and_then_lets_go() -> None:

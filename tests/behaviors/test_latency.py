@@ -10,11 +10,11 @@ import pytest
 
 from acting import ARRIVAL, actions_of, firing, request, response
 from shaping import Shaped, correlation, deviation, distance, mean
-from vaurien.actions import Forward, Wait
 from vaurien.behavior import Scope
 from vaurien.behaviors.latency import DISTRIBUTIONS, LONGEST, Latency
 from vaurien.errors import OptionError
-from vaurien.messages import Direction, Message
+from vaurien.values.actions import Forward, Wait
+from vaurien.values.messages import Direction, Message
 
 DELAY, JITTER = 0.1, 0.03
 DRAWS = 5_000

@@ -9,14 +9,14 @@ import pytest
 from acting import Stage, actions_of, firing, request, response
 from lines import Lines
 from scenario import World, echo
-from vaurien.actions import Action, Close, Forward, Wait
 from vaurien.behavior import Behavior, Firing
 from vaurien.behaviors.limit_data import LimitData
 from vaurien.behaviors.reset import Reset
 from vaurien.errors import OptionError
-from vaurien.messages import Message
 from vaurien.protocols.tcp import Tcp
 from vaurien.testing import at_work
+from vaurien.values.actions import Action, Close, Forward, Wait
+from vaurien.values.messages import Message
 
 
 def asked(behavior: Behavior, message: Message, fired: Firing) -> list[Action]:

@@ -6,10 +6,10 @@ import pytest
 
 from acting import firing
 from scenario import World, echo
-from vaurien.actions import Refuse, Wait
 from vaurien.behaviors.no_backend import NoBackend
 from vaurien.errors import OptionError
-from vaurien.events import Trouble
+from vaurien.values.actions import Refuse, Wait
+from vaurien.values.events import Trouble
 
 
 def test_the_ways() -> None:

@@ -10,10 +10,10 @@ import pytest
 from acting import ARRIVAL, actions_of, firing, request, response
 from scenario import World, echo
 from shaping import Shaped, correlation, mean
-from vaurien.actions import Close, Drop, Forward
 from vaurien.behavior import Scope
 from vaurien.behaviors.packet_loss import PacketLoss
 from vaurien.errors import OptionError
+from vaurien.values.actions import Close, Drop, Forward
 
 SEGMENTS = 10_000
 GIVEN_UP = 924.6

@@ -7,11 +7,11 @@ import pytest
 from acting import actions_of, firing, request, response
 from lines import Lines
 from scenario import World, echo
-from vaurien.actions import Action, Close, Forward, Hold
 from vaurien.behavior import Firing
 from vaurien.behaviors.partial_reply import KEEP_LIMIT, PartialReply
 from vaurien.errors import OptionError
-from vaurien.messages import Message
+from vaurien.values.actions import Action, Close, Forward, Hold
+from vaurien.values.messages import Message
 
 PIECES = (
     response(b"0123", ends=False),

@@ -6,8 +6,8 @@ import pytest
 
 from acting import firing
 from scenario import PROXY, World, echo
-from vaurien.actions import Close
 from vaurien.behaviors.refuse import Refuse
+from vaurien.values.actions import Close
 
 
 def test_a_client_is_reset() -> None:

@@ -11,11 +11,11 @@ from acting import ARRIVAL, actions_of, firing, request, response
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from lines import Lines
 from scenario import Peer, World
-from vaurien.actions import Behind, Forward
 from vaurien.behaviors.reorder import Reorder
 from vaurien.errors import OptionError
-from vaurien.protocols.http import Http
+from vaurien.protocols.http.parser import Http
 from vaurien.protocols.tcp import Tcp
+from vaurien.values.actions import Behind, Forward
 
 LATER = ARRIVAL + 0.05
 

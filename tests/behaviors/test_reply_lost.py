@@ -7,8 +7,8 @@ import pytest
 from acting import actions_of, firing, request, response
 from lines import Lines
 from scenario import World, echo
-from vaurien.actions import Close, Drop, Forward
 from vaurien.behaviors.reply_lost import ReplyLost
+from vaurien.values.actions import Close, Drop, Forward
 
 
 @pytest.mark.parametrize("reset", [False, True])

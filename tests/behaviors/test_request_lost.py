@@ -7,9 +7,9 @@ import pytest
 from acting import ARRIVAL, actions_of, request
 from lines import Lines
 from scenario import World, echo
-from vaurien.actions import Close, Wait
 from vaurien.behaviors.request_lost import PATIENCE, RequestLost
-from vaurien.messages import Direction
+from vaurien.values.actions import Close, Wait
+from vaurien.values.messages import Direction
 
 
 @pytest.mark.parametrize("reset", [False, True])

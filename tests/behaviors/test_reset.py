@@ -8,9 +8,9 @@ from acting import ARRIVAL, Stage, actions_of, firing, request, response
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from lines import Lines
 from scenario import World, echo
-from vaurien.actions import Close, Forward, Wait
 from vaurien.behaviors.reset import Reset
 from vaurien.protocols.tcp import Tcp
+from vaurien.values.actions import Close, Forward, Wait
 
 RESET = Close(reset=True)
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from acting import ARRIVAL, actions_of, request, response
 from shaping import Shaped, joined, mean
-from vaurien.actions import Forward
 from vaurien.behavior import Scope
 from vaurien.behaviors.slicer import Slicer
-from vaurien.messages import Direction, Message
+from vaurien.values.actions import Forward
+from vaurien.values.messages import Direction, Message
 
 
 def sizes(left: list[Forward]) -> list[int]:

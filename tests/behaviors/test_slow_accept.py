@@ -7,8 +7,8 @@ import pytest
 from acting import firing
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from scenario import World, echo
-from vaurien.actions import Wait
 from vaurien.behaviors.slow_accept import SlowAccept
+from vaurien.values.actions import Wait
 
 
 def test_a_client_waits() -> None:

@@ -7,9 +7,9 @@ import pytest
 from acting import ARRIVAL, firing
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from scenario import World
-from vaurien.actions import Wait
 from vaurien.behaviors.slow_close import SlowClose
-from vaurien.messages import Direction, Ended
+from vaurien.values.actions import Wait
+from vaurien.values.messages import Direction, Ended
 
 
 @pytest.mark.parametrize("way", Direction)

@@ -7,11 +7,11 @@ import pytest
 from acting import actions_of, request, response
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from scenario import World, echo
-from vaurien.actions import Drop, Forward
 from vaurien.behaviors.timeout import Timeout
 from vaurien.errors import OptionError
-from vaurien.messages import Direction
 from vaurien.net.proxy import Limits
+from vaurien.values.actions import Drop, Forward
+from vaurien.values.messages import Direction
 
 AGES = 1e6
 

@@ -6,10 +6,10 @@ import pytest
 
 from acting import actions_of, firing, response
 from lines import Lines
-from vaurien.actions import Forward
 from vaurien.behaviors.error import NOISE
 from vaurien.behaviors.transient import Transient
-from vaurien.messages import Direction
+from vaurien.values.actions import Forward
+from vaurien.values.messages import Direction
 
 
 def failures(transient: Transient, exchanges: int) -> list[int]:

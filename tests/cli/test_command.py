@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from commands import Refuse, Understand
 from vaurien import registry
 from vaurien.cli.command import vaurien
-from vaurien.cli.table import GONE_PROTOCOL_OPTIONS, SETTINGS
-from vaurien.control.presets import Presets
+from vaurien.config.presets import Presets
+from vaurien.config.table import GONE_PROTOCOL_OPTIONS, SETTINGS
 from vaurien.plugins import BEHAVIORS
 from vaurien.version import __version__
-
-from .conftest import Refuse, Understand
 
 
 def help_text(capsys: pytest.CaptureFixture[str]) -> str:
@@ -273,7 +272,7 @@ def test_only_what_is_used_is_imported() -> None:
         "uvicorn",
         "vaurien.behaviors.hang",
         "vaurien.behaviors.transient",
-        "vaurien.journal",
+        "vaurien.control.journal",
         "vaurien.legacy",
     }
 

@@ -16,8 +16,8 @@ import pytest
 
 from peers import PATIENCE, Listening, receive_until_fin, wait_until
 from serving import command, proxy_table, refused
-from vaurien.cli.configuration import Source, Understood
 from vaurien.cli.execute import PASSED_ON, environment_of
+from vaurien.config.configuration import Source, Understood
 from vaurien.errors import OptionError
 from vaurien.net.address import Address
 

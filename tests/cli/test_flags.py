@@ -7,7 +7,7 @@ import pytest
 from vaurien import plugins, registry
 from vaurien.behaviors.delay import Delay
 from vaurien.cli.flags import all_flags, expand, flags_of_plugin, given_by, plugin_flags
-from vaurien.cli.table import SETTINGS
+from vaurien.config.table import SETTINGS
 from vaurien.errors import OptionError, PluginError
 from vaurien.protocols.tcp import Tcp
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from vaurien.cli.logs import LOGGER, QUIET, EventLog, configure
-from vaurien.events import Event, PluginFailed, Trouble
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
+from vaurien.values.events import Event, PluginFailed, Trouble
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 from serving import refused
 from vaurien.cli import main
-from vaurien.control.presets import Presets
+from vaurien.config.presets import Presets
 
 PRESETS = Presets()
 

@@ -19,16 +19,16 @@ from peers import PATIENCE, Listening
 from serving import proxy_table
 from vaurien import registry
 from vaurien.behavior import Behavior
-from vaurien.cli.configuration import Source, Understood, digest_of
 from vaurien.cli.reload import Reloads, Wishes, same
+from vaurien.config.configuration import Source, Understood, digest_of
+from vaurien.config.state import State
 from vaurien.control.server import Control
-from vaurien.control.state import State
 from vaurien.control.store import Store
 from vaurien.net.address import Address
 from vaurien.net.proxies import Declared, Proxies, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
-from vaurien.plan import Rule
+from vaurien.rules.plan import Rule
 
 NOBODY = Address("127.0.0.1", 9)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import PLUGINS
 from end_to_end.proxies import CommandLineProxy, command_line
 from peers import (
     LOOPBACK,
@@ -27,8 +28,6 @@ from peers import (
 )
 from vaurien.client import Client
 from vaurien.net.address import Address
-
-from .conftest import PLUGINS
 
 STUCK = """
 class Stuck(Behavior):

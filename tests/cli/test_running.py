@@ -11,9 +11,9 @@ import pytest
 
 from peers import Listening
 from serving import proxy_table
-from vaurien.cli.configuration import Source
 from vaurien.cli.running import Running, raise_descriptor_limit
-from vaurien.cli.settings import classic_of
+from vaurien.config.configuration import Source
+from vaurien.config.settings import classic_of
 from vaurien.control.server import Control
 from vaurien.errors import OptionError
 from vaurien.net.address import Address

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from vaurien import plugins, registry
+from vaurien.config.state import State
 from vaurien.control.server import Control
-from vaurien.control.state import State
 from vaurien.control.store import Prepared, Store, StoreError
 from vaurien.net.address import Address
 from vaurien.net.proxies import Declared, Proxies, proxy_of
@@ -24,9 +24,9 @@ from vaurien.net.proxy import Limits
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
 from vaurien.net.system import Endpoint, Socket
-from vaurien.notation import Entry, make_rules
-from vaurien.plan import Plan
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.notation import Entry, make_rules
+from vaurien.rules.plan import Plan
 
 T = TypeVar("T")
 HOST = "here"

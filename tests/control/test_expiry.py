@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from vaurien.behaviors.hang import Hang
+from vaurien.config.state import State, to_document
 from vaurien.control.expiry import EXPIRES, aged, expiring
-from vaurien.control.state import State, to_document
 from vaurien.net.address import Address
 from vaurien.net.proxies import Declared
-from vaurien.plan import Plan, Rule
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.plan import Plan, Rule
 
 NOW = 1_780_000_000.0
 

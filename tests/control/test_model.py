@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from control.plane import HOST, SEED, Plane, declared
+from vaurien.config.state import State
 from vaurien.control.server import UnnamedError
-from vaurien.control.state import State
 from vaurien.control.store import StoreError
 from vaurien.errors import ListenError, OptionError, UnknownNameError
 from vaurien.net.address import Address
 from vaurien.net.connection import Connection
 from vaurien.net.proxies import Declared
 from vaurien.net.proxy import Limits
-from vaurien.notation import Entry, describe
+from vaurien.rules.notation import Entry, describe
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 PORTS = st.sampled_from([1, 2, 3, 4, 5])

@@ -13,14 +13,14 @@ from peers import Listening, connect, receive_until_reset
 from vaurien import registry
 from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
+from vaurien.config.state import State
 from vaurien.control.server import Control, UnnamedError
-from vaurien.control.state import State
 from vaurien.errors import AddressError, ListenError, OptionError, UnknownNameError
 from vaurien.net.address import Address
 from vaurien.net.proxies import Declared
-from vaurien.options import option
-from vaurien.plan import Plan, Rule
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.plan import Plan, Rule
+from vaurien.values.options import option
 
 RULE = {"behavior": "delay", "sleep": 3.0, "before": False, "percent": 10.0, "name": "slow"}
 

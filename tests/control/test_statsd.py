@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from peers import PATIENCE
 from vaurien.control import statsd
 from vaurien.control.statsd import Statsd
-from vaurien.events import Event
 from vaurien.net.address import Address
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.totals import Totals
 from vaurien.protocols.tcp import Tcp
+from vaurien.values.events import Event
 
 FIELDS = {
     "start": "opened",

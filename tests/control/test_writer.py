@@ -15,13 +15,13 @@ from control.plane import HOST, SEED, Plane, declared
 from knowing import known
 from live import LIMIT, live
 from peers import wait_until
+from vaurien.config.documents import Document
+from vaurien.config.state import State, to_document
+from vaurien.config.understanding import understand
 from vaurien.control import writer
-from vaurien.control.documents import Document
 from vaurien.control.expiry import EXPIRES
 from vaurien.control.server import Control
-from vaurien.control.state import State, to_document
 from vaurien.control.store import Prepared, Store, StoreError
-from vaurien.control.understanding import understand
 from vaurien.control.writer import StalledError
 from vaurien.errors import ListenError, OptionError
 from vaurien.net.address import Address

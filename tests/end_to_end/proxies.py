@@ -17,17 +17,17 @@ from typing import Protocol, Self, TypeVar
 from peers import LOOPBACK, PATIENCE, wait_until
 from servers import stop
 from vaurien import plugins
-from vaurien.events import Event, Fired, PluginFailed, Trouble
 from vaurien.launch import READY_FD
 from vaurien.net.address import Address
 from vaurien.net.proxy import Limits, Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.system import SelectorPoller, System
 from vaurien.net.totals import Totals
-from vaurien.notation import make_rules, parse_mix, parse_rule
-from vaurien.plan import Plan
 from vaurien.protocol import Protocol as Framing
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.notation import make_rules, parse_mix, parse_rule
+from vaurien.rules.plan import Plan
+from vaurien.values.events import Event, Fired, PluginFailed, Trouble
 
 T = TypeVar("T")
 

@@ -29,7 +29,7 @@ from peers import (
 )
 from servers import LARGE_FILE, require
 from vaurien.net.address import Address
-from vaurien.protocols.redis import Redis as RedisProtocol
+from vaurien.protocols.redis.parser import Redis as RedisProtocol
 
 PARTIAL_FILE, TIMED_OUT, EMPTY_REPLY, RECEIVE_ERROR = 18, 28, 52, 56
 """Exit statuses of curl."""

@@ -23,9 +23,9 @@ from end_to_end.web import (
 )
 from peers import PATIENCE, connect, receive_until_fin
 from servers import LARGE_FILE
-from vaurien.faults.http import CATALOGUE
-from vaurien.faults.http_statuses import STATUSES
 from vaurien.net.address import Address
+from vaurien.protocols.http.faults import CATALOGUE
+from vaurien.protocols.http.statuses import STATUSES
 
 NOT_LONG = 0.3
 """Seconds that an impatient client waits."""

@@ -20,7 +20,7 @@ from end_to_end.web import (
 from peers import Scripted, connect, echo, receive, receive_until_fin
 from servers import LARGE_FILE
 from vaurien.net.address import Address
-from vaurien.protocols.http import Http
+from vaurien.protocols.http.parser import Http
 
 
 @pytest.fixture(params=HARMLESS)

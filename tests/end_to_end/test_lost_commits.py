@@ -19,8 +19,8 @@ from mysql_server import mariadb_server
 from peers import PATIENCE
 from postgresql_server import postgresql_server
 from vaurien.net.address import Address
-from vaurien.protocols.mysql import MySQL
-from vaurien.protocols.postgresql import PostgreSQL
+from vaurien.protocols.mysql.parser import MySQL
+from vaurien.protocols.postgresql.parser import PostgreSQL
 
 WHO = {"user": "postgres", "database": "postgres"}
 ROWS = "SELECT count(*) FROM orders"

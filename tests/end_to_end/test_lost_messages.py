@@ -20,9 +20,9 @@ from servers import LARGE_FILE
 from smtp_server import client_of, mail_server, send
 from vaurien.net.address import Address
 from vaurien.protocol import Protocol
-from vaurien.protocols.http import Http
-from vaurien.protocols.redis import Redis as RedisProtocol
-from vaurien.protocols.smtp import Smtp
+from vaurien.protocols.http.parser import Http
+from vaurien.protocols.redis.parser import Redis as RedisProtocol
+from vaurien.protocols.smtp.parser import Smtp
 from vaurien.protocols.tcp import Tcp
 
 VALUE = b"0123456789" * 100

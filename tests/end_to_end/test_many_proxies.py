@@ -23,18 +23,18 @@ import pytest
 from end_to_end.proxies import NO_LIMITS, make_plan
 from peers import LOOPBACK, PATIENCE, wait_until
 from vaurien import plugins
+from vaurien.config.state import State
 from vaurien.control.server import Control
-from vaurien.control.state import State
-from vaurien.events import Event, PluginFailed
 from vaurien.net.address import Address
 from vaurien.net.proxies import Declared, Proxies, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
-from vaurien.notation import parse_rule
 from vaurien.plugins import BEHAVIORS
-from vaurien.protocols.redis import Redis
+from vaurien.protocols.redis.parser import Redis
 from vaurien.protocols.tcp import Tcp
 from vaurien.registry import behaviors
+from vaurien.rules.notation import parse_rule
+from vaurien.values.events import Event, PluginFailed
 
 T = TypeVar("T")
 PROXIES = {"held": 90, "live": 90, "apart": 10, "framed": 10}

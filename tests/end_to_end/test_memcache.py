@@ -20,9 +20,9 @@ from feeding import stream_of
 from memcache_server import NOOP, memcached, request, response, told
 from peers import PATIENCE, connect, receive
 from servers import require
-from vaurien.messages import Direction
 from vaurien.net.address import Address
-from vaurien.protocols.memcache import Memcache
+from vaurien.protocols.memcache.parser import Memcache
+from vaurien.values.messages import Direction
 
 VERSION = re.compile(rb"VERSION [0-9.]+\r\n")
 SET_EXTRAS = bytes(8)

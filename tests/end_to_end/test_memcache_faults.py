@@ -22,9 +22,9 @@ from pymemcache.exceptions import (  # type: ignore[import-untyped]  # it has no
 from end_to_end.proxies import RunningProxy, StartProxy
 from memcache_server import NOOP, memcached, request, told
 from peers import PATIENCE, connect, receive, receive_until_fin, wait_until
-from vaurien.faults.memcache import CATALOGUE
 from vaurien.net.address import Address
-from vaurien.protocols.memcache import Memcache
+from vaurien.protocols.memcache.faults import CATALOGUE
+from vaurien.protocols.memcache.parser import Memcache
 
 SET_EXTRAS = bytes(8)
 DELTA_EXTRAS = bytes(20)

@@ -10,10 +10,10 @@ import pytest
 
 from end_to_end.proxies import StartProxy
 from mysql_server import RawClient, has_status, mariadb_server
-from vaurien.faults.mysql import CATALOGUE
-from vaurien.faults.mysql_forms import Refusal
 from vaurien.net.address import Address
-from vaurien.protocols.mysql import MySQL
+from vaurien.protocols.mysql.faults import CATALOGUE
+from vaurien.protocols.mysql.forms import Refusal
+from vaurien.protocols.mysql.parser import MySQL
 
 IN_TRANSACTION = 0x0001
 MOST_OF_A_USER = 10

@@ -22,7 +22,7 @@ from mysql_server import RawClient, mariadb_server
 from peers import wait_until
 from servers import require
 from vaurien.net.address import Address
-from vaurien.protocols.mysql import MySQL
+from vaurien.protocols.mysql.parser import MySQL
 
 PLANS = {name: plan for name, plan in HARMLESS.items() if name != "delayed"}
 LONG = 17 * 1024 * 1024

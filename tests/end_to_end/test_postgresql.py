@@ -34,7 +34,7 @@ from postgresql_server import (
     startup,
 )
 from vaurien.net.address import Address
-from vaurien.protocols.postgresql import PostgreSQL
+from vaurien.protocols.postgresql.parser import PostgreSQL
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

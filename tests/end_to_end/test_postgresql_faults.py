@@ -32,7 +32,8 @@ from postgresql_server import (
     report_in,
     startup,
 )
-from vaurien.faults.postgresql_forms import (
+from vaurien.net.address import Address
+from vaurien.protocols.postgresql.forms import (
     AnyReport,
     Crash,
     Ending,
@@ -42,8 +43,7 @@ from vaurien.faults.postgresql_forms import (
     Setting,
     Timeout,
 )
-from vaurien.net.address import Address
-from vaurien.protocols.postgresql import PostgreSQL
+from vaurien.protocols.postgresql.parser import PostgreSQL
 
 CATALOGUE = PostgreSQL.faults
 FAILURES = [fault for fault in CATALOGUE if isinstance(fault, Failure | AnyReport)]

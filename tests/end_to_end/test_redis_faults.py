@@ -18,10 +18,10 @@ from end_to_end.proxies import RunningProxy, StartProxy, make_plan
 from peers import PATIENCE, connect, receive_until_fin
 from redis_talk import Client, ask, call, command
 from vaurien.errors import OptionError
-from vaurien.faults.redis import CATALOGUE
-from vaurien.faults.redis_forms import Error, slot_of
 from vaurien.net.address import Address
-from vaurien.protocols.redis import Redis as Protocol
+from vaurien.protocols.redis.faults import CATALOGUE
+from vaurien.protocols.redis.forms import Error, slot_of
+from vaurien.protocols.redis.parser import Redis as Protocol
 
 PARSERS: dict[str, tuple[int, type[BaseParser]]] = {
     "RESP2": (2, _RESP2Parser),

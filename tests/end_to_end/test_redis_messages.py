@@ -12,7 +12,7 @@ from peers import connect, receive, receive_until_fin, wait_until
 from redis_talk import Client, ask, command
 from servers import redis_benchmark, redis_server
 from vaurien.net.address import Address
-from vaurien.protocols.redis import Redis
+from vaurien.protocols.redis.parser import Redis
 
 MIB = 1024 * 1024
 

@@ -14,10 +14,10 @@ from end_to_end.proxies import StartProxy
 from peers import Listening, connect, receive_until_fin, wait_until
 from redis_talk import Client, command
 from servers import free_port, redis_server, require, serving
-from vaurien.faults.redis import CATALOGUE
-from vaurien.faults.redis_forms import Error
 from vaurien.net.address import Address
-from vaurien.protocols.redis import Redis
+from vaurien.protocols.redis.faults import CATALOGUE
+from vaurien.protocols.redis.forms import Error
+from vaurien.protocols.redis.parser import Redis
 
 FOREVER = ("EVAL", "while true do end", "0")
 OURS, THEIRS = "a" * 40, "b" * 40

@@ -25,8 +25,8 @@ from peers import PATIENCE, Scripted, connect, half_close, receive, receive_unti
 from servers import LARGE_FILE, require
 from vaurien.net.address import Address
 from vaurien.protocol import Protocol
-from vaurien.protocols.http import Http
-from vaurien.protocols.redis import Redis
+from vaurien.protocols.http.parser import Http
+from vaurien.protocols.redis.parser import Redis
 from vaurien.protocols.tcp import Tcp
 
 WAYS = {"to_backend": 1, "to_client": 1, "both": 2}

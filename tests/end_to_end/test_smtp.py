@@ -29,11 +29,11 @@ from smtp_server import (
     smtp_sink,
 )
 from vaurien.fault import values_of
-from vaurien.faults.smtp import CATALOGUE
-from vaurien.faults.smtp_forms import Told
-from vaurien.messages import Direction, Message
 from vaurien.net.address import Address
-from vaurien.protocols.smtp import Smtp
+from vaurien.protocols.smtp.faults import CATALOGUE
+from vaurien.protocols.smtp.forms import Told
+from vaurien.protocols.smtp.parser import Smtp
+from vaurien.values.messages import Direction, Message
 
 
 @pytest.fixture(scope="module")

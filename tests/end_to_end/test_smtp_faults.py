@@ -29,9 +29,9 @@ from smtp_server import (
     mail_server,
     send,
 )
-from vaurien.faults.smtp import CATALOGUE
-from vaurien.faults.smtp_forms import MALFORMED
-from vaurien.protocols.smtp import Smtp
+from vaurien.protocols.smtp.faults import CATALOGUE
+from vaurien.protocols.smtp.forms import MALFORMED
+from vaurien.protocols.smtp.parser import Smtp
 
 Act = Callable[[smtplib.SMTP], object]
 

@@ -22,7 +22,7 @@ from peers import (
 from servers import LARGE_FILE
 from vaurien.errors import OptionError
 from vaurien.net.address import Address
-from vaurien.protocols.http import Http
+from vaurien.protocols.http.parser import Http
 
 LONG = 0.2
 """Seconds that a rule takes, where a test waits for it."""

@@ -7,8 +7,8 @@ import pytest
 from end_to_end.proxies import RunningProxy
 from peers import connect, receive
 from vaurien import plugins, registry
-from vaurien.events import GaveUp
 from vaurien.net.address import Address
+from vaurien.values.events import GaveUp
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 GET = b"GET /hello HTTP/1.0\r\n\r\n"

@@ -18,9 +18,9 @@ from urllib3.util import Retry
 from end_to_end.proxies import RunningProxy, StartProxy
 from peers import PATIENCE
 from servers import require, serving
-from vaurien.faults.http_statuses import STATUSES
 from vaurien.net.address import Address
-from vaurien.protocols.http import Http
+from vaurien.protocols.http.parser import Http
+from vaurien.protocols.http.statuses import STATUSES
 
 HELLO = b"hello\n"
 GIGABYTE = 2**30

@@ -9,15 +9,15 @@ from end_to_end.proxies import NO_LIMITS, RunningProxy
 from peers import LOOPBACK
 from vaurien import plugins
 from vaurien.behavior import Behavior
-from vaurien.events import Event, PluginFailed
 from vaurien.legacy import LegacyProxy, adapt
 from vaurien.net.address import Address
 from vaurien.net.proxy import Limits
 from vaurien.net.reactor import Reactor
-from vaurien.notation import Entry, make_rules
-from vaurien.plan import Plan
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.notation import Entry, make_rules
+from vaurien.rules.plan import Plan
+from vaurien.values.events import Event, PluginFailed
 
 
 def behavior(cls: type) -> type[Behavior]:

@@ -12,11 +12,11 @@ from vaurien.behaviors.delay import Delay
 from vaurien.errors import OptionError, PluginError
 from vaurien.legacy import adapt, is_legacy
 from vaurien.legacy.adaptation import Adapted
-from vaurien.notation import Entry, describe, make_rules
-from vaurien.options import options_of
-from vaurien.plan import Plan
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.notation import Entry, describe, make_rules
+from vaurien.rules.plan import Plan
+from vaurien.values.options import options_of
 
 
 def configured(cls: type, **options: object) -> Adapted:

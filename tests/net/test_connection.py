@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lines import Lines
 from scenario import BACKEND, Peer, World, echo
-from vaurien.events import Trouble
 from vaurien.net.proxy import Limits
+from vaurien.values.events import Trouble
 
 PLANS: list[tuple[str, ...]] = [
     (),

@@ -9,14 +9,14 @@ import pytest
 
 from scenario import BACKEND, Peer, World, echo
 from vaurien import registry
-from vaurien.actions import Actions, Close, Drop, Forward, Hold, Refuse, Wait
 from vaurien.behavior import Behavior, Firing
-from vaurien.dice import Dice
-from vaurien.events import Fired, PluginFailed
-from vaurien.messages import Direction, Ended, Message
 from vaurien.net.address import Address
 from vaurien.net.proxy import Limits
-from vaurien.options import option
+from vaurien.rules.dice import Dice
+from vaurien.values.actions import Actions, Close, Drop, Forward, Hold, Refuse, Wait
+from vaurien.values.events import Fired, PluginFailed
+from vaurien.values.messages import Direction, Ended, Message
+from vaurien.values.options import option
 
 ENDS: list[Ended] = []
 """What the behaviors here have heard of ends."""

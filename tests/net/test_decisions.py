@@ -9,12 +9,12 @@ import pytest
 from lines import Lines
 from scenario import Peer, World
 from vaurien import registry
-from vaurien.actions import Actions, Forward, Wait
 from vaurien.behavior import Behavior, Firing
-from vaurien.dice import Dice
 from vaurien.errors import OptionError
-from vaurien.messages import Direction, Ended, Message
 from vaurien.protocol import Parser, Stream
+from vaurien.rules.dice import Dice
+from vaurien.values.actions import Actions, Forward, Wait
+from vaurien.values.messages import Direction, Ended, Message
 
 
 def hears(world: World, size: int) -> bool:

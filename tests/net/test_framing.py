@@ -7,10 +7,10 @@ import pytest
 from lines import Lines
 from scenario import Peer, World
 from vaurien import registry
-from vaurien.actions import Actions, Forward, Reply
 from vaurien.behavior import Behavior, Firing
-from vaurien.events import PluginFailed, Trouble
-from vaurien.messages import Message
+from vaurien.values.actions import Actions, Forward, Reply
+from vaurien.values.events import PluginFailed, Trouble
+from vaurien.values.messages import Message
 
 
 class Mine(Behavior):

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from lines import Lines
 from scenario import Peer, World, echo
 from vaurien import registry
-from vaurien.actions import Actions, Forward, Reply, Wait
 from vaurien.behavior import Behavior, Firing
-from vaurien.events import PluginFailed
-from vaurien.messages import Message
 from vaurien.net.connection import Connection
 from vaurien.protocol import Parser, Protocol, Stream
+from vaurien.values.actions import Actions, Forward, Reply, Wait
+from vaurien.values.events import PluginFailed
+from vaurien.values.messages import Message
 
 
 def connected(world: World) -> tuple[Peer, Peer, Connection]:

@@ -11,16 +11,16 @@ from lines import Lines
 from reactors import real_reactor, run_until
 from scenario import Peer, World, echo
 from vaurien import registry
-from vaurien.actions import Actions, Behind, Close, Drop, Forward, Reply, Wait
 from vaurien.behavior import Behavior, Firing
 from vaurien.behaviors.slicer import Slicer
-from vaurien.events import PluginFailed
-from vaurien.messages import Message
 from vaurien.net.address import Address
 from vaurien.net.player import TURN
 from vaurien.net.proxy import Proxy
-from vaurien.plan import Plan, Rule
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.plan import Plan, Rule
+from vaurien.values.actions import Actions, Behind, Close, Drop, Forward, Reply, Wait
+from vaurien.values.events import PluginFailed
+from vaurien.values.messages import Message
 
 
 class Answer(Behavior):

@@ -24,10 +24,10 @@ from vaurien.net.proxies import Closing, Declared, Proxies, proxy_of
 from vaurien.net.proxy import Limits, Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.system import Endpoint, Socket
-from vaurien.notation import make_rules, parse_rule
-from vaurien.plan import Plan, Rule
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.notation import make_rules, parse_rule
+from vaurien.rules.plan import Plan, Rule
 
 BACKEND = Address("backend", 80)
 FOREVER = Limits(timeout=0)

@@ -10,8 +10,6 @@ import pytest
 from lines import Lines
 from scenario import BACKEND, Peer, World, echo
 from vaurien.errors import ListenError
-from vaurien.events import Fired, PluginFailed, Trouble
-from vaurien.messages import Direction
 from vaurien.net.address import Address
 from vaurien.net.listener import Listener
 from vaurien.net.proxy import Limits, Proxy
@@ -19,8 +17,10 @@ from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
 from vaurien.net.system import Endpoint, Socket
 from vaurien.net.totals import Totals
-from vaurien.plan import Plan
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.plan import Plan
+from vaurien.values.events import Fired, PluginFailed, Trouble
+from vaurien.values.messages import Direction
 
 
 def ask(world: World, question: bytes = b"?") -> Peer:

@@ -10,10 +10,10 @@ import pytest
 from lines import Lines
 from scenario import Peer, World, echo
 from vaurien import registry
-from vaurien.actions import Actions, Forward, Reply
 from vaurien.behavior import Behavior, Firing
-from vaurien.events import PluginFailed
-from vaurien.messages import Message
+from vaurien.values.actions import Actions, Forward, Reply
+from vaurien.values.events import PluginFailed
+from vaurien.values.messages import Message
 
 SEEDS = range(150)
 

@@ -7,8 +7,8 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from scenario import World, echo
-from vaurien.messages import Direction
 from vaurien.net.totals import add
+from vaurien.values.messages import Direction
 
 
 def test_what_a_link_has_carried_is_added_to_its_direction() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vaurien.options import options_of
 from vaurien.protocols.tcp import Tcp
+from vaurien.values.options import options_of
 
 
 def test_it_cuts_nothing_and_labels_nothing() -> None:

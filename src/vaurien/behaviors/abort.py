@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Close, Forward
 from ..behavior import Behavior, Firing
-from ..messages import Message
+from ..values.actions import Actions, Close, Forward
+from ..values.messages import Message
 
 
 class Abort(Behavior):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Hold
 from ..behavior import Behavior, Firing
+from ..values.actions import Actions, Hold
 
 
 class AcceptThenSilence(Behavior):

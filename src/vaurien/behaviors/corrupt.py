@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf, log, log1p
 from typing import TYPE_CHECKING
 
-from ..actions import Actions, Forward
 from ..behavior import Behavior, Firing
-from ..messages import Message
-from ..options import option
+from ..values.actions import Actions, Forward
+from ..values.messages import Message
+from ..values.options import option
 
 if TYPE_CHECKING:
     from random import Random

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Forward, Wait
 from ..behavior import Behavior, Firing
-from ..messages import Direction, Message
-from ..options import option
+from ..values.actions import Actions, Forward, Wait
+from ..values.messages import Direction, Message
+from ..values.options import option
 
 
 class Delay(Behavior):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..actions import Actions, Forward
 from ..behavior import Behavior, Firing
 from ..errors import OptionError
-from ..messages import Message
-from ..options import option
 from ..protocol import Protocol
+from ..values.actions import Actions, Forward
+from ..values.messages import Message
+from ..values.options import option
 
 
 class Duplicate(Behavior):

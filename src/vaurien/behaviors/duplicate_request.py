@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..actions import Actions, Forward
 from ..behavior import Behavior, Firing
 from ..errors import OptionError
-from ..messages import Message
 from ..protocol import Protocol
+from ..values.actions import Actions, Forward
+from ..values.messages import Message
 
 KEEP_LIMIT = 1024 * 1024
 """Bytes of a request that are kept to send them again; a longer one is sent once."""

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import ClassVar, Self
 
-from ..actions import Actions, Forward
 from ..behavior import Behavior, Firing
 from ..errors import OptionError
 from ..fault import Fault, Values, values_of
-from ..messages import Direction, Message
-from ..options import Option, Value, option, options_of
 from ..protocol import Protocol
+from ..values.actions import Actions, Forward
+from ..values.messages import Direction, Message
+from ..values.options import Option, Value, option, options_of
 
 NOISE = 100
 

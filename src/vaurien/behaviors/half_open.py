@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Hold
 from ..behavior import Behavior, Firing
-from ..messages import Ended
+from ..values.actions import Actions, Hold
+from ..values.messages import Ended
 
 
 class HalfOpen(Behavior):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Forward, Hold
 from ..behavior import Behavior, Firing
-from ..messages import Message
+from ..values.actions import Actions, Forward, Hold
+from ..values.messages import Message
 
 
 class Hang(Behavior):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import erf, erfc, exp, hypot, log, sqrt
 
-from ..actions import Actions, Forward, Wait
 from ..behavior import Behavior, Firing
-from ..messages import Message
-from ..options import option
+from ..values.actions import Actions, Forward, Wait
+from ..values.messages import Message
+from ..values.options import option
 
 LONGEST = 86_400.0
 """Seconds, a day: no draw is longer, however heavy the tail."""

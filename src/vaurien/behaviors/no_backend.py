@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Refuse, Wait
 from ..behavior import Behavior, Firing
-from ..options import option
+from ..values.actions import Actions, Refuse, Wait
+from ..values.options import option
 
 REASONS = {
     "refused": "Connection refused",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..actions import Actions, Close, Drop, Forward, Wait
 from ..behavior import Behavior, Firing
-from ..messages import Message
-from ..options import option
+from ..values.actions import Actions, Close, Drop, Forward, Wait
+from ..values.messages import Message
+from ..values.options import option
 
 RETRIES = 15
 """How often a segment is sent again before its connection is given up: Linux's tcp_retries2."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Close, Forward, Hold
 from ..behavior import Behavior, Firing
-from ..messages import Message
-from ..options import option
+from ..values.actions import Actions, Close, Forward, Hold
+from ..values.messages import Message
+from ..values.options import option
 
 KEEP_LIMIT = 1024 * 1024
 """Bytes of a response that are kept back to learn how long it is."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..actions import Actions, Close
 from ..behavior import Behavior, Firing
+from ..values.actions import Actions, Close
 
 
 class Refuse(Behavior):

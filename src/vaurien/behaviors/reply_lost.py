@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Close, Drop, Forward
 from ..behavior import Behavior, Firing
-from ..messages import Message
-from ..options import option
+from ..values.actions import Actions, Close, Drop, Forward
+from ..values.messages import Message
+from ..values.options import option
 
 
 class ReplyLost(Behavior):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Close, Wait
 from ..behavior import Behavior, Firing
-from ..messages import Direction, Message
-from ..options import option
+from ..values.actions import Actions, Close, Wait
+from ..values.messages import Direction, Message
+from ..values.options import option
 
 PATIENCE = 0.2
 """Seconds that a request in pieces has to arrive; its client may wait for an answer to a part."""

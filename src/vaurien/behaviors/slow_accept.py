@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Wait
 from ..behavior import Behavior, Firing
-from ..options import option
+from ..values.actions import Actions, Wait
+from ..values.options import option
 
 
 class SlowAccept(Behavior):

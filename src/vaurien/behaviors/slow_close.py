@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..actions import Actions, Wait
 from ..behavior import Behavior, Firing
-from ..messages import Ended
-from ..options import option
+from ..values.actions import Actions, Wait
+from ..values.messages import Ended
+from ..values.options import option
 
 
 class SlowClose(Behavior):

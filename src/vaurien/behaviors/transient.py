@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..behavior import Firing
-from ..options import option
+from ..values.options import option
 from .error import Error
 
 

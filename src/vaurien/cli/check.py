@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from .. import plugins
-from ..control.documents import DocumentError
-from ..control.state import State
-from ..texts import printable
+from ..config.configuration import Source, counted, refuse
+from ..config.conversion import converted
+from ..config.documents import DocumentError
+from ..config.state import State
+from ..values.texts import printable
 from .command import OneLine
-from .configuration import Source, counted, refuse
-from .conversion import converted
 
 INI = ".ini"
 HELP = """Say what is wrong with a configuration, all at once; nothing is opened or changed.

@@ -11,19 +11,19 @@ import click
 
 from .. import plugins
 from ..behavior import Behavior
+from ..config.chosen import Chosen
+from ..config.given import Sections, blamed_on, merge
+from ..config.table import GONE_PROTOCOL_OPTIONS, LOG_LEVELS, SETTINGS, WITHOUT_EFFECT
 from ..errors import ConfigError, OptionError, VaurienError
-from ..notation import RULE_KEYS
-from ..options import Configurable
 from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
+from ..rules.notation import RULE_KEYS
+from ..values.options import Configurable
 from ..version import __version__
-from .chosen import Chosen
 from .flags import Flag, all_flags, expand, flags_of_plugin, given_by, plugin_flags
-from .given import Sections, blamed_on, merge
-from .table import GONE_PROTOCOL_OPTIONS, LOG_LEVELS, SETTINGS, WITHOUT_EFFECT
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from ..config.settings import Settings
 
 USER_ERROR = 2
 OF_MANY = (".toml", ".json")
@@ -130,7 +130,7 @@ class Vaurien(Flagged):
 
 def fail(text: str) -> NoReturn:
     """Say what is wrong, in one line, and exit."""
-    from ..texts import printable
+    from ..values.texts import printable
 
     click.echo(f"vaurien: {printable(' '.join(text.split()))}", err=True)
     sys.exit(USER_ERROR)
@@ -195,7 +195,7 @@ def settings_given(ctx: click.Context) -> Settings:
             sections = merge(_read(config), sections)
     chosen = Chosen(sections)
     sections = merge(sections, _given_to_plugins(ctx.args, chosen))
-    from .settings import understand
+    from ..config.settings import understand
 
     return understand(sections, chosen)
 
@@ -206,7 +206,7 @@ def _read(config: str) -> Sections:
     Raises:
         ConfigError: it cannot be used; the message says what can, with a file of another form.
     """
-    from .ini import read
+    from ..config.ini import read
 
     try:
         return read(config)

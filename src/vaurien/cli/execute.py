@@ -19,17 +19,17 @@ from functools import partial
 import click
 
 from .. import plugins
-from ..control.documents import DocumentError
+from ..config.configuration import FLAGS, Source, Understood, flags_named, refuse
+from ..config.documents import DocumentError
+from ..config.given import Given, Section
+from ..config.state import fill_in
 from ..control.server import Control
-from ..control.state import fill_in
 from ..errors import OptionError
 from ..launch import tell_ready
 from ..net.address import Address
-from ..texts import printable
+from ..values.texts import printable
 from .command import Flagged
-from .configuration import FLAGS, Source, Understood, flags_named, refuse
 from .flags import given_by
-from .given import Given, Section
 from .running import Running, begin
 
 QUIET = "warning"

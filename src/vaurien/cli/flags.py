@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from ..behavior import Behavior
+from ..config.given import Given, Section, Sections
+from ..config.table import GONE_PROTOCOL_OPTIONS, SETTINGS, Setting
 from ..errors import UnknownNameError
-from ..options import Configurable, Option, options_of
 from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
-from .given import Given, Section, Sections
-from .table import GONE_PROTOCOL_OPTIONS, SETTINGS, Setting
+from ..values.options import Configurable, Option, options_of
 
 HANDLER = "handler"
 """The older word for behavior, in flags as in sections."""

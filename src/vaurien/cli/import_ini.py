@@ -12,14 +12,14 @@ from tempfile import TemporaryDirectory
 import click
 
 from .. import plugins
-from ..control.documents import Document, DocumentError
+from ..config.configuration import Source, refuse
+from ..config.conversion import converted
+from ..config.documents import Document, DocumentError
+from ..config.table import GONE_PROTOCOL_OPTIONS, SETTINGS, WITHOUT_EFFECT
+from ..config.toml import written
 from ..errors import ConfigError
-from ..texts import printable
+from ..values.texts import printable
 from .command import OneLine
-from .configuration import Source, refuse
-from .conversion import converted
-from .table import GONE_PROTOCOL_OPTIONS, SETTINGS, WITHOUT_EFFECT
-from .toml import written
 
 MARK = "\0"
 """Around the name of a variable which is to stay one: no file of text has it."""

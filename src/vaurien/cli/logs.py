@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from ..events import Event, PluginFailed, Trouble
-from ..texts import printable
+from ..values.events import Event, PluginFailed, Trouble
+from ..values.texts import printable
 
 LOGGER = logging.getLogger("vaurien")
 FORMAT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
-from ..control.presets import Presets, Profile, Recipe
-from ..notation import Entry
+from ..config.presets import Presets, Profile, Recipe
+from ..config.toml import written
+from ..rules.notation import Entry
 from .command import OneLine
-from .toml import written
 
 WIDTH = 100
 RECIPES = """List recipes: troubles that take their course over time.

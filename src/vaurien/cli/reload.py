@@ -19,16 +19,16 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ..control.documents import Document, DocumentError
+from ..config.configuration import Source, Understood, digest_of
+from ..config.documents import Document, DocumentError
 from ..errors import VaurienError
 from ..net.proxies import Closing
-from ..texts import printable
+from ..values.texts import printable
 from . import logs
-from .configuration import Source, Understood, digest_of
 
 if TYPE_CHECKING:
+    from ..config.state import State
     from ..control.server import Control
-    from ..control.state import State
     from ..control.store import Store
     from ..net.proxies import Declared
 

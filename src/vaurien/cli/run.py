@@ -10,11 +10,11 @@ from functools import partial
 from types import FrameType
 from typing import Protocol
 
+from ..config.settings import Settings
 from ..launch import tell_ready
 from ..net.reactor import Reactor
 from . import logs
 from .running import Running, begin
-from .settings import Settings
 
 LOG = logs.LOGGER
 STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -42,8 +42,8 @@ def run(settings: Settings) -> int:
     def start(running: Running, closing: ExitStack) -> None:
         del closing
         if settings.http is not None:
+            from ..config.state import State
             from ..control.server import Control
-            from ..control.state import State
 
             state = State(settings.proxies)
             running.start_http(

@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import plugins
+from ..config.given import Given, blamed_on
+from ..config.settings import Settings, classic_of
 from ..errors import ListenError, OptionError
-from ..events import Emit, Event
 from ..net.proxies import Declared, Proxies
 from ..net.reactor import Reactor
+from ..values.events import Emit, Event
 from . import logs
-from .given import Given, blamed_on
-from .settings import Settings, classic_of
 
 if TYPE_CHECKING:
     from ..control.server import Control
@@ -90,7 +90,7 @@ class Running:
 
         given = self.settings.journal
         if given is not None:
-            from ..journal import Journal
+            from ..control.journal import Journal
 
             with writable(given):
                 journal = Journal(str(given.value), self.reactor, emit)

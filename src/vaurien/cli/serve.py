@@ -9,18 +9,26 @@ from dataclasses import replace
 import click
 
 from .. import plugins
-from ..control.documents import Document, DocumentError
+from ..config.configuration import (
+    FLAGS,
+    Source,
+    Understood,
+    counted,
+    digest_of,
+    flags_named,
+    refuse,
+)
+from ..config.documents import Document, DocumentError
+from ..config.state import State
+from ..config.understanding import understand
 from ..control.expiry import aged
 from ..control.server import Control
-from ..control.state import State
 from ..control.store import DamagedError, Store
-from ..control.understanding import understand
 from ..control.writer import CONFIG_DIGEST
 from ..errors import OptionError
-from ..texts import printable
+from ..values.texts import printable
 from . import logs
 from .command import Flagged
-from .configuration import FLAGS, Source, Understood, counted, digest_of, flags_named, refuse
 from .flags import given_by
 from .reload import Reloads, Wishes, told, wished_by_signals
 from .run import run_until_signalled

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..errors import UnknownNameError, VaurienError
-from ..options import Option
+from ..values.options import Option
 from .server import Control, UnnamedError
 from .store import StoreError
 from .writer import PATIENCE, StalledError

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..plan import Rule
-from .state import State
+from ..config.state import State
+from ..rules.plan import Rule
 
 EXPIRES = "expires"
 """The key of the saved document."""

@@ -14,10 +14,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..config.showing import flaw_of, shown
+from ..config.state import State, talks_to_itself
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import Address
 from ..net.proxies import Closing, Declared
-from ..notation import (
+from ..registry import behaviors as registry
+from ..rules.notation import (
     MIX,
     Entry,
     FindBehavior,
@@ -27,11 +30,8 @@ from ..notation import (
     make_rules,
     parse_mix,
 )
-from ..options import Value
-from ..plan import Rule
-from ..registry import behaviors as registry
-from .showing import flaw_of, shown
-from .state import State, talks_to_itself
+from ..rules.plan import Rule
+from ..values.options import Value
 from .writer import AT_ONCE, Writer
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..events import Emit, Trouble
 from ..net.address import Address
 from ..net.proxy import Proxy, unheard
 from ..net.reactor import Reactor
 from ..net.resolver import Resolved, Resolver
 from ..net.system import Sockaddr
 from ..net.totals import Totals
+from ..values.events import Emit, Trouble
 
 INTERVAL = 1.0
 RETRY = 60.0

@@ -17,16 +17,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from ..config.state import to_document
 from ..errors import VaurienError
 from ..net.proxies import Closing
 from .expiry import EXPIRES, Moments, expiring
-from .state import to_document
 from .store import StoreError
 
 if TYPE_CHECKING:
+    from ..config.state import State
     from ..net.proxies import Declared, Proxies
     from ..net.reactor import Reactor
-    from .state import State
     from .store import Prepared, Store
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ from typing import ClassVar, Self, cast
 
 from ..behavior import Behavior, Scope
 from ..errors import OptionError, PluginError
-from ..messages import Direction
-from ..options import Configurable, Option, Value, option, options_of
 from ..protocol import Protocol
+from ..values.messages import Direction
+from ..values.options import Configurable, Option, Value, option, options_of
 from .forms import BaseProtocol, form_of
 
 PLAIN_TYPES: tuple[type[Value], ...] = (bool, int, float, str)

@@ -10,10 +10,10 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from ..enactment import RuleAtWork
-from ..events import Emit, PluginFailed
 from ..net.proxy import Limits, Proxy, unheard
-from ..plan import Plan
+from ..rules.active import RuleAtWork
+from ..rules.plan import Plan
+from ..values.events import Emit, PluginFailed
 from .adaptation import LegacyBehavior, LegacyProtocol
 from .forms import BaseHandler, Call, Dummy, call_of_handler, call_of_protocol, form_of
 from .instances import Instance, ProxyView

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, TypeVar
 
 from .. import behavior, protocol, registry
-from ..options import Configurable
 from ..registry import Registry
+from ..values.options import Configurable
 from .adaptation import adapt
 
 PluginType = TypeVar("PluginType", bound=type)

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..actions import Close
-from ..enactment import RuleAtWork
-from ..events import PluginFailed
-from ..exchanges import Exchanges, Turn
-from ..messages import Direction, Ended, Message
-from ..stream import Parser, Stream
+from ..parsing.exchanges import Exchanges, Turn
+from ..parsing.stream import Parser, Stream
+from ..rules.active import RuleAtWork
+from ..values.actions import Close
+from ..values.events import PluginFailed
+from ..values.messages import Direction, Ended, Message
 from .closing import Ending, close_socket, read_unread
 from .course import Course, perform
 from .decisions import Deciding

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from traceback import format_exc
 from typing import TYPE_CHECKING
 
-from ..actions import Actions, Close, Hold, Refuse, Wait
+from ..values.actions import Actions, Close, Hold, Refuse, Wait
 
 if TYPE_CHECKING:
-    from ..enactment import RuleAtWork
+    from ..rules.active import RuleAtWork
     from .connection import Connection
     from .player import Play
     from .reactor import Timer

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from ..enactment import Decision, Memory, RuleAtWork, Verdicts
-from ..messages import NO_LABELS, Direction, Message
+from ..rules.active import Decision, Memory, RuleAtWork, Verdicts
+from ..values.messages import NO_LABELS, Direction, Message
 
 if TYPE_CHECKING:
     from ..behavior import Firing
-    from ..exchanges import Exchanges
+    from ..parsing.exchanges import Exchanges
     from ..protocol import Protocol
     from .connection import Connection
     from .link import Link

@@ -10,13 +10,13 @@ from __future__ import annotations
 from traceback import format_exception
 from typing import TYPE_CHECKING
 
-from ..actions import Reply
-from ..enactment import Decision
 from ..errors import ProtocolError
-from ..events import GaveUp, PluginFailed
-from ..exchanges import Exchanges
-from ..messages import Direction, Message
-from ..stream import Stream
+from ..parsing.exchanges import Exchanges
+from ..parsing.stream import Stream
+from ..rules.active import Decision
+from ..values.actions import Reply
+from ..values.events import GaveUp, PluginFailed
+from ..values.messages import Direction, Message
 
 if TYPE_CHECKING:
     from .link import Link

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..actions import Close, Reply
-from ..enactment import Cast, Decision
-from ..exchanges import Turn
-from ..messages import NO_LABELS, Direction, Message
+from ..parsing.exchanges import Turn
+from ..rules.active import Cast, Decision
+from ..values.actions import Close, Reply
+from ..values.messages import NO_LABELS, Direction, Message
 from .closing import Ending
 from .player import QUEUE_LIMIT, Player
 from .reactor import BUFFER_SIZE

@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..actions import Behind, Close, Drop, Forward, Hold, Reply, Wait
-from ..enactment import Cast, Decision, RuleAtWork
-from ..exchanges import Turn
-from ..messages import Message
+from ..parsing.exchanges import Turn
+from ..rules.active import Cast, Decision, RuleAtWork
+from ..values.actions import Behind, Close, Drop, Forward, Hold, Reply, Wait
+from ..values.messages import Message
 
 if TYPE_CHECKING:
     from .link import Link

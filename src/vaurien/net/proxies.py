@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import ListenError
-from ..events import Emit
-from ..plan import Plan
 from ..protocol import Protocol
+from ..rules.plan import Plan
+from ..values.events import Emit
 from .address import Address
 from .listener import Listener
 from .proxy import Limits, Proxy, unheard

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from math import inf
 
 from ..behavior import Firing
-from ..enactment import Enactment
-from ..events import Emit, Event, Fired, Trouble
-from ..messages import Direction
-from ..plan import Plan, Rule
+from ..parsing.tally import KINDS, Tally, count
 from ..protocol import Protocol
-from ..tally import KINDS, Tally, count
+from ..rules.active import Enactment
+from ..rules.plan import Plan, Rule
+from ..values.events import Emit, Event, Fired, Trouble
+from ..values.messages import Direction
 from .address import Address
 from .connection import Connection
 from .dial import Dial

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..messages import Direction
+from ..values.messages import Direction
 
 if TYPE_CHECKING:
     from .link import Link

@@ -1,0 +1,173 @@
+"""``python -m vaurien.cli.demo``: a small web server behind a proxy that misbehaves, to play with.
+
+It says what the proxy does to each request.  An event tells of every rule that
+fires, and none of a request that is left alone; so the demo adds a rule of its own
+that fires on each, last of all, and does nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from .. import plugins, registry
+from ..behavior import Behavior
+from ..config.state import State
+from ..control.http import start_control
+from ..control.server import Control
+from ..errors import ListenError
+from ..net.address import Address
+from ..net.proxies import Declared, Proxies, proxy_of
+from ..net.proxy import Proxy
+from ..net.reactor import Reactor
+from ..protocols.tcp import Tcp
+from ..rules.notation import make_rules, parse_mix
+from ..rules.plan import Plan
+from ..values.events import Event, Fired
+from ..values.messages import Direction
+from .run import AtOnce, Signals
+
+MIX = "20:delay,10:abort"
+SEED = 12
+"""One with which the first ten requests show everything: two are delayed, one is cut."""
+LISTEN = Address("localhost", 8000)
+CONTROL_PORT = 8080
+DRAIN = 0.5
+
+WELCOME = """\
+A small web server is at {proxy}, behind a proxy
+that delays 20 % of the requests by a second, and cuts 10 %.
+Try these in another terminal, each more than once:
+
+  curl {proxy}
+  for i in 1 2 3 4 5 6 7 8 9 10; do curl {proxy}; done
+
+What it does can be asked for, and changed:
+
+  curl {control}/behavior
+  curl -X PUT {control}/behavior -d '{{"name": "delay", "sleep": 3}}'
+  curl -X PUT {control}/behavior -d '{{"name": "{mix}"}}'
+
+Ctrl-C ends it.  This is what happens to each request:
+"""
+FATES = {
+    "abort": "cut: the server heard it, and its answer is lost",
+    "blackout": "cut: the server never heard it",
+    "delay": "delayed by {sleep:g} s",
+    "error": "answered with bytes that mean nothing",
+    "hang": "held until the behavior changes",
+}
+
+
+class Web(BaseHTTPRequestHandler):
+    """The backend."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        with suppress(ConnectionError):  # the proxy has cut the connection: that is the demo
+            self.end_headers()
+            self.wfile.write(b"Hello from the backend!\n")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        """Say nothing: the proxy does."""
+
+
+class Watch(Behavior):
+    """Fires, and does nothing."""
+
+    name = "watch"
+
+    def concerns(self, direction: Direction) -> bool:
+        del direction
+        return False
+
+
+class Narrator:
+    """A subscriber to events which says a line for each request."""
+
+    def __init__(self) -> None:
+        self.proxy: Proxy | None = None
+        self._requests = 0
+        self._deciding = (0, 0)
+        self._fates: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, Fired):
+            say(event.text())
+            return
+        exchange = (event.firing.connection, event.firing.exchange)
+        if exchange != self._deciding:
+            self._deciding = exchange
+            self._fates = []
+        if event.behavior != Watch.name:
+            self._fates.append(self._fate(event))
+            return
+        self._requests += 1
+        say(f"  request {self._requests}  {', and '.join(self._fates) or 'untouched'}")
+
+    def _fate(self, event: Fired) -> str:
+        assert self.proxy is not None
+        rule = next(rule for rule in self.proxy.plan.rules if rule.name == event.firing.rule)
+        return FATES.get(event.behavior, event.behavior).format_map(rule.behavior.settings())
+
+
+def find_behavior(name: str) -> type[Behavior]:
+    return Watch if name == Watch.name else registry.behaviors.get(name)
+
+
+def open_proxy(reactor: Reactor, backend: Address) -> tuple[Proxies, State]:
+    """A proxy at the usual address, or at a free port if that one is in use."""
+    rules = make_rules([*parse_mix(MIX), {"behavior": Watch.name}], find_behavior, Tcp)
+    plan = Plan(rules, seed=SEED)
+    narrator = Narrator()
+
+    def make(declared: Declared) -> Proxy:
+        narrator.proxy = proxy_of(reactor, declared, narrator)
+        return narrator.proxy
+
+    proxies = Proxies(reactor, make)
+    declared = Declared(name="vaurien", listen=LISTEN, backend=backend, protocol=Tcp(), plan=plan)
+    try:
+        proxies.apply([declared])
+    except ListenError:
+        declared = replace(declared, listen=Address(LISTEN.host, 0))
+        proxies.apply([declared])
+    return proxies, State((declared,))
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Run until Ctrl-C."""
+    plugins.install()
+    with ExitStack() as closing:
+        web = closing.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Web))
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        closing.callback(web.shutdown)
+        reactor = Reactor()
+        closing.callback(reactor.close)
+        proxies, state = open_proxy(reactor, Address(*web.server_address))
+        closing.callback(proxies.close)
+        control = Control(reactor, proxies, state, find_behavior=find_behavior)
+        try:
+            server = start_control(control, LISTEN.host, CONTROL_PORT)
+        except ListenError:
+            server = start_control(control, LISTEN.host, 0)
+        closing.callback(server.stop)
+        Signals(reactor, proxies, DRAIN)
+        urls = {"proxy": f"http://{control.address()}", "control": f"http://{server.address}"}
+        say(WELCOME.format_map(urls | {"mix": MIX}))
+        try:
+            reactor.run()
+        except AtOnce:
+            say("Ended at once.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Network profiles and recipes: rules that are made already, from the files in ``data/``.
+
+A profile is what a link is like, a 3G phone's or a satellite's; a recipe is what goes wrong
+on a bad day, one thing after the other.  Both are entries as ``notation`` has them, to be
+made into rules for the protocol of a proxy.  The files are read when they are first asked
+for; that they make sense is for tests to say.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import TypeVar, cast
+
+from ..errors import UnknownNameError
+from ..rules.notation import Entry
+
+MS_OF_SECOND = 1000
+BYTES_OF_KBIT = 125
+LEAST_TIMEOUT = 0.2
+"""Seconds over a round trip after which Linux sends again what was not acknowledged, at least."""
+SEGMENT = 1460
+"""Bytes of data in a packet of Ethernet."""
+MOMENTS = ("start", "stop", "ttl")
+"""The keys of a rule that are moments; ``on`` and ``off`` are lengths of time."""
+
+Preset = TypeVar("Preset")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What a link is like: times in seconds, rates in bytes a second (0: no limit)."""
+
+    name: str
+    description: str
+    source: str
+    round_trip: float
+    jitter: float
+    """Of each way."""
+    distribution: str
+    down: int = 0
+    up: int = 0
+    loss: float = 0.0
+    """Percent of the segments, each way."""
+    correlation: float = 0.0
+
+    def entries(self) -> list[Entry]:
+        """The rules that make a connection like it, every option said: a default that a
+        configuration gives for a behavior is not the network's.
+
+        The rates are those of the link, so all connections of a proxy share them.  They come
+        last: who waits behind a shared line keeps others from their turns on it.
+        """
+        rates = {"down": ("to_client", self.down), "up": ("to_backend", self.up)}
+        return [
+            *([self._loss()] if self.loss else []),
+            self._latency(),
+            *(self._rate(way, *rates[way]) for way in rates if rates[way][1]),
+        ]
+
+    def _latency(self) -> Entry:
+        return {
+            "behavior": "latency",
+            "name": f"{self.name}-latency",
+            "scope": "connection",
+            "delay": self.round_trip / 2,
+            "jitter": self.jitter,
+            "distribution": self.distribution,
+            "correlation": 0.0,
+        }
+
+    def _rate(self, way: str, direction: str, rate: int) -> Entry:
+        return {
+            "behavior": "bandwidth",
+            "name": f"{self.name}-{way}",
+            "scope": "connection",
+            "direction": direction,
+            "rate": rate,
+            "shared": True,
+            "burst": 0,
+        }
+
+    def _loss(self) -> Entry:
+        """What is lost is sent again after a round trip, or when its sender's timer says so."""
+        return {
+            "behavior": "packet-loss",
+            "name": f"{self.name}-loss",
+            "scope": "connection",
+            "loss": self.loss,
+            "correlation": self.correlation,
+            "rtt": self.round_trip,
+            "rto": self.round_trip + max(LEAST_TIMEOUT, 4 * self.jitter),
+            "size": SEGMENT,
+            "drop": False,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Rules over time, in seconds from its start."""
+
+    name: str
+    description: str
+    protocol: str
+    """The protocol it needs; '' for any."""
+    teaches: str
+    rules: tuple[Entry, ...]
+
+    def entries(self, start: float = 0.0) -> list[Entry]:
+        """The rules, ``start`` seconds later; their names begin with the recipe's."""
+        return [self._entry(rule, start) for rule in self.rules]
+
+    def _entry(self, rule: Entry, start: float) -> Entry:
+        named = {key: f"{self.name}-{rule[key]}" for key in ("name", "mix") if key in rule}
+        moments = {key: cast(float, rule[key]) + start for key in MOMENTS if rule.get(key)}
+        return {"start": start, **rule, **named, **moments}
+
+
+class Presets:
+    """All profiles and recipes, by their names."""
+
+    def profile(self, name: str) -> list[Entry]:
+        """The rules of a profile.
+
+        Raises:
+            UnknownNameError: there is none of this name.
+        """
+        return _named("profile", name, self.profiles).entries()
+
+    def recipe(self, name: str, start: float = 0.0) -> list[Entry]:
+        """The rules of a recipe that begins ``start`` seconds after they are applied.
+
+        Raises:
+            UnknownNameError: there is none of this name.
+        """
+        return _named("recipe", name, self.recipes).entries(start)
+
+    @cached_property
+    def profiles(self) -> Mapping[str, Profile]:
+        return {name: _profile(name, table) for name, table in _read("profiles.toml").items()}
+
+    @cached_property
+    def recipes(self) -> Mapping[str, Recipe]:
+        return {name: _recipe(name, table) for name, table in _read("recipes.toml").items()}
+
+
+def _named(kind: str, name: str, known: Mapping[str, Preset]) -> Preset:
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return known[name]
+
+
+def _read(name: str) -> Mapping[str, Mapping[str, object]]:
+    """The tables of one of the files, each under the name of a preset."""
+    return tomllib.loads((files(__package__) / "data" / name).read_text("utf-8"))
+
+
+def _profile(name: str, table: Mapping[str, object]) -> Profile:
+    """A profile of its table, which speaks in milliseconds and kilobits."""
+
+    def number(key: str) -> float:
+        return float(cast(float, table.get(key, 0)))
+
+    return Profile(
+        name=name,
+        description=str(table["description"]),
+        source=str(table["source"]),
+        round_trip=number("round-trip-ms") / MS_OF_SECOND,
+        jitter=number("jitter-ms") / MS_OF_SECOND,
+        distribution=str(table["distribution"]),
+        down=int(number("down-kbit") * BYTES_OF_KBIT),
+        up=int(number("up-kbit") * BYTES_OF_KBIT),
+        loss=number("loss-percent"),
+        correlation=number("correlation-percent"),
+    )
+
+
+def _recipe(name: str, table: Mapping[str, object]) -> Recipe:
+    return Recipe(
+        name=name,
+        description=str(table["description"]),
+        protocol=str(table["protocol"]),
+        teaches=str(table["teaches"]),
+        rules=tuple(cast("list[Entry]", table["rules"])),
+    )

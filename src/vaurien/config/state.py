@@ -1,0 +1,130 @@
+"""The state: all proxies of a process, each with its plan, as one value; and as a document.
+
+``to_document`` gives the document that ``understanding`` makes the same state of again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ..errors import OptionError, UnknownNameError
+from ..net.address import Address
+from ..net.proxies import Declared
+from ..net.proxy import Limits
+from ..rules.notation import describe
+from ..values.options import Option
+
+LIMITS: Mapping[str, Option] = {
+    "timeout": Option("timeout", float, Limits.timeout, "seconds without a byte", minimum=0),
+    "dial_timeout": Option(
+        "connect_timeout", float, Limits.dial_timeout, "seconds to be reached in", minimum=0.001
+    ),
+    "max_connections": Option(
+        "max_connections", int, Limits.max_connections, "clients at once", minimum=0
+    ),
+    "backlog": Option(
+        "backlog", int, Limits.backlog, "clients that wait", minimum=1, maximum=2**31 - 1
+    ),
+}
+"""What a proxy allows, by the field of ``Limits``; a document may say it for all proxies too."""
+SEED = Option("seed", int, 0, "whence all draws come", minimum=0)
+GENERATION = Option("generation", int, 0, "how often the state has changed", minimum=0)
+PLACE = re.compile(r"\{([A-Za-z0-9._-]+)\}")
+"""Stands for a proxy's address in the text of an environment variable."""
+
+
+@dataclass(frozen=True)
+class State:
+    """All proxies, as they shall be."""
+
+    proxies: tuple[Declared, ...] = ()
+    generation: int = 0
+    seed: int = 0
+    """Of the plans of proxies that are given none of their own."""
+
+    def get(self, name: str) -> Declared | None:
+        """The proxy of this name."""
+        return next((proxy for proxy in self.proxies if proxy.name == name), None)
+
+    def with_proxy(self, declared: Declared) -> State:
+        """The next state: with a proxy in the place of the one of its name, or at the end."""
+        others = tuple(declared if proxy.name == declared.name else proxy for proxy in self.proxies)
+        new = () if self.get(declared.name) is not None else (declared,)
+        return replace(self, proxies=(*others, *new), generation=self.generation + 1)
+
+    def without_proxy(self, name: str) -> State:
+        """The next state: without a proxy.
+
+        Raises:
+            UnknownNameError: there is none of this name.
+        """
+        if self.get(name) is None:
+            raise UnknownNameError("proxy", name, [proxy.name for proxy in self.proxies])
+        left = tuple(proxy for proxy in self.proxies if proxy.name != name)
+        return replace(self, proxies=left, generation=self.generation + 1)
+
+
+def place_of(address: Address) -> tuple[str, int, str] | None:
+    """What only one can listen at; None for any free port."""
+    if not address.port and not address.path:
+        return None
+    return address.host.lower(), address.port, address.path
+
+
+def talks_to_itself(proxy: Declared) -> bool:
+    """Whether its backend is where it listens."""
+    place = place_of(proxy.listen)
+    return place is not None and place == place_of(proxy.backend)
+
+
+def to_document(state: State) -> dict[str, object]:
+    """The document of a state: of texts, numbers, lists and tables.
+
+    ``understand`` makes an equal state of it, but for the generations of the plans, which
+    whoever applies plans counts.
+    """
+    return {
+        "generation": state.generation,
+        "seed": state.seed,
+        "proxies": {proxy.name: _described(proxy, state.seed) for proxy in state.proxies},
+    }
+
+
+def _described(proxy: Declared, seed: int) -> dict[str, object]:
+    document: dict[str, object] = {
+        "listen": str(proxy.listen),
+        "backend": str(proxy.backend),
+        "protocol": proxy.protocol.name,
+        "options": proxy.protocol.settings(),
+        "enabled": proxy.enabled,
+        **{option.name: getattr(proxy.limits, name) for name, option in LIMITS.items()},
+        "rules": [describe(rule) for rule in proxy.plan.rules],
+    }
+    return document if proxy.plan.seed == seed else {**document, "seed": proxy.plan.seed}
+
+
+def fill_in(text: str, address_of: Callable[[str], Address | None]) -> str:
+    """A text with the addresses of proxies in it.
+
+    ``{NAME}`` is ``HOST:PORT`` of the proxy NAME, or ``unix:/path``; ``{NAME.host}`` and
+    ``{NAME.port}`` are its parts.
+
+    Raises:
+        OptionError: there is no such proxy, or its address has no host and port.
+    """
+
+    def fill(found: re.Match[str]) -> str:
+        whole = address_of(found[1])
+        if whole is not None:
+            return str(whole)
+        name, _, part = found[1].rpartition(".")
+        address = address_of(name) if part in ("host", "port") else None
+        if address is None:
+            raise OptionError(f"{found[0]!r} stands for no proxy")
+        if address.path:
+            raise OptionError(f"{found[0]!r} stands for nothing: {address} has no {part}")
+        return str(getattr(address, part))
+
+    return PLACE.sub(fill, text)

@@ -1,0 +1,58 @@
+"""TOML, written: what the standard library reads and does not write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from .showing import BARE_KEY
+
+Table = Mapping[str, object]
+Path = tuple[str, ...]
+NO_NOTES: Mapping[Path, str] = MappingProxyType({})
+
+
+def written(table: Table, path: Path = (), notes: Mapping[Path, str] = NO_NOTES) -> Iterator[str]:
+    """The lines of a table: first what is not a table, then each table under its heading.
+
+    Values are texts, numbers, true or false, lists of these, tables, and lists of tables,
+    none of them empty.  ``notes`` are comments behind values.
+    """
+    inner = {key: value for key, value in table.items() if _tables(value)}
+    for key, value in table.items():
+        if key not in inner:
+            note = f"  # {notes[(*path, key)]}" if (*path, key) in notes else ""
+            yield f"{key_text(key)} = {value_text(value)}{note}"
+    for key, value in inner.items():
+        here = (*path, key)
+        heading = ".".join(map(key_text, here))
+        for each in _tables(value):
+            if isinstance(value, list):
+                yield from ("", f"[[{heading}]]")
+            elif not each or not all(map(_tables, each.values())):
+                yield from ("", f"[{heading}]")
+            yield from written(each, here, notes)
+
+
+def _tables(value: object) -> list[Table]:
+    """The tables that a value is, if it is any."""
+    inner = value if isinstance(value, list) else [value]
+    found = [each for each in inner if isinstance(each, Mapping)]
+    return found if len(found) == len(inner) else []
+
+
+def key_text(key: str) -> str:
+    return key if BARE_KEY.fullmatch(key) else value_text(key)
+
+
+def value_text(value: object) -> str:
+    """A value on one line; a float keeps every digit."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    if isinstance(value, str):
+        # JSON's escapes are TOML's too, but for a character that it does not escape.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)

@@ -1,0 +1,207 @@
+"""Toxiproxy's JSON as a document of ours: its proxies, each with its toxics as rules.
+
+Its units are milliseconds, microseconds and KB of 1000 bytes; ours are seconds and bytes.
+Problems name the keys of the JSON, and the values that it gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ..net.address import ALLOWED
+from ..values.options import Option, Value
+from .documents import Broken, Document, Origin, Problems, Table
+from .showing import Path, shown
+
+MILLI = 0.001
+MICRO = 0.000001
+KILO = 1000
+PERCENT = 100
+DIRECTIONS = {"upstream": "to_backend", "downstream": "to_client"}
+WHOLE = Option("", int, 0, "", minimum=0)
+SHARE = Option("", float, 0.0, "", minimum=0, maximum=1)
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of a toxic."""
+
+    option: str
+    """The behavior's option that it becomes ..."""
+    factor: float = 1
+    """... of which one of it is so much."""
+    declared: Option = WHOLE
+
+
+@dataclass(frozen=True)
+class Toxic:
+    """A toxic: the behavior that does the same, and its attributes."""
+
+    behavior: str
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    options: Mapping[str, Value] = field(default_factory=dict)
+    """What the behavior is told besides."""
+    stalls: bool = False
+    """With its first attribute at 0 nothing gets through."""
+
+
+TOXICS: Mapping[str, Toxic] = {
+    "latency": Toxic(
+        "latency", {"latency": Attribute("delay", MILLI), "jitter": Attribute("jitter", MILLI)}
+    ),
+    "bandwidth": Toxic("bandwidth", {"rate": Attribute("rate", KILO)}, stalls=True),
+    "slow_close": Toxic("slow-close", {"delay": Attribute("delay", MILLI)}),
+    "timeout": Toxic("timeout", {"timeout": Attribute("idle", MILLI)}, {"data": "drop"}),
+    "reset_peer": Toxic("reset", {"timeout": Attribute("seconds", MILLI)}),
+    "slicer": Toxic(
+        "slicer",
+        {
+            "average_size": Attribute("size"),
+            "size_variation": Attribute("variation"),
+            "delay": Attribute("delay", MICRO),
+        },
+    ),
+    "limit_data": Toxic("limit-data", {"bytes": Attribute("bytes")}),
+    "packet_loss": Toxic(
+        "packet-loss",
+        {
+            "loss_rate": Attribute("loss", PERCENT, SHARE),
+            "correlation": Attribute("correlation", PERCENT, SHARE),
+        },
+        {"drop": True},
+    ),
+    "noop": Toxic("dummy"),
+}
+"""https://github.com/Shopify/toxiproxy, the folder toxics."""
+KINDS = f"one of {', '.join(TOXICS)}"
+STALL = "hang"
+"""The behavior that lets nothing through."""
+
+KEYS = {"name": "name", "behavior": "type", "direction": "stream", "percent": "toxicity"}
+"""Of a rule, each with that of a toxic that it comes from."""
+STREAM = Option("stream", str, "downstream", "", tuple(DIRECTIONS))
+TOXICITY = Option("toxicity", float, 1.0, "", minimum=0, maximum=1)
+FREE_PORT = "localhost:0"
+ENABLED = Option("enabled", bool, True, "")
+
+
+def translate(proxies: list[object], file: str) -> Document:
+    """The document that says what a list of proxies does."""
+    origins: dict[Path, Origin] = {}
+    problems = Problems(Document({}, file))
+    found: dict[str, dict[str, object]] = {}
+    for number, proxy in enumerate(proxies):
+        table = Table(_lowered(proxy), (number,), problems, joint="_")
+        table.need("name", "a name")
+        where, name = table.text("name")
+        if name in found:
+            problems.add(where, shown(name), "is given to two proxies")
+        translation = _Translation(table, ("proxies", name), file)
+        document = translation.proxy()
+        if name and name not in found:
+            found[name] = document
+            origins |= translation.origins
+    return Document({"proxies": found}, file, origins, tuple(problems.found))
+
+
+class _Translation:
+    """The translation of one proxy: notes where each key of ours comes from."""
+
+    def __init__(self, table: Table, path: Path, file: str) -> None:
+        self.origins: dict[Path, Origin] = {}
+        self._table = table
+        self._path = path
+        self._file = file
+
+    def proxy(self) -> dict[str, object]:
+        self._note(self._path, self._table.path)
+        self._table.need("upstream", ALLOWED)
+        document = {
+            "listen": self._address("listen", "listen", "0.0.0.0") or FREE_PORT,
+            "backend": self._address("backend", "upstream", "localhost"),
+            "enabled": self._table.take(ENABLED) is not False,
+            "timeout": 0.0,  # idle connections stay
+        }
+        rules = self._table.items("toxics")
+        document["rules"] = [self._rule(toxic, where) for where, toxic in rules]
+        self._table.pop("logger")  # in what the server answers
+        self._table.end()
+        return document
+
+    def _address(self, ours: str, theirs: str, host: str) -> object:
+        """An address; ``host`` is meant by one without."""
+        there = theirs in self._table
+        where = self._table.where(theirs)
+        self._note((*self._path, ours), where)
+        address = self._table.take(Option(theirs, str, "", ""))
+        if address is None:
+            return Broken if there or theirs == "upstream" else ""
+        return f"{host}{address}" if str(address).startswith(":") else address
+
+    def _rule(self, toxic: object, where: Path) -> object:
+        """The entry of a toxic; broken, if something is wrong with it."""
+        table = Table(_lowered(toxic), where, self._table.problems, joint="_")
+        found = len(self._table.problems.found)
+        table.need("type", KINDS)
+        where_kind, name = table.text("type")
+        kind = TOXICS.get(name)
+        stream = _word(table, STREAM)
+        _, called = table.text("name", f"{name}_{stream}")
+        toxicity = table.take(TOXICITY)
+        if kind is None:
+            if name:
+                table.problems.add(where_kind, shown(name), "is an unknown toxic", KINDS)
+            return Broken
+        place = (*self._path, "rules", where[-1])
+        self._note(place, where)
+        for ours, theirs in KEYS.items():
+            self._note((*place, ours), (*where, theirs))
+        entry: dict[str, object] = {
+            "behavior": kind.behavior,
+            "name": called,
+            "direction": DIRECTIONS[stream],
+            "scope": "connection",
+            "percent": _scaled(1.0 if toxicity is None else toxicity, PERCENT),
+        }
+        options = self._attributes(kind, *table.pop("attributes"), place)
+        table.end()
+        stalled = kind.stalls and not next(iter(options.values()))
+        entry |= {"behavior": STALL} if stalled else {**options, **kind.options}
+        return Broken if len(table.problems.found) > found else entry
+
+    def _attributes(self, kind: Toxic, where: Path, given: object, place: Path) -> dict[str, Value]:
+        """The options that a toxic's attributes come to."""
+        content = {} if given is None else _lowered(given)
+        table = Table(content, where, self._table.problems, joint="_")
+        options: dict[str, Value] = {}
+        for name, attribute in kind.attributes.items():
+            self._note((*place, attribute.option), table.where(name))
+            value = table.take(replace(attribute.declared, name=name))
+            options[attribute.option] = _scaled(value or 0, attribute.factor)
+        table.end()
+        return options
+
+    def _note(self, ours: Path, theirs: Path) -> None:
+        self.origins[ours] = Origin(self._file, theirs)
+
+
+def _lowered(content: object) -> object:
+    """A table as Toxiproxy reads it: no matter the case of its keys, null for what is not there."""
+    if not isinstance(content, Mapping):
+        return content
+    return {str(key).lower(): value for key, value in content.items() if value is not None}
+
+
+def _word(table: Table, option: Option) -> str:
+    """A value that may be in any case."""
+    where, given = table.pop(option.name)
+    word = given.lower() if isinstance(given, str) else given
+    found = table.problems.parse(where, option.default if word is None else word, option)
+    return str(found or option.default)
+
+
+def _scaled(value: Value, factor: float) -> Value:
+    """Rounded to what was meant: a thousandth of 1001 is not 1.0009999999999999."""
+    assert isinstance(value, int | float)
+    return round(value * factor, 9)

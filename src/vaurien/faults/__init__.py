@@ -1,1 +1,0 @@
-"""The faults native to each protocol, one file each: data, and how their bytes are made."""

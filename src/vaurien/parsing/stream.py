@@ -1,0 +1,396 @@
+"""What a parser reads: one direction of a connection.
+
+Law: a parser marks where messages begin and end.  It cannot change a byte, nor lose
+one: messages are cut out of what arrived, and what it can't make sense of is passed on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping
+
+from ..errors import ProtocolError
+from ..values.messages import NO_LABELS, Direction, Message
+from .exchanges import Exchanges
+from .tally import count
+
+Parser = Generator[None, None, None]
+
+LINE_LIMIT = 64 * 1024
+READ_LIMIT = 1024 * 1024
+WINDOW = 16 * 1024
+"""Bytes to look at ahead, without taking them."""
+
+
+class Stream:
+    """One direction of a connection, as a parser sees it.
+
+    The parser takes bytes with ``yield from`` (``readline``, ``read``, ``readuntil``,
+    ``skip``) or with ``match``, and brackets each message between ``begin`` and ``end``.
+    Bytes it takes before ``begin`` belong to the message that begins; they are kept back
+    until then, so it must not take many.
+    """
+
+    __slots__ = (
+        "_about",
+        "_asks",
+        "_at",
+        "_begins",
+        "_buffer",
+        "_continues",
+        "_cut",
+        "_exchange",
+        "_exchanges",
+        "_expects_reply",
+        "_final",
+        "_labels",
+        "_latency",
+        "_offset",
+        "_open",
+        "_parser",
+        "_sized",
+        "_skipping",
+        "_start",
+        "_taken",
+        "_watching",
+        "direction",
+    )
+
+    def __init__(self, direction: Direction, exchanges: Exchanges) -> None:
+        self.direction = direction
+        self._asks = direction is Direction.TO_BACKEND
+        self._exchanges = exchanges
+        self._buffer: bytes | bytearray = b""
+        self._start = 0  # of the buffer: what is in no message yet begins here
+        self._taken = 0  # of the buffer, by the parser
+        self._skipping = 0  # bytes to come that the parser need not see
+        self._sized = False  # the message ends with these
+        self._open = False  # a message has begun and not ended
+        self._begins = True  # the next piece is the first of its message
+        self._labels: Mapping[str, str] = NO_LABELS
+        self._exchange = 0
+        self._expects_reply = True
+        self._final = True
+        self._continues = False
+        self._about: object = None
+        self._latency = 0.0
+        self._offset = 0  # of the message under way: bytes of it that were cut already
+        self._at = 0.0
+        self._watching = False
+        self._cut: list[Message] = []
+        self._parser: Parser | None = None
+
+    # For parsers: taking bytes.
+
+    def readline(self, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
+        r"""Take bytes up to and with the next ``\n``.
+
+        Raises:
+            ProtocolError: the line is longer than the limit.
+        """
+        return self.readuntil(b"\n", limit)
+
+    def readuntil(self, end: bytes, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
+        """Take bytes up to and with this ending.
+
+        Raises:
+            ProtocolError: they are more than the limit.
+        """
+        searched = 0
+        while (found := self._buffer.find(end, self._taken + searched)) < 0:
+            waiting = len(self._buffer) - self._taken
+            if waiting > limit:
+                raise ProtocolError(f"a line of more than {limit} bytes")
+            searched = max(0, waiting - len(end) + 1)
+            yield
+        size = found + len(end) - self._taken
+        if size > limit:
+            raise ProtocolError(f"a line of more than {limit} bytes")
+        return self._take(size)
+
+    def read(self, size: int, limit: int = READ_LIMIT) -> Generator[None, None, bytes]:
+        """Take exactly so many bytes.
+
+        Raises:
+            ProtocolError: they are more than the limit; long bodies are for ``skip``.
+        """
+        if not 0 <= size <= limit:
+            raise ProtocolError(f"{size} bytes to read, where {limit} are allowed")
+        while len(self._buffer) - self._taken < size:
+            yield
+        return self._take(size)
+
+    def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """Take what a pattern matches of the bytes that are here, at once; or nothing.
+
+        Use the match before the next ``yield``: its groups are views of what arrived.
+        """
+        found = pattern.match(self._buffer, self._taken)
+        if found is not None:
+            self._taken = found.end()
+        return found
+
+    def at_hand(self, limit: int = WINDOW) -> bytes:
+        """The next bytes that have arrived; they are not taken."""
+        return bytes(self._buffer[self._taken : self._taken + limit])
+
+    @property
+    def drained(self) -> bool:
+        """All that has arrived is taken: the next thing to do is to ``yield``."""
+        return self._taken == len(self._buffer)
+
+    def skip(self, size: int, *, last: bool = False) -> Parser:
+        """Let exactly so many bytes pass, unseen and in pieces.
+
+        ``last``: the message ends with them, so that its size is known before it is here.
+        """
+        if size < 0:
+            raise ProtocolError(f"{size} bytes to skip")
+        self._skipping = size
+        self._sized = last
+        while True:
+            step = min(self._skipping, len(self._buffer) - self._taken)
+            self._taken += step
+            self._skipping -= step
+            if not self._skipping:
+                return
+            yield
+
+    def rest(self) -> Parser:
+        """Let all the bytes to come pass, as one message without an end."""
+        while True:
+            self._taken = len(self._buffer)
+            yield
+
+    # For parsers: marking messages.
+
+    @property
+    def asked(self) -> object:
+        """What was noted about the oldest request that is owed a response; None for none."""
+        owed = self._exchanges.owed
+        return owed[0].about if owed else None
+
+    def begin(
+        self,
+        labels: Mapping[str, str] = NO_LABELS,
+        *,
+        expects_reply: bool = True,
+        unsolicited: bool = False,
+        final: bool = True,
+        continues: bool = False,
+        about: object = None,
+    ) -> None:
+        """A message begins, with the bytes taken since the last one ended.
+
+        ``expects_reply=False``: a request that the backend will not answer.
+        ``continues``: it is more of the request before it, and no request of its own.
+        ``about``: what the response parser needs to know of a request; see ``asked``.
+        ``unsolicited``: the backend says it without having been asked (a push, a
+        notification), so it answers no request.
+        ``final=False``: another response to the same request follows; of a request: the
+        backend may ask for more of it, which then ``continues`` it.
+        """
+        if self._open:
+            raise ProtocolError("the parser began a message inside another")
+        if self._start == len(self._buffer):
+            raise ProtocolError("the parser began a message before its first byte was there")
+        exchanges = self._exchanges
+        if self._asks:
+            self._about = about
+            if continues:
+                self._exchange = exchanges.begun
+                expects_reply = False
+            else:
+                self._exchange = exchange = exchanges.begin(labels)
+                if self._watching and expects_reply:
+                    exchanges.owe(exchange, about, self._at)
+        elif (owed := exchanges.owed) and not unsolicited:
+            self._exchange, self._about, at = owed[0]
+            self._latency = self._at - at
+        else:
+            self._exchange, self._about = 0, None
+        self._labels = labels
+        self._expects_reply = expects_reply
+        self._final = final
+        self._continues = continues
+        self._offset = 0
+        self._open = True
+
+    def end(self, *, final: bool | None = None) -> None:
+        """The message ends.  ``final`` is what ``begin`` could not know yet."""
+        if not self._open:
+            raise ProtocolError("the parser ended a message that had not begun")
+        if final is not None:
+            self._final = final
+        if self._watching:
+            self._start = self._taken
+        else:
+            self._slice(ends=True)
+        self._open = False
+        self._begins = True
+        if not self._asks and self._final and self._exchange:
+            self._exchanges.answered(self._latency)
+
+    def error(self, code: str) -> None:
+        """The backend has answered with an error, of this code."""
+        count(self._exchanges.tally.errors, code)
+
+    def turn_opaque(self) -> None:
+        """From the next byte on, both directions are bytes without meaning.
+
+        Call it between two messages, and return.
+        """
+        self._exchanges.opaque = True
+
+    # For links.
+
+    @property
+    def kept_back(self) -> int:
+        """Bytes that have been fed, and are not in any message yet."""
+        return len(self._buffer)
+
+    def peek(self, start: int) -> bytes:
+        """Those of them from a place on; they stay where they are."""
+        return bytes(self._buffer[start:])
+
+    @property
+    def in_message(self) -> bool:
+        """A message has begun and not ended."""
+        return self._open
+
+    @property
+    def opaque(self) -> bool:
+        """Nothing more is to be parsed."""
+        return self._exchanges.opaque and not self._open
+
+    def parse_with(self, parser: Parser) -> None:
+        """Have this parser look at what is fed; it starts with the first bytes."""
+        self._parser = parser
+
+    def watch(self, view: bytes | memoryview, at: float) -> int:
+        """Look at bytes that were passed on already: no messages are cut out of them.
+
+        Gives how many of all bytes that were fed are in no message yet: ``kept_back``.
+
+        Raises:
+            Exception: whatever the parser raised.
+        """
+        size = len(view)
+        if self._skipping > size and self._open and not self._buffer:
+            self._skipping -= size
+            self._offset += size
+            return 0
+        self._at = at
+        self._watching = True
+        if self._buffer:
+            self._buffer += view
+        else:
+            self._buffer = bytes(view)
+        try:
+            self._resume()
+        finally:
+            if self._open:
+                self._offset += self._taken - self._start
+                self._start = self._taken
+                self._begins = False
+            if self._start == len(self._buffer):  # by far the most frequent
+                self._buffer = b""
+                self._start = self._taken = 0
+            else:
+                self._compact()
+        return len(self._buffer)
+
+    def feed(self, data: bytes, at: float) -> list[Message]:
+        """The messages, and pieces of messages, that these bytes complete.
+
+        Raises:
+            Exception: whatever the parser raised; ``surrender`` then has the bytes.
+        """
+        self._at = at
+        self._watching = False
+        if self._skipping > len(data) and self._open and not self._buffer:
+            self._skipping -= len(data)
+            return [self._piece(data, ends=False)]
+        if self._buffer:
+            self._buffer += data  # bytes that were kept back are in a bytearray
+        else:
+            self._buffer = data
+        self._resume()
+        if self._open and self._taken > self._start:
+            self._slice(ends=False)
+        self._compact()
+        messages, self._cut = self._cut, []
+        return messages
+
+    def surrender(self, unread: bytes = b"") -> list[Message]:
+        """What is left when a parser fails or a stream ends: messages, then all bytes kept back.
+
+        ``unread``: bytes that came behind these, and were not fed.
+
+        A message under way ends with it.  Bytes of which none had begun have no labels, and
+        belong to exchange 0.
+        """
+        self._parser = None
+        self._watching = False
+        self._buffer += unread
+        self._taken = len(self._buffer)
+        if self._open:
+            self.end()
+        elif self._taken > self._start:
+            self._labels, self._exchange, self._expects_reply = NO_LABELS, 0, True
+            self._final, self._continues, self._about, self._offset = True, False, None, 0
+            self._slice(ends=True)
+        self._compact()
+        messages, self._cut = self._cut, []
+        return messages
+
+    # Inside.
+
+    def _resume(self) -> None:
+        """Have the parser go on with what is here."""
+        try:
+            if self._parser is not None:
+                next(self._parser)
+        except StopIteration:
+            self._parser = None
+            if not self._exchanges.opaque:
+                raise ProtocolError("the parser returned") from None
+
+    def _take(self, size: int) -> bytes:
+        start = self._taken
+        self._taken = start + size
+        return bytes(self._buffer[start : start + size])
+
+    def _compact(self) -> None:
+        """Forget what was cut."""
+        start = self._start
+        if start == len(self._buffer):
+            self._buffer = b""
+        elif start or type(self._buffer) is bytes:
+            self._buffer = bytearray(memoryview(self._buffer)[start:])
+        self._taken -= start
+        self._start = 0
+
+    def _slice(self, *, ends: bool) -> None:
+        start, self._start = self._start, self._taken
+        self._cut.append(self._piece(bytes(self._buffer[start : self._taken]), ends=ends))
+
+    def _piece(self, data: bytes, *, ends: bool) -> Message:
+        begins, self._begins = self._begins, False
+        offset = self._offset
+        self._offset = offset + len(data)
+        return Message(
+            data,
+            self.direction,
+            self._at,
+            self._labels,
+            self._exchange,
+            begins,
+            ends,
+            self._expects_reply,
+            self._final,
+            self._continues,
+            self._about,
+            offset,
+            self._skipping if self._sized and not ends else 0,
+        )

@@ -1,0 +1,104 @@
+"""The binary protocol of memcached, which a client chooses with its first byte.
+
+Law: a packet says how long it is, and a response has the opcode that it answers; so it is
+never in doubt whether it answers a quiet request.  Facts are from ``protocol_binary.h`` and
+``proto_bin.c`` of memcached 1.6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ...errors import ProtocolError
+from ...protocol import Parser, Stream
+from .forms import HEADER, RESPONSE, STATUSES, Asked
+
+REQUEST = 0x80
+PACKET = re.compile(rb"[\x80\x81].{23}", re.DOTALL)
+
+
+class Opcode(NamedTuple):
+    """A command of the binary protocol."""
+
+    name: str
+    """Of the text command that does the same, if there is one."""
+    quiet: bool = False
+
+
+def _opcodes(quiet: int, **names: int) -> dict[int, Opcode]:
+    """``quiet``: what is to be added for the quiet form; 0 for none."""
+    made = {code: Opcode(name) for name, code in names.items()}
+    if quiet:
+        made.update({code + quiet: Opcode(name, quiet=True) for name, code in names.items()})
+    return made
+
+
+OPCODES = {
+    **_opcodes(0x09, get=0x00),
+    **_opcodes(0x01, get=0x0C, gat=0x1D),
+    **_opcodes(0x01, gat=0x23),
+    **_opcodes(0x10, set=0x01, add=0x02, replace=0x03, delete=0x04, incr=0x05, decr=0x06),
+    **_opcodes(0x10, flush_all=0x08),
+    **_opcodes(0x0B, append=0x0E, prepend=0x0F),
+    **_opcodes(0, noop=0x0A, version=0x0B, stats=0x10, verbosity=0x1B, touch=0x1C),
+    **_opcodes(0, sasl_list_mechs=0x20, sasl_auth=0x21, sasl_step=0x22, quit=0x07),
+    0x17: Opcode("quit", quiet=True),
+}
+QUIET = frozenset(code for code, opcode in OPCODES.items() if opcode.quiet)
+STAT = 0x10
+NO_CAS = bytes(8)
+
+
+def binary_requests(stream: Stream) -> Parser:
+    after_quiet = False
+    while True:
+        packet = stream.match(PACKET)
+        header = packet[0] if packet else (yield from stream.read(HEADER.size))
+        magic, code, key_size, extras, _, _, size, _, cas = HEADER.unpack(header)
+        if magic != REQUEST:
+            raise ProtocolError(f"a binary request begins with 0x80, not with 0x{magic:02x}")
+        opcode = OPCODES.get(code) or Opcode(f"0x{code:02x}")
+        lead = min(extras + key_size, size)
+        key = (yield from stream.read(lead))[extras:]
+        name = "cas" if opcode.name == "set" and cas != NO_CAS else opcode.name
+        quiet = opcode.quiet
+        asked = Asked(name, "binary", quiet, after_quiet, key, header=header)
+        labels = asked.labels(key or None, quiet=quiet)
+        stream.begin(labels, expects_reply=not quiet, about=asked)
+        if size > lead:
+            yield from stream.skip(size - lead)
+        stream.end()
+        after_quiet = quiet
+
+
+RESULTS = frozenset({0x00, 0x01, 0x02, 0x05, 0x21})
+"""Binary statuses that are no errors."""
+
+
+def _status_labels(status: int, name: str) -> Mapping[str, str]:
+    return {"result": name} if status in RESULTS else {"result": name, "error": name}
+
+
+STATUS_LABELS = {status: _status_labels(status, name) for status, name in STATUSES.items()}
+
+
+def binary_responses(stream: Stream) -> Parser:
+    going_on = False
+    while True:
+        packet = stream.match(PACKET)
+        header = packet[0] if packet else (yield from stream.read(HEADER.size))
+        magic, code, key_size, _, _, status, size, _, _ = HEADER.unpack(header)
+        if magic != RESPONSE:
+            raise ProtocolError(f"a binary response begins with 0x81, not with 0x{magic:02x}")
+        labels = STATUS_LABELS.get(status) or _status_labels(status, f"0x{status:04x}")
+        if not going_on:
+            stream.begin(labels, unsolicited=code in QUIET)
+        if size:
+            yield from stream.skip(size)
+        going_on = code == STAT and key_size > 0 and not status
+        if not going_on:
+            stream.end()
+            if "error" in labels:
+                stream.error(labels["error"])

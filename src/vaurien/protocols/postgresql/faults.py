@@ -1,0 +1,352 @@
+"""The faults of PostgreSQL: those of statements, and with the others the catalogue.
+
+Names are those of the manual's appendix "PostgreSQL Error Codes", as far as one error is all
+that a code stands for.  Texts and places in the source are those of PostgreSQL 15.
+"""
+
+from __future__ import annotations
+
+from ...fault import Catalogue, Fault
+from ...values.options import Option
+from .endings import ENDINGS, REFUSALS, SETTINGS
+from .forms import AnyReport, Failure
+
+NO_WORK = "BEGIN|START|ROLLBACK|ABORT|EMPTY|BIND|DESCRIBE|EXECUTE|CLOSE|FLUSH|SYNC"
+WORK = {"phase": "query", "verb": f"~^(?!({NO_WORK})$)"}
+"""Statements that touch data, and commits: what can fail, fails there."""
+WRITES = {
+    "phase": "query",
+    "verb": "~^(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|COPY|CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT"
+    "|REFRESH|REINDEX|VACUUM|CLUSTER|IMPORT|SECURITY)$",
+}
+PREPARED = {"phase": "query", "mode": "extended"}
+
+RELATION = Option("relation", str, "accounts", "the table that it names")
+CONSTRAINT = Option("constraint", str, "accounts_pkey", "the constraint that it names")
+COLUMN = Option("column", str, "id", "the column that it names")
+STATEMENT = Option("statement", str, "__asyncpg_stmt_1__", "the prepared statement that it names")
+FILE = Option("file", str, "base/16384/16397", "the file that it names")
+
+SERIALIZATION = "could not serialize access due to "
+MIGHT_SUCCEED = "The transaction might succeed if retried."
+
+CONCURRENCY: tuple[Fault, ...] = (
+    Failure(
+        name="deadlock_detected",
+        also=("40P01",),
+        meaning="two transactions waited for each other, and this one had to give way",
+        exercises="trying the whole transaction again",
+        where=WORK,
+        typical=True,
+        text="deadlock detected",
+        detail="Process {pid} waits for ShareLock on transaction {xid}; blocked by process "
+        "{other_pid}.\nProcess {other_pid} waits for ShareLock on transaction {other_xid}; "
+        "blocked by process {pid}.",
+        hint="See server log for query details.",
+        source="deadlock.c 1147 DeadLockReport",
+    ),
+    Failure(
+        name="serialization_failure",
+        also=("40001",),
+        meaning="another transaction has changed the row since this one began",
+        exercises="trying the whole transaction again",
+        where=WORK,
+        typical=True,
+        text=f"{SERIALIZATION}concurrent update",
+        source="nodeModifyTable.c 2399 ExecUpdate",
+    ),
+    Failure(
+        name="concurrent-delete",
+        also=("40001",),
+        meaning="another transaction has deleted the row since this one began",
+        exercises="trying the whole transaction again",
+        where=WORK,
+        text=f"{SERIALIZATION}concurrent delete",
+        source="nodeModifyTable.c 2490 ExecUpdate",
+    ),
+    Failure(
+        name="read-write-dependencies",
+        also=("40001",),
+        meaning="serializable transactions have got in each other's way, often seen at COMMIT",
+        exercises="trying the whole transaction again; commits that fail",
+        where=WORK,
+        text=f"{SERIALIZATION}read/write dependencies among transactions",
+        detail="Reason code: Canceled on identification as a pivot, during commit attempt.",
+        hint=MIGHT_SUCCEED,
+        source="predicate.c 4879 PreCommit_CheckForSerializationFailure",
+    ),
+    Failure(
+        name="canceling-conflict",
+        also=("40001",),
+        meaning="a standby had to replay what this query was in the way of",
+        exercises="reading from replicas: trying again",
+        where=WORK,
+        text="canceling statement due to conflict with recovery",
+        detail="User query might have needed to see row versions that must be removed.",
+        source="postgres.c 3335 ProcessInterrupts",
+    ),
+    Failure(
+        name="lock_not_available",
+        also=("55P03",),
+        meaning="a lock was not to be had within lock_timeout",
+        exercises="migrations under load; trying again",
+        where=WORK,
+        typical=True,
+        text="canceling statement due to lock timeout",
+        source="postgres.c 3312 ProcessInterrupts",
+    ),
+    Failure(
+        name="nowait",
+        also=("55P03",),
+        meaning="a row is locked, and the statement said NOWAIT",
+        exercises="queues in tables",
+        where=WORK,
+        parameters=(RELATION,),
+        text='could not obtain lock on row in relation "{relation}"',
+        source="heapam.c 4937 heap_lock_tuple",
+    ),
+    Failure(
+        name="query_canceled",
+        also=("57014",),
+        meaning="somebody has cancelled the statement",
+        exercises="whether a cancelled statement is told from one that failed",
+        where=WORK,
+        text="canceling statement due to user request",
+        source="postgres.c 3349 ProcessInterrupts",
+    ),
+    Failure(
+        name="statement_timeout",
+        also=("57014",),
+        meaning="the statement took longer than statement_timeout",
+        exercises="timeouts; whether the same slow statement is tried over and over",
+        where=WORK,
+        typical=True,
+        text="canceling statement due to statement timeout",
+        source="postgres.c 3319 ProcessInterrupts",
+    ),
+    Failure(
+        name="tuple-concurrently-updated",
+        also=("XX000", "internal_error"),
+        meaning="two sessions have changed the same row of a system catalog",
+        exercises="migrations and grants that run at the same time",
+        where=WORK,
+        text="tuple concurrently updated",
+        source="heapam.c 4417 simple_heap_update",
+    ),
+)
+
+RESOURCES: tuple[Fault, ...] = (
+    Failure(
+        name="disk_full",
+        also=("53100",),
+        meaning="there is no space left for a table to grow",
+        exercises="whether writes stop, and reads go on",
+        where=WRITES,
+        parameters=(FILE,),
+        text='could not extend file "{file}": No space left on device',
+        hint="Check free disk space.",
+        source="md.c 486 mdextend",
+    ),
+    Failure(
+        name="temporary-disk-full",
+        also=("53100",),
+        meaning="there is no space left for what a query puts aside",
+        exercises="large sorts and joins",
+        where=WORK,
+        parameters=(Option("file", str, "base/pgsql_tmp/pgsql_tmp4711.0", FILE.help),),
+        text='could not write to file "{file}": No space left on device',
+        source="buffile.c 535 BufFileDumpBuffer",
+    ),
+    Failure(
+        name="out_of_memory",
+        also=("53200",),
+        meaning="the server process gets no more memory",
+        exercises="large statements; whether they are tried over and over",
+        where=WORK,
+        parameters=(Option("size", int, 1_048_576, "bytes that it wanted", minimum=1),),
+        text="out of memory",
+        detail='Failed on request of size {size} in memory context "ExecutorState".',
+        source="mcxt.c 1112 palloc",
+    ),
+    Failure(
+        name="out-of-shared-memory",
+        also=("53200",),
+        meaning="there are more locks than the server has room for",
+        exercises="dumps, partitions and migrations with many tables",
+        where=WORK,
+        text="out of shared memory",
+        hint="You might need to increase max_locks_per_transaction.",
+        source="lock.c 1033 LockAcquireExtended",
+    ),
+    Failure(
+        name="configuration_limit_exceeded",
+        also=("53400",),
+        meaning="a query puts aside more than temp_file_limit",
+        exercises="large sorts and joins",
+        where=WORK,
+        parameters=(Option("limit", int, 1_024, "temp_file_limit, in kB", minimum=0),),
+        text="temporary file size exceeds temp_file_limit ({limit}kB)",
+        source="fd.c 2202 FileWrite",
+    ),
+    Failure(
+        name="io_error",
+        also=("58030",),
+        meaning="the disk fails",
+        exercises="whether the error is told to somebody",
+        where=WORK,
+        parameters=(FILE,),
+        text='could not read block 0 in file "{file}": Input/output error',
+        source="md.c 707 mdread",
+    ),
+    Failure(
+        name="undefined_file",
+        also=("58P01",),
+        meaning="a file of the database is gone",
+        exercises="whether the error is told to somebody",
+        where=WORK,
+        parameters=(FILE,),
+        text='could not open file "{file}": No such file or directory',
+        source="md.c 539 mdopenfork",
+    ),
+    Failure(
+        name="data_corrupted",
+        also=("XX001",),
+        meaning="a page of a table is damaged",
+        exercises="whether the error is told to somebody",
+        where=WORK,
+        parameters=(FILE,),
+        text="invalid page in block 0 of relation {file}",
+        source="bufmgr.c 1052 ReadBuffer_common",
+    ),
+)
+
+STATES: tuple[Fault, ...] = (
+    Failure(
+        name="read_only_sql_transaction",
+        also=("25006",),
+        meaning="the server is a standby by now, or takes no writes",
+        exercises="failover: finding the primary",
+        where=WRITES,
+        text="cannot execute {command} in a read-only transaction",
+        source="utility.c 414 PreventCommandIfReadOnly",
+    ),
+    Failure(
+        name="in_failed_sql_transaction",
+        also=("25P02",),
+        meaning="the transaction has failed before, and must be rolled back",
+        exercises="sessions that go back to a pool without a rollback",
+        where=WORK,
+        text="current transaction is aborted, commands ignored until end of transaction block",
+        source="postgres.c 1081 exec_simple_query",
+    ),
+    Failure(
+        name="invalid_sql_statement_name",
+        also=("26000",),
+        meaning="the prepared statement is not there: the pooler gave another server connection",
+        exercises="drivers that prepare by themselves, behind a pooler",
+        where=PREPARED,
+        parameters=(STATEMENT,),
+        text='prepared statement "{statement}" does not exist',
+        source="prepare.c 451 FetchPreparedStatement",
+    ),
+    Failure(
+        name="duplicate_prepared_statement",
+        also=("42P05",),
+        meaning="the prepared statement is there already: the pooler gave a used connection",
+        exercises="drivers that prepare by themselves, behind a pooler",
+        where=PREPARED,
+        parameters=(STATEMENT,),
+        text='prepared statement "{statement}" already exists',
+        source="prepare.c 412 StorePreparedStatement",
+    ),
+    Failure(
+        name="cached-plan",
+        also=("0A000", "feature_not_supported"),
+        meaning="the table was altered after the statement was prepared",
+        exercises="migrations under load: preparing again",
+        where=PREPARED,
+        text="cached plan must not change result type",
+        source="plancache.c 722 RevalidateCachedQuery",
+    ),
+    Failure(
+        name="protocol_violation",
+        also=("08P01",),
+        meaning="the statement was prepared with other parameters, on another connection",
+        exercises="drivers that prepare by themselves, behind a pooler",
+        where=PREPARED,
+        parameters=(STATEMENT,),
+        text='bind message supplies 1 parameters, but prepared statement "{statement}" requires 0',
+        source="postgres.c 1674 exec_bind_message",
+    ),
+)
+
+REFUSED: tuple[Fault, ...] = (
+    Failure(
+        name="unique_violation",
+        also=("23505",),
+        meaning="somebody else was faster with the same key",
+        exercises="get-or-create, and requests that are sent twice",
+        where={**WORK, "verb": "~^(INSERT|UPDATE|MERGE|COPY|COMMIT|END)$"},
+        parameters=(RELATION, CONSTRAINT, COLUMN),
+        text='duplicate key value violates unique constraint "{constraint}"',
+        detail="Key ({column})=(1) already exists.",
+        objects={"s": "public", "t": "{relation}", "n": "{constraint}"},
+        source="nbtinsert.c 664 _bt_check_unique",
+    ),
+    Failure(
+        name="insufficient_privilege",
+        also=("42501",),
+        meaning="the role may not do that",
+        exercises="whether it is tried over and over",
+        where=WORK,
+        parameters=(RELATION,),
+        text="permission denied for table {relation}",
+        source="aclchk.c 3655 aclcheck_error",
+    ),
+    Failure(
+        name="undefined_table",
+        also=("42P01",),
+        meaning="the table is not there, or not yet",
+        exercises="deployments before their migrations",
+        where=WORK,
+        parameters=(RELATION,),
+        text='relation "{relation}" does not exist',
+        source="parse_relation.c 1392 parserOpenTable",
+    ),
+    Failure(
+        name="undefined_column",
+        also=("42703",),
+        meaning="the column is not there, or not any more",
+        exercises="deployments before their migrations",
+        where=WORK,
+        parameters=(COLUMN,),
+        text='column "{column}" does not exist',
+        source="parse_relation.c 3665 errorMissingColumn",
+    ),
+)
+
+ANY = AnyReport(
+    name="error",
+    meaning="any error, as you say",
+    exercises="how the application takes errors that it has never seen",
+    where=WORK,
+    parameters=(
+        Option("sqlstate", str, "XX000", "its code"),
+        Option("severity", str, "ERROR", "FATAL ends the session", choices=("ERROR", "FATAL")),
+    ),
+    text="injected by vaurien",
+)
+
+CATALOGUE = Catalogue(
+    (
+        ANY,
+        *CONCURRENCY,
+        *RESOURCES,
+        *STATES,
+        *REFUSED,
+        *ENDINGS,
+        *REFUSALS,
+        *SETTINGS,
+    ),
+    typical_where=WORK,
+)

@@ -1,0 +1,231 @@
+"""The faults of redis: texts as Redis 7.0 words them."""
+
+from __future__ import annotations
+
+from ...fault import Catalogue
+from ...values.options import Option
+from .commands import names
+from .forms import Error, Null, Push
+from .server import ACCESS, BLOB, DATA, KEYED, REPLICATION, SERVER, WRITES, error
+
+ONE_BY_ONE = {"access": "~^(read|write)$", "command": "~^(?!EXEC$)"}
+"""What a single command meets, and EXEC in its answer, but not as its answer."""
+SEVERAL_KEYS = {
+    "command": "~^(BITOP|BLMOVE|COPY|DEL|EXISTS|LMOVE|MGET|MSET|MSETNX|PFCOUNT|PFMERGE|RENAME|"
+    "RENAMENX|RPOPLPUSH|SDIFF|SDIFFSTORE|SINTER|SINTERSTORE|SMOVE|SUNION|SUNIONSTORE|TOUCH|UNLINK)$"
+}
+KILL = {"command": "~^(SCRIPT|FUNCTION)$", "subcommand": "KILL"}
+EXEC = {"command": "EXEC"}
+NULL_STRINGS = names(
+    "DUMP GET GETDEL GETEX GETSET HGET LINDEX LMOVE LPOP RANDOMKEY RPOP "
+    "RPOPLPUSH SPOP SRANDMEMBER ZRANDMEMBER ZRANK ZREVRANK ZSCORE"
+)
+NULL_ARRAYS = names(
+    "BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN LMPOP XREAD XREADGROUP ZMPOP"
+)
+
+ADDRESS = Option("address", str, "127.0.0.1:6379", "the node to go to, as host:port")
+SLOT = Option("slot", int, -1, "the hash slot; -1 for that of the key", minimum=-1, maximum=16383)
+
+CLUSTER = (
+    error(
+        "MOVED",
+        "{slot} {address}",
+        "another node has the slot",
+        "refreshing the map of the cluster (redis-py: MovedError)",
+        SLOT,
+        ADDRESS,
+        where=KEYED,
+        routes=True,
+    ),
+    error(
+        "ASK",
+        "{slot} {address}",
+        "the slot is being moved, and the key is at the other node already",
+        "asking there once, with ASKING (redis-py: AskError)",
+        SLOT,
+        ADDRESS,
+        where=KEYED,
+        routes=True,
+    ),
+    error(
+        "TRYAGAIN",
+        "Multiple keys request during rehashing of slot",
+        "the keys are at two nodes, as long as their slot is being moved",
+        "retrying (redis-py: TryAgainError)",
+        where=SEVERAL_KEYS,
+        routes=True,
+    ),
+    error(
+        "CROSSSLOT",
+        "Keys in request don't hash to the same slot",
+        "the keys of one command have different slots",
+        "hash tags (redis-py: ClusterCrossSlotError)",
+        where=SEVERAL_KEYS,
+        routes=True,
+    ),
+    error(
+        "CLUSTERDOWN",
+        "The cluster is down",
+        "too many nodes are lost",
+        "waiting for a failover (redis-py: ClusterDownError)",
+        where=DATA,
+        routes=True,
+    ),
+    error(
+        "CLUSTERDOWN",
+        "Hash slot not served",
+        "no node has the slot",
+        "waiting for a failover (redis-py: ClusterDownError)",
+        name="slot-not-served",
+        where=KEYED,
+        routes=True,
+    ),
+    error(
+        "CLUSTERDOWN",
+        "The cluster is down and only accepts read commands",
+        "too many nodes are lost, and cluster-allow-reads-when-down is on",
+        "reporting failed writes, and going on with reads (redis-py: ClusterDownError)",
+        name="cluster-read-only",
+        where=WRITES,
+        routes=True,
+    ),
+)
+
+COMMANDS = (
+    error(
+        "WRONGTYPE",
+        "Operation against a key holding the wrong kind of value",
+        "the key holds another type",
+        "two programs that use one key",
+        where=ONE_BY_ONE,
+        runs=True,
+    ),
+    error(
+        "NOSCRIPT",
+        "No matching script. Please use EVAL.",
+        "the server has restarted, and its scripts are gone",
+        "loading the script again (redis-py: NoScriptError)",
+        where={"command": "~^EVALSHA(_RO)?$"},
+        runs=True,
+    ),
+    error(
+        "NOTBUSY",
+        "No scripts in execution right now.",
+        "there is nothing to kill",
+        "tools that kill scripts",
+        where=KILL,
+        runs=True,
+    ),
+    error(
+        "UNKILLABLE",
+        "Sorry the script already executed write commands against the dataset. You can either "
+        "wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE "
+        "command.",
+        "the script has written already",
+        "tools that kill scripts",
+        where=KILL,
+        runs=True,
+    ),
+    error(
+        "BUSYGROUP",
+        "Consumer Group name already exists",
+        "another consumer was faster",
+        "consumers that make their group when they start",
+        where={"command": "XGROUP", "subcommand": "CREATE"},
+        runs=True,
+    ),
+    error(
+        "NOGROUP",
+        "No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option",
+        "the stream, or the group, is gone",
+        "consumers that make their group again",
+        Option("group", str, "", "the group that is missing; '' for that of the command"),
+        where={"command": "XREADGROUP"},
+        runs=True,
+        quotes=True,
+    ),
+    error(
+        "BUSYKEY",
+        "Target key name already exists.",
+        "RESTORE without REPLACE met a key",
+        "tools that copy data",
+        where={"command": "RESTORE"},
+        runs=True,
+    ),
+    error(
+        "IOERR",
+        "error or timeout reading to target instance",
+        "MIGRATE can't tell whether the other server has the key",
+        "tools that move data",
+        where={"command": "MIGRATE"},
+        runs=True,
+    ),
+    error(
+        "ERR",
+        "value is not an integer or out of range",
+        "a counter holds something else",
+        "two programs that use one key",
+        name="not-an-integer",
+        where={"command": "~^(DECR|DECRBY|HINCRBY|INCR|INCRBY)$"},
+        runs=True,
+    ),
+    error(
+        "ERR",
+        "unknown command '{command}', with args beginning with: {arguments}",
+        "the server is older, or the command is disabled",
+        "doing without it (redis-py: ResponseError)",
+        name="unknown-command",
+        quotes=True,
+    ),
+    error(
+        "EXECABORT",
+        "Transaction discarded because of previous errors.",
+        "a command of the transaction was refused",
+        "running the transaction again (redis-py: ExecAbortError)",
+        where=EXEC,
+    ),
+)
+
+OTHERS = (
+    Null(
+        name="watch-failed",
+        also=("WatchError",),
+        meaning="a key that was watched has changed: EXEC does nothing",
+        exercises="optimistic locking (redis-py: WatchError)",
+        where=EXEC,
+        arrays=frozenset(["EXEC"]),
+    ),
+    Null(
+        name="miss",
+        also=("null", "nil"),
+        meaning="the key is not there: never written, expired or evicted",
+        exercises="filling a cache again",
+        where={"command": f"~^({'|'.join(sorted(NULL_STRINGS | NULL_ARRAYS))})$"},
+        arrays=NULL_ARRAYS,
+        runs=True,
+    ),
+    Push(
+        name="invalidate",
+        meaning="all that the client has cached is out of date; told before a response, in RESP3",
+        exercises="client-side caching, and pushes between responses",
+        data=b">2\r\n$10\r\ninvalidate\r\n_\r\n",
+    ),
+    Error(
+        name="error",
+        also=("ERR",),
+        code="",
+        text="injected by vaurien",
+        meaning="any error you name",
+        exercises="whatever your client does with this code",
+        parameters=(
+            Option("code", str, "ERR", "its first word"),
+            Option("message", str, "injected by vaurien", "the rest"),
+            BLOB,
+        ),
+    ),
+)
+
+CATALOGUE = Catalogue(
+    (*SERVER, *REPLICATION, *ACCESS, *CLUSTER, *COMMANDS, *OTHERS), typical_where=DATA
+)

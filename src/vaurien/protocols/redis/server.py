@@ -1,0 +1,238 @@
+"""What redis says as a server, whatever the command: it loads, it is full, it is a replica."""
+
+from __future__ import annotations
+
+from ...values.options import Option
+from .forms import Error
+
+DATA = {"access": "~^(read|write)$"}
+WRITES = {"access": "write"}
+BUT_CONTROL = {"access": "~^(read|write|other)$"}
+KEYED = {"access": "~^(read|write)$", "key": "~."}
+AUTHENTICATED = {"command": "~^(?!(AUTH|HELLO|QUIT|RESET)$)"}
+LOGIN = {"command": "~^(AUTH|HELLO)$"}
+BLOCKING = (
+    "~^(BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|BZMPOP|BZPOPMAX|BZPOPMIN|WAIT|XREAD|XREADGROUP)$"
+)
+
+BLOB = Option("blob", bool, False, "as a blob error, where the connection speaks RESP3")
+
+
+def error(
+    code: str,
+    text: str,
+    meaning: str,
+    exercises: str,
+    *parameters: Option,
+    name: str = "",
+    also: tuple[str, ...] = (),
+    where: dict[str, str] | None = None,
+    runs: bool = False,
+    routes: bool = False,
+    closes: bool = False,
+    quotes: bool = False,
+    typical: bool = False,
+) -> Error:
+    """A row of the table: an error that has its code as a name, unless it has another."""
+    return Error(
+        name=name or code,
+        also=also,
+        code=code,
+        text=text,
+        meaning=meaning,
+        exercises=exercises,
+        where=where or {},
+        parameters=(Option("message", str, text, "its text, after the code"), BLOB, *parameters),
+        runs=runs,
+        routes=routes,
+        closes=closes,
+        quotes=quotes,
+        typical=typical,
+    )
+
+
+SERVER = (
+    error(
+        "LOADING",
+        "Redis is loading the dataset in memory",
+        "the server has restarted, and reads its data",
+        "waiting and retrying (redis-py: BusyLoadingError)",
+        where=BUT_CONTROL,
+        typical=True,
+    ),
+    error(
+        "BUSY",
+        "Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+        "a script runs for longer than busy-reply-threshold",
+        "retrying with a backoff",
+        where=BUT_CONTROL,
+        typical=True,
+    ),
+    error(
+        "BUSY",
+        "Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
+        "a function runs for longer than busy-reply-threshold",
+        "retrying with a backoff",
+        name="busy-function",
+        where=BUT_CONTROL,
+    ),
+    error(
+        "OOM",
+        "command not allowed when used memory > 'maxmemory'.",
+        "memory is used up, and nothing may be evicted",
+        "doing without the cache (redis-py: OutOfMemoryError)",
+        where={"grows": "yes"},
+    ),
+    error(
+        "MISCONF",
+        "Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
+        "Commands that may modify the data set are disabled, because this instance is configured "
+        "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
+        "option). Please check the Redis logs for details about the RDB error.",
+        "the last snapshot failed",
+        "reporting failed writes, and going on with reads",
+        where=WRITES,
+    ),
+    error(
+        "MISCONF",
+        "Errors writing to the AOF file: No space left on device",
+        "the append-only file can't be written",
+        "reporting failed writes, and going on with reads",
+        name="aof-error",
+        where=WRITES,
+    ),
+    error(
+        "ERR",
+        "max number of clients reached",
+        "the server has maxclients connections",
+        "pools that leak, and backing off (redis-py: ConnectionError)",
+        name="max-clients",
+        closes=True,
+    ),
+    error(
+        "DENIED",
+        "Redis is running in protected mode because protected mode is enabled and no password is "
+        "set for the default user. In this mode connections are only accepted from the loopback "
+        "interface. If you want to connect from external computers to Redis you may adopt one of "
+        "the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET "
+        "protected-mode no' from the loopback interface by connecting to Redis from the same host "
+        "the server is running, however MAKE SURE Redis is not publicly accessible from internet "
+        "if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can "
+        "just disable the protected mode by editing the Redis configuration file, and setting the "
+        "protected mode option to 'no', and then restarting the server. 3) If you started the "
+        "server manually just for testing, restart it with the '--protected-mode no' option. 4) "
+        "Setup a an authentication password for the default user. NOTE: You only need to do one "
+        "of the above things in order for the server to start accepting connections from the "
+        "outside.",
+        "the server takes connections from its own host only",
+        "telling a configuration error from an outage",
+        name="DENIED",
+        also=("protected-mode",),
+        closes=True,
+    ),
+    error(
+        "ERR",
+        "Protocol error: invalid bulk length",
+        "the server could not parse the request",
+        "dropping a connection that is out of step",
+        name="protocol-error",
+        closes=True,
+    ),
+)
+
+REPLICATION = (
+    error(
+        "READONLY",
+        "You can't write against a read only replica.",
+        "the server is a replica: there has been a failover, or the address is wrong",
+        "looking for the new primary (redis-py: ReadOnlyError; ioredis: reconnectOnError)",
+        where=WRITES,
+    ),
+    error(
+        "NOREPLICAS",
+        "Not enough good replicas to write.",
+        "fewer than min-replicas-to-write replicas keep up",
+        "retrying writes later",
+        where=WRITES,
+    ),
+    error(
+        "MASTERDOWN",
+        "Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "a replica has lost its primary",
+        "reading elsewhere (redis-py: MasterDownError)",
+        where=BUT_CONTROL,
+        typical=True,
+    ),
+    error(
+        "NOMASTERLINK",
+        "Can't SYNC while not connected with my master",
+        "a replica of a replica can't be fed",
+        "replication tools that try again",
+        where={"command": "~^P?SYNC$"},
+    ),
+    error(
+        "UNBLOCKED",
+        "force unblock from blocking operation, instance state changed (master -> replica?)",
+        "a failover ends what waits, and the connection",
+        "workers that wait for jobs",
+        where={"command": BLOCKING},
+        closes=True,
+    ),
+    error(
+        "UNBLOCKED",
+        "client unblocked via CLIENT UNBLOCK",
+        "somebody has ended the wait",
+        "workers that wait for jobs",
+        name="client-unblocked",
+        where={"command": BLOCKING},
+        runs=True,
+    ),
+)
+
+ACCESS = (
+    error(
+        "NOAUTH",
+        "Authentication required.",
+        "the server wants a password",
+        "telling a configuration error from an outage (redis-py: AuthenticationError)",
+        where=AUTHENTICATED,
+    ),
+    error(
+        "WRONGPASS",
+        "invalid username-password pair or user is disabled.",
+        "the password is wrong, or has been rotated",
+        "fetching new credentials (redis-py: AuthenticationError)",
+        where=LOGIN,
+    ),
+    error(
+        "ERR",
+        "AUTH <password> called without any password configured for the default user. Are you "
+        "sure your configuration is correct?",
+        "a password is given, and none is wanted",
+        "telling a configuration error from an outage (redis-py: AuthenticationError)",
+        name="no-password",
+        where={"command": "AUTH"},
+    ),
+    error(
+        "NOPERM",
+        "this user has no permissions to run the '{command}' command",
+        "the user may not do this",
+        "telling what is forbidden from an outage (redis-py: NoPermissionError)",
+        where=AUTHENTICATED,
+    ),
+    error(
+        "NOPERM",
+        "this user has no permissions to access one of the keys used as arguments",
+        "the user may not do this to this key",
+        "telling what is forbidden from an outage (redis-py: NoPermissionError)",
+        name="no-key-permission",
+        where=KEYED,
+    ),
+    error(
+        "NOPROTO",
+        "unsupported protocol version",
+        "the server does not speak RESP3",
+        "falling back to RESP2",
+        where={"command": "HELLO"},
+    ),
+)

@@ -1,0 +1,374 @@
+"""Rules as users write them: a mix, a line, or a mapping; and back to a mapping.
+
+The mapping is the one form that the others are turned into.  Its keys are
+``behavior``, the behavior's options, the rule's own (``RULE_KEYS``), and what the
+protocol's messages are matched on: a label, or ``match.LABEL`` where an option has
+the same name.  A value that begins with ``~`` is a regular expression.  Numbers may be
+ramps (``ramps``): the percentage, and the options of the behavior.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from ..behavior import HOOKS, Behavior, Scope
+from ..errors import OptionError
+from ..protocol import Protocol
+from ..values.messages import NO_LABELS, Direction
+from ..values.options import Configurable, Option, Value, options_of
+from ..values.ramps import ALLOWED, Ramp, is_ramp
+from .plan import ROUNDING, SCOPES, Match, Rule
+
+Entry = Mapping[str, object]
+FindBehavior = Callable[[str], type[Behavior]]
+
+MIX = "behavior"
+"""The name of the mix that ``--behavior`` and ``PUT /behavior`` set."""
+
+SHORTEST_PHASE = 0.001
+"""Seconds; who switches more often does nothing else."""
+
+RULE_KEYS: dict[str, Option] = {
+    declared.name: declared
+    for declared in (
+        Option("name", str, "", "how the journal and the API call the rule"),
+        Option("percent", float, 100.0, "how many of 100 fire", minimum=0, maximum=100),
+        Option(
+            "direction",
+            str,
+            "both",
+            "the direction whose messages the behavior sees",
+            choices=("both", *(direction.value for direction in Direction)),
+        ),
+        Option(
+            "scope",
+            str,
+            "",
+            "draw for each exchange or each connection; if not given, as suits the behavior",
+            choices=("", *SCOPES),
+        ),
+        Option("after", int, 0, "leave so many alone first", minimum=0),
+        Option("every", int, 1, "draw for each Nth only", minimum=1),
+        Option("times", int, 0, "fire so often in all; 0: no limit", minimum=0),
+        Option("start", float, 0.0, "be on from so many seconds on", minimum=0),
+        Option("stop", float, 0.0, "be on until so many seconds; 0: no end", minimum=0),
+        Option("on", float, 0.0, "be on for so many seconds at a time; 0: always", minimum=0),
+        Option("off", float, 0.0, "and then off for so many, again and again", minimum=0),
+        Option("ttl", float, 0.0, "be gone after so many seconds; 0: stay", minimum=0),
+        Option("mix", str, "", "rules of one mix exclude each other"),
+    )
+}
+
+
+def parse_mix(text: str, options: Mapping[str, Entry] | None = None) -> list[Entry]:
+    """The entries of a mix, such as ``5:error,10:delay``.
+
+    ``options`` gives each behavior's options by its name.  What the percentages
+    leave of 100 is untouched traffic.
+
+    Raises:
+        OptionError: the text is not a mix, or its total is above 100.
+    """
+    entries: list[Entry] = []
+    total = 0.0
+    for part in text.split(","):
+        percent, colon, name = part.strip().partition(":")
+        if not colon or not name:
+            raise OptionError(f"{part.strip()!r}: You need to use percentage:name")
+        share = RULE_KEYS["percent"].parse(percent)
+        total += float(share)
+        entries.append(
+            {**((options or {}).get(name) or {}), "behavior": name, "percent": share, "mix": MIX}
+        )
+    if total > 100 + ROUNDING:
+        raise OptionError(f"{text!r}: The behavior total needs to be 100 or less")
+    return entries
+
+
+def parse_rule(text: str) -> Entry:
+    """The entry of an independent rule, such as ``delay sleep=2 percent=10``.
+
+    Raises:
+        OptionError: the text is not a behavior followed by ``key=value`` words.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise OptionError(f"{text!r}: {error}") from None
+    if not words or "=" in words[0]:
+        raise OptionError(f"{text!r}: a rule is BEHAVIOR key=value ...")
+    entry: dict[str, object] = {"behavior": words[0]}
+    for word in words[1:]:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise OptionError(f"{text!r}: {word!r} is not key=value")
+        if key in entry:
+            raise OptionError(f"{text!r}: {key!r} is given twice")
+        entry[key] = value
+    return entry
+
+
+def make_rules(
+    entries: Iterable[Entry], find: FindBehavior, protocol: type[Protocol]
+) -> tuple[Rule, ...]:
+    """The rules that these entries say, under unique names, mixes laid out in bands.
+
+    Raises:
+        OptionError: an unknown key or a value that is not allowed.
+        UnknownNameError: an unknown behavior.
+    """
+    rules: list[Rule] = []
+    taken: dict[str, int] = {}
+    tops: dict[str, float] = {}
+    for entry in entries:
+        rest = dict(entry)
+        name = rest.pop("behavior", None)
+        if not isinstance(name, str) or not name:
+            raise OptionError('a rule needs a "behavior"')
+        behavior = find(name)
+        check_plugin(behavior)
+        percent, percent_ramp = _number(RULE_KEYS["percent"], rest.pop("percent", 100.0))
+        own = {key: RULE_KEYS[key].parse(rest.pop(key)) for key in RULE_KEYS if key in rest}
+        made, match, ramps = _make_behavior(behavior, rest, protocol)
+        mix = str(own.get("mix", ""))
+        low = tops.get(mix, 0.0) if mix else 0.0
+        high = _top(low, max(percent_ramp.values) if percent_ramp else percent)
+        if high > 100:
+            raise OptionError(f"mix={mix!r}: The behavior total needs to be 100 or less")
+        if mix:
+            tops[mix] = high
+        named = str(own.get("name") or "")
+        rule = Rule(
+            behavior=made,
+            name=_unique(named or behavior.name, taken, given=bool(named)),
+            low=low,
+            high=high,
+            mix=mix,
+            direction=_direction(str(own.get("direction", "both")), made),
+            scope=_scope(str(own.get("scope", "")), made, match),
+            match=match,
+            ramps=ramps,
+            percent_ramp=percent_ramp,
+        )
+        rules.append(_timed(rule, own))
+    return tuple(rules)
+
+
+def _timed(rule: Rule, own: Mapping[str, Value]) -> Rule:
+    """A rule with what its keys say of when it applies."""
+    on, off = _cycle(float(own.get("on", 0.0)), float(own.get("off", 0.0)))
+    return replace(
+        rule,
+        after=int(own.get("after", 0)),
+        every=int(own.get("every", 1)),
+        times=int(own.get("times", 0)) or None,
+        start=float(own.get("start", 0.0)),
+        stop=float(own.get("stop", 0.0)) or None,
+        on=on,
+        off=off,
+        ttl=float(own.get("ttl", 0.0)) or None,
+    )
+
+
+def describe(rule: Rule) -> dict[str, Value]:
+    """The entry that makes this rule; keys at their default are left out."""
+    own: dict[str, Value] = {
+        "name": rule.name,
+        "percent": str(rule.percent_ramp) if rule.percent_ramp else _percent(rule),
+        "direction": rule.direction.value if rule.direction else "both",
+        "scope": rule.scope if rule.scope != rule.behavior.scopes[0] else "",
+        "after": rule.after,
+        "every": rule.every,
+        "times": rule.times or 0,
+        "start": rule.start,
+        "stop": rule.stop or 0.0,
+        "on": rule.on or 0.0,
+        "off": rule.off,
+        "ttl": rule.ttl or 0.0,
+        "mix": rule.mix,
+    }
+    entry: dict[str, Value] = {"behavior": rule.behavior.name}
+    entry |= {key: value for key, value in own.items() if value != RULE_KEYS[key].default}
+    # An old plugin may have options that are called like keys of rules: entries cannot say them.
+    settings = rule.behavior.settings().items()
+    entry |= {name: value for name, value in settings if name not in RULE_KEYS}
+    entry |= {name: str(ramp) for name, ramp in rule.ramps}
+    for match in rule.match:
+        entry[f"match.{match.label}"] = f"~{match.value}" if match.regex else match.value
+    return entry
+
+
+def _direction(given: str, behavior: Behavior) -> Direction | None:
+    if given == "both":
+        return None
+    direction = Direction(given)
+    if set(_acts_in(behavior)) == {"on_message"} and not behavior.concerns(direction):
+        raise OptionError(
+            f"direction={given!r} is not allowed: with these options {behavior.name!r} "
+            "does nothing to messages of that direction"
+        )
+    return direction
+
+
+def _acts_in(behavior: Behavior) -> list[str]:
+    return [hook for hook in HOOKS if behavior.overrides(hook)]
+
+
+def _scope(given: str, behavior: Behavior, match: tuple[Match, ...]) -> Scope:
+    """What a rule is drawn for; ``Plan`` looks at what it shares a mix with."""
+    scope = next((known for known in SCOPES if known == given), behavior.scopes[0])
+    if scope not in behavior.scopes:
+        raise OptionError(
+            f"scope={given!r} is not allowed: {behavior.name!r} acts on whole connections"
+        )
+    if behavior.scopes == ("connection",) and match:
+        raise OptionError(
+            f"{behavior.name!r} acts on whole connections: its rule matches no "
+            f"{match[0].label!r}, which messages have"
+        )
+    return scope
+
+
+def _cycle(on: float, off: float) -> tuple[float | None, float]:
+    if bool(on) != bool(off):
+        raise OptionError(f"on={on:g} off={off:g} is not allowed: it takes both, or neither")
+    if on and min(on, off) < SHORTEST_PHASE:
+        raise OptionError(
+            f"on={on:g} off={off:g} is not allowed: each takes at least {SHORTEST_PHASE:g} seconds"
+        )
+    return on or None, off
+
+
+def _number(option: Option, given: object) -> tuple[float, Ramp | None]:
+    """A number, and the ramp that it is the beginning of, if that is what was given."""
+    if not is_ramp(given):
+        return float(option.parse(given)), None
+    try:
+        ramp = Ramp.parse(str(given))
+        for value in ramp.values:
+            option.parse(value)
+    except OptionError:
+        raise OptionError(
+            f"{option.name}={given!r} is not allowed: it takes {option.allowed}, or a ramp "
+            f"between such: {ALLOWED}"
+        ) from None
+    return ramp.first, ramp
+
+
+def _percent(rule: Rule) -> float:
+    """The percentage that gave a rule its band: the shortest that does."""
+    shorter = (round(rule.percent, digits) for digits in range(10))
+    fits = (percent for percent in shorter if _top(rule.low, percent) == rule.high)
+    return next(fits, rule.percent)
+
+
+def _top(low: float, percent: float) -> float:
+    """Where a band ends that begins at ``low``; 100, where it passes that by rounding only."""
+    high = low + percent
+    return 100.0 if 100 < high <= 100 + ROUNDING else high
+
+
+def _make_behavior(
+    behavior: type[Behavior], rest: Entry, protocol: type[Protocol]
+) -> tuple[Behavior, tuple[Match, ...], tuple[tuple[str, Ramp], ...]]:
+    """A behavior with its options, what its rule matches on, and which options change."""
+    options: dict[str, object] = {}
+    texts: dict[str, str] = {}
+    ramps: dict[str, Ramp] = {}
+    declared = options_of(behavior)
+    known = {**declared, **behavior.further_options(rest, protocol)}
+    labels = {**protocol.labels, **protocol.response_labels}
+    for key, value in rest.items():
+        label = key.removeprefix("match.")
+        if key in declared and declared[key].type in (int, float) and is_ramp(value):
+            options[key], ramp = _number(declared[key], value)
+            if ramp is not None:
+                ramps[key] = ramp
+        elif key in known:
+            options[key] = value
+        elif label in labels:
+            texts[label] = str(value)
+        elif behavior.open_ended:
+            options[key] = value
+        else:
+            raise OptionError(
+                f"{key!r} is unknown here. Options of {behavior.name!r}: {_listed(known)}; "
+                f"keys of a rule: {_listed(RULE_KEYS)}; "
+                f"matches of the protocol {protocol.name!r}: {_listed(labels)}."
+            )
+    made = behavior.configured(options)
+    in_order = tuple((name, ramps[name]) for name in declared if name in ramps)
+    return made, fitted(made, protocol, texts), in_order
+
+
+def fitted(
+    behavior: Behavior, protocol: type[Protocol], texts: Mapping[str, str] = NO_LABELS
+) -> tuple[Match, ...]:
+    """What a rule with this behavior matches on: what it is told, and what the behavior brings.
+
+    Raises:
+        OptionError: the behavior makes no sense with this protocol, or with these matches.
+    """
+    told = {**behavior.fit(protocol), **texts}
+    match = tuple(_match(label, text, protocol) for label, text in told.items())
+    _check_late(match, behavior, protocol)
+    return match
+
+
+def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
+    late = label not in protocol.labels
+    if not value.startswith("~"):
+        return Match(label, value, late=late)
+    try:
+        re.compile(value[1:])
+    except re.error as error:
+        raise OptionError(f"{label}={value!r} is not a regular expression: {error}") from None
+    return Match(label, value[1:], regex=True, late=late)
+
+
+def _check_late(match: tuple[Match, ...], behavior: Behavior, protocol: type[Protocol]) -> None:
+    """Refuse to wait for the response with a behavior that has nothing to do with responses."""
+    late = [one.label for one in match if one.late]
+    if late and not behavior.concerns(Direction.TO_CLIENT):
+        raise OptionError(
+            f"{late[0]!r} is known with the response only, and with these options "
+            f"{behavior.name!r} acts on requests; requests have: {_listed(protocol.labels)}"
+        )
+
+
+def _unique(name: str, taken: dict[str, int], *, given: bool) -> str:
+    """The name, numbered from the second on; a name that was given is taken as it is.
+
+    ``taken`` has the names so far, each with the number to try next for it.
+    """
+    unique = name
+    if name in taken:
+        if given:
+            raise OptionError(f"name={name!r} is given to two rules")
+        while (unique := f"{name}-{taken[name]}") in taken:
+            taken[name] += 1
+    taken[unique] = 2
+    return unique
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def check_plugin(behavior: type[Configurable]) -> None:
+    """Refuse a behavior whose options could not be told from a rule's own keys.
+
+    Old plugins, which are open-ended, knew nothing of rules: their options of such names
+    are set by flags and files only.
+
+    Raises:
+        OptionError: an option has the name of a rule's key.
+    """
+    if behavior.open_ended:
+        return
+    for name in options_of(behavior):
+        if name in RULE_KEYS or name == "behavior":
+            raise OptionError(f"the option {name!r} of {behavior.name!r} is a key of every rule")

@@ -1,0 +1,90 @@
+"""What the data plane tells the rest: small values, published as things happen.
+
+There is no event for a chunk or a message: only for what is rare, or what a rule
+did.  ``level`` is how loud a log should say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from ..behavior import Firing
+from .messages import Direction
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The root of all events."""
+
+    level: ClassVar[Level] = "info"
+    proxy: str
+    """The name of the proxy it happened on."""
+
+    def text(self) -> str:
+        """What happened, in a line; may hold what traffic said, so escape it."""
+        return repr(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Fired(Event):
+    """A rule fired."""
+
+    level: ClassVar[Level] = "debug"
+    firing: Firing
+    behavior: str
+    """The behavior's name."""
+    direction: Direction
+    """The direction of the message on which it was decided."""
+    labels: Mapping[str, str]
+    """The labels of that message; traffic said them, so escape them."""
+    detail: str = ""
+    """What the behavior does this time: the fault it plays."""
+
+    def text(self) -> str:
+        firing = self.firing
+        detail = f" ({self.detail})" if self.detail else ""
+        return (
+            f"{firing.rule} fired{detail}: connection {firing.connection}, "
+            f"exchange {firing.exchange}, draw {firing.draw:.4f}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble(Event):
+    """Something that an operator should hear of; traffic goes on."""
+
+    level: ClassVar[Level] = "warning"
+    what: str
+    detail: str = ""
+
+    def text(self) -> str:
+        return f"{self.what}: {self.detail}" if self.detail else self.what
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFailed(Event):
+    """A behavior or a parser raised."""
+
+    level: ClassVar[Level] = "error"
+    what: str
+    traceback: str
+
+    def text(self) -> str:
+        return f"{self.what}\n{self.traceback}"
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp(PluginFailed):
+    """A parser has met what it does not understand; the bytes pass on without meaning."""
+
+    level: ClassVar[Level] = "warning"
+
+    def text(self) -> str:
+        return self.what
+
+
+Emit = Callable[[Event], None]

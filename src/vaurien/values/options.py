@@ -1,0 +1,195 @@
+"""Options of behaviors and protocols: declared once, as typed fields.
+
+From these declarations come the command line's flags, the checks of
+configuration files and API calls, and the documentation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, get_type_hints
+
+from ..errors import OptionError, PluginError
+
+Value = bool | int | float | str
+T = TypeVar("T", bool, int, float, str)
+
+NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+TRUE_WORDS = frozenset({"true", "yes", "y", "on", "1"})
+FALSE_WORDS = frozenset({"false", "no", "n", "off", "0"})
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option, as its field declares it."""
+
+    name: str
+    type: type[Value]
+    default: Value
+    help: str
+    choices: tuple[Value, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def parse(self, given: object) -> Value:
+        """The value meant by a text or a JSON value.
+
+        Raises:
+            OptionError: it is of another type, or not allowed.
+        """
+        value = self._convert(given)
+        allowed = self.allowed
+        if (
+            (self.choices and value not in self.choices)
+            or (self.minimum is not None and cast(float, value) < self.minimum)
+            or (self.maximum is not None and cast(float, value) > self.maximum)
+        ):
+            raise OptionError(f"{self.name}={given!r} is not allowed: it takes {allowed}")
+        return value
+
+    @property
+    def allowed(self) -> str:
+        """What the option takes, in words."""
+        if self.choices:
+            return "one of " + ", ".join(str(choice) for choice in self.choices)
+        words = NOUNS[self.type]
+        if self.minimum is not None and self.maximum is not None:
+            return f"{words} from {_written(self.minimum)} to {_written(self.maximum)}"
+        if self.minimum is not None:
+            return f"{words} of at least {_written(self.minimum)}"
+        if self.maximum is not None:
+            return f"{words} of at most {_written(self.maximum)}"
+        return words
+
+    def _convert(self, given: object) -> Value:
+        try:
+            if self.type is str:
+                if isinstance(given, str):
+                    return given
+                if isinstance(given, (int, float)) and not isinstance(given, bool):
+                    return str(given)  # a code that looks like a number is a text all the same
+            elif self.type is bool:
+                if isinstance(given, bool):
+                    return given
+                word = str(given).strip().lower()
+                if word in TRUE_WORDS or word in FALSE_WORDS:
+                    return word in TRUE_WORDS
+            elif not isinstance(given, bool) and isinstance(given, (int, float, str)):
+                if self.type is int and not (isinstance(given, float) and given % 1):
+                    return int(given)
+                if self.type is float and math.isfinite(number := float(given)):
+                    return number
+        except (ValueError, OverflowError):
+            pass
+        raise OptionError(f"{self.name}={given!r} is not allowed: it takes {self.allowed}")
+
+
+def _written(bound: float) -> str:
+    """A number as users write it: a whole one with all its digits."""
+    return f"{bound:g}" if bound % 1 else str(int(bound))
+
+
+def option(
+    default: T,
+    help: str,  # noqa: A002 - the word every reader expects
+    *,
+    choices: tuple[T, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Any:
+    """Declare an option: ``sleep: float = option(1.0, "seconds to wait", minimum=0)``."""
+    return dataclasses.field(
+        default=default,
+        metadata={"help": help, "choices": choices, "minimum": minimum, "maximum": maximum},
+    )
+
+
+def options_of(cls: type[Configurable]) -> dict[str, Option]:
+    """The options a class declares, by name, in the order of declaration.
+
+    Raises:
+        PluginError: an option is of a type that options cannot have.
+    """
+    if "_options" not in cls.__dict__:
+        hints = get_type_hints(cls)
+        cls._options = {
+            field.name: _declared(cls, field, hints[field.name])
+            for field in dataclasses.fields(cls)
+            if "help" in field.metadata
+        }
+    return cls._options
+
+
+def _declared(
+    cls: type[Configurable], field: dataclasses.Field[Value], annotated: type[Value]
+) -> Option:
+    if annotated not in NOUNS:
+        raise PluginError(
+            f"the option {field.name!r} of {cls.name!r} is declared as {annotated!r}: "
+            f"it takes bool, int, float or str"
+        )
+    return Option(field.name, annotated, cast(Value, field.default), **field.metadata)
+
+
+class Declarations:
+    """The options of a class as plugins have always declared them: name -> (help, type, default).
+
+    Choices come fourth, where there are any.  Old plugins build their own upon these.
+    """
+
+    def __get__(self, instance: object, owner: type[Configurable]) -> dict[str, tuple[object, ...]]:
+        return {
+            name: (known.help, known.type, known.default, *([known.choices] * bool(known.choices)))
+            for name, known in options_of(owner).items()
+        }
+
+
+@dataclass(kw_only=True)
+class Configurable:
+    """A class whose fields are its options: a keyword-only, comparable dataclass."""
+
+    name: ClassVar[str] = ""
+    open_ended: ClassVar[bool] = False
+    """It takes options that it does not declare, too."""
+    options = Declarations()  # not annotated: it is no field
+    _options: ClassVar[dict[str, Option]]
+
+    if TYPE_CHECKING:  # checkers cannot know that ``option(1.0, ...)`` gives a default
+
+        def __init__(self, **options: object) -> None: ...
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclass(kw_only=True)(cls)
+
+    def __post_init__(self) -> None:
+        for name, declared in options_of(type(self)).items():
+            setattr(self, name, declared.parse(getattr(self, name)))
+
+    @classmethod
+    def configured(cls, values: Mapping[str, object]) -> Self:
+        """An instance with these option values; what is not given keeps its default.
+
+        Raises:
+            OptionError: an option that does not exist, or a value that is not allowed.
+        """
+        known = options_of(cls)
+        for name in values:
+            if name not in known:
+                allowed = ", ".join(known) or "none"
+                raise OptionError(f"{cls.name!r} has no option {name!r}; its options: {allowed}")
+        return cls(**{name: known[name].parse(value) for name, value in values.items()})
+
+    @classmethod
+    def over(
+        cls, defaults: Mapping[str, object], values: Mapping[str, object]
+    ) -> dict[str, object]:
+        """These values, and what they leave to defaults."""
+        return {**defaults, **values}
+
+    def settings(self) -> dict[str, Value]:
+        """The values of all options, by name."""
+        return {name: getattr(self, name) for name in options_of(type(self))}

@@ -1,0 +1,72 @@
+"""Ramps: numbers that change with time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import chain
+from math import isfinite
+
+from ..errors import OptionError
+
+NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
+LEG = re.compile(rf"\.\.({NUMBER})/({NUMBER})")
+RAMP = re.compile(rf"\s*({NUMBER})((?:{LEG.pattern})+)\s*")
+LOOKS_LIKE_ONE = re.compile(r"\s*[-+.\d][-+.\deE]*\s*\.\.")
+ALLOWED = "FROM..TO/SECONDS, such as 0..50/60, or more of them: 0..50/60..0/60"
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A number that goes in straight lines from value to value, and stays at the last."""
+
+    first: float
+    legs: tuple[tuple[float, float], ...]
+    """The value that each leads to, and the seconds that this takes."""
+
+    @classmethod
+    def parse(cls, text: str) -> Ramp:
+        """The ramp written as ``0..50/60``: from 0 to 50 in 60 seconds.
+
+        More legs may follow: ``0..50/60..50/10..0/60`` stays at 50 for 10 seconds and goes
+        back to 0.
+
+        Raises:
+            OptionError: it is not written so, or a leg takes less than no time.
+        """
+        found = RAMP.fullmatch(text)
+        if found is None:
+            raise OptionError(f"{text!r} is not a ramp: {ALLOWED}")
+        legs = tuple((float(to), float(over)) for to, over in LEG.findall(found[2]))
+        if any(over < 0 for _, over in legs):
+            raise OptionError(f"{text!r} is not a ramp: its seconds are at least 0")
+        if not all(map(isfinite, (float(found[1]), *chain(*legs)))):
+            raise OptionError(f"{text!r} is not a ramp: a number of it is too large")
+        return cls(float(found[1]), legs)
+
+    def at(self, seconds: float) -> float:
+        """The value so many seconds after its beginning."""
+        value, seconds = self.first, max(seconds, 0.0)
+        for to, over in self.legs:
+            if seconds < over:
+                return value + (to - value) * seconds / over
+            value, seconds = to, seconds - over
+        return value
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Those it goes through; all others lie between two of them."""
+        return (self.first, *(to for to, _ in self.legs))
+
+    def __str__(self) -> str:
+        legs = (f"..{_written(to)}/{_written(over)}" for to, over in self.legs)
+        return _written(self.first) + "".join(legs)
+
+
+def is_ramp(given: object) -> bool:
+    """Whether it is a text that can only be meant for a ramp."""
+    return isinstance(given, str) and LOOKS_LIKE_ONE.match(given) is not None
+
+
+def _written(number: float) -> str:
+    return str(int(number)) if number.is_integer() else repr(number)

@@ -1,0 +1,116 @@
+"""An INI file and the TOML that is made of it declare the same proxy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from commands import Understand
+from vaurien.cli.import_ini import Kept, toml_of
+from vaurien.config.configuration import Source
+from vaurien.config.conversion import converted
+from vaurien.config.settings import Settings
+from vaurien.config.state import State, to_document
+from vaurien.net.proxies import Declared
+
+FILES = {
+    "nothing": "[vaurien]\nseed = 1\n",
+    "a mix": "[vaurien]\nseed = 1\nbehavior = 20:delay, 10.5:error\n[behavior:delay]\nsleep = 2\n",
+    "the older word": "[vaurien]\nseed = 2\nbehavior = 100:hang\n[handler:delay]\nsleep = 3\n",
+    "rules": (
+        "[vaurien]\nseed = 3\nprotocol = redis\nrule =\n"
+        "    delay sleep=2 percent=10 command=GET direction=to_client\n"
+        "    error fault=READONLY command=~^S times=3 name=mine\n"
+        "    hang start=5 stop=1e2 scope=connection\n"
+        "    latency delay=0.1..0.5/60 percent=0..50/60\n"
+        "[behavior:delay]\nbefore = no\n"
+    ),
+    "limits": (
+        "[vaurien]\nseed = 4\nproxy = [::1]:0\nbackend = unix:/run/x\ntimeout = 0\n"
+        "connect_timeout = 2.5\nmax-connections = 9\nbacklog = 10\ndrain = 1\n"
+    ),
+    "a protocol's options": "[vaurien]\nseed = 5\nprotocol = postgresql\n[protocol:postgresql]\n",
+    "a variable": "[vaurien]\nseed = 6\nbackend = ${PLACE}:80\ntimeout = ${SECONDS}\n",
+    "a fault's parameters": (
+        "[vaurien]\nseed = 7\nprotocol = redis\nbehavior = 30:error\n"
+        "[behavior:error]\nfault = MOVED\nslot = 7\n"
+    ),
+    "a level in capitals": "[vaurien]\nseed = 1\nlog_level = INFO\n",
+    "a profile": "[vaurien]\nseed = 8\nprofile = 3g\nrule = hang\n",
+}
+CLASSES = (
+    "[vaurien]\nseed = 9\nprotocol = words\nbehavior = 20:shout,10:troubles.Super\n"
+    "rule = shout foo=3 word=GET\n[behavior:shout]\ncallable = troubles.Super\nfoo = 2\n"
+    "[protocol:words]\ncallable = troubles:Lines\nstrict = on\n"
+)
+
+
+def acting(declared: Declared) -> Declared:
+    """Without rules that never do anything: flags and INI files have one if they say nothing."""
+    rules = tuple(rule for rule in declared.plan.rules if not rule.behavior.inert)
+    return replace(declared, plan=replace(declared.plan, rules=rules))
+
+
+def only(settings: Settings) -> Declared:
+    (declared,) = settings.proxies
+    return acting(declared)
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())
+def test_it_declares_the_same(
+    text: str, understand: Understand, plugin_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACE", "example")
+    monkeypatch.setenv("SECONDS", "7")
+    ini, toml = plugin_folder / "v.ini", plugin_folder / "v.toml"
+    ini.write_text(text)
+    toml.write_text(toml_of(converted(str(ini), Kept())))
+    source = Source(str(toml), {})
+    told = source.understand(source.read())
+    old = understand("--config", str(ini))
+    assert only(told.settings) == only(old)
+    assert told.settings.drain == old.drain
+    assert told.settings.places["http"] == old.places["http"]
+
+
+@pytest.mark.usefixtures("plugin_folder")
+def test_classes_under_names_of_their_own(understand: Understand, tmp_path: Path) -> None:
+    """Each way makes classes anew, so they are compared as documents."""
+    ini, toml = tmp_path / "v.ini", tmp_path / "v.toml"
+    ini.write_text(CLASSES)
+    toml.write_text(toml_of(converted(str(ini), Kept())))
+    source = Source(str(toml), {})
+    first, second = (source.understand(source.read()).settings for _ in range(2))
+    old = understand("--config", str(ini))
+    assert to_document(State(first.proxies)) == to_document(State(old.proxies))
+    assert first.proxies == second.proxies  # reading again does not
+
+
+def test_variables_are_filled_in_if_they_need_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACE", "example")
+    ini = tmp_path / "v.ini"
+    ini.write_text("[vaurien]\nbackend = ${PLACE}:80\n")
+    proxies = converted(str(ini)).content["proxies"]
+    assert proxies == {"vaurien": {"listen": "localhost:8000", "backend": "example:80"}}
+
+
+@pytest.mark.usefixtures("plugin_folder")
+def test_what_old_plugins_do_not_declare_is_what_it_looks_like(
+    understand: Understand, tmp_path: Path
+) -> None:
+    ini, toml = tmp_path / "v.ini", tmp_path / "v.toml"
+    ini.write_text(
+        "[vaurien]\nseed = 1\nbehavior = 100:old\n"
+        "[behavior:old]\ncallable = troubles.Old\nfoo = 2\nspeed = 5\nloud = true\nword = x\n"
+    )
+    toml.write_text(toml_of(converted(str(ini))))
+    source = Source(str(toml), {})
+    proxies = source.understand(source.read()).settings.proxies
+    old = understand("--config", str(ini)).proxies
+    assert to_document(State(proxies)) == to_document(State(old))
+    settings = proxies[0].plan.rules[0].behavior.settings()
+    assert (settings["foo"], settings["speed"], settings["loud"]) == (2, 5, True)

@@ -1,0 +1,194 @@
+"""INI files: what they may say, and what is told when they say something else."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaurien.config.given import Given
+from vaurien.config.ini import read
+from vaurien.errors import ConfigError
+from vaurien.values.options import Option
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "v.ini"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file for all examples of a property."""
+    return tmp_path_factory.mktemp("ini") / "v.ini"
+
+
+def values(path: Path, section: str = "vaurien", **environment: str) -> dict[str, object]:
+    return {key: said.value for key, said in read(str(path), environment)[section].values.items()}
+
+
+def test_sections_and_places(config: Path) -> None:
+    config.write_text(
+        "# a comment\n"
+        "[vaurien]\nproxy = localhost:8000\nhttp-host: ::1\n"
+        "[statsd]\nenabled = true\n"
+        "[behavior:delay]\nsleep = 2\n"
+        "[handler: hang ]\n"
+        "[protocol:tcp]\n"
+    )
+    sections = read(str(config))
+    assert list(sections) == [
+        "vaurien",
+        "statsd",
+        "behavior:delay",
+        "behavior:hang",
+        "protocol:tcp",
+    ]
+    assert sections["vaurien"].values["proxy"] == Given(
+        f"{config}: [vaurien] proxy", "localhost:8000"
+    )
+    assert sections["vaurien"].values["http_host"].value == "::1"
+    assert sections["behavior:hang"].place == f"{config}: [handler: hang ]"
+
+
+def test_both_words_for_behaviors_are_one_section(config: Path) -> None:
+    config.write_text("[behavior:delay]\nsleep = 2\n[handler:delay]\nbefore = false\n")
+    assert values(config, "behavior:delay") == {"sleep": "2", "before": "false"}
+
+
+def test_lists_and_quotes(config: Path) -> None:
+    config.write_text(
+        "[vaurien]\n"
+        "rule =\n    delay sleep=2\n\n    # not this\n    hang times=1\n"
+        'journal = " spaced "\n'
+        'log_output = "${NOT_FILLED}"\n'
+        'prefix = "\n'
+    )
+    assert values(config) == {
+        "rule": ("delay sleep=2", "hang times=1"),
+        "journal": " spaced ",
+        "log_output": "${NOT_FILLED}",
+        "prefix": '"',
+    }
+
+
+def test_environment_variables(config: Path) -> None:
+    config.write_text("[vaurien]\nbackend = ${HOST}:${PORT}\nrule =\n  ${A}\n  delay\n")
+    assert values(config, HOST="h", PORT="80", A="hang") == {
+        "backend": "h:80",
+        "rule": ("hang", "delay"),
+    }
+
+
+def test_an_environment_variable_that_is_not_set(config: Path) -> None:
+    config.write_text("[statsd]\nhost = ${NOWHERE}\n")
+    with pytest.raises(ConfigError) as caught:
+        read(str(config), {})
+    text = f"{config}: [statsd] host: the environment variable 'NOWHERE' is not set"
+    assert str(caught.value) == text
+
+
+def test_extends(config: Path) -> None:
+    folder = config.parent / "more"
+    folder.mkdir()
+    config.write_text("[DEFAULT]\nextends = more/a.ini\n    more/b.ini\n[vaurien]\nproxy = own\n")
+    (folder / "a.ini").write_text(
+        "[DEFAULT]\nextends = deep.ini\n[vaurien]\nproxy = a\nbackend = a\n"
+    )
+    (folder / "b.ini").write_text("[vaurien]\nbackend = b\nseed = 2\n[statsd]\nport = 2\n")
+    (folder / "deep.ini").write_text("[vaurien]\nbackend = deep\ntimeout = 3\n")
+    assert values(config) == {"proxy": "own", "backend": "a", "timeout": "3", "seed": "2"}
+    assert values(config, "statsd") == {"port": "2"}
+    said = read(str(config))["vaurien"].values["timeout"]
+    assert said.place == f"{folder / 'deep.ini'}: [vaurien] timeout"
+
+
+def test_extends_is_found_from_the_current_directory_too(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = config.parent / "here"
+    folder.mkdir()
+    (folder / "other.ini").write_text("[vaurien]\nseed = 1\n")
+    config.write_text("[DEFAULT]\nextends = other.ini\n")
+    monkeypatch.chdir(folder)
+    assert values(config) == {"seed": "1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[DEFAULT]\nextends = nowhere.ini\n",
+            "'nowhere.ini' cannot be read: No such file or directory; {config} extends it",
+        ),
+        (
+            "[DEFAULT]\nextends =\n",
+            "{config}: [DEFAULT] extends='' is not allowed: it takes the name of a file, or one a",
+        ),
+        ("[DEFAULT]\nextends = v.ini\n", "the file extends itself"),
+        ("[DEFAULT]\nproxy = x\n", "[DEFAULT] proxy is unknown. Allowed: extends"),
+        (
+            "[other]\n",
+            "[other] is an unknown section. Allowed: [vaurien], [statsd], [behavior:NAME]",
+        ),
+        ("[behavior:]\n", "[behavior:] is an unknown section"),
+        ("[vaurien:x]\n", "[vaurien:x] is an unknown section"),
+        ("[vaurien]\nproxy = 1\nproxy = 2\n", "option 'proxy' in section 'vaurien' already exists"),
+        ("[vaurien]\n[vaurien]\n", "section 'vaurien' already exists"),
+        ("proxy = 1\n", "File contains no section headers"),
+        ("[vaurien]\nproxy\n", "parsing errors"),
+    ],
+)
+def test_a_mistake_names_the_file(config: Path, text: str, said: str) -> None:
+    config.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read(str(config))
+    assert said.format(config=config) in str(caught.value)
+    assert "v.ini" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_in_another_encoding(config: Path) -> None:
+    config.write_bytes(b"[vaurien]\nproxy = \xff\n")
+    with pytest.raises(ConfigError, match=r"v.ini' cannot be read: 'utf-8' codec"):
+        read(str(config))
+
+
+def test_a_byte_order_mark(config: Path) -> None:
+    config.write_bytes(b"\xef\xbb\xbf[vaurien]\nseed = 1\n")
+    assert values(config) == {"seed": "1"}
+
+
+LINES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1).filter(
+    lambda text: not text.startswith(("#", ";")) and "$" not in text and text.strip() == text
+)
+
+
+@given(LINES)
+def test_any_text_in_quotes_is_taken_as_it_stands(shared: Path, text: str) -> None:
+    shared.write_text(f'[vaurien]\njournal = "{text}"\n', "utf-8")
+    assert values(shared) == {"journal": text}
+
+
+@given(st.lists(LINES.filter(lambda text: '"' not in text), min_size=1))
+def test_any_lines_are_a_list(shared: Path, lines: list[str]) -> None:
+    listed = "".join(f"    {line}\n" for line in lines)
+    shared.write_text(f"[vaurien]\nrule =\n{listed}", "utf-8")
+    assert values(shared) == {"rule": tuple(lines)}
+
+
+@given(st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False)))
+def test_any_value_is_understood_as_its_type(shared: Path, value: bool | int | float) -> None:
+    shared.write_text(f"[vaurien]\nx = {str(value).lower()}\n")
+    said = read(str(shared))["vaurien"].values["x"]
+    assert said.parse(Option("x", type(value), value, "")) == value
+
+
+@given(st.binary() | st.text('[]vaurien:=\n\0 $\\{}"#', max_size=60).map(str.encode))
+def test_nothing_but_its_own_errors(shared: Path, data: bytes) -> None:
+    shared.write_bytes(data)
+    with contextlib.suppress(ConfigError):
+        read(str(shared), {})

@@ -1,0 +1,358 @@
+"""What documents come to; and that all which is wrong with one is said at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from knowing import FILE, known, problems_of, understood, with_rules
+from vaurien.config import files
+from vaurien.config.documents import Document, DocumentError
+from vaurien.config.understanding import Configuration, Known, Said, understand
+from vaurien.net.address import Address
+from vaurien.net.proxy import Limits
+from vaurien.registry import behaviors, protocols
+from vaurien.rules.notation import describe
+
+DOCUMENTS = Path(__file__).parent / "documents"
+
+
+def read(name: str, **environment: str) -> Configuration:
+    return understand(files.read(str(DOCUMENTS / name), environment), known())
+
+
+# A document in which everything is said.
+
+
+@pytest.fixture(scope="module")
+def everything() -> Configuration:
+    return read("everything.toml", HOME="/home/me", WEB="web:80")
+
+
+def test_proxies_are_what_they_are_said_to_be(everything: Configuration) -> None:
+    state = everything.state
+    assert [proxy.name for proxy in state.proxies] == ["web", "cache", "db", "mail"]
+    assert state.seed == 42
+    web, cache, db, mail = state.proxies
+    assert (web.listen, web.backend) == (Address("localhost", 0), Address("web", 80))
+    assert web.protocol.settings() == {"overwrite_host_header": True}
+    assert str(cache.listen) == "localhost:6380"
+    assert [proxy.enabled for proxy in state.proxies] == [True, True, False, True]
+    assert [proxy.plan.seed for proxy in state.proxies] == [42, 7, 42, 42]
+    assert cache.limits == Limits(timeout=60, dial_timeout=2.5, max_connections=100)
+    assert mail.limits == Limits(timeout=60, dial_timeout=2.5, backlog=10)
+    assert (mail.listen.path, str(mail.backend)) == ("/tmp/mail", "[::1]:25")
+    assert mail.protocol.settings() == {"tls": "pass"}
+    assert db.protocol.settings() == {"tls": "refuse"}
+
+
+def test_rules_come_in_their_order(everything: Configuration) -> None:
+    cache = everything.state.get("cache")
+    assert cache is not None
+    names = [rule.name for rule in cache.plan.rules]
+    assert names[:2] == ["delay", "error"]
+    assert names[-4:] == ["later", "error-2", "delay-2", "hang"]
+    presets = [name.rpartition("-")[0] for name in names[2:-4]]
+    assert presets[0] == "3g"
+    assert any(name.startswith("redis-failover") for name in presets)
+    assert any(name.startswith("redis-slow") for name in presets)
+    slow = [rule for rule in cache.plan.rules if rule.name.startswith("redis-slow")]
+    assert all(rule.start >= 30 for rule in slow)
+
+
+def test_rules_are_what_they_are_said_to_be(everything: Configuration) -> None:
+    cache = everything.state.get("cache")
+    assert cache is not None
+    rules = {rule.name: describe(rule) for rule in cache.plan.rules}
+    assert rules["delay"]["sleep"] == 2
+    assert rules["later"] == {
+        "behavior": "sluggish",
+        "name": "later",
+        "direction": "to_client",
+        "scope": "connection",
+        "percent": "0..50/60..0/60",
+        "delay": "0.1..1/30",
+        "jitter": 0.0,
+        "distribution": "normal",
+        "correlation": 0.0,
+        "start": 10,
+        "stop": 600,
+        "on": 10,
+        "off": 50,
+        "ttl": 3600,
+    }
+    error = rules["error-2"]
+    assert (error["fault"], error["match.command"]) == ("OOM", "SET")
+    assert (error["match.key"], error["after"], error["every"]) == ("~^user:", 2, 3)
+
+
+def test_what_is_about_the_process_is_handed_out(everything: Configuration) -> None:
+    common, main = DOCUMENTS / "common.toml", DOCUMENTS / "everything.toml"
+    assert everything.settings == {
+        "": {
+            "journal": Said("/home/me/journal", f"{common}: journal"),
+            "http_port": Said(9090, f"{main}: http-port"),
+        },
+        "statsd": {
+            "enabled": Said(True, f"{main}: statsd.enabled"),
+            "sample_rate": Said(0.5, f"{main}: statsd.sample_rate"),
+        },
+    }
+    assert everything.environment == {
+        "REDIS_URL": "redis://{cache}/0",
+        "PGHOST": "{db.host}",
+        "PGPORT": "{db.port}",
+    }
+
+
+def test_plugins_with_options_are_handed_out(everything: Configuration) -> None:
+    assert set(everything.behaviors) == {"delay", "sluggish"}
+    assert everything.behaviors["sluggish"].configured({}).settings()["delay"] == 0.25
+    assert set(everything.protocols) == {"postgresql"}
+
+
+# A document in which everything is wrong.
+
+WRONG = """
+environment.C = '${NOT_SET}' needs the environment variable 'NOT_SET', which is not set
+timeout = -1 is not allowed: it takes a number of at least 0
+protocols.redis.callable is an unknown protocol: it takes one of
+behaviors.delay.slep = 1 is unknown
+behaviors.delay.sleep = 'long' is not allowed: it takes a number of at least 0
+behaviors.nosuch is an unknown behavior: it takes one of
+proxies."bad name" is named 'bad name': it takes [A-Za-z0-9._-]{1,64}
+proxies."bad name".backend = 'localhost' is not an address: HOST:PORT, [IPV6]:PORT or unix:/path
+proxies.a.listen = 'localhost:70000' is not an address: a port is from 0 to 65535
+proxies.a.backend is missing: it takes HOST:PORT, [IPV6]:PORT or unix:/path
+proxies.a.behavior = '60:delay,50:hang' is refused
+proxies.b.protocol = 'redsi' is an unknown protocol (did you mean 'redis'?): it takes one of http,
+proxies.b.rules[0].behavior = 'delya' is an unknown behavior (did you mean 'delay'?): it takes one
+proxies.b.rules[0].percent = 101 is not allowed: it takes a number from 0 to 100
+proxies.c.backend = 'localhost:0' is not a backend
+proxies.c.options.tls = 'pass' is an unknown key: it takes no keys
+proxies.c.profile = '6g' is an unknown profile
+proxies.c.recipe[0] = 'nosuch' is an unknown recipe
+proxies.c.recipe[1].start = -3 is not allowed: it takes a number of at least 0
+proxies.c.recipe[2] = '5.5' is an unknown recipe
+proxies.c.rules[6] = 'delay' is not allowed: it takes a table
+proxies.c.rules[0].on = 5 is refused: on=5 off=0 is not allowed: it takes both, or neither
+proxies.c.rules[5].behavior is missing: it takes the name of a behavior
+proxies.c.rules[7].nme = 1 is an unknown key (did you mean 'name'?): it takes one of behavior,
+proxies.c.rules[7].every = 0 is not allowed: it takes a whole number of at least 1
+proxies.c.rules[7].sleep = '5..a/3' is not allowed: it takes a number of at least 0, or a ramp
+proxies.c.rules[8].stop = 3 is not allowed: it comes after start
+proxies.c.rules[9].sleep = [1] is a list: it takes a text, a number, true or false
+proxies.c.rules[10].command = '~(' is not a regular expression
+proxies.c.rules[11].fault = 'nosuch' is unknown
+proxies.c.rules[11].times = -1 is not allowed: it takes a whole number of at least 0
+proxies.c.rules[12].direction = 'up' is not allowed: it takes one of both, to_backend, to_client
+proxies.c.rules[12].name = 'a b\\x00\\x1b' is not allowed: it takes [A-Za-z0-9._-]{1,64}
+proxies.c.rules[2].name = 'x' is given to two rules
+proxies.c.rules[4].percent = 60 is too much: the mix 'm' has 60 of 100 already
+proxies.c.backlog = 0 is not allowed: it takes a whole number from 1
+proxies.c.enabled = 'perhaps' is not allowed: it takes true or false
+proxies.c.rulez = [] is an unknown key (did you mean 'rules'?): it takes one of listen, backend,
+proxies.b.backend = 'localhost:6000' is where the proxy itself listens
+proxies.c.listen = 'LOCALHOST:6000' is where the proxy 'b' listens
+environment.A = '{nosuch}' is refused: '{nosuch}' stands for no proxy
+environment."B=" is no name of an environment variable
+journal = ['a'] is a list: it takes a text
+http_port = 'x' is not allowed: it takes a whole number from 0 to 65535
+statsd.sample_rate = 7 is not allowed: it takes a number from 0.0001 to 1
+statsd.portt = 1 is an unknown key
+sead = 4 is an unknown key (did you mean 'seed'?): it takes one of timeout, connect-timeout,
+"""
+
+
+def test_every_mistake_is_said_at_once() -> None:
+    with pytest.raises(DocumentError) as caught:
+        read("wrong.toml")
+    file = DOCUMENTS / "wrong.toml"
+    found = str(caught.value).splitlines()
+    expected = [f"{file}: {line}" for line in WRONG.strip().splitlines()]
+    for line, beginning in zip(sorted(found), sorted(expected), strict=True):
+        assert line.startswith(beginning)
+
+
+# One thing each.
+
+
+def test_an_empty_document_is_one() -> None:
+    configuration = understood({}, seed=5)
+    assert configuration.state.proxies == ()
+    assert configuration.state.seed == 5
+    assert configuration.settings == {"": {}, "statsd": {}}
+
+
+def test_the_seed_is_that_of_the_proxy_or_the_document_or_is_drawn() -> None:
+    content = with_rules()
+    assert understood(content, seed=5).state.proxies[0].plan.seed == 5
+    assert understood({**content, "seed": 6}, seed=5).state.proxies[0].plan.seed == 6
+    assert understood({**with_rules(seed=7), "seed": 6}).state.proxies[0].plan.seed == 7
+
+
+def test_limits_of_all_proxies_are_those_of_each() -> None:
+    content = {**with_rules(timeout=3), "timeout": 2, "connect_timeout": 1}
+    limits = understood(content).state.proxies[0].limits
+    assert (limits.timeout, limits.dial_timeout) == (3, 1)
+
+
+def test_a_configuration_declares_a_proxy() -> None:
+    contents: list[dict[str, object]] = [{}, {"seed": 5}, {"proxies": {}}]
+    for content in contents:
+        with pytest.raises(DocumentError) as caught:
+            understand(Document(content, FILE), known(), needs_proxy=True)
+        assert str(caught.value) == (
+            f"{FILE}: proxies declares no proxy: it takes a table [proxies.NAME] for each"
+        )
+    with pytest.raises(DocumentError) as caught:
+        understand(Document({"proxies": 5}, FILE), known(), needs_proxy=True)
+    assert len(caught.value.problems) == 1
+    understand(Document(with_rules(), FILE), known(), needs_proxy=True)
+
+
+def test_a_recipe_has_a_name() -> None:
+    for recipe in ({"start": 3}, [{"start": 3}]):
+        (found,) = problems_of(with_rules(recipe=recipe))
+        assert found.endswith("name is missing: it takes the name of a recipe")
+
+
+def test_all_that_is_wrong_with_a_mix_is_said() -> None:
+    def found(mix: str) -> list[str]:
+        prefix = "proxies.a.behavior = "
+        lines = problems_of(with_rules(behavior=mix))
+        assert all(line.startswith(prefix) for line in lines)
+        return [line.removeprefix(prefix).partition(": it takes one of")[0] for line in lines]
+
+    total = "The behavior total needs to be 100 or less"
+    unknown = "is an unknown behavior (did you mean 'delay'?)"
+    assert found("20:dely,90:error") == [
+        f"'20:dely,90:error' is refused: '20:dely,90:error': {total}",
+        f"'dely' {unknown}",
+    ]
+    assert found("20:dely,10:delya,10:dely") == [f"'dely' {unknown}", f"'delya' {unknown}"]
+    allowed = "it takes 20:NAME,... with percentages that come to 100 at most"
+    assert found("::,,") == [f"'::,,' is no mix, for '::': {allowed}"]
+    assert found("delay") == [f"'delay' is no mix, for 'delay': {allowed}"]
+    assert found("200:hang,10:dely") == [
+        f"'200:hang,10:dely' is no mix, for '200:hang': {allowed}",
+        f"'dely' {unknown}",
+    ]
+    assert found("20:delay, 80:hang") == found("") == []
+
+
+def test_two_proxies_do_not_listen_in_one_place() -> None:
+    def listening(*places: str) -> list[str]:
+        proxies = {
+            f"p{number}": {"listen": place, "backend": "b:1"} for number, place in enumerate(places)
+        }
+        return problems_of({"proxies": proxies})
+
+    assert listening("localhost:0", "localhost:0", "localhost:1", "localhost:2", "h:1") == []
+    assert listening("H:1", "h:1", "h:1") == [
+        "proxies.p1.listen = 'h:1' is where the proxy 'p0' listens",
+        "proxies.p2.listen = 'h:1' is where the proxy 'p0' listens",
+    ]
+    assert listening("unix:/x", "unix:/X") == []
+    assert len(listening("unix:/x", "unix:/x")) == 1
+
+
+def test_a_host_of_control_characters_is_escaped() -> None:
+    (found,) = problems_of({"proxies": {"a": {"backend": "a\nb\x1b:0"}}})
+    assert found.startswith(r"proxies.a.backend = 'a\nb\x1b:0' is not a")
+
+
+def test_what_is_said_of_plugins_is_for_some_documents_only() -> None:
+    document = Document({"behaviors": {"delay": {"sleep": 2}}}, FILE)
+    bare = Known(find_behavior=behaviors.get, find_protocol=protocols.get)
+    with pytest.raises(DocumentError, match=r"behaviors\.delay is not for this document to say"):
+        understand(document, bare)
+
+
+def test_without_presets_their_names_are_unknown() -> None:
+    document = Document(
+        {"proxies": {"a": {"backend": "b:1", "profile": "3g", "recipe": "x"}}}, FILE
+    )
+    bare = Known(find_behavior=behaviors.get, find_protocol=protocols.get)
+    with pytest.raises(DocumentError) as caught:
+        understand(document, bare)
+    assert [problem.why for problem in caught.value.problems] == [
+        "is an unknown profile",
+        "is an unknown recipe",
+    ]
+
+
+def test_variables_of_the_environment_have_names() -> None:
+    environment = {"": "x", "A=B": "x", "C": [], "D": 5, "E": "a\0"}
+    found = problems_of({"environment": environment})
+    assert [line.partition(" ")[0] for line in found] == [
+        "environment.C",
+        'environment.""',
+        'environment."A=B"',
+        "environment.E",
+    ]
+    assert understood({"environment": {"D": 5}}).environment == {"D": "5"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"proxies": []},
+        {"proxies": {"a": 5}},
+        {"proxies": {"a": {"backend": "b:1", "options": 5}}},
+        {"proxies": {"a": {"backend": "b:1", "rules": {}}}},
+        {"behaviors": 5},
+        {"statsd": []},
+        {"environment": "x"},
+        {"seed": None},
+        {"proxies": {"a": {"backend": None}}},
+    ],
+)
+def test_what_is_of_another_shape_is_one_problem(content: dict[str, object]) -> None:
+    assert len(problems_of(content)) == 1
+
+
+# Documents that mean harm.
+
+
+def deep(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+HOSTILE: dict[str, Callable[[], dict[str, object]]] = {
+    "many rules": lambda: with_rules(*[{"behavior": "hang"}] * 10_000),
+    "many bad rules": lambda: with_rules(*[{"behavior": "hnag", "percent": -1}] * 10_000),
+    "many keys": lambda: with_rules({"behavior": "hang", **{f"k{n}": n for n in range(10_000)}}),
+    "many unknown keys": lambda: {f"seed{number}": number for number in range(10_000)},
+    "many options": lambda: {"behaviors": {"delay": {f"k{n}": n for n in range(10_000)}}},
+    "many proxies": lambda: {
+        "proxies": {f"p{n}": {"listen": "h:1", "backend": "h:1"} for n in range(3000)}
+    },
+    "a long mix": lambda: with_rules(behavior=",".join(["0.001:hang"] * 10_000)),
+    "deep": lambda: {"seed": deep(1000), "proxies": {"a": deep(1000)}},
+    "deep in a rule": lambda: with_rules({"behavior": deep(1000), "sleep": deep(1000)}),
+    "long texts": lambda: with_rules({"behavior": "x" * 10**6, "y" * 10**6: "z" * 10**6}),
+    "control characters": lambda: {
+        "\0\n": "\x1b[2J",
+        "proxies": {"a\nb\ud800": {"backend": "\x1b:\0", "rules": [{"behavior": "a\rb", "\n": 1}]}},
+    },
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_documents_that_mean_harm_are_understood_as_fast_as_others(name: str) -> None:
+    problems = problems_of(HOSTILE[name]())
+    assert problems
+    assert all(line.isprintable() and len(line) < 1100 for line in problems)
+
+
+def test_a_saved_state_may_be_large() -> None:
+    content = with_rules(*[{"behavior": "delay", "sleep": n, "percent": 1} for n in range(1000)])
+    assert len(understood(json.loads(json.dumps(content))).state.proxies[0].plan.rules) == 1000

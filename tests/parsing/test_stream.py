@@ -1,0 +1,361 @@
+"""Streams: what parsers mark, which exchange it belongs to, and that no byte is lost."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+from collections.abc import Callable, Generator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feeding import (
+    Parse,
+    Whole,
+    chunkings,
+    feed,
+    feed_any,
+    owing,
+    parse_in_all_ways,
+    put_together,
+    stream_of,
+)
+from lines import Lines
+from vaurien.errors import ProtocolError
+from vaurien.parsing.stream import Parser, Stream
+from vaurien.protocol import Protocol
+from vaurien.values.messages import Direction, Message
+
+TO_BACKEND, TO_CLIENT = Direction.TO_BACKEND, Direction.TO_CLIENT
+LINES = Lines()
+
+
+def run_once(steps: Callable[[Stream], Parser]) -> Parse:
+    """A parser that takes these steps and then lets everything pass."""
+
+    def parse(stream: Stream) -> Parser:
+        yield from steps(stream)
+        if not stream.in_message:
+            stream.begin()
+        yield from stream.rest()
+
+    return parse
+
+
+# What a parser marks is the same however the bytes arrive.
+
+
+def test_requests_end_where_the_parser_says() -> None:
+    data = b"GET a\nPUT 12 k\nhello\nworld\nQUIET x\nGET b\nhalf a li"
+    assert parse_in_all_ways(LINES.requests, data) == [
+        Whole(b"GET a\n", {"command": "GET", "key": "a"}, 1),
+        Whole(b"PUT 12 k\nhello\nworld\n", {"command": "PUT", "key": "12"}, 2),
+        Whole(b"QUIET x\n", {"command": "QUIET", "key": "x"}, 3, expects_reply=False),
+        Whole(b"GET b\n", {"command": "GET", "key": "b"}, 4),
+        Whole(b"half a li", {}, 0),
+    ]
+
+
+def test_responses_answer_the_oldest_request_that_is_owed_one() -> None:
+    data = b"MORE\nBODY 5\n1\n2\n3!news\nSECOND\nTHIRD\nFOURTH\n"
+    wholes = parse_in_all_ways(LINES.responses, data, TO_CLIENT, owing(3, 5, 8))
+    assert [(whole.exchange, whole.data) for whole in wholes] == [
+        (3, b"MORE\n"),  # another response to the same request follows
+        (3, b"BODY 5\n1\n2\n3"),
+        (0, b"!news\n"),  # said unasked
+        (5, b"SECOND\n"),
+        (8, b"THIRD\n"),
+        (0, b"FOURTH\n"),  # nothing is owed any more
+    ]
+
+
+def test_what_is_said_unasked_settles_no_debt() -> None:
+    exchanges = owing(3)()
+    feed(stream_of(LINES.responses, TO_CLIENT, exchanges), [b"!news\n"])
+    assert [owed.exchange for owed in exchanges.owed] == [3]
+    feed(stream_of(LINES.responses, TO_CLIENT, exchanges), [b"MORE\n"])
+    assert [owed.exchange for owed in exchanges.owed] == [3]
+    feed(stream_of(LINES.responses, TO_CLIENT, exchanges), [b"ALL\n"])
+    assert list(exchanges.owed) == []
+
+
+words = st.text("abcXYZ019.-", min_size=1, max_size=10).map(str.encode)
+requests = st.one_of(
+    words.map(lambda word: b"GET " + word + b"\n"),
+    words.map(lambda word: b"QUIET " + word + b"\n"),
+    st.binary(max_size=300).map(lambda body: b"PUT %d\n" % len(body) + body),
+)
+
+
+@given(st.data(), st.lists(requests, max_size=8))
+def test_any_requests_in_any_chunks(data: st.DataObject, said: list[bytes]) -> None:
+    whole = b"".join(said)
+    found = parse_in_all_ways(LINES.requests, whole, chunks=data.draw(chunkings(whole)))
+    assert [message.data for message in found] == said
+    assert [message.exchange for message in found] == list(range(1, len(said) + 1))
+    assert [message.labels["command"].encode() for message in found] == [
+        request.split()[0] for request in said
+    ]
+
+
+# No byte is lost, whatever a parser does.
+
+steps = st.one_of(
+    st.sampled_from(["line", "begin", "end", "end, not final", "yield", "rest", "raise"]),
+    st.tuples(st.sampled_from(["read", "skip"]), st.integers(-1, 200)),
+)
+
+
+def acting_on(program: list[str | tuple[str, int]]) -> Parse:
+    """A parser that does these things, right or wrong, and then returns."""
+
+    def parse(stream: Stream) -> Parser:
+        for step in program:
+            match step:
+                case "line":
+                    yield from stream.readline(100)
+                case "begin":
+                    stream.begin({"step": "begun"})
+                case "end":
+                    stream.end()
+                case "end, not final":
+                    stream.end(final=False)
+                case "yield":
+                    yield
+                case "rest":
+                    yield from stream.rest()
+                case "read", int(size):
+                    yield from stream.read(size, 150)
+                case "skip", int(size):
+                    yield from stream.skip(size)
+                case _:
+                    raise RuntimeError("a plugin's mistake")
+
+    return parse
+
+
+@settings(max_examples=300)
+@given(
+    st.data(),
+    st.lists(steps, max_size=20),
+    st.lists(st.one_of(st.binary(max_size=120), st.just(b"\n")), max_size=12).map(b"".join),
+    st.sampled_from(Direction),
+)
+def test_no_byte_is_lost_whatever_a_parser_does(
+    data: st.DataObject,
+    program: list[str | tuple[str, int]],
+    said: bytes,
+    direction: Direction,
+) -> None:
+    stream = stream_of(acting_on(program), direction, owing(1, 2)())
+    pieces = feed_any(stream, data.draw(chunkings(said)))
+    assert b"".join(piece.data for piece in pieces) == said
+    assert stream.kept_back == 0
+    assert not stream.in_message
+
+
+def test_a_message_that_a_parser_leaves_unfinished_stays_what_it_is() -> None:
+    stream = stream_of(LINES.requests)
+    (piece,) = stream.feed(b"PUT 10 key\n123", 1.0)
+    assert (piece.data, piece.exchange, piece.ends) == (b"PUT 10 key\n123", 1, False)
+    (last,) = stream.surrender()
+    assert (last.data, last.exchange, last.begins, last.ends) == (b"", 1, False, True)
+
+
+def test_bytes_that_are_kept_back_in_a_message_end_it() -> None:
+    def parse(stream: Stream) -> Parser:
+        stream.begin({"kind": "pair"})
+        yield from stream.readline()
+        yield from stream.readline()
+
+    stream = stream_of(parse)
+    (first,) = stream.feed(b"one\ntw", 1.0)
+    (second,) = stream.surrender()
+    assert (first.data, first.begins, first.ends) == (b"one\n", True, False)
+    assert (second.data, second.begins, second.ends) == (b"tw", False, True)
+    assert second.labels == {"kind": "pair"}
+
+
+def test_bytes_outside_of_messages_belong_to_none() -> None:
+    stream = stream_of(LINES.requests)
+    stream.feed(b"QUIET x\nGE", 1.0)
+    (rest,) = stream.surrender()
+    assert (rest.data, dict(rest.labels), rest.exchange) == (b"GE", {}, 0)
+    assert rest.begins
+    assert rest.expects_reply
+    assert stream.surrender() == []
+
+
+def test_what_was_cut_before_a_parser_fails_is_not_lost() -> None:
+    stream = stream_of(LINES.requests)
+    with pytest.raises(ProtocolError, match="an empty line"):
+        stream.feed(b"GET a\n\nGET b\n", 1.0)
+    left = stream.surrender()
+    assert [(message.data, message.exchange) for message in left] == [
+        (b"GET a\n", 1),
+        (b"\nGET b\n", 0),
+    ]
+
+
+# Parsers that go wrong.
+
+
+def test_a_parser_that_returns_has_failed() -> None:
+    stream = stream_of(acting_on(["line", "begin", "end"]))
+    with pytest.raises(ProtocolError, match="the parser returned"):
+        stream.feed(b"a line\n", 1.0)
+
+
+def test_a_parser_that_raises_at_its_start_fails_when_it_is_fed() -> None:
+    stream = stream_of(acting_on(["raise"]))
+    with pytest.raises(RuntimeError, match="a plugin's mistake"):
+        stream.feed(b"abc", 1.0)
+    assert [message.data for message in stream.surrender()] == [b"abc"]
+
+
+@pytest.mark.parametrize("parse", [Protocol().requests, Protocol().responses])
+def test_a_protocol_without_parsers_fails_when_it_is_fed(parse: Parse) -> None:
+    stream = stream_of(parse)
+    with pytest.raises(NotImplementedError):
+        stream.feed(b"abc", 1.0)
+
+
+def test_messages_are_not_nested() -> None:
+    with pytest.raises(ProtocolError, match="inside another"):
+        feed(stream_of(acting_on(["begin", "begin"])), [b"abc"])
+    with pytest.raises(ProtocolError, match="had not begun"):
+        feed(stream_of(acting_on(["line", "end"])), [b"abc\n"])
+
+
+# Taking bytes.
+
+
+@pytest.mark.parametrize("chunks", [[b"12345678\n"], [b"1234", b"5678", b"\n"]])
+def test_a_line_up_to_the_limit(chunks: list[bytes]) -> None:
+    lines = []
+
+    def parse(stream: Stream) -> Parser:
+        lines.append((yield from stream.readline(9)))
+
+    feed(stream_of(run_once(parse)), chunks)
+    assert lines == [b"12345678\n"]
+
+
+@pytest.mark.parametrize("chunks", [[b"123456789\n"], [b"1234", b"56789", b"0"], [b"x" * 1000]])
+def test_a_line_beyond_the_limit(chunks: list[bytes]) -> None:
+    stream = stream_of(run_once(lambda stream: steps_of(stream.readline(9))))
+    with pytest.raises(ProtocolError, match="a line of more than 9 bytes"):
+        feed(stream, chunks)
+
+
+def steps_of(taking: Generator[None, None, bytes]) -> Parser:
+    """The steps of ``readline`` or ``read``, of which the result is not wanted."""
+    yield from taking
+
+
+def test_reading_takes_exactly_so_many_bytes() -> None:
+    taken = []
+
+    def parse(stream: Stream) -> Parser:
+        first = yield from stream.read(3, limit=4)
+        second = yield from stream.read(0, limit=4)
+        third = yield from stream.read(4, limit=4)
+        taken.append((first, second, third))
+
+    (whole,) = parse_in_all_ways(run_once(parse), b"abcdefgh")
+    assert taken == [(b"abc", b"", b"defg")] * 4
+    assert whole.data == b"abcdefgh"
+
+
+@pytest.mark.parametrize("size", [5, -1, 10**20])
+def test_reading_more_than_the_limit(size: int) -> None:
+    stream = stream_of(run_once(lambda stream: steps_of(stream.read(size, limit=4))))
+    with pytest.raises(ProtocolError, match=f"{size} bytes to read, where 4 are allowed"):
+        stream.feed(b"x", 1.0)
+
+
+def test_skipping_less_than_nothing() -> None:
+    with pytest.raises(ProtocolError, match="-1 bytes to skip"):
+        stream_of(run_once(lambda stream: stream.skip(-1))).feed(b"x", 1.0)
+
+
+def test_what_is_skipped_passes_in_pieces_as_it_arrives() -> None:
+    stream = stream_of(LINES.requests)
+    pieces = [
+        [(piece.data, piece.begins, piece.ends, piece.at) for piece in stream.feed(chunk, at)]
+        for at, chunk in enumerate([b"PUT 6\n", b"ab", b"cd", b"ef", b"GET a\n"])
+    ]
+    assert pieces == [
+        [(b"PUT 6\n", True, False, 0)],
+        [(b"ab", False, False, 1)],
+        [(b"cd", False, False, 2)],
+        [(b"ef", False, True, 3)],
+        [(b"GET a\n", True, True, 4)],
+    ]
+
+
+def test_a_chunk_may_end_one_message_and_hold_others() -> None:
+    stream = stream_of(LINES.requests)
+    stream.feed(b"PUT 6\nab", 1.0)
+    pieces = stream.feed(b"cdefGET a\nPUT 3\nx", 2.0)
+    assert [(piece.data, piece.begins, piece.ends) for piece in pieces] == [
+        (b"cdef", False, True),
+        (b"GET a\n", True, True),
+        (b"PUT 3\nx", True, False),
+    ]
+
+
+def test_what_is_skipped_is_not_kept() -> None:
+    stream = stream_of(LINES.requests)
+    chunk = bytes(64 * 1024)
+    stream.feed(b"PUT %d\n" % (400 * len(chunk)), 0.0)
+    tracemalloc.start()
+    try:
+        for _ in range(400):
+            assert sum(len(piece.data) for piece in stream.feed(chunk, 0.0)) == len(chunk)
+            assert stream.kept_back == 0
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(chunk)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_rest_is_a_message_that_ends_with_the_stream() -> None:
+    (whole,) = parse_in_all_ways(run_once(lambda stream: stream.skip(0)), b"to the end")
+    assert (whole.data, whole.complete) == (b"to the end", True)
+
+
+def test_bytes_are_kept_back_until_their_message_begins() -> None:
+    stream = stream_of(LINES.requests)
+    assert stream.feed(b"GE", 1.0) == []
+    assert (stream.kept_back, stream.in_message) == (2, False)
+    (message,) = stream.feed(b"T a\n", 2.0)
+    assert message == Message(
+        b"GET a\n", TO_BACKEND, 2.0, {"command": "GET", "key": "a"}, exchange=1
+    )
+    assert (stream.kept_back, stream.in_message) == (0, False)
+
+
+def test_what_is_at_hand_is_not_taken() -> None:
+    seen: list[tuple[bytes, bool]] = []
+
+    def parse(stream: Stream) -> Parser:
+        seen.append((stream.at_hand(3), stream.drained))
+        assert stream.match(re.compile(rb"(\w+)\n")) is None
+        yield
+        found = stream.match(re.compile(rb"(\w+)\n"))
+        assert found is not None
+        seen.append((found[1], stream.drained))
+        yield from stream.readuntil(b"--")
+        seen.append((stream.at_hand(), stream.drained))
+
+    (whole,) = put_together(feed(stream_of(run_once(parse)), [b"abcd", b"e\n1-", b"-"]))
+    assert seen == [(b"abc", False), (b"abcde", False), (b"", True)]
+    assert whole.data == b"abcde\n1--"
+
+
+@pytest.mark.parametrize("said", [b"123-45--", b"12345----"])
+def test_an_ending_beyond_the_limit(said: bytes) -> None:
+    stream = stream_of(run_once(lambda stream: steps_of(stream.readuntil(b"--", 6))))
+    with pytest.raises(ProtocolError, match="a line of more than 6 bytes"):
+        feed(stream, [said])

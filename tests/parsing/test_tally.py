@@ -1,0 +1,24 @@
+"""What is counted: plain integers, and not too many of them."""
+
+from __future__ import annotations
+
+from vaurien.parsing.tally import BUCKETS, KINDS, OTHER, Latency, count
+
+
+def test_traffic_cannot_make_it_remember_more_than_so_many_kinds() -> None:
+    counts: dict[str, int] = {}
+    for number in range(KINDS + 50):
+        count(counts, str(number))
+    count(counts, "0")
+    assert len(counts) == KINDS + 1
+    assert (counts["0"], counts[OTHER]) == (2, 50)
+
+
+def test_latency_is_counted_by_powers_of_two() -> None:
+    latency = Latency()
+    for seconds in (0.0, 0.000_001, 0.000_003, 0.001, 1e9):
+        latency.add(seconds)
+    assert latency.count == 5
+    assert latency.longest == 1e9
+    filled = {bucket: hits for bucket, hits in enumerate(latency.buckets) if hits}
+    assert filled == {0: 1, 1: 1, 2: 1, 10: 1, BUCKETS - 1: 1}

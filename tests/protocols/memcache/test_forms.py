@@ -1,0 +1,238 @@
+"""How memcached's faults are played, by script."""
+
+from __future__ import annotations
+
+import pytest
+
+from acting import firing
+from feeding import stream_of
+from memcache_server import NOOP, OPAQUE, request, response
+from vaurien.behavior import Firing
+from vaurien.fault import values_of
+from vaurien.protocols.memcache.forms import AnyFailure, Asked, Failure, Result
+from vaurien.protocols.memcache.parser import Memcache
+from vaurien.values.actions import Action, Close, Forward, Reply
+from vaurien.values.messages import Direction, Message
+
+BUSY = Failure(
+    name="busy",
+    meaning="it is busy",
+    exercises="patience",
+    line="SERVER_ERROR busy",
+    lines={"get": "SERVER_ERROR busy reading"},
+    status=0x85,
+    bodies={"get": "Busy reading"},
+)
+FULL = Failure(
+    name="full",
+    meaning="it is full",
+    exercises="patience",
+    line="SERVER_ERROR full",
+    status=0x82,
+    forgets=True,
+)
+GONE = Result(
+    name="gone",
+    meaning="it is gone",
+    exercises="patience",
+    line="END",
+    code="EN",
+    status=0x01,
+    keyed=True,
+    ordinary=True,
+)
+OVER = Failure(
+    name="over", meaning="bye", exercises="nerves", line="ERROR bye", status=None, closes=True
+)
+HARSH = Failure(
+    name="harsh",
+    meaning="bye",
+    exercises="nerves",
+    line="CLIENT_ERROR bad",
+    status=0x04,
+    closes_binary=True,
+)
+ANY = AnyFailure(name="any", meaning="any", exercises="any", line="ERROR", status=0x81)
+SET = request(0x01, b"key", extras=bytes(8), value=b"value")
+SETQ = request(0x11, b"key", extras=bytes(8), value=b"value")
+
+
+def asked_for(data: bytes) -> Message:
+    """The last request in these bytes."""
+    return stream_of(Memcache().requests).feed(data, 0.0)[-1]
+
+
+def played(
+    fault: Failure, message: Message, fired: Firing | None = None, /, **given: object
+) -> list[Action]:
+    """What a fault asks for on a message."""
+    return list(fault.play(message, fired or firing(), values_of(fault, given)))
+
+
+REPLIES = [
+    (BUSY, b"get key\r\n", b"SERVER_ERROR busy reading\r\n"),
+    (BUSY, b"set key 0 0 1\r\nx\r\n", b"SERVER_ERROR busy\r\n"),
+    (BUSY, b"mg key k O1\r\n", b"SERVER_ERROR busy\r\n"),
+    (BUSY, SET, response(0x01, 0x85, b"Server too busy")),
+    (BUSY, request(0x0C, b"key"), response(0x0C, 0x85, b"Busy reading")),
+    (GONE, b"get key\r\n", b"END\r\n"),
+    (GONE, b"mg key\r\n", b"EN\r\n"),
+    (GONE, b"mg key v O1 k\r\n", b"EN O1 kkey\r\n"),
+    (GONE, b"mg a2V5 k b O1\r\n", b"EN ka2V5 b O1\r\n"),
+    (GONE, b"mg a2V5 b\r\n", b"EN\r\n"),
+    (GONE, request(0x00, b"key"), response(0x00, 1, b"Not found")),
+    (GONE, request(0x0C, b"key"), response(0x0C, 1, key=b"key")),
+    (ANY, b"get key\r\n", b"ERROR\r\n"),
+    (ANY, SET, response(0x01, 0x81, b"Unknown command")),
+]
+
+
+@pytest.mark.parametrize(("fault", "data", "expected"), REPLIES)
+def test_an_error_is_told_in_the_words_of_the_request(
+    fault: Failure, data: bytes, expected: bytes
+) -> None:
+    assert played(fault, asked_for(data)) == [Reply(expected)]
+
+
+def test_the_words_may_be_chosen() -> None:
+    get = asked_for(b"get key\r\n")
+    assert played(BUSY, get, message="come\r\n back") == [Reply(b"SERVER_ERROR come back\r\n")]
+    assert played(BUSY, asked_for(SET), message="no") == [Reply(response(0x01, 0x85, b"no"))]
+    assert played(ANY, get, kind="SERVER_ERROR") == [Reply(b"SERVER_ERROR out of memory\r\n")]
+    assert played(ANY, get, kind="CLIENT_ERROR", message="x") == [Reply(b"CLIENT_ERROR x\r\n")]
+    assert played(ANY, asked_for(SET), status=0x777) == [Reply(response(0x01, 0x777))]
+
+
+def test_a_value_in_pieces_is_swallowed() -> None:
+    stream = stream_of(Memcache().requests)
+    fired = firing()
+    pieces = stream.feed(b"set key 0 0 8\r\nabcd", 0.0)
+    assert played(BUSY, pieces[0], fired) == []
+    (last,) = stream.feed(b"efgh\r\n", 0.0)
+    assert played(BUSY, last, fired) == [Reply(b"SERVER_ERROR busy\r\n")]
+
+
+def test_the_end_follows_the_error() -> None:
+    get = asked_for(b"get key\r\n")
+    assert played(OVER, get) == [Reply(b"ERROR bye\r\n"), Close()]
+    assert played(OVER, asked_for(SET)) == [Reply(b"ERROR bye\r\n"), Close()]
+    assert played(HARSH, get) == [Reply(b"CLIENT_ERROR bad\r\n")]
+    invalid = response(0x01, 4, b"Invalid arguments")
+    assert played(HARSH, asked_for(SET)) == [Reply(invalid), Close()]
+
+
+def test_who_wants_no_reply_gets_none() -> None:
+    silent = asked_for(b"set key 0 0 1 noreply\r\nx\r\n")
+    assert played(BUSY, silent) == []
+    assert played(OVER, silent) == [Close()]
+
+
+def test_a_miss_is_not_told_to_quiet_requests() -> None:
+    for data in (b"mg key q\r\n", request(0x09, b"key"), request(0x0D, b"key")):
+        assert played(GONE, asked_for(data)) == []
+
+
+def test_quit_is_let_through() -> None:
+    for data in (b"quit\r\n", request(0x07), request(0x17)):
+        message = asked_for(data)
+        assert played(BUSY, message) == [Forward(message)]
+
+
+# Stand-ins.
+
+
+def stood_in(fault: Failure, data: bytes) -> Message:
+    """What goes to the backend in the place of a request."""
+    (action,) = played(fault, asked_for(data))
+    assert isinstance(action, Forward)
+    assert (action.message.begins, action.message.ends) == (True, True)
+    return action.message
+
+
+@pytest.mark.parametrize(
+    "data", [b"mg key q\r\n", b"mg a q\r\nget b\r\n", b"ms a 1 q\r\nx\r\nversion\r\n"]
+)
+def test_among_quiet_text_requests_a_no_op_makes_room(data: bytes) -> None:
+    message = stood_in(BUSY, data)
+    assert message.data == b"mn\r\n"
+    assert message.expects_reply
+    assert message.about == Asked("mn", "meta", after_quiet=True)
+
+
+@pytest.mark.parametrize("data", [SETQ, request(0x0D, b"a") + request(0x00, b"b")])
+def test_among_quiet_binary_requests_a_no_op_makes_room(data: bytes) -> None:
+    message = stood_in(BUSY, data)
+    assert message.data == request(NOOP)
+    assert message.expects_reply
+
+
+FORGETTING = [
+    (b"set key 0 0 1\r\nx\r\n", b"delete key\r\n"),
+    (b"ms key 1 O1\r\nx\r\n", b"md key Ovaurien\r\n"),
+    (b"ms a2V5 1 b q\r\nx\r\n", b"md a2V5 Ovaurien b\r\n"),
+    (SET, request(0x04, b"key")),
+    (SETQ, request(0x04, b"key")),
+]
+
+
+@pytest.mark.parametrize(("data", "expected"), FORGETTING)
+def test_a_set_that_fails_deletes(data: bytes, expected: bytes) -> None:
+    message = stood_in(FULL, data)
+    assert message.data == expected
+    assert message.expects_reply
+
+
+def test_a_silent_set_that_fails_deletes_silently() -> None:
+    message = stood_in(FULL, b"set key 0 0 1 noreply\r\nx\r\n")
+    assert message.data == b"delete key noreply\r\n"
+    assert not message.expects_reply
+
+
+@pytest.mark.parametrize("data", [b"add key 0 0 1\r\nx\r\n", b"get key\r\n", request(0x0C, b"k")])
+def test_nothing_else_does(data: bytes) -> None:
+    assert isinstance(played(FULL, asked_for(data))[0], Reply)
+
+
+def test_the_response_to_a_stand_in_makes_room_for_the_error() -> None:
+    fired = firing()
+    played(FULL, asked_for(SETQ), fired)
+    answer = Message(response(0x04), Direction.TO_CLIENT, 0.0, exchange=1)
+    error = response(0x11, 0x82, b"Out of memory", opaque=OPAQUE)
+    assert played(FULL, answer, fired) == [Forward(answer.with_data(error))]
+
+
+# Responses.
+
+
+def test_an_error_may_take_the_place_of_a_response() -> None:
+    about = asked_for(b"mg key O1\r\n").about
+    hit = Message(b"VA 1 O1\r\n", Direction.TO_CLIENT, 0.0, exchange=1, ends=False, about=about)
+    rest = hit._replace(data=b"x\r\n", begins=False, ends=True)
+    assert played(GONE, hit) == [Forward(hit.with_data(b"EN O1\r\n"))]
+    assert played(GONE, rest) == []
+    assert played(OVER, hit) == [Forward(hit.with_data(b"ERROR bye\r\n")), Close()]
+
+
+def test_what_nobody_asked_for_is_let_through() -> None:
+    unasked = Message(b"HD\r\n", Direction.TO_CLIENT, 0.0)
+    assert played(BUSY, unasked) == [Forward(unasked)]
+
+
+def test_the_wire_forms_are_told_in_a_line() -> None:
+    assert BUSY.wire == (
+        "SERVER_ERROR busy; SERVER_ERROR busy reading; binary: 0x85 Server too busy"
+    )
+    assert GONE.wire == "END; meta: EN; binary: 0x01 Not found"
+    assert OVER.wire == "ERROR bye; then the end of the connection"
+    assert "any" in ANY.wire
+
+
+def test_a_message_may_tell_the_key() -> None:
+    told = [Reply(b"SERVER_ERROR no key here\r\n")]
+    assert played(BUSY, asked_for(b"get key\r\n"), message="no {key} here") == told
+
+
+def test_what_is_told_of_the_wire_says_where_the_connection_ends() -> None:
+    end = "then the end of the connection"
+    assert HARSH.wire == f"CLIENT_ERROR bad; binary: 0x04 Invalid arguments, {end}"
+    assert OVER.wire == f"ERROR bye; {end}"

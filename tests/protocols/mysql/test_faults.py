@@ -1,0 +1,48 @@
+"""The catalogue of MySQL: facts of which a slip would go unnoticed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from vaurien.fault import Fault
+from vaurien.protocols.mysql.faults import CATALOGUE
+from vaurien.protocols.mysql.forms import TEXT_SIZE, Refusal
+from vaurien.protocols.mysql.parser import MySQL
+
+ROLLING_BACK = {"1213", "1020", "1206", "1180", "3101", "1105"}
+CLOSING = {"1040", "1129", "1130", "1045", "1203", "1226", "3032", "1153", "1053", "1927"}
+
+
+def test_identifiers_are_unique() -> None:
+    identifiers = [name for fault in CATALOGUE for name in (fault.name, *fault.also)]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.parametrize("fault", CATALOGUE.faults, ids=lambda fault: fault.name)
+def test_every_fault_says_what_it_is(fault: Fault) -> None:
+    assert fault.meaning
+    assert fault.exercises
+    assert fault.wire
+    assert set(fault.where) <= set(MySQL.labels)
+    if isinstance(fault, Refusal):
+        assert re.fullmatch("[0-9A-Z]{5}", fault.sqlstate)
+        assert 0 < len(fault.text.encode()) <= TEXT_SIZE
+
+
+def test_what_becomes_of_transactions_and_connections() -> None:
+    refusals = [fault for fault in CATALOGUE if isinstance(fault, Refusal)]
+    assert {fault.also[0] for fault in refusals if fault.rolls_back} == ROLLING_BACK
+    assert {fault.also[0] for fault in refusals if fault.closes} == CLOSING
+
+
+def test_typical_faults_suit_all_that_they_are_picked_for() -> None:
+    (label, pattern), *_ = CATALOGUE.typical_where.items()
+    typical = [fault for fault in CATALOGUE if fault.typical]
+    assert len(typical) == 4
+    for verb in re.findall("[A-Z]+", pattern):
+        suited = {"phase": "command", "command": "QUERY", label: verb}
+        for fault in typical:
+            for name, wanted in fault.where.items():
+                assert re.search(wanted.removeprefix("~"), suited[name]), (fault.name, verb)

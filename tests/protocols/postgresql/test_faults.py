@@ -1,0 +1,108 @@
+"""The catalogue of postgresql, as data."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+
+from acting import firing
+from postgresql_server import fields
+from vaurien.fault import Fault, values_of
+from vaurien.protocols.postgresql.faults import CATALOGUE, NO_WORK
+from vaurien.protocols.postgresql.forms import Report
+from vaurien.protocols.postgresql.parser import PostgreSQL
+from vaurien.values.actions import Forward
+from vaurien.values.messages import Direction, Message
+
+REPORTS = [fault for fault in CATALOGUE if isinstance(fault, Report)]
+NAMED = {
+    "deadlock_detected": "40P01",
+    "serialization_failure": "40001",
+    "lock_not_available": "55P03",
+    "query_canceled": "57014",
+    "admin_shutdown": "57P01",
+    "crash_shutdown": "57P02",
+    "cannot_connect_now": "57P03",
+    "database_dropped": "57P04",
+    "idle_session_timeout": "57P05",
+    "idle_in_transaction_session_timeout": "25P03",
+    "transaction_timeout": "25P04",
+    "too_many_connections": "53300",
+    "disk_full": "53100",
+    "out_of_memory": "53200",
+    "configuration_limit_exceeded": "53400",
+    "read_only_sql_transaction": "25006",
+    "in_failed_sql_transaction": "25P02",
+    "protocol_violation": "08P01",
+    "invalid_sql_statement_name": "26000",
+    "duplicate_prepared_statement": "42P05",
+    "feature_not_supported": "0A000",
+    "invalid_password": "28P01",
+    "invalid_authorization_specification": "28000",
+}
+
+
+def name_of(fault: Fault) -> str:
+    return fault.name
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_faults_answer_to_conditions_and_sqlstates(name: str) -> None:
+    assert NAMED[name] in CATALOGUE.find(name).also
+    found = CATALOGUE.find(NAMED[name].lower())
+    assert NAMED[name] in found.also
+
+
+def test_names_are_unique() -> None:
+    names = [fault.name for fault in CATALOGUE]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("fault", REPORTS, ids=name_of)
+def test_a_name_with_underscores_is_that_of_its_code(fault: Report) -> None:
+    """As far as clients know the code: drivers are made from the same list as the server."""
+    pooler = fault.bare or fault.name in ("error", "statement_timeout")
+    if "_" in fault.name and not pooler:
+        known = psycopg.errors.lookup(fault.also[0]).__name__
+        assert known.lower() == fault.name.replace("_", "")
+
+
+@pytest.mark.parametrize("fault", CATALOGUE.faults, ids=name_of)
+def test_a_fault_is_described_and_restricted_by_labels_that_exist(fault: Fault) -> None:
+    for text in (fault.meaning, fault.exercises, fault.wire):
+        assert text
+        assert not text.endswith(".")
+    assert set(fault.where) <= set(PostgreSQL.labels)
+
+
+@pytest.mark.parametrize("fault", REPORTS, ids=name_of)
+def test_every_word_of_a_text_is_filled_in(fault: Report) -> None:
+    labels = {"phase": "query", "verb": "INSERT", "sql": "INSERT", "mode": "simple"}
+    message = Message(b"", Direction.TO_CLIENT, 0.0, {}, 1, ends=False, about=labels)
+    fired = firing(protocol=PostgreSQL())
+    told = fault.report(message, fired, values_of(fault, {}))
+    for text in fields(told).values():
+        assert "{" not in text
+    assert fields(told)["C"] == (fault.also[0] if fault.also else "XX000")
+
+
+@pytest.mark.parametrize("verb", NO_WORK.split("|"))
+def test_typical_faults_leave_what_begins_and_ends_transactions_alone(verb: str) -> None:
+    pattern = CATALOGUE.typical_where["verb"].removeprefix("~")
+    assert not re.search(pattern, verb)
+    assert re.search(pattern, "INSERT")
+    assert re.search(pattern, "COMMIT")
+
+
+@pytest.mark.parametrize("fault", [fault for fault in CATALOGUE if fault.typical], ids=name_of)
+def test_typical_faults_can_be_played_on_typical_exchanges(fault: Fault) -> None:
+    assert fault.where["phase"] == CATALOGUE.typical_where["phase"]
+    assert fault.where.get("verb", "") in ("", CATALOGUE.typical_where["verb"])
+    labels = {"phase": "query", "verb": "SELECT", "mode": "simple"}
+    message = Message(b"Q", Direction.TO_BACKEND, 0.0, labels, 1, about=labels)
+    fired = firing(protocol=PostgreSQL())
+    actions = list(fault.play(message, fired, values_of(fault, {})))
+    assert actions
+    assert actions != [Forward(message)]

@@ -1,0 +1,54 @@
+"""The catalogue: its names, its lines, and where its faults are at home."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from vaurien.fault import Fault, values_of
+from vaurien.protocols.redis.faults import CATALOGUE
+from vaurien.protocols.redis.forms import Error
+from vaurien.protocols.redis.parser import Redis
+
+
+@pytest.mark.parametrize("fault", CATALOGUE.faults, ids=lambda fault: fault.name)
+def test_every_fault_is_described(fault: Fault) -> None:
+    assert fault.meaning
+    assert fault.exercises
+    assert fault.wire
+    assert "\n" not in fault.wire
+    assert set(fault.where) <= set(Redis.labels)
+    for value in fault.where.values():
+        re.compile(value.removeprefix("~"))
+    assert values_of(fault, {}) == {option.name: option.default for option in fault.parameters}
+
+
+def test_names_are_unique() -> None:
+    names = [name.lower() for fault in CATALOGUE for name in (fault.name, *fault.also)]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "name"),
+    [
+        ("readonly", "READONLY"),
+        ("ERR", "error"),
+        ("nil", "miss"),
+        ("WatchError", "watch-failed"),
+        ("protected-mode", "DENIED"),
+    ],
+)
+def test_identifiers(identifier: str, name: str) -> None:
+    assert CATALOGUE.find(identifier).name == name
+
+
+def test_errors_of_one_code_have_the_plain_name_once() -> None:
+    codes = {fault.code for fault in CATALOGUE if isinstance(fault, Error) and fault.code}
+    assert {code for code in codes if CATALOGUE.find(code).name != code} == {"ERR"}
+
+
+def test_typical_errors_do_no_more_than_answer() -> None:
+    typical = [fault for fault in CATALOGUE if fault.typical]
+    assert {fault.name for fault in typical} == {"LOADING", "BUSY", "MASTERDOWN"}
+    assert CATALOGUE.typical_where == {"access": "~^(read|write)$"}

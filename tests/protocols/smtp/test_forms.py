@@ -1,0 +1,260 @@
+"""The forms of smtp's faults by script: what the client is told, and what the backend."""
+
+from __future__ import annotations
+
+import pytest
+
+from acting import firing
+from vaurien.behavior import Firing
+from vaurien.fault import values_of
+from vaurien.protocols.smtp.faults import CATALOGUE
+from vaurien.protocols.smtp.forms import (
+    GARBAGE_SIZE,
+    GO_AHEAD,
+    MALFORMED,
+    READY_FOR_TLS,
+    Command,
+    without_extension,
+)
+from vaurien.protocols.smtp.parser import Smtp
+from vaurien.values.actions import Action, Close, Forward, Reply
+from vaurien.values.messages import Direction, Message
+
+RSET = b"RSET\r\n"
+
+
+class Play:
+    """A fault is played on one exchange."""
+
+    def __init__(self, identifier: str, verb: str = "RCPT", **given: object) -> None:
+        self.smtp = Smtp()
+        self.smtp.host = "mail.example"
+        self.fault = CATALOGUE.find(identifier)
+        self.values = values_of(self.fault, given)
+        self.firing: Firing = firing(protocol=self.smtp)
+        self.command = Command(verb)
+        self.labels = {"verb": verb, "phase": "command", "address": "u@example.org"}
+
+    def act(self, message: Message) -> list[Action]:
+        return list(self.fault.play(message, self.firing, self.values))
+
+    def ask(self, data: bytes, *, begins: bool = True, ends: bool = True) -> list[Action]:
+        """What comes of a command, or of a piece of one."""
+        self.asked = Message(
+            data,
+            Direction.TO_BACKEND,
+            0.0,
+            self.labels,
+            1,
+            begins,
+            ends,
+            about=self.command,
+        )
+        return self.act(self.asked)
+
+    def go_on(self, data: bytes, *, begins: bool = True, ends: bool = True) -> list[Action]:
+        """... of what the client says when it was asked for more."""
+        return self.act(
+            Message(
+                data,
+                Direction.TO_BACKEND,
+                0.0,
+                self.labels,
+                1,
+                begins,
+                ends,
+                expects_reply=False,
+                continues=True,
+                about=self.command,
+            )
+        )
+
+    def answer(self, data: bytes, *, final: bool = True, exchange: int = 1) -> list[Action]:
+        """... of a reply."""
+        self.answered = Message(
+            data, Direction.TO_CLIENT, 0.0, {}, exchange, final=final, about=self.command
+        )
+        return self.act(self.answered)
+
+
+# Replies.
+
+
+def test_a_reply_takes_the_place_of_the_command() -> None:
+    play = Play("550")
+    assert play.ask(b"RCPT TO:<u@example.org>\r\n") == [
+        Reply(
+            b"550 5.1.1 <u@example.org>: Recipient address rejected: "
+            b"User unknown in local recipient table\r\n"
+        )
+    ]
+
+
+def test_a_421_closes() -> None:
+    assert Play("421").ask(b"NOOP\r\n") == [
+        Reply(b"421 4.3.2 Service not available, closing transmission channel\r\n"),
+        Close(),
+    ]
+
+
+def test_a_text_may_name_the_server() -> None:
+    reply, _ = Play("timeout-exceeded").ask(b"NOOP\r\n")
+    assert reply == Reply(b"421 4.4.2 mail.example Error: timeout exceeded\r\n")
+
+
+def test_any_reply_can_be_given() -> None:
+    play = Play("reply", code=521, enhanced="5.3.2", message="no\nmail for {address}", close=True)
+    assert play.ask(b"RCPT TO:<u@example.org>\r\n") == [
+        Reply(b"521-5.3.2 no\r\n521 5.3.2 mail for u@example.org\r\n"),
+        Close(),
+    ]
+    assert Play("reply", code=599, message="").ask(b"NOOP\r\n") == [Reply(b"599 \r\n")]
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_a_reply_can_be_malformed(kind: str) -> None:
+    assert Play("malformed-reply", kind=kind).ask(b"NOOP\r\n") == [Reply(MALFORMED[kind])]
+
+
+def test_a_greeting_is_replaced() -> None:
+    play = Play("too-many-connections")
+    told, close = play.answer(b"220 mail.example ESMTP\r\n", exchange=0)
+    assert told == Forward(play.answered.with_data(b"421 4.7.0 Error: too many connections\r\n"))
+    assert close == Close()
+
+
+def test_a_client_that_is_not_welcome_may_only_leave() -> None:
+    play = Play("not-accepting")
+    (told,) = play.answer(b"220 mail.example ESMTP\r\n", exchange=0)
+    assert told == Forward(
+        play.answered.with_data(b"554 mail.example ESMTP not accepting connections\r\n")
+    )
+    assert play.smtp.adjusting
+    play.ask(b"EHLO x\r\n")
+    assert play.smtp.adjust(play.asked) == Reply(b"503 5.7.0 Error: access denied\r\n")
+    play.command = Command("QUIT")
+    play.ask(b"QUIT\r\n")
+    assert play.smtp.adjust(play.asked) == Forward(play.asked)
+
+
+# Contents.
+
+
+def test_a_refused_data_is_followed_by_commands() -> None:
+    play = Play("no-valid-recipients", "DATA")
+    assert play.ask(b"DATA\r\n") == [Reply(b"554 5.5.1 Error: no valid recipients\r\n")]
+    assert play.command.more is False
+
+
+def test_a_refused_content_never_arrives() -> None:
+    play = Play("message-too-big", "DATA")
+    (reset,) = play.ask(b"DATA\r\n")
+    assert isinstance(reset, Forward)
+    assert reset.message.data == RSET
+    assert isinstance(reset.message.about, Command)
+    assert reset.message.about.verb == ""
+    (granted,) = play.answer(b"250 2.0.0 Ok\r\n")
+    assert granted == Forward(play.answered.with_data(GO_AHEAD)._replace(final=False))
+    assert play.go_on(b"Subject: x\r\n", ends=False) == []
+    assert play.go_on(b".\r\n", begins=False) == [
+        Reply(b"552 5.3.4 Error: message file too big\r\n")
+    ]
+
+
+def test_any_reply_may_follow_the_content() -> None:
+    play = Play("service-shutdown", "DATA", at="content")
+    play.ask(b"DATA\r\n")
+    play.answer(b"250 2.0.0 Ok\r\n")
+    told, close = play.go_on(b".\r\n")
+    assert isinstance(told, Reply)
+    assert told.data.startswith(b"421 4.3.2 ")
+    assert close == Close()
+
+
+def test_over_lmtp_each_recipient_is_refused() -> None:
+    play = Play("452", "DATA", at="content", message="full")
+    play.ask(b"DATA\r\n")
+    play.answer(b"250 2.0.0 Ok\r\n")
+    play.smtp.recipients = 3
+    assert play.go_on(b".\r\n") == [Reply(b"452 4.3.1 full\r\n" * 3)]
+
+
+def test_what_a_backend_says_to_the_reset_may_be_an_end() -> None:
+    play = Play("message-too-big", "DATA")
+    play.ask(b"DATA\r\n")
+    assert play.answer(b"421 4.3.2 bye\r\n") == [Forward(play.answered)]
+    assert play.command.more is False
+
+
+def test_a_failed_chunk_resets_the_mail() -> None:
+    play = Play("451", "BDAT")
+    assert play.ask(b"BDAT 6 LAST\r\nabc", ends=False) == []
+    (reset,) = play.ask(b"def", begins=False)
+    assert isinstance(reset, Forward)
+    assert reset.message.data == RSET
+    assert (reset.message.begins, reset.message.ends) == (True, True)
+    assert play.answer(b"250 2.0.0 Ok\r\n") == [
+        Forward(play.answered.with_data(b"451 4.3.0 Temporary lookup error\r\n"))
+    ]
+
+
+def test_what_is_under_way_goes_on_to_its_reply() -> None:
+    play = Play("451", "DATA")
+    assert play.answer(b"354 go\r\n", final=False) == [Forward(play.answered)]
+    (passed,) = play.go_on(b"Subject: x\r\n.\r\n")
+    assert isinstance(passed, Forward)
+    assert play.answer(b"250 2.0.0 Ok: queued\r\n") == [
+        Forward(play.answered.with_data(b"451 4.3.0 Temporary lookup error\r\n"))
+    ]
+
+
+def test_a_drop_waits_for_the_mail_to_be_accepted() -> None:
+    play = Play("drop-after-data", "DATA", reset=True)
+    assert play.ask(b"DATA\r\n") == [Forward(play.asked)]
+    assert play.answer(b"354 go\r\n", final=False) == [Forward(play.answered)]
+    assert play.answer(b"452 4.3.1 full\r\n") == [Forward(play.answered)]
+    assert play.answer(b"250 2.0.0 Ok: queued\r\n") == [Close(reset=True)]
+
+
+# Extensions, and TLS.
+
+
+@pytest.mark.parametrize(
+    ("fault", "given", "left"),
+    [
+        ("no-starttls", {}, b"250-mail.example\r\n250-AUTH PLAIN\r\n250 AUTH=PLAIN\r\n"),
+        ("no-auth", {}, b"250-mail.example\r\n250 STARTTLS\r\n"),
+        (
+            "no-extension",
+            {"extension": "auth"},
+            b"250-mail.example\r\n250 STARTTLS\r\n",
+        ),
+    ],
+)
+def test_an_extension_is_hidden(fault: str, given: dict[str, object], left: bytes) -> None:
+    play = Play(fault, "EHLO", **given)
+    assert play.ask(b"EHLO x\r\n") == [Forward(play.asked)]
+    hello = b"250-mail.example\r\n250-STARTTLS\r\n250-AUTH PLAIN\r\n250 AUTH=PLAIN\r\n"
+    assert play.answer(hello) == [Forward(play.answered.with_data(left))]
+    assert play.answer(b"502 no\r\n") == [Forward(play.answered)]
+
+
+def test_a_server_may_have_no_extension_left() -> None:
+    assert without_extension(b"250-a\r\n250 SIZE 1\r\n", b"SIZE") == b"250 a\r\n"
+    assert without_extension(b"250 size\r\n", b"SIZE") == b"250 size\r\n"
+
+
+def test_tls_is_agreed_on_and_broken() -> None:
+    play = Play("starttls-garbage", "STARTTLS")
+    assert play.ask(b"STARTTLS\r\n") == [Reply(READY_FOR_TLS)]
+    assert play.command.more
+    garbage, close = play.go_on(b"hello", ends=False)
+    assert isinstance(garbage, Reply)
+    assert len(garbage.data) == GARBAGE_SIZE
+    assert close == Close()
+    assert play.go_on(b"more", begins=False, ends=False) == []
+
+
+def test_a_starttls_under_way_is_left_alone() -> None:
+    play = Play("starttls-garbage", "STARTTLS")
+    assert play.answer(b"454 4.7.0 no\r\n") == [Forward(play.answered)]

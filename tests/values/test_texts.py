@@ -1,0 +1,29 @@
+"""Texts of others, as they are shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaurien.values.texts import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ünïcode 中", "plain ünïcode 中"),
+        ("\x1b[2Jx\x00\x7f", "\\x1b[2Jx\\x00\\x7f"),
+        ("a\nb\rc\td", "a\\nb\\rc\\td"),
+        ("\u202egnp\u2028\u0085", "\\u202egnp\\u2028\\x85"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_is_no_mere_text_is_escaped_once(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    assert printable(shown) == shown
+
+
+@given(st.text())
+def test_nothing_of_it_does_anything_to_a_terminal(text: str) -> None:
+    assert printable(text).isprintable()
