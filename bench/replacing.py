@@ -15,7 +15,7 @@ from vaurien import plugins
 from vaurien.config.state import State
 from vaurien.control.server import Control
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies, proxy_of
+from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.protocols.tcp import Tcp
@@ -31,7 +31,7 @@ def state(count: int, delay: float) -> State:
     rules = make_rules([{"behavior": "delay", "sleep": delay}], behaviors.get, Tcp)
     return State(
         tuple(
-            Declared(
+            ProxySpec(
                 name=f"bench-{number}",
                 listen=Address("127.0.0.1", 0),
                 backend=Address("127.0.0.1", 1),
@@ -48,8 +48,8 @@ def durations(count: int) -> list[float]:
     plugins.install()
     reactor = Reactor()
 
-    def make(declared: Declared) -> Proxy:
-        return proxy_of(reactor, declared)
+    def make(spec: ProxySpec) -> Proxy:
+        return proxy_of(reactor, spec)
 
     proxies = Proxies(reactor, make)
     first, *others = [state(count, delay) for delay in range(CHANGES + 1)]

@@ -105,9 +105,9 @@ def faults() -> str:
     for protocol in framed():
         rows = []
         for fault in protocol.faults:
-            where = " ".join(f"{label}={value}" for label, value in fault.where.items())
+            where = " ".join(f"{label}={value}" for label, value in fault.applies_to.items())
             takes = ", ".join(f"`{parameter.name}`" for parameter in fault.parameters)
-            names = ", ".join(f"`{name}`" for name in (fault.name, *fault.also))
+            names = ", ".join(f"`{name}`" for name in (fault.name, *fault.aliases))
             wire = literal(fault.wire)
             row = (names, fault.meaning, wire, fault.exercises, literal(where), takes)
             rows.append(tuple(cell.replace("|", "\\|") for cell in row))

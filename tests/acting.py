@@ -8,7 +8,7 @@ from vaurien import testing
 from vaurien.behavior import Behavior, Firing, Scope
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
-from vaurien.rules.active import RuleAtWork
+from vaurien.rules.active import ActiveRule
 from vaurien.testing import at_work
 from vaurien.values.actions import Action
 from vaurien.values.messages import Direction, Message
@@ -45,7 +45,7 @@ def firing(
     now: float = ARRIVAL,
     opened_at: float = ARRIVAL,
     stage: Stage | None = None,
-    source: RuleAtWork | None = None,
+    source: ActiveRule | None = None,
     exchange: int = 1,
 ) -> Firing:
     """A rule fires, for the so-manieth time; the same stage is the same connection."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from vaurien.parsing.exchanges import Exchanges, Owed
+from vaurien.parsing.exchanges import Exchanges, Pending
 from vaurien.protocol import Parser, Stream
 from vaurien.values.messages import Direction, Message
 
@@ -32,7 +32,7 @@ def owing(*exchanges: int, about: object = None) -> Callable[[], Exchanges]:
 
     def make() -> Exchanges:
         made = Exchanges()
-        made.owed.extend(Owed(exchange, about) for exchange in exchanges)
+        made.pending.extend(Pending(exchange, about) for exchange in exchanges)
         return made
 
     return make

@@ -48,9 +48,9 @@ class Undone(Fault):
 
 FAULTS = Catalogue(
     (
-        Refusal(name="BUSY", also=("17",), meaning="busy", exercises="waiting", typical=True),
+        Refusal(name="BUSY", aliases=("17",), meaning="busy", exercises="waiting", typical=True),
         Refusal(name="BYE", meaning="over", exercises="reconnects", closes=True),
-        Refusal(name="LOCKED", meaning="read only", exercises="-", where={"command": "PUT"}),
+        Refusal(name="LOCKED", meaning="read only", exercises="-", applies_to={"command": "PUT"}),
         Undone(name="UNDONE", meaning="rolled back", exercises="retries"),
     )
 )

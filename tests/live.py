@@ -19,7 +19,7 @@ from vaurien.control.http import ControlThread, start_control
 from vaurien.control.server import Control
 from vaurien.control.store import Store
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies, proxy_of
+from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.protocols.tcp import Tcp
@@ -114,7 +114,7 @@ def live(
         listen = Address("127.0.0.1", 0)
         state = State(
             tuple(
-                Declared(name=name, listen=listen, backend=backend, protocol=Tcp(), plan=plan)
+                ProxySpec(name=name, listen=listen, backend=backend, protocol=Tcp(), plan=plan)
                 for name in names
             ),
             seed=seed,

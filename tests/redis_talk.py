@@ -40,7 +40,7 @@ class Talk:
         pieces = [piece for chunk in chunks for piece in self.to_backend.feed(chunk, 0.0)]
         for piece in pieces:
             if piece.begins and piece.expects_reply:
-                self.exchanges.owe(piece.exchange, piece.about)
+                self.exchanges.expect_response(piece.exchange, piece.about)
         return pieces
 
     def answer(self, *chunks: bytes) -> list[Message]:
@@ -65,7 +65,7 @@ def told(sock: socket.socket, talk: Talk) -> list[bytes]:
     """The messages that come until nothing is owed any more."""
     found: list[bytes] = []
     under_way = False
-    while talk.exchanges.owed:
+    while talk.exchanges.pending:
         data = sock.recv(65536)
         if not data:
             raise EOFError(f"after {found!r}")

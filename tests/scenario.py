@@ -70,12 +70,12 @@ class Peer:
         if self.reads and events & (READ | ERROR | HANGUP) and not self.ended:
             self._listen()
         if not self.reads and events & (ERROR | HANGUP):
-            self.world.reactor.mute(self.sock.fileno())  # it will hear of it when it reads
+            self.world.reactor.unwatch(self.sock.fileno())  # it will hear of it when it reads
         elif self.ended == "reset" or (
             self.ended and (self.sock.fin_sent or events & (ERROR | HANGUP))
         ):
             self._deaf = True
-            self.world.reactor.mute(self.sock.fileno())
+            self.world.reactor.unwatch(self.sock.fileno())
         elif not self.sock.closed:
             self._update()
 
@@ -116,7 +116,7 @@ class Peer:
         interest = READ if self.reads and not self.ended else 0
         if self._saying or self._then_finish:
             interest |= WRITE
-        self.world.reactor.mute(self.sock.fileno())
+        self.world.reactor.unwatch(self.sock.fileno())
         self.world.reactor.add(self.sock.fileno(), self, interest)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
-    from .rules.active import Memory, RuleAtWork
+    from .rules.active import ActiveRule, Memory
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -29,7 +29,7 @@ Scope = Literal["exchange", "connection"]
 HOOKS = ("on_connect", "on_open", "on_message", "on_end")
 
 
-class Carrier(Interface):
+class ConnectionView(Interface):
     """The connection that a rule fires on, as far as behaviors may look at it."""
 
     @property
@@ -59,8 +59,8 @@ class Carrier(Interface):
 class Firing:
     """One rule that fires: what a behavior may know besides the message."""
 
-    source: RuleAtWork = field(repr=False)
-    carrier: Carrier = field(repr=False)
+    source: ActiveRule = field(repr=False)
+    view: ConnectionView = field(repr=False)
     exchange: int
     """The exchange's number on its connection, counted from 1; 0 where there is none."""
     draw: float
@@ -97,17 +97,17 @@ class Firing:
     @property
     def connection(self) -> int:
         """The connection's number on its proxy, counted from 1."""
-        return self.carrier.number
+        return self.view.number
 
     @property
     def protocol(self) -> Protocol:
         """The protocol of the connection."""
-        return self.carrier.protocol
+        return self.view.protocol
 
     @property
     def opened_at(self) -> float:
         """When the connection was opened, in seconds on the reactor's clock."""
-        return self.carrier.opened_at
+        return self.view.opened_at
 
     @property
     def now(self) -> float:
@@ -115,11 +115,11 @@ class Firing:
 
         Count deadlines from when a message arrived instead, where there is one.
         """
-        return self.carrier.now()
+        return self.view.now()
 
     def heard_at(self, direction: Direction | None = None) -> float:
         """When the connection carried something last, in this direction or in either."""
-        return self.carrier.heard_at(direction)
+        return self.view.heard_at(direction)
 
     @property
     def kept(self) -> list[Message]:
@@ -131,7 +131,7 @@ class Firing:
 
     def own(self, kind: Callable[[], T], direction: Direction | None = None) -> T:
         """What the behavior keeps of the connection; ``kind()``, a class, makes it at first."""
-        return _kept_in(self.carrier.memory.own, (self.source, kind, direction), kind)
+        return _kept_in(self.view.memory.own, (self.source, kind, direction), kind)
 
     def shared(self, kind: Callable[[], T], direction: Direction | None = None) -> T:
         """The same, but kept of all the connections of the proxy together."""

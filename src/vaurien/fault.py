@@ -32,13 +32,13 @@ class Fault:
 
     name: str
     """The native identifier that fits best: ``READONLY``, ``ER_LOCK_DEADLOCK``."""
-    also: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     """Other identifiers it answers to: numbers, SQLSTATEs, codes."""
     meaning: str
     """What a client is told by it, in a line."""
     exercises: str
     """Which behavior of clients it puts to the test, in a line."""
-    where: Mapping[str, str] = field(default_factory=dict)
+    applies_to: Mapping[str, str] = field(default_factory=dict)
     """Labels that an exchange must have for it to be true to life: label -> value, or ``~regex``.
 
     They become matches of the rule, but for those labels that the rule matches itself.
@@ -116,7 +116,7 @@ class Catalogue:
         for fault in self.faults:
             found[fault.name.lower()] = fault
         for fault in self.faults:
-            for identifier in fault.also:
+            for identifier in fault.aliases:
                 found.setdefault(identifier.lower(), fault)
         return found
 

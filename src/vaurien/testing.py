@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from .behavior import Behavior, Firing, Scope
 from .protocol import Protocol
 from .protocols.tcp import Tcp
-from .rules.active import Memory, RuleAtWork
+from .rules.active import ActiveRule, Memory
 from .rules.dice import Dice
 from .rules.plan import Rule
 from .values.messages import Direction
@@ -39,15 +39,15 @@ class Stage:
         return max(self.heard.get(way, self.opened_at) for way in ways)
 
 
-def at_work(scope: Scope = "exchange", direction: Direction | None = None) -> RuleAtWork:
+def at_work(scope: Scope = "exchange", direction: Direction | None = None) -> ActiveRule:
     """A rule on a proxy; the firings of one share what it keeps of all connections."""
     rule = Rule(behavior=Behavior(), name="rule", scope=scope, direction=direction)
-    return RuleAtWork(rule, Dice(0, "proxy", "rule"), 0.0, 0)
+    return ActiveRule(rule, Dice(0, "proxy", "rule"), 0.0, 0)
 
 
 def firing(
     stage: Stage | None = None,
-    source: RuleAtWork | None = None,
+    source: ActiveRule | None = None,
     *,
     exchange: int = 1,
     count: int = 1,

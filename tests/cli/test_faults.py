@@ -65,7 +65,7 @@ def test_every_protocol_has_typical_faults(protocol: str) -> None:
     assert len(typical) >= 2
     known = {**plugin.labels, **plugin.response_labels}
     for fault in plugin.faults:
-        assert set(fault.where) <= set(known), fault.name
+        assert set(fault.applies_to) <= set(known), fault.name
 
 
 @pytest.mark.parametrize("protocol", ["http", "redis", "memcache", "mysql", "postgresql", "smtp"])

@@ -19,13 +19,13 @@ from peers import PATIENCE, Listening
 from serving import proxy_table
 from vaurien import registry
 from vaurien.behavior import Behavior
-from vaurien.cli.reload import Reloads, Wishes, same
+from vaurien.cli.reload import ReloadRequests, Reloads, same
 from vaurien.config.configuration import Source, Understood, digest_of
 from vaurien.config.state import State
 from vaurien.control.server import Control
 from vaurien.control.store import Store
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies, proxy_of
+from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.rules.plan import Rule
@@ -53,13 +53,13 @@ class Reloading:
             store=store,
             config_digest=digest_of(document),
         )
-        self.wishes: Wishes = SimpleQueue()
+        self.wishes: ReloadRequests = SimpleQueue()
         self.reloads = Reloads(self.source, self.control, self.understood, self.wishes, store)
         self._thread = threading.Thread(target=self.reactor.run)
         self._thread.start()
 
-    def make(self, declared: Declared) -> Proxy:
-        return proxy_of(self.reactor, declared)
+    def make(self, spec: ProxySpec) -> Proxy:
+        return proxy_of(self.reactor, spec)
 
     def close(self) -> None:
         self.reloads.end()
@@ -139,8 +139,8 @@ def test_a_file_that_has_changed_wins_and_what_was_changed_live_is_kept(
         saved = Path(store.path).read_bytes()
         config.write_text(config.read_text().replace(f"foo = {number + 1}", f"foo = {number + 2}"))
         reloading.reloads.reload()
-        declared = reloading.source.understand(reloading.source.read()).configuration.state
-        assert same(declared, reloading.control.state)
+        spec = reloading.source.understand(reloading.source.read()).configuration.state
+        assert same(spec, reloading.control.state)
         copy = Path(f"{store.path}.replaced-{number}")
         assert copy.read_bytes() == saved
         assert warnings(caplog)[-1] == (
@@ -212,16 +212,16 @@ def test_a_rule_that_is_gone_by_itself_is_no_change() -> None:
     def shorter(rule: Rule) -> Rule:
         return replace(rule, ttl=rule.ttl and rule.ttl / 2)
 
-    declared = state(100, 200)
-    assert same(declared, declared)
-    assert same(declared, state(200))
-    (proxy,) = declared.proxies
+    spec = state(100, 200)
+    assert same(spec, spec)
+    assert same(spec, state(200))
+    (proxy,) = spec.proxies
     plan = replace(proxy.plan, rules=tuple(map(shorter, proxy.plan.rules)))
-    assert same(declared, State((replace(proxy, plan=plan),)))
-    assert not same(state(200), declared)
-    assert not same(declared, State())
+    assert same(spec, State((replace(proxy, plan=plan),)))
+    assert not same(state(200), spec)
+    assert not same(spec, State())
     everlasting = replace(plan, rules=tuple(replace(rule, ttl=None) for rule in plan.rules))
-    assert not same(declared, State((replace(proxy, plan=everlasting),)))
+    assert not same(spec, State((replace(proxy, plan=everlasting),)))
 
 
 def test_an_empty_file_changes_nothing(

@@ -13,7 +13,7 @@ from vaurien.config.configuration import Source
 from vaurien.config.conversion import converted
 from vaurien.config.settings import Settings
 from vaurien.config.state import State, to_document
-from vaurien.net.proxies import Declared
+from vaurien.net.proxies import ProxySpec
 
 FILES = {
     "nothing": "[vaurien]\nseed = 1\n",
@@ -47,15 +47,15 @@ CLASSES = (
 )
 
 
-def acting(declared: Declared) -> Declared:
+def acting(spec: ProxySpec) -> ProxySpec:
     """Without rules that never do anything: flags and INI files have one if they say nothing."""
-    rules = tuple(rule for rule in declared.plan.rules if not rule.behavior.inert)
-    return replace(declared, plan=replace(declared.plan, rules=rules))
+    rules = tuple(rule for rule in spec.plan.rules if not rule.behavior.inert)
+    return replace(spec, plan=replace(spec.plan, rules=rules))
 
 
-def only(settings: Settings) -> Declared:
-    (declared,) = settings.proxies
-    return acting(declared)
+def only(settings: Settings) -> ProxySpec:
+    (spec,) = settings.proxies
+    return acting(spec)
 
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())

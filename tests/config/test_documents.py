@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from vaurien.config.documents import (
+    INVALID,
     KEYS_LIMIT,
     LINE_LIMIT,
     SUGGESTIONS,
-    Broken,
     Document,
     DocumentError,
     Origin,
@@ -109,14 +109,14 @@ def test_values_that_are_not_allowed_are_noted(given: object, expected: str) -> 
 
 
 def test_what_is_broken_is_noted_already() -> None:
-    reading = Reading({"sleep": Broken, "a": Broken, "b": Broken, "c": Broken, "d": Broken})
+    reading = Reading({"sleep": INVALID, "a": INVALID, "b": INVALID, "c": INVALID, "d": INVALID})
     table = reading.table
     assert table.take(SLEEP) is None
     assert list(table.tables("a")) == []
     assert list(table.items("b")) == []
     table.table("c").end()
     assert table.plain() == {}
-    Reading({"e": Broken}).table.end()
+    Reading({"e": INVALID}).table.end()
     assert reading.said == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vaurien.config.documents import Broken, DocumentError
+from vaurien.config.documents import INVALID, DocumentError
 from vaurien.config.files import SIZE_LIMIT, read
 
 ENVIRONMENT = {"PORT": "8080", "HOST": "here"}
@@ -54,7 +54,7 @@ def test_variables_are_filled_in_wherever_there_are_texts(tmp_path: Path) -> Non
 def test_all_variables_that_are_not_set_are_problems(tmp_path: Path) -> None:
     text = 'a = "${ONE}${TWO}${PORT}"\n[b]\nc = ["${ONE}"]'
     document = read(write(tmp_path, "a.toml", text), ENVIRONMENT)
-    assert document.content == {"a": Broken, "b": {"c": [Broken]}}
+    assert document.content == {"a": INVALID, "b": {"c": [INVALID]}}
     assert [(problem.key, problem.why) for problem in document.problems] == [
         ("a", "needs the environment variable 'ONE', which is not set"),
         ("a", "needs the environment variable 'TWO', which is not set"),

@@ -15,7 +15,7 @@ from vaurien import plugins, registry
 from vaurien.config.state import LIMITS, State, fill_in, to_document
 from vaurien.errors import OptionError, UnknownNameError
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared
+from vaurien.net.proxies import ProxySpec
 from vaurien.net.proxy import Limits
 from vaurien.rules.notation import RULE_KEYS, Entry, make_rules
 from vaurien.rules.plan import Plan
@@ -23,7 +23,7 @@ from vaurien.values.options import Option, Value, options_of
 
 plugins.install()
 
-CACHE = Declared(
+CACHE = ProxySpec(
     name="cache",
     listen=Address("localhost", 6380),
     backend=Address("localhost", 6379),
@@ -31,28 +31,28 @@ CACHE = Declared(
 )
 
 
-def declared(name: str, **keys: object) -> Declared:
-    return Declared(**{**vars(CACHE), "name": name, **keys})
+def spec(name: str, **keys: object) -> ProxySpec:
+    return ProxySpec(**{**vars(CACHE), "name": name, **keys})
 
 
 # The value.
 
 
 def test_proxies_are_found_by_name() -> None:
-    state = State((CACHE, declared("web")))
+    state = State((CACHE, spec("web")))
     assert state.get("cache") is CACHE
     assert state.get("nosuch") is None
 
 
 def test_a_proxy_is_added_or_replaced_in_its_place() -> None:
-    web, moved = declared("web"), declared("cache", backend=Address("there", 1))
+    web, moved = spec("web"), spec("cache", backend=Address("there", 1))
     state = State((CACHE,), generation=4, seed=3).with_proxy(web)
     assert state == State((CACHE, web), generation=5, seed=3)
     assert state.with_proxy(moved) == State((moved, web), generation=6, seed=3)
 
 
 def test_a_proxy_is_taken_out() -> None:
-    web = declared("web")
+    web = spec("web")
     assert State((CACHE, web), 4).without_proxy("cache") == State((web,), 5)
     with pytest.raises(UnknownNameError, match=r"unknown proxy. Pick one of: 'cache'"):
         State((CACHE,)).without_proxy("nosuch")
@@ -69,7 +69,7 @@ def test_every_limit_can_be_said() -> None:
 def test_a_document_says_all_that_a_proxy_is() -> None:
     entries: list[Entry] = [{"behavior": "delay", "sleep": 2, "percent": "0..50/60"}]
     plan = Plan(make_rules(entries, registry.behaviors.get, type(CACHE.protocol)), seed=9)
-    state = State((declared("cache", plan=plan, enabled=False),), generation=3, seed=9)
+    state = State((spec("cache", plan=plan, enabled=False),), generation=3, seed=9)
     assert to_document(state) == {
         "generation": 3,
         "seed": 9,
@@ -100,8 +100,8 @@ def test_a_document_says_all_that_a_proxy_is() -> None:
 
 def test_a_seed_of_its_own_is_said() -> None:
     proxies = (
-        declared("a", plan=Plan(seed=1)),
-        declared("b", plan=Plan(seed=2), listen=Address("::1", 1)),
+        spec("a", plan=Plan(seed=1)),
+        spec("b", plan=Plan(seed=2), listen=Address("::1", 1)),
     )
     document = to_document(State(proxies, seed=1))
     assert document == saved(document)
@@ -181,13 +181,13 @@ RULES = {protocol: rules_for(protocol) for protocol in LABELS}
 
 
 @st.composite
-def proxies(draw: st.DrawFn, name: str, port: int) -> Declared:
+def proxies(draw: st.DrawFn, name: str, port: int) -> ProxySpec:
     protocol = draw(st.sampled_from(sorted(LABELS)))
     plugin = registry.protocols.get(protocol)
     options = {key: draw(value_of(option)) for key, option in options_of(plugin).items()}
     rules = make_rules(draw(RULES[protocol]), registry.behaviors.get, plugin)
     limits = st.builds(Limits, st.floats(0, 1e6), TIMES, st.integers(0, 99), st.integers(1, 99))
-    return Declared(
+    return ProxySpec(
         name=name,
         listen=draw(st.sampled_from([Address("localhost", port), Address("::1", 0)])),
         backend=draw(PEERS),

@@ -19,7 +19,7 @@ from vaurien.config.state import State
 from vaurien.control.server import Control
 from vaurien.control.store import Prepared, Store, StoreError
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies, proxy_of
+from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
 from vaurien.net.proxy import Limits
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
@@ -37,17 +37,17 @@ CHOSEN = 40_000
 FAMILY = int(socket.AF_INET)
 
 
-def declared(
+def spec(
     name: str,
     port: int,
     *entries: Entry,
     backend: Address = BACKENDS[0],
     enabled: bool = True,
     limits: Limits = Limits(timeout=0),  # noqa: B008 - a value
-) -> Declared:
+) -> ProxySpec:
     """A proxy on a port, with the rules that these entries say."""
     plugins.install()
-    return Declared(
+    return ProxySpec(
         name=name,
         listen=Address(HOST, port),
         backend=backend,
@@ -118,7 +118,7 @@ class Flaky(Store):
 class Plane:
     """Proxies under control, saved in a folder."""
 
-    def __init__(self, folder: Path, *proxies: Declared) -> None:
+    def __init__(self, folder: Path, *proxies: ProxySpec) -> None:
         plugins.install()
         self.system = Ground()
         self.reactor = Prompt(self.system)

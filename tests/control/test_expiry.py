@@ -10,7 +10,7 @@ from vaurien.behaviors.hang import Hang
 from vaurien.config.state import State, to_document
 from vaurien.control.expiry import EXPIRES, aged, expiring
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared
+from vaurien.net.proxies import ProxySpec
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
 
@@ -19,8 +19,8 @@ NOW = 1_780_000_000.0
 
 def state(*rules: Rule) -> State:
     here, there = Address("localhost", 1), Address("localhost", 2)
-    declared = Declared(name="a", listen=here, backend=there, protocol=Tcp(), plan=Plan(rules))
-    return State((declared,))
+    spec = ProxySpec(name="a", listen=here, backend=there, protocol=Tcp(), plan=Plan(rules))
+    return State((spec,))
 
 
 def mortal(name: str, ttl: float | None = 60.0) -> Rule:

@@ -18,14 +18,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from control.plane import HOST, SEED, Plane, declared
+from control.plane import HOST, SEED, Plane, spec
 from vaurien.config.state import State
 from vaurien.control.server import UnnamedError
 from vaurien.control.store import StoreError
 from vaurien.errors import ListenError, OptionError, UnknownNameError
 from vaurien.net.address import Address
 from vaurien.net.connection import Connection
-from vaurien.net.proxies import Declared
+from vaurien.net.proxies import ProxySpec
 from vaurien.net.proxy import Limits
 from vaurien.rules.notation import Entry, describe
 
@@ -56,8 +56,8 @@ class Wanted:
         others = [{"behavior": name, "name": f"my-{name}"} for name in self.rules]
         return [*([mix] if self.mix != "dummy" else []), *others]
 
-    def declared(self, name: str) -> Declared:
-        return declared(
+    def spec(self, name: str) -> ProxySpec:
+        return spec(
             name,
             self.port,
             *self.entries,
@@ -104,7 +104,7 @@ class ControlMachine(RuleBasedStateMachine):
     def add(self, name: str, wanted: Wanted, fault: str) -> None:
         after = {**self.model, name: wanted}
         refusal = OptionError if name in self.model else None
-        self.change(lambda: self.control.add(wanted.declared(name)), after, fault, refusal)
+        self.change(lambda: self.control.add(wanted.spec(name)), after, fault, refusal)
 
     @rule(name=NAMES, drain=st.sampled_from([0.0, 5.0]), fault=FAULTS)
     def remove(self, name: str, drain: float, fault: str) -> None:
@@ -194,7 +194,7 @@ class ControlMachine(RuleBasedStateMachine):
     # What comes of it.
 
     def replace_by(self, after: Model, fault: str) -> None:
-        state = State(tuple(wanted.declared(name) for name, wanted in after.items()), seed=SEED)
+        state = State(tuple(wanted.spec(name) for name, wanted in after.items()), seed=SEED)
         self.change(lambda: self.control.replace(state), after, fault)
 
     def change_one(
@@ -290,7 +290,7 @@ class ControlMachine(RuleBasedStateMachine):
         for name, wanted in self.model.items():
             proxy = running[name]
             assert [describe(each) for each in proxy.plan.rules] == [
-                describe(each) for each in wanted.declared(name).plan.rules
+                describe(each) for each in wanted.spec(name).plan.rules
             ]
             assert str(proxy.backend) == wanted.backend
             assert proxy.limits.timeout == wanted.timeout
@@ -315,7 +315,7 @@ class ControlMachine(RuleBasedStateMachine):
         assert self.plane.leftovers == set()
 
 
-def _seen(proxy: Declared) -> Wanted:
+def _seen(proxy: ProxySpec) -> Wanted:
     mix = [each.behavior.name for each in proxy.plan.rules if each.mix]
     return Wanted(
         proxy.listen.port,

@@ -17,7 +17,7 @@ from vaurien.config.state import State
 from vaurien.control.server import Control, UnnamedError
 from vaurien.errors import AddressError, ListenError, OptionError, UnknownNameError
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared
+from vaurien.net.proxies import ProxySpec
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
 from vaurien.values.options import option
@@ -103,10 +103,10 @@ def test_set_behavior_replaces_the_mix_and_leaves_the_rules() -> None:
 def test_rules_that_stay_keep_what_they_have_counted() -> None:
     with live([{"behavior": "delay", "sleep": 0}]) as running:
         running.ask()
-        before = running.proxy.enactment.rules[0]
+        before = running.proxy.active_plan.rules[0]
         running.control.set_behavior("transient", {"agitate": 0})
         assert before.fired == 1
-        assert running.proxy.enactment.rules == (running.proxy.enactment.rules[0], before)
+        assert running.proxy.active_plan.rules == (running.proxy.active_plan.rules[0], before)
 
 
 def test_the_generation_grows_by_one_and_the_seed_stays(running: Live) -> None:
@@ -356,8 +356,8 @@ def test_a_port_that_is_taken_keeps_a_proxy_disabled(several: Live) -> None:
     assert several.ask(b"hello", "cache") == b"hello"
 
 
-def added(running: Live, name: str = "more") -> Declared:
-    return Declared(
+def added(running: Live, name: str = "more") -> ProxySpec:
+    return ProxySpec(
         name=name, listen=Address("127.0.0.1", 0), backend=running.backend, protocol=Tcp()
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from control.plane import HOST, SEED, Plane, declared
+from control.plane import HOST, SEED, Plane, spec
 from knowing import known
 from live import LIMIT, live
 from peers import wait_until
@@ -25,7 +25,7 @@ from vaurien.control.store import Prepared, Store, StoreError
 from vaurien.control.writer import StalledError
 from vaurien.errors import ListenError, OptionError
 from vaurien.net.address import Address
-from vaurien.net.proxies import Closing, Declared
+from vaurien.net.proxies import ClosePolicy, ProxySpec
 
 HANG: dict[str, object] = {"behavior": "hang"}
 BRIEF: dict[str, object] = {"behavior": "hang", "name": "brief", "ttl": 10.0}
@@ -34,7 +34,7 @@ ELSEWHERE = Address("elsewhere", 80)
 
 @pytest.fixture
 def plane(tmp_path: Path) -> Iterator[Plane]:
-    with closing(Plane(tmp_path, declared("a", 1), declared("b", 2))) as made:
+    with closing(Plane(tmp_path, spec("a", 1), spec("b", 2))) as made:
         yield made
 
 
@@ -62,7 +62,7 @@ def test_generations_are_counted_on(plane: Plane) -> None:
         plane.control.set_plan([HANG] * generation, "a")
         assert plane.control.state.generation == generation
         assert plan_generations(plane) == [generation, 0]
-    plane.control.replace(State((declared("a", 1), declared("b", 2))))
+    plane.control.replace(State((spec("a", 1), spec("b", 2))))
     assert plan_generations(plane) == [4, 0]
     assert plane.control.state.generation == 4
 
@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_changes_nothing(plane: Plane) -> None:
     state, saved = plane.control.state, plane.saved
     plane.system.taken = {3}
     with pytest.raises(ListenError, match=r"'b'.*here:3.*in use"):
-        plane.control.replace(State((declared("a", 1, backend=ELSEWHERE), declared("b", 3))))
+        plane.control.replace(State((spec("a", 1, backend=ELSEWHERE), spec("b", 3))))
     assert plane.control.state is state
     assert plane.saved == saved
     assert plane.leftovers == set()
@@ -96,7 +96,7 @@ def test_what_cannot_be_committed_is_taken_back(plane: Plane) -> None:
     state, saved = plane.control.state, plane.saved
     plane.store.fault = "commit"
     with pytest.raises(StoreError, match=r"^the renaming failed$"):
-        plane.control.replace(State((declared("a", 3), declared("c", 2))))
+        plane.control.replace(State((spec("a", 3), spec("c", 2))))
     assert plane.control.state is state
     assert plane.plans() == {"a": ["hang"], "b": []}
     assert plane.system.listening == {1, 2}
@@ -108,8 +108,12 @@ def test_what_can_neither_be_committed_nor_taken_back_is_told(plane: Plane) -> N
     plane.store.fault = "commit"
     apply = plane.proxies.apply
 
-    def apply_once(wanted: Sequence[Declared], *, closing: Closing = Closing()) -> None:  # noqa: B008
-        apply(wanted, closing=closing)
+    def apply_once(
+        wanted: Sequence[ProxySpec],
+        *,
+        close_policy: ClosePolicy = ClosePolicy(),  # noqa: B008
+    ) -> None:
+        apply(wanted, close_policy=close_policy)
         plane.system.taken = {1}  # somebody was quicker
 
     plane.proxies.apply = apply_once  # type: ignore[method-assign]
@@ -141,7 +145,7 @@ def test_the_digest_of_the_configuration_is_saved(plane: Plane) -> None:
     assert (plane.store.load() or {})["config_digest"] == "abc"
     plane.system.taken = {3}
     with pytest.raises(ListenError):
-        plane.control.replace(State((declared("a", 3),)), config_digest="def")
+        plane.control.replace(State((spec("a", 3),)), config_digest="def")
     assert plane.control.config_digest == "abc"
 
 
@@ -256,10 +260,10 @@ def test_what_the_data_plane_has_begun_is_waited_for_and_saved(
     with closing(Store(str(tmp_path / "state.json"))) as store, live(store=store) as running:
         apply = running.proxies.apply
 
-        def apply_slowly(wanted: Sequence[Declared], *, closing: Closing) -> None:
+        def apply_slowly(wanted: Sequence[ProxySpec], *, close_policy: ClosePolicy) -> None:
             begun.set()
             go_on.wait(LIMIT)
-            apply(wanted, closing=closing)
+            apply(wanted, close_policy=close_policy)
 
         monkeypatch.setattr(running.proxies, "apply", apply_slowly)
         with ThreadPoolExecutor(1) as pool:
@@ -293,7 +297,7 @@ def test_writers_take_turns(tmp_path: Path) -> None:
 
 def test_whoever_asks_sees_a_change_whole_or_not_at_all(plane: Plane) -> None:
     """Both proxies change at once, again and again."""
-    states = [State((declared("a", 1, *rules), declared("b", 2, *rules))) for rules in ([HANG], [])]
+    states = [State((spec("a", 1, *rules), spec("b", 2, *rules))) for rules in ([HANG], [])]
     seen: list[bool] = []
     ended = threading.Event()
 
@@ -356,7 +360,7 @@ def test_what_could_not_be_read_back_is_refused(
 
 def test_a_disabled_proxy_may_have_lent_its_place(plane: Plane) -> None:
     plane.control.disable("a")
-    plane.control.add(declared("c", 1))
+    plane.control.add(spec("c", 1))
     saved = {"seed": SEED, "proxies": plane.saved}
     state = understand(Document(saved, "FILE"), known()).state
     assert state.proxies == plane.control.state.proxies

@@ -26,7 +26,7 @@ from vaurien import plugins
 from vaurien.config.state import State
 from vaurien.control.server import Control
 from vaurien.net.address import Address
-from vaurien.net.proxies import Declared, Proxies, proxy_of
+from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.plugins import BEHAVIORS
@@ -141,8 +141,8 @@ class Fleet:
         self.reactor.report = self.reports.append
         self.proxies = Proxies(self.reactor, self._make)
         self._lasting = dict.fromkeys(names("held"), HANG)
-        declared = tuple(
-            Declared(
+        spec = tuple(
+            ProxySpec(
                 name=name,
                 listen=LOOPBACK,
                 backend=clients.backend,
@@ -153,8 +153,8 @@ class Fleet:
             for kind in PROXIES
             for name in names(kind)
         )
-        self.proxies.apply(declared)
-        state = State(declared)
+        self.proxies.apply(spec)
+        state = State(spec)
         self._control = Control(self.reactor, self.proxies, state, find_behavior=behaviors.get)
         self._thread = threading.Thread(target=self.reactor.run, name="reactor", daemon=True)
 
@@ -174,8 +174,8 @@ class Fleet:
         self.reactor.close()
         assert not self.reports, "\n".join(self.reports)
 
-    def _make(self, declared: Declared) -> Proxy:
-        return proxy_of(self.reactor, declared, self._on_event)
+    def _make(self, spec: ProxySpec) -> Proxy:
+        return proxy_of(self.reactor, spec, self._on_event)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, PluginFailed):
@@ -195,7 +195,7 @@ class Fleet:
         self._control.set_plan(entries, name)
         return time.monotonic() - begun
 
-    def let_go(self) -> None:
+    def flush_partial(self) -> None:
         """Take away the rules that last."""
         held = list(self._lasting)
         self._lasting.clear()
@@ -273,6 +273,6 @@ def test_no_change_of_two_hundred_proxies_waits_or_loses_a_byte() -> None:
             assert min(longest) < LONGEST, behavior
             assert clients.are_content, behavior
         clients.stop_talking()
-        fleet.let_go()
+        fleet.flush_partial()
         assert clients.counted()["exchanges"] > CLIENTS["live"]
     assert len(os.listdir("/dev/fd")) == descriptors

@@ -43,8 +43,10 @@ QUERY = "SELECT * FROM shop.items"
 PREPARED = {"ER_MAX_PREPARED_STMT_COUNT_REACHED", "ER_NEED_REPREPARE"}
 """Met by prepared statements only."""
 REFUSALS = {fault.name: fault for fault in CATALOGUE if type(fault) is Refusal}
-AT_CONNECT = [name for name, fault in REFUSALS.items() if fault.where.get("phase") != "command"]
-AT_CONNECT = [name for name in AT_CONNECT if "phase" in REFUSALS[name].where]
+AT_CONNECT = [
+    name for name, fault in REFUSALS.items() if fault.applies_to.get("phase") != "command"
+]
+AT_CONNECT = [name for name in AT_CONNECT if "phase" in REFUSALS[name].applies_to]
 TO_STATEMENTS = [name for name in REFUSALS if name not in {*AT_CONNECT, *PREPARED}]
 OTHERS = {
     "ER_CLIENT_INTERACTION_TIMEOUT",
@@ -120,7 +122,7 @@ def test_a_statement_is_refused(proxy: RunningProxy, name: str) -> None:
     with closing(connect(proxy.address)) as client, client.cursor() as cursor:
         assert works(client)
         proxy.change(f"error fault={fault.errno} times=1")
-        cursor.execute("SET @ready = 1") if "verb" in fault.where else None
+        cursor.execute("SET @ready = 1") if "verb" in fault.applies_to else None
         with pytest.raises(expected) as raised:
             cursor.execute(statement)
         assert raised.value.args == (fault.errno, text_of(fault))
@@ -153,7 +155,7 @@ def test_a_connection_is_refused(proxy: RunningProxy, name: str) -> None:
     with pytest.raises(pymysql.OperationalError) as raised:
         connect(proxy.address)
     assert raised.value.args == (fault.errno, text_of(fault))
-    greeting = fault.where["phase"] == "greeting"
+    greeting = fault.applies_to["phase"] == "greeting"
     assert raised.value.sqlstate == (None if greeting else fault.sqlstate)
     with pytest.raises(mysql.connector.Error) as refused:
         connect_oracle(proxy.address)

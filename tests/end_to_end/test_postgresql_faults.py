@@ -48,11 +48,15 @@ from vaurien.protocols.postgresql.parser import PostgreSQL
 CATALOGUE = PostgreSQL.faults
 FAILURES = [fault for fault in CATALOGUE if isinstance(fault, Failure | AnyReport)]
 ENDINGS = [
-    fault for fault in CATALOGUE if isinstance(fault, Ending) and fault.where["phase"] == "query"
+    fault
+    for fault in CATALOGUE
+    if isinstance(fault, Ending) and fault.applies_to["phase"] == "query"
 ]
 TIMEOUTS = [fault for fault in CATALOGUE if isinstance(fault, Timeout)]
 REFUSALS = [
-    fault for fault in CATALOGUE if isinstance(fault, Ending) and fault.where["phase"] == "startup"
+    fault
+    for fault in CATALOGUE
+    if isinstance(fault, Ending) and fault.applies_to["phase"] == "startup"
 ]
 ANSWERS = [fault for fault in CATALOGUE if isinstance(fault, RawAnswer)]
 CHANGES = [fault for fault in CATALOGUE if isinstance(fault, Setting)]
@@ -102,7 +106,7 @@ def status_of(client: Connection) -> str:
 
 def error_of(fault: Report) -> type[Exception]:
     """What psycopg raises for it."""
-    return psycopg.errors.lookup(fault.also[0] if fault.also else "XX000")
+    return psycopg.errors.lookup(fault.aliases[0] if fault.aliases else "XX000")
 
 
 # Statements that fail.
@@ -325,7 +329,7 @@ def test_a_session_ends_while_it_is_idle(
         answer = session.ask("SELECT 'last'")
         assert [message[:1] for message in answer] == [b"T", b"D", b"C", b"Z"]
         told = report_in([session.read()])
-        assert told["C"] == fault.also[0]
+        assert told["C"] == fault.aliases[0]
         assert told["M"] == fault.text
         assert receive_until_fin(session.sock) == b""
 
@@ -368,7 +372,7 @@ def test_a_session_does_not_begin(
 
     with pytest.raises(asyncpg.PostgresError) as caught:
         asyncio.run(attempt())
-    assert caught.value.sqlstate == fault.also[0]
+    assert caught.value.sqlstate == fault.aliases[0]
     assert str(caught.value).startswith(words)
     with connected(proxy.address) as client:
         assert client.execute("SELECT 1").fetchone() == (1,)
@@ -619,7 +623,7 @@ def injected(
     options = DIFFERENCES.get(name, "")
     proxy = start_proxy(backend, f"error fault={name} {options}", protocol=PostgreSQL())
     with Session(proxy.address, user, database) as session:
-        if CATALOGUE.find(name).where["phase"] == "startup":
+        if CATALOGUE.find(name).applies_to["phase"] == "startup":
             return report_in(session.greeting)
         if name == "idle_in_transaction_session_timeout":
             session.ask("BEGIN")

@@ -29,12 +29,12 @@ def proxy(
     assert proxy.totals.gave_up == 0
 
 
-def owed(proxy: RunningProxy) -> int:
+def pending(proxy: RunningProxy) -> int:
     """How many responses the proxy waits for."""
 
     def count() -> int:
         found = [connection.exchanges for connection in proxy.proxy.connections]
-        return sum(len(exchanges.owed) for exchanges in found if exchanges is not None)
+        return sum(len(exchanges.pending) for exchanges in found if exchanges is not None)
 
     return proxy.call(count)
 
@@ -68,7 +68,7 @@ def test_each_command_has_its_answer(proxy: RunningProxy) -> None:
             b"+QUEUED\r\n",
             b"*2\r\n:2\r\n*1\r\n$1\r\na\r\n",
         ]
-        wait_until(lambda: not owed(proxy), "nothing is owed")
+        wait_until(lambda: not pending(proxy), "nothing is owed")
     tally = proxy.proxy.tally
     assert tally.exchanges["LRANGE"] == 3
     assert tally.errors == {"WRONGTYPE": 1}
@@ -89,7 +89,7 @@ def test_subscribers_in_both_versions(proxy: RunningProxy, redis_address: Addres
             client.sock.sendall(command("UNSUBSCRIBE") + command("PUNSUBSCRIBE"))
             client.hear(b":0\r\n")
             assert client.told("ECHO x") == b"$1\r\nx\r\n"
-            wait_until(lambda: not owed(proxy), "nothing is owed")
+            wait_until(lambda: not pending(proxy), "nothing is owed")
 
 
 def test_invalidations(proxy: RunningProxy, redis_address: Address) -> None:
@@ -99,7 +99,7 @@ def test_invalidations(proxy: RunningProxy, redis_address: Address) -> None:
         push = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nkey\r\n"
         assert client.hear(b"key\r\n") == push
         assert client.told("GET key") == b"$5\r\nother\r\n"
-        assert owed(proxy) == 0
+        assert pending(proxy) == 0
 
 
 def test_a_monitor(proxy: RunningProxy, redis_address: Address) -> None:

@@ -365,7 +365,7 @@ def test_failure_ends_its_own_connection(echoing: Scripted, cls: type) -> None:
 
 def test_both_sockets_closed(echoing: Scripted) -> None:
     with (
-        RunningLegacy(echoing.address, unruly.Closing) as running,
+        RunningLegacy(echoing.address, unruly.ClosePolicy) as running,
         connect(running.address) as client,
     ):
         client.sendall(b"hi")

@@ -232,5 +232,5 @@ def test_outside_of_its_window_a_rule_keeps_nothing(name: str) -> None:
     talk.check()
     for number, said_at in enumerate(talk.said_at, 1):
         phase = said_at % 0.5
-        let_go = said_at if phase >= 0.1 else said_at - phase + 0.1
-        assert talk.requests.at(2500 * number) <= let_go + FLOATS
+        flush_partial = said_at if phase >= 0.1 else said_at - phase + 0.1
+        assert talk.requests.at(2500 * number) <= flush_partial + FLOATS

@@ -314,7 +314,7 @@ def test_what_a_fault_has_begun_outlasts_the_time_to_live_of_its_rule(seed: int)
     client.say(b"GET a\nPUT 6\nabc")
     world.run(lambda: hears(world, 10))
     world.run(seconds=10)
-    assert not world.proxy.enactment
+    assert not world.proxy.active_plan
     client.say(b"defGET b\n")
     world.run(lambda: world.backends[0].heard.endswith(b"GET b\n"))
     assert bytes(world.backends[0].heard) == b"UNDO\nUNDO\nGET b\n"

@@ -172,7 +172,7 @@ def test_a_rule_is_gone_after_its_time_to_live() -> None:
     client.say(b"abc")
     world.run(lambda: bool(client.heard))
     assert world.system.time == 60.0
-    assert not world.proxy.enactment
+    assert not world.proxy.active_plan
 
 
 def test_a_reply_waits_for_the_responses_owed_before_it() -> None:

@@ -20,7 +20,7 @@ from scenario import Peer, World, echo
 from vaurien import registry
 from vaurien.errors import ListenError
 from vaurien.net.address import Address
-from vaurien.net.proxies import Closing, Declared, Proxies, proxy_of
+from vaurien.net.proxies import ClosePolicy, Proxies, ProxySpec, proxy_of
 from vaurien.net.proxy import Limits, Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.system import Endpoint, Socket
@@ -37,7 +37,7 @@ FULL = Limits(timeout=0, max_connections=1)
 class Site:
     """Some proxies in the simulated system, before a backend that echoes."""
 
-    def __init__(self, *wanted: Declared, seed: int = 0) -> None:
+    def __init__(self, *wanted: ProxySpec, seed: int = 0) -> None:
         self.world = World(on_data=echo, whole=True, seed=seed)
         self.world.run(seconds=1)
         self.system = self.world.system
@@ -46,12 +46,12 @@ class Site:
         self.proxies = Proxies(self.world.reactor, self._make)
         self.apply(*wanted)
 
-    def _make(self, declared: Declared) -> Proxy:
+    def _make(self, spec: ProxySpec) -> Proxy:
         self.made += 1
-        return proxy_of(self.world.reactor, declared, self.world.events.append)
+        return proxy_of(self.world.reactor, spec, self.world.events.append)
 
-    def apply(self, *wanted: Declared, drain: float = 0.0, moved: bool = False) -> None:
-        self.proxies.apply(wanted, closing=Closing(drain, moved))
+    def apply(self, *wanted: ProxySpec, drain: float = 0.0, moved: bool = False) -> None:
+        self.proxies.apply(wanted, close_policy=ClosePolicy(drain, moved))
 
     def plan(self, *rules: str) -> Plan:
         return Plan(self.world.rules(*rules))
@@ -118,8 +118,8 @@ def at(
     limits: Limits = FOREVER,
     enabled: bool = True,
     backend: Address = BACKEND,
-) -> Declared:
-    return Declared(
+) -> ProxySpec:
+    return ProxySpec(
         name=name,
         listen=Address("here", port),
         backend=backend,
@@ -223,7 +223,7 @@ def test_what_is_removed_ends_its_connections_as_asked(drain: float) -> None:
 )
 @pytest.mark.parametrize("drain", [0.0, 10.0])
 def test_another_protocol_or_limits_make_it_a_new_one_at_the_same_listener(
-    changed: Declared, drain: float
+    changed: ProxySpec, drain: float
 ) -> None:
     site = Site(at("a", 1))
     before, client = site.proxy("a"), site.served(1)
@@ -549,7 +549,7 @@ NAMES = "abcd"
 PORTS = range(1, 6)
 
 
-def some(random: Random) -> list[Declared]:
+def some(random: Random) -> list[ProxySpec]:
     """Proxies of different names and ports, in any state."""
     count = random.randint(0, len(NAMES))
     return [
@@ -569,8 +569,8 @@ def some(random: Random) -> list[Declared]:
 def test_whatever_changes_who_listens_is_who_was_declared(seed: int) -> None:
     random = Random(seed)
     site = Site(seed=seed)
-    held: dict[str, tuple[Declared, Peer]] = {}  # a client of each proxy
-    declared: list[Declared] = []
+    held: dict[str, tuple[ProxySpec, Peer]] = {}  # a client of each proxy
+    spec: list[ProxySpec] = []
     for _ in range(12):
         wanted = some(random)
         site.fail_at(*random.sample(PORTS, 1), times=random.choice([0, 0, 1, 9]))
@@ -579,11 +579,11 @@ def test_whatever_changes_who_listens_is_who_was_declared(seed: int) -> None:
         except ListenError:
             pass
         else:
-            declared = wanted
-        now = {each.name: each for each in declared}
+            spec = wanted
+        now = {each.name: each for each in spec}
         site.fail_at()
         assert {proxy.name for proxy in site.proxies} == set(now)
-        ports = {each.listen.port for each in declared if each.enabled}
+        ports = {each.listen.port for each in spec if each.enabled}
         assert {port for port in PORTS if site.is_open(port)} == ports
         for name, (before, client) in list(held.items()):
             after = now.get(name)
@@ -595,7 +595,7 @@ def test_whatever_changes_who_listens_is_who_was_declared(seed: int) -> None:
                 del held[name]
             else:
                 assert site.is_served(client)
-        for each in declared:
+        for each in spec:
             if each.enabled and each.name not in held:
                 held[each.name] = (each, site.served(each.listen.port))
     site.apply()
@@ -624,8 +624,8 @@ def served_by() -> Iterator[Address]:
 
 @pytest.fixture
 def proxies(reactor: Reactor) -> Iterator[Proxies]:
-    def make(declared: Declared) -> Proxy:
-        return proxy_of(reactor, declared)
+    def make(spec: ProxySpec) -> Proxy:
+        return proxy_of(reactor, spec)
 
     made = Proxies(reactor, make)
     yield made
@@ -649,8 +649,8 @@ def really(
     rules: tuple[str, ...] = (),
     enabled: bool = True,
     generation: int = 0,
-) -> Declared:
-    return Declared(
+) -> ProxySpec:
+    return ProxySpec(
         name=name,
         listen=Address.parse(listen) if isinstance(listen, str) else listen,
         backend=backend,
@@ -751,7 +751,7 @@ def test_an_address_may_take_the_place_of_one_that_covers_it(
     assert (caught.value.proxy, caught.value.errno) == ("b", errno.EADDRINUSE)
     with connect(Address("127.0.0.1", port)) as client:
         talk(reactor, client)
-    proxies.apply([really("b", f"{new}:{port}", served_by)], closing=Closing(drain=drain))
+    proxies.apply([really("b", f"{new}:{port}", served_by)], close_policy=ClosePolicy(drain=drain))
     with connect(Address("127.0.0.1", port)) as client:
         talk(reactor, client)
     assert address_of(proxies, "b") == Address(new, port)
@@ -837,13 +837,13 @@ def test_those_whose_backend_moved_are_reset_if_asked(
         with connect(address) as new:
             talk(reactor, new)
         assert other.accepted == 1
-        proxies.apply([really("a", "127.0.0.1:0", served_by)], closing=Closing(moved=True))
+        proxies.apply([really("a", "127.0.0.1:0", served_by)], close_policy=ClosePolicy(moved=True))
         turn(reactor)
         assert receive_until_reset(client) == b""
 
 
 def test_no_descriptor_is_left(reactor: Reactor, proxies: Proxies, served_by: Address) -> None:
-    def declared(generation: int) -> list[Declared]:
+    def spec(generation: int) -> list[ProxySpec]:
         rules = ("refuse",) if generation % 3 == 2 else ("delay sleep=0",)
         return [
             really("a", "127.0.0.1:0", served_by, rules=rules, generation=generation),
@@ -852,7 +852,7 @@ def test_no_descriptor_is_left(reactor: Reactor, proxies: Proxies, served_by: Ad
         ]
 
     def round_of(generation: int) -> None:
-        proxies.apply(declared(generation))
+        proxies.apply(spec(generation))
         turn(reactor)
 
     for generation in range(6):

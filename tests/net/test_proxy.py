@@ -127,7 +127,7 @@ def test_rules_are_gone_each_in_its_time() -> None:
         world.run(seconds=5)
         rules.append(sorted(world.proxy.expired))
     assert rules == [[], ["hang"], ["hang"], ["hang", "slow"], ["hang", "slow"]]
-    assert not world.proxy.enactment
+    assert not world.proxy.active_plan
 
 
 def test_another_plan_does_not_prolong_a_rules_life() -> None:
@@ -143,20 +143,20 @@ def test_what_connections_keep_is_gone_with_the_rules() -> None:
     world = World(*rules, on_data=echo)
     clients = [ask(world) for _ in range(5)]
     kept = [connection.memory for connection in world.proxy.connections]
-    assert all(memory.own and len(memory.verdicts) == 2 for memory in kept)
+    assert all(memory.own and len(memory.connection_draws) == 2 for memory in kept)
     for _ in range(20):
         world.apply(*rules[1:])
         for client in clients:
             client.say(b"?")
         world.run(seconds=1)
-        assert all(not memory.own and len(memory.verdicts) == 1 for memory in kept)
+        assert all(not memory.own and len(memory.connection_draws) == 1 for memory in kept)
         world.apply(*rules)
         for client in clients:
             client.say(b"?")
         world.run(seconds=1)
     world.apply()
     world.run(seconds=1)
-    assert not any(memory.own or memory.verdicts for memory in kept)
+    assert not any(memory.own or memory.connection_draws for memory in kept)
     assert len(world.proxy.connections) == 5
 
 

@@ -178,11 +178,11 @@ def test_a_handler_hears_what_it_is_interested_in(
     reactor: Reactor, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     fd = pair[0].fileno()
-    reader, writer = Recorder(lambda _: pair[0].recv(10)), Recorder(lambda _: reactor.mute(fd))
+    reader, writer = Recorder(lambda _: pair[0].recv(10)), Recorder(lambda _: reactor.unwatch(fd))
     reactor.add(fd, reader, READ)
     pair[1].send(b"x")
     run_until(reactor, lambda: reader.events, "it can be read")
-    reactor.mute(fd)
+    reactor.unwatch(fd)
     reactor.add(fd, writer, WRITE)
     pair[1].send(b"y")
     run_until(reactor, lambda: writer.events, "it can be written")
@@ -190,7 +190,7 @@ def test_a_handler_hears_what_it_is_interested_in(
     reactor.submit(lambda: None)
     reactor.run_once()
     assert (reader.events, writer.events) == ([READ], [WRITE])
-    reactor.mute(fd)  # once more, and harmless
+    reactor.unwatch(fd)  # once more, and harmless
     reactor.add(fd, reader, READ)
     run_until(reactor, lambda: len(reader.events) == 2, "it can be read again")
 
@@ -199,7 +199,7 @@ def test_a_handler_that_raises_is_told_and_the_others_go_on(reactor: Reactor) ->
     pairs = [socket.socketpair() for _ in range(3)]
 
     def fail(events: int) -> None:
-        reactor.mute(pairs[0][0].fileno())
+        reactor.unwatch(pairs[0][0].fileno())
         raise RuntimeError("a handler's mistake")
 
     def read_from(sock: socket.socket) -> Callable[[int], object]:

@@ -282,13 +282,13 @@ def test_who_hung_up_is_known_without_reading(way: str) -> None:
     client = system.connect(HERE)
     accepted = system.accept(listener, HERE[0])
     client.send(b"hello")
-    assert not system.hung_up(accepted)
+    assert not system.peer_closed(accepted)
     if way == "reset":
         system.reset_on_close(client)
         client.close()
     else:
         client.shutdown(socket.SHUT_WR)
-    assert system.hung_up(accepted)
+    assert system.peer_closed(accepted)
     assert accepted.recv_into(bytearray(10)) == 5
 
 

@@ -310,16 +310,16 @@ def test_who_hung_up_is_known_without_reading(system: System, family: int, tmp_p
     talking, there = accept()
     ended, left = accept()
     gone, lost = accept()
-    assert not system.hung_up(there)
+    assert not system.peer_closed(there)
     talking.sendall(b"still here")
     wait_until(lambda: select.select((there,), (), (), 0)[0], "it arrived")
-    assert not system.hung_up(there)
+    assert not system.peer_closed(there)
     buffer = bytearray(100)
     assert there.recv_into(buffer) == 10
     ended.shutdown(socket.SHUT_WR)
     reset(gone)
-    wait_until(lambda: system.hung_up(left), "the end is known")
-    wait_until(lambda: system.hung_up(lost), "the reset is known")
+    wait_until(lambda: system.peer_closed(left), "the end is known")
+    wait_until(lambda: system.peer_closed(lost), "the reset is known")
     for sock in (talking, ended, there, left, lost, listener):
         sock.close()
 

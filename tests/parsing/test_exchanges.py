@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from feeding import owing
 from vaurien.errors import ProtocolError
-from vaurien.parsing.exchanges import OWED_LIMIT, Exchanges, Owed
+from vaurien.parsing.exchanges import OWED_LIMIT, Exchanges, Pending
 from vaurien.values.actions import Close
 
 
@@ -16,7 +16,7 @@ def test_requests_are_numbered_as_they_begin() -> None:
     exchanges = Exchanges()
     assert [exchanges.begin() for _ in range(3)] == [1, 2, 3]
     assert exchanges.begun == 3
-    assert not exchanges.owed
+    assert not exchanges.pending
 
 
 def test_so_many_debts_are_a_misunderstanding() -> None:
@@ -38,7 +38,7 @@ def test_it_is_known_how_much_waits_for_its_turn() -> None:
     for exchange, answer in ((2, b"four"), (2, Close()), (4, b"sevens")):
         exchanges.reply(exchange, answer)
     assert exchanges.waiting == 10
-    exchanges.owed.popleft()
+    exchanges.pending.popleft()
     assert list(exchanges.due()) == [b"four", Close()]
     assert exchanges.waiting == 6
     exchanges.lose_step()
@@ -51,17 +51,17 @@ def test_only_requests_that_a_parser_has_begun_are_owed_a_response() -> None:
     for _ in range(3):
         exchanges.begin()
     for exchange in (0, 2, 3, 4):
-        exchanges.owe(exchange)
-    assert list(exchanges.owed) == [Owed(2), Owed(3)]
+        exchanges.expect_response(exchange)
+    assert list(exchanges.pending) == [Pending(2), Pending(3)]
 
 
 def test_nobody_waits_for_responses_that_cannot_be_told_apart() -> None:
     exchanges = Exchanges()
-    exchanges.owe(exchanges.begin())
+    exchanges.expect_response(exchanges.begin())
     exchanges.reply(exchanges.begin(), b"two")
     exchanges.lose_step()
-    exchanges.owe(exchanges.begin())
-    assert not exchanges.owed
+    exchanges.expect_response(exchanges.begin())
+    assert not exchanges.pending
     assert list(exchanges.due()) == [b"two"]
 
 
@@ -70,9 +70,9 @@ def test_an_answer_is_due_when_nothing_earlier_is_owed() -> None:
     exchanges.reply(2, b"two")
     exchanges.reply(4, b"four")
     assert list(exchanges.due()) == []
-    exchanges.owed.popleft()
+    exchanges.pending.popleft()
     assert list(exchanges.due()) == [b"two"]
-    exchanges.owed.popleft()
+    exchanges.pending.popleft()
     assert list(exchanges.due()) == [b"four"]
     assert list(exchanges.due()) == []
 
@@ -90,20 +90,20 @@ def test_a_client_hears_answers_in_the_order_of_its_requests(script: list[str]) 
     heard: list[bytes] = []
 
     def respond() -> None:
-        heard.extend(map(said, exchanges.due(exchanges.owed[0].exchange)))
-        heard.append(b"%d" % exchanges.owed.popleft().exchange)
+        heard.extend(map(said, exchanges.due(exchanges.pending[0].exchange)))
+        heard.append(b"%d" % exchanges.pending.popleft().exchange)
         heard.extend(map(said, exchanges.due()))
 
     for step in script:
         if step == "pass":
-            exchanges.owe(exchanges.begin())
+            exchanges.expect_response(exchanges.begin())
         elif step == "reply":
             number = exchanges.begin()
             exchanges.reply(number, b"%d" % number)
             heard.extend(map(said, exchanges.due()))
-        elif exchanges.owed:
+        elif exchanges.pending:
             respond()
-    while exchanges.owed:
+    while exchanges.pending:
         respond()
     assert heard == [b"%d" % number for number in range(1, exchanges.begun + 1)]
 

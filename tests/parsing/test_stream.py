@@ -73,11 +73,11 @@ def test_responses_answer_the_oldest_request_that_is_owed_one() -> None:
 def test_what_is_said_unasked_settles_no_debt() -> None:
     exchanges = owing(3)()
     feed(stream_of(LINES.responses, TO_CLIENT, exchanges), [b"!news\n"])
-    assert [owed.exchange for owed in exchanges.owed] == [3]
+    assert [pending.exchange for pending in exchanges.pending] == [3]
     feed(stream_of(LINES.responses, TO_CLIENT, exchanges), [b"MORE\n"])
-    assert [owed.exchange for owed in exchanges.owed] == [3]
+    assert [pending.exchange for pending in exchanges.pending] == [3]
     feed(stream_of(LINES.responses, TO_CLIENT, exchanges), [b"ALL\n"])
-    assert list(exchanges.owed) == []
+    assert list(exchanges.pending) == []
 
 
 words = st.text("abcXYZ019.-", min_size=1, max_size=10).map(str.encode)

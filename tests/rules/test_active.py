@@ -22,7 +22,7 @@ from vaurien.behaviors.slow_accept import SlowAccept
 from vaurien.behaviors.slow_close import SlowClose
 from vaurien.behaviors.timeout import Timeout
 from vaurien.protocols.tcp import Tcp
-from vaurien.rules.active import Decision, Enactment, Memory, RuleAtWork
+from vaurien.rules.active import ActivePlan, ActiveRule, Decision, Memory
 from vaurien.rules.dice import Dice
 from vaurien.rules.plan import Match, Plan, Rule
 from vaurien.values.actions import Actions, Forward
@@ -54,24 +54,24 @@ class Traffic:
 
     def __init__(self, *rules: Rule, seed: int = 0, now: float = 0.0) -> None:
         self.now = now
-        self.enactment = Enactment(Plan(rules, 0, seed), "proxy", now)
+        self.active_plan = ActivePlan(Plan(rules, 0, seed), "proxy", now)
         self.connections: dict[int, Stage] = {}
         self.decisions: dict[tuple[int, int], Decision] = {}
 
     def apply(self, *rules: Rule, seed: int = 0) -> None:
-        self._enact(Plan(rules, self.enactment.plan.generation + 1, seed))
+        self._enact(Plan(rules, self.active_plan.plan.generation + 1, seed))
 
     def pass_to(self, now: float) -> None:
         """Let time pass; rules come on and go off."""
-        while (edge := self.enactment.next_edge) is not None and edge <= now:
+        while (edge := self.active_plan.next_edge) is not None and edge <= now:
             self.now = edge
-            self._enact(self.enactment.plan)
+            self._enact(self.active_plan.plan)
         self.now = now
 
     def _enact(self, plan: Plan) -> None:
-        self.enactment = Enactment(plan, "proxy", self.now, self.enactment)
+        self.active_plan = ActivePlan(plan, "proxy", self.now, self.active_plan)
         for stage in self.connections.values():
-            stage.memory.forget(self.enactment.knows)
+            stage.memory.forget(self.active_plan.knows)
 
     def connection(self, number: int = 1) -> Stage:
         return self.connections.setdefault(number, Stage(TCP, number=number))
@@ -87,7 +87,9 @@ class Traffic:
         decision = self.decisions.setdefault((connection, exchange), Decision(exchange))
         decision.labels = {**decision.labels, **labels}
         stage = self.connection(connection)
-        news = self.enactment.decide(decision, stage, direction, stage.memory.verdicts, self.now)
+        news = self.active_plan.decide(
+            decision, stage, direction, stage.memory.connection_draws, self.now
+        )
         return [firing.rule for _, firing in news]
 
     def fires_on(self, exchanges: int, connection: int = 1) -> list[int]:
@@ -105,12 +107,12 @@ class Traffic:
 
     @property
     def expired(self) -> list[str]:
-        return sorted(self.enactment.expired)
+        return sorted(self.active_plan.expired)
 
     @property
     def names(self) -> list[str]:
         """The rules that are on."""
-        return [at_work.rule.name for at_work in self.enactment.rules]
+        return [active_rule.rule.name for active_rule in self.active_plan.rules]
 
 
 def test_a_rule_counts_the_exchanges_that_match_in_all() -> None:
@@ -167,10 +169,10 @@ def test_percent_is_of_the_exchanges_and_by_the_draw() -> None:
 
 
 def test_a_firing_says_what_was_drawn_and_counted() -> None:
-    at_work = RuleAtWork(rule(direction=RESPONSE), Dice(5, "proxy", "rule"), 0.0, 0)
+    active_rule = ActiveRule(rule(direction=RESPONSE), Dice(5, "proxy", "rule"), 0.0, 0)
     carrier = Stage(TCP, at=7.0, opened_at=3.0, number=3)
     for count in (1, 2):
-        firing = at_work.fire(carrier, 10 + count, 0.0)
+        firing = active_rule.fire(carrier, 10 + count, 0.0)
         assert firing is not None
         assert (firing.rule, firing.scope, firing.direction) == ("rule", "exchange", RESPONSE)
         assert (firing.connection, firing.exchange) == (3, 10 + count)
@@ -338,14 +340,14 @@ def test_a_verdict_on_a_connection_outlives_changes_to_other_rules() -> None:
         traffic.apply(once, rule(name=f"other-{number}", scope="connection"))
         assert traffic.decide(number) == [f"other-{number}"]
         assert traffic.firings(number) == ["rule", f"other-{number}"]
-    assert len(traffic.connection().memory.verdicts) == 2
+    assert len(traffic.connection().memory.connection_draws) == 2
 
 
 def test_what_a_rule_has_begun_outlives_it() -> None:
     traffic = Traffic(rule(name="one", ttl=5.0), rule(name="two"))
     assert traffic.decide(1) == ["one", "two"]
     decision = traffic.decisions[1, 1]
-    decision.begin(traffic.enactment.rules[0])
+    decision.begin(traffic.active_plan.rules[0])
     traffic.pass_to(5.0)
     assert traffic.decide(1) == []
     assert traffic.firings(1) == ["one", "two"]
@@ -357,32 +359,32 @@ def test_what_a_rule_has_begun_outlives_it() -> None:
 
 def test_which_rules_live() -> None:
     traffic = Traffic(rule(name="one"), rule(name="two"))
-    one, two = traffic.enactment.rules
+    one, two = traffic.active_plan.rules
     traffic.apply(rule(name="two"))
-    assert not traffic.enactment.lives(one)
-    assert traffic.enactment.lives(two)
+    assert not traffic.active_plan.lives(one)
+    assert traffic.active_plan.lives(two)
 
 
 def test_a_plan_without_a_rule_that_can_act_is_quiet() -> None:
-    assert not Traffic().enactment
-    assert not Traffic(rule(Dummy())).enactment
-    assert Traffic(rule(Dummy(), name="none"), rule(high=0.0)).enactment
+    assert not Traffic().active_plan
+    assert not Traffic(rule(Dummy())).active_plan
+    assert Traffic(rule(Dummy(), name="none"), rule(high=0.0)).active_plan
 
 
 def test_rules_are_gone_after_their_time_to_live() -> None:
     short, longer, lasting = rule(name="a", ttl=5.0), rule(name="b", ttl=9.0), rule(name="c")
     traffic = Traffic(short, longer, lasting, now=100.0)
-    assert traffic.enactment.next_edge == 105.0
+    assert traffic.active_plan.next_edge == 105.0
     traffic.pass_to(104.9)
     assert (traffic.names, traffic.expired) == (["a", "b", "c"], [])
     traffic.pass_to(105.0)
     assert (traffic.names, traffic.expired) == (["b", "c"], ["a"])
     traffic.apply(longer, lasting)
-    assert traffic.enactment.next_edge == 109.0  # it still counts from when it came
+    assert traffic.active_plan.next_edge == 109.0  # it still counts from when it came
     traffic.pass_to(200.0)
     assert (traffic.names, traffic.expired) == (["c"], ["b"])
     traffic.apply(lasting)
-    assert traffic.enactment.next_edge is None
+    assert traffic.active_plan.next_edge is None
     assert traffic.expired == []
 
 
@@ -417,15 +419,17 @@ def test_a_behavior_sees_the_directions_of_its_rule_that_concern_it(
     traffic = Traffic(rule(behavior, direction=direction))
     assert traffic.decide(1) == ["rule"]
     decision = traffic.decisions[1, 1]
-    cast = tuple(bool(decision.cast(way)) for way in (Direction.TO_BACKEND, Direction.TO_CLIENT))
+    cast = tuple(
+        bool(decision.firings_for(way)) for way in (Direction.TO_BACKEND, Direction.TO_CLIENT)
+    )
     assert cast == sees
 
 
 def test_a_rule_that_does_nothing_to_messages_is_not_asked_about_them() -> None:
     traffic = Traffic(rule(SlowClose()))
     assert traffic.decide(1) == []
-    assert not traffic.enactment  # links may be quiet
-    assert len(traffic.enactment.ending) == 1
+    assert not traffic.active_plan  # links may be quiet
+    assert len(traffic.active_plan.ending) == 1
 
 
 # Coming on, and going off.
@@ -449,16 +453,16 @@ def test_edges_stay_where_they_are_though_numbers_are_rounded(
 ) -> None:
     traffic = Traffic(rule(start=start, on=on, off=off), now=applied_at)
     if start > 1e-6:
-        assert (traffic.names, traffic.enactment.next_edge) == ([], applied_at + start)
+        assert (traffic.names, traffic.active_plan.next_edge) == ([], applied_at + start)
     traffic.pass_to(applied_at + start)
     for cycle in range(10):
         began = applied_at + start + cycle * (on + off)
         assert traffic.names == ["rule"]
-        assert traffic.enactment.next_edge == pytest.approx(began + on, abs=1e-6, rel=0)
-        traffic.pass_to(traffic.enactment.next_edge or 0.0)
+        assert traffic.active_plan.next_edge == pytest.approx(began + on, abs=1e-6, rel=0)
+        traffic.pass_to(traffic.active_plan.next_edge or 0.0)
         assert traffic.names == []
-        assert traffic.enactment.next_edge == pytest.approx(began + on + off, abs=1e-6, rel=0)
-        traffic.pass_to(traffic.enactment.next_edge or 0.0)
+        assert traffic.active_plan.next_edge == pytest.approx(began + on + off, abs=1e-6, rel=0)
+        traffic.pass_to(traffic.active_plan.next_edge or 0.0)
 
 
 def test_what_was_counted_outlives_an_off_phase() -> None:
@@ -507,7 +511,7 @@ def test_a_rule_that_expired_and_is_set_again_begins_anew() -> None:
     traffic.apply(short)
     assert (traffic.names, traffic.expired) == (["rule"], [])
     assert traffic.decide(3) == ["rule"]
-    assert traffic.enactment.next_edge == 10.0
+    assert traffic.active_plan.next_edge == 10.0
 
 
 def test_an_expired_rule_stays_so_while_others_come_and_go() -> None:
@@ -518,11 +522,11 @@ def test_an_expired_rule_stays_so_while_others_come_and_go() -> None:
 
 def test_the_first_edge_is_that_of_the_first_rule() -> None:
     traffic = Traffic(rule(start=9.0), rule(name="b", ttl=7.0), rule(name="c"), now=1.0)
-    assert traffic.enactment.next_edge == 8.0
+    assert traffic.active_plan.next_edge == 8.0
     traffic.pass_to(8.0)
-    assert traffic.enactment.next_edge == 10.0
+    assert traffic.active_plan.next_edge == 10.0
     traffic.pass_to(10.0)
-    assert traffic.enactment.next_edge is None
+    assert traffic.active_plan.next_edge is None
 
 
 # Numbers that change.
@@ -537,10 +541,10 @@ class Counted(Behavior):
 def test_options_follow_their_ramps_from_each_time_the_rule_comes_on() -> None:
     ramps = (("whole", Ramp.parse("0..10/4")), ("part", Ramp.parse("1..0/4..5/0")))
     ramped = rule(Counted(whole=0, part=1.0), ramps=ramps, start=100.0, on=5.0, off=5.0)
-    at_work = RuleAtWork(ramped, Dice(0, "proxy", "rule"), 1000.0, 0)
+    active_rule = ActiveRule(ramped, Dice(0, "proxy", "rule"), 1000.0, 0)
     values = []
     for seconds in (0, 0.8, 2.32, 4, 4.9, 10, 10.8):
-        behavior = at_work.behavior(1100.0 + seconds)
+        behavior = active_rule.behavior(1100.0 + seconds)
         assert isinstance(behavior, Counted)
         assert isinstance(behavior.whole, int)
         values.append((behavior.whole, round(behavior.part, 3)))
@@ -550,7 +554,7 @@ def test_options_follow_their_ramps_from_each_time_the_rule_comes_on() -> None:
 
 def test_without_ramps_the_behavior_itself_is_at_work() -> None:
     plain = rule()
-    assert RuleAtWork(plain, Dice(0, "proxy", "rule"), 0.0, 0).behavior(5.0) is plain.behavior
+    assert ActiveRule(plain, Dice(0, "proxy", "rule"), 0.0, 0).behavior(5.0) is plain.behavior
 
 
 def test_a_percentage_that_rises_and_falls() -> None:
@@ -597,19 +601,19 @@ def test_the_rules_that_are_asked_where_there_is_no_message() -> None:
         rule(SlowClose(), name="by-exchange", match=(Match("command", "GET"),)),
         rule(Delay(), name="delays", scope="connection"),
     )
-    enactment = traffic.enactment
+    active_plan = traffic.active_plan
 
-    def names(asked: tuple[RuleAtWork, ...]) -> list[str]:
-        return [at_work.rule.name for at_work in asked]
+    def names(asked: tuple[ActiveRule, ...]) -> list[str]:
+        return [active_rule.rule.name for active_rule in asked]
 
-    assert names(enactment.connecting) == ["connects"]
-    assert names(enactment.opening) == ["opens"]
-    assert names(enactment.ending) == ["ends"]
+    assert names(active_plan.connecting) == ["connects"]
+    assert names(active_plan.opening) == ["opens"]
+    assert names(active_plan.ending) == ["ends"]
     traffic.pass_to(5.0)
-    assert names(traffic.enactment.ending) == ["ends", "later"]
+    assert names(traffic.active_plan.ending) == ["ends", "later"]
     traffic.apply()
-    enactment = traffic.enactment
-    assert (enactment.connecting, enactment.opening, enactment.ending) == ((), (), ())
+    active_plan = traffic.active_plan
+    assert (active_plan.connecting, active_plan.opening, active_plan.ending) == ((), (), ())
 
 
 @pytest.mark.parametrize(
@@ -628,7 +632,7 @@ def test_the_rules_that_are_asked_where_there_is_no_message() -> None:
 def test_nobody_listens_while_a_rule_refuses_every_connection(
     keys: dict[str, Any], refuses: bool
 ) -> None:
-    assert Traffic(rule(Refuse(), scope="connection", **keys)).enactment.refuses is refuses
+    assert Traffic(rule(Refuse(), scope="connection", **keys)).active_plan.refuses is refuses
 
 
 def test_nobody_listens_from_time_to_time() -> None:
@@ -636,7 +640,7 @@ def test_nobody_listens_from_time_to_time() -> None:
     seen = []
     for now in (0, 1, 2.9, 3, 6, 7.5, 100):
         traffic.pass_to(float(now))
-        seen.append(traffic.enactment.refuses)
+        seen.append(traffic.active_plan.refuses)
     assert seen == [False, True, True, False, True, False, False]
 
 
@@ -689,24 +693,26 @@ def test_what_a_behavior_keeps_goes_with_its_rule(change: str) -> None:
     memory = traffic.connection().memory
     staying = [] if change == "other seed" else [kept]
     assert list(memory.own.values()) == staying
-    assert [at_work.rule.name for at_work in memory.verdicts] == ["stays"] * len(staying)
+    assert [active_rule.rule.name for active_rule in memory.connection_draws] == ["stays"] * len(
+        staying
+    )
     if change != "lifted":
         traffic.decide(2)
         again = traffic.firing(2)
         assert again.own(Count) is not own
         assert again.shared(Count) is not shared
     traffic.apply()
-    assert (memory.own, memory.verdicts) == ({}, {})
+    assert (memory.own, memory.connection_draws) == ({}, {})
 
 
 def test_a_memory_begins_empty() -> None:
     memory = Memory()
-    assert (memory.own, memory.swallowers, memory.verdicts) == ({}, [], {})
+    assert (memory.own, memory.swallowers, memory.connection_draws) == ({}, [], {})
 
 
 def test_a_lasting_rule_that_is_begun_twice_is_begun_once() -> None:
     decision = Decision(1)
-    at_work = RuleAtWork(rule(Duplicate()), Dice(0, "proxy", "rule"), 0.0, 0)
-    decision.begin(at_work)
-    decision.begin(at_work)
-    assert decision.begun == (at_work,)
+    active_rule = ActiveRule(rule(Duplicate()), Dice(0, "proxy", "rule"), 0.0, 0)
+    decision.begin(active_rule)
+    decision.begin(active_rule)
+    assert decision.begun == (active_rule,)

@@ -41,7 +41,7 @@ class Bandwidth(Behavior):
     def on_message(self, message: Message, firing: Firing) -> Actions:
         keep = firing.shared if self.shared else firing.own
         line = keep(Line, message.direction)
-        turn = firing.own(Turn, message.direction)
+        turn = firing.own(QueuedReply, message.direction)
         size = len(message.data)
         begin = 0
         while begin < size:
@@ -66,7 +66,7 @@ class Bandwidth(Behavior):
         return max(1, min(SEGMENT, int(self.rate * SLOW)), int(self.rate * FAST))
 
 
-class Turn:
+class QueuedReply:
     """What a connection may still send before it is the next one's turn on a line."""
 
     __slots__ = ("left",)
@@ -89,7 +89,7 @@ class Line:
         self.left_at = 0.0  # when the last that has left did
         self.pushed_back = 0.0  # seconds by which places have moved, in all
 
-    def place(self, size: int, quantum: int, rate: int, at: float, turn: Turn) -> float:
+    def place(self, size: int, quantum: int, rate: int, at: float, turn: QueuedReply) -> float:
         """When a piece that arrived at a moment will have left, unless it is pushed back.
 
         What places are pushed back by from the first is taken off beforehand.

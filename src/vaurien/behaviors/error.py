@@ -78,7 +78,7 @@ class Error(Behavior):
         values = values_of(fault, self.parameters)
         self.parameters = {key: values[key] for key in self.parameters}
         self._chosen = fault, values
-        return fault.where
+        return fault.applies_to
 
     def concerns(self, direction: Direction) -> bool:
         return self.needs_messages or direction is Direction.TO_CLIENT

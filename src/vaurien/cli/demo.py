@@ -20,7 +20,7 @@ from ..control.http import start_control
 from ..control.server import Control
 from ..errors import ListenError
 from ..net.address import Address
-from ..net.proxies import Declared, Proxies, proxy_of
+from ..net.proxies import Proxies, ProxySpec, proxy_of
 from ..net.proxy import Proxy
 from ..net.reactor import Reactor
 from ..protocols.tcp import Tcp
@@ -28,7 +28,7 @@ from ..rules.notation import make_rules, parse_mix
 from ..rules.plan import Plan
 from ..values.events import Event, Fired
 from ..values.messages import Direction
-from .run import AtOnce, Signals
+from .run import ForcedExit, Signals
 
 MIX = "20:delay,10:abort"
 SEED = 12
@@ -124,18 +124,18 @@ def open_proxy(reactor: Reactor, backend: Address) -> tuple[Proxies, State]:
     plan = Plan(rules, seed=SEED)
     narrator = Narrator()
 
-    def make(declared: Declared) -> Proxy:
-        narrator.proxy = proxy_of(reactor, declared, narrator)
+    def make(spec: ProxySpec) -> Proxy:
+        narrator.proxy = proxy_of(reactor, spec, narrator)
         return narrator.proxy
 
     proxies = Proxies(reactor, make)
-    declared = Declared(name="vaurien", listen=LISTEN, backend=backend, protocol=Tcp(), plan=plan)
+    spec = ProxySpec(name="vaurien", listen=LISTEN, backend=backend, protocol=Tcp(), plan=plan)
     try:
-        proxies.apply([declared])
+        proxies.apply([spec])
     except ListenError:
-        declared = replace(declared, listen=Address(LISTEN.host, 0))
-        proxies.apply([declared])
-    return proxies, State((declared,))
+        spec = replace(spec, listen=Address(LISTEN.host, 0))
+        proxies.apply([spec])
+    return proxies, State((spec,))
 
 
 def say(text: str) -> None:
@@ -165,7 +165,7 @@ def main() -> None:
         say(WELCOME.format_map(urls | {"mix": MIX}))
         try:
             reactor.run()
-        except AtOnce:
+        except ForcedExit:
             say("Ended at once.")
 
 

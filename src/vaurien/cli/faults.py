@@ -48,7 +48,7 @@ def details(protocol: type[Protocol], identifier: str = "") -> Iterator[str]:
     if not catalogue:
         raise OptionError(f"the protocol {protocol.name!r} has no faults of its own")
     for fault in [catalogue.find(identifier)] if identifier else catalogue:
-        yield ", ".join((fault.name, *fault.also))
+        yield ", ".join((fault.name, *fault.aliases))
         for heading, text in rows(fault, in_full=bool(identifier)):
             yield click.wrap_text(
                 text,
@@ -64,8 +64,8 @@ def rows(fault: Fault, *, in_full: bool) -> Iterator[tuple[str, str]]:
     yield "means", fault.meaning
     yield "wire", fault.wire
     yield "exercises", fault.exercises
-    if fault.where:
-        yield "where", " ".join(f"{label}={value}" for label, value in fault.where.items())
+    if fault.applies_to:
+        yield "where", " ".join(f"{label}={value}" for label, value in fault.applies_to.items())
     if fault.parameters and not in_full:
         yield "takes", ", ".join(parameter.name for parameter in fault.parameters)
         return

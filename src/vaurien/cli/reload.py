@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from ..config.configuration import Source, Understood, digest_of
 from ..config.documents import Document, DocumentError
 from ..errors import VaurienError
-from ..net.proxies import Closing
+from ..net.proxies import ClosePolicy
 from ..values.texts import printable
 from . import logs
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..config.state import State
     from ..control.server import Control
     from ..control.store import Store
-    from ..net.proxies import Declared
+    from ..net.proxies import ProxySpec
 
 LOG = logs.LOGGER
 END_LIMIT = 5.0
@@ -41,13 +41,13 @@ AT_START = ("http", "statsd", "journal", "log_level", "log_output", "drain", "ma
 """Settings that take effect at the next start only."""
 
 
-Wishes = SimpleQueue[None]
+ReloadRequests = SimpleQueue[None]
 """Something in it for each signal that has not been attended to."""
 
 
-def wished_by_signals() -> Wishes:
+def wished_by_signals() -> ReloadRequests:
     """From now on a SIGHUP ends nothing: it is put into this queue, for ``Reloads``."""
-    wishes: Wishes = SimpleQueue()
+    wishes: ReloadRequests = SimpleQueue()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -65,7 +65,7 @@ class Reloads:
         source: Source,
         control: Control,
         understood: Understood,
-        wishes: Wishes,
+        wishes: ReloadRequests,
         store: Store | None = None,
     ) -> None:
         """``understood``: what the process began with.  ``store``: where its state is saved."""
@@ -118,7 +118,7 @@ class Reloads:
             with keeping as copy:
                 self._control.replace(
                     wanted,
-                    closing=Closing(
+                    close_policy=ClosePolicy(
                         drain=self._settings.drain, moved=understood.settings.reset_moved
                     ),
                     config_digest=digest_of(document),
@@ -167,38 +167,38 @@ def _giving_way() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def same(declared: State, now: State) -> bool:
+def same(spec: State, now: State) -> bool:
     """Whether proxies are as they were declared, but for rules that are gone by themselves."""
     there = {proxy.name: proxy for proxy in now.proxies}
-    return len(there) == len(declared.proxies) and all(
-        proxy.name in there and _is_left(proxy, there[proxy.name]) for proxy in declared.proxies
+    return len(there) == len(spec.proxies) and all(
+        proxy.name in there and _is_left(proxy, there[proxy.name]) for proxy in spec.proxies
     )
 
 
-def _is_left(declared: Declared, now: Declared) -> bool:
+def _is_left(spec: ProxySpec, now: ProxySpec) -> bool:
     """Whether a proxy is as declared, its rules of limited life as far as they are left."""
     lives = {rule.name: rule.ttl for rule in now.plan.rules if rule.ttl}
     left = tuple(
         replace(rule, ttl=lives[rule.name]) if rule.ttl else rule
-        for rule in declared.plan.rules
+        for rule in spec.plan.rules
         if not rule.ttl or rule.name in lives
     )
     # The seed is not compared: nobody changes it live, and one that was drawn is another one.
-    return left == now.plan.rules and replace(declared, plan=now.plan) == now
+    return left == now.plan.rules and replace(spec, plan=now.plan) == now
 
 
 def changes(before: State, control: Control) -> Iterator[str]:
     """A line for each proxy that is not as it was."""
-    earlier = {declared.name: declared for declared in before.proxies}
-    for declared in control.state.proxies:
-        if earlier.pop(declared.name, None) != declared:
-            yield told(declared, control)
+    earlier = {spec.name: spec for spec in before.proxies}
+    for spec in control.state.proxies:
+        if earlier.pop(spec.name, None) != spec:
+            yield told(spec, control)
     yield from (f"{name}: gone" for name in earlier)
 
 
-def told(declared: Declared, control: Control) -> str:
+def told(spec: ProxySpec, control: Control) -> str:
     """What a proxy does, in a line."""
-    name = declared.name
-    if not declared.enabled:
+    name = spec.name
+    if not spec.enabled:
         return f"{name}: disabled"
-    return f"{name}: {control.address(name)} passes on to {declared.backend}"
+    return f"{name}: {control.address(name)} passes on to {spec.backend}"

@@ -20,7 +20,7 @@ LOG = logs.LOGGER
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
-class AtOnce(BaseException):
+class ForcedExit(BaseException):
     """A second signal: whatever is under way, end.  No plugin catches it by mistake."""
 
 
@@ -85,7 +85,7 @@ def run_until_signalled(
             gc.freeze()  # what is there now stays: the collector need not look at it again
             running.reactor.run()
         ignore_signals()
-    except AtOnce:
+    except ForcedExit:
         LOG.info("ended at once")
     LOG.info("Bye!")
     return 0
@@ -111,7 +111,7 @@ class Signals:
         if self._received == 1:
             self._reactor.post(partial(self._drain, signal.Signals(number).name))
         elif self._received == 2:
-            raise AtOnce
+            raise ForcedExit
 
     def _drain(self, name: str) -> None:
         LOG.info("%s: connections get %g seconds to finish", name, self._limit)

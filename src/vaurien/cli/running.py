@@ -11,7 +11,7 @@ from .. import plugins
 from ..config.given import Given, blamed_on
 from ..config.settings import Settings, classic_of
 from ..errors import ListenError, OptionError
-from ..net.proxies import Declared, Proxies
+from ..net.proxies import Proxies, ProxySpec
 from ..net.reactor import Reactor
 from ..values.events import Emit, Event
 from . import logs
@@ -98,18 +98,18 @@ class Running:
             subscribers.append(journal)
         return emit
 
-    def _make(self, declared: Declared, *, live: bool) -> Proxy:
+    def _make(self, spec: ProxySpec, *, live: bool) -> Proxy:
         settings = self.settings
         proxy = plugins.make_proxy(
             self.reactor,
-            declared.listen,
-            declared.backend,
-            name=declared.name,
-            protocol=declared.protocol,
-            plan=declared.plan,
+            spec.listen,
+            spec.backend,
+            name=spec.name,
+            protocol=spec.protocol,
+            plan=spec.plan,
             emit=self.emit,
-            limits=declared.limits,
-            settings={**classic_of(declared), **settings.classic},
+            limits=spec.limits,
+            settings={**classic_of(spec), **settings.classic},
             max_threads=settings.max_plugin_threads,
             live=live,
         )

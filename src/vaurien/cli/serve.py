@@ -30,7 +30,7 @@ from ..values.texts import printable
 from . import logs
 from .command import Flagged
 from .flags import given_by
-from .reload import Reloads, Wishes, told, wished_by_signals
+from .reload import ReloadRequests, Reloads, told, wished_by_signals
 from .run import run_until_signalled
 from .running import Running, begin
 
@@ -85,7 +85,7 @@ def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, s
 
 
 def serve_all(
-    source: Source, understood: Understood, digest: str, store: Store | None, wishes: Wishes
+    source: Source, understood: Understood, digest: str, store: Store | None, wishes: ReloadRequests
 ) -> int:
     """Run until a signal ends it; returns the exit status.  ``wishes`` to read the file again.
 

@@ -14,11 +14,11 @@ from ..registry import Registry, behaviors, protocols
 from ..rules.notation import RULE_KEYS, Entry, parse_rule
 from ..values.options import Option, options_of
 from .chosen import CALLABLE, guessed
-from .documents import Broken, Document, DocumentError, Origin, Problem
+from .documents import INVALID, Document, DocumentError, Origin, Problem
+from .formatting import Path
 from .given import Given, Section, Sections
 from .ini import read
 from .settings import NAME
-from .showing import Path
 from .table import GONE_PROTOCOL_OPTIONS, settings_of
 
 OF_THE_PROXY = {
@@ -109,7 +109,7 @@ class _Conversion:
                 self._problems.append(
                     Problem(self._file, "vaurien.rule", "", "", f"is not a rule: {error}")
                 )
-                yield Broken
+                yield INVALID
                 continue
             known = {**RULE_KEYS, **self._options(str(entry["behavior"]), entry)}
             yield {key: typed(value, known.get(key)) for key, value in entry.items()}

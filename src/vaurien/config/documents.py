@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from ..errors import ConfigError, OptionError, UnknownNameError, VaurienError
 from ..values.options import Option, Value
 from ..values.texts import printable
-from .showing import Path, flaw_of, shown, written
+from .formatting import Path, format_path, format_value, why_unusable
 
 Given = Mapping[str, tuple[Path, object]]
 """Values by name, each with where it is."""
@@ -77,18 +77,18 @@ class Document:
     origins: Mapping[Path, Origin] = field(default_factory=dict)
     """Of what was written in another file, or under other keys; it holds for what is within."""
     problems: tuple[Problem, ...] = ()
-    """What was wrong as it was read; the values are ``Broken``."""
+    """What was wrong as it was read; the values are ``INVALID``."""
 
     def place(self, path: Path) -> tuple[str, str]:
         """The file, and the key in words, that the user wrote."""
         for length in range(len(path), -1, -1):
             origin = self.origins.get(path[:length])
             if origin is not None:
-                return origin.file, written((*origin.path, *path[length:]))
-        return self.file, written(path)
+                return origin.file, format_path((*origin.path, *path[length:]))
+        return self.file, format_path(path)
 
 
-class Broken:
+class INVALID:
     """Stands for a value that is reported already."""
 
 
@@ -119,11 +119,13 @@ class Problems:
         """A key that means nothing here."""
         known = list(known)
         why = f"is an unknown key{self._suggestion(str(path[-1]), known)}"
-        self.add(path, shown(given), why, f"one of {', '.join(known)}" if known else "no keys")
+        self.add(
+            path, format_value(given), why, f"one of {', '.join(known)}" if known else "no keys"
+        )
 
     def add_error(self, path: Path, given: object, error: VaurienError) -> None:
         """What somebody else says of a value: its message may begin with the key and it."""
-        said = "" if isinstance(given, Mapping) else shown(given)
+        said = "" if isinstance(given, Mapping) else format_value(given)
         if isinstance(error, UnknownNameError):
             why = f"is an unknown {error.kind}{self._suggestion(error.name, error.known)}"
             self.add(path, said, why, f"one of {', '.join(error.known)}" if error.known else "")
@@ -139,23 +141,23 @@ class Problems:
 
     def is_plain(self, path: Path, given: object) -> bool:
         """Whether a value could be an option's; if it could be none's, that is noted."""
-        if given is Broken:
+        if given is INVALID:
             return False
-        if flaw := flaw_of(given):
-            self.add(path, shown(given), flaw, "a text, a number, true or false")
+        if flaw := why_unusable(given):
+            self.add(path, format_value(given), flaw, "a text, a number, true or false")
         return not flaw
 
     def parse(self, path: Path, given: object, option: Option) -> Value | None:
         """The value meant; None if it is not allowed, which is noted."""
-        if given is Broken:
+        if given is INVALID:
             return None
-        flaw = flaw_of(given) or ("holds a NUL" if "\0" in str(given) else "")
+        flaw = why_unusable(given) or ("holds a NUL" if "\0" in str(given) else "")
         if not flaw:
             try:
                 return option.parse(given)
             except OptionError:
                 flaw = "is not allowed"
-        self.add(path, shown(given), flaw, option.allowed)
+        self.add(path, format_value(given), flaw, option.allowed)
         return None
 
     def made(self, path: Path, given: Given, make: Callable[[dict[str, object]], T]) -> T | None:
@@ -202,13 +204,13 @@ class Table:
         self._left: dict[str, tuple[Path, object]] = {}
         self.is_table = isinstance(content, Mapping)
         if not isinstance(content, Mapping):
-            if content is not Broken:
-                problems.add(path, shown(content), allowed="a table")
+            if content is not INVALID:
+                problems.add(path, format_value(content), allowed="a table")
             return
         for key, value in content.items():
             name = str(key).replace("-", "_")
             if name in self._left:
-                problems.add((*path, key), shown(value), "is given twice, with - and _")
+                problems.add((*path, key), format_value(value), "is given twice, with - and _")
             self._left[name] = ((*path, key), value)
 
     def pop(self, key: str) -> tuple[Path, object]:
@@ -243,10 +245,10 @@ class Table:
         """Take a table of tables: each with its name, which is left as it was written."""
         there = key in self._left
         path, content = self.pop(key)
-        if not there or content is Broken:
+        if not there or content is INVALID:
             return
         if not isinstance(content, Mapping):
-            self.problems.add(path, shown(content), allowed="a table of tables")
+            self.problems.add(path, format_value(content), allowed="a table of tables")
             return
         for name, inner in content.items():
             yield str(name), Table(inner, (*path, name), self.problems)
@@ -257,8 +259,8 @@ class Table:
         path, content = self.pop(key)
         if isinstance(content, list):
             yield from (((*path, number), item) for number, item in enumerate(content))
-        elif there and content is not Broken:
-            self.problems.add(path, shown(content), allowed="a list")
+        elif there and content is not INVALID:
+            self.problems.add(path, format_value(content), allowed="a list")
 
     def one_or_more(self, key: str) -> Iterator[tuple[Path, object]]:
         """Take a value, or a list of such, as ``items`` does."""
@@ -285,7 +287,7 @@ class Table:
     def end(self) -> None:
         """Note every key that nobody took."""
         for path, value in self._left.values():
-            if value is not Broken:
+            if value is not INVALID:
                 known = [name.replace("_", self._joint) for name in self._known]
                 self.problems.add_unknown(path, value, known)
 

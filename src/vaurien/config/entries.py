@@ -17,12 +17,12 @@ from ..rules.notation import RULE_KEYS, Entry, FindBehavior, make_rules
 from ..rules.plan import ROUNDING, Plan, Rule
 from ..values.options import Option, options_of
 from .documents import Given, Problems, blamed
-from .showing import Path, shown
+from .formatting import Path, format_value
 
 BEHAVIOR_NAME = "the name of a behavior"
 
 
-class Placed(NamedTuple):
+class LocatedEntry(NamedTuple):
     """An entry, and where it is."""
 
     path: Path
@@ -55,7 +55,7 @@ class Entries:
         self._problems = problems
         self._blamed: set[Path] = set()
 
-    def plan(self, placed: Iterable[Placed], path: Path, seed: int) -> Plan:
+    def plan(self, placed: Iterable[LocatedEntry], path: Path, seed: int) -> Plan:
         """The plan that these entries make; without rules, if something is wrong with them.
 
         ``path`` is that of the rules of the proxy.
@@ -77,7 +77,7 @@ class Entries:
     def _known(self) -> type[Protocol]:
         return self._protocol or Protocol
 
-    def _check(self, one: Placed) -> Rule | None:
+    def _check(self, one: LocatedEntry) -> Rule | None:
         """The rule of an entry; None, and problems, if there is something wrong with it."""
         found = len(self._problems.found)
         if one.brought_by is not None:
@@ -90,7 +90,7 @@ class Entries:
             rule = self._problems.made(one.path, self._of(behavior, given), make)
         return rule if len(self._problems.found) == found else None
 
-    def _brought(self, one: Placed) -> Rule | None:
+    def _brought(self, one: LocatedEntry) -> Rule | None:
         """The rule of an entry that the user did not write: of several the first is blamed."""
         try:
             behavior = self._find(str(one.entry["behavior"]))
@@ -106,14 +106,14 @@ class Entries:
         entry = {**values, "behavior": behavior.name}
         return make_rules([entry], lambda _: behavior, self._known)[0]
 
-    def _behavior(self, one: Placed, given: Given) -> type[Behavior]:
+    def _behavior(self, one: LocatedEntry, given: Given) -> type[Behavior]:
         """The behavior of an entry, if all is known that its options depend on."""
         path = (*one.path, "behavior")
         _, name = given.get("behavior", (path, None))
         if "behavior" not in one.entry:
             self._problems.add(path, why="is missing", allowed=BEHAVIOR_NAME)
         elif "behavior" in given and not (isinstance(name, str) and name):
-            self._problems.add(path, shown(name), allowed=BEHAVIOR_NAME)
+            self._problems.add(path, format_value(name), allowed=BEHAVIOR_NAME)
         elif isinstance(name, str):
             try:
                 behavior = self._find(name)
@@ -153,7 +153,7 @@ class Entries:
                 self._problems.add_unknown(path, value, known)
         return meant
 
-    def _check_together(self, checked: Iterable[tuple[Placed, Rule]]) -> None:
+    def _check_together(self, checked: Iterable[tuple[LocatedEntry, Rule]]) -> None:
         """Note names that are given twice, and mixes that come to more than there is."""
         names: set[object] = set()
         totals: dict[str, float] = {}
@@ -169,11 +169,11 @@ class Entries:
                     why = f"is too much: the mix {rule.mix!r} has {before:g} of 100 already"
                     self._blame(one, "percent", why)
 
-    def _blame(self, one: Placed, key: str, why: str) -> None:
+    def _blame(self, one: LocatedEntry, key: str, why: str) -> None:
         if one.brought_by is None:
-            self._problems.add((*one.path, key), shown(one.entry.get(key, "")), why)
+            self._problems.add((*one.path, key), format_value(one.entry.get(key, "")), why)
         elif one.path not in self._blamed:
-            self._problems.add(one.path, shown(one.brought_by), f"brings a {key} that {why}")
+            self._problems.add(one.path, format_value(one.brought_by), f"brings a {key} that {why}")
             self._blamed.add(one.path)
 
 

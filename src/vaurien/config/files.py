@@ -15,8 +15,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 
 from ..errors import ConfigError
-from .documents import Broken, Document, DocumentError, Origin, Problem
-from .showing import Path, shown, written
+from .documents import INVALID, Document, DocumentError, Origin, Problem
+from .formatting import Path, format_path, format_value
 from .toxics import translate
 
 SIZE_LIMIT = 16 * 1024 * 1024
@@ -110,15 +110,15 @@ class _Reading:
             if isinstance(other, str) and other:
                 beside = os.path.join(os.path.dirname(name), os.path.expanduser(other))
                 yield beside if os.path.isfile(beside) else other
-            elif other is not Broken:
-                self.problems.append(Problem(name, "extends", shown(other), NAMES))
+            elif other is not INVALID:
+                self.problems.append(Problem(name, "extends", format_value(other), NAMES))
 
     def _filled(self, value: object, file: str, path: Path) -> object:
         """A value whose texts have their variables filled in; what lacks one is broken."""
         if isinstance(value, dict | list) and len(path) > DEPTH:
             why = "is nested too deeply"
-            self.problems.append(Problem(file, written(path), "", "", why))
-            return Broken
+            self.problems.append(Problem(file, format_path(path), "", "", why))
+            return INVALID
         if isinstance(value, dict):
             return {key: self._filled(inner, file, (*path, key)) for key, inner in value.items()}
         if isinstance(value, list):
@@ -129,8 +129,8 @@ class _Reading:
         lacking = sorted(name for name in names if name not in self._environment)
         for name in lacking:
             why = f"needs the environment variable {name!r}, which is not set"
-            self.problems.append(Problem(file, written(path), shown(value), "", why))
-        return Broken if lacking else VARIABLE.sub(self._fill, value)
+            self.problems.append(Problem(file, format_path(path), format_value(value), "", why))
+        return INVALID if lacking else VARIABLE.sub(self._fill, value)
 
     def _fill(self, found: re.Match[str]) -> str:
         return found[0][1:] if found[1] else self._environment[found[2]]
@@ -178,7 +178,7 @@ def _table(pairs: list[tuple[str, object]]) -> Content:
     table: Content = {}
     for key, value in pairs:
         if key in table:
-            raise _SyntaxProblem(written((key,)), "is given twice in one table")
+            raise _SyntaxProblem(format_path((key,)), "is given twice in one table")
         table[key] = value
     return table
 

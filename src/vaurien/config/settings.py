@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import OptionError
 from ..net.address import Address
-from ..net.proxies import Declared
+from ..net.proxies import ProxySpec
 from ..net.proxy import Limits
 from ..rules.notation import FindBehavior
 from ..rules.plan import Plan
@@ -40,7 +40,7 @@ class Statsd:
 class Settings:
     """Everything a run needs to know."""
 
-    proxies: tuple[Declared, ...]
+    proxies: tuple[ProxySpec, ...]
     find_behavior: FindBehavior
     """Finds what is registered, with the options given for it as defaults."""
     http: Address | None
@@ -108,7 +108,7 @@ def understand(sections: Sections, chosen: Chosen) -> Settings:
     """
     vaurien = Values("vaurien", sections)
     chosen.configure(sections)
-    declared = Declared(
+    spec = ProxySpec(
         name=NAME,
         listen=vaurien.address("proxy"),
         backend=_backend(vaurien),
@@ -123,7 +123,7 @@ def understand(sections: Sections, chosen: Chosen) -> Settings:
             backlog=vaurien.whole("backlog"),
         ),
     )
-    settings = shared(sections, (declared,), chosen.behaviors.find)
+    settings = shared(sections, (spec,), chosen.behaviors.find)
     classic = {**settings.classic, **_classic(vaurien), **chosen.protocols.kept}
     places = {**settings.places, "proxy": vaurien.given("proxy").place}
     return replace(settings, classic=classic, places=places)
@@ -135,7 +135,7 @@ def drawn_seed() -> int:
 
 
 def shared(
-    sections: Sections, proxies: tuple[Declared, ...], find_behavior: FindBehavior
+    sections: Sections, proxies: tuple[ProxySpec, ...], find_behavior: FindBehavior
 ) -> Settings:
     """What a process has once, for these proxies.
 
@@ -205,13 +205,13 @@ def _classic(vaurien: Values) -> dict[str, object]:
     return {key: vaurien.value(key) for key in OF_PROXY}
 
 
-def classic_of(declared: Declared) -> dict[str, object]:
+def classic_of(spec: ProxySpec) -> dict[str, object]:
     """What old plugins find of their proxy."""
     values = (
-        str(declared.listen),
-        str(declared.backend),
-        declared.protocol.name,
-        declared.limits.timeout,
-        declared.limits.backlog,
+        str(spec.listen),
+        str(spec.backend),
+        spec.protocol.name,
+        spec.limits.timeout,
+        spec.limits.backlog,
     )
     return dict(zip(OF_PROXY, values, strict=True))

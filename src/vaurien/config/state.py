@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import OptionError, UnknownNameError
 from ..net.address import Address
-from ..net.proxies import Declared
+from ..net.proxies import ProxySpec
 from ..net.proxy import Limits
 from ..rules.notation import describe
 from ..values.options import Option
@@ -39,19 +39,19 @@ PLACE = re.compile(r"\{([A-Za-z0-9._-]+)\}")
 class State:
     """All proxies, as they shall be."""
 
-    proxies: tuple[Declared, ...] = ()
+    proxies: tuple[ProxySpec, ...] = ()
     generation: int = 0
     seed: int = 0
     """Of the plans of proxies that are given none of their own."""
 
-    def get(self, name: str) -> Declared | None:
+    def get(self, name: str) -> ProxySpec | None:
         """The proxy of this name."""
         return next((proxy for proxy in self.proxies if proxy.name == name), None)
 
-    def with_proxy(self, declared: Declared) -> State:
+    def with_proxy(self, spec: ProxySpec) -> State:
         """The next state: with a proxy in the place of the one of its name, or at the end."""
-        others = tuple(declared if proxy.name == declared.name else proxy for proxy in self.proxies)
-        new = () if self.get(declared.name) is not None else (declared,)
+        others = tuple(spec if proxy.name == spec.name else proxy for proxy in self.proxies)
+        new = () if self.get(spec.name) is not None else (spec,)
         return replace(self, proxies=(*others, *new), generation=self.generation + 1)
 
     def without_proxy(self, name: str) -> State:
@@ -73,7 +73,7 @@ def place_of(address: Address) -> tuple[str, int, str] | None:
     return address.host.lower(), address.port, address.path
 
 
-def talks_to_itself(proxy: Declared) -> bool:
+def talks_to_itself(proxy: ProxySpec) -> bool:
     """Whether its backend is where it listens."""
     place = place_of(proxy.listen)
     return place is not None and place == place_of(proxy.backend)
@@ -92,7 +92,7 @@ def to_document(state: State) -> dict[str, object]:
     }
 
 
-def _described(proxy: Declared, seed: int) -> dict[str, object]:
+def _described(proxy: ProxySpec, seed: int) -> dict[str, object]:
     document: dict[str, object] = {
         "listen": str(proxy.listen),
         "backend": str(proxy.backend),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from .showing import BARE_KEY
+from .formatting import BARE_KEY
 
 Table = Mapping[str, object]
 Path = tuple[str, ...]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from ..net.address import ALLOWED
 from ..values.options import Option, Value
-from .documents import Broken, Document, Origin, Problems, Table
-from .showing import Path, shown
+from .documents import INVALID, Document, Origin, Problems, Table
+from .formatting import Path, format_value
 
 MILLI = 0.001
 MICRO = 0.000001
@@ -96,7 +96,7 @@ def translate(proxies: list[object], file: str) -> Document:
         table.need("name", "a name")
         where, name = table.text("name")
         if name in found:
-            problems.add(where, shown(name), "is given to two proxies")
+            problems.add(where, format_value(name), "is given to two proxies")
         translation = _Translation(table, ("proxies", name), file)
         document = translation.proxy()
         if name and name not in found:
@@ -136,7 +136,7 @@ class _Translation:
         self._note((*self._path, ours), where)
         address = self._table.take(Option(theirs, str, "", ""))
         if address is None:
-            return Broken if there or theirs == "upstream" else ""
+            return INVALID if there or theirs == "upstream" else ""
         return f"{host}{address}" if str(address).startswith(":") else address
 
     def _rule(self, toxic: object, where: Path) -> object:
@@ -151,8 +151,8 @@ class _Translation:
         toxicity = table.take(TOXICITY)
         if kind is None:
             if name:
-                table.problems.add(where_kind, shown(name), "is an unknown toxic", KINDS)
-            return Broken
+                table.problems.add(where_kind, format_value(name), "is an unknown toxic", KINDS)
+            return INVALID
         place = (*self._path, "rules", where[-1])
         self._note(place, where)
         for ours, theirs in KEYS.items():
@@ -168,7 +168,7 @@ class _Translation:
         table.end()
         stalled = kind.stalls and not next(iter(options.values()))
         entry |= {"behavior": STALL} if stalled else {**options, **kind.options}
-        return Broken if len(table.problems.found) > found else entry
+        return INVALID if len(table.problems.found) > found else entry
 
     def _attributes(self, kind: Toxic, where: Path, given: object, place: Path) -> dict[str, Value]:
         """The options that a toxic's attributes come to."""

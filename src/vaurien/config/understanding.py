@@ -34,15 +34,15 @@ from typing import Protocol as Interface
 from ..behavior import Behavior
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import ALLOWED, Address
-from ..net.proxies import Declared
+from ..net.proxies import ProxySpec
 from ..net.proxy import Limits
 from ..protocol import Protocol
 from ..rules.notation import Entry, FindBehavior, parse_mix
 from ..rules.plan import NAME
 from ..values.options import Configurable, Option, Value, options_of
-from .documents import Broken, Document, Problems, Table
-from .entries import Entries, Placed
-from .showing import Path, shown
+from .documents import INVALID, Document, Problems, Table
+from .entries import Entries, LocatedEntry
+from .formatting import Path, format_value
 from .state import GENERATION, LIMITS, SEED, State, fill_in, place_of, talks_to_itself
 
 PluginType = TypeVar("PluginType", bound=Configurable)
@@ -189,7 +189,7 @@ class _Understanding:
                 table.end()
         return settings
 
-    def _environment(self, proxies: Sequence[Declared]) -> dict[str, str]:
+    def _environment(self, proxies: Sequence[ProxySpec]) -> dict[str, str]:
         addresses = {proxy.name: proxy.listen for proxy in proxies}
         table = self._top.table("environment")
         variables: dict[str, str] = {}
@@ -223,16 +223,18 @@ class _Understanding:
 
     # What is about one proxy.
 
-    def _proxy(self, name: str, table: Table, seed: int) -> Declared:
+    def _proxy(self, name: str, table: Table, seed: int) -> ProxySpec:
         """A proxy; with problems, whatever is nearest to what it should be."""
         if not NAME.fullmatch(name):
-            self._problems.add(table.path, why=f"is named {shown(name)}", allowed=NAME.pattern)
+            self._problems.add(
+                table.path, why=f"is named {format_value(name)}", allowed=NAME.pattern
+            )
         listen = self._address(table, "listen", Address.parse)
         table.need("backend", ALLOWED)
         backend = self._address(table, "backend", Address.parse_backend)
         protocol = self._protocol(table)
         own_seed = table.take(SEED)
-        declared = Declared(
+        spec = ProxySpec(
             name=name,
             listen=listen or ANYWHERE,
             backend=backend or ANYWHERE,
@@ -246,7 +248,7 @@ class _Understanding:
             enabled=table.take(ENABLED) is not False,
         )
         table.end()
-        return declared
+        return spec
 
     def _address(self, table: Table, key: str, parse: Callable[[str], Address]) -> Address | None:
         path = table.where(key)
@@ -277,7 +279,7 @@ class _Understanding:
     def _find_behavior(self, name: str) -> type[Behavior]:
         return self._behaviors.get(name) or self._known.find_behavior(name)
 
-    def _entries(self, table: Table) -> Iterator[Placed]:
+    def _entries(self, table: Table) -> Iterator[LocatedEntry]:
         """All entries, in their order: those of its mix, of what is made already, and its own."""
         presets = self._known.presets
         yield from self._mix(*table.text("behavior"))
@@ -286,11 +288,11 @@ class _Understanding:
             yield from self._brought(path, recipe, partial(presets.recipe, start=start))
         for path, entry in table.items("rules"):
             if isinstance(entry, Mapping):
-                yield Placed(path, entry)
-            elif entry is not Broken:
-                self._problems.add(path, shown(entry), allowed="a table")
+                yield LocatedEntry(path, entry)
+            elif entry is not INVALID:
+                self._problems.add(path, format_value(entry), allowed="a table")
 
-    def _mix(self, path: Path, text: str) -> Iterator[Placed]:
+    def _mix(self, path: Path, text: str) -> Iterator[LocatedEntry]:
         """The entries of a mix; none, if anything is wrong with it: all of that is noted."""
         found = len(self._problems.found)
         entries = self._parts(path, text)
@@ -300,7 +302,7 @@ class _Understanding:
             except VaurienError as error:
                 self._problems.add_error(path, name, error)
         if len(self._problems.found) == found:
-            yield from (Placed(path, entry, text) for entry in entries)
+            yield from (LocatedEntry(path, entry, text) for entry in entries)
 
     def _parts(self, path: Path, text: str) -> list[Entry]:
         """The parts of a mix that are of its form; one that is not is noted, and a sum too high."""
@@ -312,7 +314,9 @@ class _Understanding:
             except OptionError:
                 wrong.append(part)
         if wrong:
-            self._problems.add(path, shown(text), f"is no mix, for {shown(wrong[0])}", MIX)
+            self._problems.add(
+                path, format_value(text), f"is no mix, for {format_value(wrong[0])}", MIX
+            )
         elif text:
             try:
                 parse_mix(text)
@@ -322,14 +326,14 @@ class _Understanding:
 
     def _brought(
         self, path: Path, text: str, make: Callable[[str], Iterable[Entry]]
-    ) -> Iterator[Placed]:
+    ) -> Iterator[LocatedEntry]:
         """The entries that a text stands for."""
         try:
             entries = make(text) if text else ()
         except VaurienError as error:
             self._problems.add_error(path, text, error)
         else:
-            yield from (Placed(path, entry, text) for entry in entries)
+            yield from (LocatedEntry(path, entry, text) for entry in entries)
 
     def _recipes(self, table: Table) -> Iterator[tuple[Path, str, float]]:
         """The recipes of a proxy: where each is, its name, and when it begins."""
@@ -343,20 +347,20 @@ class _Understanding:
             else:
                 yield path, str(self._problems.parse(path, given, RECIPE) or ""), 0.0
 
-    def _check_addresses(self, proxies: Iterable[Declared]) -> None:
+    def _check_addresses(self, proxies: Iterable[ProxySpec]) -> None:
         """Note proxies that would listen in one place, or talk to themselves."""
         taken: dict[tuple[str, int, str], str] = {}
         for proxy in proxies:
             path: Path = ("proxies", proxy.name)
             if talks_to_itself(proxy):
                 why = "is where the proxy itself listens"
-                self._problems.add((*path, "backend"), shown(str(proxy.backend)), why)
+                self._problems.add((*path, "backend"), format_value(str(proxy.backend)), why)
             place = place_of(proxy.listen)
             if place is None or not proxy.enabled:
                 continue
             if place in taken:
                 why = f"is where the proxy {taken[place]!r} listens"
-                self._problems.add((*path, "listen"), shown(str(proxy.listen)), why)
+                self._problems.add((*path, "listen"), format_value(str(proxy.listen)), why)
             taken.setdefault(place, proxy.name)
 
 

@@ -14,11 +14,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..config.showing import flaw_of, shown
+from ..config.formatting import format_value, why_unusable
 from ..config.state import State, talks_to_itself
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import Address
-from ..net.proxies import Closing, Declared
+from ..net.proxies import ClosePolicy, ProxySpec
 from ..registry import behaviors as registry
 from ..rules.notation import (
     MIX,
@@ -96,8 +96,8 @@ class Control:
 
     def address(self, proxy: str = "") -> Address:
         """Where a proxy listens, with the real port; or would listen, if it is disabled."""
-        declared = _find(self._writer.applied, proxy)
-        return self._proxies.address_of(declared.name) or declared.listen
+        spec = _find(self._writer.applied, proxy)
+        return self._proxies.address_of(spec.name) or spec.listen
 
     def behaviors(self) -> list[str]:
         """The names of all behaviors, sorted."""
@@ -128,12 +128,12 @@ class Control:
             OptionError: an option it does not have, or a value that is not allowed.
         """
 
-        def change(declared: Declared) -> Declared:
-            mix = self._mix(name, options or {}, declared)
-            return _with_rules(declared, _with_mix(mix, declared.plan.rules))
+        def change(spec: ProxySpec) -> ProxySpec:
+            mix = self._mix(name, options or {}, spec)
+            return _with_rules(spec, _with_mix(mix, spec.plan.rules))
 
-        declared = self._change_one(proxy, change)
-        LOG.info('Behavior%s changed to "%s"', _of(proxy), _behavior(declared))
+        spec = self._change_one(proxy, change)
+        LOG.info('Behavior%s changed to "%s"', _of(proxy), _behavior(spec))
 
     def set_backend(self, text: str, proxy: str = "", *, moved: bool = False) -> None:
         """Send new connections to another address; ``moved``: and close the open ones.
@@ -145,13 +145,13 @@ class Control:
         address = Address.parse_backend(text)
         _check_savable("backend", text)
 
-        def change(declared: Declared) -> Declared:
-            moving = replace(declared, backend=address)
+        def change(spec: ProxySpec) -> ProxySpec:
+            moving = replace(spec, backend=address)
             if talks_to_itself(moving):
                 raise OptionError(f"backend={text!r} is where the proxy itself listens")
             return moving
 
-        self._change_one(proxy, change, Closing(moved=moved))
+        self._change_one(proxy, change, ClosePolicy(moved=moved))
         LOG.info("Backend%s changed to %s", _of(proxy), address)
 
     def set_plan(self, entries: Sequence[Entry], proxy: str = "") -> None:
@@ -161,26 +161,26 @@ class Control:
             UnknownNameError, OptionError: an entry says something impossible.
         """
 
-        def change(declared: Declared) -> Declared:
-            rules = make_rules(entries, self._find_behavior, type(declared.protocol))
-            return _with_rules(declared, rules)
+        def change(spec: ProxySpec) -> ProxySpec:
+            rules = make_rules(entries, self._find_behavior, type(spec.protocol))
+            return _with_rules(spec, rules)
 
         self._change_one(proxy, change)
         LOG.info("Plan%s replaced; rules: %d", _of(proxy), len(entries))
 
     def enable(self, proxy: str = "") -> None:
         """Listen again."""
-        declared = self._change_one(proxy, partial(replace, enabled=True))
-        LOG.info("Proxy %s enabled", declared.name)
+        spec = self._change_one(proxy, partial(replace, enabled=True))
+        LOG.info("Proxy %s enabled", spec.name)
 
     def disable(self, proxy: str = "", *, drain: float = 0.0) -> None:
         """Listen no more; connections get ``drain`` seconds to finish."""
-        declared = self._change_one(proxy, partial(replace, enabled=False), Closing(drain=drain))
-        LOG.info("Proxy %s disabled", declared.name)
+        spec = self._change_one(proxy, partial(replace, enabled=False), ClosePolicy(drain=drain))
+        LOG.info("Proxy %s disabled", spec.name)
 
     # Changing which there are.
 
-    def add(self, declared: Declared) -> None:
+    def add(self, spec: ProxySpec) -> None:
         """Have one more proxy.
 
         Raises:
@@ -188,23 +188,23 @@ class Control:
         """
 
         def change(state: State) -> State:
-            if state.get(declared.name) is not None:
-                raise OptionError(f"name={declared.name!r}: there is a proxy of this name already")
-            return state.with_proxy(declared)
+            if state.get(spec.name) is not None:
+                raise OptionError(f"name={spec.name!r}: there is a proxy of this name already")
+            return state.with_proxy(spec)
 
         self._writer.change(change)
-        LOG.info("Proxy %s added", declared.name)
+        LOG.info("Proxy %s added", spec.name)
 
     def remove(self, proxy: str, *, drain: float = 0.0) -> None:
         """Have one proxy less; its connections get ``drain`` seconds to finish."""
-        self._writer.change(lambda state: state.without_proxy(proxy), Closing(drain=drain))
+        self._writer.change(lambda state: state.without_proxy(proxy), ClosePolicy(drain=drain))
         LOG.info("Proxy %s removed", proxy)
 
     def replace(
         self,
         state: State,
         *,
-        closing: Closing = AT_ONCE,
+        close_policy: ClosePolicy = AT_ONCE,
         config_digest: str | None = None,
         find_behavior: FindBehavior | None = None,
     ) -> None:
@@ -214,7 +214,7 @@ class Control:
         on from those in force.  What came of another configuration brings its digest, and
         its own ``find_behavior``.
         """
-        self._writer.change(lambda _: state, closing, config_digest)
+        self._writer.change(lambda _: state, close_policy, config_digest)
         if find_behavior is not None:
             self._find_behavior = find_behavior
         count = len(state.proxies)
@@ -222,11 +222,11 @@ class Control:
 
     # Inside.
 
-    def _declared(self, proxy: str) -> Declared:
+    def _declared(self, proxy: str) -> ProxySpec:
         return _find(self.state, proxy)
 
-    def _mix(self, name: str, options: Options, declared: Declared) -> Rules:
-        protocol = type(declared.protocol)
+    def _mix(self, name: str, options: Options, spec: ProxySpec) -> Rules:
+        protocol = type(spec.protocol)
         if LOOKS_LIKE_A_MIX.match(name):
             if options:
                 raise OptionError(
@@ -242,34 +242,34 @@ class Control:
     def _change_one(
         self,
         proxy: str,
-        change: Callable[[Declared], Declared],
-        closing: Closing = AT_ONCE,
-    ) -> Declared:
+        change: Callable[[ProxySpec], ProxySpec],
+        close_policy: ClosePolicy = AT_ONCE,
+    ) -> ProxySpec:
         after = self._writer.change(
-            lambda state: state.with_proxy(change(_find(state, proxy))), closing
+            lambda state: state.with_proxy(change(_find(state, proxy))), close_policy
         )
         return _find(after, proxy)
 
 
-def _find(state: State, proxy: str) -> Declared:
+def _find(state: State, proxy: str) -> ProxySpec:
     """The proxy of this name; the only one, if it is empty."""
     if not proxy and len(state.proxies) == 1:
         return state.proxies[0]
-    names = [declared.name for declared in state.proxies]
+    names = [spec.name for spec in state.proxies]
     if not proxy:
         raise UnnamedError(
             f"there are {len(names)} proxies: name one of {', '.join(names)}"
             if names
             else "there is no proxy"
         )
-    declared = state.get(proxy)
-    if declared is None:
+    spec = state.get(proxy)
+    if spec is None:
         raise UnknownNameError("proxy", proxy, names)
-    return declared
+    return spec
 
 
-def _behavior(declared: Declared) -> str:
-    mix = [rule for rule in declared.plan.rules if rule.mix == MIX]
+def _behavior(spec: ProxySpec) -> str:
+    mix = [rule for rule in spec.plan.rules if rule.mix == MIX]
     if not mix:
         return "dummy"
     if len(mix) == 1 and mix[0].percent >= 100:
@@ -284,15 +284,15 @@ def _of(proxy: str) -> str:
 
 def _check_savable(key: str, value: object) -> None:
     """Refuse what a document cannot say: it would be saved, and not be understood again."""
-    if isinstance(value, str | int) and (flaw := flaw_of(value)):
-        raise OptionError(f"{key}={shown(value)} {flaw}")
+    if isinstance(value, str | int) and (flaw := why_unusable(value)):
+        raise OptionError(f"{key}={format_value(value)} {flaw}")
 
 
-def _with_rules(declared: Declared, rules: Rules) -> Declared:
+def _with_rules(spec: ProxySpec, rules: Rules) -> ProxySpec:
     for rule in rules:
         for key, value in describe(rule).items():
             _check_savable(key, value)
-    return replace(declared, plan=replace(declared.plan, rules=rules))
+    return replace(spec, plan=replace(spec.plan, rules=rules))
 
 
 def _with_mix(mix: Rules, rules: Rules) -> Rules:

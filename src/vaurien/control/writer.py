@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ..config.state import to_document
 from ..errors import VaurienError
-from ..net.proxies import Closing
+from ..net.proxies import ClosePolicy
 from .expiry import EXPIRES, Moments, expiring
 from .store import StoreError
 
 if TYPE_CHECKING:
     from ..config.state import State
-    from ..net.proxies import Declared, Proxies
+    from ..net.proxies import Proxies, ProxySpec
     from ..net.reactor import Reactor
     from .store import Prepared, Store
 
@@ -34,7 +34,7 @@ LOG = logging.getLogger("vaurien")
 
 PATIENCE = 2.0
 """Seconds that a change may wait for the data plane, and for the changes before it."""
-AT_ONCE = Closing()
+AT_ONCE = ClosePolicy()
 CONFIG_DIGEST = "config_digest"
 """The key under which a saved state says of which configuration it is a change."""
 
@@ -89,7 +89,7 @@ class Writer:
     def change(
         self,
         change: Callable[[State], State],
-        closing: Closing = AT_ONCE,
+        close_policy: ClosePolicy = AT_ONCE,
         config_digest: str | None = None,
     ) -> State:
         """Have the state replaced by the one that this makes from what is in force.
@@ -102,11 +102,13 @@ class Writer:
         """
         with self._turn():
             digest = self.config_digest if config_digest is None else config_digest
-            while not self._attempt(change, closing, digest):
+            while not self._attempt(change, close_policy, digest):
                 pass  # a rule expired just now, so what is in force is not what it was
             return self._state
 
-    def _attempt(self, change: Callable[[State], State], closing: Closing, digest: str) -> bool:
+    def _attempt(
+        self, change: Callable[[State], State], close_policy: ClosePolicy, digest: str
+    ) -> bool:
         before = self._state
         current = self._without_expired(before)
         after = _numbered(change(current), before, current)
@@ -115,7 +117,7 @@ class Writer:
         expires = expiring(after, self._clock(), current, self._expires)
         prepared = self._prepared(after, digest, expires)
         try:
-            taken = self._on_reactor(partial(self._apply, current, after, closing))
+            taken = self._on_reactor(partial(self._apply, current, after, close_policy))
         except BaseException:
             prepared.discard()
             raise
@@ -141,11 +143,11 @@ class Writer:
             LOG.error("A change is refused, as it cannot be saved: %s", error)
             raise
 
-    def _apply(self, current: State, after: State, closing: Closing) -> bool:
+    def _apply(self, current: State, after: State, close_policy: ClosePolicy) -> bool:
         """In the reactor's thread: go on to another state, if this one is still in force."""
         if self._without_expired(self._state) != current:
             return False
-        self._proxies.apply(after.proxies, closing=closing)
+        self._proxies.apply(after.proxies, close_policy=close_policy)
         return True
 
     def _take_back(self, current: State, after: State, error: StoreError) -> NoReturn:
@@ -184,14 +186,14 @@ class Writer:
         same = all(new is old for new, old in zip(alive, state.proxies, strict=True))
         return state if same else replace(state, proxies=alive)
 
-    def _alive(self, declared: Declared) -> Declared:
-        proxy = self._proxies.get(declared.name)
+    def _alive(self, spec: ProxySpec) -> ProxySpec:
+        proxy = self._proxies.get(spec.name)
         if proxy is None or not (expired := proxy.expired):
-            return declared
-        rules = tuple(rule for rule in declared.plan.rules if rule.name not in expired)
-        if len(rules) == len(declared.plan.rules):
-            return declared
-        return replace(declared, plan=replace(declared.plan, rules=rules))
+            return spec
+        rules = tuple(rule for rule in spec.plan.rules if rule.name not in expired)
+        if len(rules) == len(spec.plan.rules):
+            return spec
+        return replace(spec, plan=replace(spec.plan, rules=rules))
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -215,15 +217,15 @@ def _numbered(wanted: State, before: State, current: State) -> State:
         for old, now in zip(before.proxies, current.proxies, strict=True)
     }
 
-    def numbered(declared: Declared) -> Declared:
-        if declared.name not in known:
-            return declared
-        old, now = known[declared.name]
-        plan = declared.plan
+    def numbered(spec: ProxySpec) -> ProxySpec:
+        if spec.name not in known:
+            return spec
+        old, now = known[spec.name]
+        plan = spec.plan
         same = (plan.rules, plan.seed) == (now.rules, now.seed)
         if same and now is old:
-            return declared if plan is old else replace(declared, plan=old)
-        return replace(declared, plan=replace(plan, generation=old.generation + 1))
+            return spec if plan is old else replace(spec, plan=old)
+        return replace(spec, plan=replace(plan, generation=old.generation + 1))
 
     proxies = tuple(map(numbered, wanted.proxies))
     if (proxies, wanted.seed) == (before.proxies, before.seed):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from ..net.proxy import Limits, Proxy, unheard
-from ..rules.active import RuleAtWork
+from ..rules.active import ActiveRule
 from ..rules.plan import Plan
 from ..values.events import Emit, PluginFailed
 from .adaptation import LegacyBehavior, LegacyProtocol
@@ -70,14 +70,14 @@ class LegacyProxy(Proxy):
         self._threads = 0
         self._sessions: dict[Connection, Session] = {}
         self._view = ProxyView(self)
-        self._instances: dict[RuleAtWork, Instance] = {}
+        self._instances: dict[ActiveRule, Instance] = {}
         self._protocol = (
             Instance(protocol, self._view) if isinstance(protocol, LegacyProtocol) else None
         )
 
     def apply(self, plan: Plan) -> None:
         super().apply(plan)
-        lives = self.enactment.lives
+        lives = self.active_plan.lives
         self._instances = {rule: made for rule, made in self._instances.items() if lives(rule)}
 
     def connect(self, connection: Connection) -> None:
@@ -104,15 +104,15 @@ class LegacyProxy(Proxy):
 
     # Who serves a connection.
 
-    def _draw(self, connection: Connection) -> RuleAtWork | None:
+    def _draw(self, connection: Connection) -> ActiveRule | None:
         """The rule whose old plugin serves this connection: the first one that fires."""
-        for at_work in self.enactment.rules:
-            old = isinstance(at_work.rule.behavior, LegacyBehavior)
-            if old and connection.draw(at_work) is not None:
-                return at_work
+        for active_rule in self.active_plan.rules:
+            old = isinstance(active_rule.rule.behavior, LegacyBehavior)
+            if old and connection.draw(active_rule) is not None:
+                return active_rule
         return None
 
-    def _call(self, drawn: RuleAtWork | None) -> Callable[[], Call]:
+    def _call(self, drawn: ActiveRule | None) -> Callable[[], Call]:
         """What finds out, in the connection's thread, how to call the plugins that serve it."""
         protocol = self._protocol
         if drawn is None:

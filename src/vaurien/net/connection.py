@@ -9,17 +9,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..parsing.exchanges import Exchanges, Turn
+from ..parsing.exchanges import Exchanges, QueuedReply
 from ..parsing.stream import Parser, Stream
-from ..rules.active import RuleAtWork
+from ..rules.active import ActiveRule
 from ..values.actions import Close
 from ..values.events import PluginFailed
 from ..values.messages import Direction, Ended, Message
 from .closing import Ending, close_socket, read_unread
-from .course import Course, perform
 from .decisions import Deciding
 from .end import End
 from .framing import Framing
+from .hooks import HookRun, perform
 from .link import Link
 from .player import Play
 from .system import READ, Socket
@@ -35,7 +35,7 @@ class Connection(Deciding):
     """See the module.  It begins with a client, and gets its backend from the proxy."""
 
     __slots__ = (
-        "_courses",
+        "_hook_runs",
         "_unsent",
         "backend",
         "client",
@@ -64,21 +64,21 @@ class Connection(Deciding):
         self.closed = False
         self.opened_at = proxy.reactor.now
         self.on_close: Callable[[], None] | None = None
-        self._courses: dict[object, Course] | None = None
+        self._hook_runs: dict[object, HookRun] | None = None
         self._unsent = 0  # when a sweep looked last
 
     # Its life.
 
     def begin(self) -> None:
         """Get a backend, after what rules have to say to that."""
-        connecting = self.proxy.enactment.connecting
+        connecting = self.proxy.active_plan.connecting
         if not connecting:
             self.proxy.connect(self)
             return
 
         def play() -> Play:
-            for at_work in connecting:
-                yield from self._ask(at_work, "on_connect")
+            for active_rule in connecting:
+                yield from self._ask(active_rule, "on_connect")
 
         self._run(CONNECT, play(), partial(self.proxy.connect, self))
 
@@ -98,18 +98,18 @@ class Connection(Deciding):
             self._frame()
         for end in (client, backend):
             end.reactor.add(end.fd, end, READ)
-        if self.proxy.enactment.opening:
+        if self.proxy.active_plan.opening:
             self._watch()
 
     def apply(self) -> None:
         """Follow the proxy's new plan.  Nobody waits for anybody."""
-        enactment = self.proxy.enactment
+        active_plan = self.proxy.active_plan
         if self._memory is not None:
-            if not all(map(enactment.lives, self._memory.swallowers)):
+            if not all(map(active_plan.lives, self._memory.swallowers)):
                 self.close()  # what was swallowed is missed by a peer that is served again
                 return
-            self._memory.forget(enactment.knows)
-        if enactment.opening or self._courses:
+            self._memory.forget(active_plan.knows)
+        if active_plan.opening or self._hook_runs:
             self._follow()
         if self.closed:
             return
@@ -137,13 +137,13 @@ class Connection(Deciding):
                 if not reset and end.outgoing.ending is None:
                     read_unread(reactor, end.sock)
                 close_socket(reactor, end.sock, reset=reset and not end.broken)
-        for course in (self._courses or {}).values():
-            course.cancel()
+        for hook_run in (self._hook_runs or {}).values():
+            hook_run.cancel()
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()
 
-    def lose(self, end: End) -> None:
+    def on_reset(self, end: End) -> None:
         """A peer has reset its side: nothing more can be told to it.
 
         What it said before is still passed on, in its turn, and then the reset.
@@ -185,7 +185,7 @@ class Connection(Deciding):
     @property
     def watched(self) -> bool:
         """A rule has a say in when it closes, and it has not begun to by itself."""
-        on_open = any(isinstance(key, RuleAtWork) for key in self._under_way())
+        on_open = any(isinstance(key, ActiveRule) for key in self._under_way())
         return on_open and bool(self.links) and self.to_backend.ending is None
 
     @property
@@ -199,7 +199,7 @@ class Connection(Deciding):
         """What a link holds waits for its time, or for a source that is still there."""
         if link.player is None:
             return False
-        ended = link.ending is not None or self.proxy.reactor.system.hung_up(link.source.sock)
+        ended = link.ending is not None or self.proxy.reactor.system.peer_closed(link.source.sock)
         return link.player.waits(ended=ended)  # unread, where too much is held to read on
 
     @property
@@ -209,7 +209,7 @@ class Connection(Deciding):
             return self.opened_at
         return max(self.opened_at, self.to_backend.active_at, self.to_client.active_at)
 
-    def creeps(self) -> bool:
+    def is_draining(self) -> bool:
         """A peer takes what it is sent, too slowly for us to notice but by looking twice."""
         unsent = sum(
             self.proxy.reactor.system.unsent(link.sink.sock) for link in self.links if link.blocked
@@ -236,7 +236,7 @@ class Connection(Deciding):
 
     # Answers, and what is swallowed.
 
-    def answer(self, message: Message, answer: Turn) -> None:
+    def answer(self, message: Message, answer: QueuedReply) -> None:
         """Answer the sender of a message; a client's requests in their turn."""
         if isinstance(answer, Close) and (answer.at_once or not message.to_backend):
             self.close(reset=answer.reset)
@@ -254,19 +254,19 @@ class Connection(Deciding):
             if self.exchanges.replies:
                 self.to_client.quiet = False  # they go between its messages
 
-    def swallowed(self, at_work: RuleAtWork) -> None:
+    def swallowed(self, active_rule: ActiveRule) -> None:
         """A rule has swallowed a message: the peers may be out of step from now on."""
         swallowers = self.memory.swallowers
-        if at_work not in swallowers:
-            swallowers.append(at_work)
+        if active_rule not in swallowers:
+            swallowers.append(active_rule)
 
     # What rules do where there is no message.
 
     def may_end(self, link: Link) -> bool:
         """Ask rules whether the sink may hear that the source has ended; they may say so later."""
-        courses = self._courses or {}
-        if link.direction not in courses:
-            if not self.proxy.enactment.ending:
+        hook_runs = self._hook_runs or {}
+        if link.direction not in hook_runs:
+            if not self.proxy.active_plan.ending:
                 return True
             self._run(link.direction, self._ends(link), link.settle)
             if self.pretends(link):
@@ -275,8 +275,8 @@ class Connection(Deciding):
 
     def pretends(self, link: Link) -> bool:
         """The sink is not to hear yet that the source has ended."""
-        course = (self._courses or {}).get(link.direction)
-        return course is not None and not course.over
+        hook_run = (self._hook_runs or {}).get(link.direction)
+        return hook_run is not None and not hook_run.over
 
     def heard_at(self, direction: Direction | None = None) -> float:
         """When it carried something last, in this direction or in either."""
@@ -284,56 +284,56 @@ class Connection(Deciding):
         return max([self.opened_at, *heard])
 
     def _run(self, key: object, play: Play, then: Callable[[], None]) -> None:
-        """Have a course run, and go on with what comes after it unless that is at once."""
-        course = Course(self, play, then)
-        if self._courses is None:
-            self._courses = {}
-        self._courses[key] = course
-        if course.start() and key is CONNECT and not self.closed:
+        """Start a hook run, and go on with what comes after it unless that is at once."""
+        hook_run = HookRun(self, play, then)
+        if self._hook_runs is None:
+            self._hook_runs = {}
+        self._hook_runs[key] = hook_run
+        if hook_run.start() and key is CONNECT and not self.closed:
             then()
 
-    def _ask(self, at_work: RuleAtWork, hook: str, *about: object) -> Play:
+    def _ask(self, active_rule: ActiveRule, hook: str, *about: object) -> Play:
         """Do what a rule asks for in one of its behavior's hooks, if it fires on what is open."""
-        if not self.closed and self.proxy.enactment.lives(at_work):
-            firing = self.draw(at_work)
+        if not self.closed and self.proxy.active_plan.lives(active_rule):
+            firing = self.draw(active_rule)
             if firing is not None:
-                behavior = at_work.behavior(self.now())
-                yield from perform(self, at_work, getattr(behavior, hook)(*about, firing))
+                behavior = active_rule.behavior(self.now())
+                yield from perform(self, active_rule, getattr(behavior, hook)(*about, firing))
 
     def _ends(self, link: Link) -> Play:
-        for at_work in self.proxy.enactment.ending:
-            if at_work.rule.direction in (None, link.direction):
+        for active_rule in self.proxy.active_plan.ending:
+            if active_rule.rule.direction in (None, link.direction):
                 ended = Ended(link.direction, self.now(), link.ending is Ending.RST)
-                yield from self._ask(at_work, "on_end", ended)
+                yield from self._ask(active_rule, "on_end", ended)
 
     def _watch(self) -> None:
         """Start what rules do while a connection is open, whatever is said on it."""
-        for at_work in self.proxy.enactment.opening:
-            course = (self._courses or {}).get(at_work)
-            if course is None and not self.closed:
-                self._run(at_work, self._ask(at_work, "on_open"), _nothing)
+        for active_rule in self.proxy.active_plan.opening:
+            hook_run = (self._hook_runs or {}).get(active_rule)
+            if hook_run is None and not self.closed:
+                self._run(active_rule, self._ask(active_rule, "on_open"), _nothing)
 
     def _follow(self) -> None:
         """Go on where a rule has been lifted; start with what is new."""
-        lives = self.proxy.enactment.lives
-        courses = self._courses or {}
-        for key, course in list(courses.items()):
-            if isinstance(key, RuleAtWork) and not lives(key):
-                course.cancel()
-                del courses[key]
+        lives = self.proxy.active_plan.lives
+        hook_runs = self._hook_runs or {}
+        for key, hook_run in list(hook_runs.items()):
+            if isinstance(key, ActiveRule) and not lives(key):
+                hook_run.cancel()
+                del hook_runs[key]
             else:
-                course.step()
+                hook_run.step()
         if self.links:
             self._watch()
 
     def _under_way(self) -> list[object]:
         """The keys of the courses that have not come to their ends."""
-        return [key for key, course in (self._courses or {}).items() if not course.over]
+        return [key for key, hook_run in (self._hook_runs or {}).items() if not hook_run.over]
 
     def _is_awaited(self, key: object) -> bool:
-        """Whether a peer is there that waits for the end of a course."""
+        """Whether a peer is there that waits for the end of a hook run."""
         if key is CONNECT and self.client_socket is not None:
-            return not self.proxy.reactor.system.hung_up(self.client_socket)
+            return not self.proxy.reactor.system.peer_closed(self.client_socket)
         if isinstance(key, Direction):
             link = self.to_backend if key is Direction.TO_BACKEND else self.to_client
             return link.sink.outgoing.ending is None
@@ -353,11 +353,11 @@ class Connection(Deciding):
             stream = Stream(link.direction, exchanges)
             stream.parse_with(_parse(parser, stream))
             link.framing = Framing(link, stream, exchanges)
-            link.calm_down()
+            link.update_quiet()
 
 
 def _nothing() -> None:
-    """What comes after a course that nothing waits for."""
+    """What comes after a hook run that nothing waits for."""
 
 
 def _parse(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from ..rules.active import Decision, Memory, RuleAtWork, Verdicts
+from ..rules.active import ActiveRule, ConnectionDraws, Decision, Memory
 from ..values.messages import NO_LABELS, Direction, Message
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Deciding:
             self.exchange = self.exchanges.begun  # as far as the parser has counted
             self._answered = True
             self._decision = Decision(self.exchange)  # what was decided has been played
-            self._decision.generation = self.proxy.enactment.generation
+            self._decision.generation = self.proxy.active_plan.generation
         if direction is Direction.TO_CLIENT:
             self._answered = True
         elif self._answered:
@@ -80,7 +80,7 @@ class Deciding:
         decision = self._decision
         if decision is None:
             decision = self._decision = Decision(self.exchange)
-        if decision.generation != self.proxy.enactment.generation:
+        if decision.generation != self.proxy.active_plan.generation:
             self._decide(decision, direction, meaning=not self.protocol.framed)
         return decision
 
@@ -90,22 +90,22 @@ class Deciding:
         if (
             decision is None
             or self._answered is (direction is Direction.TO_BACKEND)
-            or decision.generation != self.proxy.enactment.generation
+            or decision.generation != self.proxy.active_plan.generation
         ):
             return None
         return decision
 
-    def draw(self, at_work: RuleAtWork) -> Firing | None:
+    def draw(self, active_rule: ActiveRule) -> Firing | None:
         """Whether a rule whose scope is the connection fires on it, whatever is said on it."""
-        verdicts = self.memory.verdicts
-        if at_work not in verdicts:
+        connection_draws = self.memory.connection_draws
+        if active_rule not in connection_draws:
             firing = None
-            if at_work.always:
-                firing = at_work.fire(cast("Connection", self), 0, self.now())
-            verdicts[at_work] = firing
+            if active_rule.always:
+                firing = active_rule.fire(cast("Connection", self), 0, self.now())
+            connection_draws[active_rule] = firing
             if firing is not None:
-                self.proxy.on_fired(at_work.rule, firing, Direction.TO_BACKEND, NO_LABELS)
-        return verdicts[at_work]
+                self.proxy.on_fired(active_rule.rule, firing, Direction.TO_BACKEND, NO_LABELS)
+        return connection_draws[active_rule]
 
     # Where there is.
 
@@ -143,9 +143,9 @@ class Deciding:
             return
         if not decision.labels:
             decision.labels = message.labels
-        enactment = self.proxy.enactment
-        late = enactment.late and not message.to_backend
-        if late or decision.generation != enactment.generation:
+        active_plan = self.proxy.active_plan
+        late = active_plan.late and not message.to_backend
+        if late or decision.generation != active_plan.generation:
             if not message.to_backend and message.labels:
                 decision.labels = {**decision.labels, **message.labels}
             self._decide(decision, message.direction)
@@ -159,8 +159,8 @@ class Deciding:
         number = message.exchange
         if not self._decisions or not message.ends or not number or exchanges is None:
             return
-        owed = exchanges.owed
-        if owed and owed[-1 if message.to_backend else 0].exchange == number:
+        pending = exchanges.pending
+        if pending and pending[-1 if message.to_backend else 0].exchange == number:
             return
         decision = self._decisions.get(number)
         if decision is None:
@@ -199,10 +199,10 @@ class Deciding:
     def forget(self) -> None:
         """No rule is left: forget what was decided, unless it is played or carried through."""
         playing = any(link.player is not None for link in self.links)
-        if not self.proxy.enactment and not playing and not self.carries:
+        if not self.proxy.active_plan and not playing and not self.carries:
             self._decisions = None
 
-    def owe(self, message: Message) -> None:
+    def expect_response(self, message: Message) -> None:
         """A request that is passed on is owed a response."""
         exchanges = self.exchanges
         if (
@@ -211,20 +211,22 @@ class Deciding:
             and message.begins
             and message.expects_reply
         ):
-            exchanges.owe(message.exchange, message.about, self.proxy.reactor.now)
+            exchanges.expect_response(message.exchange, message.about, self.proxy.reactor.now)
 
     def _decide(self, decision: Decision, direction: Direction, *, meaning: bool = True) -> None:
         proxy = self.proxy
-        verdicts: Verdicts = {} if self._memory is None else self._memory.verdicts
-        news = proxy.enactment.decide(
+        connection_draws: ConnectionDraws = (
+            {} if self._memory is None else self._memory.connection_draws
+        )
+        news = proxy.active_plan.decide(
             decision,
             cast("Connection", self),
             direction,
-            verdicts,
+            connection_draws,
             proxy.reactor.clock(),
             meaning=meaning,
         )
-        if verdicts and self._memory is None:
-            self.memory.verdicts = verdicts
-        for at_work, firing in news:
-            proxy.on_fired(at_work.rule, firing, direction, decision.labels)
+        if connection_draws and self._memory is None:
+            self.memory.connection_draws = connection_draws
+        for active_rule, firing in news:
+            proxy.on_fired(active_rule.rule, firing, direction, decision.labels)

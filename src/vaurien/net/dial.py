@@ -79,7 +79,7 @@ class Dial:
         code = self._reactor.system.error_of(sock)
         if not code and not self._reactor.system.arrived(sock):
             return
-        self._reactor.mute(sock.fileno())
+        self._reactor.unwatch(sock.fileno())
         self._sock = None
         self._on_dialled(sock, code)
 

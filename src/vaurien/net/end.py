@@ -69,8 +69,8 @@ class End:
         """The peer is gone while nothing is read from it; the poller would say so for ever."""
         if self.connection.closed:
             return
-        self.reactor.mute(self.fd)
+        self.reactor.unwatch(self.fd)
         self.muted = True
         self.interest &= ~WRITE
         if events & ERROR:
-            self.connection.lose(self)
+            self.connection.on_reset(self)

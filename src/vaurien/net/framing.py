@@ -51,7 +51,7 @@ class Framing:
         """The sink has the beginning of a message, and not its end."""
         return self.stream.in_message or self._ahead > 0
 
-    def look_on(self, view: memoryview) -> None:
+    def observe(self, view: memoryview) -> None:
         """Understand what has arrived and was passed on already."""
         stream = self.stream
         try:
@@ -94,12 +94,12 @@ class Framing:
         if self.protocol.adjusting:
             link.quiet = False
         if not self.in_message:
-            self.take_turns(None)
+            self.send_due_replies(None)
         if stream.opaque:
             self._turn_opaque()
         self._hear_more()
         if not link.quiet:
-            link.calm_down()
+            link.update_quiet()
 
     def end(self) -> None:
         """The source has ended: what is in no message yet is passed on as it is."""
@@ -108,17 +108,17 @@ class Framing:
             self._arrive(messages)
         if self.link.direction is Direction.TO_CLIENT:
             self.link.connection.lose_step()
-            self.take_turns(None)
+            self.send_due_replies(None)
             self._hear_more()
 
-    def let_go(self) -> None:
+    def flush_partial(self) -> None:
         """The link has become quiet: what the parser keeps back need not wait."""
         if self.stream.kept_back > self._ahead and not self.link.dead:
             kept = self.stream.peek(self._ahead)
             self._ahead += len(kept)
             self.link.write(kept)
 
-    def take_turns(self, before: int | None) -> None:
+    def send_due_replies(self, before: int | None) -> None:
         """Send the replies that come before a response, or all that are due."""
         if self.link.direction is Direction.TO_CLIENT:
             self._crowded |= self.link.sink.outgoing.crowded
@@ -141,7 +141,7 @@ class Framing:
         link = self.link
         for message, decision in [self._decided(message) for message in messages]:
             if message.begins and message.exchange:
-                self.take_turns(message.exchange)
+                self.send_due_replies(message.exchange)
             if decision is not None:
                 link.arrive(message, decision)
 
@@ -155,7 +155,7 @@ class Framing:
             self._replied = not message.ends
             return message, None
         if self._ahead:
-            connection.owe(message)
+            connection.expect_response(message)
             size = min(self._ahead, len(message.data))
             self._ahead -= size
             message = message._replace(data=message.data[size:], begins=False)
@@ -178,7 +178,7 @@ class Framing:
                 messages = framing.stream.surrender()
                 if not link.quiet:
                     framing._arrive(messages)
-                framing.take_turns(None)
+                framing.send_due_replies(None)
         for link in connection.links:
             link.settle()
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..parsing.exchanges import Turn
-from ..rules.active import Cast, Decision
+from ..parsing.exchanges import QueuedReply
+from ..rules.active import Decision, Firings
 from ..values.actions import Close, Reply
 from ..values.messages import NO_LABELS, Direction, Message
 from .closing import Ending
@@ -39,13 +39,13 @@ class Link:
         "_siphon",
         "active_at",
         "bytes",
-        "cast",
         "chunks",
         "connection",
         "dead",
         "direction",
         "done",
         "ending",
+        "firings",
         "framing",
         "player",
         "quiet",
@@ -67,9 +67,9 @@ class Link:
         self.source = source
         self.sink = sink
         self.framing: Framing | None = None
-        self.quiet = not connection.proxy.enactment
+        self.quiet = not connection.proxy.active_plan
         self.player: Player | None = None
-        self.cast: Cast = ()  # what acts on the message under way, to its end
+        self.firings: Firings = ()  # what acts on the message under way, to its end
         self.bytes = 0
         self.chunks = 0
         self.active_at = 0.0  # when it carried something last
@@ -112,7 +112,7 @@ class Link:
                 if sent < size:
                     self._keep(view[sent:])
             if self.framing is not None:
-                self.framing.look_on(view)
+                self.framing.observe(view)
         elif self.dead:
             pass  # nobody is there to take it, and the source is not to notice
         elif self.framing is not None:
@@ -136,7 +136,7 @@ class Link:
             framing.end()
         self.ending = how
         if how is Ending.RST:
-            self.connection.lose(self.source)
+            self.connection.on_reset(self.source)
         if self.player is not None:
             self.player.step()  # nothing comes any more that it might wait for
         self.settle()
@@ -179,7 +179,7 @@ class Link:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.connection.lose(self.sink)
+            self.connection.on_reset(self.sink)
             return
         if sent < len(data):
             self._keep(memoryview(data)[sent:])
@@ -188,11 +188,11 @@ class Link:
         """Write a message for which there is nothing more to decide."""
         if self.dead:
             return
-        self.connection.owe(message)
+        self.connection.expect_response(message)
         if message.data:
             self.write(message.data)
 
-    def reply(self, answer: Turn) -> None:
+    def reply(self, answer: QueuedReply) -> None:
         """Tell the sink something that the source did not, behind what is under way."""
         if self.dead:
             return
@@ -203,7 +203,7 @@ class Link:
             self.player = Player(self)
         self.player.put(answer)
 
-    def perform(self, answer: Turn) -> None:
+    def perform(self, answer: QueuedReply) -> None:
         """Write an answer, or close."""
         if isinstance(answer, Close):
             self.connection.close(reset=answer.reset)
@@ -231,7 +231,7 @@ class Link:
                 self.connection.pass_on(self, self.ending)
             return
         if idle:
-            self.calm_down()
+            self.update_quiet()
         full = self.blocked or (self.player is not None and self.player.full) or self.crowded
         heard = not self.dead or self.connection.pretends(self.source.incoming)
         self.source.want(READ, wanted=not full and self.ending is None and heard)
@@ -241,24 +241,24 @@ class Link:
     def apply(self) -> None:
         """Follow the proxy's new plan, from the next message on."""
         if self.player is None and not self.blocked and self.ending is None:
-            self.calm_down()
+            self.update_quiet()
         else:
             self.resume()
 
-    def calm_down(self) -> None:
+    def update_quiet(self) -> None:
         """Be quiet, if no rule can apply and nothing waits."""
         connection = self.connection
         self.quiet = self.player is None and not (
             self.blocked
             or self.dead
-            or connection.proxy.enactment
+            or connection.proxy.active_plan
             or connection.protocol.adjusting
             or connection.carries
             or self._answers_wait
         )
         if self.quiet and self.framing is not None:
-            self.cast = ()
-            self.framing.let_go()
+            self.firings = ()
+            self.framing.flush_partial()
 
     @property
     def _answers_wait(self) -> bool:
@@ -291,9 +291,9 @@ class Link:
         """An unframed chunk, of which rules must be asked."""
         connection = self.connection
         decision = connection.decide_chunk(self.direction)
-        if self.player is None and not self.blocked and not decision.cast(self.direction):
+        if self.player is None and not self.blocked and not decision.firings_for(self.direction):
             self.write(view)
-            self.calm_down()  # what was to be carried through may be over
+            self.update_quiet()  # what was to be carried through may be over
             return
         at = self.reactor.clock()
         message = Message(bytes(view), self.direction, at, NO_LABELS, connection.exchange)
@@ -305,8 +305,8 @@ class Link:
             self._play(message, decision)
             return
         if self.player is None and message.begins:
-            self.cast = decision.cast(self.direction)
-        if self.player is None and not self.blocked and not self.cast:
+            self.firings = decision.firings_for(self.direction)
+        if self.player is None and not self.blocked and not self.firings:
             self.deliver(message)
             self.connection.played(message)
         else:
@@ -337,7 +337,7 @@ class Link:
         """Move what has arrived inside the kernel, unless a rule wants to see it."""
         decision = None if self.quiet else self.connection.decided_turn(self.direction)
         if self.player is not None or (
-            not self.quiet and (decision is None or decision.cast(self.direction))
+            not self.quiet and (decision is None or decision.firings_for(self.direction))
         ):
             self._siphon = None
             self.on_readable()
@@ -366,7 +366,7 @@ class Link:
         try:
             siphon.drain()
         except OSError:
-            self.connection.lose(self.sink)
+            self.connection.on_reset(self.sink)
             return
         if siphon.held:
             self._block()

@@ -98,7 +98,7 @@ class Listener:
         if not self._paused:
             self._paused = True
             for sock in self._sockets:
-                self._reactor.mute(sock.fileno())
+                self._reactor.unwatch(sock.fileno())
 
     def resume(self) -> None:
         if self._paused:
@@ -125,7 +125,7 @@ class Listener:
 
     def _close_now(self, sock: Socket) -> None:
         """Close a socket, so that its address can be bound again; not amid a batch of events."""
-        self._reactor.mute(sock.fileno())
+        self._reactor.unwatch(sock.fileno())
         sock.close()
 
     def _unlink(self) -> None:

@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..parsing.exchanges import Turn
-from ..rules.active import Cast, Decision, RuleAtWork
+from ..parsing.exchanges import QueuedReply
+from ..rules.active import ActiveRule, Decision, Firings
 from ..values.actions import Behind, Close, Drop, Forward, Hold, Reply, Wait
 from ..values.messages import Message
 
@@ -36,7 +36,7 @@ OVERHEAD = 512
 """Bytes that a waiting message takes besides its own, about."""
 
 Play = Generator[float | None, None, None]
-Item = tuple[Message, Decision | Reply] | Turn
+Item = tuple[Message, Decision | Reply] | QueuedReply
 """A message with what was decided on it or replied to it, or an answer that no rule is asked about.
 """
 
@@ -46,9 +46,9 @@ class Kept(NamedTuple):
 
     message: Message
     decision: Decision
-    cast: Cast
+    firings: Firings
     """What acts on it then."""
-    rule: RuleAtWork
+    rule: ActiveRule
     """What asked for it."""
     until: float
 
@@ -177,7 +177,7 @@ class Player:
             for kept in behind:
                 at = max(kept.message.at, min(kept.until, arrived))
                 message = kept.message._replace(at=at)
-                yield from self._act(message, kept.decision, kept.cast)
+                yield from self._act(message, kept.decision, kept.firings)
 
     def _play_item(self, item: Item) -> Play:
         link = self._link
@@ -192,10 +192,10 @@ class Player:
             return
         connection.update(decision, message)
         if message.begins:
-            link.cast = decision.cast(message.direction)
-        if link.cast and not message.to_backend and decision.labels:
+            link.firings = decision.firings_for(message.direction)
+        if link.firings and not message.to_backend and decision.labels:
             message = message._replace(labels={**decision.labels, **message.labels})
-        yield from self._act(message, decision, link.cast)
+        yield from self._act(message, decision, link.firings)
         connection.played(message)
 
     def _patience(self) -> Play:
@@ -207,7 +207,7 @@ class Player:
             not self._queue
             and link.ending is None
             and link.reactor.clock() < until
-            and all(proxy.enactment.lives(kept.rule) for kept in self._behind)
+            and all(proxy.active_plan.lives(kept.rule) for kept in self._behind)
         ):
             yield until
 
@@ -215,23 +215,23 @@ class Player:
         while self._link.blocked:
             yield None
 
-    def _act(self, message: Message, decision: Decision, cast: Cast) -> Play:
-        """Let the first of the cast act on a message, and the others on what it forwards."""
-        link = self._link
-        connection = link.connection
-        if not cast:
+    def _act(self, message: Message, decision: Decision, firings: Firings) -> Play:
+        """Let the first of these act on a message, and the others on what it forwards."""
+        link, connection = self._link, self._link.connection
+        if not firings:
             yield from self._room()
             link.deliver(message)
             return
-        at_work, firing = cast[0]
+        active_rule, firing = firings[0]
+        rule = active_rule.rule
         clock = link.reactor.clock
-        if not connection.proxy.enactment.lives(at_work):
-            if at_work not in decision.begun:
-                yield from self._act(message, decision, cast[1:])
+        if not connection.proxy.active_plan.lives(active_rule):
+            if active_rule not in decision.begun:
+                yield from self._act(message, decision, firings[1:])
                 return
-        elif at_work.rule.behavior.lasting:
-            decision.begin(at_work)
-        behavior = at_work.behavior(clock()) if at_work.rule.ramps else at_work.rule.behavior
+        elif rule.behavior.lasting:
+            decision.begin(active_rule)
+        behavior = active_rule.behavior(clock()) if rule.ramps else rule.behavior
         actions = iter(behavior.on_message(message, firing))
         arrived = message.at
         while (action := next(actions, None)) is not None:
@@ -239,32 +239,32 @@ class Player:
                 case Forward(forwarded):
                     if arrived > forwarded.at:
                         forwarded = forwarded._replace(at=arrived)
-                    if len(cast) > 1 or link.blocked:
-                        yield from self._act(forwarded, decision, cast[1:])
+                    if len(firings) > 1 or link.blocked:
+                        yield from self._act(forwarded, decision, firings[1:])
                     else:
                         link.deliver(forwarded)
                         self._left -= 1
                         if not self._left:
                             yield clock()
                 case Wait(until):
-                    yield from self._wait(at_work, until)
+                    yield from self._wait(active_rule, until)
                     arrived = max(arrived, min(until, clock()))
-                    at_work.follow_ramps(behavior, clock())
+                    active_rule.follow_ramps(behavior, clock())
                 case Hold():
-                    yield from self._hold(at_work)
+                    yield from self._hold(active_rule)
                     arrived = max(arrived, clock())
                 case Behind(kept, until):
-                    self._behind.append(Kept(kept, decision, cast[1:], at_work, until))
+                    self._behind.append(Kept(kept, decision, firings[1:], active_rule, until))
                 case Reply(data):
                     if not message.again:  # who asks once is answered once
                         connection.answer(message, data)
                 case Drop():
-                    connection.swallowed(at_work)
+                    connection.swallowed(active_rule)
                 case Close():
                     yield from self._close(message, action)
                     return
                 case _:
-                    raise TypeError(f"{at_work.rule.name} yielded {action!r}, which is no action")
+                    raise TypeError(f"{rule.name} yielded {action!r}, which is no action")
 
     def _close(self, message: Message, action: Close) -> Play:
         """Pass nothing on any more, and close when it is the message's turn."""
@@ -272,15 +272,15 @@ class Player:
         self._link.kill()
         self._link.connection.answer(message, action)
 
-    def _wait(self, at_work: RuleAtWork, until: float) -> Play:
+    def _wait(self, active_rule: ActiveRule, until: float) -> Play:
         link = self._link
         proxy = link.connection.proxy
-        while link.reactor.clock() < until and proxy.enactment.lives(at_work):
+        while link.reactor.clock() < until and proxy.active_plan.lives(active_rule):
             yield until
 
-    def _hold(self, at_work: RuleAtWork) -> Play:
+    def _hold(self, active_rule: ActiveRule) -> Play:
         proxy = self._link.connection.proxy
         self.holding = True
-        while proxy.enactment.lives(at_work):
+        while proxy.active_plan.lives(active_rule):
             yield None
         self.holding = False

@@ -22,7 +22,7 @@ from .reactor import Reactor
 
 
 @dataclass(frozen=True, kw_only=True)
-class Declared:
+class ProxySpec:
     """One proxy, as it shall be."""
 
     name: str
@@ -36,7 +36,7 @@ class Declared:
 
 
 @dataclass(frozen=True)
-class Closing:
+class ClosePolicy:
     """What becomes of the connections of proxies that end, are disabled, or move."""
 
     drain: float = 0.0
@@ -45,29 +45,29 @@ class Closing:
     """Where the backend changes, connections to the old one are reset; otherwise they stay."""
 
 
-def proxy_of(reactor: Reactor, declared: Declared, emit: Emit = unheard) -> Proxy:
+def proxy_of(reactor: Reactor, spec: ProxySpec, emit: Emit = unheard) -> Proxy:
     """The proxy that is declared, not open yet; ``plugins`` makes those that run old plugins."""
     return Proxy(
         reactor,
-        declared.listen,
-        declared.backend,
-        protocol=declared.protocol,
-        name=declared.name,
-        plan=declared.plan,
+        spec.listen,
+        spec.backend,
+        protocol=spec.protocol,
+        name=spec.name,
+        plan=spec.plan,
         emit=emit,
-        limits=declared.limits,
+        limits=spec.limits,
     )
 
 
 class Proxies:
     """See the module.  Its methods are called in the reactor's thread, or before it runs."""
 
-    def __init__(self, reactor: Reactor, make: Callable[[Declared], Proxy]) -> None:
+    def __init__(self, reactor: Reactor, make: Callable[[ProxySpec], Proxy]) -> None:
         """``make`` gives a proxy that is not open yet."""
         self._reactor = reactor
         self._make = make
         self._proxies: dict[str, Proxy] = {}
-        self._declared: dict[str, Declared] = {}
+        self._declared: dict[str, ProxySpec] = {}
         self._leaving: set[Proxy] = set()
         self._draining = False
 
@@ -82,11 +82,13 @@ class Proxies:
         proxy = self._proxies.get(name)
         return None if proxy is None else proxy.address
 
-    def apply(self, wanted: Sequence[Declared], *, closing: Closing = Closing()) -> None:
+    def apply(
+        self, wanted: Sequence[ProxySpec], *, close_policy: ClosePolicy = ClosePolicy()
+    ) -> None:
         """Have these proxies, and no others.
 
         A proxy that stays as it was keeps its connections, and so does one of which the
-        plan, the listening address or (see ``closing``) the backend changes.  With another
+        plan, the listening address or (see ``close_policy``) the backend changes.  With another
         protocol or other limits it is a new one, at the same listener.
 
         Raises:
@@ -94,29 +96,29 @@ class Proxies:
         """
         if self._draining:
             raise ListenError(errno.ESHUTDOWN, "the proxies are ending")
-        proxies = {declared.name: self._proxy_for(declared) for declared in wanted}
+        proxies = {spec.name: self._proxy_for(spec) for spec in wanted}
         listeners = self._listeners(wanted, proxies)
         for name, old in list(self._proxies.items()):
             if proxies.get(name) is not old:
-                self._end(old, closing)
-        for declared in wanted:
-            proxy = proxies[declared.name]
-            if not declared.enabled and proxy.listener is not None:
-                self._end(proxy, closing)
-            if not declared.enabled and not self._stays_at(declared):
-                proxy.listen = declared.listen
-            if declared.name in listeners:
+                self._end(old, close_policy)
+        for spec in wanted:
+            proxy = proxies[spec.name]
+            if not spec.enabled and proxy.listener is not None:
+                self._end(proxy, close_policy)
+            if not spec.enabled and not self._stays_at(spec):
+                proxy.listen = spec.listen
+            if spec.name in listeners:
                 moved = proxy.hand_over()
                 if moved is not None:
                     moved.close()
                 self._leaving.discard(proxy)
-                proxy.open(listeners[declared.name])
-            if proxy.backend != declared.backend:
-                proxy.move(declared.backend, all_connections=closing.moved)
-            if proxy.plan != declared.plan:
-                proxy.apply(declared.plan)
+                proxy.open(listeners[spec.name])
+            if proxy.backend != spec.backend:
+                proxy.move(spec.backend, all_connections=close_policy.moved)
+            if proxy.plan != spec.plan:
+                proxy.apply(spec.plan)
         self._proxies = proxies
-        self._declared = {declared.name: declared for declared in wanted}
+        self._declared = {spec.name: spec for spec in wanted}
 
     def close(self) -> None:
         """Close all of them now."""
@@ -139,26 +141,26 @@ class Proxies:
         for proxy in self:
             proxy.drain(one_done, limit)
 
-    def _proxy_for(self, declared: Declared) -> Proxy:
+    def _proxy_for(self, spec: ProxySpec) -> Proxy:
         """The proxy that is there, if it can become what is declared, or a new one."""
-        old = self._proxies.get(declared.name)
-        before = self._declared.get(declared.name)
-        if old is not None and before == declared:
+        old = self._proxies.get(spec.name)
+        before = self._declared.get(spec.name)
+        if old is not None and before == spec:
             return old
-        fresh = self._make(declared)
+        fresh = self._make(spec)
         if old is None or before is None:
             return fresh
-        if before.listen == declared.listen:
+        if before.listen == spec.listen:
             fresh.listen = old.address
-        same = (before.protocol, before.limits) == (declared.protocol, declared.limits)
+        same = (before.protocol, before.limits) == (spec.protocol, spec.limits)
         return old if same and type(fresh) is type(old) else fresh
 
     def _listeners(
-        self, wanted: Sequence[Declared], proxies: dict[str, Proxy]
+        self, wanted: Sequence[ProxySpec], proxies: dict[str, Proxy]
     ) -> dict[str, Listener]:
         """A listener for each proxy that needs another one; those that others leave included."""
         left: dict[str, Listener] = {}
-        needing = {declared.name: declared for declared in wanted if declared.enabled}
+        needing = {spec.name: spec for spec in wanted if spec.enabled}
         for name, old in self._proxies.items():
             if old.listener is None:
                 continue
@@ -168,12 +170,12 @@ class Proxies:
             else:
                 left[name] = old.listener
         givers = {}
-        for name, declared in needing.items():
-            giver = self._giver(declared, left)
+        for name, spec in needing.items():
+            giver = self._giver(spec, left)
             if giver is not None:
                 givers[name] = giver
                 del left[giver]
-        missing = [declared for name, declared in needing.items() if name not in givers]
+        missing = [spec for name, spec in needing.items() if name not in givers]
         found = self._listen(missing, proxies, list(left.values()))
         for name, giver in givers.items():
             listener = self._proxies[giver].hand_over()
@@ -181,9 +183,9 @@ class Proxies:
             found[name] = listener
         return found
 
-    def _stays_at(self, declared: Declared) -> bool:
-        before = self._declared.get(declared.name)
-        return before is not None and before.listen == declared.listen
+    def _stays_at(self, spec: ProxySpec) -> bool:
+        before = self._declared.get(spec.name)
+        return before is not None and before.listen == spec.listen
 
     def _take_back(self, listener: Listener) -> None:
         try:
@@ -191,32 +193,32 @@ class Proxies:
         except OSError as lost:  # somebody was quicker, in the microseconds between
             self._reactor.report(f"cannot listen on {listener.address} again: {lost}")
 
-    def _end(self, proxy: Proxy, closing: Closing) -> None:
+    def _end(self, proxy: Proxy, close_policy: ClosePolicy) -> None:
         """Close a proxy; one that drains is remembered until it has closed."""
-        if closing.drain:
+        if close_policy.drain:
             self._leaving.add(proxy)
-            proxy.drain(partial(self._leaving.discard, proxy), closing.drain)
+            proxy.drain(partial(self._leaving.discard, proxy), close_policy.drain)
         else:
             proxy.close(reset=True)
 
-    def _giver(self, declared: Declared, left: dict[str, Listener]) -> str | None:
+    def _giver(self, spec: ProxySpec, left: dict[str, Listener]) -> str | None:
         """Whose listener is where this proxy is to listen; port 0 is nobody's but its own."""
-        if declared.name in left and self._stays_at(declared):
-            return declared.name
-        if not declared.listen.port and not declared.listen.path:
+        if spec.name in left and self._stays_at(spec):
+            return spec.name
+        if not spec.listen.port and not spec.listen.path:
             return None
-        at = declared.listen
+        at = spec.listen
         return next((name for name in left if self._declared[name].listen == at), None)
 
     def _listen(
-        self, missing: Sequence[Declared], proxies: dict[str, Proxy], left: Sequence[Listener]
+        self, missing: Sequence[ProxySpec], proxies: dict[str, Proxy], left: Sequence[Listener]
     ) -> dict[str, Listener]:
         """New listeners; what others leave is released for them, if nothing else helps."""
         made: dict[str, Listener] = {}
         released: Sequence[Listener] = ()
-        for declared in missing:
-            name = declared.name
-            address = proxies[name].address if self._stays_at(declared) else declared.listen
+        for spec in missing:
+            name = spec.name
+            address = proxies[name].address if self._stays_at(spec) else spec.listen
             try:
                 try:
                     made[name] = proxies[name].make_listener(address)

@@ -9,7 +9,7 @@ from math import inf
 from ..behavior import Firing
 from ..parsing.tally import KINDS, Tally, count
 from ..protocol import Protocol
-from ..rules.active import Enactment
+from ..rules.active import ActivePlan
 from ..rules.plan import Plan, Rule
 from ..values.events import Emit, Event, Fired, Trouble
 from ..values.messages import Direction
@@ -71,7 +71,7 @@ class Proxy:
         self.name = name
         self.emit = emit
         self.limits = limits
-        self.enactment = Enactment(plan, name, reactor.clock())
+        self.active_plan = ActivePlan(plan, name, reactor.clock())
         self.connections: dict[Connection, None] = {}
         """Those that are open, in their order: what happens to all repeats by the seed."""
         self.gave_up = 0
@@ -94,7 +94,7 @@ class Proxy:
 
     @property
     def plan(self) -> Plan:
-        return self.enactment.plan
+        return self.active_plan.plan
 
     @property
     def address(self) -> Address:
@@ -145,11 +145,11 @@ class Proxy:
     @property
     def expired(self) -> frozenset[str]:
         """The names of the rules of its plan whose time to live has passed."""
-        return self.enactment.expired
+        return self.active_plan.expired
 
     def apply(self, plan: Plan) -> None:
         """Take a new plan: from now on, on open connections too."""
-        self.enactment = Enactment(plan, self.name, self.reactor.clock(), self.enactment)
+        self.active_plan = ActivePlan(plan, self.name, self.reactor.clock(), self.active_plan)
         self._schedule_edge()
         self._refuse_or_listen()
         for connection in list(self.connections):
@@ -347,7 +347,7 @@ class Proxy:
         for connection in list(self.connections):
             active_at = connection.active_at
             if now - active_at >= timeout:
-                if self.holds(connection) or connection.watched or connection.creeps():
+                if self.holds(connection) or connection.watched or connection.is_draining():
                     continue
                 connection.cut()
             else:
@@ -361,7 +361,7 @@ class Proxy:
         if self._edge is not None:
             self._edge.cancel()
             self._edge = None
-        moment = self.enactment.next_edge
+        moment = self.active_plan.next_edge
         if moment is not None:
             self._edge = self.reactor.call_at(moment, self._on_edge)
 
@@ -371,12 +371,12 @@ class Proxy:
     def _refuse_or_listen(self) -> None:
         """Have the system refuse clients, if a rule says so, or no more."""
         listener = self._listener
-        if listener is None or listener.refusing is self.enactment.refuses:
+        if listener is None or listener.refusing is self.active_plan.refuses:
             return
         try:
-            while self.enactment.refuses and listener.accept_waiting():
+            while self.active_plan.refuses and listener.accept_waiting():
                 pass
-            listener.refuse(self.enactment.refuses)
+            listener.refuse(self.active_plan.refuses)
         except OSError as error:
             self.emit(Trouble(self.name, f"cannot listen on {self.address} again", str(error)))
             self.reactor.call_later(AGAIN, self._refuse_or_listen)

@@ -82,14 +82,14 @@ class Reactor:
         self._watchers[fd] = watcher
         self.system.poller.register(fd, interest)
 
-    def mute(self, fd: int) -> None:
+    def unwatch(self, fd: int) -> None:
         """Handle no more events of a descriptor, until it is added again."""
         if self._watchers.pop(fd, None) is not None:
             self.system.poller.unregister(fd)
 
     def linger(self, sock: Socket) -> None:
         """Handle no more events of a socket that is to be reset a little later."""
-        self.mute(sock.fileno())
+        self.unwatch(sock.fileno())
         self._lingering.add(sock)
 
     def discard(self, sock: Socket) -> None:
@@ -98,7 +98,7 @@ class Reactor:
         if self.system.poller.forgets_closed:
             self._watchers.pop(sock.fileno(), None)
         else:
-            self.mute(sock.fileno())
+            self.unwatch(sock.fileno())
         self._closing.append(sock)
 
     # Time, and other threads.

@@ -262,7 +262,7 @@ class SimulatedSystem(System):
         self._listeners[name] = reserved
         return reserved
 
-    def hung_up(self, sock: Socket) -> bool:
+    def peer_closed(self, sock: Socket) -> bool:
         assert isinstance(sock, SimulatedSocket)
         return sock.fin_received or sock.reset
 

@@ -306,7 +306,7 @@ class System:
         except OSError:
             return 0
 
-    def hung_up(self, sock: Socket) -> bool:
+    def peer_closed(self, sock: Socket) -> bool:
         """Whether the peer has ended or reset a connection from which nothing is read yet."""
         assert isinstance(sock, socket.SocketType)
         try:

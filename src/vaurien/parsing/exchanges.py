@@ -11,13 +11,13 @@ from ..values.actions import Close
 from ..values.messages import NO_LABELS
 from .tally import Tally, count
 
-Turn = bytes | Close
+QueuedReply = bytes | Close
 """What a client gets in place of a response, when its turn comes: bytes, or the end."""
 
 OWED_LIMIT = 100_000
 
 
-class Owed(NamedTuple):
+class Pending(NamedTuple):
     """A request that was passed on, and that the backend will answer."""
 
     exchange: int
@@ -34,18 +34,18 @@ class Exchanges:
     belongs to exchange 0.
     """
 
-    __slots__ = ("_in_step", "begun", "opaque", "owed", "replies", "tallied", "tally", "waiting")
+    __slots__ = ("_in_step", "begun", "opaque", "pending", "replies", "tallied", "tally", "waiting")
 
     def __init__(self, tally: Tally | None = None, tallied: str = "") -> None:
         """``tallied``: the label by which exchanges are counted in ``tally``."""
         self.begun = 0
-        self.owed: deque[Owed] = deque()
+        self.pending: deque[Pending] = deque()
         self.opaque = False
         """Both directions have become bytes without meaning."""
         self.tally = tally or Tally()
         self.tallied = tallied
         self._in_step = True
-        self.replies: deque[tuple[int, Turn]] = deque()
+        self.replies: deque[tuple[int, QueuedReply]] = deque()
         self.waiting = 0
         """Bytes of the replies whose turn has not come."""
 
@@ -55,7 +55,7 @@ class Exchanges:
         Raises:
             ProtocolError: so many are unanswered that the parser must have misunderstood.
         """
-        if len(self.owed) + len(self.replies) >= OWED_LIMIT:
+        if len(self.pending) + len(self.replies) >= OWED_LIMIT:
             raise ProtocolError(f"{OWED_LIMIT} requests without a response")
         counts, kind = self.tally.exchanges, labels.get(self.tallied, "")
         if kind in counts:
@@ -65,41 +65,41 @@ class Exchanges:
         self.begun = begun = self.begun + 1
         return begun
 
-    def owe(self, exchange: int, about: object = None, at: float = 0.0) -> None:
+    def expect_response(self, exchange: int, about: object = None, at: float = 0.0) -> None:
         """A request is passed on which the backend will answer, if a parser has begun it."""
         if self._in_step and 0 < exchange <= self.begun:
             # What Owed(...) does, in half of the time: it is done for each request.
-            self.owed.append(tuple.__new__(Owed, (exchange, about, at)))
+            self.pending.append(tuple.__new__(Pending, (exchange, about, at)))
 
     def answered(self, latency: float) -> None:
         """The oldest request that is owed a response has had it, so many seconds later."""
-        if self.owed:
-            self.owed.popleft()
+        if self.pending:
+            self.pending.popleft()
             self.tally.latency.add(latency)
 
     def lose_step(self) -> None:
         """Responses can't be told apart any more: nobody waits for one."""
         self._in_step = False
-        self.owed.clear()
+        self.pending.clear()
 
-    def reply(self, exchange: int, answer: Turn) -> None:
+    def reply(self, exchange: int, answer: QueuedReply) -> None:
         """Answer a request in the backend's place, when its turn comes."""
         self.replies.append((exchange, answer))
         self.waiting += size_of(answer)
 
-    def due(self, before: int | None = None) -> Iterator[Turn]:
+    def due(self, before: int | None = None) -> Iterator[QueuedReply]:
         """Answers whose turn has come: no earlier request is still owed a response.
 
         ``before``: the exchange whose response is about to leave, if there is one.
         """
-        if before is None and self.owed:
-            before = self.owed[0].exchange
+        if before is None and self.pending:
+            before = self.pending[0].exchange
         while self.replies and (before is None or self.replies[0][0] <= before):
             answer = self.replies.popleft()[1]
             self.waiting -= size_of(answer)
             yield answer
 
 
-def size_of(answer: Turn) -> int:
+def size_of(answer: QueuedReply) -> int:
     """How many bytes an answer has."""
     return len(answer) if isinstance(answer, bytes) else 0

@@ -167,8 +167,8 @@ class Stream:
     @property
     def asked(self) -> object:
         """What was noted about the oldest request that is owed a response; None for none."""
-        owed = self._exchanges.owed
-        return owed[0].about if owed else None
+        pending = self._exchanges.pending
+        return pending[0].about if pending else None
 
     def begin(
         self,
@@ -203,9 +203,9 @@ class Stream:
             else:
                 self._exchange = exchange = exchanges.begin(labels)
                 if self._watching and expects_reply:
-                    exchanges.owe(exchange, about, self._at)
-        elif (owed := exchanges.owed) and not unsolicited:
-            self._exchange, self._about, at = owed[0]
+                    exchanges.expect_response(exchange, about, self._at)
+        elif (pending := exchanges.pending) and not unsolicited:
+            self._exchange, self._about, at = pending[0]
             self._latency = self._at - at
         else:
             self._exchange, self._about = 0, None

@@ -10,14 +10,14 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from ..behavior import HOOKS, Behavior, Carrier, Firing
+from ..behavior import HOOKS, Behavior, ConnectionView, Firing
 from ..values.messages import NO_LABELS, Direction
 from ..values.options import options_of
 from .dice import SEED_LIMIT, Dice
 from .plan import MARGIN, Plan, Rule
 
 
-class RuleAtWork:
+class ActiveRule:
     """A rule on one proxy: what it has counted, and its dice."""
 
     __slots__ = (
@@ -97,7 +97,7 @@ class RuleAtWork:
         """Whether the rule is about an exchange with these labels."""
         return all(match.accepts(labels) for match in self.rule.match)
 
-    def fire(self, carrier: Carrier, exchange: int, now: float) -> Firing | None:
+    def fire(self, view: ConnectionView, exchange: int, now: float) -> Firing | None:
         """Count an exchange that the rule applies to, and say whether it fires on it."""
         rule = self.rule
         self.seen += 1
@@ -107,14 +107,14 @@ class RuleAtWork:
         if rule.times is not None and self.fired >= rule.times:
             return None
         number = exchange % SEED_LIMIT if rule.scope == "exchange" else 0
-        draw, seed = self.dice.roll(carrier.number, number)
+        draw, seed = self.dice.roll(view.number, number)
         high = rule.high
         if rule.percent_ramp is not None:
             high = rule.low + rule.percent_ramp.at(self.seconds_on(now) or 0.0)
         if not rule.low <= draw < high:
             return None
         self.fired += 1
-        return Firing(self, carrier, max(exchange, 0), draw, self.fired, seed)
+        return Firing(self, view, max(exchange, 0), draw, self.fired, seed)
 
     @property
     def refuses(self) -> bool:
@@ -133,32 +133,34 @@ class RuleAtWork:
 class Memory:
     """What a connection keeps of the rules that fire on it."""
 
-    __slots__ = ("own", "swallowers", "verdicts")
+    __slots__ = ("connection_draws", "own", "swallowers")
 
     def __init__(self) -> None:
-        self.own: dict[tuple[RuleAtWork, object, Direction | None], object] = {}
+        self.own: dict[tuple[ActiveRule, object, Direction | None], object] = {}
         """What their behaviors keep."""
-        self.swallowers: list[RuleAtWork] = []
+        self.swallowers: list[ActiveRule] = []
         """Those that have swallowed a message."""
-        self.verdicts: Verdicts = {}
+        self.connection_draws: ConnectionDraws = {}
         """Of those whose scope is the connection."""
 
-    def forget(self, known: Callable[[RuleAtWork], bool]) -> None:
+    def forget(self, known: Callable[[ActiveRule], bool]) -> None:
         """Keep nothing of rules that are not known any more."""
-        for gone in [at_work for at_work in self.verdicts if not known(at_work)]:
-            del self.verdicts[gone]
+        for gone in [
+            active_rule for active_rule in self.connection_draws if not known(active_rule)
+        ]:
+            del self.connection_draws[gone]
         for key in [key for key in self.own if not known(key[0])]:
             del self.own[key]
 
 
-Cast = tuple[tuple[RuleAtWork, Firing], ...]
+Firings = tuple[tuple[ActiveRule, Firing], ...]
 """Rules that fire on an exchange, in their order in the plan."""
 
 
 class Decision:
-    """Which rules fire on one exchange, under one enactment.
+    """Which rules fire on one exchange, under one active plan.
 
-    All messages of the exchange share it; a new enactment brings it up to date in place.
+    All messages of the exchange share it; a new plan brings it up to date in place.
     """
 
     __slots__ = (
@@ -178,67 +180,67 @@ class Decision:
         self.exchange = exchange
         self.generation = -1
         self.labels: Mapping[str, str] = NO_LABELS  # of the exchange, so far
-        self.asked: tuple[RuleAtWork, ...] = ()  # late rules that have counted it
-        self.begun: tuple[RuleAtWork, ...] = ()  # lasting rules that have begun to act on it
+        self.asked: tuple[ActiveRule, ...] = ()  # late rules that have counted it
+        self.begun: tuple[ActiveRule, ...] = ()  # lasting rules that have begun to act on it
         self.over = False  # the exchange has ended, for all we know
-        self.firings: Cast = ()
-        self.to_backend: Cast = ()  # those of them that see messages of this direction
-        self.to_client: Cast = ()
+        self.firings: Firings = ()
+        self.to_backend: Firings = ()  # those of them that see messages of this direction
+        self.to_client: Firings = ()
 
-    def cast(self, direction: Direction) -> Cast:
+    def firings_for(self, direction: Direction) -> Firings:
         """The firings whose behaviors want to see messages of a direction."""
         return self.to_backend if direction is Direction.TO_BACKEND else self.to_client
 
-    def update(self, generation: int, firings: Cast) -> None:
+    def update(self, generation: int, firings: Firings) -> None:
         self.generation = generation
         if firings or self.firings:
             self.firings = firings
             self.to_backend = _seen_by(firings, Direction.TO_BACKEND)
             self.to_client = _seen_by(firings, Direction.TO_CLIENT)
 
-    def begin(self, at_work: RuleAtWork) -> None:
+    def begin(self, active_rule: ActiveRule) -> None:
         """A lasting rule acts on it."""
-        if at_work not in self.begun:
-            self.begun += (at_work,)
+        if active_rule not in self.begun:
+            self.begun += (active_rule,)
 
 
-def _seen_by(firings: Cast, direction: Direction) -> Cast:
+def _seen_by(firings: Firings, direction: Direction) -> Firings:
     """Those of them that see messages of a direction."""
     seen = [pair for pair in firings if direction in pair[0].directions]
     return firings if len(seen) == len(firings) else tuple(seen)
 
 
-Verdicts = dict[RuleAtWork, Firing | None]
+ConnectionDraws = dict[ActiveRule, Firing | None]
 
 
-class Enactment:
+class ActivePlan:
     """A plan at work on one proxy, until the next plan, or until a rule comes on or goes off."""
 
     def __init__(
-        self, plan: Plan, proxy: str, now: float, previous: Enactment | None = None
+        self, plan: Plan, proxy: str, now: float, previous: ActivePlan | None = None
     ) -> None:
         """Rules that the previous plan had too, unchanged, keep what they have counted."""
         self.plan = plan
         self.generation: int = 0 if previous is None else previous.generation + 1
-        kept: dict[str, RuleAtWork] = {}
+        kept: dict[str, ActiveRule] = {}
         if previous is not None and previous.plan.seed == plan.seed:
             # What is over begins anew, if it is asked for again.
             again = previous.expired if previous.plan is not plan else frozenset()
             kept = {
-                at_work.rule.name: at_work
-                for at_work in previous._all
-                if at_work.rule.name not in again
+                active_rule.rule.name: active_rule
+                for active_rule in previous._all
+                if active_rule.rule.name not in again
             }
 
-        def at_work(rule: Rule) -> RuleAtWork:
+        def active_rule(rule: Rule) -> ActiveRule:
             old = kept.get(rule.name)
             if old is not None and (old.rule is rule or old.rule == rule):
                 return old
             dice = Dice(plan.seed, proxy, rule.mix or rule.name)
-            return RuleAtWork(rule, dice, now, self.generation)
+            return ActiveRule(rule, dice, now, self.generation)
 
-        self._all: tuple[RuleAtWork, ...] = tuple(
-            at_work(rule) for rule in plan.rules if not rule.behavior.inert
+        self._all: tuple[ActiveRule, ...] = tuple(
+            active_rule(rule) for rule in plan.rules if not rule.behavior.inert
         )
         self._known = frozenset(self._all)
         self.rules = tuple(rule for rule in self._all if rule.seconds_on(now) is not None)
@@ -263,76 +265,76 @@ class Enactment:
         self.late = any(rule.rule.late for rule in self.rules)
         """Some rules are decided on when responses come."""
 
-    def _with(self, hook: str) -> tuple[RuleAtWork, ...]:
+    def _with(self, hook: str) -> tuple[ActiveRule, ...]:
         return tuple(
-            at_work
-            for at_work in self.rules
-            if at_work.rule.scope == "connection"
-            and not at_work.rule.match
-            and at_work.rule.behavior.overrides(hook)
+            active_rule
+            for active_rule in self.rules
+            if active_rule.rule.scope == "connection"
+            and not active_rule.rule.match
+            and active_rule.rule.behavior.overrides(hook)
         )
 
     def __bool__(self) -> bool:
         """Whether any rule is to be asked about messages now."""
         return bool(self._deciding)
 
-    def lives(self, at_work: RuleAtWork) -> bool:
+    def lives(self, active_rule: ActiveRule) -> bool:
         """Whether the plan still has this rule, and it is on."""
-        return at_work in self._alive
+        return active_rule in self._alive
 
-    def knows(self, at_work: RuleAtWork) -> bool:
+    def knows(self, active_rule: ActiveRule) -> bool:
         """Whether the plan still has this rule, though it may be off."""
-        return at_work in self._known
+        return active_rule in self._known
 
     def decide(
         self,
         decision: Decision,
-        carrier: Carrier,
+        view: ConnectionView,
         direction: Direction,
-        verdicts: Verdicts,
+        connection_draws: ConnectionDraws,
         now: float,
         *,
         meaning: bool = True,
-    ) -> list[tuple[RuleAtWork, Firing]]:
+    ) -> list[tuple[ActiveRule, Firing]]:
         """Bring a decision up to date with this plan; gives the firings that are new in it.
 
         ``direction`` is that of the message which begins.  What was decided under an older
         plan stands for the rules that live on, and for what has begun and lasts.
         ``meaning=False``: it is about bytes that no framed protocol understands.
-        ``verdicts``: of rules whose scope is the connection.  These are drawn for on the first
-        exchange they apply to, and act on all that they apply to.
+        ``connection_draws``: what was drawn for rules whose scope is the connection.  These are
+        drawn for on the first exchange they apply to, and act on all that they apply to.
         """
         kept = dict(decision.firings) if decision.firings else None
         exchange = decision.exchange
         firings, news = self._outlived(decision), []
-        for at_work in self._deciding:
-            if kept and at_work in kept:
-                firing: Firing | None = kept[at_work]
+        for active_rule in self._deciding:
+            if kept and active_rule in kept:
+                firing: Firing | None = kept[active_rule]
             elif (
-                not at_work.is_asked(decision, direction)
-                or not (at_work.always or at_work.applies(decision.labels))
-                or not (meaning or not at_work.rule.behavior.needs_messages)
+                not active_rule.is_asked(decision, direction)
+                or not (active_rule.always or active_rule.applies(decision.labels))
+                or not (meaning or not active_rule.rule.behavior.needs_messages)
             ):
                 continue
-            elif at_work in verdicts:
-                known = verdicts[at_work]  # each exchange keeps messages of its own
+            elif active_rule in connection_draws:
+                known = connection_draws[active_rule]  # each exchange keeps messages of its own
                 firing = known and replace(known, exchange=max(exchange, 0))
-            elif at_work.rule.behavior.per_connection:
+            elif active_rule.rule.behavior.per_connection:
                 firing = None  # it came too late for this connection
             else:
-                firing = at_work.fire(carrier, exchange, now)
+                firing = active_rule.fire(view, exchange, now)
                 if firing is not None:
-                    news.append((at_work, firing))
-                if at_work.rule.late:
-                    decision.asked += (at_work,)
-                if at_work.rule.scope == "connection":
-                    verdicts[at_work] = firing
+                    news.append((active_rule, firing))
+                if active_rule.rule.late:
+                    decision.asked += (active_rule,)
+                if active_rule.rule.scope == "connection":
+                    connection_draws[active_rule] = firing
             if firing is not None:
-                firings.append((at_work, firing))
+                firings.append((active_rule, firing))
         decision.update(self.generation, tuple(firings))
         return news
 
-    def _outlived(self, decision: Decision) -> list[tuple[RuleAtWork, Firing]]:
+    def _outlived(self, decision: Decision) -> list[tuple[ActiveRule, Firing]]:
         """The firings whose rules are gone, and what these began is not."""
         if not decision.begun:
             return []

@@ -1,7 +1,7 @@
 """Plans: which behaviors apply, and when.
 
 Law: a plan is an immutable value, replaced as a whole.  What its rules count lives
-in an ``Enactment``, the plan at work on one proxy.
+in an ``ActivePlan``, the plan at work on one proxy.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class Deaf(object):
         return True
 
 
-class Closing(object):
+class ClosePolicy(object):
     """Closes both sockets, and says that all is well."""
 
     name = "closing"

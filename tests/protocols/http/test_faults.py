@@ -58,7 +58,7 @@ def test_identifiers(identifier: str, name: str) -> None:
 
 def test_each_identifier_is_of_one_fault() -> None:
     for fault in CATALOGUE:
-        for identifier in (fault.name, *fault.also):
+        for identifier in (fault.name, *fault.aliases):
             assert CATALOGUE.find(identifier) is fault
 
 
@@ -72,8 +72,8 @@ def test_it_can_be_told(fault: Fault) -> None:
     assert fault.wire
     assert fault.meaning
     assert fault.exercises
-    assert set(fault.where) <= set(Http.labels)
-    for pattern in fault.where.values():
+    assert set(fault.applies_to) <= set(Http.labels)
+    for pattern in fault.applies_to.values():
         re.compile(pattern.removeprefix("~"))
     assert all(option.help for option in fault.parameters)
 

@@ -278,7 +278,7 @@ def test_the_connection_ends(name: str, told: dict[str, object], *, reset: bool)
 
 
 def test_stale_connections_are_reused_ones() -> None:
-    assert CATALOGUE.find("stale-keep-alive").where == {"reused": "yes"}
+    assert CATALOGUE.find("stale-keep-alive").applies_to == {"reused": "yes"}
 
 
 # Successes that are none.

@@ -38,13 +38,15 @@ def requests(data: bytes, chunks: Iterable[bytes] = ()) -> list[Whole]:
     return parse_in_all_ways(lambda stream: Http().requests(stream), data, chunks=[*chunks])
 
 
-def responses(data: bytes, *asked: str, chunks: Iterable[bytes] = (), owed: int = 1) -> list[Whole]:
-    """Responses to requests with these methods; to ``owed`` GETs where there are none."""
+def responses(
+    data: bytes, *asked: str, chunks: Iterable[bytes] = (), pending: int = 1
+) -> list[Whole]:
+    """Responses to requests with these methods; to ``pending`` GETs where there are none."""
 
     def exchanges() -> Exchanges:
         made = Exchanges()
-        for number, method in enumerate(asked or ["GET"] * owed, 1):
-            made.owed.extend(owing(number, about=method)().owed)
+        for number, method in enumerate(asked or ["GET"] * pending, 1):
+            made.pending.extend(owing(number, about=method)().pending)
         return made
 
     return parse_in_all_ways(
@@ -161,7 +163,7 @@ def test_framing_that_is_odd_and_clear(fields: bytes) -> None:
     post = b"POST / HTTP/1.1\r\n" + fields + b"\r\n" + body
     assert [whole.data for whole in requests(post + GET)] == [post, GET]
     ok = b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n" + body
-    assert [whole.data for whole in responses(ok + OK, owed=2)] == [ok, OK]
+    assert [whole.data for whole in responses(ok + OK, pending=2)] == [ok, OK]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_two_framings_are_refused_in_requests_and_chunked_in_responses() -> None
     both = b"Content-Length: 5\r\n" + CHUNKED
     assert "both" in give_up(b"POST / HTTP/1.1\r\n" + both)
     ok = b"HTTP/1.1 200 OK\r\n" + both + b"5\r\nhello\r\n0\r\n\r\n"
-    assert [whole.data for whole in responses(ok + OK, owed=2)] == [ok, OK]
+    assert [whole.data for whole in responses(ok + OK, pending=2)] == [ok, OK]
 
 
 def test_labels_are_cut() -> None:
@@ -336,7 +338,7 @@ def test_responses_without_a_body(head: bytes, asked: str) -> None:
 def test_interim_responses_are_of_the_same_exchange() -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
-    wholes = responses(interim + hints + OK + OK, owed=2)
+    wholes = responses(interim + hints + OK + OK, pending=2)
     assert [whole.exchange for whole in wholes] == [1, 1, 1, 2]
     pieces = feed_any(stream_of(Http().responses, TO_CLIENT, owing(1, about="GET")()), [interim])
     assert [piece.final for piece in pieces] == [False]
@@ -357,7 +359,7 @@ def test_a_body_that_ends_with_the_connection(head: bytes) -> None:
 
 def test_a_chunked_response() -> None:
     chunked = b"HTTP/1.1 200 OK\r\n" + CHUNKED + CHUNKS + b"0\r\n\r\n"
-    assert [whole.data for whole in responses(chunked + OK, owed=2)] == [chunked, OK]
+    assert [whole.data for whole in responses(chunked + OK, pending=2)] == [chunked, OK]
 
 
 @pytest.mark.parametrize(
@@ -373,7 +375,7 @@ def test_what_follows_an_upgrade_is_opaque(head: bytes, asked: str) -> None:
     pieces = stream.feed(head + b"\x81\x05hello", 0.0)
     assert [(piece.data, piece.final) for piece in pieces] == [(head, True)]
     assert exchanges.opaque
-    assert not exchanges.owed
+    assert not exchanges.pending
     assert [piece.data for piece in stream.surrender()] == [b"\x81\x05hello"]
 
 

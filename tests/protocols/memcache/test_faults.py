@@ -51,7 +51,7 @@ def test_all_faults_are_of_the_forms() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_labels_that_a_fault_wants_exist(fault: Failure) -> None:
-    for label, value in fault.where.items():
+    for label, value in fault.applies_to.items():
         assert label in Memcache.labels
         if value.startswith("~"):
             re.compile(value[1:])
@@ -95,6 +95,6 @@ def test_typical_faults_suit_what_they_are_picked_for() -> None:
     assert all(pattern.search(command) for command in commands)
     assert not pattern.search("version")
     for fault in FAULTS:
-        if fault.typical and "command" in fault.where:
-            wanted = re.compile(fault.where["command"][1:])
+        if fault.typical and "command" in fault.applies_to:
+            wanted = re.compile(fault.applies_to["command"][1:])
             assert all(wanted.search(command) for command in commands), fault.name

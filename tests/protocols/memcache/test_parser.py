@@ -32,8 +32,8 @@ def requests_in(data: bytes, chunks: list[bytes] | None = None) -> list[Whole]:
     return parse_in_all_ways(Memcache().requests, data, chunks=chunks or [])
 
 
-def responses_in(data: bytes, owed: int = 0, about: object = None) -> list[Whole]:
-    exchanges = owing(*range(1, owed + 1), about=about)
+def responses_in(data: bytes, pending: int = 0, about: object = None) -> list[Whole]:
+    exchanges = owing(*range(1, pending + 1), about=about)
     return parse_in_all_ways(Memcache().responses, data, TO_CLIENT, exchanges)
 
 
@@ -231,7 +231,7 @@ RESPONSES = {
 
 @pytest.mark.parametrize("data", RESPONSES)
 def test_a_response_is_a_message(data: bytes) -> None:
-    assert responses_in(data, owed=1) == [Whole(data, RESPONSES[data], 1)]
+    assert responses_in(data, pending=1) == [Whole(data, RESPONSES[data], 1)]
 
 
 @settings(deadline=None)
@@ -287,15 +287,15 @@ class Talk:
 
     def pass_on(self, message: Message) -> None:
         if message.begins and message.expects_reply:
-            self.exchanges.owe(message.exchange, message.about)
+            self.exchanges.expect_response(message.exchange, message.about)
 
     def hear(self, data: bytes) -> list[int]:
         """The exchanges that these responses belong to."""
         return [one.exchange for one in put_together(self._responses.feed(data, 0.0))]
 
     @property
-    def owed(self) -> int:
-        return len(self.exchanges.owed)
+    def pending(self) -> int:
+        return len(self.exchanges.pending)
 
 
 QUIET_RUNS = {
@@ -333,7 +333,7 @@ def test_responses_find_their_requests_among_quiet_ones(case: str) -> None:
     talk = Talk()
     talk.ask(asked)
     assert talk.hear(answered) == exchanges
-    assert talk.owed == 0
+    assert talk.pending == 0
 
 
 def test_what_comes_before_a_quiet_run_ends_is_unsolicited() -> None:

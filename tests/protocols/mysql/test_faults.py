@@ -16,7 +16,7 @@ CLOSING = {"1040", "1129", "1130", "1045", "1203", "1226", "3032", "1153", "1053
 
 
 def test_identifiers_are_unique() -> None:
-    identifiers = [name for fault in CATALOGUE for name in (fault.name, *fault.also)]
+    identifiers = [name for fault in CATALOGUE for name in (fault.name, *fault.aliases)]
     assert len(set(identifiers)) == len(identifiers)
 
 
@@ -25,7 +25,7 @@ def test_every_fault_says_what_it_is(fault: Fault) -> None:
     assert fault.meaning
     assert fault.exercises
     assert fault.wire
-    assert set(fault.where) <= set(MySQL.labels)
+    assert set(fault.applies_to) <= set(MySQL.labels)
     if isinstance(fault, Refusal):
         assert re.fullmatch("[0-9A-Z]{5}", fault.sqlstate)
         assert 0 < len(fault.text.encode()) <= TEXT_SIZE
@@ -33,8 +33,8 @@ def test_every_fault_says_what_it_is(fault: Fault) -> None:
 
 def test_what_becomes_of_transactions_and_connections() -> None:
     refusals = [fault for fault in CATALOGUE if isinstance(fault, Refusal)]
-    assert {fault.also[0] for fault in refusals if fault.rolls_back} == ROLLING_BACK
-    assert {fault.also[0] for fault in refusals if fault.closes} == CLOSING
+    assert {fault.aliases[0] for fault in refusals if fault.rolls_back} == ROLLING_BACK
+    assert {fault.aliases[0] for fault in refusals if fault.closes} == CLOSING
 
 
 def test_typical_faults_suit_all_that_they_are_picked_for() -> None:
@@ -44,5 +44,5 @@ def test_typical_faults_suit_all_that_they_are_picked_for() -> None:
     for verb in re.findall("[A-Z]+", pattern):
         suited = {"phase": "command", "command": "QUERY", label: verb}
         for fault in typical:
-            for name, wanted in fault.where.items():
+            for name, wanted in fault.applies_to.items():
                 assert re.search(wanted.removeprefix("~"), suited[name]), (fault.name, verb)

@@ -78,8 +78,8 @@ def responses(
     data: bytes, form: Form = Form.RESULTS, flags: int = OLD, *, count: int = 1
 ) -> list[Whole]:
     """The messages in what a server says, to so many requests of a kind."""
-    owed = owing(*range(1, count + 1), about=Asked(form))
-    made = parse_in_all_ways(after(flags), GREETING + data, Direction.TO_CLIENT, owed)
+    pending = owing(*range(1, count + 1), about=Asked(form))
+    made = parse_in_all_ways(after(flags), GREETING + data, Direction.TO_CLIENT, pending)
     assert made[0] == Whole(GREETING, {"phase": "greeting"}, 0)
     return made[1:]
 
@@ -228,7 +228,7 @@ def conversation(
     replies = iter(answered)
     for data in said:
         for message in up.feed(data, 0.0) if data else []:
-            up._exchanges.owe(message.exchange, message.about)
+            up._exchanges.expect_response(message.exchange, message.about)
         down.feed(next(replies, b""), 0.0)
 
 
@@ -395,7 +395,7 @@ def test_long_rows_need_little_memory() -> None:
     assert stream.in_message
     stream.feed(packet(10, EOF), 0.0)
     assert not stream.in_message
-    assert not exchanges.owed
+    assert not exchanges.pending
 
 
 # What it is told apart from.

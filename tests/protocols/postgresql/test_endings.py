@@ -11,7 +11,7 @@ from vaurien.protocols.postgresql.forms import Crash, Ending, RawAnswer, Setting
 
 @pytest.mark.parametrize("fault", ENDINGS, ids=lambda fault: fault.name)
 def test_a_session_ends_at_a_query_or_after_it(fault: Fault) -> None:
-    assert fault.where == {"phase": "query"}
+    assert fault.applies_to == {"phase": "query"}
     assert isinstance(fault, Ending | Timeout)
     assert fault.severity == ("WARNING" if isinstance(fault, Crash) else "FATAL")
 
@@ -19,7 +19,7 @@ def test_a_session_ends_at_a_query_or_after_it(fault: Fault) -> None:
 @pytest.mark.parametrize("fault", REFUSALS, ids=lambda fault: fault.name)
 def test_a_session_is_refused_before_it_begins(fault: Fault) -> None:
     assert isinstance(fault, Ending | RawAnswer)
-    assert "query" not in fault.where["phase"]
+    assert "query" not in fault.applies_to["phase"]
 
 
 def test_settings_are_those_that_clients_choose_a_server_by() -> None:

@@ -50,9 +50,9 @@ def name_of(fault: Fault) -> str:
 
 @pytest.mark.parametrize("name", NAMED)
 def test_faults_answer_to_conditions_and_sqlstates(name: str) -> None:
-    assert NAMED[name] in CATALOGUE.find(name).also
+    assert NAMED[name] in CATALOGUE.find(name).aliases
     found = CATALOGUE.find(NAMED[name].lower())
-    assert NAMED[name] in found.also
+    assert NAMED[name] in found.aliases
 
 
 def test_names_are_unique() -> None:
@@ -65,7 +65,7 @@ def test_a_name_with_underscores_is_that_of_its_code(fault: Report) -> None:
     """As far as clients know the code: drivers are made from the same list as the server."""
     pooler = fault.bare or fault.name in ("error", "statement_timeout")
     if "_" in fault.name and not pooler:
-        known = psycopg.errors.lookup(fault.also[0]).__name__
+        known = psycopg.errors.lookup(fault.aliases[0]).__name__
         assert known.lower() == fault.name.replace("_", "")
 
 
@@ -74,7 +74,7 @@ def test_a_fault_is_described_and_restricted_by_labels_that_exist(fault: Fault) 
     for text in (fault.meaning, fault.exercises, fault.wire):
         assert text
         assert not text.endswith(".")
-    assert set(fault.where) <= set(PostgreSQL.labels)
+    assert set(fault.applies_to) <= set(PostgreSQL.labels)
 
 
 @pytest.mark.parametrize("fault", REPORTS, ids=name_of)
@@ -85,7 +85,7 @@ def test_every_word_of_a_text_is_filled_in(fault: Report) -> None:
     told = fault.report(message, fired, values_of(fault, {}))
     for text in fields(told).values():
         assert "{" not in text
-    assert fields(told)["C"] == (fault.also[0] if fault.also else "XX000")
+    assert fields(told)["C"] == (fault.aliases[0] if fault.aliases else "XX000")
 
 
 @pytest.mark.parametrize("verb", NO_WORK.split("|"))
@@ -98,8 +98,8 @@ def test_typical_faults_leave_what_begins_and_ends_transactions_alone(verb: str)
 
 @pytest.mark.parametrize("fault", [fault for fault in CATALOGUE if fault.typical], ids=name_of)
 def test_typical_faults_can_be_played_on_typical_exchanges(fault: Fault) -> None:
-    assert fault.where["phase"] == CATALOGUE.typical_where["phase"]
-    assert fault.where.get("verb", "") in ("", CATALOGUE.typical_where["verb"])
+    assert fault.applies_to["phase"] == CATALOGUE.typical_where["phase"]
+    assert fault.applies_to.get("verb", "") in ("", CATALOGUE.typical_where["verb"])
     labels = {"phase": "query", "verb": "SELECT", "mode": "simple"}
     message = Message(b"Q", Direction.TO_BACKEND, 0.0, labels, 1, about=labels)
     fired = firing(protocol=PostgreSQL())

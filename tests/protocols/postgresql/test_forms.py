@@ -36,7 +36,7 @@ ABOUT: dict[str, Any] = {"name": "trouble", "meaning": "trouble", "exercises": "
 
 FAILURE = Failure(
     **ABOUT,
-    also=("40P01",),
+    aliases=("40P01",),
     text="deadlock on {relation} by {command}",
     detail="Process {pid} waits.",
     hint="See {nothing}.",
@@ -46,7 +46,7 @@ FAILURE = Failure(
 )
 ENDING = Ending(
     **ABOUT,
-    also=("57P01",),
+    aliases=("57P01",),
     text="goodbye",
     parameters=(Option("idle", bool, False, "later"),),
 )
@@ -102,7 +102,7 @@ def test_a_report_can_be_told_otherwise() -> None:
 
 
 def test_a_pooler_says_less() -> None:
-    fault = Ending(**ABOUT, also=("08P01",), text="query_wait_timeout", bare=True)
+    fault = Ending(**ABOUT, aliases=("08P01",), text="query_wait_timeout", bare=True)
     (reply, _) = play(fault, request(UPDATE, SIMPLE))
     assert isinstance(reply, Reply)
     assert fields(reply.data) == {"S": "FATAL", "C": "08P01", "M": "query_wait_timeout"}
@@ -116,7 +116,7 @@ def test_numbers_are_the_same_for_the_same_firing() -> None:
 
 def test_forms_show_what_goes_over_the_wire() -> None:
     assert FAILURE.wire == "ErrorResponse ERROR 40P01 deadlock on {relation} by {command}"
-    crash = Crash(**ABOUT, also=("57P02",), text="crash")
+    crash = Crash(**ABOUT, aliases=("57P02",), text="crash")
     assert crash.wire == "NoticeResponse WARNING 57P02 crash"
     assert RawAnswer(**ABOUT, answer=b"N").wire == "b'N' and no message"
     assert "trouble=on" in Setting(**ABOUT).wire
@@ -293,7 +293,7 @@ def test_an_ending_can_wait_for_the_end_of_the_answer() -> None:
 
 
 def test_a_crash_is_a_notice() -> None:
-    crash = Crash(**ABOUT, also=("57P02",), text="crash")
+    crash = Crash(**ABOUT, aliases=("57P02",), text="crash")
     reply, close = play(crash, request(UPDATE, SIMPLE))
     assert isinstance(reply, Reply)
     assert reply.data[:1] == b"N"
@@ -303,7 +303,7 @@ def test_a_crash_is_a_notice() -> None:
 
 @pytest.mark.parametrize("state", ["I", "T", "E"])
 def test_a_timeout_waits_for_its_state(state: str) -> None:
-    timeout = Timeout(**ABOUT, also=("25P03",), text="too late", states=b"TE")
+    timeout = Timeout(**ABOUT, aliases=("25P03",), text="too late", states=b"TE")
     ready = response(frame("Z", state.encode()), SIMPLE)
     actions = play(timeout, ready)
     assert (actions == [Forward(ready)]) is (state == "I")

@@ -74,10 +74,10 @@ def requests_in(data: bytes, chunks: list[bytes] | None = None) -> list[Whole]:
 
 
 def responses_in(
-    data: bytes, phase: str = "query", owed: int = 1, chunks: list[bytes] | None = None
+    data: bytes, phase: str = "query", pending: int = 1, chunks: list[bytes] | None = None
 ) -> list[Whole]:
     """What a backend says that owes so many responses, to requests of this phase."""
-    exchanges = owing(*range(1, owed + 1), about={"phase": phase})
+    exchanges = owing(*range(1, pending + 1), about={"phase": phase})
     return parse_in_all_ways(
         PostgreSQL().responses, data, TO_CLIENT, exchanges, chunks=chunks or []
     )
@@ -387,7 +387,7 @@ def test_responses_end_when_the_backend_is_ready() -> None:
     copied = frame("H", b"\0\0\0") + frame("d", b"1\n") * 3 + COPY_DONE + COMPLETE + READY
     batch = frame("1") + frame("2") + frame("n") + frame("s") + frame("3") + READY
     answers = [RESULT, SYNTAX_ERROR + READY, batch, copied, NOTICE + COMPLETE + READY, READY]
-    wholes = responses_in(b"".join(answers), owed=len(answers))
+    wholes = responses_in(b"".join(answers), pending=len(answers))
     assert sizes(wholes) == [len(answer) for answer in answers]
     assert [whole.exchange for whole in wholes] == [1, 2, 3, 4, 5, 6]
 
@@ -419,7 +419,7 @@ def test_a_last_word_ends_a_response(error: bytes) -> None:
 
 
 def test_an_error_is_labelled_where_a_response_begins_with_it() -> None:
-    first, second = responses_in(SYNTAX_ERROR + READY + ROW + SYNTAX_ERROR + READY, owed=2)
+    first, second = responses_in(SYNTAX_ERROR + READY + ROW + SYNTAX_ERROR + READY, pending=2)
     assert first.labels == {"error": "42601"}
     assert second.labels == NO_LABELS
 
@@ -433,13 +433,13 @@ def test_errors_are_counted() -> None:
 
 def test_a_long_error_is_not_kept() -> None:
     error = frame("E", b"SERROR\0C42601\0M" + b"x" * 100_000 + b"\0\0")
-    first, _ = responses_in(error + READY + RESULT, owed=2)
+    first, _ = responses_in(error + READY + RESULT, pending=2)
     assert first.labels == {"error": "42601"}
 
 
 @pytest.mark.parametrize("message", [NOTICE, NOTIFICATION, STATUS, LAST_WORD, READY, KEY])
 def test_what_is_said_while_nothing_is_owed_answers_nothing(message: bytes) -> None:
-    wholes = responses_in(message * 2, owed=0)
+    wholes = responses_in(message * 2, pending=0)
     assert [(whole.data, whole.exchange) for whole in wholes] == [(message, 0)] * 2
 
 
@@ -456,10 +456,10 @@ def test_inside_an_answer_they_are_part_of_it(message: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"HTTP/1.1 400 Bad Request\r\n", frame("?"), b"D\0\0\0\x02"])
-@pytest.mark.parametrize("owed", [0, 1])
-def test_what_no_backend_says_ends_the_parser(data: bytes, owed: int) -> None:
+@pytest.mark.parametrize("pending", [0, 1])
+def test_what_no_backend_says_ends_the_parser(data: bytes, pending: int) -> None:
     with pytest.raises(ProtocolError):
-        responses_in(data, owed=owed)
+        responses_in(data, pending=pending)
 
 
 def test_pieces_of_a_response_flow_as_they_come() -> None:
@@ -526,7 +526,7 @@ def test_requests_come_out_the_same_however_they_arrive(chunks: list[bytes]) -> 
 
 @given(chunkings(ANSWERS))
 def test_responses_come_out_the_same_however_they_arrive(chunks: list[bytes]) -> None:
-    exchanges = [whole.exchange for whole in responses_in(ANSWERS, owed=5, chunks=chunks)]
+    exchanges = [whole.exchange for whole in responses_in(ANSWERS, pending=5, chunks=chunks)]
     assert exchanges == [1, 2, 3, 3, 4, 5]
 
 

@@ -18,14 +18,14 @@ def test_every_fault_is_described(fault: Fault) -> None:
     assert fault.exercises
     assert fault.wire
     assert "\n" not in fault.wire
-    assert set(fault.where) <= set(Redis.labels)
-    for value in fault.where.values():
+    assert set(fault.applies_to) <= set(Redis.labels)
+    for value in fault.applies_to.values():
         re.compile(value.removeprefix("~"))
     assert values_of(fault, {}) == {option.name: option.default for option in fault.parameters}
 
 
 def test_names_are_unique() -> None:
-    names = [name.lower() for fault in CATALOGUE for name in (fault.name, *fault.also)]
+    names = [name.lower() for fault in CATALOGUE for name in (fault.name, *fault.aliases)]
     assert len(set(names)) == len(names)
 
 

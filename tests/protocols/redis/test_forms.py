@@ -43,7 +43,7 @@ def answer_to(request: Message, data: bytes) -> Message:
     """A response, with what its request was about."""
     talk = Talk()
     talk.exchanges.begun = 1
-    talk.exchanges.owe(1, request.about)
+    talk.exchanges.expect_response(1, request.about)
     (message,) = talk.answer(data)
     return message
 

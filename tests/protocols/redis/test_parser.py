@@ -295,7 +295,7 @@ def hold(conversation: Conversation, ask: Sequence[bytes], answer: Sequence[byte
         exchange += said is not None
         expected += [(exchange if said is not None else 0, data) for data in heard]
     assert [(whole.exchange, whole.data) for whole in put_together(answers)] == expected
-    assert not talk.exchanges.owed
+    assert not talk.exchanges.pending
 
 
 def sides(conversation: Conversation) -> tuple[bytes, bytes]:

@@ -7,7 +7,7 @@ from vaurien.protocols.redis.server import ACCESS, REPLICATION, SERVER, error
 
 def test_an_error_is_named_after_its_code() -> None:
     row = error("CODE", "text", "meaning", "exercises")
-    assert (row.name, row.code, row.where) == ("CODE", "CODE", {})
+    assert (row.name, row.code, row.applies_to) == ("CODE", "CODE", {})
     assert [option.name for option in row.parameters] == ["message", "blob"]
     assert row.parameters[0].default == "text"
     assert row.wire == "-CODE text"

@@ -24,8 +24,8 @@ def test_codes_are_of_their_classes(fault: object) -> None:
 
 @pytest.mark.parametrize("fault", CATALOGUE.faults, ids=lambda fault: fault.name)
 def test_each_says_what_it_is(fault: Told) -> None:
-    assert fault.where
-    assert set(fault.where) <= set(Smtp.labels)
+    assert fault.applies_to
+    assert set(fault.applies_to) <= set(Smtp.labels)
     assert fault.wire
     assert CATALOGUE.find(fault.name) is fault
 

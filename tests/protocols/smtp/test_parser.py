@@ -39,7 +39,7 @@ class Talk:
         messages = self.requests.feed(data, 0.0)
         for message in messages:
             if message.begins and message.expects_reply:
-                self.exchanges.owe(message.exchange, message.about)
+                self.exchanges.expect_response(message.exchange, message.about)
         return messages
 
     def hear(self, data: bytes) -> list[Message]:
@@ -328,7 +328,7 @@ def test_lmtp_answers_for_each_recipient() -> None:
     talk.say(b"MAIL FROM:<a@b>\r\nRCPT TO:<1@b>\r\nRCPT TO:<2@b>\r\nBDAT 3\r\nabcBDAT 0 LAST\r\n")
     replies = talk.hear(b"250 ok\r\n250 ok\r\n250 ok\r\n250 chunk\r\n250 one\r\n250 two\r\n")
     assert [reply.final for reply in replies] == [True, True, True, True, False, True]
-    assert not talk.exchanges.owed
+    assert not talk.exchanges.pending
 
 
 # TLS.
@@ -408,7 +408,7 @@ def test_no_response_is_changed(chunks: list[bytes], data: st.DataObject) -> Non
     asked = ["EHLO", "MAIL", "RCPT", "DATA", "AUTH", "STARTTLS", "BDAT", "", "QUIT"]
     for number, verb in enumerate(data.draw(st.lists(st.sampled_from(asked))), 1):
         exchanges.begun = number
-        exchanges.owe(number, Command(verb, delivers=verb == "BDAT"))
+        exchanges.expect_response(number, Command(verb, delivers=verb == "BDAT"))
     pieces = feed_any(stream_of(Smtp().responses, Direction.TO_CLIENT, exchanges), chunks)
     assert b"".join(piece.data for piece in pieces) == b"".join(chunks)
 

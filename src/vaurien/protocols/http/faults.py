@@ -77,7 +77,7 @@ def of_status(status: int) -> Status:
     phrase, meaning = STATUSES[status]
     return Status(
         name=str(status),
-        also=(phrase.lower().replace(" ", "-"),),
+        aliases=(phrase.lower().replace(" ", "-"),),
         meaning=f"{phrase}: {meaning}",
         exercises=EXERCISES.get(status, EXERCISES[status // 100]),
         parameters=told(status),
@@ -90,7 +90,7 @@ def of_status(status: int) -> Status:
 ANY_STATUS = (
     Status(
         name="status",
-        also=("error",),
+        aliases=("error",),
         meaning="any status, with all that may be told of one",
         exercises="whatever a client does about that status",
         parameters=(
@@ -125,7 +125,7 @@ ENDINGS = (
         name="stale-keep-alive",
         meaning="the server has closed a kept connection at the moment of its next use",
         exercises="retries on a new connection, of what may be retried",
-        where={"reused": "yes"},
+        applies_to={"reused": "yes"},
         parameters=(RESET,),
         shape="FIN or RST, 0 bytes, on a reused connection",
     ),
@@ -148,7 +148,7 @@ LIES = (
         name="corrupt-gzip",
         meaning="content said to be gzip, which can't be unpacked",
         exercises="errors found while the content is read",
-        where=NOT_HEAD,
+        applies_to=NOT_HEAD,
         parameters=(CONTENT_TYPE,),
         shape="HTTP/1.1 200, Content-Encoding: gzip, a gzip header, garbage",
         fields=("Content-Type: {content_type}", "Content-Encoding: gzip"),
@@ -158,7 +158,7 @@ LIES = (
         name="wrong-charset",
         meaning="content said to be UTF-8, which is ISO 8859-1",
         exercises="decoding of texts",
-        where=NOT_HEAD,
+        applies_to=NOT_HEAD,
         parameters=(
             Option("content_type", str, "application/json; charset=utf-8", "what it is said to be"),
         ),
@@ -170,7 +170,7 @@ LIES = (
         name="html-for-json",
         meaning="the page of an error, as a success and said to be JSON",
         exercises="parsing of JSON, and what is said when it fails",
-        where=NOT_HEAD,
+        applies_to=NOT_HEAD,
         parameters=(Option("content_type", str, "application/json", "what it is said to be"),),
         shape="HTTP/1.1 200, Content-Type: application/json, <!DOCTYPE html>…",
         fields=("Content-Type: {content_type}",),

@@ -197,7 +197,7 @@ class Failure(Fault):
 
     @property
     def wire(self) -> str:
-        forms = self.where.get("form", "text, meta, binary")
+        forms = self.applies_to.get("form", "text, meta, binary")
         parts = []
         end = "" if self.closes or not self.closes_binary else ", then the end of the connection"
         if "text" in forms:

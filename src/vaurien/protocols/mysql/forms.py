@@ -124,7 +124,7 @@ class Refusal(Fault):
 
     @property
     def wire(self) -> str:
-        state = "" if self.where.get("phase") == "greeting" else f" ({self.sqlstate})"
+        state = "" if self.applies_to.get("phase") == "greeting" else f" ({self.sqlstate})"
         end = ", then FIN" if self.closes else ""
         return f"ERR packet: {self.errno}{state} {self.text}{end}"
 
@@ -334,7 +334,7 @@ def refusal(
     *,
     meaning: str,
     exercises: str,
-    where: Mapping[str, str],
+    applies_to: Mapping[str, str],
     of_mariadb: str = "",
     rolls_back: bool = False,
     closes: bool = False,
@@ -343,14 +343,14 @@ def refusal(
     """A row of the catalogue: it answers to its symbol and its number."""
     return Refusal(
         name=name,
-        also=(str(errno),),
+        aliases=(str(errno),),
         errno=errno,
         sqlstate=sqlstate,
         text=text,
         of_mariadb=of_mariadb,
         meaning=meaning,
         exercises=exercises,
-        where=where,
+        applies_to=applies_to,
         rolls_back=rolls_back,
         closes=closes,
         typical=typical,

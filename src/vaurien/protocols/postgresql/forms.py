@@ -72,7 +72,7 @@ def command_of(labels: Labels) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Fault):
-    """An error report: the first of ``also`` is its SQLSTATE.
+    """An error report: the first of ``aliases`` is its SQLSTATE.
 
     Its texts name labels and parameters in braces, as ``{user}``; besides ``{command}``, a
     statement as the server names it, and numbers of processes and transactions.
@@ -100,7 +100,7 @@ class Report(Fault):
 
     @property
     def wire(self) -> str:
-        code = self.also[0] if self.also else "<sqlstate>"
+        code = self.aliases[0] if self.aliases else "<sqlstate>"
         what = "NoticeResponse" if self.kind == b"N" else "ErrorResponse"
         return f"{what} {self.severity} {code} {self.text}"
 
@@ -120,7 +120,7 @@ class Report(Fault):
         fields = {
             "S": severity,
             "V": "" if self.bare else severity,
-            "C": str(values.get("sqlstate", self.also[0] if self.also else "")),
+            "C": str(values.get("sqlstate", self.aliases[0] if self.aliases else "")),
             "M": filled(values["message"]),
             "D": filled(values["detail"]),
             "H": filled(values["hint"]),

@@ -35,7 +35,7 @@ CLUSTER = (
         "refreshing the map of the cluster (redis-py: MovedError)",
         SLOT,
         ADDRESS,
-        where=KEYED,
+        applies_to=KEYED,
         routes=True,
     ),
     error(
@@ -45,7 +45,7 @@ CLUSTER = (
         "asking there once, with ASKING (redis-py: AskError)",
         SLOT,
         ADDRESS,
-        where=KEYED,
+        applies_to=KEYED,
         routes=True,
     ),
     error(
@@ -53,7 +53,7 @@ CLUSTER = (
         "Multiple keys request during rehashing of slot",
         "the keys are at two nodes, as long as their slot is being moved",
         "retrying (redis-py: TryAgainError)",
-        where=SEVERAL_KEYS,
+        applies_to=SEVERAL_KEYS,
         routes=True,
     ),
     error(
@@ -61,7 +61,7 @@ CLUSTER = (
         "Keys in request don't hash to the same slot",
         "the keys of one command have different slots",
         "hash tags (redis-py: ClusterCrossSlotError)",
-        where=SEVERAL_KEYS,
+        applies_to=SEVERAL_KEYS,
         routes=True,
     ),
     error(
@@ -69,7 +69,7 @@ CLUSTER = (
         "The cluster is down",
         "too many nodes are lost",
         "waiting for a failover (redis-py: ClusterDownError)",
-        where=DATA,
+        applies_to=DATA,
         routes=True,
     ),
     error(
@@ -78,7 +78,7 @@ CLUSTER = (
         "no node has the slot",
         "waiting for a failover (redis-py: ClusterDownError)",
         name="slot-not-served",
-        where=KEYED,
+        applies_to=KEYED,
         routes=True,
     ),
     error(
@@ -87,7 +87,7 @@ CLUSTER = (
         "too many nodes are lost, and cluster-allow-reads-when-down is on",
         "reporting failed writes, and going on with reads (redis-py: ClusterDownError)",
         name="cluster-read-only",
-        where=WRITES,
+        applies_to=WRITES,
         routes=True,
     ),
 )
@@ -98,7 +98,7 @@ COMMANDS = (
         "Operation against a key holding the wrong kind of value",
         "the key holds another type",
         "two programs that use one key",
-        where=ONE_BY_ONE,
+        applies_to=ONE_BY_ONE,
         runs=True,
     ),
     error(
@@ -106,7 +106,7 @@ COMMANDS = (
         "No matching script. Please use EVAL.",
         "the server has restarted, and its scripts are gone",
         "loading the script again (redis-py: NoScriptError)",
-        where={"command": "~^EVALSHA(_RO)?$"},
+        applies_to={"command": "~^EVALSHA(_RO)?$"},
         runs=True,
     ),
     error(
@@ -114,7 +114,7 @@ COMMANDS = (
         "No scripts in execution right now.",
         "there is nothing to kill",
         "tools that kill scripts",
-        where=KILL,
+        applies_to=KILL,
         runs=True,
     ),
     error(
@@ -124,7 +124,7 @@ COMMANDS = (
         "command.",
         "the script has written already",
         "tools that kill scripts",
-        where=KILL,
+        applies_to=KILL,
         runs=True,
     ),
     error(
@@ -132,7 +132,7 @@ COMMANDS = (
         "Consumer Group name already exists",
         "another consumer was faster",
         "consumers that make their group when they start",
-        where={"command": "XGROUP", "subcommand": "CREATE"},
+        applies_to={"command": "XGROUP", "subcommand": "CREATE"},
         runs=True,
     ),
     error(
@@ -141,7 +141,7 @@ COMMANDS = (
         "the stream, or the group, is gone",
         "consumers that make their group again",
         Option("group", str, "", "the group that is missing; '' for that of the command"),
-        where={"command": "XREADGROUP"},
+        applies_to={"command": "XREADGROUP"},
         runs=True,
         quotes=True,
     ),
@@ -150,7 +150,7 @@ COMMANDS = (
         "Target key name already exists.",
         "RESTORE without REPLACE met a key",
         "tools that copy data",
-        where={"command": "RESTORE"},
+        applies_to={"command": "RESTORE"},
         runs=True,
     ),
     error(
@@ -158,7 +158,7 @@ COMMANDS = (
         "error or timeout reading to target instance",
         "MIGRATE can't tell whether the other server has the key",
         "tools that move data",
-        where={"command": "MIGRATE"},
+        applies_to={"command": "MIGRATE"},
         runs=True,
     ),
     error(
@@ -167,7 +167,7 @@ COMMANDS = (
         "a counter holds something else",
         "two programs that use one key",
         name="not-an-integer",
-        where={"command": "~^(DECR|DECRBY|HINCRBY|INCR|INCRBY)$"},
+        applies_to={"command": "~^(DECR|DECRBY|HINCRBY|INCR|INCRBY)$"},
         runs=True,
     ),
     error(
@@ -183,25 +183,25 @@ COMMANDS = (
         "Transaction discarded because of previous errors.",
         "a command of the transaction was refused",
         "running the transaction again (redis-py: ExecAbortError)",
-        where=EXEC,
+        applies_to=EXEC,
     ),
 )
 
 OTHERS = (
     Null(
         name="watch-failed",
-        also=("WatchError",),
+        aliases=("WatchError",),
         meaning="a key that was watched has changed: EXEC does nothing",
         exercises="optimistic locking (redis-py: WatchError)",
-        where=EXEC,
+        applies_to=EXEC,
         arrays=frozenset(["EXEC"]),
     ),
     Null(
         name="miss",
-        also=("null", "nil"),
+        aliases=("null", "nil"),
         meaning="the key is not there: never written, expired or evicted",
         exercises="filling a cache again",
-        where={"command": f"~^({'|'.join(sorted(NULL_STRINGS | NULL_ARRAYS))})$"},
+        applies_to={"command": f"~^({'|'.join(sorted(NULL_STRINGS | NULL_ARRAYS))})$"},
         arrays=NULL_ARRAYS,
         runs=True,
     ),
@@ -213,7 +213,7 @@ OTHERS = (
     ),
     Error(
         name="error",
-        also=("ERR",),
+        aliases=("ERR",),
         code="",
         text="injected by vaurien",
         meaning="any error you name",

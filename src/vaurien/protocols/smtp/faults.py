@@ -284,7 +284,7 @@ CONTENTS = (
         name="drop-after-data",
         meaning="the mail was accepted, and the connection is lost before the sender is told",
         exercises="sends the mail a second time: does anybody notice duplicates?",
-        where=DATA,
+        applies_to=DATA,
         parameters=(Option("reset", bool, False, "close with a RST, and not with a FIN"),),
     ),
 )
@@ -329,7 +329,7 @@ SYNTAX = (
         name="malformed-reply",
         meaning="the reply is none",
         exercises="does not take it for success, and does not wait for ever",
-        where=ANY,
+        applies_to=ANY,
         parameters=(KIND,),
     ),
     told(
@@ -338,7 +338,7 @@ SYNTAX = (
         ANY,
         "whatever it is told to mean",
         "replies that no other fault gives",
-        also=("error",),
+        aliases=("error",),
         more=(
             Option("code", int, 451, "the reply's code", minimum=200, maximum=599),
             Option("enhanced", str, "", "the enhanced code, such as 4.3.0; empty for none"),
@@ -352,21 +352,21 @@ EXTENSIONS: tuple[Fault, ...] = (
         name="no-starttls",
         meaning="the server offers no TLS, or somebody on the way hides that it does",
         exercises="does not go on in the clear, if it was told to use TLS",
-        where=EHLO,
+        applies_to=EHLO,
         extension="STARTTLS",
     ),
     Hidden(
         name="no-auth",
         meaning="the server offers no login",
         exercises="reports it, and sends no password",
-        where=EHLO,
+        applies_to=EHLO,
         extension="AUTH",
     ),
     Hidden(
         name="no-extension",
         meaning="the server lacks an extension that it had yesterday",
         exercises="does without it",
-        where=EHLO,
+        applies_to=EHLO,
         extension="PIPELINING",
         parameters=(Option("extension", str, "PIPELINING", "the keyword of the extension"),),
     ),
@@ -374,7 +374,7 @@ EXTENSIONS: tuple[Fault, ...] = (
         name="starttls-garbage",
         meaning="TLS was agreed on, and its handshake is broken (tls=pass)",
         exercises="reports it, and does not go on in the clear",
-        where=STARTTLS,
+        applies_to=STARTTLS,
     ),
 )
 

@@ -253,11 +253,11 @@ def parameters(text: str, at: str = "command") -> tuple[Option, ...]:
 def told(
     name: str,
     reply: str,
-    where: Mapping[str, str],
+    applies_to: Mapping[str, str],
     meaning: str,
     exercises: str,
     *,
-    also: tuple[str, ...] = (),
+    aliases: tuple[str, ...] = (),
     at: str = "command",
     typical: bool = False,
     form: type[Told] = Told,
@@ -271,10 +271,10 @@ def told(
     enhanced = enhanced.strip("-")
     return form(
         name=name,
-        also=(code, enhanced, *also) if enhanced else (code, *also),
+        aliases=(code, enhanced, *aliases) if enhanced else (code, *aliases),
         meaning=meaning,
         exercises=exercises,
-        where=where,
+        applies_to=applies_to,
         parameters=(*parameters(text, at), *more),
         typical=typical,
         closes=code == "421",

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from vaurien.config.showing import flaw_of, shown, written
+from vaurien.config.formatting import format_path, format_value, why_unusable
 
 
 @pytest.mark.parametrize(
@@ -23,29 +23,29 @@ from vaurien.config.showing import flaw_of, shown, written
     ],
 )
 def test_values_are_shown_as_users_write_them(given: object, expected: str) -> None:
-    assert shown(given) == expected
+    assert format_value(given) == expected
 
 
 def test_numbers_that_python_makes_no_text_of_are_described() -> None:
-    assert shown(16**5000) == "a number of 20001 bits"
+    assert format_value(16**5000) == "a number of 20001 bits"
 
 
 def test_large_and_deep_values_are_cut() -> None:
     deep: object = 1
     for _ in range(100_000):
         deep = [deep]
-    assert len(shown(deep)) < 100
-    assert len(shown("x" * 10_000_000)) < 100
+    assert len(format_value(deep)) < 100
+    assert len(format_value("x" * 10_000_000)) < 100
     while isinstance(deep, list):  # taking it down recursively is none of our business
         deep = deep.pop()
 
 
 def test_paths_are_written_with_dots_and_brackets() -> None:
-    assert written(("proxies", "cache", "rules", 2, "sleep")) == "proxies.cache.rules[2].sleep"
-    assert written((0, "toxics", 1)) == "[0].toxics[1]"
-    assert written(("proxies", "a.b", "x\n\ud800")) == r'proxies."a.b"."x\n\ud800"'
-    assert written(("",)) == '""'
-    assert len(written(("x" * 1000, "y"))) < 80
+    assert format_path(("proxies", "cache", "rules", 2, "sleep")) == "proxies.cache.rules[2].sleep"
+    assert format_path((0, "toxics", 1)) == "[0].toxics[1]"
+    assert format_path(("proxies", "a.b", "x\n\ud800")) == r'proxies."a.b"."x\n\ud800"'
+    assert format_path(("",)) == '""'
+    assert len(format_path(("x" * 1000, "y"))) < 80
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_paths_are_written_with_dots_and_brackets() -> None:
     ],
 )
 def test_what_no_option_takes_is_told(given: object, expected: str) -> None:
-    assert flaw_of(given) == expected
+    assert why_unusable(given) == expected

@@ -21,7 +21,7 @@ WHOLE_NUMBERS = 2**64
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def flaw_of(given: object) -> str:
+def why_unusable(given: object) -> str:
     """Why a value is none that any option could take; ``""`` if it is not so."""
     if isinstance(given, Mapping):
         return "is a table"
@@ -65,11 +65,11 @@ class _Shown(Repr):
         return super().repr_int(given, level)
 
 
-shown = _Shown().repr
+format_value = _Shown().repr
 """A value as a short text."""
 
 
-def written(path: Path) -> str:
+def format_path(path: Path) -> str:
     """A path as a text: ``proxies.cache.rules[2].sleep``."""
     text = ""
     for step in path:

@@ -1,9 +1,9 @@
 """What behaviors ask for where there is no message: before a connection has a backend,
 while it is open, and when a peer has ended.
 
-A course is a play, as the player's are: a generator that says by what it yields until
+A hook run is a play, as the player's are: a generator that says by what it yields until
 when it waits, or None for a rule to be lifted.  What it asks of a behavior that is
-lifted meanwhile is asked no more, and the course goes on with what comes after it.
+lifted meanwhile is asked no more, and the run goes on with what comes after it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from ..values.actions import Actions, Close, Hold, Refuse, Wait
 
 if TYPE_CHECKING:
-    from ..rules.active import RuleAtWork
+    from ..rules.active import ActiveRule
     from .connection import Connection
     from .player import Play
     from .reactor import Timer
 
 
-class Course:
+class HookRun:
     """A play under way on a connection; ``then`` is called when it has come to its end."""
 
     __slots__ = ("_connection", "_play", "_stepping", "_then", "_timer")
@@ -79,24 +79,26 @@ class Course:
         self._play = None
 
 
-def perform(connection: Connection, at_work: RuleAtWork, actions: Actions) -> Play:
+def perform(connection: Connection, active_rule: ActiveRule, actions: Actions) -> Play:
     """Do what a behavior asks for, for as long as its rule lives and the connection is there."""
     proxy = connection.proxy
     clock = proxy.reactor.clock
     for action in actions:
         match action:
             case Wait(until):
-                while clock() < until and proxy.enactment.lives(at_work):
+                while clock() < until and proxy.active_plan.lives(active_rule):
                     yield until
             case Hold():
-                while proxy.enactment.lives(at_work):
+                while proxy.active_plan.lives(active_rule):
                     yield None
             case Close(reset):
                 connection.close(reset=reset)
             case Refuse(reason) if connection.client_socket is not None:
-                told = f"{reason} (as the rule {at_work.rule.name} has it)"
+                told = f"{reason} (as the rule {active_rule.rule.name} has it)"
                 proxy.refuse(connection, f"backend {proxy.backend} cannot be reached", told)
             case _:
-                raise TypeError(f"{at_work.rule.name} yielded {action!r} where there is no message")
-        if connection.closed or not proxy.enactment.lives(at_work):
+                raise TypeError(
+                    f"{active_rule.rule.name} yielded {action!r} where there is no message"
+                )
+        if connection.closed or not proxy.active_plan.lives(active_rule):
             return
