@@ -84,6 +84,7 @@ WITHOUT_TESTS = {
     "config.__init__": "a docstring",
     "errors": "raised, and read, in the tests of whatever raises them",
     "net.__init__": "a docstring",
+    "net.view": "an interface",
     "control.__init__": "a docstring",
     "behaviors.__init__": "names of old: tests/legacy",
     "protocols.__init__": "names of old: tests/legacy",
@@ -294,6 +295,38 @@ def test_the_built_in_plugins_are_the_files_of_their_folders() -> None:
         files = set(within)
         names = {name.replace("-", "_") for name in known}
         assert files - {"__init__", "base"} - PARTS == names
+
+
+CIRCLES: list[set[str]] = [
+    {"behavior", "fault", "protocol", "rules.active", "rules.plan"},
+    {f"net.{name}" for name in ("connection", "decisions", "end", "framing", "hooks", "link")}
+    | {"net.player"},
+]
+"""Modules that may import each other in a circle, if only for type checkers."""
+
+
+def test_imports_go_in_no_other_circles() -> None:
+    wrong = [
+        sorted(circle)
+        for module in MODULES
+        if len(circle := {one for one in reached_by(module) if module in reached_by(one)}) > 1
+        if not any(circle <= allowed for allowed in CIRCLES)
+    ]
+    assert not wrong
+
+
+@cache
+def reached_by(module: str) -> frozenset[str]:
+    """The modules of ours that a module imports, itself or by way of others."""
+    reached: set[str] = set()
+    left = [module]
+    while left:
+        for other in ours_imported_by(left.pop()):
+            name = other if other in MODULES else f"{other}.__init__"
+            if name not in reached:
+                reached.add(name)
+                left.append(name)
+    return frozenset(reached)
 
 
 # What an import costs.

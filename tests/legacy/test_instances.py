@@ -12,22 +12,22 @@ from peers import Listening
 from vaurien.legacy.adaptation import Adapted
 from vaurien.legacy.behaviors import Delay
 from vaurien.legacy.forms import BaseHandler, BaseProtocol, Dummy
-from vaurien.legacy.instances import ProxyView, completed, make
+from vaurien.legacy.instances import PluginProxy, completed, make
 from vaurien.legacy.proxy import LegacyProxy
 
 
 @pytest.fixture
-def view(backend: Listening) -> ProxyView:
+def proxy(backend: Listening) -> PluginProxy:
     with RunningLegacy(backend.address, settings={"bufsize": 10}) as running:
         assert isinstance(running.proxy, LegacyProxy)
-        return ProxyView(running.proxy)
+        return PluginProxy(running.proxy, running.proxy.settings)
 
 
-def made(cls: type, view: ProxyView, **options: object) -> Any:
+def made(cls: type, proxy: PluginProxy, **options: object) -> Any:
     """An instance of an old class; whatever it has comes from several places."""
     adapted = behavior(cls).configured(options)
     assert isinstance(adapted, Adapted)
-    return make(adapted, view)
+    return make(adapted, proxy)
 
 
 @pytest.mark.parametrize(
@@ -44,32 +44,32 @@ def test_has_the_base_of_its_form(cls: type, base: type) -> None:
     assert issubclass(completed(cls), cls)
 
 
-def test_attributes(view: ProxyView, backend: Listening) -> None:
-    plain = made(handlers.Plain, view, greeting="hi", foo="bar")
+def test_attributes(proxy: PluginProxy, backend: Listening) -> None:
+    plain = made(handlers.Plain, proxy, greeting="hi", foo="bar")
     assert plain.settings == {"greeting": "hi", "foo": "bar"}
-    assert plain.proxy is view
-    assert view.backend == str(backend.address)
-    assert view.dest == (backend.address.host, backend.address.port)
-    assert view.settings["bufsize"] == 10
-    assert view.protocol == "tcp"
-    assert view.logger is view._logger is plain.logger
+    assert plain.proxy is proxy
+    assert proxy.backend == str(backend.address)
+    assert proxy.dest == (backend.address.host, backend.address.port)
+    assert proxy.settings["bufsize"] == 10
+    assert proxy.protocol == "tcp"
+    assert proxy.logger is proxy._logger is plain.logger
 
 
-def test_attributes_are_there_when_it_is_made(view: ProxyView) -> None:
+def test_attributes_are_there_when_it_is_made(proxy: PluginProxy) -> None:
     class Curious(hooks.Announce):
         def __init__(self) -> None:
             self.seen = (self.proxy, dict(self.settings))  # type: ignore[attr-defined]
 
-    curious = made(Curious, view)
-    assert curious.seen == (view, {})
+    curious = made(Curious, proxy)
+    assert curious.seen == (proxy, {})
 
 
-def test_derived_from_a_built_in_behavior(view: ProxyView) -> None:
-    refuse = made(hooks.Refuse, view, word="x")
+def test_derived_from_a_built_in_behavior(proxy: PluginProxy) -> None:
+    refuse = made(hooks.Refuse, proxy, word="x")
     assert refuse.option("word") == "x"
     assert refuse.on_between_handle(None, None, None, True)
 
 
-def test_failure_to_make_it(view: ProxyView) -> None:
+def test_failure_to_make_it(proxy: PluginProxy) -> None:
     with pytest.raises(TypeError, match="something"):
-        made(unruly.Unmakeable, view)
+        made(unruly.Unmakeable, proxy)

@@ -13,23 +13,20 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
 
-    from .proxy import LegacyProxy
+    from ..net.view import ProxyView
 
 MODERN_BEHAVIORS = "vaurien.behaviors."
 
 
-class ProxyView:
-    """What old plugins see of the proxy."""
+class PluginProxy:
+    """What an old plugin gets as its ``proxy``."""
 
-    def __init__(self, proxy: LegacyProxy) -> None:
+    def __init__(self, proxy: ProxyView, settings: Mapping[str, object]) -> None:
         self._proxy = proxy
         self._logger: logging.Logger = log
         self.logger: logging.Logger = log
-
-    @property
-    def settings(self) -> Mapping[str, object]:
+        self.settings = settings
         """The settings of the proxy, as the command line names them: ``timeout`` and so on."""
-        return self._proxy.settings
 
     @property
     def backend(self) -> str:
@@ -54,9 +51,9 @@ class Instance:
     the threads of all connections, so what it counts is counted over all of them.
     """
 
-    def __init__(self, adapted: Adapted, view: ProxyView) -> None:
+    def __init__(self, adapted: Adapted, proxy: PluginProxy) -> None:
         self._adapted = adapted
-        self._view = view
+        self._proxy = proxy
         self._making = threading.Lock()
         self._made: object | None = None
 
@@ -68,11 +65,11 @@ class Instance:
         """
         with self._making:
             if self._made is None:
-                self._made = make(self._adapted, self._view)
+                self._made = make(self._adapted, self._proxy)
             return self._made
 
 
-def make(adapted: Adapted, view: ProxyView) -> object:
+def make(adapted: Adapted, proxy: PluginProxy) -> object:
     """An instance of an old plugin that is ready to be called.
 
     It has its settings, proxy and logger before ``__init__`` runs, and still, or
@@ -82,10 +79,10 @@ def make(adapted: Adapted, view: ProxyView) -> object:
     if isinstance(made, type):
         cls = completed(made)
         made = cast("Callable[[type], object]", cls.__new__)(cls)
-        _equip(made, view)
+        _equip(made, proxy)
         initialise: Callable[[], None] = getattr(made, "__init__")  # noqa: B009 - of any class
         initialise()
-    _equip(made, view)
+    _equip(made, proxy)
     settings = adapted.old_settings()
     if hasattr(made, "update_settings"):
         made.update_settings(settings)
@@ -107,8 +104,8 @@ def completed(cls: type) -> type:
     return cls if issubclass(cls, base) else type(cls.__name__, (cls, base), {})
 
 
-def _equip(made: object, view: ProxyView) -> None:
+def _equip(made: object, proxy: PluginProxy) -> None:
     if not isinstance(getattr(made, "settings", None), dict):
         setattr(made, "settings", {})  # noqa: B010 - of any class
-    setattr(made, "proxy", view)  # noqa: B010
+    setattr(made, "proxy", proxy)  # noqa: B010
     setattr(made, "logger", log)  # noqa: B010

@@ -16,7 +16,7 @@ from ..rules.plan import Plan
 from ..values.events import Emit, PluginFailed
 from .adaptation import LegacyBehavior, LegacyProtocol
 from .forms import BaseHandler, Call, Dummy, call_of_handler, call_of_protocol, form_of
-from .instances import Instance, ProxyView
+from .instances import Instance, PluginProxy
 from .protocols import PassThrough
 from .session import Session
 from .sockets import ClientSocket
@@ -69,10 +69,10 @@ class LegacyProxy(Proxy):
         self.max_threads = max_threads
         self._threads = 0
         self._sessions: dict[Connection, Session] = {}
-        self._view = ProxyView(self)
+        self._plugin_proxy = PluginProxy(self, settings)
         self._instances: dict[ActiveRule, Instance] = {}
         self._protocol = (
-            Instance(protocol, self._view) if isinstance(protocol, LegacyProtocol) else None
+            Instance(protocol, self._plugin_proxy) if isinstance(protocol, LegacyProtocol) else None
         )
 
     def apply(self, plan: Plan) -> None:
@@ -119,7 +119,7 @@ class LegacyProxy(Proxy):
             return lambda: self._around(protocol, Dummy())
         behavior = cast(LegacyBehavior, drawn.rule.behavior)
         if drawn not in self._instances:
-            self._instances[drawn] = Instance(behavior, self._view)
+            self._instances[drawn] = Instance(behavior, self._plugin_proxy)
         instance = self._instances[drawn]
         if form_of(behavior.plugin) is BaseHandler:
             return lambda: call_of_handler(cast("Callable[..., object]", instance.get()))
@@ -129,7 +129,7 @@ class LegacyProxy(Proxy):
         """How to call a protocol around a behavior's hooks."""
         moving: object
         if protocol is None:
-            moving = PassThrough(self.protocol.name, self.settings, self._view)
+            moving = PassThrough(self.protocol.name, self.settings, self._plugin_proxy)
         else:
             moving = protocol.get()
         return call_of_protocol(cast("Callable[..., object]", moving), behavior)

@@ -7,7 +7,7 @@ import copy
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol as Interface
 
 from ..parsing.exchanges import Exchanges, QueuedReply
 from ..parsing.stream import Parser, Stream
@@ -23,12 +23,23 @@ from .hooks import HookRun, perform
 from .link import Link
 from .player import Play
 from .system import READ, Socket
-
-if TYPE_CHECKING:
-    from .proxy import Proxy
+from .view import ProxyView
 
 CONNECT = "connect"
 """What rules do before there is a backend; beside it, courses go by rules and directions."""
+
+
+class Owner(ProxyView, Interface):
+    """The proxy as a connection sees it."""
+
+    def connect(self, connection: Connection) -> None:
+        """Attach a backend to a connection, now or later, or close it."""
+
+    def refuse(self, connection: Connection, what: str, detail: str = "") -> None:
+        """Reset a client that gets no backend, and say why."""
+
+    def on_closed(self, connection: Connection) -> None:
+        """A connection has closed."""
 
 
 class Connection(Deciding):
@@ -50,12 +61,13 @@ class Connection(Deciding):
         "to_client",
     )
 
+    proxy: Owner
     client: End
     backend: End
     to_backend: Link
     to_client: Link
 
-    def __init__(self, proxy: Proxy, number: int, client_socket: Socket) -> None:
+    def __init__(self, proxy: Owner, number: int, client_socket: Socket) -> None:
         super().__init__()
         self.proxy = proxy
         self.number = number  # on its proxy, counted from 1

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..protocol import Protocol
     from .connection import Connection
     from .link import Link
-    from .proxy import Proxy
+    from .view import ProxyView
 
 
 class Deciding:
@@ -31,7 +31,7 @@ class Deciding:
 
     number: int
     protocol: Protocol
-    proxy: Proxy
+    proxy: ProxyView
 
     def __init__(self) -> None:
         self.exchange = 0  # of the newest chunk, where there is no framing
