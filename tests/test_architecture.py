@@ -65,7 +65,7 @@ EFFECTS = {
     "random",
 }
 """What rings 0 to 2 do not import: clock and chance are arguments, and they do no I/O."""
-LAZILY = {("behavior", "random")}
+LAZILY = {("rules.firing", "random")}
 """Imported when it is used, to make a generator of a seed."""
 
 OTHERS_CODE = {"control": {"starlette", "uvicorn", "h11"}, "cli": {"click"}}

@@ -1,27 +1,12 @@
-"""Behaviors do nothing by themselves; a firing gives them randomness, and keeps their things."""
+"""Behaviors do nothing by themselves."""
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
-
-import pytest
-
-from acting import ARRIVAL, Stage, actions_of, firing, request, response
-from vaurien.behavior import HOOKS, Behavior, Firing, Scope
+from acting import ARRIVAL, actions_of, firing, request, response
+from vaurien.behavior import HOOKS, Behavior, Firing
 from vaurien.protocols.tcp import Tcp
-from vaurien.testing import at_work
 from vaurien.values.actions import Actions, Forward
 from vaurien.values.messages import Direction, Ended, Message
-
-TO_BACKEND, TO_CLIENT = Direction.TO_BACKEND, Direction.TO_CLIENT
-
-
-class Box:
-    """What a behavior may keep."""
-
-
-class Other:
-    pass
 
 
 class Hooked(Behavior):
@@ -41,7 +26,7 @@ def test_a_behavior_lets_connections_begin_be_and_end() -> None:
     behavior, fired = Behavior(), firing()
     assert list(behavior.on_connect(fired)) == []
     assert list(behavior.on_open(fired)) == []
-    assert list(behavior.on_end(Ended(TO_CLIENT, ARRIVAL, reset=False), fired)) == []
+    assert list(behavior.on_end(Ended(Direction.TO_CLIENT, ARRIVAL, reset=False), fired)) == []
 
 
 def test_a_behavior_may_act_on_both_directions() -> None:
@@ -60,114 +45,3 @@ def test_by_itself_it_is_drawn_for_by_exchange() -> None:
 def test_it_is_known_what_a_behavior_does_something_in() -> None:
     assert [hook for hook in HOOKS if Behavior.overrides(hook)] == []
     assert [hook for hook in HOOKS if Hooked.overrides(hook)] == ["on_open", "on_message"]
-
-
-# What a firing knows.
-
-
-def test_a_firing_knows_its_rule_and_its_connection() -> None:
-    stage = Stage(Tcp(), at=20.0, opened_at=5.0, number=7)
-    fired = firing(3, stage=stage, scope="connection", direction=TO_CLIENT, exchange=4)
-    assert (fired.rule, fired.scope, fired.direction) == ("rule", "connection", TO_CLIENT)
-    assert (fired.connection, fired.exchange, fired.count) == (7, 4, 3)
-    assert (fired.now, fired.opened_at, fired.protocol) == (20.0, 5.0, stage.protocol)
-
-
-def test_a_firing_knows_when_something_was_heard() -> None:
-    stage = Stage(Tcp(), opened_at=5.0, heard={TO_CLIENT: 9.0, TO_BACKEND: 7.0})
-    fired = firing(stage=stage)
-    assert (fired.heard_at(), fired.heard_at(TO_BACKEND)) == (9.0, 7.0)
-    assert firing(stage=Stage(Tcp(), opened_at=5.0)).heard_at() == 5.0
-
-
-def test_a_firing_does_not_change() -> None:
-    with pytest.raises(FrozenInstanceError):
-        firing().draw = 1.0  # type: ignore[misc] # that it is refused is the point
-
-
-def test_a_firing_keeps_messages_of_its_own() -> None:
-    fired = firing()
-    fired.kept.append(request(b"?"))
-    assert fired.kept == [request(b"?")]
-    assert firing().kept == []
-
-
-# Randomness.
-
-
-def test_a_firing_has_randomness_of_its_own() -> None:
-    one = firing(seed=1)
-    assert one.random().randbytes(8) == one.random().randbytes(8)
-    assert one.random().randbytes(8) == firing(seed=1).random().randbytes(8)
-    assert one.random().randbytes(8) != firing(seed=2).random().randbytes(8)
-    assert one.random().randbytes(8).hex() == "f5b165224a58b791"
-
-
-@pytest.mark.parametrize("scope", ["exchange", "connection"])
-def test_draws_go_on_and_are_the_same_for_the_same_seed(scope: Scope) -> None:
-    one, same, other = (firing(seed=seed, scope=scope) for seed in (1, 1, 2))
-    drawn = [one.draws(TO_BACKEND).random() for _ in range(5)]
-    assert len(set(drawn)) == 5
-    assert [same.draws(TO_BACKEND).random() for _ in range(5)] == drawn
-    assert other.draws(TO_BACKEND).random() != drawn[0]
-
-
-@pytest.mark.parametrize("scope", ["exchange", "connection"])
-def test_the_draws_of_a_direction_are_not_disturbed_by_those_of_the_other(scope: Scope) -> None:
-    alone, both = firing(scope=scope), firing(scope=scope)
-    drawn = [alone.draws(TO_CLIENT).random() for _ in range(3)]
-    mixed = []
-    for _ in range(3):
-        assert both.draws(TO_BACKEND).random() not in drawn
-        mixed.append(both.draws(TO_CLIENT).random())
-    assert mixed == drawn
-
-
-def test_draws_go_on_from_exchange_to_exchange_of_a_connection() -> None:
-    stage, source = Stage(Tcp()), at_work("connection")
-    first = firing(stage=stage, source=source, exchange=1)
-    second = firing(stage=stage, source=source, exchange=2)
-    assert first.draws(TO_BACKEND) is second.draws(TO_BACKEND)
-    elsewhere = firing(stage=Stage(Tcp(), number=2), source=source)
-    assert elsewhere.draws(TO_BACKEND) is not first.draws(TO_BACKEND)
-
-
-def test_draws_begin_anew_with_each_exchange_where_that_is_the_scope() -> None:
-    stage, source = Stage(Tcp()), at_work("exchange")
-    first = firing(seed=1, stage=stage, source=source, exchange=1)
-    second = firing(seed=2, stage=stage, source=source, exchange=2)
-    assert first.draws(TO_BACKEND) is first.draws(TO_BACKEND)
-    assert first.draws(TO_BACKEND) is not second.draws(TO_BACKEND)
-    assert stage.memory.own == {}
-
-
-# What is kept.
-
-
-def test_what_is_kept_of_a_connection_is_made_once() -> None:
-    stage, source = Stage(Tcp()), at_work()
-    box = firing(stage=stage, source=source).own(Box)
-    assert isinstance(box, Box)
-    assert firing(stage=stage, source=source).own(Box) is box
-    fired = firing(stage=stage, source=source)
-    assert fired.own(Box, TO_BACKEND) is fired.own(Box, TO_BACKEND)
-    boxes = {id(kept) for kept in (box, fired.own(Box, TO_BACKEND), fired.own(Box, TO_CLIENT))}
-    assert len(boxes) == 3
-    assert isinstance(fired.own(Other), Other)
-
-
-def test_connections_and_rules_keep_things_apart() -> None:
-    stage, source = Stage(Tcp()), at_work()
-    box = firing(stage=stage, source=source).own(Box)
-    assert firing(stage=Stage(Tcp()), source=source).own(Box) is not box
-    assert firing(stage=stage, source=at_work()).own(Box) is not box
-
-
-def test_what_is_shared_is_kept_of_all_connections_of_a_rule() -> None:
-    source = at_work()
-    one, two = (firing(stage=Stage(Tcp()), source=source) for _ in range(2))
-    assert one.shared(Box) is two.shared(Box)
-    assert one.shared(Box, TO_CLIENT) is two.shared(Box, TO_CLIENT)
-    assert one.shared(Box) is not one.shared(Box, TO_CLIENT)
-    assert one.shared(Box) is not one.own(Box)
-    assert firing(stage=Stage(Tcp()), source=at_work()).shared(Box) is not one.shared(Box)

@@ -12,7 +12,6 @@ TYPE_CHECKING = False  # importing typing would cost as much as all of --version
 if TYPE_CHECKING:
     from . import errors as errors
     from .behavior import Behavior as Behavior
-    from .behavior import Firing as Firing
     from .client import Client as Client
     from .launch import start_proxy as start_proxy
     from .launch import stop_proxy as stop_proxy
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from .protocol import Protocol as Protocol
     from .protocol import Stream as Stream
     from .registry import register as register
+    from .rules.firing import Firing as Firing
     from .values.actions import Actions as Actions
     from .values.actions import Behind as Behind
     from .values.actions import Close as Close
@@ -44,7 +44,7 @@ _HOMES = {
     "Direction": "values.messages",
     "Drop": "values.actions",
     "Ended": "values.messages",
-    "Firing": "behavior",
+    "Firing": "rules.firing",
     "Forward": "values.actions",
     "Hold": "values.actions",
     "Message": "values.messages",

@@ -8,172 +8,20 @@ either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
-from typing import Protocol as Interface
+from typing import TYPE_CHECKING, ClassVar
 
 from .protocol import Protocol
+from .rules.firing import ConnectionView, Firing, Scope
 from .values.actions import Actions, Forward
 from .values.messages import Direction, Ended, Message
 from .values.options import Configurable, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from random import Random
+    from collections.abc import Mapping
 
-    from .rules.active import ActiveRule, Memory
+__all__ = ["HOOKS", "Behavior", "ConnectionView", "Firing", "Scope"]
 
-K = TypeVar("K")
-T = TypeVar("T")
-Scope = Literal["exchange", "connection"]
 HOOKS = ("on_connect", "on_open", "on_message", "on_end")
-
-
-class ConnectionView(Interface):
-    """The connection that a rule fires on, as far as behaviors may look at it."""
-
-    @property
-    def number(self) -> int:
-        """Counted from 1, on its proxy."""
-
-    @property
-    def protocol(self) -> Protocol:
-        """Its protocol; where that is framed, an object of its own."""
-
-    @property
-    def opened_at(self) -> float:
-        """When its client was accepted, in seconds on the reactor's clock."""
-
-    @property
-    def memory(self) -> Memory:
-        """What it keeps of the rules that fire on it."""
-
-    def now(self) -> float:
-        """Seconds on the reactor's clock."""
-
-    def heard_at(self, direction: Direction | None = None) -> float:
-        """When it carried something last, in this direction or in either."""
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """One rule that fires: what a behavior may know besides the message."""
-
-    source: ActiveRule = field(repr=False)
-    view: ConnectionView = field(repr=False)
-    exchange: int
-    """The exchange's number on its connection, counted from 1; 0 where there is none."""
-    draw: float
-    """What was drawn, from 0 up to 100; the rule's band holds it."""
-    count: int
-    """How often the rule has fired on this proxy, this time included."""
-    seed: int
-    """Whence this firing's own randomness comes."""
-    _kept: list[Message] | None = field(default=None, init=False, repr=False, compare=False)
-    _draws: dict[Direction, Random] | None = field(
-        default=None, init=False, repr=False, compare=False
-    )
-
-    @property
-    def rule(self) -> str:
-        """The rule's name."""
-        return self.source.rule.name
-
-    @property
-    def scope(self) -> Scope:
-        """Whether it fired for one exchange, or for a whole connection."""
-        return self.source.rule.scope
-
-    @property
-    def matches(self) -> bool:
-        """The rule is about some exchanges alone; ``on_open`` is not asked then."""
-        return not self.source.always
-
-    @property
-    def direction(self) -> Direction | None:
-        """The direction that the rule is limited to, if it is."""
-        return self.source.rule.direction
-
-    @property
-    def connection(self) -> int:
-        """The connection's number on its proxy, counted from 1."""
-        return self.view.number
-
-    @property
-    def protocol(self) -> Protocol:
-        """The protocol of the connection."""
-        return self.view.protocol
-
-    @property
-    def opened_at(self) -> float:
-        """When the connection was opened, in seconds on the reactor's clock."""
-        return self.view.opened_at
-
-    @property
-    def now(self) -> float:
-        """Seconds on the reactor's clock.
-
-        Count deadlines from when a message arrived instead, where there is one.
-        """
-        return self.view.now()
-
-    def heard_at(self, direction: Direction | None = None) -> float:
-        """When the connection carried something last, in this direction or in either."""
-        return self.view.heard_at(direction)
-
-    @property
-    def kept(self) -> list[Message]:
-        """What the behavior keeps of the exchange, for later in it."""
-        if self._kept is None:  # most keep nothing
-            object.__setattr__(self, "_kept", [])
-        assert self._kept is not None
-        return self._kept
-
-    def own(self, kind: Callable[[], T], direction: Direction | None = None) -> T:
-        """What the behavior keeps of the connection; ``kind()``, a class, makes it at first."""
-        return _kept_in(self.view.memory.own, (self.source, kind, direction), kind)
-
-    def shared(self, kind: Callable[[], T], direction: Direction | None = None) -> T:
-        """The same, but kept of all the connections of the proxy together."""
-        return _kept_in(self.source.shared, (kind, direction), kind)
-
-    def random(self) -> Random:
-        """A source of randomness, the same for the same firing of the same seed."""
-        from random import Random
-
-        return Random(self.seed)
-
-    def draws(self, direction: Direction) -> Random:
-        """A source of randomness that goes on from message to message of a direction.
-
-        It begins anew with each exchange, or with each connection if that is the scope.
-        """
-        from random import Random
-
-        if self.scope == "connection":
-            draws = self.own(_Draws).of
-        else:
-            if self._draws is None:
-                object.__setattr__(self, "_draws", {})
-            assert self._draws is not None
-            draws = self._draws
-        if direction not in draws:
-            draws[direction] = Random(2 * self.seed + (direction is Direction.TO_CLIENT))
-        return draws[direction]
-
-
-class _Draws:
-    """Sources of randomness of a connection."""
-
-    def __init__(self) -> None:
-        self.of: dict[Direction, Random] = {}
-
-
-def _kept_in(shelf: dict[K, object], key: K, kind: Callable[[], T]) -> T:
-    kept = shelf.get(key)
-    if kept is None:
-        kept = shelf[key] = kind()
-    return kept  # type: ignore[return-value]  # the kind is in the key
 
 
 class Behavior(Configurable):

@@ -13,14 +13,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .errors import OptionError
+from .rules.firing import Firing
 from .values.actions import Actions, Close, Forward, Reply
 from .values.messages import NO_LABELS, Message
 from .values.options import Option, Value
 
 if TYPE_CHECKING:
     from random import Random
-
-    from .behavior import Firing
 
 Values = Mapping[str, Value]
 """The values of a fault's parameters, by name: all of them, checked."""

@@ -260,13 +260,13 @@ def test_a_connection_is_drawn_for_once() -> None:
     assert struck == [number for number in range(1, 101) if dice.roll(number, 0)[0] < 30]
 
 
-def test_on_its_connections_a_rule_keeps_messages_of_each_exchange_apart() -> None:
+def test_on_its_connections_a_rule_keeps_things_of_each_exchange_apart() -> None:
     traffic = Traffic(rule(scope="connection"))
     for number in (1, 2):
         traffic.decide(number)
     one, two = (traffic.decisions[1, number].firings[0][1] for number in (1, 2))
     assert (one.exchange, two.exchange) == (1, 2)
-    assert one.kept is not two.kept
+    assert one.of_exchange(Count) is not two.of_exchange(Count)
     assert one.seed == two.seed
 
 

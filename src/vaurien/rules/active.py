@@ -10,10 +10,11 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from ..behavior import HOOKS, Behavior, ConnectionView, Firing
+from ..behavior import HOOKS, Behavior
 from ..values.messages import NO_LABELS, Direction
 from ..values.options import options_of
 from .dice import SEED_LIMIT, Dice
+from .firing import ConnectionView, Firing, Kept
 from .plan import MARGIN, Plan, Rule
 
 
@@ -24,9 +25,12 @@ class ActiveRule:
         "always",
         "applied_at",
         "dice",
+        "direction",
         "directions",
         "fired",
+        "name",
         "rule",
+        "scope",
         "seen",
         "shared",
         "since",
@@ -34,6 +38,7 @@ class ActiveRule:
 
     def __init__(self, rule: Rule, dice: Dice, applied_at: float, since: int) -> None:
         self.rule = rule
+        self.name, self.scope, self.direction = rule.name, rule.scope, rule.direction
         ways = Direction if rule.direction is None else (rule.direction,)
         acts = rule.behavior.overrides("on_message")
         self.directions = tuple(way for way in ways if acts and rule.behavior.concerns(way))
@@ -44,7 +49,7 @@ class ActiveRule:
         self.since = since  # the generation in which it came on
         self.seen = 0
         self.fired = 0
-        self.shared: dict[object, object] = {}  # what its behavior keeps of all connections
+        self.shared: Kept = {}  # what its behavior keeps for all connections
 
     @property
     def is_deaf(self) -> bool:
@@ -136,14 +141,14 @@ class Memory:
     __slots__ = ("connection_draws", "own", "swallowers")
 
     def __init__(self) -> None:
-        self.own: dict[tuple[ActiveRule, object, Direction | None], object] = {}
-        """What their behaviors keep."""
+        self.own: Kept = {}
+        """What their behaviors keep; each key begins with the rule."""
         self.swallowers: list[ActiveRule] = []
         """Those that have swallowed a message."""
         self.connection_draws: ConnectionDraws = {}
         """Of those whose scope is the connection."""
 
-    def forget(self, known: Callable[[ActiveRule], bool]) -> None:
+    def forget(self, known: Callable[[object], bool]) -> None:
         """Keep nothing of rules that are not known any more."""
         for gone in [
             active_rule for active_rule in self.connection_draws if not known(active_rule)
@@ -282,9 +287,9 @@ class ActivePlan:
         """Whether the plan still has this rule, and it is on."""
         return active_rule in self._alive
 
-    def knows(self, active_rule: ActiveRule) -> bool:
-        """Whether the plan still has this rule, though it may be off."""
-        return active_rule in self._known
+    def knows(self, rule: object) -> bool:
+        """Whether the plan still has this active rule, though it may be off."""
+        return rule in self._known
 
     def decide(
         self,

@@ -1,0 +1,195 @@
+"""A rule that fires: what its behavior may know, and what it may keep.
+
+Law: a firing does not change. What changes from message to message is kept in one of its
+three memories: that of the exchange, of the connection, or of the proxy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Protocol as Interface
+
+from ..values.messages import Direction, Message
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from ..protocol import Protocol
+
+T = TypeVar("T")
+Scope = Literal["exchange", "connection"]
+Kept = dict[tuple[object, ...], object]
+"""What behaviors keep: the key says for whom, of which class, and for which direction."""
+
+
+class MemoryView(Interface):
+    """What a connection remembers, as far as firings need it."""
+
+    @property
+    def own(self) -> Kept:
+        """What behaviors keep of the connection."""
+
+
+class ConnectionView(Interface):
+    """The connection that a rule fires on, as far as behaviors may look at it."""
+
+    @property
+    def number(self) -> int:
+        """Counted from 1, on its proxy."""
+
+    @property
+    def protocol(self) -> Protocol:
+        """Its protocol; a framed protocol has an object for each connection."""
+
+    @property
+    def opened_at(self) -> float:
+        """When its client was accepted, in seconds on the reactor's clock."""
+
+    @property
+    def memory(self) -> MemoryView:
+        """What it keeps for the rules that fire on it."""
+
+    def now(self) -> float:
+        """Return the time in seconds on the reactor's clock."""
+
+    def heard_at(self, direction: Direction | None = None) -> float:
+        """Return when it last carried bytes, in this direction or in either."""
+
+
+class RuleView(Interface):
+    """The rule that fires, as far as firings need it."""
+
+    @property
+    def name(self) -> str:
+        """Unique in its plan."""
+
+    @property
+    def scope(self) -> Scope:
+        """Whether it fires for one exchange, or for a whole connection."""
+
+    @property
+    def direction(self) -> Direction | None:
+        """The only direction that it applies to; None for both."""
+
+    @property
+    def always(self) -> bool:
+        """Whether it applies to every exchange."""
+
+    @property
+    def shared(self) -> Kept:
+        """What its behavior keeps for all connections of the proxy."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Firing:
+    """One rule that fires: what a behavior may know besides the message."""
+
+    source: RuleView = field(repr=False)
+    view: ConnectionView = field(repr=False)
+    exchange: int
+    """The exchange's number on its connection, counted from 1; 0 outside of any exchange."""
+    draw: float
+    """The number drawn, from 0 up to but not including 100; it is within the rule's band."""
+    count: int
+    """How many times the rule has fired on this proxy, this time included."""
+    seed: int
+    """Seed of this firing's own randomness."""
+    _of_exchange: Kept = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def rule(self) -> str:
+        """The rule's name."""
+        return self.source.name
+
+    @property
+    def scope(self) -> Scope:
+        """Whether it fired for one exchange, or for a whole connection."""
+        return self.source.scope
+
+    @property
+    def matches(self) -> bool:
+        """Whether the rule applies to some exchanges only; ``on_open`` is not called then."""
+        return not self.source.always
+
+    @property
+    def direction(self) -> Direction | None:
+        """The only direction that the rule applies to; None for both."""
+        return self.source.direction
+
+    @property
+    def connection(self) -> int:
+        """The connection's number on its proxy, counted from 1."""
+        return self.view.number
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol of the connection."""
+        return self.view.protocol
+
+    @property
+    def opened_at(self) -> float:
+        """When the connection was opened, in seconds on the reactor's clock."""
+        return self.view.opened_at
+
+    @property
+    def now(self) -> float:
+        """The time in seconds on the reactor's clock.
+
+        Where there is a message, count deadlines from its arrival instead.
+        """
+        return self.view.now()
+
+    def heard_at(self, direction: Direction | None = None) -> float:
+        """Return when the connection last carried bytes, in this direction or in either."""
+        return self.view.heard_at(direction)
+
+    def of_exchange(self, kind: Callable[[], T]) -> T:
+        """Return what the rule keeps under a class for this exchange; ``kind()`` at first."""
+        return _kept(self._of_exchange, (kind,), kind)
+
+    def own(self, kind: Callable[[], T], direction: Direction | None = None) -> T:
+        """Return the same for this connection, or for one direction of it."""
+        return _kept(self.view.memory.own, (self.source, kind, direction), kind)
+
+    def shared(self, kind: Callable[[], T], direction: Direction | None = None) -> T:
+        """Return the same for all connections of the proxy, or for one direction of them."""
+        return _kept(self.source.shared, (kind, direction), kind)
+
+    @property
+    def kept(self) -> list[Message]:
+        """The messages that the behavior keeps for later in the exchange."""
+        return self.of_exchange(_Messages)
+
+    def random(self) -> Random:
+        """Return a new generator; it repeats itself with the seed."""
+        from random import Random
+
+        return Random(self.seed)
+
+    def draws(self, direction: Direction) -> Random:
+        """Return the generator of a direction, which goes on from message to message.
+
+        There is one for each exchange, or one for each connection if that is the scope.
+        """
+        from random import Random
+
+        draws = (self.own if self.scope == "connection" else self.of_exchange)(_Draws)
+        if direction not in draws:
+            draws[direction] = Random(2 * self.seed + (direction is Direction.TO_CLIENT))
+        return draws[direction]
+
+
+class _Messages(list[Message]):
+    """What is kept as messages."""
+
+
+class _Draws(dict[Direction, "Random"]):
+    """The generators of an exchange or a connection."""
+
+
+def _kept(memory: Kept, key: tuple[object, ...], kind: Callable[[], T]) -> T:
+    if key not in memory:
+        memory[key] = kind()
+    return memory[key]  # type: ignore[return-value]  # the kind is in the key
