@@ -298,7 +298,7 @@ def test_the_built_in_plugins_are_the_files_of_their_folders() -> None:
 
 
 CIRCLES: list[set[str]] = [
-    {"behavior", "fault", "protocol", "rules.active", "rules.plan"},
+    {"fault", "protocol", "rules.firing"},
     {f"net.{name}" for name in ("connection", "decisions", "end", "framing", "hooks", "link")}
     | {"net.player"},
 ]
