@@ -98,7 +98,7 @@ WITHOUT_TESTS = {
 }
 """Modules and folders without a test file of their own, and why."""
 
-PARTS = {"checks", "sql"}
+PARTS = {"checks", "sql", "texts"}
 """Files beside protocols that several of them share."""
 
 LINES_OF_A_FILE = 400

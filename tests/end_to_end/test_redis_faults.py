@@ -20,8 +20,9 @@ from redis_talk import Client, ask, call, command
 from vaurien.errors import OptionError
 from vaurien.net.address import Address
 from vaurien.protocols.redis.faults import CATALOGUE
-from vaurien.protocols.redis.forms import Error, slot_of
+from vaurien.protocols.redis.forms import ErrorReply
 from vaurien.protocols.redis.parser import Redis as Protocol
+from vaurien.protocols.redis.session import slot_of
 
 PARSERS: dict[str, tuple[int, type[BaseParser]]] = {
     "RESP2": (2, _RESP2Parser),
@@ -138,7 +139,7 @@ def rule_for(name: str) -> str:
 
 def closes(name: str) -> bool:
     fault = CATALOGUE.find(name)
-    return isinstance(fault, Error) and fault.closes
+    return isinstance(fault, ErrorReply) and fault.closes
 
 
 def test_no_fault_is_without_a_test() -> None:

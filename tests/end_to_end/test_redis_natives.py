@@ -16,7 +16,7 @@ from redis_talk import Client, command
 from servers import free_port, redis_server, require, serving
 from vaurien.net.address import Address
 from vaurien.protocols.redis.faults import CATALOGUE
-from vaurien.protocols.redis.forms import Error
+from vaurien.protocols.redis.forms import ErrorReply
 from vaurien.protocols.redis.parser import Redis
 
 FOREVER = ("EVAL", "while true do end", "0")
@@ -206,7 +206,7 @@ DRIVEN: dict[str, tuple[str, Drive]] = {
     "max-clients": ("GET key", full),
     "protocol-error": ("GET key", garbled),
 }
-CLOSING = {fault.name for fault in CATALOGUE if isinstance(fault, Error) and fault.closes}
+CLOSING = {fault.name for fault in CATALOGUE if isinstance(fault, ErrorReply) and fault.closes}
 
 
 @pytest.fixture(scope="module")

@@ -81,3 +81,33 @@ def test_what_is_not_known_has_a_key() -> None:
 def test_what_is_special_is_not_plain() -> None:
     assert not any(command_of(name.encode()).plain for name in SPECIAL | CONTAINERS)
     assert command_of(b"SET").plain
+
+
+KEYS = {
+    "GET a b": "a",
+    "DBSIZE x": None,
+    "PING x": None,
+    "BITOP AND a b": "a",
+    "EVAL script 1 a": "a",
+    "EVAL script 0 a": None,
+    "ZUNION 2 a b": "a",
+    "XREAD COUNT 1 streams a 0": "a",
+    "XREAD COUNT 1": None,
+    "XREAD STREAMS": None,
+    "OBJECT ENCODING a": "a",
+    "MIGRATE host 1 a 0": "a",
+    "MIGRATE host": None,
+    "WATCH a": "a",
+    "NEW a": "a",
+}
+
+
+@pytest.mark.parametrize("words", KEYS)
+def test_keys(words: str) -> None:
+    name, *arguments = words.encode().split()
+    key = command_of(name).key_in(arguments)
+    assert (key and key.decode()) == KEYS[words]
+
+
+def test_keys_are_whole() -> None:
+    assert command_of(b"GET").key_in([b"x" * 1000]) == b"x" * 1000

@@ -8,7 +8,7 @@ import pytest
 
 from vaurien.fault import Fault, values_of
 from vaurien.protocols.redis.faults import CATALOGUE
-from vaurien.protocols.redis.forms import Error
+from vaurien.protocols.redis.forms import ErrorReply
 from vaurien.protocols.redis.parser import Redis
 
 
@@ -44,7 +44,7 @@ def test_identifiers(identifier: str, name: str) -> None:
 
 
 def test_errors_of_one_code_have_the_plain_name_once() -> None:
-    codes = {fault.code for fault in CATALOGUE if isinstance(fault, Error) and fault.code}
+    codes = {fault.code for fault in CATALOGUE if isinstance(fault, ErrorReply) and fault.code}
     assert {code for code in codes if CATALOGUE.find(code).name != code} == {"ERR"}
 
 

@@ -8,16 +8,14 @@ from acting import firing
 from redis_talk import Talk, command
 from vaurien.behavior import Firing
 from vaurien.fault import values_of
-from vaurien.protocols.redis.commands import command_of
 from vaurien.protocols.redis.faults import CATALOGUE
 from vaurien.protocols.redis.forms import (
     DISCARD,
     SCRIPTED_ARRAY,
     SCRIPTED_NULL,
     WRONG_ARITY,
-    Transaction,
-    slot_of,
 )
+from vaurien.protocols.redis.session import slot_of
 from vaurien.values.actions import Action, Close, Forward, Reply
 from vaurien.values.messages import Message
 
@@ -228,34 +226,6 @@ def test_a_multi_that_is_refused_is_just_refused() -> None:
 
 
 # Facts.
-
-
-def test_a_transaction_does_what_its_commands_do() -> None:
-    transaction = Transaction()
-    seen = []
-    for name in (b"ECHO", b"PING", b"GET", b"DEL", b"SET", b"GET"):
-        transaction.note(command_of(name))
-        seen.append((transaction.access, transaction.grows))
-    assert seen == [
-        ("control", "no"),
-        ("other", "no"),
-        ("read", "no"),
-        ("write", "no"),
-        ("write", "yes"),
-        ("write", "yes"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("key", "slot"),
-    [(b"a", 15495), (b"b", 3300), (b"foo", 12182), (b"{b}x", 3300), (b"x{b}{a}", 3300)],
-)
-def test_slots_are_those_of_redis(key: bytes, slot: int) -> None:
-    assert slot_of(key) == slot
-
-
-def test_empty_braces_do_not_count() -> None:
-    assert len({slot_of(key) for key in (b"{}a", b"{}b", b"a{", b"}a{")}) == 4
 
 
 def test_a_slot_is_that_of_the_bytes_of_a_key() -> None:

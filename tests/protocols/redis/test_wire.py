@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 
 from redis_talk import command
 from vaurien.errors import ProtocolError
-from vaurien.protocols.redis.commands import command_of
 from vaurien.protocols.redis.wire import (
     ARGUMENTS,
     REQUEST,
     RESPONSE,
     RESPONSES,
     RUN,
-    Subscriptions,
-    key_of,
+    encoded,
     size_of,
     sized,
     text_of,
@@ -106,7 +104,7 @@ NO_SIZES = {
 
 @pytest.mark.parametrize(("kind", "line"), [(k, line) for k in NO_SIZES for line in NO_SIZES[k]])
 def test_what_is_no_size(kind: str, line: bytes) -> None:
-    with pytest.raises(ProtocolError, match="is not the size of anything"):
+    with pytest.raises(ProtocolError, match="is not a size"):
         size_of(line, kind.encode())
 
 
@@ -115,55 +113,9 @@ def test_sizes() -> None:
     assert size_of(b"*-1\r\n") == -1
 
 
-KEYS = {
-    "GET a b": "a",
-    "DBSIZE x": None,
-    "PING x": None,
-    "BITOP AND a b": "a",
-    "EVAL script 1 a": "a",
-    "EVAL script 0 a": None,
-    "ZUNION 2 a b": "a",
-    "XREAD COUNT 1 streams a 0": "a",
-    "XREAD COUNT 1": None,
-    "XREAD STREAMS": None,
-    "OBJECT ENCODING a": "a",
-    "MIGRATE host 1 a 0": "a",
-    "MIGRATE host": None,
-    "WATCH a": "a",
-    "NEW a": "a",
-}
-
-
-@pytest.mark.parametrize("words", KEYS)
-def test_keys(words: str) -> None:
-    name, *arguments = words.encode().split()
-    key = key_of(command_of(name), arguments)
-    assert (key and key.decode()) == KEYS[words]
-
-
-def test_keys_are_whole() -> None:
-    assert key_of(command_of(b"GET"), [b"x" * 1000]) == b"x" * 1000
+def test_a_request_is_encoded() -> None:
+    assert encoded(b"GET", b"\r\n") == b"*2\r\n$3\r\nGET\r\n$2\r\n\r\n\r\n"
 
 
 def test_words_are_for_people() -> None:
     assert text_of("héllo".encode() + b"\xff") == "héllo\\xff"
-
-
-def test_subscriptions_are_counted_by_their_kind() -> None:
-    known = Subscriptions()
-    assert not known
-    assert [known.confirm("SUBSCRIBE", total) for total in (1, 2)] == [1, 2]
-    assert known.confirm("PSUBSCRIBE", 3) == 1
-    assert known.confirm("SSUBSCRIBE", 1) == 1
-    assert [known.confirm("UNSUBSCRIBE", total) for total in (2, 1)] == [1, 0]
-    assert known.confirm("PUNSUBSCRIBE", 0) == 0
-    assert known
-    assert known.confirm("SUNSUBSCRIBE", 0) == 0
-    assert not known
-
-
-def test_the_last_confirmation() -> None:
-    known = Subscriptions()
-    assert [known.is_last(3, 9) for _ in range(4)] == [False, False, True, False]
-    known = Subscriptions()
-    assert [known.is_last(0, left) for left in (2, 1, 0)] == [False, False, True]

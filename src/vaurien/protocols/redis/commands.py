@@ -1,7 +1,7 @@
-"""What a redis command does, and where its key is.
+"""The commands of Redis: what each does, and where its key is.
 
-The tables are those of ``COMMAND`` of Redis 7.0, and the newer commands of Redis 7.4 and
-8.0.  Scripts and functions, of which it does not know what they do, count as writing.
+The tables follow ``COMMAND`` of Redis 7.0, with the newer commands of Redis 7.4 and 8.0.
+Scripts and functions may do anything, so they count as writes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 def names(text: str) -> frozenset[str]:
-    """The words of a text."""
+    """The set of words in a text."""
     return frozenset(text.split())
 
 
@@ -25,7 +25,7 @@ GROWING = names("""
     SUNIONSTORE XADD XGROUP|CREATE XGROUP|CREATECONSUMER XSETID ZADD ZDIFFSTORE ZINCRBY
     ZINTERSTORE ZRANGESTORE ZUNIONSTORE
 """)
-"""Writing, and refused where memory is short (flag ``denyoom``)."""
+"""Writes that are refused when memory is short (flag ``denyoom``)."""
 
 WRITING = names("""
     BLMPOP BLPOP BRPOP BZMPOP BZPOPMAX BZPOPMIN DEL EXPIRE EXPIREAT FLUSHALL FLUSHDB
@@ -55,58 +55,53 @@ CONTROL = names("""
     SELECT SHUTDOWN SLOWLOG SPUBLISH SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE TIME UNSUBSCRIBE UNWATCH
     WATCH
 """)
-"""Neither, and answered even while data is being loaded (flag ``loading``)."""
+"""Neither reads nor writes; answered even while data is being loaded (flag ``loading``)."""
 
 OTHER = names("""
     ASKING BGREWRITEAOF BGSAVE CLUSTER FAILOVER FUNCTION MEMORY MODULE PFSELFTEST PING PSYNC
     REPLICAOF SAVE SCRIPT SLAVEOF SYNC WAIT
 """)
 
-CONTAINERS = names(
-    """
+CONTAINERS = names("""
     ACL CLIENT CLUSTER COMMAND CONFIG FUNCTION LATENCY MEMORY MODULE OBJECT PUBSUB SCRIPT
     SLOWLOG XGROUP XINFO
-    """
-)
-"""Their second word says what is to be done."""
+""")
+"""Commands with subcommands."""
 
 KEYLESS = names("DBSIZE FLUSHALL FLUSHDB KEYS LOLWUT RANDOMKEY SCAN SWAPDB")
 KEYED = names("SPUBLISH SSUBSCRIBE SUNSUBSCRIBE WATCH")
-"""Commands of which, unlike others of their access, the first argument is no key, or one."""
+"""Exceptions: otherwise the first argument of reads and writes, and of no others, is a key."""
 
 KEY_AT = {
     **dict.fromkeys(names("BITOP MEMORY OBJECT PFDEBUG XGROUP XINFO"), 2),
     "MIGRATE": 3,
 }
-"""Where the first key is; for all others it is the first argument."""
+"""Position of the first key; the first argument for all others."""
 
 COUNTED_KEY_AT = {
     **dict.fromkeys(names("LMPOP SINTERCARD ZDIFF ZINTER ZINTERCARD ZMPOP ZUNION"), 2),
     **dict.fromkeys(names("BLMPOP BZMPOP EVAL EVALSHA EVALSHA_RO EVAL_RO FCALL FCALL_RO"), 3),
 }
-"""The same of commands that say right before how many keys there are, which may be none."""
+"""The same for commands in which the number of keys, which may be 0, precedes them."""
 
 KEY_AFTER = dict.fromkeys(["XREAD", "XREADGROUP"], b"STREAMS")
-"""The same of commands whose keys follow a word."""
+"""Commands whose keys follow a keyword."""
 
 SUBSCRIBING = names("SUBSCRIBE PSUBSCRIBE SSUBSCRIBE")
 UNSUBSCRIBING = names("UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE")
-"""Answered by a confirmation for each channel; without channels, for each there is."""
+SUBSCRIPTIONS = SUBSCRIBING | UNSUBSCRIBING
+"""Answered by one confirmation per channel; UNSUBSCRIBE without channels, by one for each."""
 
 MEMBERS = names("SPOP SRANDMEMBER ZRANDMEMBER")
 COUNTING = MEMBERS | names("LPOP RPOP")
-"""Answered by one value; by several, if a second argument says how many."""
+"""Answered by one value; by several if a second argument gives a count."""
 
-SPECIAL = (
-    SUBSCRIBING
-    | UNSUBSCRIBING
-    | names("CLIENT DISCARD EXEC HELLO MONITOR MULTI PSYNC REPLCONF RESET SYNC")
-)
-"""They change what the connection is about."""
+SPECIAL = SUBSCRIPTIONS | names("CLIENT DISCARD EXEC HELLO MONITOR MULTI PSYNC REPLCONF RESET SYNC")
+"""Commands that change the state of the connection."""
 
-COMMANDS_REMEMBERED = 1000
-FAR = 16
-"""How many arguments may come before a key that follows a word, and the key."""
+CACHE_SIZE = 1000
+KEYWORD_REACH = 16
+"""Arguments to search for a keyword and the key that follows it."""
 
 ACCESS: Mapping[str, str] = {
     name: access
@@ -120,40 +115,51 @@ ACCESS: Mapping[str, str] = {
 }
 
 
-class Command(NamedTuple):
-    """What is known of a command before its arguments are."""
+class RedisCommand(NamedTuple):
+    """What the name of a command tells."""
 
     name: str
     """In upper case."""
     labels: Mapping[str, str]
-    """Those that all requests with it have."""
+    """The labels that all requests with it have."""
     key: int
-    """Which argument is the first key, counted from 1; 0 for none."""
-    counted: bool = False
-    """The argument before the key says how many keys there are."""
-    after: bytes = b""
+    """Position of the first key among the arguments, from 1; 0 for none."""
+    has_count: bool = False
+    """The argument before the key is the number of keys."""
+    keyword: bytes = b""
     """The key follows this word, wherever that is."""
     container: bool = False
-    """Its first argument is a word of its name."""
-    looks: int = 1
-    """How many arguments tell all that is to be known of it."""
-    several: bool = False
-    """A second argument says how many values it is answered by."""
+    """Its first argument is a subcommand."""
+    arguments_needed: int = 1
+    """How many arguments to look at."""
+    takes_count: bool = False
+    """A second argument makes its reply an array."""
     plain: bool = True
-    """Its labels need its first argument at most, and nothing else of it is to be noted."""
+    """Its labels need its first argument at most, and nothing is to be remembered of it."""
+
+    def key_in(self, arguments: list[bytes]) -> bytes | None:
+        """The first key, whole, if it is among these arguments."""
+        if self.keyword:
+            words = [argument.upper() for argument in arguments]
+            place = words.index(self.keyword) + 1 if self.keyword in words else len(words)
+        elif not self.key or (self.has_count and arguments[self.key - 2 : self.key - 1] == [b"0"]):
+            return None
+        else:
+            place = self.key - 1
+        return arguments[place] if place < len(arguments) else None
 
 
-@lru_cache(COMMANDS_REMEMBERED)
-def command_in(word: bytes) -> Command:
-    r"""The command of a name that its size comes before, as in ``3\r\nSET``."""
+@lru_cache(CACHE_SIZE)
+def command_in(word: bytes) -> RedisCommand:
+    r"""The command in a word that is preceded by its size, as in ``3\r\nSET``."""
     return command_of(word[word.index(b"\n") + 1 :])
 
 
-@lru_cache(COMMANDS_REMEMBERED)
-def command_of(name: bytes) -> Command:
-    """The command of this name, in upper or lower case; ``XGROUP|CREATE`` has both its words.
+@lru_cache(CACHE_SIZE)
+def command_of(name: bytes) -> RedisCommand:
+    """The command of this name, in upper or lower case, or ``XGROUP|CREATE`` with a subcommand.
 
-    Of a command that is not known, the first argument is taken for its key.
+    The first argument of an unknown command is taken for its key.
     """
     full = name.decode("latin-1").upper()
     first, _, second = full.partition("|")
@@ -163,17 +169,19 @@ def command_of(name: bytes) -> Command:
         labels["subcommand"] = second
     labels["access"] = access
     labels["grows"] = "yes" if full in GROWING else "no"
-    key = _key_of(first, access)
-    counted = first in COUNTED_KEY_AT
-    after = KEY_AFTER.get(first, b"")
+    key = _position_of_key(first, access)
+    has_count = first in COUNTED_KEY_AT
+    keyword = KEY_AFTER.get(first, b"")
     container = first in CONTAINERS
-    plain = key < 2 and not (counted or after or container or first in SPECIAL)
-    looks = FAR if after else max(key, 2 if container else 1)
-    several = first in COUNTING
-    return Command(first, labels, key, counted, after, container, looks, several, plain)
+    plain = key < 2 and not (has_count or keyword or container or first in SPECIAL)
+    needed = KEYWORD_REACH if keyword else max(key, 2 if container else 1)
+    takes_count = first in COUNTING
+    return RedisCommand(
+        first, labels, key, has_count, keyword, container, needed, takes_count, plain
+    )
 
 
-def _key_of(name: str, access: str) -> int:
+def _position_of_key(name: str, access: str) -> int:
     found = KEY_AT.get(name) or COUNTED_KEY_AT.get(name)
     if found is not None:
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...fault import Catalogue
 from ...values.options import Option
 from .commands import names
-from .forms import Error, Null, Push
+from .forms import ErrorReply, NullReply, PushMessage
 from .server import ACCESS, BLOB, DATA, KEYED, REPLICATION, SERVER, WRITES, error
 
 ONE_BY_ONE = {"access": "~^(read|write)$", "command": "~^(?!EXEC$)"}
@@ -143,7 +143,6 @@ COMMANDS = (
         Option("group", str, "", "the group that is missing; '' for that of the command"),
         applies_to={"command": "XREADGROUP"},
         runs=True,
-        quotes=True,
     ),
     error(
         "BUSYKEY",
@@ -176,7 +175,6 @@ COMMANDS = (
         "the server is older, or the command is disabled",
         "doing without it (redis-py: ResponseError)",
         name="unknown-command",
-        quotes=True,
     ),
     error(
         "EXECABORT",
@@ -188,7 +186,7 @@ COMMANDS = (
 )
 
 OTHERS = (
-    Null(
+    NullReply(
         name="watch-failed",
         aliases=("WatchError",),
         meaning="a key that was watched has changed: EXEC does nothing",
@@ -196,7 +194,7 @@ OTHERS = (
         applies_to=EXEC,
         arrays=frozenset(["EXEC"]),
     ),
-    Null(
+    NullReply(
         name="miss",
         aliases=("null", "nil"),
         meaning="the key is not there: never written, expired or evicted",
@@ -205,13 +203,13 @@ OTHERS = (
         arrays=NULL_ARRAYS,
         runs=True,
     ),
-    Push(
+    PushMessage(
         name="invalidate",
         meaning="all that the client has cached is out of date; told before a response, in RESP3",
         exercises="client-side caching, and pushes between responses",
         data=b">2\r\n$10\r\ninvalidate\r\n_\r\n",
     ),
-    Error(
+    ErrorReply(
         name="error",
         aliases=("ERR",),
         code="",

@@ -1,4 +1,4 @@
-"""redis: RESP2 and RESP3, and inline commands."""
+"""redis: the parsers of requests and responses, in RESP2 and RESP3, and of inline commands."""
 
 from __future__ import annotations
 
@@ -10,21 +10,28 @@ from ...errors import ProtocolError
 from ...fault import Catalogue
 from ...parsing.stream import LINE_LIMIT, READ_LIMIT, Parser, Stream
 from ...protocol import Protocol
-from .commands import UNSUBSCRIBING, Command, command_in, command_of
+from .commands import SUBSCRIPTIONS, UNSUBSCRIBING, RedisCommand, command_in, command_of
 from .faults import CATALOGUE
-from .forms import PLAIN, PLAIN_IN_RESP3, UNANSWERED, Asked, Transaction, slot_of
+from .session import (
+    CONFIRMATIONS,
+    PLAIN,
+    PUBLISHED,
+    UNANSWERED,
+    RedisRequest,
+    Subscriptions,
+    Transaction,
+    slot_of,
+)
 from .wire import (
     AGGREGATES,
     ARGUMENT,
     ARGUMENT_LIMIT,
     ARGUMENTS,
-    CONFIRMATIONS,
     COUNTED,
     HEADER,
     INLINE,
     KEY_LIMIT,
     LINES,
-    MESSAGES,
     MONITORED,
     NAME_LIMIT,
     REQUEST,
@@ -32,55 +39,52 @@ from .wire import (
     RESPONSES,
     RUN,
     STRINGS,
-    SUBSCRIPTIONS,
     TYPED,
-    Subscriptions,
-    key_of,
     size_of,
     text_of,
 )
 
 NESTING_LIMIT = 100
-"""How many streamed aggregates may be open inside each other."""
+"""Maximum depth of streamed aggregates."""
 ENDLESS = sys.maxsize
 
 
 class Redis(Protocol):
-    """A store of keys and values."""
+    """RESP2 and RESP3: Redis, Valkey, KeyDB, Dragonfly."""
 
     name = "redis"
     labels = {
-        "command": "the command, in upper case: SET",
+        "command": "the command in upper case, such as SET",
         "subcommand": "the second word of commands such as CONFIG GET and XGROUP CREATE",
-        "key": f"the first key, or its first {KEY_LIMIT} bytes",
-        "access": "write, read, control (answered even while redis is loading) or other",
-        "grows": "yes if redis refuses it when memory is short, otherwise no",
+        "key": f"the first key, cut at {KEY_LIMIT} bytes",
+        "access": "write, read, control (answered even while Redis is loading) or other",
+        "grows": "yes if Redis refuses it when memory is short, otherwise no",
     }
-    response_labels = {"error": "the code of the error, which is its first word"}
+    response_labels = {"error": "the error code: the first word of the error"}
     faults: ClassVar[Catalogue] = CATALOGUE
-    version = 2  # of RESP: what was asked for last, unless it was refused
+    version = 2  # of RESP: the one that was requested last, unless it was refused
 
     def requests(self, stream: Stream) -> Parser:
-        return Requests(stream, self).parse()
+        return RequestParser(stream, self).parse()
 
     def responses(self, stream: Stream) -> Parser:
-        return Responses(stream, self).parse()
+        return ResponseParser(stream, self).parse()
 
 
-class Requests:
+class RequestParser:
     """The client's side of one connection."""
 
-    __slots__ = ("_muted", "_protocol", "_queued", "_skips", "_stream")
+    __slots__ = ("_protocol", "_queued", "_replies_off", "_skips_reply", "_stream")
 
     def __init__(self, stream: Stream, protocol: Redis) -> None:
         self._stream = stream
         self._protocol = protocol
-        self._queued: Asked | None = None  # what any command is about, inside a transaction
-        self._muted = False  # by CLIENT REPLY OFF
-        self._skips = False  # the next answer, by CLIENT REPLY SKIP
+        self._queued: RedisRequest | None = None  # any request of the open transaction
+        self._replies_off = False  # by CLIENT REPLY OFF
+        self._skips_reply = False  # the next one, by CLIENT REPLY SKIP
 
     def parse(self) -> Parser:
-        stream = self._stream
+        stream, protocol = self._stream, self._protocol
         match, begin, end = stream.match, stream.begin, stream.end
         while True:
             found = match(REQUEST)
@@ -88,25 +92,31 @@ class Requests:
                 if stream.drained:
                     yield
                 else:
-                    yield from self._unusual()
+                    yield from self._other()
                 continue
             words, name, first, second = found.group(4, 5, 6, 7)
             command = command_in(name)
-            rare = not command.plain or self._queued or self._muted or self._skips
-            if rare or (first and not first.isascii()) or (command.several and (second or words)):
-                known = [word[word.index(b"\n") + 1 :] for word in (first, second) if word]
-                yield from self._command(command, known, int(words) - 2 if words else 0)
+            if (
+                not command.plain
+                or self._queued
+                or self._replies_off
+                or self._skips_reply
+                or (first and not first.isascii())
+                or (command.takes_count and (second or words))
+            ):
+                arguments = [word[word.index(b"\n") + 1 :] for word in (first, second) if word]
+                yield from self._command(command, arguments, int(words) - 2 if words else 0)
                 continue
             labels = command.labels
             if first is not None and command.key:
                 labels = {**labels, "key": first[first.index(b"\n") + 1 :].decode()}
-            begin(labels, about=self._plain)
+            begin(labels, about=PLAIN[protocol.version])
             if words is not None:
                 yield from self._arguments(int(words) - 2)
             end()
 
-    def _unusual(self) -> Parser:
-        """What is inline, or long, or not all here."""
+    def _other(self) -> Parser:
+        """Take a request that is inline, long or incomplete."""
         stream = self._stream
         if stream.match(COUNTED):
             words = size_of((yield from stream.readline(NAME_LIMIT)))
@@ -121,41 +131,41 @@ class Requests:
                 yield from self._command(command_of(name[:NAME_LIMIT]), arguments, 0)
                 return
         else:
-            raise ProtocolError("neither a command nor an inline one")
+            raise ProtocolError("neither an array nor an inline command")
         stream.begin(expects_reply=False, about=UNANSWERED)
         stream.end()
 
-    def _command(self, command: Command, known: list[bytes], left: int) -> Parser:
-        """A command of which some arguments have been taken, and others are left."""
+    def _command(self, command: RedisCommand, arguments: list[bytes], left: int) -> Parser:
+        """Take the rest of a command: some arguments have been taken, and others are left."""
         stream = self._stream
-        total = len(known) + left
-        pending = 0
-        while left and len(known) < command.looks and not pending:
+        total = len(arguments) + left
+        unread = 0
+        while left and len(arguments) < command.arguments_needed and not unread:
             size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
             left -= 1
             if size > ARGUMENT_LIMIT:
-                pending = size + 2
+                unread = size + 2
             else:
-                known.append((yield from stream.read(size + 2))[:-2])
-        if command.container and known:
-            command = command_of(b"%b|%b" % (command.name.encode(), known[0][:NAME_LIMIT]))
-        about, expects_reply = self._meaning(command, known, total)
+                arguments.append((yield from stream.read(size + 2))[:-2])
+        if command.container and arguments:
+            command = command_of(b"%b|%b" % (command.name.encode(), arguments[0][:NAME_LIMIT]))
+        request, expects_reply = self._request(command, arguments, total)
         labels = dict(command.labels)
-        key = key_of(command, known)
+        key = command.key_in(arguments)
         if key is not None:
             labels["key"] = label = text_of(key[:KEY_LIMIT])
             if label.encode() != key:
-                about = (about or PLAIN)._replace(slot=slot_of(key))
-        if about is not None and about.what == "EXEC" and about.transaction is not None:
-            labels.update(access=about.transaction.access, grows=about.transaction.grows)
-        stream.begin(labels, expects_reply=expects_reply, about=about)
-        if pending:
-            yield from stream.skip(pending)
+                request = request._replace(slot=slot_of(key))
+        if request.special == "EXEC" and request.transaction is not None:
+            labels.update(access=request.transaction.access, grows=request.transaction.grows)
+        stream.begin(labels, expects_reply=expects_reply, about=request)
+        if unread:
+            yield from stream.skip(unread)
         yield from self._arguments(left)
         stream.end()
 
     def _arguments(self, left: int) -> Parser:
-        """Arguments that nobody needs to see."""
+        """Skip this many arguments."""
         stream = self._stream
         while left:
             if left >= RUN and stream.match(ARGUMENTS):
@@ -167,67 +177,62 @@ class Requests:
                 yield from stream.skip(size + 2)
                 left -= 1
 
-    @property
-    def _plain(self) -> Asked | None:
-        """What commands are about that change nothing."""
-        return None if self._protocol.version == 2 else PLAIN_IN_RESP3
-
-    def _meaning(
-        self, command: Command, arguments: list[bytes], total: int
-    ) -> tuple[Asked | None, bool]:
-        """What is to be remembered of a command until it is answered, and whether it will be."""
+    def _request(
+        self, command: RedisCommand, arguments: list[bytes], total: int
+    ) -> tuple[RedisRequest, bool]:
+        """What to remember of a command until it is answered, and whether it will be."""
         name = command.name
         version = self._protocol.version
-        replies = not (self._muted or self._skips)
-        self._skips = False
+        replies = not (self._replies_off or self._skips_reply)
+        self._skips_reply = False
         if name == "RESET":
-            self._muted, self._queued = False, None
+            self._replies_off, self._queued = False, None
             self._protocol.version = 2
-            return Asked(name), True
+            return RedisRequest(name), True
         if self._queued is not None:
             queued = self._queued
             if name not in ("EXEC", "DISCARD"):
                 assert queued.transaction is not None
-                queued.transaction.note(command)
+                queued.transaction.queue(command)
                 if name == "HELLO" and total and arguments[0] in (b"2", b"3"):
                     queued.transaction.version = int(arguments[0])
-                return queued._replace(number=total) if command.several else queued, replies
+                return queued._replace(total=total) if command.takes_count else queued, replies
             self._queued = None
             if name == "EXEC" and queued.transaction is not None:
                 self._protocol.version = queued.transaction.version or version
-            return queued._replace(what=name), replies
-        if command.several:
-            return (self._plain or PLAIN)._replace(number=total), replies
+            return queued._replace(special=name), replies
+        if command.takes_count:
+            return PLAIN[version]._replace(total=total), replies
         if name == "MULTI":
-            self._queued = None if total else Asked("", 0, version, Transaction())
+            self._queued = None if total else RedisRequest("", 0, version, Transaction())
         elif name == "CLIENT" and total == 2 and arguments[0].upper() == b"REPLY":
             return self._reply_mode(arguments[1].upper(), replies)
-        elif name in SUBSCRIPTIONS:  # confirmed even where no replies are wanted
-            return Asked(name, total, version), replies or total > 0 or name in UNSUBSCRIBING
+        elif name in SUBSCRIPTIONS:  # confirmed even with replies off
+            return RedisRequest(name, total, version), replies or total > 0 or name in UNSUBSCRIBING
         elif name == "HELLO":
             if total and arguments[0] in (b"2", b"3"):
                 self._protocol.version = int(arguments[0])
-            return Asked(name, 0, version), replies
+            return RedisRequest(name, 0, version), replies
         elif name in ("MONITOR", "SYNC", "PSYNC"):
-            return Asked(name, 0, version), replies
+            return RedisRequest(name, 0, version), replies
         elif name == "REPLCONF" and total and arguments[0].upper() == b"ACK":
             return UNANSWERED, False
-        return self._plain, replies
+        return PLAIN[version], replies
 
-    def _reply_mode(self, mode: bytes, replies: bool) -> tuple[Asked, bool]:
+    def _reply_mode(self, mode: bytes, replies: bool) -> tuple[RedisRequest, bool]:
         if mode == b"ON":
-            self._muted, replies = False, True
+            self._replies_off, replies = False, True
         elif mode == b"OFF":
-            self._muted, replies = True, False
+            self._replies_off, replies = True, False
         elif mode == b"SKIP":
-            self._skips, replies = not self._muted, False
-        return Asked("CLIENT REPLY"), replies
+            self._skips_reply, replies = not self._replies_off, False
+        return RedisRequest("CLIENT REPLY"), replies
 
 
-class Responses:
+class ResponseParser:
     """The backend's side of one connection."""
 
-    __slots__ = ("_monitors", "_protocol", "_stream", "_subscriptions", "_unusual")
+    __slots__ = ("_monitors", "_protocol", "_receives_pushes", "_stream", "_subscriptions")
 
     def __init__(self, stream: Stream, protocol: Redis) -> None:
         self._stream = stream
@@ -237,15 +242,15 @@ class Responses:
     def _reset(self) -> None:
         self._monitors = False
         self._subscriptions = Subscriptions()
-        self._unusual = False  # it monitors, or is subscribed
+        self._receives_pushes = False  # it monitors, or is subscribed
 
     def parse(self) -> Parser:
         stream = self._stream
         match, begin, end = stream.match, stream.begin, stream.end
         while True:
             about = stream.asked
-            asked = about if isinstance(about, Asked) else PLAIN
-            if not asked.what and not self._unusual:
+            request = about if isinstance(about, RedisRequest) else PLAIN[2]
+            if not request.special and not self._receives_pushes:
                 found = match(RESPONSE)
                 if found is not None:
                     code = found[1]
@@ -253,75 +258,75 @@ class Responses:
                         begin()
                         end()
                     else:
-                        self._error(code, asked)
+                        self._error(code, request)
                     continue
             if stream.drained:
                 yield
-            elif (yield from self._response(asked)):
+            elif (yield from self._response(request)):
                 stream.turn_opaque()
                 return
 
-    def _response(self, asked: Asked) -> Generator[None, None, bool]:
-        """Whatever comes; gives whether what follows is a replica's feed, and not RESP."""
+    def _response(self, request: RedisRequest) -> Generator[None, None, bool]:
+        """Take any message; return whether a replication stream follows, which is not RESP."""
         stream = self._stream
         if stream.match(TYPED) is None:
-            raise ProtocolError("no type of RESP begins like this")
+            raise ProtocolError("not a type of RESP")
         line = yield from stream.readline(READ_LIMIT)
         kind = line[:1]
         if kind == b"-":
-            self._error(line[1:-2].partition(b" ")[0], asked)
-        elif asked.what in ("SYNC", "PSYNC"):
+            self._error(line[1:-2].partition(b" ")[0], request)
+        elif request.special in ("SYNC", "PSYNC"):
             stream.begin()
             stream.end()
             return True
         elif kind == b"!":
             text = yield from stream.read(size_of(line, b"!") + 2, LINE_LIMIT)
-            self._error(text[:-2].partition(b" ")[0], asked)
+            self._error(text[:-2].partition(b" ")[0], request)
         elif kind == b"+":
-            self._status(line, asked)
-        elif kind == b">" or (kind == b"*" and asked.version == 2 and self._may_tell(asked)):
-            yield from self._told(line, asked)
+            self._status(line, request)
+        elif kind == b">" or (
+            kind == b"*"  # RESP2 has no type for pushes
+            and request.version == 2
+            and (self._receives_pushes or request.special in SUBSCRIPTIONS)
+        ):
+            yield from self._pushed(line, request)
         else:
-            if line in (b"*-1\r\n", b"_\r\n"):  # of EXEC: a key that was watched has changed
-                self._keep_version(asked)
+            if line in (b"*-1\r\n", b"_\r\n"):  # of EXEC: a watched key has changed
+                self._restore_version(request)
             stream.begin()
             yield from self._values(1, line)
             stream.end()
         return False
 
-    def _error(self, code: bytes, asked: Asked) -> None:
+    def _error(self, code: bytes, request: RedisRequest) -> None:
         stream = self._stream
         text = text_of(code)
-        self._keep_version(asked)
+        self._restore_version(request)
         stream.begin({"error": text})
-        if not asked.stands_in:
+        if not request.substituted:
             stream.error(text)
         stream.end()
 
-    def _keep_version(self, asked: Asked) -> None:
-        """What would have changed the version has failed."""
-        transaction = asked.transaction if asked.what == "EXEC" else None
-        if asked.what == "HELLO" or (transaction is not None and transaction.version):
-            self._protocol.version = asked.version
+    def _restore_version(self, request: RedisRequest) -> None:
+        """Undo a change of the RESP version: the command that asked for it has failed."""
+        transaction = request.transaction if request.special == "EXEC" else None
+        if request.special == "HELLO" or (transaction is not None and transaction.version):
+            self._protocol.version = request.version
 
-    def _status(self, line: bytes, asked: Asked) -> None:
+    def _status(self, line: bytes, request: RedisRequest) -> None:
         stream = self._stream
         if self._monitors and MONITORED.match(line):
             stream.begin(unsolicited=True)
         else:
-            if asked.what == "RESET":
+            if request.special == "RESET":
                 self._reset()
-            elif asked.what == "MONITOR":
-                self._monitors = self._unusual = True
+            elif request.special == "MONITOR":
+                self._monitors = self._receives_pushes = True
             stream.begin()
         stream.end()
 
-    def _may_tell(self, asked: Asked) -> bool:
-        """Whether arrays may be what RESP3 has pushes for."""
-        return self._unusual or asked.what in SUBSCRIPTIONS
-
-    def _told(self, line: bytes, asked: Asked) -> Parser:
-        """An array or a push whose first word says whether it is an answer."""
+    def _pushed(self, line: bytes, request: RedisRequest) -> Parser:
+        """Take an array or a push, whose first word says whether it is a reply."""
         stream = self._stream
         left = max(size_of(line), 0)
         word = ahead = b""
@@ -332,26 +337,26 @@ class Responses:
                 left, ahead = left - 1, b""
         name = CONFIRMATIONS.get(word, "")
         if name:
-            wanted = name == asked.what
-            stream.begin(unsolicited=not wanted)
+            requested = name == request.special
+            stream.begin(unsolicited=not requested)
             yield from self._values(left - 1, ahead)
             total = size_of((yield from stream.readline(NAME_LIMIT)), b":")
             left = self._subscriptions.confirm(name, total)
-            self._unusual = self._monitors or bool(self._subscriptions)
-            stream.end(final=wanted and self._subscriptions.is_last(asked.number, left))
+            self._receives_pushes = self._monitors or bool(self._subscriptions)
+            stream.end(final=requested and self._subscriptions.is_last(request.total, left))
         else:
-            stream.begin(unsolicited=word in MESSAGES or line[:1] == b">")
+            stream.begin(unsolicited=word in PUBLISHED or line[:1] == b">")
             yield from self._values(left, ahead)
             stream.end()
 
     def _values(self, left: int, line: bytes = b"") -> Parser:
-        """So many values; of the first, this line has been taken, if there is one.
+        """Take this many values; ``line``: the first line of the first one, if already taken.
 
-        Values in values are counted, and not gone into: no depth is too much.
+        Nested values are counted rather than recursed into, so there is no limit on depth.
         """
         stream = self._stream
         match = stream.match
-        outer: list[int] = []  # what is left around the streamed aggregates that are open
+        outer: list[int] = []  # values left around each open streamed aggregate
         while left > 0:
             if not line:
                 if left >= RUN and match(RESPONSES):
@@ -369,7 +374,7 @@ class Responses:
                 left = outer.pop()
             elif line[1:2] == b"?":
                 if len(outer) >= NESTING_LIMIT:
-                    raise ProtocolError(f"{NESTING_LIMIT} streamed aggregates inside each other")
+                    raise ProtocolError(f"more than {NESTING_LIMIT} nested streamed aggregates")
                 if kind == b"$":
                     yield from self._chunks()
                     left -= 1
@@ -383,10 +388,10 @@ class Responses:
             elif kind in AGGREGATES:
                 left += max(size_of(line), 0) * AGGREGATES[kind] - (kind != b"|")
             else:
-                raise ProtocolError(f"{kind!r} is no type of RESP")
+                raise ProtocolError(f"{kind!r} is not a type of RESP")
             line = b""
 
     def _chunks(self) -> Parser:
-        """A string that comes in parts, the last of which is empty."""
+        """Take a streamed string, the last part of which is empty."""
         while size := size_of((yield from self._stream.readline(NAME_LIMIT)), b";"):
             yield from self._stream.skip(size + 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...values.options import Option
-from .forms import Error
+from .forms import ErrorReply
 
 DATA = {"access": "~^(read|write)$"}
 WRITES = {"access": "write"}
@@ -30,11 +30,10 @@ def error(
     runs: bool = False,
     routes: bool = False,
     closes: bool = False,
-    quotes: bool = False,
     typical: bool = False,
-) -> Error:
+) -> ErrorReply:
     """A row of the table: an error that has its code as a name, unless it has another."""
-    return Error(
+    return ErrorReply(
         name=name or code,
         aliases=aliases,
         code=code,
@@ -46,7 +45,6 @@ def error(
         runs=runs,
         routes=routes,
         closes=closes,
-        quotes=quotes,
         typical=typical,
     )
 

@@ -1,7 +1,7 @@
-"""RESP on the wire: patterns for what is short, and the words in it.
+"""RESP on the wire: patterns for short messages, sizes, and requests encoded.
 
 Sources: "Redis serialization protocol specification" (redis.io), the RESP3 specification,
-and what Redis 7.0 does.
+and the behavior of Redis 7.0.
 """
 
 from __future__ import annotations
@@ -9,30 +9,25 @@ from __future__ import annotations
 import re
 
 from ...errors import ProtocolError
-from .commands import SUBSCRIBING, UNSUBSCRIBING, Command
 
 NAME_LIMIT = 64
 KEY_LIMIT = 500
 ARGUMENT_LIMIT = 16 * 1024
-"""Of what is looked at for labels, in bytes; the rest of a request passes unseen."""
+"""Bytes that are read for labels; the rest of a request is skipped."""
 RUN = 8
-"""How many short values some patterns take at once."""
-
-SUBSCRIPTIONS = SUBSCRIBING | UNSUBSCRIBING
-CONFIRMATIONS = {name.lower().encode(): name for name in SUBSCRIPTIONS}
-MESSAGES = frozenset([b"message", b"pmessage", b"smessage"])
+"""Number of short values that some patterns match at once."""
 
 # Types of values.
 LINES = frozenset([b"+", b"-", b":", b"_", b"#", b",", b"("])
 STRINGS = frozenset([b"$", b"=", b"!"])
 AGGREGATES = {b"*": 1, b"~": 1, b">": 1, b"%": 2, b"|": 2}
-"""How many values each of their items has; the value that ``|`` speaks of comes besides."""
+"""Values per item; an attribute (``|``) is followed by the value it describes."""
 
 
 def sized(limit: int, size: str = "") -> str:
-    """The pattern of a size up to a limit, the end of the line, and so many bytes.
+    """The pattern of a size up to a limit, a line end, and that number of bytes.
 
-    Each size has a branch of its own, so the bytes may be any.
+    Each size has its own branch, so the bytes may be anything.
     """
     branches = [rf"\r\n.{{{size}}}"] if size else [r"0\r\n"]
     for digit in range(10):
@@ -43,7 +38,7 @@ def sized(limit: int, size: str = "") -> str:
 
 
 def pattern(text: str) -> re.Pattern[bytes]:
-    """A pattern in which a dot is any byte."""
+    """Compile a pattern in which a dot matches any byte."""
     return re.compile(text.encode(), re.DOTALL)
 
 
@@ -55,9 +50,9 @@ REQUEST = pattern(
     rf"\*(?:1|((2)|(3)|([1-9]\d{{0,6}})))\r\n\$({sized(24)})\r\n"
     rf"(?(1)\$({SHORT})\r\n(?(3)\$({MEDIUM})\r\n))"
 )
-"""A short request, or the beginning of one: its first words.
+"""A short request, or the first three words of a longer one.
 
-Group 4: how many words it has, if not all have been taken; 5, 6 and 7: words with their sizes.
+Group 4: its number of words, if more follow; groups 5, 6 and 7: words with their sizes.
 """
 ARGUMENT = pattern(rf"\${SHORT}\r\n")
 ARGUMENTS = pattern(rf"(?:\${SHORT}\r\n){{{RUN}}}")
@@ -65,77 +60,34 @@ RESPONSE = pattern(rf"(?:{LINE}|\$(?:-1|{MEDIUM})|-([^ \r\n]*+)[^\r\n]*+)\r\n")
 """A short response or value.  Group 1: the code of an error."""
 RESPONSES = pattern(rf"(?:(?:{LINE}|\$(?:-1|{SHORT}))\r\n){{{RUN}}}")
 
-# What comes next, of which these take nothing.
+# What comes next: lookaheads, which take nothing.
 COUNTED = pattern(r"(?=\*)")
 INLINE = pattern("""(?=[\\s\\w"'])""")
 TYPED = pattern(r"(?=[-+:$*_#,(!=%~>|;.\n])")
 
 HEADER = pattern(r".(-?\d{1,18}|\?)\r\n")
 MONITORED = pattern(r"\+\d+\.\d+ \[")
-"""What MONITOR shows: a time, then in brackets the database and the client."""
+"""A line of MONITOR: a time, then the database and the client in brackets."""
 
 
 def size_of(line: bytes, kind: bytes = b"") -> int:
-    r"""The number in a line such as ``$12\r\n``; with a kind, of this kind and not negative.
+    r"""The number in a line such as ``$12\r\n``; with a kind, of that kind and not negative.
 
     Raises:
-        ProtocolError: there is none.
+        ProtocolError: the line is not such a line.
     """
     found = HEADER.fullmatch(line)
     if found is None or found[1] == b"?" or (kind and (line[:1] != kind or found[1][:1] == b"-")):
-        raise ProtocolError(f"{line[:NAME_LIMIT]!r} is not the size of anything")
+        raise ProtocolError(f"{line[:NAME_LIMIT]!r} is not a size")
     return int(found[1])
 
 
 def text_of(word: bytes) -> str:
-    """A word for people, and for rules to match."""
+    """A word as text, for labels and errors."""
     return word.decode("utf-8", "backslashreplace")
 
 
-def key_of(command: Command, arguments: list[bytes]) -> bytes | None:
-    """The first key of a command, if it is among these arguments; whole."""
-    if command.after:
-        words = [argument.upper() for argument in arguments]
-        place = words.index(command.after) + 1 if command.after in words else len(words)
-    elif not command.key or (
-        command.counted and arguments[command.key - 2 : command.key - 1] == [b"0"]
-    ):
-        return None
-    else:
-        place = command.key - 1
-    return arguments[place] if place < len(arguments) else None
-
-
-class Subscriptions:
-    """What a connection is subscribed to, as far as confirmations tell."""
-
-    __slots__ = ("_channels", "_confirmed", "_patterns", "_shards")
-
-    def __init__(self) -> None:
-        self._channels = self._patterns = self._shards = 0
-        self._confirmed = 0  # of the channels of the request that is being answered
-
-    def __bool__(self) -> bool:
-        return self._channels + self._patterns + self._shards > 0
-
-    def confirm(self, name: str, total: int) -> int:
-        """A channel is confirmed; gives how many of its kind there are now.
-
-        ``total``: of channels and patterns together, or of shard channels.
-        """
-        if name in ("SSUBSCRIBE", "SUNSUBSCRIBE"):
-            self._shards = total
-            return self._shards
-        if name in ("PSUBSCRIBE", "PUNSUBSCRIBE"):
-            self._patterns = total - self._channels
-            return self._patterns
-        self._channels = total - self._patterns
-        return self._channels
-
-    def is_last(self, wanted: int, left: int) -> bool:
-        """Whether a confirmation is the last for a request: of so many channels, or 0 for all."""
-        self._confirmed += 1
-        last = self._confirmed >= wanted if wanted else left <= 0
-        if last:
-            self._confirmed = 0
-        return last
+def encoded(*words: bytes) -> bytes:
+    """A request of these words, as clients send it."""
+    lines = [b"*%d\r\n" % len(words), *(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)]
+    return b"".join(lines)

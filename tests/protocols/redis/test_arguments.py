@@ -1,4 +1,4 @@
-"""The arguments of requests, as redis repeats them."""
+"""The arguments of requests, as Redis quotes them in its errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from acting import request, response
 from redis_talk import command
-from vaurien.protocols.redis.words import arguments_in, group_in, quoted
+from vaurien.protocols.redis.arguments import arguments_of, group_of, quoted
 
 
 @pytest.mark.parametrize(
@@ -21,20 +21,20 @@ from vaurien.protocols.redis.words import arguments_in, group_in, quoted
     ],
 )
 def test_arguments_are_those_at_hand(data: bytes, arguments: list[bytes]) -> None:
-    assert arguments_in(request(data)) == arguments
+    assert arguments_of(request(data)) == arguments
 
 
 def test_arguments_are_only_in_the_beginning_of_a_request() -> None:
-    assert arguments_in(request(command("foo a"), begins=False)) == []
-    assert arguments_in(response(b"*2\r\n$1\r\na\r\n$1\r\nb\r\n")) == []
+    assert arguments_of(request(command("foo a"), begins=False)) == []
+    assert arguments_of(response(b"*2\r\n$1\r\na\r\n$1\r\nb\r\n")) == []
 
 
-def test_arguments_are_quoted_as_far_as_redis_does() -> None:
+def test_arguments_are_quoted_up_to_the_limit_of_redis() -> None:
     assert quoted([]) == ""
     assert quoted([b"a", b"\xff"]) == "'a' '\\xff' "
     assert quoted([b"x" * 100, b"y" * 100, b"z"]) == f"'{'x' * 100}' '{'y' * 25}' "
 
 
 def test_a_group_follows_its_word() -> None:
-    assert group_in(b"group g c STREAMS s >".split()) == "g"
-    assert group_in([]) == group_in([b"GROUP"]) == "group"
+    assert group_of(b"group g c STREAMS s >".split()) == "g"
+    assert group_of([]) == group_of([b"GROUP"]) == "group"
