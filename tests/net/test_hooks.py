@@ -283,7 +283,7 @@ def test_who_waits_is_sent_to_the_backend_of_the_day() -> None:
     world = World("test-connects do=wait:5")
     client = world.client()
     world.run(seconds=1)
-    world.proxy.move(Address("nobody", 80))
+    world.proxy.change_backend(Address("nobody", 80))
     world.run(seconds=10)
     assert (client.ended, world.backends) == ("reset", [])
 

@@ -194,9 +194,9 @@ def test_let_go_others_may_have_the_address_and_who_waits_is_accepted_first() ->
     assert door.listener.accept_waiting() == 0
     other = door.system.listen(HERE, 1)
     with pytest.raises(OSError, match="in use"):
-        door.listener.take_back()
+        door.listener.reclaim()
     other.close()
-    door.listener.take_back()
+    door.listener.reclaim()
     door.knock(1)
     door.run()
     assert len(door.clients) == ROUND + 11
@@ -210,7 +210,7 @@ def test_taken_back_it_is_as_it_was(paused: bool, refusing: bool) -> None:
         door.listener.pause()
     door.listener.refuse(refusing)
     door.listener.release()
-    door.listener.take_back()
+    door.listener.reclaim()
     assert is_refused(door) is refusing
     door.run()
     assert bool(door.clients) is not (paused or refusing)
@@ -328,7 +328,7 @@ def test_in_earnest_it_refuses_lets_go_and_comes_back(
         listener.release()
         with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
             connect(address)
-        listener.take_back()
+        listener.reclaim()
     accepting.serve(address)
     assert len(os.listdir("/proc/self/fd")) == before + len(accepting.clients)
     accepting.close()

@@ -383,6 +383,41 @@ def test_a_new_one_takes_the_port_of_one_that_is_disabled() -> None:
     assert caught.value.proxy == "a"
 
 
+@pytest.mark.parametrize("drain", [0.0, 10.0])
+def test_one_that_is_disabled_ends_its_connections_though_its_port_is_taken(drain: float) -> None:
+    site = Site(at("a", 1))
+    client = site.served(1)
+    site.apply(at("a", 1, enabled=False), at("b", 1), drain=drain)
+    site.world.run(lambda: bool(client.ended), seconds=100)
+    assert client.ended == ("fin" if drain else "reset")
+    assert site.is_served(site.knock(1))
+
+
+@pytest.mark.parametrize("changed", [at("a", 1, protocol=Lines()), at("a", 1)])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_of_two_that_want_a_port_the_one_that_has_it_keeps_it(
+    changed: ProxySpec, is_first: bool
+) -> None:
+    site = Site(at("a", 1))
+    client, listener = site.served(1), site.proxy("a").listener
+    both = [changed, at("b", 1)]
+    with pytest.raises(ListenError) as caught:
+        site.apply(*(both if is_first else reversed(both)))
+    assert caught.value.proxy == "b"
+    assert site.proxy("a").listener is listener
+    assert site.is_served(client)
+
+
+def test_a_listener_may_pass_to_another_proxy_and_back() -> None:
+    site = Site(at("a", 1), at("b", 2))
+    client, listener = site.served(1), site.proxy("a").listener
+    site.apply(at("c", 1))
+    site.apply(at("a", 1))
+    assert site.proxy("a").listener is listener
+    site.world.run(seconds=1)
+    assert client.ended == "reset"
+
+
 def test_a_listener_at_its_limit_is_handed_over_with_those_who_wait() -> None:
     site = Site(at("a", 1, limits=FULL))
     site.served(1)
@@ -737,6 +772,21 @@ def test_who_waits_to_be_accepted_is_neither_refused_nor_lost(
             talk(reactor, client)
 
 
+def test_a_free_port_that_is_named_later_is_handed_over_with_those_who_wait(
+    reactor: Reactor, proxies: Proxies, served_by: Address
+) -> None:
+    proxies.apply([really("a", "127.0.0.1:0", served_by), really("b", "127.0.0.1:0", served_by)])
+    a, b = (address_of(proxies, name) for name in "ab")
+    before = [proxy.listener for proxy in proxies]
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(address)) for address in (a, b) for _ in range(5)]
+        proxies.apply([really("a", a, served_by), really("c", b, served_by)])
+        assert [proxy.listener for proxy in proxies] == before
+        for client in clients:
+            talk(reactor, client)
+        assert [proxy.totals().opened for proxy in proxies] == [5, 5]
+
+
 @pytest.mark.parametrize(
     ("old", "new"), [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("127.0.0.1", "localhost")]
 )
@@ -837,7 +887,9 @@ def test_those_whose_backend_moved_are_reset_if_asked(
         with connect(address) as new:
             talk(reactor, new)
         assert other.accepted == 1
-        proxies.apply([really("a", "127.0.0.1:0", served_by)], close_policy=ClosePolicy(moved=True))
+        proxies.apply(
+            [really("a", "127.0.0.1:0", served_by)], close_policy=ClosePolicy(reset_moved=True)
+        )
         turn(reactor)
         assert receive_until_reset(client) == b""
 

@@ -119,7 +119,7 @@ class Reloads:
                 self._control.replace(
                     wanted,
                     close_policy=ClosePolicy(
-                        drain=self._settings.drain, moved=understood.settings.reset_moved
+                        drain=self._settings.drain, reset_moved=understood.settings.reset_moved
                     ),
                     config_digest=digest_of(document),
                     find_behavior=understood.find_behavior,

@@ -151,7 +151,7 @@ class Control:
                 raise OptionError(f"backend={text!r} is where the proxy itself listens")
             return moving
 
-        self._change_one(proxy, change, ClosePolicy(moved=moved))
+        self._change_one(proxy, change, ClosePolicy(reset_moved=moved))
         LOG.info("Backend%s changed to %s", _of(proxy), address)
 
     def set_plan(self, entries: Sequence[Entry], proxy: str = "") -> None:

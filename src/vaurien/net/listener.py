@@ -76,7 +76,7 @@ class Listener:
         self._watch()
 
     def release(self) -> None:
-        """Let others have the address, until it is taken back; who waits is accepted first."""
+        """Let others have the address, until it is reclaimed; who waits is accepted first."""
         while self.accept_waiting():
             pass
         for sock in self._sockets:
@@ -84,7 +84,7 @@ class Listener:
         self._unlink()
         self._sockets = []
 
-    def take_back(self) -> None:
+    def reclaim(self) -> None:
         """Listen again where the address was released.
 
         Raises:

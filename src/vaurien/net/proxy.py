@@ -105,12 +105,14 @@ class Proxy:
     # Its life.
 
     def open(self, listener: Listener | None = None) -> None:
-        """Listen, or go on with a listener that another proxy had.
+        """Listen, with a new listener or one that another proxy had; close the present one.
 
         Raises:
             ListenError: the address is in use, or not of this machine.
         """
-        self._listener = listener or self.make_listener()
+        listener = listener or self.make_listener()
+        self._close_listener()
+        self._listener = listener
         self._listener.serve(self._on_client, self._on_lack)
         self._forget_drain()
         self._full = self._is_full
@@ -155,10 +157,13 @@ class Proxy:
         for connection in list(self.connections):
             connection.apply()
 
-    def move(self, backend: Address, *, all_connections: bool = False) -> None:
-        """Send new connections to another backend; those to the old one are closed if asked."""
+    def change_backend(self, backend: Address, *, reset: bool = False) -> None:
+        """Connect new clients to another backend.
+
+        ``reset``: reset the open connections to the old one.
+        """
         self.backend = backend
-        if all_connections:
+        if reset:
             for connection in list(self.connections):
                 connection.close(reset=True)
 
@@ -192,11 +197,11 @@ class Proxy:
         if done is not None:
             done()
 
-    def hand_over(self) -> Listener | None:
-        """Listen no more, and leave the listener to another proxy."""
+    def detach_listener(self) -> Listener | None:
+        """Return the listener, which stays open for another proxy; None if there is none."""
         listener = self._listener
         if listener is not None:
-            self.listen = listener.address  # first, for whoever asks meanwhile
+            self.listen = listener.address  # first: other threads ask for the address
         self._listener = None
         return listener
 
@@ -319,10 +324,9 @@ class Proxy:
         self.emit(Trouble(self.name, "a client must wait", str(error)))
 
     def _close_listener(self) -> None:
-        if self._listener is not None:
-            self.listen = self._listener.address
-            self._listener.close()
-            self._listener = None
+        listener = self.detach_listener()
+        if listener is not None:
+            listener.close()
 
     def _close_finished(self) -> None:
         """Close what a drain need not wait for; look again until all is closed."""
