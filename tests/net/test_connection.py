@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lines import Lines
 from scenario import BACKEND, Peer, World, echo
+from vaurien.net.closing import InUse
 from vaurien.net.proxy import Limits
 from vaurien.values.events import Trouble
 
@@ -305,6 +306,81 @@ def test_a_client_that_does_not_read_is_idle_whatever_is_queued_for_it() -> None
     world.run(seconds=1)
     assert client.ended == "reset"  # no clean end: bytes are missing
     assert len(client.heard) < 3_000_000
+
+
+# What keeps it open.
+
+
+def in_use(world: World) -> InUse:
+    (connection,) = world.proxy.connections
+    return connection.in_use()
+
+
+def test_a_connection_without_a_backend_is_unanswered() -> None:
+    world = World()
+    world.system.silence(BACKEND)
+    world.client()
+    world.run(seconds=1)
+    assert in_use(world) is InUse.UNANSWERED
+
+
+def test_an_idle_connection_is_in_no_use_until_the_client_speaks() -> None:
+    world = World()
+    client = world.client()
+    world.run(seconds=1)
+    assert not in_use(world)
+    client.say(b"?")
+    world.run(seconds=1)
+    assert in_use(world) is InUse.UNANSWERED
+    world.backends[0].say(b"!")
+    world.run(seconds=1)
+    assert not in_use(world)
+
+
+@pytest.mark.parametrize("rule", ["slow-accept delay=10", "slow-close delay=10"])
+def test_a_rule_holds_a_connection_that_opens_or_ends_for_whom_it_makes_wait(rule: str) -> None:
+    world = World(rule)
+    client = world.client()
+    world.run(seconds=1)
+    if world.backends:
+        world.backends[0].finish()
+        world.run(seconds=1)
+    assert InUse.HELD in in_use(world)
+    client.reset()
+    world.run(seconds=1)
+    assert not world.proxy.connections or InUse.HELD not in in_use(world)
+
+
+def test_a_delay_holds_to_its_end_and_a_hang_while_its_client_is_there() -> None:
+    for rule, outlasts in (("delay sleep=10", InUse.HELD), ("hang", InUse(0))):
+        world = World(rule)
+        client = world.client()
+        client.say(b"held")
+        world.run(seconds=1)
+        assert in_use(world) == InUse.HELD | InUse.QUEUED
+        client.finish()
+        world.run(seconds=1)
+        assert in_use(world) == outlasts | InUse.QUEUED
+
+
+def test_what_a_peer_does_not_take_is_unsent() -> None:
+    world = World()
+    client = world.client()
+    client.read(wanted=False)
+    world.run(lambda: bool(world.backends), seconds=1)
+    world.backends[0].say(bytes(1_000_000))
+    world.run(seconds=1)
+    assert in_use(world) is InUse.UNSENT
+
+
+def test_a_rule_watches_a_connection_until_the_client_ends() -> None:
+    world = World("timeout lifetime=100 data=pass")
+    client = world.client()
+    world.run(seconds=1)
+    assert in_use(world) is InUse.WATCHED
+    client.finish()
+    world.run(seconds=1)
+    assert not in_use(world) & InUse.WATCHED
 
 
 def test_live_changes_leave_no_timers_behind() -> None:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
+from ..net.closing import InUse
 from ..net.proxy import Limits, Proxy, unheard
 from ..rules.active import ActiveRule
 from ..rules.plan import Plan
@@ -92,15 +93,15 @@ class LegacyProxy(Proxy):
                 lambda sock: self._serve(connection, cast(socket.socket, sock), plugin, call),
             )
 
-    def holds(self, connection: Connection) -> bool:
-        """Whether something keeps a connection open though no byte moves.
+    def in_use(self, connection: Connection) -> InUse:
+        """Return why a connection should not be closed yet.
 
-        So does a plugin that is at work, while the client stays.
+        A plugin that serves it holds it open until the client ends.
         """
         session = self._sessions.get(connection)
         if session is not None and session.calling and connection.to_backend.ending is None:
-            return True
-        return super().holds(connection)
+            return super().in_use(connection) | InUse.HELD
+        return super().in_use(connection)
 
     # Who serves a connection.
 

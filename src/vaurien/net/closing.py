@@ -23,6 +23,21 @@ class Ending(enum.Enum):
     RST = enum.auto()
 
 
+class InUse(enum.Flag):
+    """Why a connection should not be closed yet."""
+
+    HELD = enum.auto()
+    """A rule makes it wait, and the peer that waits for that is still there."""
+    QUEUED = enum.auto()
+    """Messages are queued, for whatever reason."""
+    UNSENT = enum.auto()
+    """A peer does not take what it is sent."""
+    UNANSWERED = enum.auto()
+    """The client has spoken last, or there is no backend yet."""
+    WATCHED = enum.auto()
+    """A rule's ``on_open`` is running, and the client has not ended."""
+
+
 def read_unread(reactor: Reactor, sock: Socket) -> None:
     """Throw away what has arrived: closing with unread bytes would send RST, not FIN."""
     with contextlib.suppress(OSError):

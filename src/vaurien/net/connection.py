@@ -15,7 +15,7 @@ from ..rules.active import ActiveRule
 from ..values.actions import Close
 from ..values.events import PluginFailed
 from ..values.messages import Direction, Ended, Message
-from .closing import Ending, close_socket, read_unread
+from .closing import Ending, InUse, close_socket, read_unread
 from .decisions import Deciding
 from .end import End
 from .framing import Framing
@@ -27,6 +27,10 @@ from .view import ProxyView
 
 CONNECT = "connect"
 """What rules do before there is a backend; beside it, courses go by rules and directions."""
+
+
+MISSES_BYTES = InUse.HELD | InUse.QUEUED | InUse.UNSENT
+"""Closed with one of these, a connection has lost bytes that a peer was to get."""
 
 
 class Owner(ProxyView, Interface):
@@ -194,18 +198,21 @@ class Connection(Deciding):
     def links(self) -> tuple[Link, ...]:
         return () if self.client_socket is not None else (self.to_backend, self.to_client)
 
-    @property
-    def watched(self) -> bool:
-        """A rule has a say in when it closes, and it has not begun to by itself."""
-        on_open = any(isinstance(key, ActiveRule) for key in self._under_way())
-        return on_open and bool(self.links) and self.to_backend.ending is None
-
-    @property
-    def busy(self) -> bool:
-        """Something waits in it, for what a behavior asked, and for a peer that is there."""
-        if any(map(self._is_awaited, self._under_way())):
-            return True
-        return any(self._has_more(link) for link in self.links)
+    def in_use(self) -> InUse:
+        """Return all reasons why it should not be closed yet; none is falsy."""
+        found = InUse(0)
+        if any(map(self._is_awaited, self._under_way())) or any(map(self._has_more, self.links)):
+            found |= InUse.HELD
+        if any(link.player is not None for link in self.links):
+            found |= InUse.QUEUED
+        if any(link.blocked for link in self.links):
+            found |= InUse.UNSENT
+        if not self.links or self.to_backend.active_at > self.to_client.active_at:
+            found |= InUse.UNANSWERED
+        watched = any(isinstance(key, ActiveRule) for key in self._under_way())
+        if watched and self.links and self.to_backend.ending is None:
+            found |= InUse.WATCHED
+        return found
 
     def _has_more(self, link: Link) -> bool:
         """What a link holds waits for its time, or for a source that is still there."""
@@ -222,7 +229,7 @@ class Connection(Deciding):
         return max(self.opened_at, self.to_backend.active_at, self.to_client.active_at)
 
     def is_draining(self) -> bool:
-        """A peer takes what it is sent, too slowly for us to notice but by looking twice."""
+        """Whether a blocked peer has taken bytes, or been sent some, since the last call."""
         unsent = sum(
             self.proxy.reactor.system.unsent(link.sink.sock) for link in self.links if link.blocked
         )
@@ -230,21 +237,8 @@ class Connection(Deciding):
         return unsent not in (0, before)
 
     def cut(self) -> None:
-        """Close it now; a peer that misses bytes by it sees a reset, and no clean end."""
-        held = any(link.player is not None for link in self.links)
-        self.close(reset=held or self.blocked or self.busy)
-
-    @property
-    def blocked(self) -> bool:
-        """A peer does not take what it is sent."""
-        return any(link.blocked for link in self.links)
-
-    @property
-    def awaits_response(self) -> bool:
-        """The client spoke last, or the backend has not been reached yet."""
-        if self.client_socket is not None:
-            return True
-        return self.to_backend.active_at > self.to_client.active_at
+        """Close now, with a reset if a peer misses bytes by it, and otherwise with a clean end."""
+        self.close(reset=bool(self.in_use() & MISSES_BYTES))
 
     # Answers, and what is swallowed.
 

@@ -14,6 +14,7 @@ from ..rules.plan import Plan, Rule
 from ..values.events import Emit, Event, Fired, Trouble
 from ..values.messages import Direction
 from .address import Address
+from .closing import InUse
 from .connection import Connection
 from .dial import Dial
 from .listener import Listener
@@ -26,6 +27,10 @@ SETTLED = 0.1
 """Seconds without a byte after which a drain takes an answered connection for finished."""
 AGAIN = 0.1
 """Seconds until it is tried again to listen, where another process was quicker."""
+UNFINISHED = InUse.HELD | InUse.UNSENT | InUse.UNANSWERED
+"""What a drain waits for."""
+KEPT_WHILE_IDLE = InUse.HELD | InUse.WATCHED
+"""What keeps a connection open on which no byte moves."""
 SWEEPS = 20
 """How often, within one timeout, connections are looked over for idle ones."""
 
@@ -253,9 +258,9 @@ class Proxy:
         if not dial.done:
             connection.on_close = dial.cancel
 
-    def holds(self, connection: Connection) -> bool:
-        """Whether something keeps a connection open though no byte moves."""
-        return connection.busy
+    def in_use(self, connection: Connection) -> InUse:
+        """Return why a connection should not be closed yet."""
+        return connection.in_use()
 
     def refuse(self, connection: Connection, what: str, detail: str = "") -> None:
         """A connection gets no backend: its client sees a reset."""
@@ -335,8 +340,7 @@ class Proxy:
         now = self.reactor.clock()
         for connection in list(self.connections):
             settled = now - connection.active_at >= SETTLED
-            waits = connection.awaits_response or connection.blocked or self.holds(connection)
-            if settled and not waits:
+            if settled and not self.in_use(connection) & UNFINISHED:
                 connection.close()
         if self.connections:
             self.reactor.call_later(SETTLED / 2, self._close_finished)
@@ -351,9 +355,8 @@ class Proxy:
         for connection in list(self.connections):
             active_at = connection.active_at
             if now - active_at >= timeout:
-                if self.holds(connection) or connection.watched or connection.is_draining():
-                    continue
-                connection.cut()
+                if not self.in_use(connection) & KEPT_WHILE_IDLE and not connection.is_draining():
+                    connection.cut()
             else:
                 oldest = min(oldest, active_at)
         if self._sweep is sweep:  # the last one to go may have ended a drain, and all of it
