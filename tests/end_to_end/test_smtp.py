@@ -30,8 +30,8 @@ from smtp_server import (
 )
 from vaurien.fault import values_of
 from vaurien.net.address import Address
+from vaurien.protocols.smtp.fault_types import ReplyFault
 from vaurien.protocols.smtp.faults import CATALOGUE
-from vaurien.protocols.smtp.forms import Told
 from vaurien.protocols.smtp.parser import Smtp
 from vaurien.values.messages import Direction, Message
 
@@ -98,7 +98,7 @@ def test_tls_passes(
 def told(name: str, verb: str, **labels: str) -> bytes:
     """The bytes of a fault's reply to a command with these labels."""
     fault = CATALOGUE.find(name)
-    assert isinstance(fault, Told)
+    assert isinstance(fault, ReplyFault)
     smtp = Smtp()
     smtp.host = "mail.example"
     message = Message(b"", Direction.TO_BACKEND, 0.0, {"verb": verb, **labels})

@@ -29,8 +29,8 @@ from smtp_server import (
     mail_server,
     send,
 )
+from vaurien.protocols.smtp.fault_types import MALFORMED
 from vaurien.protocols.smtp.faults import CATALOGUE
-from vaurien.protocols.smtp.forms import MALFORMED
 from vaurien.protocols.smtp.parser import Smtp
 
 Act = Callable[[smtplib.SMTP], object]

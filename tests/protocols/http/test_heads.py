@@ -7,15 +7,15 @@ import pytest
 from vaurien.errors import ProtocolError
 from vaurien.protocols.http.heads import (
     CHUNKED,
-    TO_THE_END,
+    UNTIL_CLOSE,
     as_chunked,
     expects_continue,
+    has_no_body,
     head_of,
-    is_bare,
-    is_old,
-    is_tunnel,
-    says_close,
+    is_http_1_0,
+    opens_tunnel,
     status_and_size,
+    wants_close,
 )
 from vaurien.values.messages import Direction, Message
 
@@ -42,15 +42,15 @@ END = b"\r\n"
     ],
 )
 def test_who_wants_the_connection_closed(head: bytes, *, closes: bool) -> None:
-    assert says_close(head) is closes
+    assert wants_close(head) is closes
 
 
 def test_who_is_old() -> None:
-    assert is_old(OLD_GET + END)
-    assert is_old(b"HTTP/1.0 200 OK\r\n\r\n")
-    assert not is_old(GET + END)
-    assert not is_old(OK + END)
-    assert not is_old(b"")
+    assert is_http_1_0(OLD_GET + END)
+    assert is_http_1_0(b"HTTP/1.0 200 OK\r\n\r\n")
+    assert not is_http_1_0(GET + END)
+    assert not is_http_1_0(OK + END)
+    assert not is_http_1_0(b"")
 
 
 def test_who_waits_for_a_word() -> None:
@@ -74,7 +74,7 @@ def test_the_head_of_a_message() -> None:
         (OK + b"Content-Length: 7\r\n\r\n", "CONNECT", 0),
         (b"HTTP/1.1 502 No\r\nContent-Length: 7\r\n\r\n", "CONNECT", 7),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n", "GET", CHUNKED),
-        (OK + END, "GET", TO_THE_END),
+        (OK + END, "GET", UNTIL_CLOSE),
         (b"HTTP/1.1 204 No Content\r\n\r\n", "GET", 0),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", "GET", 0),
     ],
@@ -90,8 +90,8 @@ def test_what_is_no_response_has_no_size() -> None:
 
 def test_tunnels_are_bare() -> None:
     tunnels = [(101, "GET"), (200, "CONNECT"), (204, "CONNECT")]
-    assert all(is_tunnel(*one) and is_bare(*one) for one in tunnels)
-    assert not any(is_tunnel(*one) for one in [(100, "GET"), (407, "CONNECT"), (200, "GET")])
+    assert all(opens_tunnel(*one) and has_no_body(*one) for one in tunnels)
+    assert not any(opens_tunnel(*one) for one in [(100, "GET"), (407, "CONNECT"), (200, "GET")])
 
 
 @pytest.mark.parametrize(

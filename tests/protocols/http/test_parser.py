@@ -22,8 +22,8 @@ from feeding import (
 from vaurien.errors import ProtocolError
 from vaurien.parsing.exchanges import Exchanges
 from vaurien.parsing.stream import Stream
-from vaurien.protocols.http.heads import HEAD_LIMIT
-from vaurien.protocols.http.parser import ERRORS, Http, host_of
+from vaurien.protocols.http.heads import ERRORS, HEAD_LIMIT
+from vaurien.protocols.http.parser import Http, host_header
 from vaurien.values.actions import Forward
 from vaurien.values.messages import Direction, Message
 
@@ -256,11 +256,11 @@ CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(100))
         (b"\x16", "TLS"),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2 with prior knowledge"),
         (b"PRI * HTTP/2.0\r\n", "HTTP/2 with prior knowledge"),
-        (b"EHLO example.org\r\n", "no HTTP/1"),
-        (b"GET /\r\n", "no HTTP/1"),
-        (b"GET / HTTP/2\r\n", "no HTTP/1"),
-        (b"\0\0\0\4", "no HTTP/1"),
-        (b"(GET) / HTTP/1.1\r\n", "no HTTP/1"),
+        (b"EHLO example.org\r\n", "not HTTP/1"),
+        (b"GET /\r\n", "not HTTP/1"),
+        (b"GET / HTTP/2\r\n", "not HTTP/1"),
+        (b"\0\0\0\4", "not HTTP/1"),
+        (b"(GET) / HTTP/1.1\r\n", "not HTTP/1"),
     ],
 )
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "byte by byte"])
@@ -274,12 +274,12 @@ def test_what_is_no_request_is_known_by_its_first_bytes(
     ("data", "why"),
     [
         (b"\x16\x03", "TLS"),
-        (b"\0\0\x12\4", "no HTTP/1"),
-        (b"220 mail.example.org ESMTP\r\n", "no HTTP/1"),
-        (b"HTTP/2 200\r\n", "no HTTP/1"),
-        (b"HTTP/1.1 20 OK\r\n", "no HTTP/1"),
-        (b"HTTP/1.1 2000 OK\r\n", "no HTTP/1"),
-        (b"\r\nHTTP/1.1 200 OK\r\n", "no HTTP/1"),
+        (b"\0\0\x12\4", "not HTTP/1"),
+        (b"220 mail.example.org ESMTP\r\n", "not HTTP/1"),
+        (b"HTTP/2 200\r\n", "not HTTP/1"),
+        (b"HTTP/1.1 20 OK\r\n", "not HTTP/1"),
+        (b"HTTP/1.1 2000 OK\r\n", "not HTTP/1"),
+        (b"\r\nHTTP/1.1 200 OK\r\n", "not HTTP/1"),
     ],
 )
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "byte by byte"])
@@ -456,7 +456,7 @@ def test_the_host_header_is_overwritten() -> None:
     ],
 )
 def test_what_clients_call_a_backend(backend: str, host: str) -> None:
-    assert host_of(backend) == host
+    assert host_header(backend) == host
 
 
 def test_nothing_else_is_adjusted() -> None:

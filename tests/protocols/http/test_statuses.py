@@ -29,5 +29,5 @@ def test_the_phrases_are_those_of_the_registry() -> None:
 
 def test_nothing_is_told_twice() -> None:
     assert not set(REGISTERED) & set(UNREGISTERED)
-    for of in (lambda told: told.phrase, lambda told: told.meaning):
+    for of in (lambda status: status.phrase, lambda status: status.text):
         assert len(set(map(of, STATUSES.values()))) == len(STATUSES)

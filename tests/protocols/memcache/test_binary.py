@@ -19,8 +19,8 @@ from feeding import (
 from memcache_server import NOOP, OPAQUE, request, response
 from vaurien.errors import ProtocolError
 from vaurien.parsing.exchanges import Exchanges
-from vaurien.protocols.memcache.forms import Asked
 from vaurien.protocols.memcache.parser import Memcache
+from vaurien.protocols.memcache.wire import MemcacheRequest
 from vaurien.values.messages import Direction
 
 TO_CLIENT = Direction.TO_CLIENT
@@ -98,8 +98,8 @@ def test_requests_may_come_in_any_chunks(data: st.DataObject) -> None:
 def test_a_request_notes_what_its_response_must_repeat() -> None:
     data = request(0x0D, b"key") + request(0x0A)
     quiet, loud = (one.about for one in stream_of(Memcache().requests).feed(data, 0.0))
-    assert quiet == Asked("get", "binary", quiet=True, key=b"key", header=data[:24])
-    assert loud == Asked("noop", "binary", after_quiet=True, header=request(0x0A))
+    assert quiet == MemcacheRequest("get", "binary", quiet=True, key=b"key", header=data[:24])
+    assert loud == MemcacheRequest("noop", "binary", after_quiet=True, header=request(0x0A))
 
 
 def test_lengths_that_contradict_each_other_lose_no_step() -> None:

@@ -8,11 +8,12 @@ import pytest
 
 from feeding import stream_of
 from memcache_server import request, response
+from vaurien.protocols.memcache.fault_types import MemcacheFault
 from vaurien.protocols.memcache.faults import CATALOGUE
-from vaurien.protocols.memcache.forms import STATUSES, Asked, Failure
 from vaurien.protocols.memcache.parser import Memcache
+from vaurien.protocols.memcache.wire import STATUSES, MemcacheRequest
 
-FAULTS = [fault for fault in CATALOGUE if isinstance(fault, Failure)]
+FAULTS = [fault for fault in CATALOGUE if isinstance(fault, MemcacheFault)]
 IDENTIFIERS = {
     "ERROR": "error",
     "unknown_command": "UNKNOWN_COMMAND",
@@ -50,7 +51,7 @@ def test_all_faults_are_of_the_forms() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_labels_that_a_fault_wants_exist(fault: Failure) -> None:
+def test_labels_that_a_fault_wants_exist(fault: MemcacheFault) -> None:
     for label, value in fault.applies_to.items():
         assert label in Memcache.labels
         if value.startswith("~"):
@@ -84,8 +85,8 @@ RENDERED = {
 def test_words_depend_on_the_command(name: str, data: bytes) -> None:
     fault = CATALOGUE.find(name)
     about = stream_of(Memcache().requests).feed(data, 0.0)[0].about
-    assert isinstance(fault, Failure)
-    assert isinstance(about, Asked)
+    assert isinstance(fault, MemcacheFault)
+    assert isinstance(about, MemcacheRequest)
     assert fault.render(about, {}) == RENDERED[name, data]
 
 

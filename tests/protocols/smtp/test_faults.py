@@ -8,14 +8,14 @@ import pytest
 
 from vaurien.errors import OptionError
 from vaurien.fault import values_of
+from vaurien.protocols.smtp.fault_types import ReplyFault
 from vaurien.protocols.smtp.faults import CATALOGUE
-from vaurien.protocols.smtp.forms import Told
 from vaurien.protocols.smtp.parser import Smtp
 
 
 @pytest.mark.parametrize("fault", CATALOGUE.faults, ids=lambda fault: fault.name)
 def test_codes_are_of_their_classes(fault: object) -> None:
-    if isinstance(fault, Told) and fault.enhanced:
+    if isinstance(fault, ReplyFault) and fault.enhanced:
         assert re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}", fault.enhanced)
         assert fault.enhanced[0] == str(fault.code)[0]
         assert fault.closes is (fault.code == 421)
@@ -23,7 +23,7 @@ def test_codes_are_of_their_classes(fault: object) -> None:
 
 
 @pytest.mark.parametrize("fault", CATALOGUE.faults, ids=lambda fault: fault.name)
-def test_each_says_what_it_is(fault: Told) -> None:
+def test_each_says_what_it_is(fault: ReplyFault) -> None:
     assert fault.applies_to
     assert set(fault.applies_to) <= set(Smtp.labels)
     assert fault.wire

@@ -10,8 +10,8 @@ from feeding import chunkings, feed_any, owing, parse_in_all_ways, put_together,
 from vaurien.errors import OptionError, ProtocolError
 from vaurien.parsing.exchanges import Exchanges
 from vaurien.parsing.stream import Stream
-from vaurien.protocols.smtp.forms import Command
 from vaurien.protocols.smtp.parser import REPLY_LIMIT, Smtp
+from vaurien.protocols.smtp.wire import SmtpRequest
 from vaurien.values.actions import Forward, Reply
 from vaurien.values.messages import Direction, Message
 
@@ -225,7 +225,7 @@ def test_a_reply_is_one_message_with_labels(reply: bytes, labels: dict[str, str]
     def after_the_greeting(stream: Stream):  # type: ignore[no-untyped-def]  # as parsers are
         return Smtp().responses(stream)
 
-    about = Command("NOOP")
+    about = SmtpRequest("NOOP")
     greeting, whole = parse_in_all_ways(
         after_the_greeting, GREETING + reply, Direction.TO_CLIENT, owing(1, about=about)
     )
@@ -335,7 +335,7 @@ def test_lmtp_answers_for_each_recipient() -> None:
 
 
 def adjusted(smtp: Smtp, verb: str, data: bytes, direction: Direction) -> Forward | Reply:
-    return smtp.adjust(Message(data, direction, 0.0, exchange=1, about=Command(verb)))
+    return smtp.adjust(Message(data, direction, 0.0, exchange=1, about=SmtpRequest(verb)))
 
 
 def test_starttls_is_hidden() -> None:
@@ -363,7 +363,7 @@ def test_what_offers_no_tls_stays_as_it_is() -> None:
         ("EHLO", b"EHLO STARTTLS\r\n", Direction.TO_BACKEND),
         ("HELP", b"214 STARTTLS\r\n", Direction.TO_CLIENT),
     ):
-        message = Message(data, direction, 0.0, about=Command(verb))
+        message = Message(data, direction, 0.0, about=SmtpRequest(verb))
         assert smtp.adjust(message) == Forward(message)
 
 
@@ -408,7 +408,7 @@ def test_no_response_is_changed(chunks: list[bytes], data: st.DataObject) -> Non
     asked = ["EHLO", "MAIL", "RCPT", "DATA", "AUTH", "STARTTLS", "BDAT", "", "QUIT"]
     for number, verb in enumerate(data.draw(st.lists(st.sampled_from(asked))), 1):
         exchanges.begun = number
-        exchanges.expect_response(number, Command(verb, delivers=verb == "BDAT"))
+        exchanges.expect_response(number, SmtpRequest(verb, last_chunk=verb == "BDAT"))
     pieces = feed_any(stream_of(Smtp().responses, Direction.TO_CLIENT, exchanges), chunks)
     assert b"".join(piece.data for piece in pieces) == b"".join(chunks)
 

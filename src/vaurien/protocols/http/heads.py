@@ -1,137 +1,209 @@
 """What the head of an HTTP/1 message says, and how its body is framed.
 
-Law: where RFC 9112 leaves two readings of a framing, and software is known to take each
-of them, it is refused, not guessed.
+Law: where RFC 9112 leaves two readings of a message's framing, and implementations are known
+to differ, the message is rejected, not guessed at.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from ...errors import ProtocolError
 from ...values.messages import Message
 
 HEAD_LIMIT = 64 * 1024
-"""Bytes of a head, and of the trailers of a chunked body."""
+"""Maximum size in bytes of a head, and of the trailers of a chunked body."""
+TOO_LONG = f"a head of more than {HEAD_LIMIT} bytes"
 CHUNKED = -1
-TO_THE_END = -2
-"""Sizes of bodies that are not known beforehand: chunked, or whatever comes until the end."""
+UNTIL_CLOSE = -2
+"""Body sizes that are not known in advance: chunked, or up to the end of the connection."""
 
-# A line ends with CRLF or LF alone (RFC 9112, section 2.2).  A CR elsewhere is no part of a
-# head: some take it for a line's end, and some do not.
+# A line ends with CRLF or with a bare LF (RFC 9112, section 2.2).  A CR anywhere else is
+# rejected: some implementations take it for the end of the line, and some do not.
 FIELD_LINES = rb"(?:[^\r\n]++\r?\n)*+\r?\n"
 REQUEST_LINE = (
     rb"([!#$%&'*+\-.^_`|~\w]++)[ \t]++([^\r\n]*[^ \t\r\n])[ \t]++HTTP/1\.(\d)[ \t]*+\r?\n"
 )
 STATUS_LINE = rb"HTTP/1\.(\d)[ \t]++(\d{3})(?:[ \t][^\r\n]*+)?\r?\n"
 REQUEST = re.compile(rb"(?:\r?\n)*+" + REQUEST_LINE + FIELD_LINES)
-"""The head of a request: its method, its target, and the minor version of HTTP/1."""
+"""The head of a request.  Groups: method, target, minor version of HTTP/1."""
 RESPONSE = re.compile(STATUS_LINE + FIELD_LINES)
-"""The head of a response: the minor version, and the status."""
+"""The head of a response.  Groups: minor version, status code."""
 
 VALUE = rb"([^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)"  # with its obs-folds
 FRAMING = re.compile(
-    rb"\n(?:content-length:[ \t]*+(\d{1,18})(?=[ \t]*+\r?\n[^ \t])"  # as by far most say it
+    rb"\n(?:content-length:[ \t]*+(\d{1,18})(?=[ \t]*+\r?\n[^ \t])"  # by far the most frequent
     rb"|(content-length|transfer-encoding)([ \t]*+):" + VALUE + rb")",
     re.IGNORECASE,
 )
 FRAMING_LINE = re.compile(
     rb"(?<=\n)(?:content-length|transfer-encoding)[ \t]*+:" + VALUE + rb"\r?\n", re.IGNORECASE
 )
+HOST = re.compile(rb"\nhost[ \t]*+:[ \t]*+([^\r\n]*+)", re.IGNORECASE)
 CONNECTION = re.compile(rb"\nconnection[ \t]*+:" + VALUE, re.IGNORECASE)
-EXPECTS_CONTINUE = re.compile(rb"\nexpect[ \t]*+:[ \t]*+100-continue[ \t]*+\r?\n", re.IGNORECASE)
+EXPECT_CONTINUE = re.compile(rb"\nexpect[ \t]*+:[ \t]*+100-continue[ \t]*+\r?\n", re.IGNORECASE)
+ABSOLUTE_FORM = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.DOTALL)
+"""A request target in absolute form.  Groups: authority, the rest."""
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*+(?:;[^\r\n]*+)?\r?\n")
 """The line before a chunk, with its size (RFC 9112, section 7.1)."""
-SPACE = b" \t\r\n"
-DIGITS = 18
-"""Of a Content-Length; more than a petabyte is no size but an attack."""
+WHITE_SPACE = b" \t\r\n"
+MAX_DIGITS = 18
+"""Maximum length of a Content-Length; more than a petabyte is no size but an attack."""
 CODINGS = frozenset({b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress"})
 """Transfer codings besides ``chunked`` (RFC 9112, section 7)."""
 
+CACHED_HEADS = 128
+"""Heads that stay parsed: most peers send the same ones again and again."""
+LABEL_LIMIT = 2000
+"""Maximum length of a label, in characters."""
+ERRORS = frozenset({408, 429, *range(500, 600)})
+"""Status codes that count as errors of the backend: overloaded, or out of order."""
+
+
+class RequestHead(NamedTuple):
+    """What the head of a request says."""
+
+    method: str
+    labels: Mapping[str, str]
+    size: int
+    """Size of the body in bytes, or ``CHUNKED``."""
+
+
+class ResponseHead(NamedTuple):
+    """What the head of a response says."""
+
+    labels: Mapping[str, str]
+    size: int
+    """Size of the body in bytes, or ``CHUNKED``, or ``UNTIL_CLOSE``."""
+    final: bool
+    """It is not an interim response (1xx)."""
+    tunnel: bool
+    """What follows on the connection is not HTTP."""
+    error: str
+    """The status code if it is one of ``ERRORS``, otherwise ''."""
+
+
+@lru_cache(CACHED_HEADS)
+def read_request(head: bytes, reused: str) -> RequestHead:
+    """Read the head of a request; ``reused`` becomes the label of that name.
+
+    Raises:
+        ProtocolError: the head is too long, or the size of the body can't be known.
+    """
+    found = REQUEST.fullmatch(head)
+    if found is None or len(head) > HEAD_LIMIT:
+        raise ProtocolError(TOO_LONG)
+    method = found[1].decode()
+    path, query, host = _split_target(found[2].decode("utf-8", "replace"))
+    if not host and (field := HOST.search(head)):
+        host = field[1].decode("utf-8", "replace").rstrip()
+    texts = {"method": method, "path": path, "query": query, "host": host}
+    labels = {name: text[:LABEL_LIMIT] for name, text in texts.items()} | {"reused": reused}
+    return RequestHead(method, labels, body_size(head, found[3], 0))
+
+
+@lru_cache(CACHED_HEADS)
+def read_response(head: bytes, method: object) -> ResponseHead:
+    """Read the head of a response to a request with this method; None if that is unknown.
+
+    Raises:
+        ProtocolError: the head is too long, or the size of the body can't be known.
+    """
+    if len(head) > HEAD_LIMIT:
+        raise ProtocolError(TOO_LONG)
+    status, size = status_and_size(head, method)
+    tunnel = opens_tunnel(status, method)
+    error = str(status) if status in ERRORS else ""
+    return ResponseHead({"status": str(status)}, size, status >= 200 or tunnel, tunnel, error)
+
 
 def head_of(message: Message) -> bytes:
-    """The head of a message, of its first piece; nothing, if something has replaced it."""
+    """Return the head from the first piece of a message; b"" if a rule has replaced it."""
     pattern = REQUEST if message.to_backend else RESPONSE
     found = pattern.match(message.data)
     return found[0] if found else b""
 
 
-def body_size(head: bytes, minor: bytes, otherwise: int) -> int:
-    """How many bytes of body follow a head, or ``CHUNKED``, or ``TO_THE_END``.
+def body_size(head: bytes, minor: bytes, default: int) -> int:
+    """Return the size in bytes of the body after a head, or ``CHUNKED``, or ``UNTIL_CLOSE``.
 
-    ``otherwise`` is what follows if the head does not say: nothing after a request,
-    and all that comes after a response.  See RFC 9112, section 6.3.
+    ``minor``: the minor version of HTTP/1.  ``default``: the size where no field gives it, 0
+    for requests and ``UNTIL_CLOSE`` for responses.  See RFC 9112, section 6.3.
 
     Raises:
-        ProtocolError: that cannot be known.
+        ProtocolError: the size can't be known.
     """
-    named = FRAMING.findall(head)
-    if not named:
-        return otherwise
-    if len(named) == 1 and named[0][0]:
-        return int(named[0][0])
+    fields = FRAMING.findall(head)
+    if not fields:
+        return default
+    if len(fields) == 1 and fields[0][0]:
+        return int(fields[0][0])
     lengths: list[bytes] = []
     codings: list[bytes] = []
-    for length, name, gap, value in named:
+    for length, name, gap, value in fields:
         if gap:
             raise ProtocolError("white space between the name of a framing field and its colon")
         (codings if name and name[:1] in b"tT" else lengths).append(length or value)
     if not codings:
-        return _length(b",".join(lengths))
+        return _content_length(b",".join(lengths))
     if minor == b"0":
         raise ProtocolError("a Transfer-Encoding in HTTP/1.0")
-    if lengths and otherwise != TO_THE_END:
+    if lengths and default != UNTIL_CLOSE:
         raise ProtocolError("a request with both Content-Length and Transfer-Encoding")
-    coded = _list(coding.lower() for coding in codings)
+    coded = _elements(coding.lower() for coding in codings)
     if coded[-1:] == [b"chunked"] and coded.count(b"chunked") == 1:
         return CHUNKED
-    if otherwise == TO_THE_END and coded and CODINGS.issuperset(coded) and not lengths:
-        return TO_THE_END
+    if default == UNTIL_CLOSE and coded and CODINGS.issuperset(coded) and not lengths:
+        return UNTIL_CLOSE
     raise ProtocolError(f"a body of unknown length: Transfer-Encoding {coded!r}")
 
 
-def status_and_size(head: bytes, asked: object) -> tuple[int, int]:
-    """The status of a response to a request with the method ``asked``, and its body's size.
+def status_and_size(head: bytes, method: object) -> tuple[int, int]:
+    """Return the status code of a response to a request with this method, and its body's size.
+
+    The size is that of ``body_size``.
 
     Raises:
-        ProtocolError: that cannot be known.
+        ProtocolError: it is no head of a response, or the size can't be known.
     """
     found = RESPONSE.match(head)
     if found is None:
-        raise ProtocolError("no head of a response")
+        raise ProtocolError("not the head of a response")
     status = int(found[2])
-    if is_bare(status, asked):
+    if has_no_body(status, method):
         return status, 0
-    return status, body_size(head, found[1], TO_THE_END)
+    return status, body_size(head, found[1], UNTIL_CLOSE)
 
 
-def is_bare(status: int, asked: object) -> bool:
+def has_no_body(status: int, method: object) -> bool:
     """Whether a response has no body, whatever its head says."""
     return (
         status < 200
         or status in (204, 304)
-        or asked == "HEAD"
-        or (asked == "CONNECT" and status < 300)
+        or method == "HEAD"
+        or (method == "CONNECT" and status < 300)
     )
 
 
-def is_tunnel(status: int, asked: object) -> bool:
-    """Whether the connection is none of HTTP's from this response on."""
-    return status == 101 or (asked == "CONNECT" and 200 <= status < 300)
+def opens_tunnel(status: int, method: object) -> bool:
+    """Whether the connection stops being HTTP after this response."""
+    return status == 101 or (method == "CONNECT" and 200 <= status < 300)
 
 
-def says_close(head: bytes) -> bool:
+def wants_close(head: bytes) -> bool:
     """Whether the sender of a head wants the connection closed after the exchange.
 
     See RFC 9112, section 9.3.
     """
-    options = {option.lower() for option in _list(CONNECTION.findall(head))}
-    return b"close" in options or (is_old(head) and b"keep-alive" not in options)
+    options = {option.lower() for option in _elements(CONNECTION.findall(head))}
+    return b"close" in options or (is_http_1_0(head) and b"keep-alive" not in options)
 
 
-def is_old(head: bytes) -> bool:
-    """Whether a head is of HTTP/1.0."""
+def is_http_1_0(head: bytes) -> bool:
+    """Whether the version in a head is HTTP/1.0."""
     found = REQUEST.match(head)
     if found:
         return found[3] == b"0"
@@ -139,27 +211,41 @@ def is_old(head: bytes) -> bool:
 
 
 def expects_continue(head: bytes) -> bool:
-    """Whether a client waits for a word before it sends the body (RFC 9110, section 10.1.1)."""
-    return EXPECTS_CONTINUE.search(head) is not None
+    """Whether a client waits for 100 Continue before it sends the body (RFC 9110, 10.1.1)."""
+    return EXPECT_CONTINUE.search(head) is not None
 
 
 def as_chunked(head: bytes) -> bytes:
-    """The head of a response, saying that its body is chunked and nothing else of its size."""
+    """Return the head of a response with ``chunked`` as its only framing."""
     return FRAMING_LINE.sub(b"", head).rstrip(b"\r\n") + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def _length(value: bytes) -> int:
-    """A Content-Length, which may be told several times."""
-    digits = value.strip(SPACE)
+def _split_target(target: str) -> tuple[str, str, str]:
+    """Return the path, the query and the host of a request target; '' for those it lacks."""
+    host = ""
+    if not target.startswith("/") and (absolute := ABSOLUTE_FORM.fullmatch(target)):
+        host = absolute[1]
+        target = absolute[2] if absolute[2].startswith("/") else "/" + absolute[2]
+    path, _, query = target.partition("?")
+    return path, query, host
+
+
+def _content_length(value: bytes) -> int:
+    """Parse a Content-Length, which may be repeated.
+
+    Raises:
+        ProtocolError: it is no number, or its repetitions differ.
+    """
+    digits = value.strip(WHITE_SPACE)
     if b"," in digits:
-        first, *others = (element.strip(SPACE) for element in digits.split(b","))
+        first, *others = (element.strip(WHITE_SPACE) for element in digits.split(b","))
         digits = first if set(others) == {first} else b""
-    if not digits.isdigit() or len(digits) > DIGITS:
+    if not digits.isdigit() or len(digits) > MAX_DIGITS:
         raise ProtocolError(f"a body of unknown length: Content-Length {value!r}")
     return int(digits)
 
 
-def _list(values: Iterable[bytes]) -> list[bytes]:
-    """The elements of a field that is a list, from all the lines it is given in."""
-    elements = (element.strip(SPACE) for value in values for element in value.split(b","))
+def _elements(values: Iterable[bytes]) -> list[bytes]:
+    """Return the elements of a list field, from the values of all its lines."""
+    elements = (element.strip(WHITE_SPACE) for value in values for element in value.split(b","))
     return [element for element in elements if element]

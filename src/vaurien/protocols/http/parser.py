@@ -1,14 +1,13 @@
-"""http: HTTP/1.0 and HTTP/1.1 (RFC 9112), of which each request and response is a message.
+"""http: HTTP/1.0 and HTTP/1.1 (RFC 9112); each request and each response is a message.
 
-HTTP/2, TLS, and what follows an upgrade or a CONNECT are bytes without meaning here.
+HTTP/2, TLS, and whatever follows an upgrade or a CONNECT are opaque.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping
-from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Protocol, Stream
@@ -20,55 +19,45 @@ from .heads import (
     CHUNK,
     CHUNKED,
     HEAD_LIMIT,
+    HOST,
     REQUEST,
     REQUEST_LINE,
     RESPONSE,
     STATUS_LINE,
-    TO_THE_END,
-    body_size,
-    is_tunnel,
-    status_and_size,
+    TOO_LONG,
+    UNTIL_CLOSE,
+    read_request,
+    read_response,
 )
 
-ALIEN_REQUEST = re.compile(rb"(?=([^!#$%&'*+\-.^_`|~\w\r\n][\s\S]{0,15}))")
-ALIEN_RESPONSE = re.compile(rb"(?=([^H][\s\S]{0,15}))")
-"""The first bytes of what is no HTTP/1: looked at, not taken."""
+NOT_A_REQUEST = re.compile(rb"(?=([^!#$%&'*+\-.^_`|~\w\r\n][\s\S]{0,15}))")
+NOT_A_RESPONSE = re.compile(rb"(?=([^H][\s\S]{0,15}))")
+"""The first bytes of what can't be HTTP/1; they are not taken."""
 FIRST_LINE = re.compile(rb"(?:\r?\n)*+" + REQUEST_LINE)
 STATUS = re.compile(STATUS_LINE)
-TOO_LONG = f"a head of more than {HEAD_LIMIT} bytes"
 CHUNK_LINE_LIMIT = 16 * 1024
 PLAIN_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 CRLF = re.compile(rb"\r\n")
 EMPTY_LINES = (b"\r\n", b"\n")
 
-HOST = re.compile(rb"\nhost[ \t]*+:[ \t]*+([^\r\n]*+)", re.IGNORECASE)
-ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.DOTALL)
-HEADS = 128
-"""Heads that are remembered: most peers say the same again and again."""
-LABEL_LIMIT = 2000
-"""Characters of each label."""
-
-ERRORS = frozenset({408, 429, *range(500, 600)})
-"""Statuses that say the backend is not well, or asked for too much."""
-
 
 class Http(Protocol):
-    """See the module."""
+    """See the module.  What requests note for their responses is the method."""
 
     name = "http"
     labels: ClassVar[Mapping[str, str]] = {
         "method": "the method: GET, POST",
-        "path": "the path, as it was sent, without the query",
-        "query": "what follows the first ? of the target",
-        "host": "the host, with its port if that was sent",
-        "reused": "yes, if it is not the first request of its connection; no, if it is",
+        "path": "the path as sent, without the query",
+        "query": "the query: what follows the first ? of the target",
+        "host": "the host, with its port if the client sent one",
+        "reused": "no for the first request of a connection, yes for all later ones",
     }
-    response_labels: ClassVar[Mapping[str, str]] = {"status": "the status: 200, 503"}
+    response_labels: ClassVar[Mapping[str, str]] = {"status": "the status code: 200, 503"}
     tallied: ClassVar[str] = "method"
     faults = CATALOGUE
 
     overwrite_host_header: bool = option(
-        False, "put the backend's address into the Host header of requests"
+        False, "replace the Host header of requests with the backend's address"
     )
 
     def __post_init__(self) -> None:
@@ -84,7 +73,7 @@ class Http(Protocol):
                 yield
             found = stream.match(REQUEST)
             if found is None:
-                found = yield from _head(stream, REQUEST, ALIEN_REQUEST, FIRST_LINE)
+                found = yield from _head(stream, REQUEST, NOT_A_REQUEST, FIRST_LINE)
             method, labels, size = read_request(found[0], reused)
             stream.begin(labels, about=method)
             if size:
@@ -98,9 +87,8 @@ class Http(Protocol):
                 yield
             found = stream.match(RESPONSE)
             if found is None:
-                found = yield from _head(stream, RESPONSE, ALIEN_RESPONSE, STATUS)
-            asked = stream.asked
-            labels, size, final, tunnel, error = read_response(found[0], asked)
+                found = yield from _head(stream, RESPONSE, NOT_A_RESPONSE, STATUS)
+            labels, size, final, tunnel, error = read_response(found[0], stream.asked)
             stream.begin(labels, final=final)
             if error:
                 stream.error(error)
@@ -117,83 +105,17 @@ class Http(Protocol):
 
     def adjust(self, message: Message) -> Forward:
         found = REQUEST.match(message.data) if message.to_backend and message.begins else None
-        named = HOST.search(message.data, 0, found.end()) if found else None
-        if named is None:
+        field = HOST.search(message.data, 0, found.end()) if found else None
+        if field is None:
             return Forward(message)
         data = message.data
-        host = host_of(self.backend).encode()
-        return Forward(message.with_data(data[: named.start(1)] + host + data[named.end(1) :]))
+        host = host_header(self.backend).encode()
+        return Forward(message.with_data(data[: field.start(1)] + host + data[field.end(1) :]))
 
 
-class Asked(NamedTuple):
-    """What the head of a request says."""
-
-    method: str
-    labels: Mapping[str, str]
-    size: int
-    """Of the body; see ``body_size``."""
-
-
-class Told(NamedTuple):
-    """What the head of a response says."""
-
-    labels: Mapping[str, str]
-    size: int
-    """Of the body; see ``body_size``."""
-    final: bool
-    tunnel: bool
-    """What follows is none of HTTP's."""
-    error: str
-    """The status, if the backend is not well; '' if it is."""
-
-
-@lru_cache(HEADS)
-def read_request(head: bytes, reused: str) -> Asked:
-    """Read the head of a request.
-
-    Raises:
-        ProtocolError: it is too long, or does not say what follows.
-    """
-    found = REQUEST.fullmatch(head)
-    if found is None or len(head) > HEAD_LIMIT:
-        raise ProtocolError(TOO_LONG)
-    method = found[1].decode()
-    path, query, host = _target(found[2].decode("utf-8", "replace"))
-    if not host and (named := HOST.search(head)):
-        host = named[1].decode("utf-8", "replace").rstrip()
-    named_so = {"method": method, "path": path, "query": query, "host": host}
-    labels = {name: value[:LABEL_LIMIT] for name, value in named_so.items()} | {"reused": reused}
-    return Asked(method, labels, body_size(head, found[3], 0))
-
-
-@lru_cache(HEADS)
-def read_response(head: bytes, asked: object) -> Told:
-    """Read the head of a response to a request with this method; None for an unknown one.
-
-    Raises:
-        ProtocolError: it is too long, or does not say what follows.
-    """
-    if len(head) > HEAD_LIMIT:
-        raise ProtocolError(TOO_LONG)
-    status, size = status_and_size(head, asked)
-    tunnel = is_tunnel(status, asked)
-    error = str(status) if status in ERRORS else ""
-    return Told({"status": str(status)}, size, status >= 200 or tunnel, tunnel, error)
-
-
-def host_of(backend: str) -> str:
-    """What clients write into the Host header for an address: port 80 goes without saying."""
+def host_header(backend: str) -> str:
+    """Return the Host header that clients send to an address: they leave out port 80."""
     return "localhost" if backend.startswith("unix:") else backend.removesuffix(":80")
-
-
-def _target(target: str) -> tuple[str, str, str]:
-    """The path and query of a request target, and the host if that is told in it."""
-    host = ""
-    if not target.startswith("/") and (absolute := ABSOLUTE.fullmatch(target)):
-        host = absolute[1]
-        target = absolute[2] if absolute[2].startswith("/") else "/" + absolute[2]
-    path, _, query = target.partition("?")
-    return path, query, host
 
 
 def _head(
@@ -202,13 +124,16 @@ def _head(
     alien: re.Pattern[bytes],
     first: re.Pattern[bytes],
 ) -> Generator[None, None, re.Match[bytes]]:
-    """Take a head that has not arrived as a whole, or is none, line by line.
+    """Take a head line by line: it has not arrived as a whole, or it is not HTTP.
+
+    ``alien`` and ``first`` find out as early as possible which: what no head begins with, and
+    the first line of a head.
 
     Raises:
-        ProtocolError: it is none, which is found out as soon as possible.
+        ProtocolError: it is not HTTP, or too long.
     """
     if found := stream.match(alien):
-        raise ProtocolError(_what_is(found[1]))
+        raise ProtocolError(_why_not_http(found[1]))
     lines: list[bytes] = []
     taken = 0
     while True:
@@ -218,7 +143,7 @@ def _head(
             raise ProtocolError(TOO_LONG)
         if line not in EMPTY_LINES:
             if not lines and not first.fullmatch(line):
-                raise ProtocolError(_what_is(line))
+                raise ProtocolError(_why_not_http(line))
             lines.append(line)
         elif lines:
             break
@@ -228,18 +153,17 @@ def _head(
     return whole
 
 
-def _what_is(data: bytes) -> str:
-    """Why these bytes are not parsed."""
+def _why_not_http(data: bytes) -> str:
     if data.startswith(b"\x16"):
-        return "TLS, which is not looked into: it begins with a handshake record"
+        return "TLS, which is not decrypted: it begins with a handshake record"
     if data.startswith(b"PRI * HTTP/2"):
-        return "HTTP/2 with prior knowledge, which is not parsed: HTTP/1.0 and 1.1 are"
-    return f"no HTTP/1: {data[:40]!r}"
+        return "HTTP/2 with prior knowledge, which is not supported: only HTTP/1.0 and 1.1 are"
+    return f"not HTTP/1: {data[:40]!r}"
 
 
 def _body(stream: Stream, size: int) -> Parser:
-    """Let a body pass; size as of ``body_size``."""
-    if size == TO_THE_END:
+    """Skip a body; ``size`` is that of ``body_size``."""
+    if size == UNTIL_CLOSE:
         yield from stream.rest()
     elif size != CHUNKED:
         yield from stream.skip(size, last=True)
@@ -248,20 +172,20 @@ def _body(stream: Stream, size: int) -> Parser:
 
 
 def _chunks(stream: Stream) -> Parser:
-    """Let a chunked body pass, with its trailers."""
+    """Skip a chunked body and its trailers."""
     while True:
         found = stream.match(PLAIN_CHUNK)
         if found is None:
             line = yield from stream.readline(CHUNK_LINE_LIMIT)
             found = CHUNK.fullmatch(line)
             if found is None:
-                raise ProtocolError(f"no size of a chunk: {line[:40]!r}")
+                raise ProtocolError(f"not the size of a chunk: {line[:40]!r}")
         size = int(found[1], 16)
         if not size:
             break
         yield from stream.skip(size)
         if not stream.match(CRLF) and (end := (yield from stream.read(2))) != b"\r\n":
-            raise ProtocolError(f"a chunk that ends with {end!r}")
+            raise ProtocolError(f"a chunk that ends with {end!r}, not with CRLF")
     taken = 0
     while (line := (yield from stream.readline(HEAD_LIMIT))) not in EMPTY_LINES:
         taken += len(line)

@@ -1,7 +1,7 @@
-"""The binary protocol of memcached, which a client chooses with its first byte.
+"""The binary protocol of memcached.
 
-Law: a packet says how long it is, and a response has the opcode that it answers; so it is
-never in doubt whether it answers a quiet request.  Facts are from ``protocol_binary.h`` and
+Law: a packet carries its own length, and a response has the opcode of its request, so it is
+always clear whether it answers a quiet request.  Facts are from ``protocol_binary.h`` and
 ``proto_bin.c`` of memcached 1.6.
 """
 
@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Stream
-from .forms import HEADER, RESPONSE, STATUSES, Asked
+from .wire import HEADER, REQUEST, RESPONSE, STATUSES, MemcacheRequest
 
-REQUEST = 0x80
 PACKET = re.compile(rb"[\x80\x81].{23}", re.DOTALL)
 
 
@@ -23,12 +22,12 @@ class Opcode(NamedTuple):
     """A command of the binary protocol."""
 
     name: str
-    """Of the text command that does the same, if there is one."""
+    """The name of the text command that does the same, if there is one."""
     quiet: bool = False
 
 
 def _opcodes(quiet: int, **names: int) -> dict[int, Opcode]:
-    """``quiet``: what is to be added for the quiet form; 0 for none."""
+    """``quiet``: what to add to an opcode for its quiet form; 0: there is none."""
     made = {code: Opcode(name) for name, code in names.items()}
     if quiet:
         made.update({code + quiet: Opcode(name, quiet=True) for name, code in names.items()})
@@ -52,6 +51,7 @@ NO_CAS = bytes(8)
 
 
 def binary_requests(stream: Stream) -> Parser:
+    """Parse what a client of the binary protocol sends."""
     after_quiet = False
     while True:
         packet = stream.match(PACKET)
@@ -64,9 +64,9 @@ def binary_requests(stream: Stream) -> Parser:
         key = (yield from stream.read(lead))[extras:]
         name = "cas" if opcode.name == "set" and cas != NO_CAS else opcode.name
         quiet = opcode.quiet
-        asked = Asked(name, "binary", quiet, after_quiet, key, header=header)
-        labels = asked.labels(key or None, quiet=quiet)
-        stream.begin(labels, expects_reply=not quiet, about=asked)
+        request = MemcacheRequest(name, "binary", quiet, after_quiet, key, header=header)
+        labels = request.labels(key or None, quiet=quiet)
+        stream.begin(labels, expects_reply=not quiet, about=request)
         if size > lead:
             yield from stream.skip(size - lead)
         stream.end()
@@ -74,7 +74,7 @@ def binary_requests(stream: Stream) -> Parser:
 
 
 RESULTS = frozenset({0x00, 0x01, 0x02, 0x05, 0x21})
-"""Binary statuses that are no errors."""
+"""Binary statuses that are not errors."""
 
 
 def _status_labels(status: int, name: str) -> Mapping[str, str]:
@@ -85,7 +85,8 @@ STATUS_LABELS = {status: _status_labels(status, name) for status, name in STATUS
 
 
 def binary_responses(stream: Stream) -> Parser:
-    going_on = False
+    """Parse what the server sends to a client of the binary protocol."""
+    continues = False
     while True:
         packet = stream.match(PACKET)
         header = packet[0] if packet else (yield from stream.read(HEADER.size))
@@ -93,12 +94,12 @@ def binary_responses(stream: Stream) -> Parser:
         if magic != RESPONSE:
             raise ProtocolError(f"a binary response begins with 0x81, not with 0x{magic:02x}")
         labels = STATUS_LABELS.get(status) or _status_labels(status, f"0x{status:04x}")
-        if not going_on:
+        if not continues:
             stream.begin(labels, unsolicited=code in QUIET)
         if size:
             yield from stream.skip(size)
-        going_on = code == STAT and key_size > 0 and not status
-        if not going_on:
+        continues = code == STAT and key_size > 0 and not status
+        if not continues:
             stream.end()
             if "error" in labels:
                 stream.error(labels["error"])

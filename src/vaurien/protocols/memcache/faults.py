@@ -1,17 +1,17 @@
-"""The faults of memcached: error lines, results, and binary statuses.
+"""The catalogue of memcached's faults: error lines, results, and binary statuses.
 
-Texts are those of memcached 1.6 (``proto_text.c``, ``proto_parser.c``, ``proto_bin.c``), but
-where said otherwise.
+Texts are those of memcached 1.6 (``proto_text.c``, ``proto_parser.c``, ``proto_bin.c``),
+except where noted.
 """
 
 from __future__ import annotations
 
 from ...fault import Catalogue
-from .forms import AnyFailure, Failure, Result
+from .fault_types import AnyErrorFault, MemcacheFault, ResultFault
 
 
 def _one_of(*words: str) -> str:
-    """A match of labels that have one of these values."""
+    """Return a match on any of these values of a label."""
     return f"~^({'|'.join(words)})$"
 
 
@@ -32,87 +32,87 @@ OUT_OF_MEMORY_BODIES = {
 
 CATALOGUE = Catalogue(
     (
-        AnyFailure(
+        AnyErrorFault(
             name="error",
-            meaning="any error, as you say",
-            exercises="how the application takes errors that it has never seen",
+            meaning="any error, with any text",
+            exercises="how the application handles errors it has never seen",
             line="ERROR",
             status=0x81,
         ),
-        Result(
+        ResultFault(
             name="UNKNOWN_COMMAND",
             aliases=("0x81", "unknown-command"),
             meaning="the server does not know the command",
-            exercises="fallback for servers that are older, or only like memcached",
+            exercises="fallback for older servers, and for imitations of memcached",
             line="ERROR",
             status=0x81,
         ),
-        Failure(
+        MemcacheFault(
             name="EINVAL",
             aliases=("0x04", "bad-command-line-format"),
             meaning="the request is malformed",
-            exercises="whether bugs of one's own are told from an outage, and not tried again",
+            exercises="telling bugs of the application from outages, without a retry",
             line="CLIENT_ERROR bad command line format",
             status=0x04,
             closes_binary=True,
         ),
-        Failure(
+        MemcacheFault(
             name="bad-data-chunk",
-            meaning="the value is not as long as its length says",
-            exercises="whether a refused value is told from a refused command",
+            meaning="the size of the value differs from the announced one",
+            exercises="telling a rejected value from a rejected command",
             applies_to={**LINES, "command": _one_of(*STORAGE)},
             line="CLIENT_ERROR bad data chunk",
             status=0x04,
         ),
-        Failure(
+        MemcacheFault(
             name="request-too-long",
-            meaning="the request's line is longer than memcached's proxy takes; it hangs up",
+            meaning="the line is longer than memcached's proxy allows; it closes the connection",
             exercises="splitting of large multi-gets",
             applies_to=LINES,
             line="CLIENT_ERROR request too long",
             status=0x04,
             closes=True,
         ),
-        Failure(
+        MemcacheFault(
             name="invalid-exptime",
-            meaning="the expiration time is no number",
-            exercises="checks of arguments",
+            meaning="the expiration time is not a number",
+            exercises="validation of arguments",
             applies_to={"form": "text", "command": _one_of("touch", "gat", "gats", "flush_all")},
             line="CLIENT_ERROR invalid exptime argument",
             status=0x04,
         ),
-        Failure(
+        MemcacheFault(
             name="invalid-delta",
-            meaning="what is to be added is no number",
-            exercises="checks of arguments",
+            meaning="the increment or decrement is not a number",
+            exercises="validation of arguments",
             applies_to={"form": "text", "command": _one_of("incr", "decr")},
             line="CLIENT_ERROR invalid numeric delta argument",
             status=0x04,
         ),
-        Failure(
+        MemcacheFault(
             name="DELTA_BADVAL",
             aliases=("0x06", "non-numeric"),
-            meaning="the value to be incremented or decremented is no number",
-            exercises="counters whose key something else has taken",
+            meaning="the value to increment or decrement is not a number",
+            exercises="counters whose key is used for something else",
             applies_to={"command": _one_of(*ARITHMETIC)},
             line="CLIENT_ERROR cannot increment or decrement non-numeric value",
             status=0x06,
         ),
-        Failure(
+        MemcacheFault(
             name="E2BIG",
             aliases=("0x03", "object-too-large"),
-            meaning="the value is larger than the server's largest item; a set drops the old one",
-            exercises="values that can never be cached; stale reads after a failed set",
+            meaning="the value is above the server's item size limit; a set deletes the old value",
+            exercises="values too large to cache; stale reads after a failed set",
             applies_to={"command": _one_of(*STORAGE)},
             line="SERVER_ERROR object too large for cache",
             status=0x03,
             forgets=True,
         ),
-        Failure(
+        MemcacheFault(
             name="ENOMEM",
             aliases=("0x82", "out-of-memory"),
-            meaning="no memory is left, and nothing could be evicted; a set drops the old value",
-            exercises="going on without the cache; not marking the server dead",
+            meaning="out of memory, and nothing to evict; a set deletes the old value",
+            exercises="continuing without the cache; not marking the server as dead",
             applies_to={"command": _one_of(*STORAGE, *RETRIEVAL, *ARITHMETIC, "stats")},
             typical=True,
             line="SERVER_ERROR out of memory",
@@ -121,32 +121,32 @@ CATALOGUE = Catalogue(
             bodies=OUT_OF_MEMORY_BODIES,
             forgets=True,
         ),
-        Result(
+        ResultFault(
             name="NOT_STORED",
             aliases=("0x05", "NS"),
-            meaning="the condition for storing did not hold: add, replace, append or prepend",
-            exercises="locks made of add; first writes that lose a race",
+            meaning="the condition of an add, replace, append or prepend was not met",
+            exercises="locks built on add; losing the race for the first write",
             applies_to={"command": _one_of("add", "replace", "append", "prepend", "ms")},
             line="NOT_STORED",
             code="NS",
             status=0x05,
             statuses={"add": 0x02, "replace": 0x01},
         ),
-        Result(
+        ResultFault(
             name="EXISTS",
             aliases=("0x02", "KEY_EEXISTS", "EX"),
-            meaning="somebody else has changed the item since its cas was read",
-            exercises="loops of gets and cas",
+            meaning="the item has changed since its cas was read",
+            exercises="gets-and-cas loops",
             applies_to={"command": _one_of("cas", "ms", "md", "ma")},
             line="EXISTS",
             code="EX",
             status=0x02,
         ),
-        Result(
+        ResultFault(
             name="NOT_FOUND",
             aliases=("0x01", "KEY_ENOENT", "NF"),
-            meaning="there is no such item to change",
-            exercises="items that are evicted between two commands",
+            meaning="the item to change does not exist",
+            exercises="eviction between two commands",
             applies_to={
                 "command": _one_of("cas", "delete", "touch", "incr", "decr", "ms", "md", "ma")
             },
@@ -154,11 +154,11 @@ CATALOGUE = Catalogue(
             code="NF",
             status=0x01,
         ),
-        Result(
+        ResultFault(
             name="miss",
             aliases=("END", "EN"),
-            meaning="the item is not in the cache, though it may be",
-            exercises="the way around the cache; stampedes",
+            meaning="the item is reported as missing, even if it is cached",
+            exercises="the path that bypasses the cache; stampedes",
             applies_to={"command": _one_of(*RETRIEVAL, "me")},
             line="END",
             code="EN",
@@ -166,16 +166,16 @@ CATALOGUE = Catalogue(
             keyed=True,
             ordinary=True,
         ),
-        Failure(
+        MemcacheFault(
             name="AUTH_ERROR",
             aliases=("0x20", "unauthenticated"),
-            meaning="the connection has not authenticated",
-            exercises="authentication again, on every new connection",
+            meaning="the connection is not authenticated",
+            exercises="authenticating on every new connection",
             line="CLIENT_ERROR unauthenticated",
             status=0x20,
             closes_binary=True,
         ),
-        Failure(
+        MemcacheFault(
             name="authentication-failure",
             meaning="wrong user or password",
             exercises="rotation of credentials",
@@ -183,55 +183,55 @@ CATALOGUE = Catalogue(
             line="CLIENT_ERROR authentication failure",
             status=0x20,
         ),
-        Failure(
+        MemcacheFault(
             name="flush-not-allowed",
-            meaning="the server was started with flush_all disabled",
-            exercises="whether flushing is taken for granted",
+            meaning="flush_all is disabled on the server",
+            exercises="code that assumes flushing works",
             applies_to={"command": "flush_all"},
             line="CLIENT_ERROR flush_all not allowed",
             status=0x20,
         ),
-        Failure(
+        MemcacheFault(
             name="refcount-overflow",
-            meaning="too many responses hold this item at the same time",
+            meaning="too many responses reference the item at the same time",
             exercises="very hot keys",
             applies_to={**LINES, "command": "mg"},
             line="SERVER_ERROR refcount overflow during fetch",
             status=0x82,
         ),
-        Failure(
+        MemcacheFault(
             name="backend-failure",
-            meaning="memcached's proxy cannot reach the server behind it",
-            exercises="failover, and going on without the cache; it was perhaps done all the same",
+            meaning="memcached's proxy can't reach its backend",
+            exercises="failover; continuing without the cache, although the command may have run",
             typical=True,
             line="SERVER_ERROR backend failure",
             status=0x84,
         ),
-        Failure(
+        MemcacheFault(
             name="proxy-write-failed",
-            meaning="a proxy could not pass the write on (a text that clients are tested with)",
+            meaning="a proxy could not forward the write (a text from the test suites of clients)",
             exercises="failover of writes",
             applies_to={**LINES, "command": _one_of(*STORAGE)},
             line="SERVER_ERROR proxy write to backend failed",
             status=0x84,
         ),
-        Failure(
+        MemcacheFault(
             name="NOT_SUPPORTED",
             aliases=("0x83",),
-            meaning="the server knows the command, and does not do it (Couchbase)",
-            exercises="fallback for servers that are only like memcached",
+            meaning="the server knows the command, but does not implement it (Couchbase)",
+            exercises="fallback for imitations of memcached",
             line="SERVER_ERROR not supported",
             status=0x83,
         ),
-        Failure(
+        MemcacheFault(
             name="EINTERNAL",
             aliases=("0x84",),
-            meaning="something broke inside the server (Couchbase)",
-            exercises="whether it is tried again",
+            meaning="internal error of the server (Couchbase)",
+            exercises="whether the client retries",
             line="SERVER_ERROR internal",
             status=0x84,
         ),
-        Failure(
+        MemcacheFault(
             name="EBUSY",
             aliases=("0x85",),
             meaning="the server is too busy (Couchbase, binary only)",
@@ -240,20 +240,20 @@ CATALOGUE = Catalogue(
             line="SERVER_ERROR temporary failure",
             status=0x85,
         ),
-        Failure(
+        MemcacheFault(
             name="ETMPFAIL",
             aliases=("0x86", "temporary-failure"),
             meaning="try again later (Couchbase)",
-            exercises="retries with a pause",
+            exercises="retries with a pause in between",
             typical=True,
             line="SERVER_ERROR temporary failure",
             status=0x86,
         ),
-        Result(
+        ResultFault(
             name="too-many-connections",
             aliases=("max-connections",),
-            meaning="the server has no connection left, says so in text, and hangs up",
-            exercises="pools that grow without a limit; marking a server dead",
+            meaning="the server has no free connection: it sends a line of text and closes",
+            exercises="unbounded connection pools; marking a server as dead",
             line="ERROR Too many open connections",
             status=None,
             closes=True,

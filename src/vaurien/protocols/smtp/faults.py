@@ -1,9 +1,9 @@
-"""The faults of SMTP: which there are, in the words of real servers.
+"""The catalogue of SMTP's faults, in the words of real servers.
 
-A text is Postfix's where Postfix gives such a reply (version 3.7), and else that of RFC 4954
-(AUTH), RFC 5321 (section 4.2.3), aiosmtpd, Dovecot or Rspamd.  Enhanced codes are those of
-RFC 3463.  In a text, ``{address}`` and the other labels stand for those of the command, and
-``{host}`` for the name that the server gave in its greeting.
+Texts are Postfix's (version 3.7) where Postfix sends such a reply, and otherwise those of
+RFC 4954 (AUTH), RFC 5321 (section 4.2.3), aiosmtpd, Dovecot or Rspamd.  Enhanced status codes
+are those of RFC 3463.  In a text, ``{address}`` and the other labels are replaced with those
+of the command, and ``{host}`` with the name from the server's greeting.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from collections.abc import Mapping
 
 from ...fault import Catalogue, Fault
 from ...values.options import Option
-from .forms import KIND, BrokenTls, DropAfterData, Hidden, Malformed, TurnedAway, told
+from .fault_types import (
+    KIND,
+    BrokenTls,
+    DropAfterData,
+    HiddenExtension,
+    MalformedReply,
+    RejectingGreeting,
+    reply_fault,
+)
 
 ANY: Mapping[str, str] = {"phase": "command"}
 GREETING: Mapping[str, str] = {"phase": "greeting"}
@@ -24,370 +32,345 @@ MAIL: Mapping[str, str] = {"verb": "MAIL"}
 RCPT: Mapping[str, str] = {"verb": "RCPT"}
 DATA: Mapping[str, str] = {"verb": "DATA"}
 
-LATER = "keeps the mail, and tries again later"
-RETRY_ONE = "tries again later for this recipient alone"
-GIVE_UP = "gives the mail up, and tells its sender"
-GIVE_UP_ONE = "gives this recipient up, and delivers to the others"
-ANEW = "connects anew, or to another server, and later"
-OTHERWISE = "logs in otherwise, or not at all"
+RETRY = "queueing the mail, and retrying later"
+RETRY_ONE = "retrying later, for this recipient only"
+GIVE_UP = "giving up on the mail, and notifying its sender"
+GIVE_UP_ONE = "giving up on this recipient, and delivering to the others"
+RECONNECT = "reconnecting later, or to another server"
+OTHER_LOGIN = "another mechanism, or giving up"
 
-CLOSING = (
-    told(
+FAULTS: tuple[Fault, ...] = (
+    # The server hangs up.
+    reply_fault(
         "service-shutdown",
         "421 4.3.2 Service not available, closing transmission channel",
         ANY,
         "the server is being shut down",
-        ANEW,
+        RECONNECT,
         typical=True,
     ),
-    told(
+    reply_fault(
         "too-many-connections",
         "421 4.7.0 Error: too many connections",
         GREETING,
         "the client has too many connections open",
-        "uses fewer connections, and waits",
+        "using fewer connections, and waiting",
     ),
-    told(
+    reply_fault(
         "timeout-exceeded",
         "421 4.4.2 {host} Error: timeout exceeded",
         ANY,
-        "the client was silent for too long: it hears so when it speaks again",
-        "connects anew where a kept connection is stale",
+        "the client was idle for too long, and learns of it with its next command",
+        "reconnecting when a pooled connection is stale",
     ),
-    told(
+    reply_fault(
         "too-many-errors",
         "421 4.7.0 {host} Error: too many errors",
         ANY,
         "the client has made too many errors on this connection",
-        ANEW,
+        RECONNECT,
     ),
-)
-
-HELLOS = (
-    told(
-        "not-accepting",
-        "554 - {host} ESMTP not accepting connections",
-        GREETING,
-        "the client is not welcome; all it says but QUIT is answered 503",
-        "says QUIT, and tries another server",
-        form=TurnedAway,
-    ),
-    told(
-        "ehlo-unsupported",
-        "502 5.5.1 Error: command not implemented",
-        EHLO,
-        "the server is so old that it knows HELO alone",
-        "falls back on HELO, and does without extensions",
-    ),
-    told(
-        "helo-rejected",
-        "504 5.5.2 <{argument}>: Helo command rejected: need fully-qualified hostname",
-        HELLO,
-        "the client's name for itself will not do",
-        "does not send the mail",
-    ),
-    told(
-        "tls-not-available",
-        "454 4.7.0 TLS not available due to local problem",
-        STARTTLS,
-        "STARTTLS was offered, and does not work (tls=pass; with refuse it is answered so anyway)",
-        "goes on in the clear, or not at all, as it was told to",
-    ),
-    told(
-        "starttls-required",
-        "530 5.7.0 Must issue a STARTTLS command first",
-        MAIL,
-        "nothing goes on without TLS",
-        "asks for TLS, or gives the mail up",
-    ),
-)
-
-AUTHENTICATION = (
-    told(
-        "authentication-failed",
-        "535 5.7.8 Authentication credentials invalid",
-        AUTH,
-        "the name or the password is wrong",
-        "does not go on trying with the same",
-    ),
-    told(
-        "temporary-authentication-failure",
-        "454 4.7.0 Temporary authentication failure",
-        AUTH,
-        "the server can't look up the password now",
-        "tries again later, and does not take the password for wrong",
-    ),
-    told(
-        "authentication-required",
-        "530 5.7.0 Authentication required",
-        MAIL,
-        "nothing goes on without a login",
-        "logs in, or gives the mail up",
-    ),
-    told(
-        "sender-rejected",
-        "553 5.7.1 <{address}>: Sender address rejected: not logged in",
-        MAIL,
-        "this sender's mail is taken after a login only",
-        GIVE_UP,
-    ),
-    told(
-        "mechanism-too-weak",
-        "534 5.7.9 Authentication mechanism is too weak",
-        AUTH,
-        "this mechanism is not allowed to this user",
-        OTHERWISE,
-    ),
-    told(
-        "encryption-required",
-        "538 5.7.11 Encryption required for requested authentication mechanism",
-        AUTH,
-        "this mechanism is allowed under TLS only",
-        OTHERWISE,
-    ),
-)
-
-SENDERS = (
-    told(
+    # MAIL.
+    reply_fault(
         "local-error",
         "451 4.3.0 Temporary lookup error",
         MAIL,
-        "the server can't look something up now",
-        LATER,
+        "the server can't look something up at the moment",
+        RETRY,
         typical=True,
     ),
-    told(
+    reply_fault(
         "insufficient-storage",
         "452 4.3.1 Insufficient system storage",
         MAIL,
         "the server's disk is full",
-        LATER,
+        RETRY,
         typical=True,
     ),
-    told(
+    reply_fault(
         "size-exceeds-limit",
         "552 5.3.4 Message size exceeds fixed limit",
         MAIL,
-        "the size that was announced is too much",
+        "the announced size is above the limit",
         GIVE_UP,
     ),
-    told(
+    reply_fault(
         "unknown-parameters",
         "555 5.5.4 MAIL FROM/RCPT TO parameters not recognized or not implemented",
         MAIL,
-        "the command has parameters that the server does not know",
-        "does without extensions, or gives the mail up",
+        "the server does not know a parameter of the command",
+        "retrying without extensions, or giving up on the mail",
     ),
-)
-
-RECIPIENTS = (
-    told(
+    # RCPT.
+    reply_fault(
         "mailbox-busy",
         "450 4.2.1 Requested mail action not taken: mailbox unavailable",
         RCPT,
-        "the mailbox takes no mail now",
+        "the mailbox can't take mail at the moment",
         RETRY_ONE,
     ),
-    told(
+    reply_fault(
         "greylisted",
         "451 4.7.1 <{address}>: Recipient address rejected: "
         "Greylisting in action, please come back later",
         RCPT,
-        "who comes back in some minutes is let in",
+        "the recipient is accepted when the client retries some minutes later",
         RETRY_ONE,
     ),
-    told(
+    reply_fault(
         "over-quota-for-now",
         "452 4.2.2 <{address}> Quota exceeded (mailbox for user is full)",
         RCPT,
-        "the mailbox is full, and may not stay so",
+        "the mailbox is full for now",
         RETRY_ONE,
     ),
-    told(
+    reply_fault(
         "too-many-recipients",
         "452 4.5.3 Error: too many recipients",
         RCPT,
-        "one mail has too many recipients",
-        "sends the mail to those accepted, and again to the others",
+        "the mail has too many recipients",
+        "sending the mail to those accepted, then to the rest",
     ),
-    told(
+    reply_fault(
         "mailbox-unavailable",
         "550 5.1.1 <{address}>: Recipient address rejected: User unknown in local recipient table",
         RCPT,
-        "there is no such mailbox",
+        "the mailbox does not exist",
         GIVE_UP_ONE,
     ),
-    told(
+    reply_fault(
         "mailbox-full",
         "552 5.2.2 <{address}> Quota exceeded (mailbox for user is full)",
         RCPT,
         "the mailbox is full",
         GIVE_UP_ONE,
     ),
-    told(
+    reply_fault(
         "mailbox-name-not-allowed",
         "553 5.1.3 Requested action not taken: mailbox name not allowed",
         RCPT,
-        "the recipient's address is none",
+        "the recipient's address is invalid",
         GIVE_UP_ONE,
     ),
-    told(
+    reply_fault(
         "relay-denied",
         "554 5.7.1 <{address}>: Relay access denied",
         RCPT,
-        "the server does not pass mail on to there",
+        "the server does not relay mail to that domain",
         GIVE_UP_ONE,
     ),
-)
-
-CONTENTS = (
-    told(
+    # DATA and the content.
+    reply_fault(
         "no-valid-recipients",
         "554 5.5.1 Error: no valid recipients",
         DATA,
         "no recipient was accepted",
         GIVE_UP,
     ),
-    told(
+    reply_fault(
         "queue-write-error",
         "451 4.3.0 Error: queue file write error",
         DATA,
-        "the content came whole, and could not be kept",
-        LATER,
+        "the content arrived, but could not be stored",
+        RETRY,
         at="content",
     ),
-    told(
+    reply_fault(
         "message-too-big",
         "552 5.3.4 Error: message file too big",
         DATA,
-        "the content was too long",
+        "the content is too large",
         GIVE_UP,
         at="content",
     ),
-    told(
+    reply_fault(
         "content-rejected",
         "550 5.7.1 Error: message content rejected",
         DATA,
-        "the content is not wanted here",
+        "the server rejects the content",
         GIVE_UP,
         at="content",
     ),
-    told(
+    reply_fault(
         "spam-rejected",
         "554 5.7.1 Spam message rejected",
         DATA,
-        "the content is taken for spam",
+        "the content is classified as spam",
         GIVE_UP,
         at="content",
     ),
     DropAfterData(
         name="drop-after-data",
-        meaning="the mail was accepted, and the connection is lost before the sender is told",
-        exercises="sends the mail a second time: does anybody notice duplicates?",
+        meaning="the mail is accepted, but the connection is lost before the reply",
+        exercises="sending the mail again, and detecting the duplicate",
         applies_to=DATA,
-        parameters=(Option("reset", bool, False, "close with a RST, and not with a FIN"),),
+        parameters=(Option("reset", bool, False, "close with a RST instead of a FIN"),),
     ),
-)
-
-SYNTAX = (
-    told(
+    # AUTH, and commands that need a login.
+    reply_fault(
+        "authentication-failed",
+        "535 5.7.8 Authentication credentials invalid",
+        AUTH,
+        "wrong user name or password",
+        "not retrying with the same credentials",
+    ),
+    reply_fault(
+        "temporary-authentication-failure",
+        "454 4.7.0 Temporary authentication failure",
+        AUTH,
+        "the server can't check the password at the moment",
+        "retrying later, without treating the password as wrong",
+    ),
+    reply_fault(
+        "authentication-required",
+        "530 5.7.0 Authentication required",
+        MAIL,
+        "the server requires a login",
+        "logging in, or giving up on the mail",
+    ),
+    reply_fault(
+        "sender-rejected",
+        "553 5.7.1 <{address}>: Sender address rejected: not logged in",
+        MAIL,
+        "mail from this sender requires a login",
+        GIVE_UP,
+    ),
+    reply_fault(
+        "mechanism-too-weak",
+        "534 5.7.9 Authentication mechanism is too weak",
+        AUTH,
+        "the user may not use this mechanism",
+        OTHER_LOGIN,
+    ),
+    reply_fault(
+        "encryption-required",
+        "538 5.7.11 Encryption required for requested authentication mechanism",
+        AUTH,
+        "this mechanism is allowed over TLS only",
+        OTHER_LOGIN,
+    ),
+    # The greeting, EHLO and STARTTLS.
+    reply_fault(
+        "not-accepting",
+        "554 - {host} ESMTP not accepting connections",
+        GREETING,
+        "the server rejects the client; every command but QUIT is answered with 503",
+        "sending QUIT, and trying another server",
+        kind=RejectingGreeting,
+    ),
+    reply_fault(
+        "ehlo-unsupported",
+        "502 5.5.1 Error: command not implemented",
+        EHLO,
+        "an old server that only knows HELO",
+        "falling back to HELO, without extensions",
+    ),
+    reply_fault(
+        "helo-rejected",
+        "504 5.5.2 <{argument}>: Helo command rejected: need fully-qualified hostname",
+        HELLO,
+        "the host name in the client's greeting is not acceptable",
+        "reporting it, and not sending the mail",
+    ),
+    reply_fault(
+        "tls-not-available",
+        "454 4.7.0 TLS not available due to local problem",
+        STARTTLS,
+        "STARTTLS is offered, but fails (needs tls=pass: tls=refuse always answers 454)",
+        "continuing in the clear, or giving up, as configured",
+    ),
+    reply_fault(
+        "starttls-required",
+        "530 5.7.0 Must issue a STARTTLS command first",
+        MAIL,
+        "the server requires TLS",
+        "using STARTTLS, or giving up on the mail",
+    ),
+    # Syntax, and any reply.
+    reply_fault(
         "command-unrecognized",
         "500 5.5.2 Error: command not recognized",
         ANY,
         "the server does not know the command",
-        "does without the command, or gives up",
+        "doing without the command, or giving up",
     ),
-    told(
+    reply_fault(
         "bad-arguments",
         "501 5.5.4 Syntax: MAIL FROM:<address>",
         MAIL,
-        "what follows the verb will not do",
+        "the arguments of the command are invalid",
         GIVE_UP,
     ),
-    told(
+    reply_fault(
         "not-implemented",
         "502 5.5.1 Error: command not implemented",
         ANY,
-        "the server knows the command, and does not do it",
-        "does without the command, or gives up",
+        "the server knows the command, but does not implement it",
+        "doing without the command, or giving up",
     ),
-    told(
+    reply_fault(
         "bad-sequence",
         "503 5.5.1 Error: send HELO/EHLO first",
         MAIL,
-        "the server has forgotten what was said before",
-        "begins again from the start, or gives up",
+        "the server has lost the state of the session",
+        "starting over, or giving up",
     ),
-    told(
+    reply_fault(
         "parameter-not-implemented",
         "504 5.5.4 Unrecognized authentication type",
         AUTH,
-        "the server does not do the command with this parameter",
-        OTHERWISE,
+        "the server does not implement this parameter of the command",
+        OTHER_LOGIN,
     ),
-    Malformed(
+    MalformedReply(
         name="malformed-reply",
-        meaning="the reply is none",
-        exercises="does not take it for success, and does not wait for ever",
+        meaning="a reply that is not valid SMTP",
+        exercises="not treating it as success, and not waiting forever",
         applies_to=ANY,
         parameters=(KIND,),
     ),
-    told(
+    reply_fault(
         "reply",
         "451 - Requested action aborted: local error in processing",
         ANY,
-        "whatever it is told to mean",
-        "replies that no other fault gives",
+        "any reply, with any code and text",
+        "replies that no other fault covers",
         aliases=("error",),
         more=(
-            Option("code", int, 451, "the reply's code", minimum=200, maximum=599),
-            Option("enhanced", str, "", "the enhanced code, such as 4.3.0; empty for none"),
-            Option("close", bool, False, "close the connection after it"),
+            Option("code", int, 451, "reply code", minimum=200, maximum=599),
+            Option("enhanced", str, "", "enhanced status code, such as 4.3.0; '' for none"),
+            Option("close", bool, False, "close the connection after the reply"),
         ),
     ),
-)
-
-EXTENSIONS: tuple[Fault, ...] = (
-    Hidden(
+    # Extensions.
+    HiddenExtension(
         name="no-starttls",
-        meaning="the server offers no TLS, or somebody on the way hides that it does",
-        exercises="does not go on in the clear, if it was told to use TLS",
+        meaning="the server offers no TLS, or somebody in between strips the offer",
+        exercises="not continuing in the clear where TLS is required",
         applies_to=EHLO,
         extension="STARTTLS",
     ),
-    Hidden(
+    HiddenExtension(
         name="no-auth",
-        meaning="the server offers no login",
-        exercises="reports it, and sends no password",
+        meaning="the server offers no authentication",
+        exercises="reporting it, and not sending the password",
         applies_to=EHLO,
         extension="AUTH",
     ),
-    Hidden(
+    HiddenExtension(
         name="no-extension",
-        meaning="the server lacks an extension that it had yesterday",
-        exercises="does without it",
+        meaning="the server no longer offers an extension",
+        exercises="doing without it",
         applies_to=EHLO,
         extension="PIPELINING",
-        parameters=(Option("extension", str, "PIPELINING", "the keyword of the extension"),),
+        parameters=(Option("extension", str, "PIPELINING", "keyword of the extension"),),
     ),
     BrokenTls(
         name="starttls-garbage",
-        meaning="TLS was agreed on, and its handshake is broken (tls=pass)",
-        exercises="reports it, and does not go on in the clear",
+        meaning="STARTTLS is accepted, but the handshake fails (needs tls=pass)",
+        exercises="reporting it, and not continuing in the clear",
         applies_to=STARTTLS,
     ),
 )
 
-CATALOGUE = Catalogue(
-    (
-        *CLOSING,
-        *SENDERS,
-        *RECIPIENTS,
-        *CONTENTS,
-        *AUTHENTICATION,
-        *HELLOS,
-        *SYNTAX,
-        *EXTENSIONS,
-    ),
-    typical_where={"verb": "~^(MAIL|RCPT|DATA)$"},
-)
+CATALOGUE = Catalogue(FAULTS, typical_where={"verb": "~^(MAIL|RCPT|DATA)$"})

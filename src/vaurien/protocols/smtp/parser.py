@@ -1,8 +1,8 @@
-"""smtp: mail on its way to a server (RFC 5321), or from there into a mailbox (LMTP, RFC 2033).
+"""smtp: SMTP (RFC 5321), and LMTP (RFC 2033), which delivers mail into mailboxes.
 
-A command and its reply are an exchange.  What a client says after a ``354`` or ``334`` is more
-of the same command, and no exchange of its own: the content of a mail, which passes in pieces
-of any number, and the lines of an authentication, which are looked at by nobody.
+A command and its reply are an exchange.  What a client sends after a ``354`` or ``334``
+continues the same command and exchange: the content of a mail, which passes in any number of
+pieces, and the lines of an authentication, which are never parsed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ...values.actions import Forward, Reply
 from ...values.messages import Message
 from ...values.options import option
 from .faults import CATALOGUE
-from .forms import Command, without_extension
+from .wire import SmtpRequest, without_extension
 
 LINE = re.compile(rb"[ \t]*+([^\s]*+)[ \t]*+([^\n]*+)\n")
 ADDRESS = re.compile(r"(?:FROM|TO):\s*(?:<([^>]*)>|(\S*))", re.IGNORECASE)
@@ -28,21 +28,21 @@ REPLY_LIMIT = 64 * 1024
 
 FIRST_LINE = re.compile(rb"(?=(\.\r\n)|[^.]|\.[^\r]|\.\r[^\n])", re.DOTALL)
 TEXT = re.compile(rb"[^\r]*+(?:\r(?!\n\.\r\n)(?=.{4})[^\r]*+)*+", re.DOTALL)
-"""Content without its end, and without what may turn out to be its end."""
+"""Content up to its end, or up to what may turn out to be its end."""
 END = re.compile(rb"(?:\r\n)?\.\r\n")
 
 LOOK = 32
-"""Bytes to look at, of what may be another protocol."""
+"""Bytes to look at to recognize other protocols."""
 VERB_LIMIT = 20
 ARGUMENT_LIMIT = 1000
-CALLS_FOR_MORE = {"DATA": "354", "AUTH": "334"}
-"""The reply by which a command goes on (RFC 5321 section 3.3, RFC 4954 section 4)."""
-GOES_ON = frozenset({*CALLS_FOR_MORE, "STARTTLS"})
-"""After these, what a client says next may be no command."""
+ASKS_FOR_MORE = {"DATA": "354", "AUTH": "334"}
+"""The reply that asks for more of a command (RFC 5321 section 3.3, RFC 4954 section 4)."""
+CONTINUED = frozenset({*ASKS_FOR_MORE, "STARTTLS"})
+"""Commands after which the client may send something other than a command."""
 EXTENDED_HELLOS = frozenset({"EHLO", "LHLO"})
 
 TLS_REFUSED = b"454 4.7.0 TLS not available due to temporary reason\r\n"
-NOT_WELCOME = b"503 5.7.0 Error: access denied\r\n"
+ACCESS_DENIED = b"503 5.7.0 Error: access denied\r\n"
 
 
 class Smtp(Protocol):
@@ -50,24 +50,25 @@ class Smtp(Protocol):
 
     name = "smtp"
     labels = {
-        "verb": "MAIL, RCPT, DATA, ... in capitals; GREETING for what the server says first",
+        "verb": "the command in upper case: MAIL, RCPT, DATA; GREETING for the server's greeting",
         "phase": "greeting or command",
-        "address": "of MAIL FROM and RCPT TO, without its brackets",
-        "argument": "what follows the verb; of AUTH the mechanism alone",
+        "address": "the address in MAIL FROM and RCPT TO, without its brackets",
+        "argument": "what follows the verb; for AUTH, the mechanism only",
     }
     response_labels = {
-        "code": "of the reply, such as 250",
-        "error": "the enhanced code of a failure, such as 4.2.1; its code, where it has none",
+        "code": "the reply code: 250",
+        "error": "the enhanced status code of a failure (4.2.1), or its reply code if it has none",
     }
     tallied = "verb"
     faults = CATALOGUE
     tls: str = option(
         "refuse",
-        "what becomes of STARTTLS: refuse hides it, so that mails stay visible; with pass a "
-        "connection is bytes without meaning once TLS begins",
+        "where the server offers STARTTLS: refuse (the offer is hidden from clients, so mail stays "
+        "visible) or pass (the connection is opaque once TLS begins)",
         choices=("refuse", "pass"),
     )
 
+    # The state of a session: see ``SmtpSession``.
     host = ""
     recipients = 0
     turned_away = False
@@ -77,13 +78,13 @@ class Smtp(Protocol):
         super().__post_init__()
         self.adjusting = self.tls == "refuse"
 
-    # What the client says.
+    # Parsing requests.
 
     def requests(self, stream: Stream) -> Parser:
         while stream.drained:
             yield
-        if b"\0" in stream.at_hand(LOOK):  # other protocols begin so, and have no lines to wait for
-            raise ProtocolError("a NUL in what should be a command")
+        if b"\0" in stream.at_hand(LOOK):  # another protocol, which may have no lines to wait for
+            raise ProtocolError("a NUL byte where a command should be")
         while True:
             found = stream.match(LINE) or LINE.match((yield from stream.readline()))
             assert found is not None  # every line matches
@@ -91,94 +92,100 @@ class Smtp(Protocol):
             argument = found[2].decode("utf-8", "surrogateescape").strip()
             self._lmtp |= verb == "LHLO"
             chunk = CHUNK.fullmatch(argument) if verb == "BDAT" else None
-            command = Command(verb, delivers=chunk is not None and chunk[2] is not None)
+            request = SmtpRequest(verb, last_chunk=chunk is not None and chunk[2] is not None)
             labels = _labels(verb, argument)
-            goes_on = verb in GOES_ON
-            stream.begin(labels, about=command, final=not goes_on)
+            continued = verb in CONTINUED
+            stream.begin(labels, about=request, final=not continued)
             if chunk is not None:
                 yield from stream.skip(int(chunk[1]))
             stream.end()
-            if goes_on:
-                yield from self._more(stream, command, labels)
+            if continued:
+                yield from self._continuation(stream, request, labels)
 
-    def _more(self, stream: Stream, command: Command, labels: Mapping[str, str]) -> Parser:
-        """What follows a command, if that calls for more.
+    def _continuation(
+        self, stream: Stream, request: SmtpRequest, labels: Mapping[str, str]
+    ) -> Parser:
+        """Parse what continues a command, if the server asks for more of it.
 
-        A client waits for the reply before it goes on, so what it then says tells which
-        reply it got.  One that does not wait must be sending the content, or what it logs in
-        with: nothing else may follow DATA or AUTH at once (RFC 2920, RFC 4954 section 4).
+        A client waits for the reply before it continues, so the reply is known when its next
+        bytes arrive.  A client that does not wait must be sending the content, or its
+        credentials: nothing else may be pipelined after DATA or AUTH (RFC 2920, RFC 4954
+        section 4).
         """
         while True:
             while stream.drained:
                 yield
-            if command.more is False or (command.verb == "STARTTLS" and not command.more):
+            more = request.wants_more
+            if more is False or (request.verb == "STARTTLS" and not more):
                 return
-            if command.verb == "DATA":
-                yield from _content(stream, command, labels)
+            if request.verb == "DATA":
+                yield from _content(stream, request, labels)
                 return
-            if command.verb == "STARTTLS":  # a fault has agreed to it: this is a hello
-                stream.begin(labels, continues=True, about=command)
+            if request.verb == "STARTTLS":  # a fault has accepted it: this is a ClientHello
+                stream.begin(labels, continues=True, about=request)
                 yield from stream.rest()
             yield from stream.readline()
-            command.more = None
-            stream.begin(labels, continues=True, about=command)
+            request.wants_more = None
+            stream.begin(labels, continues=True, about=request)
             stream.end()
 
-    # What the server says.
+    # Parsing responses.
 
     def responses(self, stream: Stream) -> Parser:
         greeted = False
         while True:
             found = stream.match(REPLY) or REPLY.fullmatch((yield from _reply(stream)))
             if found is None:
-                raise ProtocolError("a reply that is none")
+                raise ProtocolError("not an SMTP reply")
             labels = {"code": found[1].decode()}
             if found[1] >= b"400":
                 labels["error"] = (found[2] or found[1]).decode()
                 stream.error(labels["error"])
-            command = stream.asked
+            request = stream.asked
             if not greeted:
                 greeted = True
                 self.host = _host(found[0])
                 stream.begin({**labels, "verb": "GREETING", "phase": "greeting"}, unsolicited=True)
                 stream.end()
-            elif isinstance(command, Command):
-                stream.begin(labels, final=self._is_last(command, labels["code"]))
+            elif isinstance(request, SmtpRequest):
+                stream.begin(labels, final=self._note_reply(request, labels["code"]))
                 stream.end()
-                if command.verb == "STARTTLS" and labels["code"] == "220":
+                if request.verb == "STARTTLS" and labels["code"] == "220":
                     stream.turn_opaque()
                     return
             else:
                 stream.begin(labels, unsolicited=True)
                 stream.end()
 
-    def _is_last(self, command: Command, code: str) -> bool:
-        """Take note of a reply to a command; whether no other follows."""
-        if CALLS_FOR_MORE.get(command.verb) == code:
-            command.more = True
-            command.due = self.recipients
+    def _note_reply(self, request: SmtpRequest, code: str) -> bool:
+        """Note a reply to a command; return whether it is the last one."""
+        if ASKS_FOR_MORE.get(request.verb) == code:
+            request.wants_more = True
+            request.replies_due = self.recipients
             return False
-        if command.verb in ("MAIL", "RSET"):
+        if request.verb in ("MAIL", "RSET"):
             self.recipients = 0
-        elif command.verb == "RCPT" and self._lmtp and code.startswith("2"):
+        elif request.verb == "RCPT" and self._lmtp and code.startswith("2"):
             self.recipients += 1
-        if command.delivers and not command.due:
-            command.due = self.recipients
-        command.more = False
-        command.due -= 1
-        return command.due <= 0
+        if request.last_chunk and not request.replies_due:
+            request.replies_due = self.recipients
+        request.wants_more = False
+        request.replies_due -= 1
+        return request.replies_due <= 0
+
+    # Adjusting.
 
     def adjust(self, message: Message) -> Forward | Reply:
-        command = message.about
-        if not isinstance(command, Command):
+        request = message.about
+        if not isinstance(request, SmtpRequest):
             return Forward(message)
-        if self.turned_away and message.to_backend and message.ends and command.verb != "QUIT":
-            command.more = False
-            return Reply(NOT_WELCOME)
+        if self.turned_away and message.to_backend and message.ends and request.verb != "QUIT":
+            request.wants_more = False
+            return Reply(ACCESS_DENIED)
         if self.tls == "refuse":
-            if command.verb in EXTENDED_HELLOS and not message.to_backend:
+            if request.verb in EXTENDED_HELLOS and not message.to_backend:
                 return Forward(self._without_tls(message))
-            if command.verb == "STARTTLS" and message.to_backend:
+            if request.verb == "STARTTLS" and message.to_backend:
                 return Reply(TLS_REFUSED)
         return Forward(message)
 
@@ -186,40 +193,40 @@ class Smtp(Protocol):
         data = without_extension(message.data, b"STARTTLS")
         if data == message.data:
             return message
-        self.tell("the server offers STARTTLS, which is hidden from clients: tls=refuse")
+        self.tell("hiding the STARTTLS offer of the server from clients: tls=refuse")
         return message.with_data(data)
 
 
 def _labels(verb: str, argument: str) -> dict[str, str]:
     labels = {"verb": verb, "phase": "command"}
     if verb == "AUTH":
-        argument = argument.partition(" ")[0].upper()  # what follows may be secret
+        argument = argument.partition(" ")[0].upper()  # the rest may be a password
     elif verb in ("MAIL", "RCPT") and (address := ADDRESS.match(argument)):
         labels["address"] = (address[1] if address[1] is not None else address[2])[:ARGUMENT_LIMIT]
     labels["argument"] = argument[:ARGUMENT_LIMIT]
     return labels
 
 
-def _content(stream: Stream, command: Command, labels: Mapping[str, str]) -> Parser:
-    """The content of a mail, up to and with the line that has nothing but a dot.
+def _content(stream: Stream, request: SmtpRequest, labels: Mapping[str, str]) -> Parser:
+    """Parse the content of a mail, including the line with a single dot that ends it.
 
-    It ends without that line too, if the server has replied to it before.
+    It also ends, without that line, if the server replies before.
     """
     while not (first := stream.match(FIRST_LINE)):
         yield
-    stream.begin(labels, continues=True, about=command)
+    stream.begin(labels, continues=True, about=request)
     if first[1] is None:
         stream.match(TEXT)
     while not stream.match(END):
         yield
-        if command.more is False:
+        if request.wants_more is False:
             break
         stream.match(TEXT)
     stream.end()
 
 
 def _reply(stream: Stream) -> Generator[None, None, bytes]:
-    """A reply of one line or several, which arrives bit by bit."""
+    """Take a reply of one or more lines that arrives in pieces."""
     reply = b""
     while True:
         line = yield from stream.readline()
@@ -231,6 +238,6 @@ def _reply(stream: Stream) -> Generator[None, None, bytes]:
 
 
 def _host(greeting: bytes) -> str:
-    """The name in a greeting (RFC 5321 section 4.2)."""
+    """Return the server's name from its greeting (RFC 5321 section 4.2); '' for none."""
     words = greeting[4:].decode("latin-1").split()
     return words[0] if words else ""

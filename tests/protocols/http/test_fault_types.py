@@ -1,4 +1,4 @@
-"""The forms of HTTP's faults by script: messages go in, actions come out."""
+"""The faults of HTTP by script: messages go in, actions come out."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from acting import ARRIVAL, firing, request, response
 from feeding import chunkings, cut
 from vaurien.fault import values_of
+from vaurien.protocols.http.fault_types import RETRY_AFTER, ChunkFilter
 from vaurien.protocols.http.faults import CATALOGUE
-from vaurien.protocols.http.forms import RETRY_AFTER, before_last_chunk, part
 from vaurien.protocols.http.heads import head_of
 from vaurien.values.actions import Action, Close, Forward, Hold, Reply, Wait
 from vaurien.values.messages import Message
@@ -37,7 +37,7 @@ def pieces(whole: Message, chunks: Iterable[bytes]) -> list[Message]:
     """A message as it arrives in these chunks."""
     made, offset = [], 0
     for chunk in chunks:
-        made.append(part(whole._replace(), offset, offset + len(chunk)))
+        made.append(whole.part(offset, offset + len(chunk)))
         offset += len(chunk)
     return made
 
@@ -393,14 +393,10 @@ def unchunked(data: bytes) -> bytes:
 @given(st.data())
 def test_where_the_last_chunk_is(data: st.DataObject) -> None:
     body = CHUNKS + LAST
-    place, left, kept, found = 0, 0, b"", False
+    chunks, passed = ChunkFilter(), b""
     for chunk in data.draw(chunkings(body)):
-        known, left, found = before_last_chunk(kept + chunk, left)
-        place += known
-        kept = (kept + chunk)[known:]
-        if found:
-            break
-    assert (place, found) == (len(CHUNKS), True)
+        passed += chunks.feed(chunk)
+    assert (passed, chunks.ended) == (CHUNKS, True)
 
 
 @pytest.mark.parametrize("data", [OK, CHUNKED + CHUNKS + LAST])
@@ -467,8 +463,8 @@ def test_interim_flood(status: int, line: str) -> None:
     assert forwarded(done) == f"HTTP/1.1 {line}\r\n\r\n".encode() * 3 + OK
 
 
-SPOILING = [fault.name for fault in CATALOGUE if "bodies" in vars(fault)]
-BODILY = [fault.name for fault in CATALOGUE if vars(fault).get("bodies")]
+SPOILING = [fault.name for fault in CATALOGUE if "needs_body" in vars(fault)]
+BODILY = [fault.name for fault in CATALOGUE if vars(fault).get("needs_body")]
 
 
 @pytest.mark.parametrize("name", SPOILING)

@@ -9,12 +9,13 @@ from feeding import stream_of
 from memcache_server import NOOP, OPAQUE, request, response
 from vaurien.behavior import Firing
 from vaurien.fault import values_of
-from vaurien.protocols.memcache.forms import AnyFailure, Asked, Failure, Result
+from vaurien.protocols.memcache.fault_types import AnyErrorFault, MemcacheFault, ResultFault
 from vaurien.protocols.memcache.parser import Memcache
+from vaurien.protocols.memcache.wire import MemcacheRequest
 from vaurien.values.actions import Action, Close, Forward, Reply
 from vaurien.values.messages import Direction, Message
 
-BUSY = Failure(
+BUSY = MemcacheFault(
     name="busy",
     meaning="it is busy",
     exercises="patience",
@@ -23,7 +24,7 @@ BUSY = Failure(
     status=0x85,
     bodies={"get": "Busy reading"},
 )
-FULL = Failure(
+FULL = MemcacheFault(
     name="full",
     meaning="it is full",
     exercises="patience",
@@ -31,7 +32,7 @@ FULL = Failure(
     status=0x82,
     forgets=True,
 )
-GONE = Result(
+GONE = ResultFault(
     name="gone",
     meaning="it is gone",
     exercises="patience",
@@ -41,10 +42,10 @@ GONE = Result(
     keyed=True,
     ordinary=True,
 )
-OVER = Failure(
+OVER = MemcacheFault(
     name="over", meaning="bye", exercises="nerves", line="ERROR bye", status=None, closes=True
 )
-HARSH = Failure(
+HARSH = MemcacheFault(
     name="harsh",
     meaning="bye",
     exercises="nerves",
@@ -52,7 +53,7 @@ HARSH = Failure(
     status=0x04,
     closes_binary=True,
 )
-ANY = AnyFailure(name="any", meaning="any", exercises="any", line="ERROR", status=0x81)
+ANY = AnyErrorFault(name="any", meaning="any", exercises="any", line="ERROR", status=0x81)
 SET = request(0x01, b"key", extras=bytes(8), value=b"value")
 SETQ = request(0x11, b"key", extras=bytes(8), value=b"value")
 
@@ -63,7 +64,7 @@ def asked_for(data: bytes) -> Message:
 
 
 def played(
-    fault: Failure, message: Message, fired: Firing | None = None, /, **given: object
+    fault: MemcacheFault, message: Message, fired: Firing | None = None, /, **given: object
 ) -> list[Action]:
     """What a fault asks for on a message."""
     return list(fault.play(message, fired or firing(), values_of(fault, given)))
@@ -89,7 +90,7 @@ REPLIES = [
 
 @pytest.mark.parametrize(("fault", "data", "expected"), REPLIES)
 def test_an_error_is_told_in_the_words_of_the_request(
-    fault: Failure, data: bytes, expected: bytes
+    fault: MemcacheFault, data: bytes, expected: bytes
 ) -> None:
     assert played(fault, asked_for(data)) == [Reply(expected)]
 
@@ -141,7 +142,7 @@ def test_quit_is_let_through() -> None:
 # Stand-ins.
 
 
-def stood_in(fault: Failure, data: bytes) -> Message:
+def stood_in(fault: MemcacheFault, data: bytes) -> Message:
     """What goes to the backend in the place of a request."""
     (action,) = played(fault, asked_for(data))
     assert isinstance(action, Forward)
@@ -156,7 +157,7 @@ def test_among_quiet_text_requests_a_no_op_makes_room(data: bytes) -> None:
     message = stood_in(BUSY, data)
     assert message.data == b"mn\r\n"
     assert message.expects_reply
-    assert message.about == Asked("mn", "meta", after_quiet=True)
+    assert message.about == MemcacheRequest("mn", "meta", after_quiet=True)
 
 
 @pytest.mark.parametrize("data", [SETQ, request(0x0D, b"a") + request(0x00, b"b")])
@@ -223,7 +224,7 @@ def test_the_wire_forms_are_told_in_a_line() -> None:
         "SERVER_ERROR busy; SERVER_ERROR busy reading; binary: 0x85 Server too busy"
     )
     assert GONE.wire == "END; meta: EN; binary: 0x01 Not found"
-    assert OVER.wire == "ERROR bye; then the end of the connection"
+    assert OVER.wire == "ERROR bye; then close"
     assert "any" in ANY.wire
 
 
@@ -233,6 +234,6 @@ def test_a_message_may_tell_the_key() -> None:
 
 
 def test_what_is_told_of_the_wire_says_where_the_connection_ends() -> None:
-    end = "then the end of the connection"
+    end = "then close"
     assert HARSH.wire == f"CLIENT_ERROR bad; binary: 0x04 Invalid arguments, {end}"
     assert OVER.wire == f"ERROR bye; {end}"

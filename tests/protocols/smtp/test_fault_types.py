@@ -1,4 +1,4 @@
-"""The forms of smtp's faults by script: what the client is told, and what the backend."""
+"""The faults of SMTP by script: what the client is told, and what the backend."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import pytest
 from acting import firing
 from vaurien.behavior import Firing
 from vaurien.fault import values_of
-from vaurien.protocols.smtp.faults import CATALOGUE
-from vaurien.protocols.smtp.forms import (
+from vaurien.protocols.smtp.fault_types import (
     GARBAGE_SIZE,
     GO_AHEAD,
     MALFORMED,
     READY_FOR_TLS,
-    Command,
-    without_extension,
 )
+from vaurien.protocols.smtp.faults import CATALOGUE
 from vaurien.protocols.smtp.parser import Smtp
+from vaurien.protocols.smtp.wire import SmtpRequest
 from vaurien.values.actions import Action, Close, Forward, Reply
 from vaurien.values.messages import Direction, Message
 
@@ -32,14 +31,14 @@ class Play:
         self.fault = CATALOGUE.find(identifier)
         self.values = values_of(self.fault, given)
         self.firing: Firing = firing(protocol=self.smtp)
-        self.command = Command(verb)
+        self.request = SmtpRequest(verb)
         self.labels = {"verb": verb, "phase": "command", "address": "u@example.org"}
 
     def act(self, message: Message) -> list[Action]:
         return list(self.fault.play(message, self.firing, self.values))
 
     def ask(self, data: bytes, *, begins: bool = True, ends: bool = True) -> list[Action]:
-        """What comes of a command, or of a piece of one."""
+        """What becomes of a command, or of a piece of one."""
         self.asked = Message(
             data,
             Direction.TO_BACKEND,
@@ -48,7 +47,7 @@ class Play:
             1,
             begins,
             ends,
-            about=self.command,
+            about=self.request,
         )
         return self.act(self.asked)
 
@@ -65,14 +64,14 @@ class Play:
                 ends,
                 expects_reply=False,
                 continues=True,
-                about=self.command,
+                about=self.request,
             )
         )
 
     def answer(self, data: bytes, *, final: bool = True, exchange: int = 1) -> list[Action]:
         """... of a reply."""
         self.answered = Message(
-            data, Direction.TO_CLIENT, 0.0, {}, exchange, final=final, about=self.command
+            data, Direction.TO_CLIENT, 0.0, {}, exchange, final=final, about=self.request
         )
         return self.act(self.answered)
 
@@ -132,7 +131,7 @@ def test_a_client_that_is_not_welcome_may_only_leave() -> None:
     assert play.smtp.adjusting
     play.ask(b"EHLO x\r\n")
     assert play.smtp.adjust(play.asked) == Reply(b"503 5.7.0 Error: access denied\r\n")
-    play.command = Command("QUIT")
+    play.request = SmtpRequest("QUIT")
     play.ask(b"QUIT\r\n")
     assert play.smtp.adjust(play.asked) == Forward(play.asked)
 
@@ -143,7 +142,7 @@ def test_a_client_that_is_not_welcome_may_only_leave() -> None:
 def test_a_refused_data_is_followed_by_commands() -> None:
     play = Play("no-valid-recipients", "DATA")
     assert play.ask(b"DATA\r\n") == [Reply(b"554 5.5.1 Error: no valid recipients\r\n")]
-    assert play.command.more is False
+    assert play.request.wants_more is False
 
 
 def test_a_refused_content_never_arrives() -> None:
@@ -151,7 +150,7 @@ def test_a_refused_content_never_arrives() -> None:
     (reset,) = play.ask(b"DATA\r\n")
     assert isinstance(reset, Forward)
     assert reset.message.data == RSET
-    assert isinstance(reset.message.about, Command)
+    assert isinstance(reset.message.about, SmtpRequest)
     assert reset.message.about.verb == ""
     (granted,) = play.answer(b"250 2.0.0 Ok\r\n")
     assert granted == Forward(play.answered.with_data(GO_AHEAD)._replace(final=False))
@@ -183,7 +182,7 @@ def test_what_a_backend_says_to_the_reset_may_be_an_end() -> None:
     play = Play("message-too-big", "DATA")
     play.ask(b"DATA\r\n")
     assert play.answer(b"421 4.3.2 bye\r\n") == [Forward(play.answered)]
-    assert play.command.more is False
+    assert play.request.wants_more is False
 
 
 def test_a_failed_chunk_resets_the_mail() -> None:
@@ -239,15 +238,10 @@ def test_an_extension_is_hidden(fault: str, given: dict[str, object], left: byte
     assert play.answer(b"502 no\r\n") == [Forward(play.answered)]
 
 
-def test_a_server_may_have_no_extension_left() -> None:
-    assert without_extension(b"250-a\r\n250 SIZE 1\r\n", b"SIZE") == b"250 a\r\n"
-    assert without_extension(b"250 size\r\n", b"SIZE") == b"250 size\r\n"
-
-
 def test_tls_is_agreed_on_and_broken() -> None:
     play = Play("starttls-garbage", "STARTTLS")
     assert play.ask(b"STARTTLS\r\n") == [Reply(READY_FOR_TLS)]
-    assert play.command.more
+    assert play.request.wants_more
     garbage, close = play.go_on(b"hello", ends=False)
     assert isinstance(garbage, Reply)
     assert len(garbage.data) == GARBAGE_SIZE

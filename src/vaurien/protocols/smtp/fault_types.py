@@ -1,23 +1,23 @@
-"""How the faults of SMTP are played; which there are, ``smtp`` says.
+"""How the faults of SMTP are played.
 
-A command that is to fail is kept from the backend, so that a later command is refused or
-accepted there as after a failure.  Where that does not do, ``RSET`` goes there in its place:
-for a mail whose content is to be refused after the final dot, and for a failed ``BDAT``.
+A command that is to fail is not passed on, so the backend treats later commands as after a
+failure.  Where that is not enough, it gets ``RSET`` instead: for a mail whose content is to be
+rejected after the final dot, and for a failed ``BDAT``.
 """
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from ...behavior import Firing
 from ...fault import Answer, Fault, Values
+from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
 from ...values.messages import Message
 from ...values.options import Option
 from ..checks import check_lines
+from .wire import SmtpRequest, SmtpSession, without_extension
 
 GO_AHEAD = b"354 End data with <CR><LF>.<CR><LF>\r\n"
 READY_FOR_TLS = b"220 2.0.0 Ready to start TLS\r\n"
@@ -34,57 +34,28 @@ MALFORMED: Mapping[str, bytes] = {
     "binary": bytes(range(0x80, 0x100)) + b"\r\n",
 }
 """Replies that RFC 5321 section 4.2 does not allow, by what is wrong with them."""
+KIND = Option("kind", str, "no-code", "what is wrong with the reply", choices=tuple(MALFORMED))
 
 
-KIND = Option("kind", str, "no-code", "what is wrong with it", choices=tuple(MALFORMED))
+class FailedCommand:
+    """The command that fails, kept until the exchange is over."""
+
+    def __init__(self) -> None:
+        self.message: Message | None = None
+        """Its first piece, without the data."""
 
 
-class Command:
-    """What is noted about a command; its dialogue with the backend goes on in here."""
-
-    __slots__ = ("delivers", "due", "more", "verb")
-
-    def __init__(self, verb: str, *, delivers: bool = False) -> None:
-        self.verb = verb
-        self.delivers = delivers
-        """It is the last chunk of a mail."""
-        self.more: bool | None = None
-        """The client was asked for more of it (the content, a continuation), or it is over."""
-        self.due = 0
-        """Replies to come, once that is known."""
-
-
-class Talk(typing.Protocol):
-    """What faults know and change of a connection."""
-
-    host: str
-    """What the server calls itself."""
-    recipients: int
-    """How many have been accepted for the mail; 0 where one reply is for all of them."""
-    turned_away: bool
-    """The client was told to leave."""
-    adjusting: bool
-
-
-def talk(firing: Firing) -> Talk:
-    return cast(Talk, firing.protocol)
-
-
-def without_extension(reply: bytes, keyword: bytes) -> bytes:
-    """The answer to an EHLO without the line of an extension (RFC 5321 section 4.1.1.1)."""
-    first, *lines = reply.splitlines(keepends=True)
-    left = [line for line in lines if line[4:].replace(b"=", b" ").upper().split()[:1] != [keyword]]
-    *lines, last = [first, *left]
-    return b"".join([*lines, last[:3], b" ", last[4:]])
+def session(firing: Firing) -> SmtpSession:
+    return cast(SmtpSession, firing.protocol)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told(Answer):
-    """A reply with an error in it."""
+class ReplyFault(Answer):
+    """A reply with an error code."""
 
     code: int
     enhanced: str = ""
-    """As in RFC 3463; "" for none."""
+    """The enhanced status code (RFC 3463); '' for none."""
     text: str
 
     @property
@@ -97,7 +68,7 @@ class Told(Answer):
 
     def render(self, message: Message, firing: Firing, values: Values) -> bytes:
         text = str(values.get("message", self.text))
-        for name, value in {"host": talk(firing).host, **message.labels}.items():
+        for name, value in {"host": session(firing).host, **message.labels}.items():
             text = text.replace("{" + name + "}", value)
         enhanced = str(values.get("enhanced", self.enhanced))
         start = f"{enhanced} " if enhanced else ""
@@ -107,50 +78,52 @@ class Told(Answer):
         return "".join(replies).encode("utf-8", "surrogateescape")
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        failed = firing.of_exchange(FailedCommand)
         if message.to_backend:
-            yield from self._on_request(message, firing, values)
-        elif firing.kept:
-            yield from self._on_reset(message, firing, values)
+            if failed.message is None and message.begins and not message.continues:
+                failed.message = message.with_data(b"")
+            if failed.message is None:
+                yield Forward(message)  # the command has been passed on already
+            elif message.ends:
+                yield from self._on_request(message, failed.message, firing, values)
+        elif failed.message is not None:
+            yield from self._on_reset(message, failed.message, firing, values)
         elif not message.final:
-            yield Forward(message)  # the backend waits for more: the next reply is ours
+            yield Forward(message)  # the backend asks for more: the next reply is replaced
         elif message.begins:
             yield Forward(message.with_data(self.render(message, firing, values)))
             yield from self._close(values)
 
-    def _on_request(self, message: Message, firing: Firing, values: Values) -> Actions:
-        kept = firing.kept
-        if message.begins and not message.continues:
-            kept.append(message.with_data(b""))
-        if not kept:
-            yield Forward(message)  # it was under way already
-            return
-        if not message.ends:
-            return
-        asked = kept[0]
-        command = cast(Command, asked.about)
-        if message.continues:  # the content, and the final dot
-            yield Reply(self.render(asked, firing, values) * max(1, talk(firing).recipients))
+    def _on_request(
+        self, message: Message, command: Message, firing: Firing, values: Values
+    ) -> Actions:
+        """Act on the end of a command, or of what continues it."""
+        request = cast(SmtpRequest, command.about)
+        if message.continues:  # the content, with the final dot
+            yield Reply(self.render(command, firing, values) * max(1, session(firing).recipients))
             yield from self._close(values)
-        elif command.verb == "BDAT" or (command.verb == "DATA" and values.get("at") == "content"):
-            unnamed = Command("")  # the client does not know that it was reset
-            yield Forward(message._replace(data=b"RSET\r\n", begins=True, about=unnamed))
+        elif request.verb == "BDAT" or (request.verb == "DATA" and values.get("at") == "content"):
+            reset = SmtpRequest("")
+            yield Forward(message._replace(data=b"RSET\r\n", begins=True, about=reset))
         else:
-            command.more = False
-            yield Reply(self.render(asked, firing, values))
+            request.wants_more = False
+            yield Reply(self.render(command, firing, values))
             yield from self._close(values)
 
-    def _on_reset(self, message: Message, firing: Firing, values: Values) -> Actions:
-        """The backend has answered the RSET that it got in place of the command."""
-        command = cast(Command, firing.kept[0].about)
-        if command.verb == "BDAT":
-            replies = talk(firing).recipients if command.delivers else 1
-            told = self.render(firing.kept[0], firing, values) * max(1, replies)
-            yield Forward(message.with_data(told))
+    def _on_reset(
+        self, message: Message, command: Message, firing: Firing, values: Values
+    ) -> Actions:
+        """Act on the backend's reply to the RSET that it got instead of the command."""
+        request = cast(SmtpRequest, command.about)
+        if request.verb == "BDAT":
+            replies = session(firing).recipients if request.last_chunk else 1
+            rendered = self.render(command, firing, values) * max(1, replies)
+            yield Forward(message.with_data(rendered))
             yield from self._close(values)
         elif message.data.startswith(b"250"):
             yield Forward(message.with_data(GO_AHEAD)._replace(final=False))
         else:
-            command.more = False
+            request.wants_more = False
             yield Forward(message)
 
     def _close(self, values: Values) -> Actions:
@@ -159,17 +132,17 @@ class Told(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TurnedAway(Told):
-    """The greeting says no; then nothing but QUIT is listened to (RFC 5321 section 3.1)."""
+class RejectingGreeting(ReplyFault):
+    """The greeting rejects the client; from then on only QUIT works (RFC 5321 section 3.1)."""
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         yield from super().play(message, firing, values)
-        talk(firing).turned_away = talk(firing).adjusting = True
+        session(firing).turned_away = session(firing).adjusting = True
 
 
 @dataclass(frozen=True, kw_only=True)
-class Malformed(Told):
-    """A reply that none can be."""
+class MalformedReply(ReplyFault):
+    """A reply that breaks the grammar of replies."""
 
     code: int = 250
     text: str = "Ok"
@@ -183,14 +156,14 @@ class Malformed(Told):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hidden(Fault):
-    """The answer to EHLO lacks an extension that the server has."""
+class HiddenExtension(Fault):
+    """The reply to EHLO lacks an extension that the server has."""
 
     extension: str
 
     @property
     def wire(self) -> str:
-        return f"the answer to EHLO without the line {self.extension}"
+        return f"the reply to EHLO without the line {self.extension}"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if not message.to_backend and message.data.startswith(b"250"):
@@ -201,33 +174,30 @@ class Hidden(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class BrokenTls(Fault):
-    """TLS is agreed on, and what then comes is none; the backend hears nothing of it."""
+    """STARTTLS is accepted and the handshake answered with garbage; the backend sees neither."""
 
     @property
     def wire(self) -> str:
-        return (
-            f"220 to STARTTLS, then {GARBAGE_SIZE} random bytes in answer to the hello, and close"
-        )
+        return f"220 to STARTTLS, {GARBAGE_SIZE} random bytes in answer to the ClientHello, close"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if not message.to_backend:
             yield Forward(message)
         elif not message.continues:
-            firing.kept.append(message)
-            cast(Command, message.about).more = True
+            cast(SmtpRequest, message.about).wants_more = True
             yield Reply(READY_FOR_TLS)
-        elif message.begins and firing.kept:
+        elif message.begins:
             yield Reply(firing.random().randbytes(GARBAGE_SIZE))
             yield Close()
 
 
 @dataclass(frozen=True, kw_only=True)
 class DropAfterData(Fault):
-    """The mail is accepted, and its sender never hears of it."""
+    """The mail is accepted, and the client never hears of it."""
 
     @property
     def wire(self) -> str:
-        return "no 250 after the final dot, but the end of the connection"
+        return "no 250 after the final dot; the connection closes instead"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if not message.to_backend and message.final and message.data.startswith(b"2"):
@@ -236,21 +206,21 @@ class DropAfterData(Fault):
             yield Forward(message)
 
 
-def parameters(text: str, at: str = "command") -> tuple[Option, ...]:
-    """What any reply may be told."""
+def reply_options(text: str, at: str = "command") -> tuple[Option, ...]:
+    """Return the parameters that every reply takes."""
     return (
-        Option("message", str, text, "the text of the reply; with line ends, one of several lines"),
+        Option("message", str, text, "text of the reply; line breaks make it a multiline reply"),
         Option(
             "at",
             str,
             at,
-            "of DATA: refuse the command, or the content after the final dot",
+            "for DATA: reject the command, or the content after the final dot",
             choices=("command", "content"),
         ),
     )
 
 
-def told(
+def reply_fault(
     name: str,
     reply: str,
     applies_to: Mapping[str, str],
@@ -260,22 +230,22 @@ def told(
     aliases: tuple[str, ...] = (),
     at: str = "command",
     typical: bool = False,
-    form: type[Told] = Told,
+    kind: type[ReplyFault] = ReplyFault,
     more: tuple[Option, ...] = (),
-) -> Told:
-    """A fault from its reply, ``450 4.2.1 text``; ``-`` is no enhanced code.
+) -> ReplyFault:
+    """Make a fault of a reply such as ``450 4.2.1 text``; ``-`` stands for no enhanced code.
 
     A 421 closes the connection (RFC 5321 section 3.8).
     """
     code, enhanced, text = reply.split(" ", 2)
     enhanced = enhanced.strip("-")
-    return form(
+    return kind(
         name=name,
         aliases=(code, enhanced, *aliases) if enhanced else (code, *aliases),
         meaning=meaning,
         exercises=exercises,
         applies_to=applies_to,
-        parameters=(*parameters(text, at), *more),
+        parameters=(*reply_options(text, at), *more),
         typical=typical,
         closes=code == "421",
         code=int(code),

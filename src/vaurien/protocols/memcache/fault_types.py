@@ -1,0 +1,276 @@
+"""How the faults of memcached are played: what the client gets instead of a response.
+
+Law: one fault serves text commands, meta commands and the binary protocol, and is rendered in
+the form of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ...fault import Fault, Values
+from ...rules.firing import Firing
+from ...values.actions import Actions, Close, Forward, Reply
+from ...values.messages import Message
+from ...values.options import Option
+from .wire import HEADER, RESPONSE, MemcacheRequest
+
+DELETE = 0x04
+NOOP = 0x0A
+KEYED_OPCODES = frozenset({0x0C, 0x0D, 0x23, 0x24})
+"""``getk``, ``getkq``, ``gatk``, ``gatkq``."""
+
+BODIES = {
+    0x01: "Not found",
+    0x02: "Data exists for key.",
+    0x03: "Too large.",
+    0x04: "Invalid arguments",
+    0x05: "Not stored.",
+    0x06: "Non-numeric server-side value for incr or decr",
+    0x20: "Auth failure.",
+    0x81: "Unknown command",
+    0x82: "Out of memory",
+    # memcached never sends these; Couchbase does, with these texts.
+    0x83: "Not supported",
+    0x84: "Internal error",
+    0x85: "Server too busy",
+    0x86: "Temporary failure",
+}
+"""The bodies that memcached sends with binary statuses."""
+
+
+def packet(request: MemcacheRequest, status: int, body: bytes, *, keyed: bool = False) -> bytes:
+    """Return a binary response; ``keyed``: its body is the key."""
+    _, opcode, _, _, _, _, _, opaque, _ = HEADER.unpack(request.header)
+    size = len(body)
+    return (
+        HEADER.pack(RESPONSE, opcode, size if keyed else 0, 0, 0, status, size, opaque, bytes(8))
+        + body
+    )
+
+
+# Requests that the backend gets instead of the one that fails.
+
+OPAQUE = b"Ovaurien"
+
+
+class StandIn(NamedTuple):
+    """A request that the backend gets instead of another."""
+
+    data: bytes
+    request: MemcacheRequest
+    expects_reply: bool = True
+
+
+def noop(request: MemcacheRequest) -> StandIn:
+    """Return one that changes nothing, and is answered after all requests before it."""
+    if request.form == "binary":
+        header = _header_like(request.header, NOOP)
+        return StandIn(header, MemcacheRequest("noop", "binary", header=header))
+    return StandIn(b"mn\r\n", MemcacheRequest("mn", "meta", after_quiet=True))
+
+
+def delete(first: Message, request: MemcacheRequest) -> StandIn:
+    """Return one that deletes the key of a request; ``first`` is the request's first piece."""
+    if request.form == "binary":
+        header = _header_like(request.header, DELETE, len(request.key))
+        return StandIn(header + request.key, MemcacheRequest("delete", "binary", header=header))
+    if request.form == "meta":
+        data = b"md %b %b%b\r\n" % (request.key, OPAQUE, b" b" if request.base64 else b"")
+        return StandIn(data, MemcacheRequest("md", "meta", after_quiet=True, tokens=(OPAQUE,)))
+    key = first.data.split(None, 2)[1]
+    data = b"delete %b%b\r\n" % (key, b"" if first.expects_reply else b" noreply")
+    request = MemcacheRequest("delete", after_quiet=request.after_quiet)
+    return StandIn(data, request, first.expects_reply)
+
+
+def _header_like(header: bytes, opcode: int, key_size: int = 0) -> bytes:
+    """Return a header with the same opaque, for a request whose body is a key of this size."""
+    magic, *_, opaque, _ = HEADER.unpack(header)
+    return HEADER.pack(magic, opcode, key_size, 0, 0, 0, key_size, opaque, bytes(8))
+
+
+# Faults.
+
+DEFAULTS = {
+    "ERROR": (0x81, ""),
+    "CLIENT_ERROR": (0x04, "bad command line format"),
+    "SERVER_ERROR": (0x82, "out of memory"),
+}
+"""For each kind of error, the default binary status and message."""
+
+KIND = Option("kind", str, "ERROR", "kind of error", choices=tuple(DEFAULTS))
+STATUS = Option("status", int, 0, "binary status; 0: that of the kind", minimum=0, maximum=0xFFFF)
+MESSAGE = Option(
+    "message", str, "", "text of the error, with {key} filled in; '' for that of memcached"
+)
+
+
+class FailedRequest:
+    """The request that fails, kept until the exchange is over."""
+
+    def __init__(self) -> None:
+        self.first: Message | None = None
+        """Its first piece."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemcacheFault(Fault):
+    """A response that says why the server did not carry out a request.
+
+    A request that wants no reply gets none.  After quiet requests, whose responses may be on
+    their way, the backend gets a no-op instead, and the response to that is replaced.
+    """
+
+    parameters: tuple[Option, ...] = (MESSAGE,)
+    line: str
+    """The line that answers text commands."""
+    lines: Mapping[str, str] = field(default_factory=dict)
+    """The same for some commands: command -> line."""
+    code: str = ""
+    """The return code that answers meta commands; '': the line does."""
+    status: int | None
+    """The binary status; None: the line answers binary requests, too."""
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    """The same for some commands: command -> status."""
+    bodies: Mapping[str, str] = field(default_factory=dict)
+    """The body that goes with the status, where it is not the usual one: command -> body."""
+    keyed: bool = False
+    """Where the request wants the key back (``getk``), the body is the key."""
+    ordinary: bool = False
+    """Quiet requests get no response."""
+    closes: bool = False
+    """The connection is closed after it."""
+    closes_binary: bool = False
+    """The same, for the binary protocol only."""
+    forgets: bool = False
+    """A ``set`` that fails deletes the old value, as on a real server."""
+
+    @property
+    def wire(self) -> str:
+        forms = self.applies_to.get("form", "text, meta, binary")
+        parts = []
+        end = "" if self.closes or not self.closes_binary else ", then close"
+        if "text" in forms:
+            parts += [self.line, *self.lines.values()]
+        if self.code:
+            parts.append(f"meta: {self.code}")
+        if "binary" in forms:
+            parts += [
+                f"binary: 0x{status:02x} {BODIES[status]}{end}"
+                for status in (self.status, *self.statuses.values())
+                if status is not None
+            ]
+        if self.closes:
+            parts.append("then close")
+        return "; ".join(dict.fromkeys(parts))
+
+    def render(self, request: MemcacheRequest, values: Values) -> bytes:
+        """Return the response, in the form of the request."""
+        message = " ".join(str(values.get("message", "")).split())
+        if request.form == "binary" and self.status is not None:
+            status = self.statuses.get(request.command, self.status)
+            if self.keyed and request.header[1] in KEYED_OPCODES:
+                return packet(request, status, request.key, keyed=True)
+            body = message or self.bodies.get(request.command, BODIES[status])
+            return packet(request, status, body.encode())
+        if request.form == "meta" and self.code:
+            return b" ".join((self.code.encode(), *_repeated_tokens(request))) + b"\r\n"
+        line = self.lines.get(request.command, self.line)
+        if message:
+            line = f"{line.partition(' ')[0]} {message}"
+        return line.encode() + b"\r\n"
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        failed = firing.of_exchange(FailedRequest)
+        if failed.first is None and message.to_backend and message.begins:
+            failed.first = message
+        first = failed.first or message
+        request = first.about
+        values = _filled_in(values, first)
+        if not isinstance(request, MemcacheRequest) or request.command == "quit":
+            yield Forward(message)
+        elif not message.to_backend:
+            if message.begins:
+                yield Forward(message.with_data(self.render(request, values)))
+                yield from self._close(request)
+        elif message.ends:
+            yield from self._refuse(message, first, request, values)
+
+    def _refuse(
+        self, message: Message, first: Message, request: MemcacheRequest, values: Values
+    ) -> Actions:
+        """Act on the last piece of a request, ``message``."""
+        answered = first.expects_reply or (request.quiet and not self.ordinary)
+        stand_in = None
+        if self.forgets and _replaces_value(request):
+            stand_in = delete(first, request)
+        elif answered and (request.quiet or request.after_quiet):
+            stand_in = noop(request)
+        if stand_in is not None:
+            yield Forward(
+                message._replace(
+                    data=stand_in.data,
+                    about=stand_in.request,
+                    expects_reply=stand_in.expects_reply,
+                    begins=True,
+                    offset=0,
+                )
+            )
+        elif answered:
+            yield Reply(self.render(request, values))
+        if stand_in is None or not stand_in.expects_reply:
+            yield from self._close(request)
+
+    def _close(self, request: MemcacheRequest) -> Actions:
+        if self.closes or (self.closes_binary and request.form == "binary"):
+            yield Close()
+
+
+def _filled_in(values: Values, first: Message) -> Values:
+    """Return the values, with the request's key for ``{key}`` in the message."""
+    key = first.labels.get("key", "")
+    return {**values, "message": str(values.get("message", "")).replace("{key}", key)}
+
+
+def _repeated_tokens(request: MemcacheRequest) -> Iterator[bytes]:
+    """Yield the tokens of a meta request as the response repeats them."""
+    for token in request.tokens:
+        yield token
+        if token.startswith(b"k") and request.base64:
+            yield b"b"
+
+
+def _replaces_value(request: MemcacheRequest) -> bool:
+    """Whether a request replaces a value; a binary set may depend on a cas."""
+    return request.command in ("set", "ms") or (
+        request.form == "binary" and request.command == "cas"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultFault(MemcacheFault):
+    """A result rather than an error: its text can't be changed."""
+
+    parameters: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyErrorFault(MemcacheFault):
+    """An error whose kind, status and text are parameters."""
+
+    parameters: tuple[Option, ...] = (KIND, MESSAGE, STATUS)
+
+    @property
+    def wire(self) -> str:
+        return "ERROR, CLIENT_ERROR or SERVER_ERROR with any message; binary: any status"
+
+    def render(self, request: MemcacheRequest, values: Values) -> bytes:
+        kind = str(values["kind"])
+        status = int(values["status"]) or DEFAULTS[kind][0]
+        message = " ".join(str(values["message"]).split())
+        if request.form == "binary":
+            return packet(request, status, (message or BODIES.get(status, "")).encode())
+        return " ".join((kind, message or DEFAULTS[kind][1])).strip().encode() + b"\r\n"

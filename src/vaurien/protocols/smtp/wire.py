@@ -1,0 +1,41 @@
+"""What the parser and the faults of SMTP share: requests, sessions, and extensions."""
+
+from __future__ import annotations
+
+import typing
+
+
+class SmtpRequest:
+    """A command, with the state of its dialogue between client and server."""
+
+    __slots__ = ("last_chunk", "replies_due", "verb", "wants_more")
+
+    def __init__(self, verb: str, *, last_chunk: bool = False) -> None:
+        self.verb = verb
+        """In upper case; '' if the client knows nothing of the command."""
+        self.last_chunk = last_chunk
+        """It is a BDAT that ends a mail."""
+        self.wants_more: bool | None = None
+        """Whether the server asked for more of it (the content, say); None: no reply yet."""
+        self.replies_due = 0
+        """Number of replies still to come, once that is known."""
+
+
+class SmtpSession(typing.Protocol):
+    """The protocol of a connection, as faults see it."""
+
+    host: str
+    """The name of the server, from its greeting."""
+    recipients: int
+    """Recipients of the mail accepted over LMTP, each of which gets a reply; 0 over SMTP."""
+    turned_away: bool
+    """The greeting has rejected the client: every command but QUIT is refused."""
+    adjusting: bool
+
+
+def without_extension(reply: bytes, keyword: bytes) -> bytes:
+    """Return the reply to an EHLO without an extension's lines (RFC 5321 section 4.1.1.1)."""
+    first, *lines = reply.splitlines(keepends=True)
+    left = [line for line in lines if line[4:].replace(b"=", b" ").upper().split()[:1] != [keyword]]
+    *lines, last = [first, *left]
+    return b"".join([*lines, last[:3], b" ", last[4:]])
