@@ -116,7 +116,7 @@ def test_every_problem_of_a_file_is_told(tmp_path: Path) -> None:
         (["--config", "{config}", "--state", ""], "--state='' is not allowed"),
         (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),
         (["--state", "{folder}/new"], "--state: nothing is saved there yet"),
-        (["--state", "{folder}/no/where"], "{folder}/no/where cannot keep the state"),
+        (["--state", "{folder}/no/where"], "{folder}/no/where cannot be used as the state file"),
         (["--config", "{config}", "--http-port", "x"], "--http-port='x' is not allowed"),
         (["--config", "{config}", "--seed", "x"], "--seed='x' is not allowed"),
         (["--config", "{config}", "--proxy", "h:1"], "No such option"),
@@ -279,7 +279,7 @@ def test_changes_outlast_a_restart(config: Path, log: Path, tmp_path: Path) -> N
         assert Client(serving.http.host, serving.http.port).get_behavior() == "hang"
         (line,) = [line for line in serving.messages if "replaced-1" in line]
         assert line == (
-            f"{tmp_path}/state was saved under another configuration; it is now "
+            f"{tmp_path}/state was saved under another configuration; it was moved to "
             f"{tmp_path}/state.replaced-1; what the configuration says now is in force"
         )
         assert serving.end() == 0
@@ -324,12 +324,12 @@ def test_a_damaged_state_is_set_aside(config: Path, log: Path, tmp_path: Path) -
     state.write_text("{")
     with served("--config", str(config), "--state", str(state), log=log) as serving:
         assert serving.ask("cache") == b"hello"
-        assert any(f"it is now {state}.damaged-1" in line for line in serving.messages)
+        assert any(f"it was moved to {state}.damaged-1" in line for line in serving.messages)
         assert serving.end() == 0
     assert (tmp_path / "state.damaged-1").read_text() == "{"
     state.write_text("[")
     (line,) = refused("serve", "--state", str(state))
-    assert line.endswith(f"it is now {state}.damaged-2")
+    assert line.endswith(f"it was moved to {state}.damaged-2")
 
 
 def test_a_state_that_cannot_be_understood(config: Path, log: Path, tmp_path: Path) -> None:

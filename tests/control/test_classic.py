@@ -234,7 +234,7 @@ def test_a_stalled_proxy_is_not_waited_for(
     try:
         assert stalled.wait(LIMIT)
         answer = http("PUT", "/behavior", {"name": "hang"})
-        what = "the proxy did not take the change within 0.05 s; it is withdrawn"
+        what = "the proxy did not apply the change within 0.05 s; the change was withdrawn"
         assert (answer.status, answer.json) == (503, error(what, "", "server"))
         assert http("GET", "/behavior").status == 200
     finally:
@@ -334,7 +334,7 @@ def test_what_cannot_be_saved_is_our_trouble(tmp_path: Path) -> None:
         shutil.rmtree(folder)
         answer = http("PUT", "/behavior", {"name": "hang"})
         assert http("GET", "/behavior").json == {"behavior": "dummy"}
-    why = f"{path} cannot be written: No such file or directory; it still holds the state before"
+    why = f"{path} cannot be written: No such file or directory; it still holds the previous state"
     assert (answer.status, answer.json) == (500, error(why, "", "server"))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from vaurien.behaviors.hang import Hang
 from vaurien.config.state import State, to_document
-from vaurien.control.expiry import EXPIRES, aged, expiring
+from vaurien.control.expiry import EXPIRES, adjust_ttls, expiry_times
 from vaurien.net.address import Address
 from vaurien.net.proxies import ProxySpec
 from vaurien.protocols.tcp import Tcp
@@ -29,23 +29,25 @@ def mortal(name: str, ttl: float | None = 60.0) -> Rule:
 
 def test_a_rule_that_stays_goes_on_and_a_new_one_begins() -> None:
     before = state(mortal("old"), mortal("other"), mortal("stays", None))
-    known = expiring(before, NOW)
+    known = expiry_times(before, NOW)
     assert known == {"a": {"old": NOW + 60, "other": NOW + 60}}
     after = state(mortal("old"), mortal("other", 5.0), mortal("new", 7.0))
-    assert expiring(after, NOW + 10, before, known) == {
+    assert expiry_times(after, NOW + 10, before, known) == {
         "a": {"old": NOW + 60, "other": NOW + 15, "new": NOW + 17}
     }
 
 
 def test_one_that_was_over_begins_anew() -> None:
-    known = expiring(state(mortal("old")), NOW)
-    assert expiring(state(mortal("old")), NOW + 100, state(), known) == {"a": {"old": NOW + 160}}
+    known = expiry_times(state(mortal("old")), NOW)
+    assert expiry_times(state(mortal("old")), NOW + 100, state(), known) == {
+        "a": {"old": NOW + 160}
+    }
 
 
 def test_a_saved_document_ages() -> None:
     saved = state(mortal("over", 5.0), mortal("lives"), mortal("stays", None))
-    document = {**to_document(saved), EXPIRES: expiring(saved, NOW)}
-    rest: Any = aged(document, NOW + 20)
+    document = {**to_document(saved), EXPIRES: expiry_times(saved, NOW)}
+    rest: Any = adjust_ttls(document, NOW + 20)
     assert EXPIRES not in rest
     rules = rest["proxies"]["a"]["rules"]
     assert [(rule["name"], rule.get("ttl")) for rule in rules] == [("lives", 40), ("stays", None)]
@@ -65,4 +67,4 @@ def test_a_saved_document_ages() -> None:
 )
 def test_what_is_none_is_left_to_others(document: dict[str, object]) -> None:
     rest = {key: value for key, value in document.items() if key != "expires"}
-    assert aged(document, NOW) == rest
+    assert adjust_ttls(document, NOW) == rest

@@ -377,7 +377,7 @@ def test_a_proxy_is_added_and_removed(several: Live) -> None:
 
 def test_a_name_is_given_once(several: Live) -> None:
     before = several.control.state
-    with pytest.raises(OptionError, match="name='db': there is a proxy of this name already"):
+    with pytest.raises(OptionError, match="name='db' is taken by another proxy"):
         several.control.add(added(several, "db"))
     assert several.control.state is before
 

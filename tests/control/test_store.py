@@ -156,7 +156,8 @@ def test_what_cannot_be_written_leaves_the_state_before(
             store.prepare(NEW)
     reason = os.strerror(number)
     assert (
-        str(raised.value) == f"{path} cannot be written: {reason}; it still holds the state before"
+        str(raised.value)
+        == f"{path} cannot be written: {reason}; it still holds the previous state"
     )
     assert store.load() == OLD
     assert names_in(path.parent) == {"state.json", "state.json.lock"}
@@ -220,15 +221,15 @@ STATE = json.dumps({"format": 1, **OLD}).encode()
         (b"[" * 100_000, "is not JSON"),
         (b"1" * 10_000, "is not JSON"),
         (STATE + STATE, "is not JSON"),
-        (b"null", "is not a state that vaurien has saved"),
-        (b"[]", "is not a state that vaurien has saved"),
-        (b"{}", "is not a state that vaurien has saved"),
-        (b'{"proxies": {}}', "is not a state that vaurien has saved"),
-        (b'{"format": "1"}', "is not a state that vaurien has saved"),
-        (b'{"format": true}', "is not a state that vaurien has saved"),
-        (b'{"format": 1.0}', "is not a state that vaurien has saved"),
-        (b'{"format": 0}', "is not a state that vaurien has saved"),
-        (b'{"format": -2}', "is not a state that vaurien has saved"),
+        (b"null", "was not saved by vaurien"),
+        (b"[]", "was not saved by vaurien"),
+        (b"{}", "was not saved by vaurien"),
+        (b'{"proxies": {}}', "was not saved by vaurien"),
+        (b'{"format": "1"}', "was not saved by vaurien"),
+        (b'{"format": true}', "was not saved by vaurien"),
+        (b'{"format": 1.0}', "was not saved by vaurien"),
+        (b'{"format": 0}', "was not saved by vaurien"),
+        (b'{"format": -2}', "was not saved by vaurien"),
     ],
 )
 def test_a_damaged_file_is_moved_aside(store: Store, path: Path, data: bytes, why: str) -> None:
@@ -237,7 +238,7 @@ def test_a_damaged_file_is_moved_aside(store: Store, path: Path, data: bytes, wh
         store.load()
     aside = path.with_name("state.json.damaged-1")
     assert str(raised.value).startswith(f"{path} {why}")
-    assert str(raised.value).endswith(f"; it is now {aside}")
+    assert str(raised.value).endswith(f"; it was moved to {aside}")
     assert aside.read_bytes() == data
     assert store.load() is None
 
@@ -263,7 +264,9 @@ def test_a_file_that_the_disk_cannot_give_back_is_moved_aside(
     path.write_bytes(STATE)
     with monkeypatch.context() as patched:
         patched.setattr("builtins.open", fail_with(errno.EIO))
-        with pytest.raises(DamagedError, match="cannot be read: Input/output error; it is now"):
+        with pytest.raises(
+            DamagedError, match="cannot be read: Input/output error; it was moved to"
+        ):
             store.load()
     assert path.with_name("state.json.damaged-1").read_bytes() == STATE
 
@@ -289,7 +292,7 @@ def test_a_damaged_file_that_cannot_be_moved_stays(
     path.write_text("{")
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", fail_with(errno.EROFS))
-        with pytest.raises(StoreError, match="cannot be moved aside either: Read-only") as raised:
+        with pytest.raises(StoreError, match="moving it aside failed, too: Read-only") as raised:
             store.load()
     assert not isinstance(raised.value, DamagedError)
     assert path.read_text() == "{"
@@ -299,7 +302,7 @@ def test_a_damaged_file_that_cannot_be_moved_stays(
 def test_what_makes_no_sense_to_its_reader_can_be_set_aside(store: Store, path: Path) -> None:
     path.write_bytes(STATE)
     error = store.set_aside("names a behavior that is gone")
-    assert str(error) == f"{path} names a behavior that is gone; it is now {path}.damaged-1"
+    assert str(error) == f"{path} names a behavior that is gone; it was moved to {path}.damaged-1"
     assert Path(f"{path}.damaged-1").read_bytes() == STATE
 
 
@@ -350,7 +353,7 @@ def test_what_cannot_be_copied_leaves_no_part_of_it(
 
 def test_a_newer_file_is_refused_and_left(store: Store, path: Path) -> None:
     path.write_text('{"format": 2, "proxies": {}}')
-    with pytest.raises(StoreError, match="newer vaurien: its format is 2, and this") as raised:
+    with pytest.raises(StoreError, match="newer vaurien: its format is 2, this") as raised:
         store.load()
     assert not isinstance(raised.value, DamagedError)
     assert path.read_text() == '{"format": 2, "proxies": {}}'
@@ -361,7 +364,7 @@ def test_a_newer_file_is_refused_and_left(store: Store, path: Path) -> None:
 def test_what_is_no_file_is_refused_and_left(store: Store, path: Path, make: object) -> None:
     assert callable(make)
     make(path)
-    with pytest.raises(StoreError, match="is not a file") as raised:
+    with pytest.raises(StoreError, match="is not a regular file") as raised:
         store.load()
     assert not isinstance(raised.value, DamagedError)
     assert path.exists()
@@ -374,7 +377,7 @@ def test_a_second_user_is_refused(store: Store, path: Path) -> None:
     store.prepare(OLD).commit()  # which must not take the lock away
     with pytest.raises(StoreError) as raised:
         Store(str(path))
-    assert str(raised.value) == f"{path} keeps the state of another process that runs"
+    assert str(raised.value) == f"{path} is in use by another process"
 
 
 def test_whoever_comes_after_is_let_in(path: Path) -> None:
@@ -401,7 +404,7 @@ def test_a_folder_that_is_none(tmp_path: Path, name: str, reason: str) -> None:
     path = tmp_path / name
     with pytest.raises(StoreError) as raised:
         Store(str(path))
-    assert str(raised.value) == f"{path} cannot keep the state: {path}.lock: {reason}"
+    assert str(raised.value) == f"{path} cannot be used as the state file: {path}.lock: {reason}"
 
 
 def test_a_file_system_without_locks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,9 @@ def test_what_can_neither_be_committed_nor_taken_back_is_told(plane: Plane) -> N
     plane.proxies.apply = apply_once  # type: ignore[method-assign]
     with pytest.raises(StoreError) as raised:
         plane.control.disable("a")
-    assert str(raised.value).startswith("the renaming failed; the change is in force all the same")
+    assert str(raised.value).startswith(
+        "the renaming failed; the change could not be undone and is in force"
+    )
     assert "here:1" in str(raised.value)
     assert [proxy.enabled for proxy in plane.control.state.proxies] == [False, True]
     assert plane.system.listening == {2}
@@ -232,7 +234,7 @@ def test_a_stalled_reactor_is_not_waited_for(plane: Plane, monkeypatch: pytest.M
     monkeypatch.setattr(writer, "PATIENCE", 0.05)
     plane.reactor.stalled = True
     state = plane.control.state
-    with pytest.raises(StalledError, match=r"within 0\.05 s; it is withdrawn"):
+    with pytest.raises(StalledError, match=r"within 0\.05 s; the change was withdrawn"):
         plane.control.set_plan([HANG], "a")
     plane.reactor.stalled = False
     plane.pass_time(0)
@@ -248,7 +250,7 @@ def test_a_change_does_not_wait_for_ever_for_others(
     plane: Plane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "PATIENCE", 0.05)
-    with plane.control._writer._turn(), pytest.raises(StalledError, match="other changes"):
+    with plane.control._writer._turn(), pytest.raises(StalledError, match="earlier changes"):
         plane.control.set_plan([HANG], "a")
 
 
@@ -270,7 +272,7 @@ def test_what_the_data_plane_has_begun_is_waited_for_and_saved(
             change = pool.submit(running.control.set_behavior, "hang")
             try:
                 assert begun.wait(LIMIT)
-                with pytest.raises(StalledError, match="other changes"):
+                with pytest.raises(StalledError, match="earlier changes"):
                     running.control.set_behavior("delay")
                 assert running.control.behavior() == "dummy"  # asking does not wait
                 assert store.load() is None

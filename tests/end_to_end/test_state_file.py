@@ -154,7 +154,7 @@ def test_a_file_that_may_not_be_that_long(tmp_path: Path) -> None:
     with running(LIMITED, path) as process:
         told, _ = process.communicate(timeout=LIMIT)
     assert told.decode().splitlines() == [
-        f"{path} cannot be written: File too large; it still holds the state before",
+        f"{path} cannot be written: File too large; it still holds the previous state",
         "{'small': 'x'}",
     ]
 
@@ -189,9 +189,9 @@ def test_a_folder_that_may_not_be_written() -> None:
             told, _ = process.communicate(timeout=LIMIT)
         os.chmod(folder, 0o700)
     assert told.decode().splitlines() == [
-        f"{path} cannot be written: Permission denied; it still holds the state before",
-        f"{path} cannot be written: Permission denied; it still holds the state before",
-        f"{path}2 cannot keep the state: {path}2.lock: Permission denied",
+        f"{path} cannot be written: Permission denied; it still holds the previous state",
+        f"{path} cannot be written: Permission denied; it still holds the previous state",
+        f"{path}2 cannot be used as the state file: {path}2.lock: Permission denied",
         "{'before': True}",
     ]
 

@@ -21,7 +21,7 @@ from ..config.configuration import (
 from ..config.documents import Document, DocumentError
 from ..config.state import State
 from ..config.understanding import understand
-from ..control.expiry import aged
+from ..control.expiry import adjust_ttls
 from ..control.server import Control
 from ..control.store import DamagedError, Store
 from ..control.writer import CONFIG_DIGEST
@@ -65,7 +65,7 @@ def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, s
         return None
     if saved is None:
         return None
-    saved = aged(saved, time.time())
+    saved = adjust_ttls(saved, time.time())
     was = str(saved.pop(CONFIG_DIGEST, ""))
     if digest and was != digest:
         why = "was saved under another configuration"

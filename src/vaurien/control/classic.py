@@ -1,8 +1,7 @@
-"""Vaurien's HTTP interface, as clients have known it since its first version.
+"""The HTTP API: the routes, compatible with clients of every version.
 
-Beside ``/behavior``, ``/behaviors`` and ``/backend`` there is ``/plan``: all rules
-as entries, to be read and replaced as a whole.  ``?proxy=NAME`` says which proxy is meant,
-where there are several.
+``/behavior``, ``/behaviors`` and ``/backend`` are as in versions before 3.  ``/plan`` reads and
+replaces all rules, as entries.  ``?proxy=NAME`` names the proxy if there are several.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from .writer import PATIENCE, StalledError
 
 BODY_LIMIT = 64 * 1024
 BODY_PATIENCE = 10.0
-"""Seconds that a request may take to arrive."""
+"""Seconds that a body may take to arrive."""
 OVERRUN = 1024 * 1024
-"""So much of a body that is too long is read, for its sender to get an answer."""
+"""Bytes of a too long body that are read and discarded, so that its sender gets the answer."""
 BLAMED = {404: "path", 405: "method", 500: "server", 503: "server"}
 
 RESET = Option("reset", bool, False, "reset the connections to the old backend, too")
@@ -37,7 +36,7 @@ Body = dict[str, object]
 
 
 class BodyError(VaurienError, ValueError):
-    """A request's body that says nothing sensible; ``key`` is the key to blame, if it is one."""
+    """A body that is not what the route accepts; ``key`` is the offending key, if any."""
 
     def __init__(self, text: str, key: str = "") -> None:
         super().__init__(text)
@@ -45,8 +44,8 @@ class BodyError(VaurienError, ValueError):
 
 
 def make_app(control: Control) -> Starlette:
-    """The interface to the proxies, as an ASGI application; it leaves access to ``Guard``."""
-    # The first call looks through what is installed; let no request wait for that.
+    """Make the API an ASGI application, without access control: see ``Guard``."""
+    # The first call searches the installed packages; no request should wait for that.
     control.behaviors()
 
     def get_behavior(proxy: str) -> Body:
@@ -60,7 +59,7 @@ def make_app(control: Control) -> Starlette:
         control.set_behavior(name, options, proxy)
 
     def get_behaviors(proxy: str) -> Body:
-        del proxy  # they are the same for all
+        del proxy  # the same for all
         return {"behaviors": control.behaviors()}
 
     def get_backend(proxy: str) -> Body:
@@ -95,13 +94,13 @@ def make_app(control: Control) -> Starlette:
 
 
 def answer(body: Mapping[str, object], status: int = 200) -> Response:
-    # Not Starlette's JSONResponse: texts may hold halves of surrogate pairs, which only
-    # the ASCII form can carry, and old clients have seen blanks after the colons.
+    # Not Starlette's JSONResponse: texts may contain lone surrogates, which only ASCII
+    # escapes can carry, and old clients expect spaces after colons.
     return Response(json.dumps(body), status, media_type="application/json")
 
 
 def problem(status: int, location: str, name: str, description: str) -> Response:
-    """An error, in the one shape that errors have."""
+    """Make an error response; all errors have this shape."""
     error = {"location": location, "name": name, "description": description}
     return answer({"status": "error", "errors": [error]}, status)
 
@@ -112,10 +111,10 @@ def _route(
     get: Callable[[str], Body],
     put: Callable[[Body, str], None] | None = None,
 ) -> Route:
-    """One resource; both functions are told which proxy was named, '' if none was.
+    """Route one resource; ``get`` and ``put`` get the proxy's name, '' if none is given.
 
-    ``key`` is blamed for a value that is refused.  It is so for a behavior's options as
-    well: clients of old tell their user what was wrong only if the error's name is "name".
+    ``key`` is reported as the name of a refused value, even for an option of a behavior:
+    clients older than version 3 show the description only if the error's name is "name".
     """
 
     async def endpoint(request: Request) -> Response:
@@ -124,7 +123,7 @@ def _route(
             if put is None or request.method != "PUT":
                 return answer(get(proxy))
             body = _parse(await _read(request))
-            # In a thread: the data plane answers in its own time.
+            # In a thread, because it blocks until the data plane has applied it.
             async with asyncio.timeout(3 * PATIENCE):
                 await asyncio.to_thread(put, body, proxy)
         except BodyError as error:
@@ -146,7 +145,7 @@ def _route(
 
 
 async def _read(request: Request) -> bytes:
-    """The body of a request; too long or too slow a one ends its connection."""
+    """Read a body; one that is too long or too slow ends its connection."""
     body = bytearray()
     size = 0
     try:
@@ -160,7 +159,7 @@ async def _read(request: Request) -> bytes:
     except TimeoutError:
         raise HTTPException(408, headers={"Connection": "close"}) from None
     except ClientDisconnect:
-        raise HTTPException(400) from None  # nobody is left to read it
+        raise HTTPException(400) from None  # nobody will receive it
     if size > BODY_LIMIT:
         why = f"the body is longer than {BODY_LIMIT} bytes"
         raise HTTPException(413, why, headers={"Connection": "close"})
@@ -193,6 +192,6 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def _on_exception(request: Request, error: Exception) -> Response:
-    """Our own mistake; the server logs it."""
+    """A bug in vaurien; the server logs it."""
     del request, error
     return problem(500, "server", "", HTTPStatus.INTERNAL_SERVER_ERROR.phrase)

@@ -1,7 +1,7 @@
-"""Times to live over a restart: they go on while the process is down.
+"""Times to live across restarts: they keep running while the process is down.
 
-A saved document says under ``expires`` when rules will be gone, in seconds since 1970, by
-the names of their proxy and their own.
+A saved document holds, under ``expires``, when its rules expire: in seconds since 1970, by
+the proxy's name and the rule's name.
 """
 
 from __future__ import annotations
@@ -14,58 +14,64 @@ from ..rules.plan import Rule
 EXPIRES = "expires"
 """The key of the saved document."""
 
-Moments = Mapping[str, Mapping[str, float]]
-"""By the name of the proxy and of the rule, in seconds since 1970."""
+ExpiryTimes = Mapping[str, Mapping[str, float]]
+"""Seconds since 1970, by the proxy's name and the rule's name."""
 
 
-def expiring(state: State, now: float, before: State = State(), known: Moments = {}) -> Moments:  # noqa: B006, B008 - values
-    """When the rules of a state will be gone.
+def expiry_times(
+    state: State,
+    now: float,
+    before: State = State(),  # noqa: B008 - immutable
+    known: ExpiryTimes = {},  # noqa: B006 - never written to
+) -> ExpiryTimes:
+    """Return when each rule with a time to live expires.
 
-    ``known`` tells it of the rules of the state ``before``; those that are there still go on.
+    ``known`` are the expiry times of the state ``before``; rules that have not changed
+    since keep theirs.
     """
-    went_on = dict(_mortal(before))
-    moments: dict[str, dict[str, float]] = {}
+    unchanged = dict(_mortal(before))
+    times: dict[str, dict[str, float]] = {}
     for (proxy, name), rule in _mortal(state):
-        moment = now + (rule.ttl or 0.0)
-        if went_on.get((proxy, name)) == rule:
-            moment = known.get(proxy, {}).get(name, moment)
-        moments.setdefault(proxy, {})[name] = moment
-    return moments
+        expires = now + (rule.ttl or 0.0)
+        if unchanged.get((proxy, name)) == rule:
+            expires = known.get(proxy, {}).get(name, expires)
+        times.setdefault(proxy, {})[name] = expires
+    return times
 
 
-def aged(document: Mapping[str, object], now: float) -> dict[str, object]:
-    """A saved document as it is now: rules that are over are gone, others live as long as is left.
+def adjust_ttls(document: Mapping[str, object], now: float) -> dict[str, object]:
+    """Return a saved document without the rules that have expired, and the others' ttl reduced.
 
-    What in it is no such thing is left to whoever understands the rest.
+    Values of an unexpected type are kept as they are: what parses the document reports them.
     """
     rest = dict(document)
-    moments, proxies = rest.pop(EXPIRES, None), rest.get("proxies")
-    if not isinstance(moments, dict) or not isinstance(proxies, dict):
+    times, proxies = rest.pop(EXPIRES, None), rest.get("proxies")
+    if not isinstance(times, dict) or not isinstance(proxies, dict):
         return rest
     rest["proxies"] = {
-        name: _aged(table, moments.get(name), now) for name, table in proxies.items()
+        name: _adjusted(table, times.get(name), now) for name, table in proxies.items()
     }
     return rest
 
 
-def _aged(table: object, moments: object, now: float) -> object:
-    if not (isinstance(table, dict) and isinstance(moments, dict)):
+def _adjusted(table: object, times: object, now: float) -> object:
+    if not (isinstance(table, dict) and isinstance(times, dict)):
         return table
     rules = table.get("rules")
     if not isinstance(rules, list):
         return table
     kept = []
     for rule in rules:
-        moment = moments.get(rule.get("name")) if isinstance(rule, dict) else None
-        if not isinstance(moment, float | int):
+        expires = times.get(rule.get("name")) if isinstance(rule, dict) else None
+        if not isinstance(expires, float | int):
             kept.append(rule)
-        elif moment > now:
-            kept.append({**rule, "ttl": moment - now})
+        elif expires > now:
+            kept.append({**rule, "ttl": expires - now})
     return {**table, "rules": kept}
 
 
 def _mortal(state: State) -> Iterator[tuple[tuple[str, str], Rule]]:
-    for declared in state.proxies:
-        for rule in declared.plan.rules:
+    for spec in state.proxies:
+        for rule in spec.plan.rules:
             if rule.ttl is not None:
-                yield (declared.name, rule.name), rule
+                yield (spec.name, rule.name), rule

@@ -1,8 +1,7 @@
-"""What may be asked of the proxies that run, and how they are changed.
+"""The API of running proxies: query them, and change them.
 
-Law: nothing here touches the data plane but through the one ``Writer``.  What is asked
-for is checked before anything changes, so a refused change leaves everything as it was.
-Asking waits for nobody.
+Law: only the ``Writer`` touches the data plane.  A request is validated before anything
+changes, so a refused change leaves everything as it was.  Queries never block.
 """
 
 from __future__ import annotations
@@ -47,19 +46,19 @@ LOG = logging.getLogger("vaurien")
 
 
 class UnnamedError(VaurienError):
-    """No proxy was named, and there is not exactly one."""
+    """A request named no proxy, and there is not exactly one."""
 
 
 class Control:
-    """What may be asked of proxies that run; safe to call from any thread but the reactor's.
+    """Queries and changes of running proxies; safe to call from any thread but the reactor's.
 
-    ``proxy`` is the name of one; it may be left out where there is no other.  An unknown
-    one is an ``UnknownNameError``, and one that is missing an ``UnnamedError``.
+    ``proxy`` is a proxy's name, optional if there is only one.  An unknown name raises
+    ``UnknownNameError``; a missing one, ``UnnamedError``.
 
-    Whatever changes something raises ``StalledError`` if it did not get its turn, or the
-    data plane did not begin with it, in ``PATIENCE`` seconds each; ``ListenError`` if an
-    address cannot be listened on; ``StoreError`` if it cannot be saved.  Then nothing has
-    changed.  What the data plane has begun with is waited for to its end.
+    A change raises ``StalledError`` if earlier changes, or the data plane, keep it waiting
+    for more than ``PATIENCE`` seconds each; ``ListenError`` if an address cannot be
+    listened on; ``StoreError`` if the change cannot be saved.  In all these cases nothing
+    has changed.  A change that the data plane has started on is always waited for.
     """
 
     def __init__(
@@ -72,30 +71,31 @@ class Control:
         store: Store | None = None,
         config_digest: str = "",
     ) -> None:
-        """``state`` is what ``proxies`` do already.
+        """``state`` is the state that ``proxies`` are already in.
 
-        ``find_behavior`` gives a registered behavior by its name, its options' defaults as
-        configured, or raises ``UnknownNameError``.  ``store``: where changes are saved.
-        ``config_digest``: of the configuration that the state began with; it is saved too.
+        ``find_behavior`` returns the registered behavior of a name, with the configured
+        defaults for its options, or raises ``UnknownNameError``.  ``store`` is where changes
+        are saved, if anywhere, together with ``config_digest``, the digest of the
+        configuration that the state started from.
         """
         self._proxies = proxies
         self._find_behavior = find_behavior
         self._writer = Writer(reactor, proxies, state, store, config_digest)
 
-    # Asking.
+    # Queries.
 
     @property
     def state(self) -> State:
-        """What is in force; rules whose time to live has passed are gone."""
+        """The current state, without rules whose time to live is over."""
         return self._writer.state
 
     @property
     def config_digest(self) -> str:
-        """That of the configuration which the state began with."""
+        """The digest of the configuration that the state started from."""
         return self._writer.config_digest
 
     def address(self, proxy: str = "") -> Address:
-        """Where a proxy listens, with the real port; or would listen, if it is disabled."""
+        """The address a proxy listens on, with the actual port; if disabled, the configured one."""
         spec = _find(self._writer.applied, proxy)
         return self._proxies.address_of(spec.name) or spec.listen
 
@@ -104,28 +104,28 @@ class Control:
         return registry.names()
 
     def behavior(self, proxy: str = "") -> str:
-        """The name of the behavior that has the whole mix, or else the mix as a text."""
-        return _behavior(self._declared(proxy))
+        """The name of the behavior that takes all traffic, or else the mix as text."""
+        return _behavior(self._spec(proxy))
 
     def backend(self, proxy: str = "") -> str:
         """The address that new connections go to."""
-        return str(self._declared(proxy).backend)
+        return str(self._spec(proxy).backend)
 
     def plan(self, proxy: str = "") -> list[dict[str, Value]]:
-        """The entries that make the current rules; ``set_plan`` takes them back."""
-        return [describe(rule) for rule in self._declared(proxy).plan.rules]
+        """The current rules as entries, which ``set_plan`` accepts."""
+        return [describe(rule) for rule in self._spec(proxy).plan.rules]
 
-    # Changing one proxy.
+    # Changes to one proxy.
 
     def set_behavior(self, name: str, options: Options | None = None, proxy: str = "") -> None:
-        """Give one behavior, or a mix such as ``5:error,10:delay``, all the traffic.
+        """Apply one behavior, or a mix such as ``5:error,10:delay``, to all traffic.
 
-        Options that are not given have their configured default, whatever earlier
-        calls gave.  Independent rules stay.
+        Options not given take their configured defaults, whatever earlier calls set.
+        Independent rules stay.
 
         Raises:
             UnknownNameError: there is no such behavior.
-            OptionError: an option it does not have, or a value that is not allowed.
+            OptionError: the behavior has no such option, or the value is not allowed.
         """
 
         def change(spec: ProxySpec) -> ProxySpec:
@@ -136,11 +136,11 @@ class Control:
         LOG.info('Behavior%s changed to "%s"', _of(proxy), _behavior(spec))
 
     def set_backend(self, text: str, proxy: str = "", *, moved: bool = False) -> None:
-        """Send new connections to another address; ``moved``: and close the open ones.
+        """Send new connections to another address; ``moved``: reset the open ones.
 
         Raises:
-            AddressError: the text is not an address one can connect to.
-            OptionError: it is where the proxy itself listens.
+            AddressError: the text is not an address to connect to.
+            OptionError: it is the address that the proxy itself listens on.
         """
         address = Address.parse_backend(text)
         _check_savable("backend", text)
@@ -155,10 +155,10 @@ class Control:
         LOG.info("Backend%s changed to %s", _of(proxy), address)
 
     def set_plan(self, entries: Sequence[Entry], proxy: str = "") -> None:
-        """Replace all rules, or none if one of them is wrong.
+        """Replace all rules; if any entry is invalid, change nothing.
 
         Raises:
-            UnknownNameError, OptionError: an entry says something impossible.
+            UnknownNameError, OptionError: an entry is invalid.
         """
 
         def change(spec: ProxySpec) -> ProxySpec:
@@ -174,29 +174,29 @@ class Control:
         LOG.info("Proxy %s enabled", spec.name)
 
     def disable(self, proxy: str = "", *, drain: float = 0.0) -> None:
-        """Listen no more; connections get ``drain`` seconds to finish."""
+        """Stop listening; open connections get ``drain`` seconds to finish."""
         spec = self._change_one(proxy, partial(replace, enabled=False), ClosePolicy(drain=drain))
         LOG.info("Proxy %s disabled", spec.name)
 
-    # Changing which there are.
+    # Changes to the set of proxies.
 
     def add(self, spec: ProxySpec) -> None:
-        """Have one more proxy.
+        """Add a proxy.
 
         Raises:
-            OptionError: there is one of this name.
+            OptionError: the name is taken.
         """
 
         def change(state: State) -> State:
             if state.get(spec.name) is not None:
-                raise OptionError(f"name={spec.name!r}: there is a proxy of this name already")
+                raise OptionError(f"name={spec.name!r} is taken by another proxy")
             return state.with_proxy(spec)
 
         self._writer.change(change)
         LOG.info("Proxy %s added", spec.name)
 
     def remove(self, proxy: str, *, drain: float = 0.0) -> None:
-        """Have one proxy less; its connections get ``drain`` seconds to finish."""
+        """Remove a proxy; its connections get ``drain`` seconds to finish."""
         self._writer.change(lambda state: state.without_proxy(proxy), ClosePolicy(drain=drain))
         LOG.info("Proxy %s removed", proxy)
 
@@ -208,11 +208,11 @@ class Control:
         config_digest: str | None = None,
         find_behavior: FindBehavior | None = None,
     ) -> None:
-        """Have these proxies and no others; those that stay as they are notice nothing.
+        """Replace all proxies; those that do not change are not disturbed.
 
-        Rules that stay as they are keep what they have counted.  Generations are counted
-        on from those in force.  What came of another configuration brings its digest, and
-        its own ``find_behavior``.
+        Unchanged rules keep their counts, and generations continue from the current ones.
+        A state made from another configuration comes with that one's digest and
+        ``find_behavior``.
         """
         self._writer.change(lambda _: state, close_policy, config_digest)
         if find_behavior is not None:
@@ -220,9 +220,9 @@ class Control:
         count = len(state.proxies)
         LOG.info("State replaced: %d %s", count, "proxy" if count == 1 else "proxies")
 
-    # Inside.
+    # Internals.
 
-    def _declared(self, proxy: str) -> ProxySpec:
+    def _spec(self, proxy: str) -> ProxySpec:
         return _find(self.state, proxy)
 
     def _mix(self, name: str, options: Options, spec: ProxySpec) -> Rules:
@@ -252,7 +252,7 @@ class Control:
 
 
 def _find(state: State, proxy: str) -> ProxySpec:
-    """The proxy of this name; the only one, if it is empty."""
+    """Find a proxy by name; an empty name means the only one."""
     if not proxy and len(state.proxies) == 1:
         return state.proxies[0]
     names = [spec.name for spec in state.proxies]
@@ -278,12 +278,12 @@ def _behavior(spec: ProxySpec) -> str:
 
 
 def _of(proxy: str) -> str:
-    """What a line of the log adds about the proxy it tells of, if that was named."""
+    """The proxy's name for a log line, if the request named one."""
     return f" of {proxy}" if proxy else ""
 
 
 def _check_savable(key: str, value: object) -> None:
-    """Refuse what a document cannot say: it would be saved, and not be understood again."""
+    """Refuse a value that a document cannot represent: it could be saved, but not loaded."""
     if isinstance(value, str | int) and (flaw := why_unusable(value)):
         raise OptionError(f"{key}={format_value(value)} {flaw}")
 
@@ -296,7 +296,7 @@ def _with_rules(spec: ProxySpec, rules: Rules) -> ProxySpec:
 
 
 def _with_mix(mix: Rules, rules: Rules) -> Rules:
-    """The rules with another mix, in the place of the old one, under names still free."""
+    """Put another mix where the old one was, renaming its rules where a name is taken."""
     others = [rule for rule in rules if rule.mix != MIX]
     taken = {rule.name for rule in others}
     fresh = []

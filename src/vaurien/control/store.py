@@ -1,13 +1,12 @@
-"""The state file: what was changed while running, kept across restarts.
+"""The state file: it keeps live changes across restarts.
 
-Law: the file is only ever replaced by a complete one, by renaming.  So whoever reads it
-finds what was committed last, at whatever moment this process was killed.  What cannot be
-read is moved aside under a name that was free, never overwritten, and never passed over
-in silence.
+Law: the file is only ever replaced by a complete one, by renaming.  So it always holds the
+last committed state, no matter when the process is killed.  A file that cannot be read is
+moved to an unused name, never overwritten, and never ignored silently.
 
-Beside the file lies ``FILE.lock``.  It is locked as long as the process lives, and stays
-there: a lock on the file itself would go with each renaming, and one on its folder would
-keep others from files of their own.
+``FILE.lock``, beside it, is locked while the process runs, and is never removed: a lock on
+the file itself would be lost with each rename, and one on the folder would lock out
+processes that use other files there.
 """
 
 from __future__ import annotations
@@ -25,89 +24,90 @@ from collections.abc import Iterator, Mapping
 
 from ..errors import VaurienError
 
-with contextlib.suppress(ImportError):  # Windows has none, and needs no store for the rest
+with contextlib.suppress(ImportError):  # absent on Windows, where everything else still works
     import fcntl
 
 Document = dict[str, object]
 
 FORMAT = 1
-"""The form of the file; what an older vaurien cannot understand gets the next number."""
+"""The version of the file's format; a change that older versions cannot read increments it."""
 FORMAT_KEY = "format"
 MODE = 0o600
-"""A backend's address, or a reply, may be nobody else's business."""
+"""Readable by the owner only: addresses and replies may be confidential."""
 UNREADABLE = frozenset({errno.EIO, errno.EBADMSG})
-"""The disk cannot give the file back.  Other errors are about who asks, and when."""
-NO_SYNCING = frozenset({errno.EACCES, errno.EINVAL})
-"""A folder that is for entering and writing alone, and one that knows no such thing."""
-UNIQUE = 8
-"""Bytes of chance in the name of a temporary file."""
+"""The contents are lost.  Other errors have causes outside of the file, such as permissions."""
+NO_FSYNC = frozenset({errno.EACCES, errno.EINVAL})
+"""The folder cannot be opened for reading, or its file system has no fsync for folders."""
+RANDOM_BYTES = 8
+"""Random bytes in the name of a temporary file."""
 LOG = logging.getLogger("vaurien")
 
 
 class StoreError(VaurienError):
-    """The state file cannot be used, or a state not be saved in it."""
+    """The state file cannot be used, or a state cannot be saved in it."""
 
 
 class DamagedError(StoreError):
-    """What the file held was no state.  It has been moved aside; one can go on without."""
+    """The file did not hold a state, and has been moved aside; one can start without it."""
 
 
 class Prepared:
-    """A state that is complete on the disk, and not in force: commit it or discard it."""
+    """A state that is complete on disk but not yet saved: commit it or discard it."""
 
     def __init__(self, temporary: str, path: str) -> None:
         self._temporary = temporary
         self._path = path
 
     def commit(self) -> None:
-        """Make it the state.
+        """Make it the saved state.
 
         Raises:
-            StoreError: it cannot be; the one before still is.
+            StoreError: that failed; the previous state is still saved.
         """
         try:
             os.replace(self._temporary, self._path)
         except OSError as error:
             self.discard()
             raise _not_saved(self._path, error) from None
-        _settle_folder(self._path)
+        _sync_folder(self._path)
 
     def discard(self) -> None:
-        """Forget it."""
-        with contextlib.suppress(OSError):  # the next start removes what stays
+        """Delete it."""
+        with contextlib.suppress(OSError):  # the next start removes leftovers
             os.unlink(self._temporary)
 
 
 class Store:
-    """The state file of one process; a symbolic link stands for what it leads to.
+    """The state file of one process; symbolic links are followed.
 
-    A state is what JSON can say: an object, whose key ``format`` is the store's own.
+    A state is a JSON object; its key ``format`` is reserved for the store.
     """
 
     def __init__(self, path: str) -> None:
-        """Keep other processes out, and remove what one that was killed left half done.
+        """Lock the file, and remove temporary files left by a process that was killed.
 
         Raises:
-            StoreError: another process uses the file, or its folder cannot be written.
+            StoreError: another process uses the file, or its folder is not writable.
         """
         self.path = os.path.realpath(path)
-        self._lock = _locked(self.path)
+        self._lock = _lock(self.path)
         folder, name = os.path.split(self.path)
         self._new = os.path.join(folder, f".{name}.vaurien-")
-        with contextlib.suppress(OSError):  # a folder may be for entering and writing alone
+        with contextlib.suppress(OSError):  # the folder may not be readable
             self._remove_leftovers(folder)
 
     def load(self) -> Document | None:
-        """What was committed last; None if nothing ever was.
+        """Return the last committed state, or None if there is no file.
 
         Raises:
-            DamagedError: the file is no state, or the disk has lost it; it has been moved aside.
-            StoreError: it may not be read, or it is a newer vaurien's, so it is where it was;
-                or it is damaged and cannot be moved.
+            DamagedError: the file holds no state, or its contents are lost; it has been moved
+                aside.
+            StoreError: the file may not be read, or a newer vaurien wrote it, or it is damaged
+                and cannot be moved; it is still in its place.
         """
         try:
             if not stat.S_ISREG(os.stat(self.path).st_mode):
-                raise StoreError(f"{self.path} is not a file, so it cannot keep the state")
+                raise StoreError(f"{self.path} is not a regular file")
             with open(self.path, "rb") as file:
                 saved = json.loads(file.read())
         except FileNotFoundError:
@@ -121,22 +121,22 @@ class Store:
             raise self.set_aside(f"is not JSON: {error}") from None
         number = saved.pop(FORMAT_KEY, None) if isinstance(saved, dict) else None
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise self.set_aside("is not a state that vaurien has saved")
+            raise self.set_aside("was not saved by vaurien")
         if number > FORMAT:
             raise StoreError(
                 f"{self.path} was saved by a newer vaurien: "
-                f"its format is {number}, and this version knows {FORMAT}"
+                f"its format is {number}, this version reads formats up to {FORMAT}"
             )
         document: Document = saved
         return document
 
     def set_aside(self, why: str, word: str = "damaged") -> DamagedError:
-        """Move the file to ``FILE.WORD-N``, N being the first that is free.
+        """Move the file to ``FILE.WORD-N``, with the first unused number N.
 
-        ``why`` completes a sentence about the file.  Gives the error that tells of it.
+        ``why`` is the predicate of a sentence about the file.  Return the error to raise.
 
         Raises:
-            StoreError: it cannot be moved, so it is where it was.
+            StoreError: it cannot be moved, and is still in its place.
         """
         try:
             aside = self._new_file(word)
@@ -147,19 +147,20 @@ class Store:
                 raise
         except OSError as error:
             raise StoreError(
-                f"{self.path} {why}; it cannot be moved aside either: {error.strerror or error}"
+                f"{self.path} {why}; moving it aside failed, too: {error.strerror or error}"
             ) from None
-        _settle_folder(self.path)
-        return DamagedError(f"{self.path} {why}; it is now {aside}")
+        _sync_folder(self.path)
+        return DamagedError(f"{self.path} {why}; it was moved to {aside}")
 
     @contextlib.contextmanager
     def copied(self, word: str) -> Iterator[str]:
-        """Keep a copy as ``FILE.WORD-N``, N being the first that is free, unless all this fails.
+        """Copy the file to ``FILE.WORD-N``, with the first unused number N.
 
-        Gives the name of the copy; ``""`` if there is no file.
+        Yields the name of the copy, ``""`` if there is no file.  The copy is deleted if the
+        block raises.
 
         Raises:
-            StoreError: there can be no copy.
+            StoreError: the file cannot be copied.
         """
         try:
             with open(self.path, "rb") as file:
@@ -176,14 +177,14 @@ class Store:
             raise
 
     def prepare(self, document: Mapping[str, object]) -> Prepared:
-        """Write a state to the disk, beside the one in force.
+        """Write a state to a temporary file, beside the saved one.
 
         Raises:
             StoreError: it cannot be written.
         """
-        # With an indent the encoder is one in Python, which lets other threads run.
+        # With an indent, json uses its encoder in Python, which lets other threads run.
         text = json.dumps({FORMAT_KEY: FORMAT, **document}, indent=1)
-        temporary = f"{self._new}{secrets.token_hex(UNIQUE)}"
+        temporary = f"{self._new}{secrets.token_hex(RANDOM_BYTES)}"
         try:
             _write(temporary, f"{text}\n".encode())
         except OSError as error:
@@ -191,11 +192,11 @@ class Store:
         return Prepared(temporary, self.path)
 
     def close(self) -> None:
-        """Let another process have the file."""
+        """Unlock the file."""
         os.close(self._lock)
 
     def _new_file(self, word: str, data: bytes = b"") -> str:
-        """The name of a new file with this in it; an empty one keeps the name from others."""
+        """Create ``FILE.WORD-N`` with this data, and return its name."""
         for number in itertools.count(1):
             name = f"{self.path}.{word}-{number}"
             try:
@@ -203,11 +204,11 @@ class Store:
             except FileExistsError:
                 continue
             return name
-        raise AssertionError("there is no last number")
+        raise AssertionError("the numbers never end")
 
     def _remove_leftovers(self, folder: str) -> None:
-        """Remove the temporary files of a process that was killed: nobody else's look so."""
-        leftover = re.compile(f"{re.escape(self._new)}[0-9a-f]{{{2 * UNIQUE}}}")
+        """Remove temporary files of a process that was killed, recognized by their names."""
+        leftover = re.compile(f"{re.escape(self._new)}[0-9a-f]{{{2 * RANDOM_BYTES}}}")
         with os.scandir(folder) as entries:
             for entry in entries:
                 if (
@@ -218,26 +219,26 @@ class Store:
                     os.unlink(entry.path)
 
 
-def _locked(path: str) -> int:
-    """The descriptor of the lock that belongs to a state file; closing it unlocks."""
+def _lock(path: str) -> int:
+    """Lock a state file; return the descriptor of the lock, which unlocks when closed."""
     lock = f"{path}.lock"
     try:
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, MODE)
     except OSError as error:
         reason = error.strerror or error
-        raise StoreError(f"{path} cannot keep the state: {lock}: {reason}") from None
+        raise StoreError(f"{path} cannot be used as the state file: {lock}: {reason}") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            raise StoreError(f"{path} keeps the state of another process that runs") from None
+            raise StoreError(f"{path} is in use by another process") from None
         raise StoreError(f"{lock} cannot be locked: {error.strerror or error}") from None
     return descriptor
 
 
 def _write(path: str, data: bytes) -> None:
-    """Write a new file, and wait until the disk has it; if that fails there is none."""
+    """Create a file and sync it to disk; if that fails, leave no file behind."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE)
     try:
         with os.fdopen(descriptor, "wb", buffering=0):
@@ -251,11 +252,11 @@ def _write(path: str, data: bytes) -> None:
         raise
 
 
-def _settle_folder(path: str) -> None:
-    """Wait until the disk knows that a file was renamed.
+def _sync_folder(path: str) -> None:
+    """Sync the rename of a file to disk.
 
-    It is already, so what fails here is no reason to take it back: it may be lost if
-    the machine stops now, and not otherwise.
+    The rename has been done, so a failure here only logs a warning: the rename is lost if
+    the machine crashes now, and not otherwise.
     """
     try:
         descriptor = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
@@ -264,10 +265,10 @@ def _settle_folder(path: str) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        if error.errno not in NO_SYNCING:
-            LOG.warning("%s is saved, unless the machine stops now: %s", path, error.strerror)
+        if error.errno not in NO_FSYNC:
+            LOG.warning("%s is saved, but a crash now may lose it: %s", path, error.strerror)
 
 
 def _not_saved(path: str, error: OSError) -> StoreError:
     reason = error.strerror or error
-    return StoreError(f"{path} cannot be written: {reason}; it still holds the state before")
+    return StoreError(f"{path} cannot be written: {reason}; it still holds the previous state")

@@ -1,9 +1,9 @@
-"""How a state takes the place of another one.
+"""The single writer: it replaces the current state by a new one.
 
-Law: a change is whole or not at all: in the data plane, in the state file, and in what
-whoever asks is told.  One takes its turn, and then: what is there now -> what shall be ->
-it is written beside the state file -> the data plane takes it -> the file is renamed ->
-it is told.  The data plane comes before the renaming, since it may refuse.
+Law: a change is atomic, in the data plane, in the state file and in the answer to the
+caller.  Changes are serialized, and each takes the same steps: compute the new state, write
+it to a temporary file beside the state file, apply it to the data plane, rename the file,
+return.  The data plane comes before the rename because it may refuse.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from ..config.state import to_document
 from ..errors import VaurienError
 from ..net.proxies import ClosePolicy
-from .expiry import EXPIRES, Moments, expiring
+from .expiry import EXPIRES, ExpiryTimes, expiry_times
 from .store import StoreError
 
 if TYPE_CHECKING:
@@ -33,18 +33,18 @@ T = TypeVar("T")
 LOG = logging.getLogger("vaurien")
 
 PATIENCE = 2.0
-"""Seconds that a change may wait for the data plane, and for the changes before it."""
+"""Seconds that a change may wait for earlier changes, and again for the data plane."""
 AT_ONCE = ClosePolicy()
 CONFIG_DIGEST = "config_digest"
-"""The key under which a saved state says of which configuration it is a change."""
+"""The saved state's key for the digest of the configuration that it started from."""
 
 
 class StalledError(VaurienError):
-    """The data plane did not take a change in time."""
+    """A change was withdrawn because it had to wait for too long."""
 
 
 class Unsaved:
-    """What stands for a saved state where there is no state file."""
+    """Stands in for ``Prepared`` when there is no state file."""
 
     def commit(self) -> None: ...
 
@@ -52,10 +52,9 @@ class Unsaved:
 
 
 class Writer:
-    """Replaces the state, one change after the other; ``state`` may be read at any time.
+    """Serializes changes of the state; ``state`` may be read at any time, from any thread.
 
-    ``state`` is what ``proxies`` do already.  ``store``: where it is saved, if anywhere.
-    ``config_digest``: of the configuration that the state began with; it is saved too.
+    The parameters are those of ``Control``; ``clock`` returns seconds since 1970.
     """
 
     def __init__(
@@ -73,17 +72,17 @@ class Writer:
         self._store = store
         self.config_digest = config_digest
         self._clock = clock
-        self._expires = expiring(state, clock())
+        self._expires = expiry_times(state, clock())
         self._writing = threading.Lock()
 
     @property
     def state(self) -> State:
-        """What is in force; rules whose time to live has passed are gone."""
+        """The current state, without rules whose time to live is over."""
         return self._without_expired(self._state)
 
     @property
     def applied(self) -> State:
-        """What was applied last, rules included whose time to live has passed since."""
+        """The state last applied, including rules that have expired since."""
         return self._state
 
     def change(
@@ -92,18 +91,16 @@ class Writer:
         close_policy: ClosePolicy = AT_ONCE,
         config_digest: str | None = None,
     ) -> State:
-        """Have the state replaced by the one that this makes from what is in force.
-
-        Gives the new one.
+        """Replace the current state by what ``change`` returns for it; return the new state.
 
         Raises:
             StalledError, ListenError, StoreError: see ``Control``.
-            Exception: whatever ``change`` raises; then nothing has changed.
+            Exception: whatever ``change`` raises; nothing has changed.
         """
         with self._turn():
             digest = self.config_digest if config_digest is None else config_digest
             while not self._attempt(change, close_policy, digest):
-                pass  # a rule expired just now, so what is in force is not what it was
+                pass  # a rule expired in the meantime: compute the change again
             return self._state
 
     def _attempt(
@@ -114,24 +111,24 @@ class Writer:
         after = _numbered(change(current), before, current)
         if after is before and digest == self.config_digest:
             return True
-        expires = expiring(after, self._clock(), current, self._expires)
-        prepared = self._prepared(after, digest, expires)
+        expires = expiry_times(after, self._clock(), current, self._expires)
+        prepared = self._prepare(after, digest, expires)
         try:
-            taken = self._on_reactor(partial(self._apply, current, after, close_policy))
+            applied = self._on_reactor(partial(self._apply, current, after, close_policy))
         except BaseException:
             prepared.discard()
             raise
-        if not taken:
+        if not applied:
             prepared.discard()
             return False
         try:
             prepared.commit()
         except StoreError as error:
-            self._take_back(current, after, error)
+            self._roll_back(current, after, error)
         self._state, self.config_digest, self._expires = after, digest, expires
         return True
 
-    def _prepared(self, state: State, digest: str, expires: Moments) -> Prepared | Unsaved:
+    def _prepare(self, state: State, digest: str, expires: ExpiryTimes) -> Prepared | Unsaved:
         if self._store is None:
             return Unsaved()
         document = {**to_document(state), CONFIG_DIGEST: digest}
@@ -140,27 +137,29 @@ class Writer:
         try:
             return self._store.prepare(document)
         except StoreError as error:
-            LOG.error("A change is refused, as it cannot be saved: %s", error)
+            LOG.error("A change was refused because it cannot be saved: %s", error)
             raise
 
     def _apply(self, current: State, after: State, close_policy: ClosePolicy) -> bool:
-        """In the reactor's thread: go on to another state, if this one is still in force."""
+        """Apply a state, in the reactor's thread; return False if ``current`` is out of date."""
         if self._without_expired(self._state) != current:
             return False
         self._proxies.apply(after.proxies, close_policy=close_policy)
         return True
 
-    def _take_back(self, current: State, after: State, error: StoreError) -> NoReturn:
-        """The data plane does what cannot be saved: let it do again what it did before.
+    def _roll_back(self, current: State, after: State, error: StoreError) -> NoReturn:
+        """Undo in the data plane a change that could not be saved.
 
         Raises:
-            StoreError: always; it says so if that did not work.
+            StoreError: always; the text says so if the change could not be undone.
         """
         try:
             self._on_reactor(partial(self._proxies.apply, current.proxies))
         except VaurienError as trouble:
             self._state = after
-            raise StoreError(f"{error}; the change is in force all the same: {trouble}") from None
+            raise StoreError(
+                f"{error}; the change could not be undone and is in force: {trouble}"
+            ) from None
         self._state = current
         raise error
 
@@ -171,16 +170,17 @@ class Writer:
         except TimeoutError:
             if future.cancel():
                 raise StalledError(
-                    f"the proxy did not take the change within {PATIENCE:g} s; it is withdrawn"
+                    f"the proxy did not apply the change within {PATIENCE:g} s; "
+                    "the change was withdrawn"
                 ) from None
-        # It has begun, so it will end.  If nobody waited, it would be in force and not saved.
+        # It has started, so it will finish.  If nobody waited, it would be applied but not saved.
         return future.result()
 
     def _without_expired(self, state: State) -> State:
-        """The state without the rules that are gone by themselves.
+        """The state without expired rules; safe to call from any thread.
 
-        Any thread may ask: proxies give a set that never changes, of their current plan.
-        While a change is under way that plan may be newer than the state.
+        ``Proxy.expired`` is an immutable set.  During a change it may belong to a plan that
+        is newer than the state.
         """
         alive = tuple(map(self._alive, state.proxies))
         same = all(new is old for new, old in zip(alive, state.proxies, strict=True))
@@ -197,9 +197,11 @@ class Writer:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """One change after the other."""
+        """Hold the lock that serializes changes."""
         if not self._writing.acquire(timeout=PATIENCE):
-            raise StalledError(f"other changes did not end within {PATIENCE:g} s; this one is left")
+            raise StalledError(
+                f"earlier changes did not finish within {PATIENCE:g} s; this one was withdrawn"
+            )
         try:
             yield
         finally:
@@ -207,10 +209,10 @@ class Writer:
 
 
 def _numbered(wanted: State, before: State, current: State) -> State:
-    """What is wanted, its generations counted on; ``before`` itself, if nothing changes.
+    """Return ``wanted`` with increased generations, or ``before`` itself if nothing changes.
 
-    ``current`` is ``before`` without the rules that have expired.  Such a rule begins
-    anew if it is wanted again, so what is wanted is compared with that.
+    ``current`` is ``before`` without expired rules.  ``wanted`` is compared with that,
+    because an expired rule that is wanted again starts anew.
     """
     known = {
         old.name: (old.plan, now.plan)
