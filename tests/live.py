@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from vaurien import plugins, registry
 from vaurien.config.state import State
-from vaurien.control.http import ControlThread, start_control
+from vaurien.control.http import ServerThread, start_control
 from vaurien.control.server import Control
 from vaurien.control.store import Store
 from vaurien.net.address import Address
@@ -161,7 +161,7 @@ class Answer:
 class Http:
     """Asks an HTTP server, each time on a connection of its own."""
 
-    def __init__(self, server: ControlThread) -> None:
+    def __init__(self, server: ServerThread) -> None:
         self.host = server.address.host
         self.port = server.address.port
 

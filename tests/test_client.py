@@ -169,7 +169,9 @@ def test_with_behavior_makes_do_with_an_old_server(monkeypatch: pytest.MonkeyPat
 
 
 def test_nobody_there(nobody: int) -> None:
-    with pytest.raises(ClientError, match=f"no vaurien answers at http://127.0.0.1:{nobody}: "):
+    with pytest.raises(
+        ClientError, match=f"vaurien does not respond at http://127.0.0.1:{nobody}: "
+    ):
         Client("127.0.0.1", nobody).get_behavior()
 
 
@@ -193,12 +195,18 @@ class NotVaurien(socketserver.StreamRequestHandler):
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (b"HTTP/1.1 500 Oh\r\nContent-Length: 4\r\n\r\noops", "the proxy answered 500: oops"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\noops", "the proxy answered 200: oops"),
+        (
+            b"HTTP/1.1 500 Oh\r\nContent-Length: 4\r\n\r\noops",
+            "the proxy responded with status 500: oops",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\noops",
+            "the proxy responded with status 200: oops",
+        ),
         (b"HTTP/1.1 400 No\r\nContent-Length: 2\r\n\r\n[]", r"^\[\]$"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\noops", "no vaurien answers"),
-        (b"-ERR unknown command\r\n", "no vaurien answers"),
-        (b"", "no vaurien answers"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\noops", "vaurien does not respond"),
+        (b"-ERR unknown command\r\n", "vaurien does not respond"),
+        (b"", "vaurien does not respond"),
     ],
 )
 def test_a_server_that_is_no_vaurien(
@@ -257,7 +265,7 @@ def test_ctl_without_a_server(nobody: int, capsys: pytest.CaptureFixture[str]) -
         assert main([*words, "--host", f"http://127.0.0.1:{nobody}"]) == 1
         said = capsys.readouterr()
         assert said.out == ""
-        assert said.err.startswith(f"no vaurien answers at http://127.0.0.1:{nobody}: ")
+        assert said.err.startswith(f"vaurien does not respond at http://127.0.0.1:{nobody}: ")
         assert said.err.count("\n") == 1
 
 

@@ -1,6 +1,6 @@
-"""A client of the HTTP interface, and the command ``vaurienctl``.
+"""A client of the HTTP API, and the command ``vaurienctl``.
 
-Law: it speaks HTTP to a proxy of any version, and imports nothing of ours.
+Law: it works with proxies of any version, and imports nothing else of vaurien.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ DEFAULT_PORT = 8080
 
 
 class ClientError(OSError):
-    """The proxy's HTTP interface cannot be reached, or does not answer as it should."""
+    """The HTTP API cannot be reached, or its response is not one of vaurien's."""
 
 
 class Client:
-    """Controls a proxy through its HTTP interface; ``timeout`` is in seconds.
+    """Controls a proxy over its HTTP API; ``timeout`` is in seconds.
 
-    ``proxy``: the name of the one that is meant, where there are several.
-    Every call raises ``ClientError`` where there is no such interface.
+    ``proxy`` is a proxy's name, optional if there is only one.  All methods raise
+    ``ClientError`` if the API cannot be reached.
     """
 
     def __init__(
@@ -46,28 +46,27 @@ class Client:
         self.root_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def set_behavior(self, behavior: str, **options: object) -> None:
-        """Give all traffic this behavior, with these options.
+        """Apply a behavior, with these options, to all traffic.
 
         Raises:
-            ValueError: the proxy refuses; the text is its reason.
+            ValueError: the proxy refuses it; the text is its reason.
         """
         self._put("/behavior", {**options, "name": behavior})
 
     def get_behavior(self) -> str:
-        """The name of the behavior in use, or a mix such as ``5:error,10:delay``."""
+        """Return the name of the behavior in use, or a mix such as ``5:error,10:delay``."""
         return str(self._get("/behavior")["behavior"])
 
     def list_behaviors(self) -> list[str]:
-        """The names of all behaviors."""
+        """Return the names of all behaviors."""
         names = self._get("/behaviors")["behaviors"]
         return [str(name) for name in names] if isinstance(names, list) else []
 
     @contextmanager
     def with_behavior(self, behavior: str, **options: object) -> Iterator[None]:
-        """Set a behavior for as long as the block runs.
+        """Set a behavior for the duration of the block, then restore all rules and options.
 
-        Afterwards everything is as it was, options and independent rules included;
-        with a proxy older than version 3, the behavior's name alone.
+        With a proxy older than version 3, only the behavior's name is restored.
         """
         status, plan = self._request("GET", "/plan")
         before = None if status == 404 else _checked(status, plan)
@@ -82,16 +81,16 @@ class Client:
                 self._put("/plan", before)
 
     def get_backend(self) -> str:
-        """The address of the backend."""
+        """Return the address of the backend."""
         return str(self._get("/backend")["backend"])
 
     def set_backend(self, backend: str, *, reset: bool = False) -> None:
         """Send new connections to another backend, such as ``localhost:8000``.
 
-        ``reset``: connections to the old one are reset; otherwise they stay.
+        ``reset``: reset the connections to the old one; otherwise they stay open.
 
         Raises:
-            ValueError: the proxy refuses; the text is its reason.
+            ValueError: the proxy refuses it; the text is its reason.
         """
         self._put("/backend", {"backend": backend, **({"reset": True} if reset else {})})
 
@@ -104,7 +103,7 @@ class Client:
     def _request(
         self, method: str, path: str, body: dict[str, object] | None = None
     ) -> tuple[int, bytes]:
-        """The status and the body of the answer."""
+        """Return the status and the body of the response."""
         if self.proxy:
             path = f"{path}?proxy={quote(self.proxy, safe='')}"
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -119,17 +118,17 @@ class Client:
             return response.status, response.read()
         except (OSError, HTTPException) as error:
             reason = str(error) or type(error).__name__
-            raise ClientError(f"no vaurien answers at {self.root_url}: {reason}") from error
+            raise ClientError(f"vaurien does not respond at {self.root_url}: {reason}") from error
         finally:
             connection.close()
 
 
 def _checked(status: int, data: bytes) -> dict[str, object]:
-    """The answer, which is a JSON object.
+    """Return the JSON object of a successful response.
 
     Raises:
-        ValueError: it is a refusal.
-        ClientError: it is something else.
+        ValueError: the proxy refuses the request.
+        ClientError: anything else.
     """
     try:
         answer = json.loads(data)
@@ -143,11 +142,11 @@ def _checked(status: int, data: bytes) -> dict[str, object]:
         reason = data[:200].decode(errors="replace")
     if status == 400:
         raise ValueError(reason)
-    raise ClientError(f"the proxy answered {status}: {reason}")
+    raise ClientError(f"the proxy responded with status {status}: {reason}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command ``vaurienctl``; returns its exit status."""
+    """Run the command ``vaurienctl``; return its exit status."""
     parser = _parser()
     given = parser.parse_intermixed_args(argv)
     try:
@@ -163,9 +162,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if given.action == "set-behavior":
             return _set_behavior(client, given.behavior, options)
         if given.action == "get-behavior":
-            _say(client.get_behavior())
+            _print(client.get_behavior())
         else:
-            _say(", ".join(client.list_behaviors()))
+            _print(", ".join(client.list_behaviors()))
     except (ClientError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -179,21 +178,24 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "action",
         choices=["list-behaviors", "set-behavior", "get-behavior"],
-        help="what to do",
+        help="command to run",
     )
-    parser.add_argument("behavior", nargs="?", help="the behavior to set")
+    parser.add_argument("behavior", nargs="?", help="behavior to set, or a mix such as 20:delay")
     parser.add_argument("options", nargs="*", metavar="key=value", help="options of the behavior")
     parser.add_argument(
         "--host",
         default=f"http://localhost:{DEFAULT_PORT}",
-        help="where vaurien's HTTP interface is (default: %(default)s)",
+        metavar="URL",
+        help="URL of vaurien's HTTP API (default: %(default)s)",
     )
-    parser.add_argument("--proxy", default="", help="the proxy that is meant, if there are several")
+    parser.add_argument(
+        "--proxy", default="", metavar="NAME", help="name of the proxy, if there are several"
+    )
     return parser
 
 
 def _client(url: str, proxy: str) -> Client:
-    """A client for a proxy at this URL; raises ValueError if it is none."""
+    """Make a client from the value of ``--host``; raise ValueError if it is invalid."""
     try:
         parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
         port = parts.port or DEFAULT_PORT
@@ -205,7 +207,7 @@ def _client(url: str, proxy: str) -> Client:
 
 
 def _options(words: Sequence[str]) -> dict[str, object]:
-    """The options that ``key=value`` words say; raises ValueError if one is none."""
+    """Parse ``key=value`` arguments; raise ValueError if one is invalid."""
     options: dict[str, object] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -220,14 +222,14 @@ def _set_behavior(client: Client, behavior: str, options: dict[str, object]) -> 
         client.set_behavior(behavior, **options)
     except ValueError as error:
         names = client.list_behaviors()
-        if behavior in names:  # so it was an option
-            _say(f"The request failed. {error}")
+        if behavior in names:  # so an option was refused
+            _print(f"The request failed. {error}")
         else:
-            _say(f"The request failed. Please use one of {', '.join(names)}")
+            _print(f"The request failed. Please use one of {', '.join(names)}")
         return 1
-    _say(f'Behavior changed to "{behavior}"')
+    _print(f'Behavior changed to "{behavior}"')
     return 0
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")

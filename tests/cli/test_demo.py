@@ -19,7 +19,7 @@ from vaurien import Client
 from vaurien.cli.demo import MIX, SEED
 from vaurien.rules.notation import parse_mix
 
-LAST_WORDS = "Ctrl-C ends it.  This is what happens to each request:"
+LAST_WORDS = "Press Ctrl-C to stop.  This is what happens to each request:"
 
 
 class Demo:
@@ -80,7 +80,7 @@ def test_it_says_what_happens_to_each_request() -> None:
         assert demo.line().startswith("  request 2  cut: ")
         with demo.control.with_behavior("dummy"):
             assert demo.ask() == b"Hello from the backend!\n"
-            assert demo.line() == "  request 3  untouched\n"
+            assert demo.line() == "  request 3  forwarded\n"
         assert demo.control.get_behavior() == "abort"
 
 

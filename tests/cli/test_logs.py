@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vaurien.cli.logs import LOGGER, QUIET, EventLog, configure
+from vaurien.cli.logs import LOGGER, REPEAT_INTERVAL, EventLog, configure
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
 from vaurien.values.events import Event, PluginFailed, Trouble
@@ -97,14 +97,14 @@ def test_a_repeated_trouble_is_told_once_and_then_counted(log: Path, reactor: Re
         "[WARNING] another trouble",
     ]
     assert messages(log) == first
-    while reactor.clock() < QUIET:
+    while reactor.clock() < REPEAT_INTERVAL:
         reactor.run_once()
     counted = [
         "[WARNING] backend h:80 cannot be reached (and 999 more like it)",
         "[ERROR] a plugin failed on connection 0 (and 999 more like it)",
     ]
     assert messages(log) == first + counted
-    while reactor.clock() < 2 * QUIET:
+    while reactor.clock() < 2 * REPEAT_INTERVAL:
         reactor.run_once()
     tell(Trouble("vaurien", "backend h:80 cannot be reached", "refused anew"))
     again = "[WARNING] backend h:80 cannot be reached: refused anew"

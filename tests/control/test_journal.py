@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from acting import Stage
 from vaurien.behavior import Firing
-from vaurien.control.journal import KEPT, RETRY, Journal, entry
+from vaurien.control.journal import BUFFER_LIMIT, RETRY, Journal, entry
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
 from vaurien.protocols.tcp import Tcp
@@ -217,7 +217,7 @@ def test_what_is_too_much_is_lost_in_whole_lines(
     journal = open_journal(pipe.path)
     journal(fired(0))
     size = len(entry(fired(0), NOW))
-    count = KEPT // size * 2
+    count = BUFFER_LIMIT // size * 2
     for exchange in range(1, count):
         journal(fired(exchange))
     reactor.run_once()

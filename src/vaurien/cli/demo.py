@@ -1,8 +1,8 @@
-"""``python -m vaurien.cli.demo``: a small web server behind a proxy that misbehaves, to play with.
+"""``python -m vaurien.cli.demo``: a small web server behind a misbehaving proxy, to play with.
 
-It says what the proxy does to each request.  An event tells of every rule that
-fires, and none of a request that is left alone; so the demo adds a rule of its own
-that fires on each, last of all, and does nothing.
+It prints what the proxy does to each request.  There are events for rules that fire, but
+none for requests that are left alone; so the demo adds a last rule, which fires on every
+request and does nothing.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ from .run import ForcedExit, Signals
 
 MIX = "20:delay,10:abort"
 SEED = 12
-"""One with which the first ten requests show everything: two are delayed, one is cut."""
+"""Chosen so that the first ten requests show everything: two are delayed, one is cut."""
 LISTEN = Address("localhost", 8000)
 CONTROL_PORT = 8080
 DRAIN = 0.5
 
 WELCOME = """\
-A small web server is at {proxy}, behind a proxy
-that delays 20 % of the requests by a second, and cuts 10 %.
-Try these in another terminal, each more than once:
+A small web server runs at {proxy}, behind a proxy that delays
+20 % of the requests by a second and cuts the connection of 10 %.
+In another terminal, try each of these a few times:
 
   curl {proxy}
   for i in 1 2 3 4 5 6 7 8 9 10; do curl {proxy}; done
 
-What it does can be asked for, and changed:
+Ask the proxy for its behavior, delay all requests, and change it back:
 
   curl {control}/behavior
   curl -X PUT {control}/behavior -d '{{"name": "delay", "sleep": 3}}'
   curl -X PUT {control}/behavior -d '{{"name": "{mix}"}}'
 
-Ctrl-C ends it.  This is what happens to each request:
+Press Ctrl-C to stop.  This is what happens to each request:
 """
-FATES = {
-    "abort": "cut: the server heard it, and its answer is lost",
-    "blackout": "cut: the server never heard it",
+EFFECTS = {
+    "abort": "cut: the server received it, but its response is lost",
+    "blackout": "cut: the server never received it",
     "delay": "delayed by {sleep:g} s",
-    "error": "answered with bytes that mean nothing",
+    "error": "answered with garbage",
     "hang": "held until the behavior changes",
 }
 
@@ -67,16 +67,16 @@ class Web(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.send_response(200)
-        with suppress(ConnectionError):  # the proxy has cut the connection: that is the demo
+        with suppress(ConnectionError):  # the proxy cuts connections on purpose
             self.end_headers()
             self.wfile.write(b"Hello from the backend!\n")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        """Say nothing: the proxy does."""
+        """Print nothing: the proxy reports each request."""
 
 
 class Watch(Behavior):
-    """Fires, and does nothing."""
+    """Does nothing, so that its rule only reports the request."""
 
     name = "watch"
 
@@ -86,32 +86,32 @@ class Watch(Behavior):
 
 
 class Narrator:
-    """A subscriber to events which says a line for each request."""
+    """A subscriber to events: it prints a line for each request."""
 
     def __init__(self) -> None:
         self.proxy: Proxy | None = None
         self._requests = 0
-        self._deciding = (0, 0)
-        self._fates: list[str] = []
+        self._exchange = (0, 0)
+        self._effects: list[str] = []
 
     def __call__(self, event: Event) -> None:
         if not isinstance(event, Fired):
             say(event.text())
             return
         exchange = (event.firing.connection, event.firing.exchange)
-        if exchange != self._deciding:
-            self._deciding = exchange
-            self._fates = []
+        if exchange != self._exchange:
+            self._exchange = exchange
+            self._effects = []
         if event.behavior != Watch.name:
-            self._fates.append(self._fate(event))
+            self._effects.append(self._effect(event))
             return
         self._requests += 1
-        say(f"  request {self._requests}  {', and '.join(self._fates) or 'untouched'}")
+        say(f"  request {self._requests}  {' and '.join(self._effects) or 'forwarded'}")
 
-    def _fate(self, event: Fired) -> str:
+    def _effect(self, event: Fired) -> str:
         assert self.proxy is not None
         rule = next(rule for rule in self.proxy.plan.rules if rule.name == event.firing.rule)
-        return FATES.get(event.behavior, event.behavior).format_map(rule.behavior.settings())
+        return EFFECTS.get(event.behavior, event.behavior).format_map(rule.behavior.settings())
 
 
 def find_behavior(name: str) -> type[Behavior]:
@@ -119,7 +119,7 @@ def find_behavior(name: str) -> type[Behavior]:
 
 
 def open_proxy(reactor: Reactor, backend: Address) -> tuple[Proxies, State]:
-    """A proxy at the usual address, or at a free port if that one is in use."""
+    """Open a proxy at ``LISTEN``, or on a free port if that one is in use."""
     rules = make_rules([*parse_mix(MIX), {"behavior": Watch.name}], find_behavior, Tcp)
     plan = Plan(rules, seed=SEED)
     narrator = Narrator()
@@ -166,7 +166,7 @@ def main() -> None:
         try:
             reactor.run()
         except ForcedExit:
-            say("Ended at once.")
+            say("Stopped at once.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The log: where it goes, what it may hold, and how often it repeats itself."""
+"""The log: where it is written, how records are formatted, and how repetitions are limited."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LEVELS = {
     "info": logging.INFO,
     "debug": logging.DEBUG,
 }
-QUIET = 5.0
-"""Seconds in which the same trouble is told once."""
+REPEAT_INTERVAL = 5.0
+"""Seconds during which the same trouble is logged only once."""
 NUMBERS = re.compile(r"\d+")
-CONTINUED = "\n    "
-"""Begins the further lines of a record: nothing that traffic says can look like a record."""
+CONTINUATION = "\n    "
+"""Starts further lines of a record, so that no text from the traffic can pass for a record."""
 
 
 def configure(level: str, output: str) -> None:
@@ -38,8 +38,8 @@ def configure(level: str, output: str) -> None:
         handler = logging.StreamHandler()
     else:
         handler = logging.FileHandler(output, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(OneRecord(FORMAT, DATE_FORMAT))
-    logging.raiseExceptions = False  # a log that cannot be written must not end up in traffic's way
+    handler.setFormatter(RecordFormatter(FORMAT, DATE_FORMAT))
+    logging.raiseExceptions = False  # a log that cannot be written must not affect traffic
     LOGGER.setLevel(LEVELS[level])
     for earlier in LOGGER.handlers[:]:
         LOGGER.removeHandler(earlier)
@@ -47,19 +47,19 @@ def configure(level: str, output: str) -> None:
     LOGGER.addHandler(handler)
 
 
-class OneRecord(logging.Formatter):
-    """Escapes control characters, and indents the further lines of a record."""
+class RecordFormatter(logging.Formatter):
+    """Escapes control characters, and indents all but the first line of a record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return CONTINUED.join(map(printable, super().format(record).split("\n")))
+        return CONTINUATION.join(map(printable, super().format(record).split("\n")))
 
 
 class EventLog:
-    """A subscriber to events which logs them.
+    """A subscriber to events: it logs them.
 
-    A trouble that repeats itself, but for numbers in it, is told once in ``QUIET``
-    seconds, and then with how many more there were.  ``call_later`` is the reactor's.
-    ``named``: each line begins with the name of the proxy it is about.
+    Trouble that differs only in numbers is logged once in ``REPEAT_INTERVAL`` seconds, then
+    with the number of repetitions.  ``call_later`` is the reactor's.  ``named``: start each
+    line with the proxy's name.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class EventLog:
     ) -> None:
         self._call_later = call_later
         self._named = named
-        self._told: dict[tuple[str, str], Trouble | PluginFailed] = {}
-        self._more: Counter[tuple[str, str]] = Counter()
+        self._logged: dict[tuple[str, str], Trouble | PluginFailed] = {}
+        self._repeats: Counter[tuple[str, str]] = Counter()
 
     def __call__(self, event: Event) -> None:
         level = LEVELS[event.level]
@@ -76,32 +76,34 @@ class EventLog:
             return
         if isinstance(event, (Trouble, PluginFailed)):
             key = event.proxy, NUMBERS.sub("#", event.what)
-            if key in self._told:
-                self._more[key] += 1
+            if key in self._logged:
+                self._repeats[key] += 1
                 return
-            self._told[key] = event
-            self._call_later(QUIET, lambda: self._tell_more(key))
+            self._remember(key, event)
         LOGGER.log(level, "%s%s", self._name(event), _line(event))
 
     def close(self) -> None:
-        """Tell what has not been told yet."""
-        for key in list(self._told):
-            self._tell_more(key)
+        """Log the repetitions that have not been logged yet."""
+        for key in list(self._logged):
+            self._log_repeats(key)
 
-    def _tell_more(self, key: tuple[str, str]) -> None:
-        event = self._told.pop(key, None)
-        more = self._more.pop(key, 0)
-        if event is None or not more:
+    def _remember(self, key: tuple[str, str], event: Trouble | PluginFailed) -> None:
+        self._logged[key] = event
+        self._call_later(REPEAT_INTERVAL, lambda: self._log_repeats(key))
+
+    def _log_repeats(self, key: tuple[str, str]) -> None:
+        event = self._logged.pop(key, None)
+        repeats = self._repeats.pop(key, 0)
+        if event is None or not repeats:
             return
         what = self._name(event) + printable(event.what)
-        LOGGER.log(LEVELS[event.level], "%s (and %d more like it)", what, more)
-        self._told[key] = event
-        self._call_later(QUIET, lambda: self._tell_more(key))
+        LOGGER.log(LEVELS[event.level], "%s (and %d more like it)", what, repeats)
+        self._remember(key, event)
 
     def _name(self, event: Event) -> str:
         return f"{event.proxy}: " if self._named else ""
 
 
 def _line(event: Event) -> str:
-    """What happened; only a traceback has lines of its own."""
+    """Return the event's text on a single line, unless it has a traceback."""
     return event.text().rstrip("\n") if isinstance(event, PluginFailed) else printable(event.text())

@@ -1,4 +1,4 @@
-"""The command ``meta-vaurien``: serves ``control.meta`` until it is told to stop."""
+"""The command ``meta-vaurien``: serves ``control.meta`` until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .logs import LEVELS, LOGGER, configure
 STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 DESCRIPTION = (
-    "One HTTP server that leads to others on the same host: "
-    "/<port>/path is passed on to /path on that port."
+    "Serve the HTTP APIs of all vauriens on a host through one port: "
+    "a request for /<port>/path is forwarded to /path on that port."
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; returns the exit status."""
+    """Serve until SIGINT or SIGTERM; return the exit status."""
     given = _parser().parse_args(argv)
-    # No handler: a thread that waits for a lock is not sure to see what one sets.  The
-    # server's threads inherit the mask, so a signal waits until it is asked for.
+    # Signals are blocked, not handled: a handler's effect may go unnoticed by a thread that
+    # waits for a lock.  The server's threads inherit the mask, so sigwait gets the signals.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         return _serve(given)
     finally:
         while pending := signal.sigpending() & STOPPING:
-            signal.sigwait(pending)  # it is ending anyway
+            signal.sigwait(pending)  # discard it: the process is ending anyway
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -58,12 +58,24 @@ def _serve(given: Namespace) -> int:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("meta-vaurien", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("--host", default="localhost", help="whose ports (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=9998, help="our own (default: %(default)s)")
     parser.add_argument(
-        "--log-level", type=str.lower, choices=list(LEVELS), default="info", help="how much to say"
+        "--host",
+        default="localhost",
+        help="host to listen on and to forward to (default: %(default)s)",
     )
-    parser.add_argument("--log-output", default="-", help="a file; - is standard error")
+    parser.add_argument(
+        "--port", type=_port, default=9998, help="port to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--log-level",
+        type=str.lower,
+        choices=list(LEVELS),
+        default="info",
+        help="lowest level to log (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--log-output", default="-", metavar="FILE", help="log file, or - for standard error"
+    )
     return parser
 
 

@@ -1,8 +1,12 @@
-"""The control plane: how a running proxy is asked and changed.
+"""The control plane: it queries and changes proxies that run, and reports what they do.
 
-``server.Control`` is the one writer: it checks what is asked, has the new plan
-applied in the reactor's thread, and answers.  ``classic`` says it in HTTP, in the
-words Vaurien always used; ``guard`` keeps other people's web pages out; ``http``
-serves all that from a thread of its own.  ``meta`` is the other application that
-``http`` serves: it leads to the interfaces of many proxies.  ``statsd`` sends counters.
+``server.Control`` is the API: each change is validated and handed to the one
+``writer.Writer``, which applies it in the reactor's thread and saves it to the
+``store.Store``, if there is one.  ``expiry`` keeps times to live across restarts.
+
+``http`` runs an HTTP server in a thread of its own.  It serves ``classic``, which maps
+routes to ``Control``, or ``meta``, which forwards requests to other vauriens; ``guard``
+wraps either of them and keeps out the web pages of other sites.
+
+``statsd`` sends counters, and ``journal`` records the rules that fire.
 """

@@ -1,9 +1,9 @@
-"""Who may talk to an HTTP server of ours: programs, and pages that it served itself.
+"""Access control: programs may use the HTTP server, other sites' web pages may not.
 
-A browser sends requests for whatever page its user looks at.  So a page on another
-site must not be able to break somebody's proxy: not by a name of its own that
-resolves to this machine (the ``Host`` is compared with a list), not by a request
-across sites (``Origin`` and ``Sec-Fetch-Site`` are), and not by what a form may send.
+A browser sends requests on behalf of any page its user visits.  A page on another site
+must not control the proxy: not through a name of its own that resolves to this machine
+(DNS rebinding: ``Host`` must be in a list), nor by a cross-site request (``Origin`` and
+``Sec-Fetch-Site`` are checked), nor with a form.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:/?#@\[\]]+))(?::([0-9]{1,5})
 OWN_SITES = frozenset({"same-origin", "none"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-Refusal = tuple[int, str, str]
-"""The status, the header that is to blame, and why."""
+Denial = tuple[int, str, str]
+"""The status, the offending header, and the reason."""
 
 
 class Guard:
-    """An ASGI application that lets the innocent through to another one.
+    """An ASGI application that passes permitted requests to another one.
 
-    ``host``: the name it is reached by, besides the loopback names and the address
-    that a connection came in at.
+    ``host`` is a permitted ``Host``, besides the loopback names and the address that the
+    connection came in on.
     """
 
     def __init__(self, app: ASGIApp, host: str) -> None:
@@ -38,42 +38,42 @@ class Guard:
         self._names = LOOPBACK_NAMES | {host.lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._objection(scope)
-        if refusal is None:
+        denial = self._check(scope)
+        if denial is None:
             await self._app(scope, receive, send)
         else:
-            status, header, why = refusal
+            status, header, why = denial
             await problem(status, "header", header, why)(scope, receive, send)
 
-    def _objection(self, scope: Scope) -> Refusal | None:
+    def _check(self, scope: Scope) -> Denial | None:
         headers: list[tuple[str, str]] = [
             (name.decode("latin-1"), value.decode("latin-1").strip())
             for name, value in scope["headers"]
         ]
-        here: tuple[str, int] = scope["server"]
+        local: tuple[str, int] = scope["server"]
         hosts = [value for name, value in headers if name == "host"]
-        if len(hosts) != 1 or not self._is_own(hosts[0], here):
+        if len(hosts) != 1 or not self._is_own(hosts[0], local):
             names = ", ".join(sorted(self._names))
-            return 403, "Host", f"{hosts} is not allowed: one of {names}, with port {here[1]}"
+            return 403, "Host", f"{hosts} is not allowed: one of {names}, with port {local[1]}"
         from_browser = False
         for name, value in headers:
-            if name == "origin" and not self._is_own_origin(value, here):
+            if name == "origin" and not self._is_own_origin(value, local):
                 return 403, "Origin", f"{value!r} is another site"
             if name == "sec-fetch-site" and value not in OWN_SITES:
                 return 403, "Sec-Fetch-Site", f"{value!r} is another site"
             from_browser = from_browser or name == "origin" or name.startswith("sec-fetch-")
         if from_browser and scope["method"] not in SAFE_METHODS:
-            return _form_objection(dict(headers).get("content-type", ""))
+            return _check_type(dict(headers).get("content-type", ""))
         return None
 
-    def _is_own(self, authority: str, here: tuple[str, int]) -> bool:
+    def _is_own(self, authority: str, local: tuple[str, int]) -> bool:
         parts = AUTHORITY.fullmatch(authority.lower())
         if parts is None:
             return False
         name = parts[1] or parts[2]
-        return int(parts[3] or 80) == here[1] and (name in self._names or name == here[0])
+        return int(parts[3] or 80) == local[1] and (name in self._names or name == local[0])
 
-    def _is_own_origin(self, origin: str, here: tuple[str, int]) -> bool:
+    def _is_own_origin(self, origin: str, local: tuple[str, int]) -> bool:
         try:
             parts = urlsplit(origin)
         except ValueError:
@@ -81,13 +81,16 @@ class Guard:
         return (
             parts.scheme == "http"
             and origin == f"http://{parts.netloc}"
-            and self._is_own(parts.netloc, here)
+            and self._is_own(parts.netloc, local)
         )
 
 
-def _form_objection(content_type: str) -> Refusal | None:
-    """From a browser only what no form can send; ``curl -d`` names a form's type as well."""
+def _check_type(content_type: str) -> Denial | None:
+    """From browsers, accept only a type that forms cannot send.
+
+    Programs are exempt: ``curl -d`` sends the type of a form.
+    """
     if content_type.partition(";")[0].strip().lower() == "application/json":
         return None
-    why = f"{content_type!r} is not allowed from a browser: application/json"
+    why = f"{content_type!r} is not allowed from a browser: it takes application/json"
     return 415, "Content-Type", why

@@ -1,7 +1,7 @@
 """An HTTP server in a thread of its own: uvicorn on the standard asyncio loop.
 
-Law: it shares the interpreter lock with the traffic, so its steps are small, and its
-peers can't make it hold what they like: connections, heads and bodies are limited.
+Law: it shares the interpreter lock with the traffic, so its steps are short; and it limits
+connections, heads and bodies, so its clients cannot exhaust memory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .server import Control
 
 HEAD_LIMIT = 5.0
-"""Seconds until the head of a request must be complete, or a body that nobody reads."""
+"""Seconds within which a request's head must arrive, or the unread rest of its body."""
 CONNECTION_LIMIT = 256
 BACKLOG = 128
 STOP_LIMIT = 5.0
@@ -42,8 +42,8 @@ LOG = logging.getLogger("vaurien")
 SERVER_LOG = LOG.getChild("http")
 
 
-class Visitor(H11Protocol):
-    """uvicorn's connection, which waits for what its peer says for ever, made impatient."""
+class LimitedProtocol(H11Protocol):
+    """uvicorn's connection, with the limits on time and number that it lacks."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,66 +52,66 @@ class Visitor(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)  # whose parameter is narrowed like this one
+        super().connection_made(transport)  # it narrows the parameter's type likewise
         if len(self.connections) > CONNECTION_LIMIT:
             transport.abort()
         else:
-            self._expect()
+            self._start_deadline()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         state = self.conn.their_state
-        # A request may be answered before its body is there; the rest of it is thrown away.
+        # The response may precede the end of the body, whose rest is then discarded.
         if state is h11.IDLE or (state is h11.SEND_BODY and self.cycle.response_complete):
-            self._expect()
+            self._start_deadline()
         else:
-            self._forget_deadline()
+            self._cancel_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_deadline()
+        self._cancel_deadline()
         super().connection_lost(exc)
 
-    def _expect(self) -> None:
-        """Start the time of a head or a rest, unless it runs: more pieces don't prolong it."""
+    def _start_deadline(self) -> None:
+        """Start the deadline, unless it is running: further pieces do not extend it."""
         if self._deadline is None:
             self._deadline = self.loop.call_later(HEAD_LIMIT, self.transport.abort)
 
-    def _forget_deadline(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
 
-class Serving(Server):
-    """uvicorn's server, which looks ten times a second whether to end, made to wait for it."""
+class StoppableServer(Server):
+    """uvicorn's server, waiting for an event instead of polling ten times a second."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self._begun = threading.Event()
-        self._end = asyncio.Event()
+        self._started = threading.Event()
+        self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def main_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._begun.set()
-        await self._end.wait()
+        self._started.set()
+        await self._stopping.wait()
 
-    def end(self) -> None:
-        """From another thread, while the server's lives."""
-        if self._begun.wait(STOP_LIMIT) and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._end.set)
+    def stop(self) -> None:
+        """Stop the server; call this from another thread, while the server's is alive."""
+        if self._started.wait(STOP_LIMIT) and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
 
-class ControlThread:
+class ServerThread:
     """A server that runs until ``stop``; ``address`` is where it listens."""
 
     def __init__(self, app: ASGIApp, sockets: list[socket.socket], address: Address) -> None:
         self.address = address
-        self._server = Serving(
+        self._server = StoppableServer(
             Config(
                 app,
                 loop="asyncio",
-                http=Visitor,
+                http=LimitedProtocol,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -122,9 +122,9 @@ class ControlThread:
                 timeout_graceful_shutdown=1,
             )
         )
-        # A thread waits so long, while another one computes, before it asks for the
-        # interpreter lock.  At the default of 5 ms, each step of a request could hold
-        # the traffic up for that long.
+        # How long a thread waits before it requests the interpreter lock from one that is
+        # computing.  At the default of 5 ms, each step of a request could delay traffic by
+        # that much.
         self._switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread = threading.Thread(
@@ -133,15 +133,15 @@ class ControlThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the requests under way end, within a second or so, and close everything."""
+        """Give pending requests about a second to complete, then close everything."""
         if self._thread.is_alive():
-            self._server.end()
+            self._server.stop()
             self._thread.join(STOP_LIMIT)
             sys.setswitchinterval(self._switch_interval)
 
 
-def start_control(control: Control, host: str, port: int) -> ControlThread:
-    """Serve a proxy's HTTP interface; it accepts when this returns.
+def start_control(control: Control, host: str, port: int) -> ServerThread:
+    """Serve the HTTP API; it accepts connections when this returns.
 
     Raises:
         ListenError: the address cannot be listened on.
@@ -149,8 +149,8 @@ def start_control(control: Control, host: str, port: int) -> ControlThread:
     return start_server(Guard(make_app(control), host), host, port)
 
 
-def start_server(app: ASGIApp, host: str, port: int) -> ControlThread:
-    """Serve an application.  Port 0 takes a free one; ``localhost`` is both its addresses.
+def start_server(app: ASGIApp, host: str, port: int) -> ServerThread:
+    """Serve an application.  Port 0 picks a free one; ``localhost`` is both 127.0.0.1 and ::1.
 
     Raises:
         ListenError: the address cannot be listened on.
@@ -167,15 +167,13 @@ def start_server(app: ASGIApp, host: str, port: int) -> ControlThread:
         ) from None
     address = Address(host, sockets[0].getsockname()[1])
     _warn_if_open(sockets[0], address)
-    return ControlThread(app, sockets, address)
+    return ServerThread(app, sockets, address)
 
 
 def _warn_if_open(sock: socket.socket, address: Address) -> None:
     if not ipaddress.ip_address(sock.getsockname()[0]).is_loopback:
         LOG.warning(
-            "The HTTP server on %s asks nobody for a password: "
-            "whoever can reach this address can use it",
-            address,
+            "The HTTP server on %s has no password: anyone who can reach it can use it", address
         )
 
 
@@ -187,17 +185,17 @@ def _listen(host: str, port: int) -> list[socket.socket]:
         return [first, _listening(LOOPBACK[1], first.getsockname()[1])]
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            return [first]  # there is no IPv6 here
+            return [first]  # this machine has no IPv6
         first.close()
         if port:
             raise
-    return _listen(host, port)  # what the system chose was free on one of the two only
+    return _listen(host, port)  # the port that the system picked is free on one address only
 
 
 def _listening(host: str, port: int) -> socket.socket:
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     sock = socket.create_server(address, family=family, backlog=BACKLOG)
-    # Its connections inherit this.  Without it the second half of an answer waits for
-    # the client's delayed acknowledgement of the first: 40 ms.
+    # Connections inherit this.  Without it, the body of a response waits for the client's
+    # delayed ACK of its head: 40 ms.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock

@@ -1,8 +1,8 @@
-"""The journal: every rule that fired, a line of JSON each.
+"""The journal: one line of JSON for each rule that fires.
 
-Law: traffic never waits for a reader.  Lines are written once for each batch of events,
-always whole; what cannot be written now is kept for later, up to a limit.  A write is
-waited for, though, as long as the system takes for it: on a slow disk, traffic is slow.
+Law: traffic never waits for a reader.  Lines are written in batches, and never in part; what
+cannot be written yet is buffered, up to a limit.  The writes themselves do block: a slow
+disk slows traffic down.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..net.reactor import Reactor
     from ..values.events import Emit
 
-KEPT = 1024 * 1024
-"""Bytes that wait at most, while the file cannot be written."""
+BUFFER_LIMIT = 1024 * 1024
+"""Maximum number of bytes buffered while the file cannot be written."""
 RETRY = 1.0
 """Seconds until a failed write is tried again."""
 FLAGS = (
@@ -29,19 +29,19 @@ FLAGS = (
     | os.O_APPEND
     | os.O_CREAT
     | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a pipe that nobody reads must not stop traffic
+    | getattr(os, "O_NONBLOCK", 0)  # a pipe without a reader must not block traffic
 )
 
 
 class Journal:
-    """A subscriber to events which writes those of rules that fired to a file."""
+    """A subscriber to events: it writes a line to a file whenever a rule fires."""
 
     def __init__(
         self, path: str, reactor: Reactor, emit: Emit, clock: Callable[[], float] = time.time
     ) -> None:
-        """Open the file at its end; one that does not exist is created for its owner only.
+        """Open the file for appending; a new file is accessible to its owner only.
 
-        ``emit`` hears of trouble with the file; ``clock`` gives seconds since 1970.
+        ``emit`` gets events about trouble with the file; ``clock`` returns seconds since 1970.
 
         Raises:
             OSError: the file cannot be opened.
@@ -60,7 +60,7 @@ class Journal:
         if not isinstance(event, Fired):
             return
         line = entry(event, self._clock())
-        if len(self._pending) + len(line) > KEPT:
+        if len(self._pending) + len(line) > BUFFER_LIMIT:
             self._lost += 1
             return
         self._pending += line
@@ -69,19 +69,19 @@ class Journal:
             self._reactor.call_soon(self._flush)
 
     def close(self) -> None:
-        """Write what is left, if it can be, and close the file."""
+        """Write what is buffered, if possible, and close the file."""
         if self._pending:
             self._flush()
         self._lost += self._pending.count(b"\n")
         if self._lost:
-            self._tell("cannot be written", f"{self._lost} entries are lost")
+            self._report("cannot be written", f"{self._lost} entries are lost")
         os.close(self._fd)
 
     def _flush(self) -> None:
         self._scheduled = False
         try:
             while self._pending:
-                # The rest of a line that was cut short goes first, whenever that is.
+                # A short write leaves the rest of its line at the front of the buffer.
                 del self._pending[: os.write(self._fd, self._pending)]
         except OSError as error:
             self._scheduled = True
@@ -89,23 +89,23 @@ class Journal:
             if not self._failing:
                 self._failing = True
                 waiting = self._pending.count(b"\n")
-                self._tell("cannot be written", f"{error.strerror}; {waiting} entries wait")
+                self._report("cannot be written", f"{error.strerror}; {waiting} entries wait")
             return
         if self._failing:
             self._failing = False
             lost, self._lost = self._lost, 0
-            self._tell("is written again", f"{lost} entries are lost")
+            self._report("is written again", f"{lost} entries are lost")
 
-    def _tell(self, what: str, detail: str) -> None:
+    def _report(self, what: str, detail: str) -> None:
         self._emit(Trouble("journal", f"the journal {self._path!r} {what}", detail))
 
 
 def entry(event: Fired, at: float) -> bytes:
-    """A line of the journal; ``at`` is in seconds since 1970."""
+    """Return a line of the journal; ``at`` is in seconds since 1970."""
     firing = event.firing
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    said = {
-        "time": moment.replace("+00:00", "Z"),
+    timestamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    fields = {
+        "time": timestamp.replace("+00:00", "Z"),
         "proxy": event.proxy,
         "rule": firing.rule,
         "behavior": event.behavior,
@@ -117,4 +117,4 @@ def entry(event: Fired, at: float) -> bytes:
         "labels": dict(event.labels),
         "fault": event.detail,
     }
-    return json.dumps(said, separators=(",", ":")).encode("ascii") + b"\n"
+    return json.dumps(fields, separators=(",", ":")).encode("ascii") + b"\n"

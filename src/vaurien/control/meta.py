@@ -1,7 +1,7 @@
-"""An HTTP server's application that leads to other servers on the same host.
+"""A reverse proxy for the HTTP servers of a host, as an ASGI application.
 
-``/<port>/path`` is passed on to ``/path`` on that port, as it is but for the ``Host``,
-which becomes the other server's.  Bodies stream both ways.
+A request for ``/<port>/path`` is forwarded to ``/path`` on that port, unchanged except for
+``Host``, which names that server.  Bodies are streamed both ways.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from .classic import problem
 PATH = re.compile(rb"/([0-9]{1,5})(/.*)?")
 CONNECT_LIMIT = 5.0
 BODY_PATIENCE = 30.0
-"""Seconds that a client may pause within a request."""
+"""Seconds that a client may pause while it sends a request."""
 HEAD_LIMIT = 64 * 1024
 CHUNK = 64 * 1024
-OF_ONE_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     b"connection expect keep-alive proxy-authenticate proxy-authorization proxy-connection "
     b"te trailer transfer-encoding upgrade".split()
 )
-"""What concerns one connection alone, and is not passed on (RFC 9110, section 7.6.1)."""
+"""Headers that apply to a single connection, and are not forwarded (RFC 9110, section 7.6.1)."""
 
 Headers = list[tuple[bytes, bytes]]
 
 
 class Meta:
-    """The ASGI application that leads to the ports of a host."""
+    """Forwards requests to the ports of a host."""
 
     def __init__(self, host: str) -> None:
         self._host = host
@@ -57,32 +57,32 @@ class Meta:
             what = f"{target.port} not responding"
             await problem(503, "path", str(target.port), what)(scope, receive, send)
             return
-        passage = Passage(reader, writer)
+        forwarding = Forwarding(reader, writer)
         try:
-            failure = await passage.run(request, receive, send)
+            failure = await forwarding.run(request, receive, send)
         finally:
             writer.close()
-        if failure and not passage.answered:
-            await problem(failure, "path", str(target.port), "no answer")(scope, receive, send)
+        if failure and not forwarding.responded:
+            await problem(failure, "path", str(target.port), "no response")(scope, receive, send)
 
 
-class Passage:
-    """One request on its way to another server, and the response on its way back."""
+class Forwarding:
+    """Forwards one request to another server, and its response back."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.answered = False
+        self.responded = False
         self._reader = reader
         self._writer = writer
         self._http = h11.Connection(h11.CLIENT, HEAD_LIMIT)
 
     async def run(self, request: h11.Request, receive: Receive, send: Send) -> int:
-        """Pass all on, both ways at once, until one side ends.
+        """Forward both ways at once, until the response is complete or one side fails.
 
-        Returns 0, or the status to answer if nothing was answered yet.
+        Return 0, or the status of an error response, to send if none has been started.
         """
         self._writer.write(self._http.send(request) or b"")
-        up = asyncio.create_task(self._pass_request(receive))
-        down = asyncio.create_task(self._pass_response(send))
+        up = asyncio.create_task(self._forward_request(receive))
+        down = asyncio.create_task(self._forward_response(send))
         try:
             await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
             if not down.done():
@@ -96,8 +96,8 @@ class Passage:
             await asyncio.gather(up, down, return_exceptions=True)
         return 0
 
-    async def _pass_request(self, receive: Receive) -> int:
-        """Ends when the client has gone or been silent for too long."""
+    async def _forward_request(self, receive: Receive) -> int:
+        """Return when the client has disconnected (0), or paused for too long (408)."""
         more = True
         while True:
             try:
@@ -108,21 +108,21 @@ class Passage:
             if message["type"] == "http.disconnect":
                 return 0
             more = message.get("more_body", False)
-            # A server that listens no more may have answered already.
+            # A server that no longer reads may have responded already.
             with contextlib.suppress(OSError, h11.LocalProtocolError):
                 self._writer.write(self._http.send(h11.Data(message.get("body", b""))) or b"")
                 if not more:
                     self._writer.write(self._http.send(h11.EndOfMessage()) or b"")
                 await self._writer.drain()
 
-    async def _pass_response(self, send: Send) -> None:
+    async def _forward_response(self, send: Send) -> None:
         while True:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
                 self._http.receive_data(await self._reader.read(CHUNK))
             elif isinstance(event, h11.Response):
-                self.answered = True
-                headers = _without_hop(event.headers)
+                self.responded = True
+                headers = _end_to_end(event.headers)
                 start = {"status": event.status_code, "headers": headers}
                 await send({"type": "http.response.start", **start})
             elif isinstance(event, h11.Data):
@@ -138,12 +138,12 @@ class Passage:
 def _request_headers(given: Headers, target: Address) -> Headers:
     chunked = any(name == b"transfer-encoding" for name, _ in given)
     replaced = (b"host", b"content-length") if chunked else (b"host",)
-    headers = [pair for pair in _without_hop(given) if pair[0] not in replaced]
+    headers = [pair for pair in _end_to_end(given) if pair[0] not in replaced]
     headers += [(b"host", str(target).encode()), (b"connection", b"close")]
     return [*headers, (b"transfer-encoding", b"chunked")] if chunked else headers
 
 
-def _without_hop(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
+def _end_to_end(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
     named = b",".join(value.lower() for name, value in headers if name == b"connection")
-    gone = OF_ONE_HOP | {name.strip() for name in named.split(b",")}
-    return [(name, value) for name, value in headers if name not in gone]
+    hop_by_hop = HOP_BY_HOP | {name.strip() for name in named.split(b",")}
+    return [(name, value) for name, value in headers if name not in hop_by_hop]

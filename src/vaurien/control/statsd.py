@@ -1,9 +1,9 @@
 """Counters for a statsd server, over plain UDP.
 
-Law: traffic is not touched.  The proxies' totals are read once a second, and what was
-added since goes out in a few datagrams; whether anybody receives them does not matter.
-Names are ``PREFIX.PROTOCOL.`` and one of ``COUNTERS``, so there are few; where there are
-several proxies, ``PREFIX.PROXY.PROTOCOL.`` and one of these.
+Law: traffic is not affected.  The proxies' totals are read once a second, and the
+differences are sent in a few datagrams, whether or not anybody receives them.  The names
+are few and fixed: ``PREFIX.PROTOCOL.COUNTER``, or with several proxies
+``PREFIX.PROXY.PROTOCOL.COUNTER``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..net.address import Address
 from ..net.proxy import Proxy, unheard
@@ -23,55 +23,56 @@ from ..values.events import Emit, Trouble
 
 INTERVAL = 1.0
 RETRY = 60.0
-"""Seconds until a server that could not be found or reached is looked up again."""
-COUNTERS: Mapping[str, str] = {
-    "start": "opened",
-    "to_backend": "chunks_to_backend",
-    "to_client": "chunks_to_client",
-    "end": "closed",
-    "fired": "fired",
+"""Seconds until the name of a server that could not be found or reached is resolved again."""
+COUNTERS: Mapping[str, Callable[[Totals], int]] = {
+    "start": lambda totals: totals.opened,
+    "to_backend": lambda totals: totals.chunks_to_backend,
+    "to_client": lambda totals: totals.chunks_to_client,
+    "end": lambda totals: totals.closed,
+    "fired": lambda totals: totals.fired,
 }
-"""What each counter is called, and which of the totals it counts."""
-UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
+"""The names of the counters, and the totals they report."""
+NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_.-]")
 DATAGRAM = 1400
-"""Bytes at most, if one line is not longer: more would not fit into one packet everywhere."""
+"""Maximum size in bytes, so that it fits into one packet; only a longer line exceeds it."""
 
 
-class Counted:
-    """What a proxy has counted since it was last asked, and what of it is yet to be sent."""
+class Counters:
+    """The counts of one proxy that have not been sent yet."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
         self._last = dict.fromkeys(COUNTERS, 0)
         self._pending = dict.fromkeys(COUNTERS, 0.0)
 
-    def count(self) -> None:
+    def update(self) -> None:
+        """Add what the proxy has counted since the last call."""
         totals = self._proxy.totals()
-        for name, field in COUNTERS.items():
-            value = _value(totals, field)
+        for name, total in COUNTERS.items():
+            value = total(totals)
             self._pending[name] += value - self._last[name]
             self._last[name] = value
 
-    def forget(self) -> None:
-        """Leave out what it has counted so far."""
-        self.count()
+    def skip(self) -> None:
+        """Leave out what the proxy has counted so far."""
+        self.update()
         self._pending = dict.fromkeys(COUNTERS, 0.0)
 
     def take(self, rate: float) -> Iterator[tuple[str, int]]:
-        """Each counter with the share of it to send now; the rest is kept."""
+        """Yield each counter's name and its sampled count; keep the remainder."""
         for name, pending in self._pending.items():
             sampled = int(pending * rate)
             self._pending[name] -= sampled / rate
             yield name, sampled
 
     def take_all(self) -> Iterator[tuple[str, int]]:
-        """Each counter with what is left."""
-        for name, left in self._pending.items():
-            yield name, round(left)
+        """Yield each counter's name and all that is pending."""
+        for name, pending in self._pending.items():
+            yield name, round(pending)
 
 
 class Statsd:
-    """Sends what proxies count, from ``start`` to ``close``; in the reactor's thread."""
+    """Sends the counters of proxies, from ``start`` to ``close``; for the reactor's thread."""
 
     def __init__(
         self,
@@ -83,9 +84,10 @@ class Statsd:
         prefix: str = "vaurien",
         sample_rate: float = 1.0,
     ) -> None:
-        """``proxies`` is looked through anew each time: it may change.
+        """``proxies`` may change: it is iterated once a second.
 
-        What those of now have counted before is left out.  ``emit`` hears of trouble.
+        What the present proxies have counted so far is left out.  ``emit`` gets events
+        about trouble with the server.
         """
         self._reactor = reactor
         self._proxies = proxies
@@ -95,24 +97,24 @@ class Statsd:
         self._rate = sample_rate
         self._prefix = prefix
         self._socket: socket.socket | None = None
-        self._counted = {proxy: Counted(proxy) for proxy in proxies}
-        for counted in self._counted.values():
-            counted.forget()
+        self._counters = {proxy: Counters(proxy) for proxy in proxies}
+        for counters in self._counters.values():
+            counters.skip()
         self._closed = False
 
     def start(self) -> None:
-        """Begin, and resolve the server's name meanwhile."""
-        self._look_up()
+        """Start reporting, and resolve the server's name in the background."""
+        self._resolve()
         self._reactor.call_later(INTERVAL, self._tick)
 
     def close(self) -> None:
         """Send what is left."""
         self._closed = True
-        self._count()
+        self._update()
         self._send(
-            self._line(proxy, name, left, 1.0)
-            for proxy, counted in self._counted.items()
-            for name, left in counted.take_all()
+            self._line(proxy, name, count, 1.0)
+            for proxy, counters in self._counters.items()
+            for name, count in counters.take_all()
         )
         if self._socket is not None:
             self._socket.close()
@@ -125,65 +127,65 @@ class Statsd:
 
     def _report(self) -> None:
         if self._socket is None:
-            return  # it adds up until the name is resolved
-        self._count()
+            return  # counts accumulate until the name is resolved
+        self._update()
         self._send(
-            self._line(proxy, name, sampled, self._rate)
-            for proxy, counted in self._counted.items()
-            for name, sampled in counted.take(self._rate)
+            self._line(proxy, name, count, self._rate)
+            for proxy, counters in self._counters.items()
+            for name, count in counters.take(self._rate)
         )
-        for gone in self._counted.keys() - set(self._proxies):
-            del self._counted[gone]  # the last of it has been sent
+        for removed in self._counters.keys() - set(self._proxies):
+            del self._counters[removed]  # its last counts have been sent
 
-    def _count(self) -> None:
+    def _update(self) -> None:
         for proxy in self._proxies:
-            if proxy not in self._counted:
-                self._counted[proxy] = Counted(proxy)
-        for counted in self._counted.values():
-            counted.count()
+            if proxy not in self._counters:
+                self._counters[proxy] = Counters(proxy)
+        for counters in self._counters.values():
+            counters.update()
 
     def _line(self, proxy: Proxy, name: str, count: int, rate: float) -> str:
-        """A counter as statsd reads it; a server divides the count by the rate."""
+        """Format a counter for statsd, '' for zero; the server divides the count by the rate."""
         if not count:
             return ""
         sampled = f"|@{rate}" if rate < 1 else ""
-        own = [proxy.name] if len(self._counted) > 1 else []
+        own = [proxy.name] if len(self._counters) > 1 else []
         words = [word.replace(".", "_") for word in (*own, proxy.protocol.name)]
-        title = UNFIT.sub("_", ".".join([*filter(None, [self._prefix]), *words]))
-        return f"{title}.{name}:{count}|c{sampled}"
+        path = NOT_ALLOWED.sub("_", ".".join([*filter(None, [self._prefix]), *words]))
+        return f"{path}.{name}:{count}|c{sampled}"
 
     def _send(self, lines: Iterable[str]) -> None:
         for datagram in _datagrams(filter(None, lines)):
             if self._socket is not None:
-                # Nobody there, no room, too long: nobody is waiting for it.
+                # No listener, a full buffer, a line too long: losing counts is acceptable.
                 with contextlib.suppress(OSError):
                     self._socket.send(datagram.encode())
 
-    def _look_up(self) -> None:
+    def _resolve(self) -> None:
         if not self._closed:
-            self._resolver.resolve(self._server, self._on_answer)
+            self._resolver.resolve(self._server, self._on_resolved)
 
-    def _on_answer(self, answer: Resolved) -> None:
+    def _on_resolved(self, answer: Resolved) -> None:
         if self._closed:
             return
         if isinstance(answer, OSError):
-            self._try_again("found", answer)
+            self._retry("found", answer)
             return
-        # Most servers listen on IPv4 alone, and UDP does not tell that nobody is there.
+        # Most servers listen on IPv4 only, and UDP does not report a missing listener.
         family, address = min(answer, key=lambda endpoint: endpoint[0] != socket.AF_INET)
         try:
-            self._socket = _connected(family, address)
+            self._socket = _connect(family, address)
         except OSError as error:
-            self._try_again("reached", error)
+            self._retry("reached", error)
 
-    def _try_again(self, fate: str, error: OSError) -> None:
-        what = f"the statsd server {self._server} cannot be {fate}"
+    def _retry(self, goal: str, error: OSError) -> None:
+        what = f"the statsd server {self._server} cannot be {goal}"
         self._emit(Trouble("statsd", what, str(error)))
-        self._reactor.call_later(RETRY, self._look_up)
+        self._reactor.call_later(RETRY, self._resolve)
 
 
 def _datagrams(lines: Iterable[str]) -> Iterator[str]:
-    """The lines, as many at once as fit."""
+    """Join lines to datagrams, as many in each as fit."""
     datagram = ""
     for line in lines:
         longer = f"{datagram}\n{line}" if datagram else line
@@ -195,7 +197,7 @@ def _datagrams(lines: Iterable[str]) -> Iterator[str]:
         yield datagram
 
 
-def _connected(family: int, address: Sockaddr) -> socket.socket:
+def _connect(family: int, address: Sockaddr) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -204,9 +206,3 @@ def _connected(family: int, address: Sockaddr) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-def _value(totals: Totals, field: str) -> int:
-    value = getattr(totals, field)
-    assert isinstance(value, int)
-    return value
