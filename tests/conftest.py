@@ -7,11 +7,16 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from end_to_end.proxies import StartProxy
     from peers import Listening
     from vaurien.net.address import Address
+
+# A slow machine is no failure: how long an example takes is not what these tests are about.
+settings.register_profile("vaurien", deadline=None)
+settings.load_profile("vaurien")
 
 
 @pytest.fixture(scope="session")
