@@ -299,8 +299,7 @@ def test_the_built_in_plugins_are_the_files_of_their_folders() -> None:
 
 CIRCLES: list[set[str]] = [
     {"fault", "protocol", "rules.firing"},
-    {f"net.{name}" for name in ("connection", "decisions", "end", "framing", "hooks", "link")}
-    | {"net.player"},
+    {f"net.{name}" for name in ("connection", "end", "framing", "link")},
 ]
 """Modules that may import each other in a circle, if only for type checkers."""
 

@@ -134,7 +134,7 @@ def test_decisions_are_forgotten_with_their_exchanges() -> None:
         client.say(b"GET %d\nQUIET x\n" % number)
         world.run(lambda number=number: client.heard.endswith(b"GET %d\n" % number))  # type: ignore[misc]
     (connection,) = world.proxy.connections
-    assert len(connection._decisions or ()) <= 2
+    assert len(connection.decisions._by_exchange or ()) <= 2
 
 
 def test_responses_that_come_together_share_the_decision_on_their_request() -> None:
@@ -314,7 +314,7 @@ def test_what_a_fault_has_begun_outlasts_the_time_to_live_of_its_rule(seed: int)
     client.say(b"GET a\nPUT 6\nabc")
     world.run(lambda: hears(world, 10))
     world.run(seconds=10)
-    assert not world.proxy.active_plan
+    assert not world.proxy.active_plan.acts_on_messages
     client.say(b"defGET b\n")
     world.run(lambda: world.backends[0].heard.endswith(b"GET b\n"))
     assert bytes(world.backends[0].heard) == b"UNDO\nUNDO\nGET b\n"
@@ -336,7 +336,7 @@ def test_decisions_are_forgotten_though_rules_come_and_go_in_the_middle() -> Non
         world.backends[0].say(b"a\n")
         world.run(lambda said=number: client.heard.count(b"\n") == said)  # type: ignore[misc]
     (connection,) = world.proxy.connections
-    assert len(connection._decisions or ()) <= 2
+    assert len(connection.decisions._by_exchange or ()) <= 2
 
 
 # Whole connections.

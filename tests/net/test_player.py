@@ -14,7 +14,7 @@ from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.behaviors.slicer import Slicer
 from vaurien.net.address import Address
-from vaurien.net.player import TURN
+from vaurien.net.player import BATCH
 from vaurien.net.proxy import Proxy
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
@@ -172,7 +172,7 @@ def test_a_rule_is_gone_after_its_time_to_live() -> None:
     client.say(b"abc")
     world.run(lambda: bool(client.heard))
     assert world.system.time == 60.0
-    assert not world.proxy.active_plan
+    assert not world.proxy.active_plan.acts_on_messages
 
 
 def test_a_reply_waits_for_the_responses_owed_before_it() -> None:
@@ -342,7 +342,7 @@ def test_answers_that_nobody_reads_do_not_pile_up() -> None:
     (connection,) = world.proxy.connections
     answers = connection.to_client.player
     assert answers is not None
-    assert answers.full_of_answers
+    assert answers.full_of_replies
     assert len(answers._queue) < 200
     client.read(wanted=True)
     world.run(lambda: len(client.heard) == 20_000_000, seconds=1000)
@@ -580,4 +580,4 @@ def test_many_pieces_leave_others_their_turn() -> None:
                     with suppress(BlockingIOError):
                         turns.append(len(served.recv(5000)))
         proxy.close()
-    assert max(turns) <= 2 * TURN  # what was read and what was left over may go at one time
+    assert max(turns) <= 2 * BATCH  # what was read and what was left over may go at one time

@@ -127,7 +127,7 @@ def test_rules_are_gone_each_in_its_time() -> None:
         world.run(seconds=5)
         rules.append(sorted(world.proxy.expired))
     assert rules == [[], ["hang"], ["hang"], ["hang", "slow"], ["hang", "slow"]]
-    assert not world.proxy.active_plan
+    assert not world.proxy.active_plan.acts_on_messages
 
 
 def test_another_plan_does_not_prolong_a_rules_life() -> None:

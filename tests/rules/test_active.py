@@ -71,7 +71,7 @@ class Traffic:
     def _enact(self, plan: Plan) -> None:
         self.active_plan = ActivePlan(plan, "proxy", self.now, self.active_plan)
         for stage in self.connections.values():
-            stage.memory.forget(self.active_plan.knows)
+            stage.memory.forget(self.active_plan.includes)
 
     def connection(self, number: int = 1) -> Stage:
         return self.connections.setdefault(number, Stage(TCP, number=number))
@@ -87,10 +87,10 @@ class Traffic:
         decision = self.decisions.setdefault((connection, exchange), Decision(exchange))
         decision.labels = {**decision.labels, **labels}
         stage = self.connection(connection)
-        news = self.active_plan.decide(
+        new = self.active_plan.decide(
             decision, stage, direction, stage.memory.connection_draws, self.now
         )
-        return [firing.rule for _, firing in news]
+        return [firing.rule for _, firing in new]
 
     def fires_on(self, exchanges: int, connection: int = 1) -> list[int]:
         """Which of so many exchanges any rule fires on, counted from 1."""
@@ -347,7 +347,7 @@ def test_what_a_rule_has_begun_outlives_it() -> None:
     traffic = Traffic(rule(name="one", ttl=5.0), rule(name="two"))
     assert traffic.decide(1) == ["one", "two"]
     decision = traffic.decisions[1, 1]
-    decision.begin(traffic.active_plan.rules[0])
+    decision.begin_lasting(traffic.active_plan.rules[0])
     traffic.pass_to(5.0)
     assert traffic.decide(1) == []
     assert traffic.firings(1) == ["one", "two"]
@@ -361,14 +361,14 @@ def test_which_rules_live() -> None:
     traffic = Traffic(rule(name="one"), rule(name="two"))
     one, two = traffic.active_plan.rules
     traffic.apply(rule(name="two"))
-    assert not traffic.active_plan.lives(one)
-    assert traffic.active_plan.lives(two)
+    assert not traffic.active_plan.is_on(one)
+    assert traffic.active_plan.is_on(two)
 
 
 def test_a_plan_without_a_rule_that_can_act_is_quiet() -> None:
-    assert not Traffic().active_plan
-    assert not Traffic(rule(Dummy())).active_plan
-    assert Traffic(rule(Dummy(), name="none"), rule(high=0.0)).active_plan
+    assert not Traffic().active_plan.acts_on_messages
+    assert not Traffic(rule(Dummy())).active_plan.acts_on_messages
+    assert Traffic(rule(Dummy(), name="none"), rule(high=0.0)).active_plan.acts_on_messages
 
 
 def test_rules_are_gone_after_their_time_to_live() -> None:
@@ -428,7 +428,7 @@ def test_a_behavior_sees_the_directions_of_its_rule_that_concern_it(
 def test_a_rule_that_does_nothing_to_messages_is_not_asked_about_them() -> None:
     traffic = Traffic(rule(SlowClose()))
     assert traffic.decide(1) == []
-    assert not traffic.active_plan  # links may be quiet
+    assert not traffic.active_plan.acts_on_messages  # links may be quiet
     assert len(traffic.active_plan.ending) == 1
 
 
@@ -707,12 +707,12 @@ def test_what_a_behavior_keeps_goes_with_its_rule(change: str) -> None:
 
 def test_a_memory_begins_empty() -> None:
     memory = Memory()
-    assert (memory.own, memory.swallowers, memory.connection_draws) == ({}, [], {})
+    assert (memory.own, memory.dropped_by, memory.connection_draws) == ({}, [], {})
 
 
 def test_a_lasting_rule_that_is_begun_twice_is_begun_once() -> None:
     decision = Decision(1)
     active_rule = ActiveRule(rule(Duplicate()), Dice(0, "proxy", "rule"), 0.0, 0)
-    decision.begin(active_rule)
-    decision.begin(active_rule)
-    assert decision.begun == (active_rule,)
+    decision.begin_lasting(active_rule)
+    decision.begin_lasting(active_rule)
+    assert decision.lasting == (active_rule,)

@@ -78,8 +78,8 @@ class LegacyProxy(Proxy):
 
     def apply(self, plan: Plan) -> None:
         super().apply(plan)
-        lives = self.active_plan.lives
-        self._instances = {rule: made for rule, made in self._instances.items() if lives(rule)}
+        is_on = self.active_plan.is_on
+        self._instances = {rule: made for rule, made in self._instances.items() if is_on(rule)}
 
     def connect(self, connection: Connection) -> None:
         drawn = self._draw(connection)
@@ -109,7 +109,7 @@ class LegacyProxy(Proxy):
         """The rule whose old plugin serves this connection: the first one that fires."""
         for active_rule in self.active_plan.rules:
             old = isinstance(active_rule.rule.behavior, LegacyBehavior)
-            if old and connection.draw(active_rule) is not None:
+            if old and connection.decisions.draw(active_rule) is not None:
                 return active_rule
         return None
 

@@ -11,23 +11,18 @@ from typing import Protocol as Interface
 
 from ..parsing.exchanges import Exchanges, QueuedReply
 from ..parsing.stream import Parser, Stream
-from ..rules.active import ActiveRule
+from ..rules.active import ActiveRule, Memory
 from ..values.actions import Close
 from ..values.events import PluginFailed
-from ..values.messages import Direction, Ended, Message
+from ..values.messages import Direction, Message
 from .closing import Ending, InUse, close_socket, read_unread
-from .decisions import Deciding
+from .decisions import Decisions
 from .end import End
 from .framing import Framing
-from .hooks import HookRun, perform
+from .hooks import CONNECT, Hooks, Key
 from .link import Link
-from .player import Play
 from .system import READ, Socket
 from .view import ProxyView
-
-CONNECT = "connect"
-"""What rules do before there is a backend; beside it, courses go by rules and directions."""
-
 
 MISSES_BYTES = InUse.HELD | InUse.QUEUED | InUse.UNSENT
 """Closed with one of these, a connection has lost bytes that a peer was to get."""
@@ -46,16 +41,18 @@ class Owner(ProxyView, Interface):
         """A connection has closed."""
 
 
-class Connection(Deciding):
+class Connection:
     """See the module.  It begins with a client, and gets its backend from the proxy."""
 
     __slots__ = (
-        "_hook_runs",
+        "_hooks",
         "_unsent",
         "backend",
         "client",
         "client_socket",
         "closed",
+        "decisions",
+        "exchanges",
         "number",
         "on_close",
         "opened_at",
@@ -65,38 +62,32 @@ class Connection(Deciding):
         "to_client",
     )
 
-    proxy: Owner
     client: End
     backend: End
     to_backend: Link
     to_client: Link
 
     def __init__(self, proxy: Owner, number: int, client_socket: Socket) -> None:
-        super().__init__()
         self.proxy = proxy
         self.number = number  # on its proxy, counted from 1
         self.client_socket: Socket | None = client_socket  # until there is a backend
         self.protocol = proxy.protocol
+        self.exchanges: Exchanges | None = None  # if the protocol is framed
+        self.decisions = Decisions(proxy, self)
         self.closed = False
         self.opened_at = proxy.reactor.now
         self.on_close: Callable[[], None] | None = None
-        self._hook_runs: dict[object, HookRun] | None = None
-        self._unsent = 0  # when a sweep looked last
+        self._hooks: Hooks | None = None
+        self._unsent = 0  # at the last call of is_draining
 
     # Its life.
 
     def begin(self) -> None:
-        """Get a backend, after what rules have to say to that."""
-        connecting = self.proxy.active_plan.connecting
-        if not connecting:
+        """Run the rules' ``on_connect``, and then get a backend."""
+        if self.proxy.active_plan.connecting:
+            self._make_hooks().connect(partial(self.proxy.connect, self))
+        else:
             self.proxy.connect(self)
-            return
-
-        def play() -> Play:
-            for active_rule in connecting:
-                yield from self._ask(active_rule, "on_connect")
-
-        self._run(CONNECT, play(), partial(self.proxy.connect, self))
 
     def attach_backend(self, sock: Socket) -> None:
         """Begin to carry bytes between the client and this socket, which must not block."""
@@ -115,21 +106,24 @@ class Connection(Deciding):
         for end in (client, backend):
             end.reactor.add(end.fd, end, READ)
         if self.proxy.active_plan.opening:
-            self._watch()
+            self._make_hooks().open()
 
     def apply(self) -> None:
-        """Follow the proxy's new plan.  Nobody waits for anybody."""
-        active_plan = self.proxy.active_plan
-        if self._memory is not None:
-            if not all(map(active_plan.lives, self._memory.swallowers)):
-                self.close()  # what was swallowed is missed by a peer that is served again
-                return
-            self._memory.forget(active_plan.knows)
-        if active_plan.opening or self._hook_runs:
-            self._follow()
+        """Follow the proxy's new plan."""
+        plan = self.proxy.active_plan
+        if not self.decisions.follow_plan():
+            self.close()
+            return
+        if plan.opening or self._hooks is not None:
+            hooks = self._make_hooks()
+            hooks.follow_plan()
+            if self.has_backend:
+                hooks.open()
         if self.closed:
             return
-        self.forget()
+        playing = any(link.player is not None for link in self.links)
+        if not plan.acts_on_messages and not playing and not self.must_finish:
+            self.decisions.forget()
         for link in self.links:
             if not self.closed:
                 link.apply()
@@ -153,8 +147,8 @@ class Connection(Deciding):
                 if not reset and end.outgoing.ending is None:
                     read_unread(reactor, end.sock)
                 close_socket(reactor, end.sock, reset=reset and not end.broken)
-        for hook_run in (self._hook_runs or {}).values():
-            hook_run.cancel()
+        if self._hooks is not None:
+            self._hooks.cancel()
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()
@@ -174,7 +168,7 @@ class Connection(Deciding):
             self.close(reset=True)
         elif outgoing.ending is Ending.FIN:
             outgoing.ending = Ending.RST
-        if self.pretends(outgoing):
+        if self.withholds_end(outgoing):
             end.incoming.settle()  # the other peer is to notice nothing of it
 
     def pass_on(self, link: Link, ending: Ending) -> None:
@@ -194,14 +188,43 @@ class Connection(Deciding):
         self.proxy.emit(PluginFailed(name, f"connection {self.number} failed", report))
         self.close()
 
+    def refuse(self, detail: str) -> None:
+        """Reset a client that has no backend yet, as if the backend could not be reached."""
+        self.proxy.refuse(self, f"backend {self.proxy.backend} cannot be reached", detail)
+
+    def settle(self) -> None:
+        """Let both links follow what has changed."""
+        for link in self.links:
+            link.settle()
+
     @property
     def links(self) -> tuple[Link, ...]:
+        """The two links, once there is a backend."""
         return () if self.client_socket is not None else (self.to_backend, self.to_client)
+
+    @property
+    def has_backend(self) -> bool:
+        return self.client_socket is None
+
+    @property
+    def memory(self) -> Memory:
+        """What it keeps for the rules that fire on it."""
+        return self.decisions.memory
+
+    @property
+    def must_finish(self) -> bool:
+        """A lasting behavior acts on a framed exchange to its end, whatever the plan says."""
+        return any(link.framing is not None for link in self.links) and self.decisions.lasts
+
+    def now(self) -> float:
+        """Return the time in seconds on the reactor's clock."""
+        return self.proxy.reactor.clock()
 
     def in_use(self) -> InUse:
         """Return all reasons why it should not be closed yet; none is falsy."""
         found = InUse(0)
-        if any(map(self._is_awaited, self._under_way())) or any(map(self._has_more, self.links)):
+        running = self._hooks.running if self._hooks is not None else []
+        if any(map(self._is_awaited, running)) or any(map(self._has_more, self.links)):
             found |= InUse.HELD
         if any(link.player is not None for link in self.links):
             found |= InUse.QUEUED
@@ -209,7 +232,7 @@ class Connection(Deciding):
             found |= InUse.UNSENT
         if not self.links or self.to_backend.active_at > self.to_client.active_at:
             found |= InUse.UNANSWERED
-        watched = any(isinstance(key, ActiveRule) for key in self._under_way())
+        watched = any(isinstance(key, ActiveRule) for key in running)
         if watched and self.links and self.to_backend.ending is None:
             found |= InUse.WATCHED
         return found
@@ -240,19 +263,19 @@ class Connection(Deciding):
         """Close now, with a reset if a peer misses bytes by it, and otherwise with a clean end."""
         self.close(reset=bool(self.in_use() & MISSES_BYTES))
 
-    # Answers, and what is swallowed.
+    # Replies.
 
-    def answer(self, message: Message, answer: QueuedReply) -> None:
-        """Answer the sender of a message; a client's requests in their turn."""
-        if isinstance(answer, Close) and (answer.at_once or not message.to_backend):
-            self.close(reset=answer.reset)
+    def reply(self, message: Message, reply: QueuedReply) -> None:
+        """Reply to the sender of a message; to a client in the order of its requests."""
+        if isinstance(reply, Close) and (reply.at_once or not message.to_backend):
+            self.close(reset=reply.reset)
         elif not message.to_backend:
-            self.to_backend.reply(answer)
+            self.to_backend.reply(reply)
         elif self.exchanges is None:
-            self._answered = True
-            self.to_client.reply(answer)
+            self.decisions.end_turn()
+            self.to_client.reply(reply)
         else:
-            self.exchanges.reply(message.exchange, answer)
+            self.exchanges.reply(message.exchange, reply)
             framing = self.to_client.framing
             if framing is None or not framing.in_message:
                 for due in self.exchanges.due():
@@ -260,85 +283,35 @@ class Connection(Deciding):
             if self.exchanges.replies:
                 self.to_client.quiet = False  # they go between its messages
 
-    def swallowed(self, active_rule: ActiveRule) -> None:
-        """A rule has swallowed a message: the peers may be out of step from now on."""
-        swallowers = self.memory.swallowers
-        if active_rule not in swallowers:
-            swallowers.append(active_rule)
-
     # What rules do where there is no message.
 
     def may_end(self, link: Link) -> bool:
-        """Ask rules whether the sink may hear that the source has ended; they may say so later."""
-        hook_runs = self._hook_runs or {}
-        if link.direction not in hook_runs:
+        """Whether the sink may see now that the source has ended; if not, ``settle`` is called."""
+        if self._hooks is None or not self._hooks.has_begun(link.direction):
             if not self.proxy.active_plan.ending:
                 return True
-            self._run(link.direction, self._ends(link), link.settle)
-            if self.pretends(link):
+            self._make_hooks().end(link.direction, lambda: link.ending is Ending.RST, link.settle)
+            if self.withholds_end(link):
                 link.sink.outgoing.settle()  # the sink is to notice nothing of it
-        return self.closed or not self.pretends(link)
+        return self.closed or not self.withholds_end(link)
 
-    def pretends(self, link: Link) -> bool:
-        """The sink is not to hear yet that the source has ended."""
-        hook_run = (self._hook_runs or {}).get(link.direction)
-        return hook_run is not None and not hook_run.over
+    def withholds_end(self, link: Link) -> bool:
+        """Whether a rule keeps the sink from seeing that the source has ended."""
+        return self._hooks is not None and link.direction in self._hooks.running
 
     def heard_at(self, direction: Direction | None = None) -> float:
-        """When it carried something last, in this direction or in either."""
+        """Return when it last carried bytes, in this direction or in either."""
         heard = [link.active_at for link in self.links if direction in (None, link.direction)]
         return max([self.opened_at, *heard])
 
-    def _run(self, key: object, play: Play, then: Callable[[], None]) -> None:
-        """Start a hook run, and go on with what comes after it unless that is at once."""
-        hook_run = HookRun(self, play, then)
-        if self._hook_runs is None:
-            self._hook_runs = {}
-        self._hook_runs[key] = hook_run
-        if hook_run.start() and key is CONNECT and not self.closed:
-            then()
+    def _make_hooks(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks(self)
+        return self._hooks
 
-    def _ask(self, active_rule: ActiveRule, hook: str, *about: object) -> Play:
-        """Do what a rule asks for in one of its behavior's hooks, if it fires on what is open."""
-        if not self.closed and self.proxy.active_plan.lives(active_rule):
-            firing = self.draw(active_rule)
-            if firing is not None:
-                behavior = active_rule.behavior(self.now())
-                yield from perform(self, active_rule, getattr(behavior, hook)(*about, firing))
-
-    def _ends(self, link: Link) -> Play:
-        for active_rule in self.proxy.active_plan.ending:
-            if active_rule.rule.direction in (None, link.direction):
-                ended = Ended(link.direction, self.now(), link.ending is Ending.RST)
-                yield from self._ask(active_rule, "on_end", ended)
-
-    def _watch(self) -> None:
-        """Start what rules do while a connection is open, whatever is said on it."""
-        for active_rule in self.proxy.active_plan.opening:
-            hook_run = (self._hook_runs or {}).get(active_rule)
-            if hook_run is None and not self.closed:
-                self._run(active_rule, self._ask(active_rule, "on_open"), _nothing)
-
-    def _follow(self) -> None:
-        """Go on where a rule has been lifted; start with what is new."""
-        lives = self.proxy.active_plan.lives
-        hook_runs = self._hook_runs or {}
-        for key, hook_run in list(hook_runs.items()):
-            if isinstance(key, ActiveRule) and not lives(key):
-                hook_run.cancel()
-                del hook_runs[key]
-            else:
-                hook_run.step()
-        if self.links:
-            self._watch()
-
-    def _under_way(self) -> list[object]:
-        """The keys of the courses that have not come to their ends."""
-        return [key for key, hook_run in (self._hook_runs or {}).items() if not hook_run.over]
-
-    def _is_awaited(self, key: object) -> bool:
+    def _is_awaited(self, key: Key) -> bool:
         """Whether a peer is there that waits for the end of a hook run."""
-        if key is CONNECT and self.client_socket is not None:
+        if key == CONNECT and self.client_socket is not None:
             return not self.proxy.reactor.system.peer_closed(self.client_socket)
         if isinstance(key, Direction):
             link = self.to_backend if key is Direction.TO_BACKEND else self.to_client
@@ -348,7 +321,8 @@ class Connection(Deciding):
     def _frame(self) -> None:
         """Have a protocol object of this connection's own parse what its links carry."""
         proxy = self.proxy
-        exchanges = self.exchanges = Exchanges(proxy.tally, self.protocol.tallied)
+        exchanges = Exchanges(proxy.tally, self.protocol.tallied)
+        self.exchanges = self.decisions.exchanges = exchanges
         protocol = self.protocol = copy.copy(self.protocol)
         protocol.backend = str(proxy.backend)
         protocol.tell = proxy.tell  # type: ignore[method-assign]  # that is what it is for
@@ -360,10 +334,6 @@ class Connection(Deciding):
             stream.parse_with(_parse(parser, stream))
             link.framing = Framing(link, stream, exchanges)
             link.update_quiet()
-
-
-def _nothing() -> None:
-    """What comes after a hook run that nothing waits for."""
 
 
 def _parse(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:

@@ -107,7 +107,7 @@ class Framing:
         if not self.link.quiet:
             self._arrive(messages)
         if self.link.direction is Direction.TO_CLIENT:
-            self.link.connection.lose_step()
+            self.link.connection.decisions.lose_step()
             self.send_due_replies(None)
             self._hear_more()
 
@@ -121,14 +121,14 @@ class Framing:
     def send_due_replies(self, before: int | None) -> None:
         """Send the replies that come before a response, or all that are due."""
         if self.link.direction is Direction.TO_CLIENT:
-            self._crowded |= self.link.sink.outgoing.crowded
+            self._crowded |= self.link.sink.outgoing.congested
             for turn in self.exchanges.due(before):
                 self.link.reply(turn)
 
     def _hear_more(self) -> None:
         """Replies have left: the client may go on, if it was kept from that by them."""
         asking = self.link.sink.outgoing
-        if self._crowded and not asking.crowded:
+        if self._crowded and not asking.congested:
             self._crowded = False
             asking.resume()
 
@@ -155,7 +155,7 @@ class Framing:
             self._replied = not message.ends
             return message, None
         if self._ahead:
-            connection.expect_response(message)
+            self.exchanges.pass_on(message, self.link.reactor.now)
             size = min(self._ahead, len(message.data))
             self._ahead -= size
             message = message._replace(data=message.data[size:], begins=False)
@@ -165,12 +165,12 @@ class Framing:
                 self._replied = not message.ends
                 return message, adjusted
             message = adjusted.message
-        return message, connection.decide(message)
+        return message, connection.decisions.decide(message)
 
     def _turn_opaque(self) -> None:
         """Neither direction has messages any more; what is under way the other way ends first."""
         connection = self.link.connection
-        connection.lose_step()
+        connection.decisions.lose_step()
         for link in connection.links:
             framing = link.framing
             if framing is not None and framing.stream.opaque:
@@ -179,8 +179,7 @@ class Framing:
                 if not link.quiet:
                     framing._arrive(messages)
                 framing.send_due_replies(None)
-        for link in connection.links:
-            link.settle()
+        connection.settle()
 
     def _give_up(self, error: Exception) -> None:
         """The parser failed: what follows is bytes without meaning, in both directions.
@@ -197,11 +196,10 @@ class Framing:
                 messages = framing.stream.surrender()
                 if not link.quiet:
                     framing._arrive(messages)
-        connection.lose_step()
+        connection.decisions.lose_step()
         for turn in self.exchanges.due(None):
             connection.to_client.reply(turn)
-        for link in connection.links:
-            link.settle()
+        connection.settle()
 
     def _report(self, error: Exception) -> None:
         """Say that the parser failed: in a line, if it knows why."""

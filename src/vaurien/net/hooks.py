@@ -1,71 +1,199 @@
-"""What behaviors ask for where there is no message: before a connection has a backend,
-while it is open, and when a peer has ended.
+"""The hooks of behaviors where there is no message: ``on_connect``, ``on_open``, ``on_end``.
 
-A hook run is a play, as the player's are: a generator that says by what it yields until
-when it waits, or None for a rule to be lifted.  What it asks of a behavior that is
-lifted meanwhile is asked no more, and the run goes on with what comes after it.
+A hook run goes on, as a player does, until it must wait. It stops asking a behavior whose rule
+is lifted, and goes on with whatever comes after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from traceback import format_exc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+from typing import Protocol as Interface
 
+from ..rules.active import ActiveRule
 from ..values.actions import Actions, Close, Hold, Refuse, Wait
+from ..values.messages import Direction, Ended
 
 if TYPE_CHECKING:
-    from ..rules.active import ActiveRule
-    from .connection import Connection
-    from .player import Play
+    from .decisions import Decisions
+    from .player import Steps
     from .reactor import Timer
+    from .view import ProxyView
+
+CONNECT: Literal["connect"] = "connect"
+Key = Literal["connect"] | Direction | ActiveRule
+"""Which run: all rules' ``on_connect``; their ``on_end`` in a direction; a rule's ``on_open``."""
+
+
+class HookedConnection(Interface):
+    """The connection as its hooks see it."""
+
+    @property
+    def proxy(self) -> ProxyView: ...
+
+    @property
+    def decisions(self) -> Decisions: ...
+
+    @property
+    def has_backend(self) -> bool: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    def close(self, *, reset: bool = False) -> None: ...
+
+    def refuse(self, detail: str) -> None:
+        """Reset a client that has no backend yet, as if the backend could not be reached."""
+
+    def on_failure(self, report: str) -> None:
+        """Close the connection: a plugin has raised."""
+
+
+class Hooks:
+    """The hook runs of one connection."""
+
+    __slots__ = ("_connection", "_proxy", "_runs")
+
+    def __init__(self, connection: HookedConnection) -> None:
+        self._connection = connection
+        self._proxy = connection.proxy
+        self._runs: dict[Key, HookRun] = {}
+
+    @property
+    def running(self) -> list[Key]:
+        """The runs that have not ended."""
+        return [key for key, run in self._runs.items() if not run.over]
+
+    def connect(self, then: Callable[[], None]) -> None:
+        """Run ``on_connect`` of each rule, and then go on."""
+        if self._start(CONNECT, self._on_connect(), then) and not self._connection.closed:
+            then()
+
+    def open(self) -> None:
+        """Run ``on_open`` of each rule for which that has not been done yet."""
+        for active_rule in self._proxy.active_plan.opening:
+            if active_rule not in self._runs and not self._connection.closed:
+                self._start(active_rule, self._ask(active_rule, "on_open"))
+
+    def end(
+        self, direction: Direction, is_reset: Callable[[], bool], then: Callable[[], None]
+    ) -> None:
+        """Run ``on_end`` of each rule; ``then`` is called if that ends later."""
+        self._start(direction, self._on_end(direction, is_reset), then)
+
+    def has_begun(self, key: Key) -> bool:
+        return key in self._runs
+
+    def follow_plan(self) -> None:
+        """Go on where a rule has been lifted."""
+        is_on = self._proxy.active_plan.is_on
+        for key, run in list(self._runs.items()):
+            if isinstance(key, ActiveRule) and not is_on(key):
+                run.cancel()
+                del self._runs[key]
+            else:
+                run.step()
+
+    def cancel(self) -> None:
+        """Stop all runs."""
+        for run in self._runs.values():
+            run.cancel()
+
+    def _start(self, key: Key, steps: Steps, then: Callable[[], None] | None = None) -> bool:
+        """Start a run; True if it has ended at once, and then nobody is called."""
+        run = self._runs[key] = HookRun(self._connection, steps, then)
+        return run.start()
+
+    def _on_connect(self) -> Steps:
+        for active_rule in self._proxy.active_plan.connecting:
+            yield from self._ask(active_rule, "on_connect")
+
+    def _on_end(self, direction: Direction, is_reset: Callable[[], bool]) -> Steps:
+        for active_rule in self._proxy.active_plan.ending:
+            if active_rule.direction in (None, direction):
+                ended = Ended(direction, self._proxy.reactor.clock(), is_reset())
+                yield from self._ask(active_rule, "on_end", ended)
+
+    def _ask(self, active_rule: ActiveRule, hook: str, *about: object) -> Steps:
+        """Do what a behavior asks for in one of its hooks, if its rule fires."""
+        connection = self._connection
+        if not connection.closed and self._proxy.active_plan.is_on(active_rule):
+            firing = connection.decisions.draw(active_rule)
+            if firing is not None:
+                behavior = active_rule.behavior(self._proxy.reactor.clock())
+                actions = getattr(behavior, hook)(*about, firing)
+                yield from self._perform(active_rule, actions)
+
+    def _perform(self, active_rule: ActiveRule, actions: Actions) -> Steps:
+        """Do what a behavior asks for, until its rule is lifted or the connection is closed."""
+        connection, proxy = self._connection, self._proxy
+        clock = proxy.reactor.clock
+        for action in actions:
+            match action:
+                case Wait(until):
+                    while clock() < until and proxy.active_plan.is_on(active_rule):
+                        yield until
+                case Hold():
+                    while proxy.active_plan.is_on(active_rule):
+                        yield None
+                case Close(reset):
+                    connection.close(reset=reset)
+                case Refuse(reason) if not connection.has_backend:
+                    connection.refuse(f"{reason} (as the rule {active_rule.name} has it)")
+                case _:
+                    raise TypeError(
+                        f"{active_rule.name} yielded {action!r} where there is no message"
+                    )
+            if connection.closed or not proxy.active_plan.is_on(active_rule):
+                return
 
 
 class HookRun:
-    """A play under way on a connection; ``then`` is called when it has come to its end."""
+    """One run; ``then`` is called when it ends, unless the connection is closed."""
 
-    __slots__ = ("_connection", "_play", "_stepping", "_then", "_timer")
+    __slots__ = ("_connection", "_stepping", "_steps", "_then", "_timer")
 
     def __init__(
-        self, connection: Connection, play: Play, then: Callable[[], None] | None = None
+        self, connection: HookedConnection, steps: Steps, then: Callable[[], None] | None = None
     ) -> None:
         self._connection = connection
-        self._play: Play | None = play
+        self._steps: Steps | None = steps
         self._then = then
         self._timer: Timer | None = None
         self._stepping = False
 
     @property
     def over(self) -> bool:
-        """It has come to its end, or was cancelled."""
-        return self._play is None
+        """It has ended, or was cancelled."""
+        return self._steps is None
 
     def start(self) -> bool:
-        """Go as far as possible, and say whether that is to the end; nobody is called then."""
+        """Run until it must wait; True if it has ended, and then nobody is called."""
         then, self._then = self._then, None
         self.step()
         self._then = then
         return self.over
 
     def step(self) -> None:
-        """Go on as far as possible: a rule may have been lifted, or its time have come."""
-        if self._play is None or self._stepping:
+        """Run until it must wait: a rule may have been lifted, or a moment have come."""
+        if self._steps is None or self._stepping:
             return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._stepping = True
         try:
-            until = next(self._play)
+            until = next(self._steps)
         except StopIteration:
-            self._play = None
+            self._steps = None
         except Exception:  # noqa: BLE001 - this connection's trouble, and no other's
-            self._play = None
+            self._steps = None
             self._connection.on_failure(format_exc())
             return
         finally:
             self._stepping = False
-        if self._play is None:
+        if self._steps is None:
             if self._then is not None and not self._connection.closed:
                 self._then()
         elif until is not None:
@@ -76,29 +204,4 @@ class HookRun:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._play = None
-
-
-def perform(connection: Connection, active_rule: ActiveRule, actions: Actions) -> Play:
-    """Do what a behavior asks for, for as long as its rule lives and the connection is there."""
-    proxy = connection.proxy
-    clock = proxy.reactor.clock
-    for action in actions:
-        match action:
-            case Wait(until):
-                while clock() < until and proxy.active_plan.lives(active_rule):
-                    yield until
-            case Hold():
-                while proxy.active_plan.lives(active_rule):
-                    yield None
-            case Close(reset):
-                connection.close(reset=reset)
-            case Refuse(reason) if connection.client_socket is not None:
-                told = f"{reason} (as the rule {active_rule.rule.name} has it)"
-                proxy.refuse(connection, f"backend {proxy.backend} cannot be reached", told)
-            case _:
-                raise TypeError(
-                    f"{active_rule.rule.name} yielded {action!r} where there is no message"
-                )
-        if connection.closed or not proxy.active_plan.lives(active_rule):
-            return
+        self._steps = None

@@ -67,7 +67,7 @@ class Link:
         self.source = source
         self.sink = sink
         self.framing: Framing | None = None
-        self.quiet = not connection.proxy.active_plan
+        self.quiet = not connection.proxy.active_plan.acts_on_messages
         self.player: Player | None = None
         self.firings: Firings = ()  # what acts on the message under way, to its end
         self.bytes = 0
@@ -163,10 +163,10 @@ class Link:
         return self._pending is not None or (self._siphon is not None and self._siphon.held > 0)
 
     @property
-    def crowded(self) -> bool:
-        """Answers to what the source has said pile up: it should say no more."""
-        answers = self.source.incoming.player
-        if answers is not None and answers.full_of_answers:
+    def congested(self) -> bool:
+        """Replies to the source pile up: no more of it should be read."""
+        replying = self.source.incoming.player
+        if replying is not None and replying.full_of_replies:
             return True
         exchanges = self.connection.exchanges
         asks = self.direction is Direction.TO_BACKEND
@@ -188,7 +188,8 @@ class Link:
         """Write a message for which there is nothing more to decide."""
         if self.dead:
             return
-        self.connection.expect_response(message)
+        if (exchanges := self.connection.exchanges) is not None:
+            exchanges.pass_on(message, self.reactor.now)
         if message.data:
             self.write(message.data)
 
@@ -200,7 +201,7 @@ class Link:
             self.perform(answer)
             return
         if self.player is None:
-            self.player = Player(self)
+            self.player = Player(self, self.connection)
         self.player.put(answer)
 
     def perform(self, answer: QueuedReply) -> None:
@@ -232,8 +233,8 @@ class Link:
             return
         if idle:
             self.update_quiet()
-        full = self.blocked or (self.player is not None and self.player.full) or self.crowded
-        heard = not self.dead or self.connection.pretends(self.source.incoming)
+        full = self.blocked or (self.player is not None and self.player.full) or self.congested
+        heard = not self.dead or self.connection.withholds_end(self.source.incoming)
         self.source.want(READ, wanted=not full and self.ending is None and heard)
 
     # Called by the connection.
@@ -251,9 +252,9 @@ class Link:
         self.quiet = self.player is None and not (
             self.blocked
             or self.dead
-            or connection.proxy.active_plan
+            or connection.proxy.active_plan.acts_on_messages
             or connection.protocol.adjusting
-            or connection.carries
+            or connection.must_finish
             or self._answers_wait
         )
         if self.quiet and self.framing is not None:
@@ -290,13 +291,13 @@ class Link:
     def _chunk(self, view: memoryview) -> None:
         """An unframed chunk, of which rules must be asked."""
         connection = self.connection
-        decision = connection.decide_chunk(self.direction)
+        decision = connection.decisions.decide_chunk(self.direction)
         if self.player is None and not self.blocked and not decision.firings_for(self.direction):
             self.write(view)
             self.update_quiet()  # what was to be carried through may be over
             return
         at = self.reactor.clock()
-        message = Message(bytes(view), self.direction, at, NO_LABELS, connection.exchange)
+        message = Message(bytes(view), self.direction, at, NO_LABELS, connection.decisions.exchange)
         self._play(message, decision)
 
     def arrive(self, message: Message, decision: Decision | Reply) -> None:
@@ -308,13 +309,14 @@ class Link:
             self.firings = decision.firings_for(self.direction)
         if self.player is None and not self.blocked and not self.firings:
             self.deliver(message)
-            self.connection.played(message)
+            if self.connection.decisions.played(message):
+                self.connection.settle()
         else:
             self._play(message, decision)
 
     def _play(self, message: Message, decision: Decision | Reply) -> None:
         if self.player is None:
-            self.player = Player(self)
+            self.player = Player(self, self.connection)
         self.quiet = False
         self.player.put((message, decision))
         if self.player is not None or self.blocked or self.source.incoming.player is not None:
@@ -335,7 +337,7 @@ class Link:
 
     def _splice(self, siphon: Siphon) -> None:
         """Move what has arrived inside the kernel, unless a rule wants to see it."""
-        decision = None if self.quiet else self.connection.decided_turn(self.direction)
+        decision = None if self.quiet else self.connection.decisions.decided_turn(self.direction)
         if self.player is not None or (
             not self.quiet and (decision is None or decision.firings_for(self.direction))
         ):

@@ -1,9 +1,8 @@
-"""Plays the messages of an armed link, one after the other, as behaviors say.
+"""Plays the messages of a link, one after the other, as behaviors ask.
 
-A play is a generator: it runs until it must wait, and says by what it yields until
-when: a moment on the reactor's clock, or None for something to change (the plan, or
-the sink becoming free).  Whoever changes something calls ``step``; the play looks
-whether what it waited for has come, and waits on if not.
+A player is a generator that runs until it must wait, and yields until when: a moment on the
+reactor's clock, or None for a change (of the plan, or of the sink). Whoever changes something
+calls ``step``; the player checks whether it can go on, and otherwise waits again.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import traceback
 from collections import deque
 from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
+from typing import Protocol as Interface
 
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import ActiveRule, Decision, Firings
@@ -19,30 +19,72 @@ from ..values.actions import Behind, Close, Drop, Forward, Hold, Reply, Wait
 from ..values.messages import Message
 
 if TYPE_CHECKING:
-    from .link import Link
-    from .reactor import Timer
+    from .closing import Ending
+    from .decisions import Decisions
+    from .reactor import Reactor, Timer
+    from .view import ProxyView
 
 QUEUE_LIMIT = 1024 * 1024
-"""Bytes that may wait on one link in any case, before it reads no more."""
+"""Bytes that may be queued on any link before it stops reading."""
 FLIGHT_LIMIT = 16 * 1024 * 1024
-"""Bytes that may wait there for a time to come: what a long and fast line has on its way ..."""
+"""Bytes that may be queued on a link until a known time, as on a long and fast line ..."""
 FLIGHTS_LIMIT = 256 * 1024 * 1024
-"""... while so many wait on all links together, at most."""
+"""... while the queues of all links together hold no more than this."""
 
-TURN = 256
-"""Messages that leave in one go, before others get their turn: small ones take as long as large."""
+BATCH = 256
+"""Messages sent in a row before other connections get their turn."""
 
 OVERHEAD = 512
-"""Bytes that a waiting message takes besides its own, about."""
+"""Approximate bytes of memory that a queued message takes besides its data."""
 
-Play = Generator[float | None, None, None]
-Item = tuple[Message, Decision | Reply] | QueuedReply
-"""A message with what was decided on it or replied to it, or an answer that no rule is asked about.
-"""
+Steps = Generator[float | None, None, None]
+"""Work that runs until it must wait, and yields until when; None: until something changes."""
+Queued = tuple[Message, Decision | Reply] | QueuedReply
+"""A message with the decision on it or the protocol's reply to it; or a reply to be sent."""
 
 
-class Kept(NamedTuple):
-    """A message that is to go behind the next one."""
+class PlayedLink(Interface):
+    """The link as its player sees it."""
+
+    reactor: Reactor
+    player: Player | None
+    firings: Firings
+    active_at: float
+    ending: Ending | None
+
+    @property
+    def blocked(self) -> bool: ...
+
+    @property
+    def congested(self) -> bool: ...
+
+    def deliver(self, message: Message) -> None: ...
+
+    def perform(self, reply: QueuedReply) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+class PlayedConnection(Interface):
+    """The connection as players see it."""
+
+    @property
+    def proxy(self) -> ProxyView: ...
+
+    @property
+    def decisions(self) -> Decisions: ...
+
+    def reply(self, message: Message, reply: QueuedReply) -> None: ...
+
+    def settle(self) -> None: ...
+
+    def on_failure(self, report: str) -> None: ...
+
+
+class Overtaken(NamedTuple):
+    """A message that waits for the next one to go first."""
 
     message: Message
     decision: Decision
@@ -54,37 +96,41 @@ class Kept(NamedTuple):
 
 
 class Player:
-    """There is one while a link has messages to play, and none otherwise."""
+    """Exists while a link has messages to play."""
 
     __slots__ = (
-        "_answers",
-        "_behind",
-        "_left",
+        "_connection",
+        "_left_in_batch",
         "_link",
-        "_play",
+        "_overtaken",
+        "_proxy",
         "_queue",
+        "_replies_size",
         "_size",
         "_stepping",
+        "_steps",
         "_timer",
         "holding",
     )
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: PlayedLink, connection: PlayedConnection) -> None:
         self.holding = False
         """It waits for a rule to be lifted."""
         self._link = link
-        self._queue: deque[Item] = deque()
-        self._behind: list[Kept] = []  # what is forwarded after the next message
+        self._connection = connection
+        self._proxy = connection.proxy
+        self._queue: deque[Queued] = deque()
+        self._overtaken: list[Overtaken] = []
         self._size = 0
-        self._answers = 0
-        self._left = TURN  # messages that may still leave in this go
-        self._play: Play | None = self._perform()
+        self._replies_size = 0
+        self._left_in_batch = BATCH
+        self._steps: Steps | None = self._run()
         self._timer: Timer | None = None
         self._stepping = False
 
     @property
     def full(self) -> bool:
-        """As many bytes wait as may."""
+        """The queue holds as many bytes as it may: the link should stop reading."""
         return self._size > QUEUE_LIMIT and (
             self.holding
             or self._size > FLIGHT_LIMIT
@@ -92,81 +138,81 @@ class Player:
         )
 
     @property
-    def full_of_answers(self) -> bool:
-        """As many bytes wait as may of what its source never said."""
-        return self._answers > QUEUE_LIMIT
+    def full_of_replies(self) -> bool:
+        """Replies, which the source never sent, fill the queue."""
+        return self._replies_size > QUEUE_LIMIT
 
     def waits(self, *, ended: bool) -> bool:
-        """For a time, or for a rule to be lifted while its source is still there."""
+        """Whether it waits for a moment, or for a rule to be lifted while its source is there."""
         return self._timer is not None or (self.holding and not ended)
 
-    def put(self, item: Item) -> None:
-        """Queue something behind what is there."""
+    def put(self, item: Queued) -> None:
+        """Append to the queue."""
         self._queue.append(item)
         self._count(item, 1)
-        if (self._timer is None and not self.holding) or self._behind:
+        if (self._timer is None and not self.holding) or self._overtaken:
             self.step()
 
     def step(self) -> None:
-        """Go on as far as possible."""
-        if self._stepping or self._play is None:
+        """Run until it must wait."""
+        if self._stepping or self._steps is None:
             return
         timer, self._timer = self._timer, None
         self._stepping = True
-        self._left = TURN
+        self._left_in_batch = BATCH
         link = self._link
         try:
             until = None
-            until = next(self._play)
+            until = next(self._steps)
         except StopIteration:
-            self._play = None
+            self._steps = None
             link.active_at = link.reactor.now
             if link.player is self:
                 link.player = None
             return
         except Exception:  # noqa: BLE001 - this connection's trouble, and no other's
-            link.connection.on_failure(traceback.format_exc())
+            self._connection.on_failure(traceback.format_exc())
             return
         finally:
             self._stepping = False
-            if timer is not None and (self._play is None or timer.when != until):
+            if timer is not None and (self._steps is None or timer.when != until):
                 timer.cancel()
                 timer = None
-        if until is not None and self._play is not None:
-            self._timer = timer or link.reactor.call_at(until, self._on_time)
+        if until is not None and self._steps is not None:
+            self._timer = timer or link.reactor.call_at(until, self._on_timer)
 
-    def _count(self, item: Item, sign: int) -> None:
-        """An item has come into the queue, or been played."""
-        if self._play is None:
-            return  # closed meanwhile, and counted as gone
+    def _count(self, item: Queued, sign: int) -> None:
+        """Add to the size of the queue, or take from it what has been played."""
+        if self._steps is None:
+            return  # closed meanwhile, which took all of it
         if isinstance(item, tuple):
             size = sign * (len(item[0].data) + OVERHEAD)
             self._size += size
             self._link.reactor.waiting_bytes += size
         else:
-            self._answers += sign * (OVERHEAD + (len(item) if isinstance(item, bytes) else 0))
+            self._replies_size += sign * (OVERHEAD + (len(item) if isinstance(item, bytes) else 0))
 
     def close(self) -> None:
-        """Stop, and forget what is queued."""
+        """Stop, and drop what is queued."""
         if self._timer is not None:
             self._timer.cancel()
-        self._play = None
+        self._steps = None
         self._queue.clear()
-        self._behind.clear()
+        self._overtaken.clear()
         self._link.reactor.waiting_bytes -= self._size
         self._size = 0
 
-    def _on_time(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         self._link.resume()
 
-    def _perform(self) -> Play:
-        while self._queue or self._behind:
-            while self._link.crowded:
+    def _run(self) -> Steps:
+        while self._queue or self._overtaken:
+            while self._link.congested:
                 yield None
             if not self._queue:
-                yield from self._patience()
-            behind, self._behind = self._behind, []
+                yield from self._wait_for_next()
+            overtaken, self._overtaken = self._overtaken, []
             arrived = self._link.reactor.clock()
             if self._queue:
                 item = self._queue.popleft()
@@ -174,63 +220,63 @@ class Player:
                     arrived = item[0].at
                 yield from self._play_item(item)
                 self._count(item, -1)
-            for kept in behind:
-                at = max(kept.message.at, min(kept.until, arrived))
-                message = kept.message._replace(at=at)
-                yield from self._act(message, kept.decision, kept.firings)
+            for late in overtaken:
+                at = max(late.message.at, min(late.until, arrived))
+                message = late.message._replace(at=at)
+                yield from self._act(message, late.decision, late.firings)
 
-    def _play_item(self, item: Item) -> Play:
-        link = self._link
-        connection = link.connection
+    def _play_item(self, item: Queued) -> Steps:
+        link, connection = self._link, self._connection
         if not isinstance(item, tuple):
-            yield from self._room()
+            yield from self._wait_for_sink()
             link.perform(item)
             return
         message, decision = item
         if isinstance(decision, Reply):
-            connection.answer(message, decision.data)
+            connection.reply(message, decision.data)
             return
-        connection.update(decision, message)
         if message.begins:
+            if decision.generation != self._proxy.active_plan.generation:
+                connection.decisions.update(decision, message)
             link.firings = decision.firings_for(message.direction)
         if link.firings and not message.to_backend and decision.labels:
             message = message._replace(labels={**decision.labels, **message.labels})
         yield from self._act(message, decision, link.firings)
-        connection.played(message)
+        if connection.decisions.played(message):
+            connection.settle()
 
-    def _patience(self) -> Play:
-        """Wait for a message that what is kept may go behind; not longer than it said."""
+    def _wait_for_next(self) -> Steps:
+        """Wait for a message that may overtake, while those to be overtaken agree to."""
         link = self._link
-        proxy = link.connection.proxy
-        until = min(kept.until for kept in self._behind)
+        until = min(late.until for late in self._overtaken)
         while (
             not self._queue
             and link.ending is None
             and link.reactor.clock() < until
-            and all(proxy.active_plan.lives(kept.rule) for kept in self._behind)
+            and all(self._proxy.active_plan.is_on(late.rule) for late in self._overtaken)
         ):
             yield until
 
-    def _room(self) -> Play:
+    def _wait_for_sink(self) -> Steps:
         while self._link.blocked:
             yield None
 
-    def _act(self, message: Message, decision: Decision, firings: Firings) -> Play:
+    def _act(self, message: Message, decision: Decision, firings: Firings) -> Steps:
         """Let the first of these act on a message, and the others on what it forwards."""
-        link, connection = self._link, self._link.connection
+        link = self._link
         if not firings:
-            yield from self._room()
+            yield from self._wait_for_sink()
             link.deliver(message)
             return
-        active_rule, firing = firings[0]
+        (active_rule, firing), rest = firings[0], firings[1:]
         rule = active_rule.rule
         clock = link.reactor.clock
-        if not connection.proxy.active_plan.lives(active_rule):
-            if active_rule not in decision.begun:
-                yield from self._act(message, decision, firings[1:])
+        if not self._proxy.active_plan.is_on(active_rule):
+            if active_rule not in decision.lasting:
+                yield from self._act(message, decision, rest)
                 return
         elif rule.behavior.lasting:
-            decision.begin(active_rule)
+            decision.begin_lasting(active_rule)
         behavior = active_rule.behavior(clock()) if rule.ramps else rule.behavior
         actions = iter(behavior.on_message(message, firing))
         arrived = message.at
@@ -239,12 +285,12 @@ class Player:
                 case Forward(forwarded):
                     if arrived > forwarded.at:
                         forwarded = forwarded._replace(at=arrived)
-                    if len(firings) > 1 or link.blocked:
-                        yield from self._act(forwarded, decision, firings[1:])
+                    if rest or link.blocked:
+                        yield from self._act(forwarded, decision, rest)
                     else:
                         link.deliver(forwarded)
-                        self._left -= 1
-                        if not self._left:
+                        self._left_in_batch -= 1
+                        if not self._left_in_batch:
                             yield clock()
                 case Wait(until):
                     yield from self._wait(active_rule, until)
@@ -253,34 +299,32 @@ class Player:
                 case Hold():
                     yield from self._hold(active_rule)
                     arrived = max(arrived, clock())
-                case Behind(kept, until):
-                    self._behind.append(Kept(kept, decision, firings[1:], active_rule, until))
+                case Behind(late, until):
+                    self._overtaken.append(Overtaken(late, decision, rest, active_rule, until))
                 case Reply(data):
-                    if not message.again:  # who asks once is answered once
-                        connection.answer(message, data)
+                    if not message.again:  # one request, one reply
+                        self._connection.reply(message, data)
                 case Drop():
-                    connection.swallowed(active_rule)
+                    self._connection.decisions.memory.note_drop(active_rule)
                 case Close():
                     yield from self._close(message, action)
                     return
                 case _:
                     raise TypeError(f"{rule.name} yielded {action!r}, which is no action")
 
-    def _close(self, message: Message, action: Close) -> Play:
-        """Pass nothing on any more, and close when it is the message's turn."""
-        yield from self._room()
+    def _close(self, message: Message, action: Close) -> Steps:
+        """Pass on nothing more, and close when it is the message's turn."""
+        yield from self._wait_for_sink()
         self._link.kill()
-        self._link.connection.answer(message, action)
+        self._connection.reply(message, action)
 
-    def _wait(self, active_rule: ActiveRule, until: float) -> Play:
-        link = self._link
-        proxy = link.connection.proxy
-        while link.reactor.clock() < until and proxy.active_plan.lives(active_rule):
+    def _wait(self, active_rule: ActiveRule, until: float) -> Steps:
+        clock = self._link.reactor.clock
+        while clock() < until and self._proxy.active_plan.is_on(active_rule):
             yield until
 
-    def _hold(self, active_rule: ActiveRule) -> Play:
-        proxy = self._link.connection.proxy
+    def _hold(self, active_rule: ActiveRule) -> Steps:
         self.holding = True
-        while proxy.active_plan.lives(active_rule):
+        while self._proxy.active_plan.is_on(active_rule):
             yield None
         self.holding = False

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..errors import ProtocolError
 from ..values.actions import Close
-from ..values.messages import NO_LABELS
+from ..values.messages import NO_LABELS, Message
 from .tally import Tally, count
 
 QueuedReply = bytes | Close
@@ -70,6 +70,11 @@ class Exchanges:
         if self._in_step and 0 < exchange <= self.begun:
             # What Owed(...) does, in half of the time: it is done for each request.
             self.pending.append(tuple.__new__(Pending, (exchange, about, at)))
+
+    def pass_on(self, message: Message, at: float) -> None:
+        """Expect a response to a message that is passed on, if it is a request that has one."""
+        if message.to_backend and message.begins and message.expects_reply:
+            self.expect_response(message.exchange, message.about, at)
 
     def answered(self, latency: float) -> None:
         """The oldest request that is owed a response has had it, so many seconds later."""

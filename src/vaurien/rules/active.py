@@ -52,19 +52,19 @@ class ActiveRule:
         self.shared: Kept = {}  # what its behavior keeps for all connections
 
     @property
-    def is_deaf(self) -> bool:
-        """It acts in other hooks, and does nothing to messages: drawing for these is idle."""
+    def ignores_messages(self) -> bool:
+        """Whether it acts in other hooks only, so that there is nothing to draw for messages."""
         overrides = self.rule.behavior.overrides
         hooks = [hook for hook in HOOKS if hook != "on_message" and overrides(hook)]
         return bool(hooks) and not self.directions
 
     def seconds_on(self, now: float) -> float | None:
         """How long it has been on, this time; None if it is off, or gone."""
-        if self.is_over(now):
+        if self.is_expired(now):
             return None
         return self.rule.seconds_on(now - self.applied_at + MARGIN)
 
-    def is_over(self, now: float) -> bool:
+    def is_expired(self, now: float) -> bool:
         """Whether its time to live has passed."""
         ttl = self.rule.ttl
         return ttl is not None and now - self.applied_at + MARGIN >= ttl
@@ -92,15 +92,18 @@ class ActiveRule:
             value = ramp.at(seconds)
             setattr(behavior, name, round(value) if known[name].type is int else value)
 
-    def is_asked(self, decision: Decision, direction: Direction) -> bool:
-        """Whether it is the rule's turn, with this message: it is new, or the response is here."""
+    def is_due(self, decision: Decision, direction: Direction) -> bool:
+        """Whether to decide on the rule now: it is new, or it is late and the response is here."""
         if self.rule.late:
-            return direction is Direction.TO_CLIENT and self not in decision.asked
+            return direction is Direction.TO_CLIENT and self not in decision.asked_late
         return self.since > decision.generation
 
-    def applies(self, labels: Mapping[str, str]) -> bool:
-        """Whether the rule is about an exchange with these labels."""
-        return all(match.accepts(labels) for match in self.rule.match)
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether the rule applies to an exchange with these labels."""
+        for match in self.rule.match:  # noqa: SIM110 - a generator takes twice as long
+            if not match.accepts(labels):
+                return False
+        return True
 
     def fire(self, view: ConnectionView, exchange: int, now: float) -> Firing | None:
         """Count an exchange that the rule applies to, and say whether it fires on it."""
@@ -136,20 +139,25 @@ class ActiveRule:
 
 
 class Memory:
-    """What a connection keeps of the rules that fire on it."""
+    """What a connection keeps for the rules that fire on it."""
 
-    __slots__ = ("connection_draws", "own", "swallowers")
+    __slots__ = ("connection_draws", "dropped_by", "own")
 
     def __init__(self) -> None:
         self.own: Kept = {}
-        """What their behaviors keep; each key begins with the rule."""
-        self.swallowers: list[ActiveRule] = []
-        """Those that have swallowed a message."""
+        """What behaviors keep; each key begins with the rule."""
+        self.dropped_by: list[ActiveRule] = []
+        """The rules that have dropped a message: the peers may be out of step."""
         self.connection_draws: ConnectionDraws = {}
-        """Of those whose scope is the connection."""
+        """What was drawn for rules whose scope is the connection."""
+
+    def note_drop(self, active_rule: ActiveRule) -> None:
+        """A rule has dropped a message."""
+        if active_rule not in self.dropped_by:
+            self.dropped_by.append(active_rule)
 
     def forget(self, known: Callable[[object], bool]) -> None:
-        """Keep nothing of rules that are not known any more."""
+        """Drop what is kept for rules that are not known any more."""
         for gone in [
             active_rule for active_rule in self.connection_draws if not known(active_rule)
         ]:
@@ -159,7 +167,7 @@ class Memory:
 
 
 Firings = tuple[tuple[ActiveRule, Firing], ...]
-"""Rules that fire on an exchange, in their order in the plan."""
+"""Rules that fire on an exchange, in the order of the plan."""
 
 
 class Decision:
@@ -169,50 +177,51 @@ class Decision:
     """
 
     __slots__ = (
-        "asked",
-        "begun",
+        "asked_late",
         "exchange",
+        "finished",
         "firings",
         "generation",
         "labels",
-        "over",
+        "lasting",
         "to_backend",
         "to_client",
     )
 
     def __init__(self, exchange: int = 0) -> None:
-        """``exchange``: its number; what is said unasked is counted downwards from -1."""
+        """``exchange``: its number; unsolicited messages are counted down from -1."""
         self.exchange = exchange
-        self.generation = -1
+        self.generation = -1  # of the active plan that decided
         self.labels: Mapping[str, str] = NO_LABELS  # of the exchange, so far
-        self.asked: tuple[ActiveRule, ...] = ()  # late rules that have counted it
-        self.begun: tuple[ActiveRule, ...] = ()  # lasting rules that have begun to act on it
-        self.over = False  # the exchange has ended, for all we know
+        self.asked_late: tuple[ActiveRule, ...] = ()  # late rules that have counted it
+        self.lasting: tuple[ActiveRule, ...] = ()  # those that act on it to its end
+        self.finished = False  # the exchange seems to have ended
         self.firings: Firings = ()
-        self.to_backend: Firings = ()  # those of them that see messages of this direction
+        self.to_backend: Firings = ()  # those that act on messages of this direction
         self.to_client: Firings = ()
 
     def firings_for(self, direction: Direction) -> Firings:
-        """The firings whose behaviors want to see messages of a direction."""
+        """Return the firings whose behaviors act on messages of a direction."""
         return self.to_backend if direction is Direction.TO_BACKEND else self.to_client
 
-    def update(self, generation: int, firings: Firings) -> None:
+    def update(self, generation: int, firings: list[tuple[ActiveRule, Firing]]) -> None:
+        """Replace the firings by what another active plan has decided."""
         self.generation = generation
-        if firings or self.firings:
-            self.firings = firings
-            self.to_backend = _seen_by(firings, Direction.TO_BACKEND)
-            self.to_client = _seen_by(firings, Direction.TO_CLIENT)
+        if not firings and not self.firings:
+            return
+        to_backend, to_client = [], []
+        for pair in firings:
+            if Direction.TO_BACKEND in pair[0].directions:
+                to_backend.append(pair)
+            if Direction.TO_CLIENT in pair[0].directions:
+                to_client.append(pair)
+        self.firings = tuple(firings)
+        self.to_backend, self.to_client = tuple(to_backend), tuple(to_client)
 
-    def begin(self, active_rule: ActiveRule) -> None:
-        """A lasting rule acts on it."""
-        if active_rule not in self.begun:
-            self.begun += (active_rule,)
-
-
-def _seen_by(firings: Firings, direction: Direction) -> Firings:
-    """Those of them that see messages of a direction."""
-    seen = [pair for pair in firings if direction in pair[0].directions]
-    return firings if len(seen) == len(firings) else tuple(seen)
+    def begin_lasting(self, active_rule: ActiveRule) -> None:
+        """A rule whose behavior is lasting begins to act on the exchange."""
+        if active_rule not in self.lasting:
+            self.lasting += (active_rule,)
 
 
 ConnectionDraws = dict[ActiveRule, Firing | None]
@@ -250,13 +259,15 @@ class ActivePlan:
         self._known = frozenset(self._all)
         self.rules = tuple(rule for rule in self._all if rule.seconds_on(now) is not None)
         """Those that are on."""
-        self._deciding = tuple(rule for rule in self.rules if not rule.is_deaf)
-        self._alive = frozenset(self.rules)
+        self._message_rules = tuple(rule for rule in self.rules if not rule.ignores_messages)
+        self.acts_on_messages = bool(self._message_rules)
+        """Whether any rule that is on may act on messages."""
+        self._on = frozenset(self.rules)
         for rule in self.rules:
-            if previous is not None and not previous.lives(rule):
+            if previous is not None and not previous.is_on(rule):
                 rule.since = self.generation
         self.expired: frozenset[str] = frozenset(
-            rule.rule.name for rule in self._all if rule.is_over(now)
+            rule.rule.name for rule in self._all if rule.is_expired(now)
         )
         """The names of the rules whose time to live has passed."""
         edges = [edge for rule in self._all if (edge := rule.next_edge(now)) is not None]
@@ -279,16 +290,12 @@ class ActivePlan:
             and active_rule.rule.behavior.overrides(hook)
         )
 
-    def __bool__(self) -> bool:
-        """Whether any rule is to be asked about messages now."""
-        return bool(self._deciding)
+    def is_on(self, active_rule: ActiveRule) -> bool:
+        """Whether the plan includes a rule, and it is on."""
+        return active_rule in self._on
 
-    def lives(self, active_rule: ActiveRule) -> bool:
-        """Whether the plan still has this rule, and it is on."""
-        return active_rule in self._alive
-
-    def knows(self, rule: object) -> bool:
-        """Whether the plan still has this active rule, though it may be off."""
+    def includes(self, rule: object) -> bool:
+        """Whether the plan includes an active rule, on or off."""
         return rule in self._known
 
     def decide(
@@ -299,49 +306,49 @@ class ActivePlan:
         connection_draws: ConnectionDraws,
         now: float,
         *,
-        meaning: bool = True,
+        opaque: bool = False,
     ) -> list[tuple[ActiveRule, Firing]]:
-        """Bring a decision up to date with this plan; gives the firings that are new in it.
+        """Bring a decision up to date with this plan, and return the firings that are new in it.
 
-        ``direction`` is that of the message which begins.  What was decided under an older
-        plan stands for the rules that live on, and for what has begun and lasts.
-        ``meaning=False``: it is about bytes that no framed protocol understands.
-        ``connection_draws``: what was drawn for rules whose scope is the connection.  These are
-        drawn for on the first exchange they apply to, and act on all that they apply to.
+        ``direction``: that of the message that begins.  What an older plan decided stands for
+        the rules that are still on, and for those whose lasting behaviors have begun to act.
+        ``opaque``: the bytes belong to a framed protocol whose parser does not understand them.
+        ``connection_draws``: what was drawn for rules whose scope is the connection.  That is
+        done on the first exchange they apply to, and stands for all that they apply to.
         """
-        kept = dict(decision.firings) if decision.firings else None
+        before = dict(decision.firings)
         exchange = decision.exchange
-        firings, news = self._outlived(decision), []
-        for active_rule in self._deciding:
-            if kept and active_rule in kept:
-                firing: Firing | None = kept[active_rule]
+        firings = self._outlasting(decision) if decision.lasting else []
+        new = []
+        for active_rule in self._message_rules:
+            firing: Firing | None
+            if active_rule in before:
+                firing = before[active_rule]
             elif (
-                not active_rule.is_asked(decision, direction)
-                or not (active_rule.always or active_rule.applies(decision.labels))
-                or not (meaning or not active_rule.rule.behavior.needs_messages)
+                not active_rule.is_due(decision, direction)
+                or not (active_rule.always or active_rule.matches(decision.labels))
+                or (opaque and active_rule.rule.behavior.needs_messages)
             ):
                 continue
             elif active_rule in connection_draws:
-                known = connection_draws[active_rule]  # each exchange keeps messages of its own
-                firing = known and replace(known, exchange=max(exchange, 0))
+                drawn = connection_draws[active_rule]  # each exchange keeps things of its own
+                firing = drawn and replace(drawn, exchange=max(exchange, 0))
             elif active_rule.rule.behavior.per_connection:
-                firing = None  # it came too late for this connection
+                firing = None  # the connection was open before the rule came
             else:
                 firing = active_rule.fire(view, exchange, now)
                 if firing is not None:
-                    news.append((active_rule, firing))
+                    new.append((active_rule, firing))
                 if active_rule.rule.late:
-                    decision.asked += (active_rule,)
-                if active_rule.rule.scope == "connection":
+                    decision.asked_late += (active_rule,)
+                if active_rule.scope == "connection":
                     connection_draws[active_rule] = firing
             if firing is not None:
                 firings.append((active_rule, firing))
-        decision.update(self.generation, tuple(firings))
-        return news
+        decision.update(self.generation, firings)
+        return new
 
-    def _outlived(self, decision: Decision) -> list[tuple[ActiveRule, Firing]]:
-        """The firings whose rules are gone, and what these began is not."""
-        if not decision.begun:
-            return []
-        begun = set(decision.begun) - self._alive
-        return [pair for pair in decision.firings if pair[0] in begun]
+    def _outlasting(self, decision: Decision) -> list[tuple[ActiveRule, Firing]]:
+        """Return the firings that act to the end of the exchange though their rules are off."""
+        gone = set(decision.lasting) - self._on
+        return [pair for pair in decision.firings if pair[0] in gone]
