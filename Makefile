@@ -1,37 +1,37 @@
-# The menu.  Everything is installed in .venv, which `make clean` takes away.
+# `make` lists the commands.  Everything is installed in .venv, which `make clean` deletes.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: help demo test stress lint types docs bench suites clean
 
-help:  ## this list
+help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/installed  ## a small web server behind a proxy that misbehaves
+demo: .venv/installed  ## run a small web server behind a misbehaving proxy
 	@$(BIN)/python -m vaurien.cli.demo
 
-test: .venv/developing  ## all tests; TEST='-k redis' picks some
+test: .venv/developing  ## run all tests; TEST='-k redis' selects some
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
 		nginx=nginx-light wrk=wrk curl=curl memcached=memcached memccapable=libmemcached-tools \
 		mariadbd=mariadb-server mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql \
 		smtp-sink=postfix
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(TEST)
 
-stress: .venv/developing  ## 200 proxies, changed 54,000 times under 2,000 connections
+stress: .venv/developing  ## change 200 proxies 54,000 times under 2,000 connections
 	CHANGES=1002 $(BIN)/python -m pytest tests/end_to_end/test_many_proxies.py
 
-lint: .venv/developing  ## style
+lint: .venv/developing  ## check the style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: .venv/developing  ## types
+types: .venv/developing  ## check the types
 	$(BIN)/mypy
 
-docs: .venv/developing  ## write the generated parts of docs/ anew
+docs: .venv/developing  ## update the generated parts of docs/
 	$(BIN)/python scripts/generate_docs.py
 
-bench: .venv/installed  ## vaurien beside other proxies; BENCH=--quick for less
+bench: .venv/installed  ## compare vaurien with other proxies; BENCH=--quick is shorter
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
 		nginx=nginx-light wrk=wrk iperf3=iperf3 haproxy=haproxy ip=iproute2 \
 		/usr/lib/nginx/modules/ngx_stream_module.so=libnginx-mod-stream \
@@ -39,14 +39,14 @@ bench: .venv/installed  ## vaurien beside other proxies; BENCH=--quick for less
 		mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql
 	$(BIN)/python bench/run.py $(BENCH)
 
-suites: .venv/installed  ## suites that others wrote, straight and through vaurien
+suites: .venv/installed  ## run third-party test suites, directly and through vaurien
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
 		nginx=nginx-light wrk=wrk memcached=memcached memccapable=libmemcached-tools \
 		mariadbd=mariadb-server mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql \
 		smtp-sink=postfix
 	PYTHONPATH=bench $(BIN)/python suites/compare.py $(SUITES)
 
-clean:  ## take away what was installed and cached here
+clean:  ## delete everything installed or cached here
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -1,6 +1,6 @@
-"""Writes the generated parts of ``docs/*.md`` anew.
+"""Update the generated parts of ``docs/*.md``.
 
-A part stands between two comments, and its name says which of ``PARTS`` it is::
+A part is enclosed in two comments, which name one of ``PARTS``::
 
     <!-- generated: NAME -->
     <!-- end -->
@@ -26,7 +26,7 @@ PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def flags() -> str:
-    """Everything that can be set, under the headings of ``--help``."""
+    """List all settings, under the headings of ``--help``."""
     words = {
         "behaviors": ", ".join(plugins.BEHAVIORS),
         "protocols": ", ".join(plugins.PROTOCOLS),
@@ -49,27 +49,27 @@ def flags() -> str:
 
 
 def ini_keys() -> str:
-    """The keys of the two sections that are not a plugin's."""
+    """List the keys of the INI sections that are not a plugin's."""
     rows = []
     for section in dict.fromkeys(setting.section for setting in SETTINGS):
-        used, gone = split(setting for setting in SETTINGS if setting.section == section)
+        used, obsolete = split(setting for setting in SETTINGS if setting.section == section)
         rows.append((f"`[{section}]`", used))
-        if gone:
-            rows.append(("", f"for old plugins only: {gone}"))
+        if obsolete:
+            rows.append(("", f"for old plugins only: {obsolete}"))
     return table(("section", "keys"), rows)
 
 
 def split(settings: Iterable[Setting]) -> tuple[str, str]:
-    """The keys that have an effect, and those that have none, as lists in words."""
+    """Separate the keys that have an effect from those that do not; join each with commas."""
     used: list[str] = []
-    gone: list[str] = []
+    obsolete: list[str] = []
     for setting in settings:
-        (gone if setting.heading == WITHOUT_EFFECT else used).append(f"`{setting.key}`")
-    return ", ".join(used), ", ".join(gone)
+        (obsolete if setting.heading == WITHOUT_EFFECT else used).append(f"`{setting.key}`")
+    return ", ".join(used), ", ".join(obsolete)
 
 
 def behavior_options() -> str:
-    """The options of all built-in behaviors."""
+    """List the options of all built-in behaviors."""
     rows = []
     for name in plugins.BEHAVIORS:
         options = options_of(behaviors.get(name))
@@ -78,21 +78,21 @@ def behavior_options() -> str:
 
 
 def labels() -> str:
-    """What rules may match on, protocol by protocol."""
+    """List the labels that rules can match on, by protocol."""
     rows = []
     for protocol in framed():
-        late = {
+        of_response = {
             name: f"{text} (of the response)"
             for name, text in protocol.response_labels.items()
             if name not in protocol.labels
         }
-        known = {**protocol.labels, **late}
+        known = {**protocol.labels, **of_response}
         rows += [(f"`{protocol.name}`", f"`{name}`", known[name]) for name in known]
     return table(("protocol", "label", "what it is"), rows)
 
 
 def protocol_options() -> str:
-    """The options of all built-in protocols."""
+    """List the options of all built-in protocols."""
     rows = []
     for protocol in framed():
         rows += [(f"`{protocol.name}`", *cells(each)) for each in options_of(protocol).values()]
@@ -100,7 +100,7 @@ def protocol_options() -> str:
 
 
 def faults() -> str:
-    """The catalogue of each protocol."""
+    """List the faults of each protocol."""
     parts = []
     for protocol in framed():
         rows = []
@@ -125,13 +125,13 @@ def literal(text: str) -> str:
 
 
 def rule_keys() -> str:
-    """The keys of every rule."""
+    """List the keys that every rule has."""
     rows = [cells(option) for option in RULE_KEYS.values()]
     return table(("key", "default", "takes", "what it is"), rows)
 
 
 def profiles() -> str:
-    """What networks there are."""
+    """List the network profiles."""
     rows = [
         (
             f"`{each.name}`",
@@ -149,16 +149,16 @@ def profiles() -> str:
 
 
 def rate(bytes_a_second: int) -> str:
-    """A rate in the units in which links are sold, and in our own."""
+    """Format a rate in bits per second, as links are sold, and in bytes per second."""
     kbit = bytes_a_second * 8 / 1000
     if not kbit:
         return "no limit"
-    sold = f"{kbit / 1000:g} Mbit/s" if kbit >= 1000 else f"{kbit:g} kbit/s"
-    return f"{sold} ({bytes_a_second:,} B/s)"
+    bits = f"{kbit / 1000:g} Mbit/s" if kbit >= 1000 else f"{kbit:g} kbit/s"
+    return f"{bits} ({bytes_a_second:,} B/s)"
 
 
 def recipes() -> str:
-    """What goes wrong on bad days."""
+    """List the recipes."""
     rows = [
         (f"`{each.name}`", each.protocol or "any", each.description, each.teaches)
         for each in Presets().recipes.values()
@@ -167,7 +167,7 @@ def recipes() -> str:
 
 
 def toxics() -> str:
-    """What toxics become."""
+    """List the toxics, and the behaviors they become."""
     rows = [
         (f"`{name}`", behavior_of(toxic), attributes_of(toxic)) for name, toxic in TOXICS.items()
     ]
@@ -179,8 +179,8 @@ UNITS[PERCENT] = "from 0 to 1: percent"
 
 
 def behavior_of(toxic: Toxic) -> str:
-    told = "".join(f" {key}={word(value)}" for key, value in toxic.options.items())
-    return f"[`{toxic.behavior}{told}`](behaviors.md#{toxic.behavior})"
+    options = "".join(f" {key}={word(value)}" for key, value in toxic.options.items())
+    return f"[`{toxic.behavior}{options}`](behaviors.md#{toxic.behavior})"
 
 
 def attributes_of(toxic: Toxic) -> str:
@@ -210,7 +210,7 @@ def cells(option: Option) -> tuple[str, ...]:
 
 
 def shown(option: Option) -> str:
-    """The default, as a user would write it."""
+    """Format a default as users write it."""
     return word(option.default)
 
 
@@ -229,7 +229,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def filled(page: str) -> str:
-    """A page, its generated parts as they should be."""
+    """Return a page with its generated parts updated."""
 
     def fill(found: re.Match[str]) -> str:
         return f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}"

@@ -99,7 +99,7 @@ def generator() -> ModuleType:
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=by_name)
 def test_generated_parts_are_up_to_date(path: Path, generator: ModuleType) -> None:
     text = path.read_text("utf-8")
-    assert generator.filled(text) == text, "`make docs` writes them anew"
+    assert generator.filled(text) == text, "`make docs` updates them"
 
 
 def test_each_generated_part_is_in_a_page(generator: ModuleType) -> None:
