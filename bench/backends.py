@@ -1,4 +1,4 @@
-"""The servers that stand behind the forwarders, each started afresh for one run."""
+"""The servers behind the forwarders; each is started afresh for every run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from processes import HOST, free_port, serving
 
 LARGE_SIZE = 2**30
-"""Bytes of the body that the web server has at ``/large``."""
+"""Bytes of the body that the web server returns for ``/large``."""
 
 
 def _nothing(_folder: Path) -> None:
@@ -25,16 +25,16 @@ class Backend:
     """A server on loopback."""
 
     program: str
-    """What must be on the PATH; empty if nothing must."""
+    """The program that must be on the PATH; empty if none is needed."""
     command: Callable[[int, Path], list[str]]
     prepare: Callable[[Path], None] = _nothing
-    """Make what it serves in this folder, unless it is there."""
+    """Create the files it serves in this folder, unless they exist."""
     end_with: signal.Signals = signal.SIGTERM
-    """What ends it without waiting for its clients."""
+    """The signal that stops it without waiting for clients."""
 
     @contextmanager
     def running(self, folder: Path) -> Iterator[int]:
-        """The port that it listens on while the block runs."""
+        """Run it for the block, and yield the port it listens on."""
         self.prepare(folder)
         port = free_port()
         with serving(self.command(port, folder), port, folder, self.end_with):
@@ -47,13 +47,13 @@ def _redis(port: int, folder: Path) -> list[str]:
 
 
 def _nginx(port: int, folder: Path) -> list[str]:
-    # Temporary paths are set because those compiled in may belong to root.
+    # The compiled-in temporary paths may belong to root.
     paths = "".join(
         f"    {kind}_temp_path {folder}/{port}-{kind};\n"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     path = folder / f"{port}-http.conf"
-    # Started as root, nginx would hand its folders to a user that a namespace may not have.
+    # As root, nginx would give its folders to a user that may not exist in the namespace.
     user = "user root root;" if os.geteuid() == 0 else ""
     path.write_text(
         f"""{user}
@@ -83,7 +83,7 @@ def _make_large_body(folder: Path) -> None:
 
 
 def _memcached(port: int, _folder: Path) -> list[str]:
-    # As root it wants to be told whom to be; in a namespace there may be nobody else.
+    # As root, it needs the name of a user; a namespace may have no other.
     user = ["-u", "root"] if os.geteuid() == 0 else []
     return ["memcached", *user, "-l", HOST, "-p", str(port), "-U", "0"]
 

@@ -1,4 +1,4 @@
-"""The client of our own that several works have, and the memory that idle connections take."""
+"""The client that several works share, and the memory that idle connections take."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from work import Work
 
 PING = b"x" * 32
 CLIENT_LIMIT = 5.0
-"""Seconds that one answer may take."""
+"""Seconds that one response may take."""
 
 
 def connect(port: int, stack: ExitStack) -> socket.socket:
-    """A connection that the stack closes."""
+    """Connect; the stack closes the connection."""
     connection = stack.enter_context(socket.create_connection((HOST, port), CLIENT_LIMIT))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
 
 def exchange(connection: socket.socket) -> None:
-    """Send a little and have it echoed. Raises OSError, or Failure at an early end."""
+    """Send a few bytes and receive their echo. Raises OSError, or Failure at an early end."""
     connection.sendall(PING)
     if connection.recv(len(PING), socket.MSG_WAITALL) != PING:
-        raise Failure("a connection was closed before it was answered")
+        raise Failure("a connection was closed before its response")
 
 
 @dataclass(frozen=True)
 class Memory(Work):
-    """What the process grows by with each connection that has carried one exchange."""
+    """The growth of the process for each connection that has carried one exchange."""
 
     unit: str = "bytes"
     figure: str = "bytes"
@@ -50,7 +50,7 @@ class Memory(Work):
         ):
             if running.server is None:
                 raise Failure("there is no process to measure")
-            # The first exchange pays for what is loaded and made once only.
+            # The first exchange includes one-time costs.
             exchange(connect(running.port, stack))
             before = running.server.resident_bytes()
             for _ in range(self.connections):

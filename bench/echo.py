@@ -1,6 +1,6 @@
-"""A server that sends back what it receives: ``python echo.py PORT``, on loopback.
+"""An echo server on loopback: ``python echo.py PORT``.
 
-Messages are small and answered one at a time, so a send is never cut short.
+Messages are small and answered one at a time, so there are no short writes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 
 
 def serve(port: int) -> None:
-    """Echo for ever, for any number of connections."""
+    """Echo until killed, on any number of connections."""
     listener = socket.create_server(("127.0.0.1", port), backlog=4096)
     listener.setblocking(False)
     poller = select.epoll()
@@ -28,7 +28,7 @@ def serve(port: int) -> None:
 def accept(
     listener: socket.socket, poller: select.epoll, connections: dict[int, socket.socket]
 ) -> None:
-    """Take every connection that waits."""
+    """Accept all waiting connections."""
     while True:
         try:
             connection, _ = listener.accept()
@@ -41,7 +41,7 @@ def accept(
 
 
 def echo(connection: socket.socket) -> bool:
-    """Whether the connection lives on."""
+    """Echo what has arrived; return whether the connection is still open."""
     try:
         data = connection.recv(65536)
         if data:

@@ -1,4 +1,4 @@
-"""Whether trouble is as it says: how late a delay ends, how near a connection is to its rate."""
+"""The accuracy of trouble: how late delays end, and how close connections are to their rates."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from systems import DELAY, System
 from work import Work
 
 LONGER = 2.0
-"""Seconds that a delay is timed for, besides those of a load."""
+"""Extra seconds, on top of those of a load, to measure a delay for."""
 TRANSFER = 3.0
-"""Seconds that a transfer takes at its rate, besides those of a load."""
+"""Extra seconds, on top of those of a load, that a transfer takes at its rate."""
 PATIENCE = 3.0
-"""A transfer may take so many times the time that its rate gives it."""
+"""A transfer may take this many times as long as its rate allows."""
 CHUNK = 65536
 
 
 @dataclass(frozen=True)
 class Timing(Work):
-    """How late after its 100 ms an answer comes, in ms; a negative figure is early."""
+    """How late a response comes after its 100 ms, in ms; negative if it is early."""
 
     unit: str = "ms late"
     figure: str = "median"
@@ -52,7 +52,7 @@ class Timing(Work):
             took = round_trips(ends, seconds + LONGER, pause)
             used = running.server.cpu_seconds() - before if running.server else 0.0
         if not took:
-            raise Failure("no answer came")
+            raise Failure("no response")
         late = sorted((seconds - expected) * 1000 for seconds in took)
         sample = {
             "least": late[0],
@@ -71,11 +71,11 @@ class Timing(Work):
 
 
 def round_trips(ends: Sequence[socket.socket], seconds: float, pause: float) -> list[float]:
-    """How long each request was on its way, in seconds.
+    """Return how long each request took, in seconds.
 
-    Every connection begins at a random moment of the first 100 ms, sends, waits for
-    the answer, pauses, and sends again. Its first answer does not count: the
-    connection to the backend is made on the way.
+    Every connection starts at a random moment within the first 100 ms, sends, waits for the
+    response, pauses, and sends again. Its first exchange does not count, because it includes
+    connecting to the backend.
     """
     took: list[float] = []
     with select.epoll() as poller:
@@ -108,11 +108,11 @@ def round_trips(ends: Sequence[socket.socket], seconds: float, pause: float) -> 
 
 @dataclass(frozen=True)
 class Pace(Work):
-    """What each connection gets through in a second, in percent of what it may.
+    """The throughput of each connection, in percent of its rate.
 
-    All of them send as fast as they are let, and the backend sends it back at once. A
-    connection's time is from its first byte sent to its last byte back, so that whatever
-    comes too late counts, however small the pieces are that the rate is made of.
+    All of them send as fast as they can, and the backend echoes at once. A connection's time
+    is from the first byte sent to the last byte back, so that all lateness counts, no matter
+    how small the pieces are in which the rate is enforced.
     """
 
     unit: str = "% of the rate"
@@ -123,7 +123,7 @@ class Pace(Work):
     rounds: int = 2
     connections: int = 1
     rate: int = 1_000_000
-    """Bytes a second of each connection."""
+    """Bytes per second of each connection."""
 
     def measure(self, system: System, seconds: int, folder: Path) -> Sample:
         size = int(self.rate * (seconds + TRANSFER))
@@ -153,9 +153,9 @@ class Pace(Work):
 
 
 def transfers(port: int, connections: int, size: int, limit: float) -> list[float]:
-    """How long each connection took to send so many bytes and have them back, in seconds.
+    """Return how long each connection took to send this many bytes and get them back, in seconds.
 
-    Raises Failure if one is closed, or if all of it takes longer than the limit.
+    Raises Failure if one is closed, or if everything takes longer than the limit.
     """
     with ExitStack() as stack:
         under_way: dict[int, Transfer] = {}
@@ -183,7 +183,7 @@ def transfers(port: int, connections: int, size: int, limit: float) -> list[floa
 
 
 class Transfer:
-    """What one connection still has to send, and to get back."""
+    """What one connection has yet to send and to receive."""
 
     def __init__(self, connection: socket.socket, size: int) -> None:
         self.connection = connection
@@ -192,13 +192,13 @@ class Transfer:
         self._owed = size
 
     def sent(self) -> bool:
-        """Send what goes; whether that was all."""
+        """Send what the socket takes; return whether everything is sent."""
         self.began = self.began or time.perf_counter()
         self._unsent -= self.connection.send(bytes(min(self._unsent, CHUNK)))
         return not self._unsent
 
     def received(self) -> bool:
-        """Take what has come; whether that was all. Raises Failure at an early end."""
+        """Receive what has arrived; return whether that was all. Raises Failure at an early end."""
         taken = len(self.connection.recv(CHUNK))
         if not taken:
             raise Failure(f"a connection ended {self._owed} bytes too early")

@@ -1,4 +1,4 @@
-"""What vaurien sets out to reach, and whether a run of the benchmark saw it."""
+"""The goals of vaurien's performance, and whether a run of the benchmark met them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from results import Results, Spread
 
 QUIET, ARMED, NO_DELAY = "vaurien", "vaurien-armed", "vaurien-0ms"
 DELAYED = {"vaurien-100ms": "toxiproxy-100ms", "vaurien-latency": "toxiproxy-100ms"}
-"""Each beside the one that does the same."""
+"""Each delayed vaurien, and the system with the same delay that it is compared with."""
 THROTTLED, MANY = "vaurien-rate", "vaurien-200"
 DELAYS = {"delay-1": 0.5, "delay-100": 1.0, "delay-1000": 4.0}
-"""By how many ms half of the answers may be late, at so many connections."""
+"""How many ms late the median response may be, by the number of connections."""
 RATES = ("rate-1", "rate-100", "rate-1000")
 REQUESTS = ("redis-50", "redis-1", "http")
 ALL_LOADS = (*REQUESTS, "connections", "bulk")
@@ -25,7 +25,7 @@ FRAMED_LIMITS = {
     "postgresql": 0.6,
     "memcache": 0.5,
 }
-"""The part of the plain rate that is left where vaurien looks at each message."""
+"""The share of the plain rate that must remain when vaurien parses each message."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Goal:
     at_least: bool = True
     system: str = QUIET
     beside: str = ""
-    """Divide by this system's figure; empty: take the figure as it is."""
+    """The system to divide by; empty: compare the figure itself."""
     always: bool = False
-    """Every round must reach it, not the median."""
+    """Every round must meet the limit, not only the median."""
     needs_cubic: bool = False
     unit: str = "x"
     decimals: int = 2
@@ -51,7 +51,7 @@ class Goal:
         return f"{self.work}: {self.figure} of {self.system}{compared}"
 
     def seen(self, results: Results) -> Spread | None:
-        """The figure or ratio as measured; None if it was not."""
+        """Return the figure or ratio as measured, None if it was not."""
         if self.beside:
             return results.ratio(self.work, self.system, self.beside, self.figure)
         return results.spread(self.work, self.system, self.figure)
@@ -64,7 +64,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A goal beside what was measured."""
+    """A goal, and what was measured."""
 
     goal: Goal
     seen: Spread | None
@@ -74,7 +74,7 @@ class Verdict:
 
 
 def judge(results: Results, works: Collection[str], congestion: str) -> list[Verdict]:
-    """A verdict for each goal that is about one of these works, in the order of GOALS."""
+    """Judge each goal that is about one of these works, in the order of GOALS."""
     verdicts = []
     for goal in GOALS:
         if goal.work not in works:

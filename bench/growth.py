@@ -1,4 +1,4 @@
-"""What the process grows by, at most, while something very large passes through it."""
+"""The peak memory growth of the process while a very large message passes through it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD_LIMIT = 4096
 
 @dataclass(frozen=True)
 class Growth(Work):
-    """The most that the process held in memory meanwhile, less what it held before."""
+    """The peak memory during the transfer, minus the memory before it."""
 
     unit: str = "MiB"
     figure: str = "growth"
@@ -43,7 +43,7 @@ class Growth(Work):
         ):
             if running.server is None:
                 raise Failure("there is no process to measure")
-            # The first exchange pays for what is loaded and made once only.
+            # The first exchange includes one-time costs.
             connection = connect(running.port, stack)
             self.warm_up(connection)
             before = running.server.resident_bytes()
@@ -57,18 +57,18 @@ class Growth(Work):
 
     @abstractmethod
     def warm_up(self, connection: socket.socket) -> None:
-        """One small exchange."""
+        """Make one small exchange."""
 
     @abstractmethod
     def pass_through(self, connection: socket.socket) -> int:
-        """The large one; how many bytes of it there were."""
+        """Make the large exchange; return its size in bytes."""
 
     def remarks(self, figures: dict[str, float]) -> str:
         return f"{figures['rate']:.2f} GB/s"
 
 
 def receive(connection: socket.socket, size: int) -> None:
-    """Take so many bytes and forget them. Raises Failure at an early end."""
+    """Receive and discard this many bytes. Raises Failure at an early end."""
     buffer = memoryview(bytearray(CHUNK))
     while size:
         taken = connection.recv_into(buffer[: min(size, CHUNK)])
@@ -78,7 +78,7 @@ def receive(connection: socket.socket, size: int) -> None:
 
 
 def receive_until(connection: socket.socket, ending: bytes) -> bytes:
-    """A few bytes up to and with an ending; none after it. Raises Failure if there is none."""
+    """Receive up to and including an ending, but no further. Raises Failure if none comes."""
     taken = b""
     while not taken.endswith(ending):
         byte = connection.recv(1)
@@ -90,7 +90,7 @@ def receive_until(connection: socket.socket, ending: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Body(Growth):
-    """An HTTP response with a body of LARGE_SIZE."""
+    """An HTTP response with a body of LARGE_SIZE bytes."""
 
     protocol: str = "http"
 
@@ -109,7 +109,7 @@ class Body(Growth):
 
 @dataclass(frozen=True)
 class Value(Growth):
-    """A redis value of VALUE_SIZE, set and then got."""
+    """A Redis value of VALUE_SIZE bytes, set and then read."""
 
     backend: Backend = REDIS
     protocol: str = "redis"

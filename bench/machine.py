@@ -1,4 +1,4 @@
-"""What the figures were measured with: the machine, and the versions of the programs."""
+"""The environment of the measurements: the machine, and the versions of the programs."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ ASK = {
 
 
 def versions() -> dict[str, str]:
-    """The version of each program that is there."""
+    """Return the version of each program that is installed."""
     found = {"python": platform.python_version()}
     for name, command in ASK.items():
         if shutil.which(command[0]):
-            # Some answer on standard error, and some with a status of 1.
+            # Some print it to standard error, and some exit with status 1.
             said = subprocess.run(
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
             )
@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """Processor, cores, kernel and how busy it was before the first run."""
+    """Return the processor, its cores, the kernel, and the load before the first run."""
     with open("/proc/cpuinfo", encoding="utf-8") as lines:
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {

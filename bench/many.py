@@ -1,4 +1,4 @@
-"""Many proxies in one process: what they cost the traffic, and what it is to change one."""
+"""Many proxies in one process: what they cost traffic, and what changing one of them costs."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from systems import CONFIGURATION, MANY, System, Task, configuration
 from work import Work
 
 RELOADS = 12
-"""How many reloads make one sample."""
+"""Reloads in one sample."""
 HELD = 0.25
-"""Seconds without an answer after which a request is taken for held."""
+"""Seconds without a response after which a request counts as held."""
 LULL = 0.05
-"""Seconds between two reloads at least, so that the second is not felt with the first."""
+"""Minimum seconds between two reloads, so that their effects do not overlap."""
 AFTERMATH = 0.005
-"""Seconds after a reload that still count as its."""
+"""Seconds after a reload that still count as part of it."""
 HANG = """[[proxies.bench-0.rules]]
 behavior = "hang"
 """
@@ -42,7 +42,7 @@ behavior = "hang"
 
 @dataclass(frozen=True)
 class Scattered(Work):
-    """As many clients as there are proxies, by turns to each; they send as fast as they are let."""
+    """One client for each proxy; each sends as fast as it can."""
 
     unit: str = "requests/s"
     direct: str = ""
@@ -62,7 +62,7 @@ class Scattered(Work):
             took = round_trips(ends, seconds, 0.0)
             used = running.server.cpu_seconds() - before
         if not took:
-            raise Failure("no answer came")
+            raise Failure("no response")
         return {"rate": len(took) / seconds, "cpu": used / len(took)}
 
     def remarks(self, figures: dict[str, float]) -> str:
@@ -71,13 +71,13 @@ class Scattered(Work):
 
 @dataclass(frozen=True)
 class Reload(Work):
-    """How long a changed file takes to hold, and how long it keeps other traffic waiting.
+    """How long until a changed file takes effect, and how long that stalls other traffic.
 
-    The change takes a ``hang`` from one proxy out of many: what it held comes out, and that
-    ends the time. Meanwhile a client never rests at another proxy. Its longest exchange during
-    each reload stands beside its longest in as much time just before, since on a busy machine
-    there are pauses anyway. What a reload causes, it causes each time: so the difference of the
-    two medians is what it adds.
+    The change removes a ``hang`` from one proxy of many; the time ends when the held request
+    comes out. Meanwhile a client sends continuously through another proxy. Its longest exchange
+    during each reload is compared with its longest in an interval of the same length just
+    before, since a busy machine has pauses anyway. What a reload causes, it causes every time:
+    so the difference of the two medians is what it adds.
     """
 
     unit: str = "ms"
@@ -127,7 +127,7 @@ class Reload(Work):
 
 @dataclass(frozen=True)
 class Replacement(Work):
-    """What is left of a reload without a file to read, and without traffic."""
+    """The cost of a reload without reading a file, and without traffic."""
 
     unit: str = "ms"
     figure: str = "replaced"
@@ -147,7 +147,7 @@ class Replacement(Work):
 
 
 class Changes:
-    """Reloads that put a hang on the first proxy, and take it away."""
+    """Reloads that alternately add a hang to the first proxy and remove it."""
 
     def __init__(self, server: Server, task: Task, client: socket.socket) -> None:
         self._server = server
@@ -155,7 +155,7 @@ class Changes:
         self._client = client
 
     def hold_and_let_go(self) -> tuple[float, float]:
-        """When a request that was held was to be let go, and when its answer came."""
+        """Return when a held request should have been released, and when its response came."""
         self._reload(HANG)
         end = time.perf_counter() + START_LIMIT
         while not self._is_held():
@@ -169,7 +169,7 @@ class Changes:
         return began, time.perf_counter()
 
     def _reload(self, rule: str) -> float:
-        """Have the first proxy get this rule alone; the moment at which the process was told."""
+        """Give the first proxy this rule only; return when the process was signalled."""
         self._task.write(CONFIGURATION, configuration(self._task, rule))
         self._server.reload()
         return time.perf_counter()
@@ -184,7 +184,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Exchanges:
-    """When a client's exchanges began and ended, in seconds, in their order."""
+    """When each exchange of a client began and ended, in seconds, in order."""
 
     began: array[float]
     ended: array[float]
@@ -199,7 +199,7 @@ class Pinger:
         self._says = says
 
     def exchanges(self) -> Exchanges:
-        """End it, and give what it has seen. Raises Failure if it was cut off."""
+        """Stop it, and return what it recorded. Raises Failure if its connection was cut."""
         self._told.close()
         moments = array("d", self._says.read())
         if self._process.wait(START_LIMIT):
@@ -209,7 +209,7 @@ class Pinger:
 
 @contextmanager
 def pinging(port: int) -> Iterator[Pinger]:
-    """A client at work, in a process of its own, while the block runs."""
+    """Run a client in a process of its own for the block."""
     command = [sys.executable, str(Path(__file__).with_name("pinger.py")), str(port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
@@ -221,7 +221,7 @@ def pinging(port: int) -> Iterator[Pinger]:
 
 
 def longest(exchanges: Exchanges, since: float, until: float) -> float:
-    """The seconds of the longest exchange out of those under way in this time."""
+    """Return the duration of the longest exchange that overlaps this interval, in seconds."""
     first = bisect_left(exchanges.ended, since)
     last = bisect_left(exchanges.began, until)
     if first >= last:

@@ -1,9 +1,8 @@
-"""The network that everything runs in: a namespace of its own where TCP uses cubic.
+"""The network for all runs: a namespace of its own, where TCP uses cubic.
 
-A congestion control meant for the internet, such as BBR, throttles bulk transfers
-on loopback by half, and an option of one tool would set it on one of the legs
-only. A route in a private namespace sets it for every socket, and the namespace
-is gone with its last process.
+A congestion control meant for the internet, such as BBR, halves the rate of bulk transfers
+on loopback. A tool's option would set it on one of the two connections only; a route in a
+private namespace sets it for every socket, and the namespace ends with its last process.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ import sys
 from processes import HOST
 
 INSIDE = "VAURIEN_BENCH_NAMESPACE"
-"""Set in the environment of the process that runs inside the namespace."""
+"""Set in the environment of the process inside the namespace."""
 SETUP = (
     "ip link set lo up && ip route replace local 127.0.0.1 dev lo table local "
     "proto kernel scope host src 127.0.0.1 congctl cubic"
 )
 WAYS = (["unshare", "--net"], ["unshare", "--user", "--map-root-user", "--net"])
-"""As root, and as anybody else where the kernel allows it."""
+"""As root, and as any other user where the kernel allows it."""
 
 
 def enter_namespace() -> None:
-    """Start this program again inside the namespace; return if that cannot be had."""
+    """Start this program again inside the namespace; return if there cannot be one."""
     if INSIDE in os.environ or not (shutil.which("unshare") and shutil.which("ip")):
         return
     for way in WAYS:
@@ -40,7 +39,7 @@ def enter_namespace() -> None:
 
 
 def congestion_control() -> str:
-    """What the two ends of a loopback connection use, as the kernel says: ``cubic``."""
+    """Return the congestion control of a loopback connection's two ends, such as ``cubic``."""
     with (
         socket.create_server((HOST, 0)) as listener,
         socket.create_connection(listener.getsockname()) as client,
@@ -54,7 +53,7 @@ def congestion_control() -> str:
 
 
 def raise_file_limit() -> int:
-    """Allow as many open files as the hard limit does; the processes started inherit it."""
+    """Raise the limit of open files to the hard limit; the processes started inherit it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard

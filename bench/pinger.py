@@ -1,8 +1,8 @@
-"""A client that never rests: ``python pinger.py PORT``, on loopback.
+"""A client that sends continuously: ``python pinger.py PORT``, on loopback.
 
-It sends a little, waits for the answer, and sends again, until its standard input ends.
-Then it writes to standard output when each exchange began and ended, as doubles in
-seconds on the clock that ``time.perf_counter`` reads in every process.
+It sends a few bytes, waits for the response, and sends again, until its standard input ends.
+Then it writes the beginning and the end of each exchange to standard output, as doubles: seconds
+of the clock that ``time.perf_counter`` reads in every process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PING = b"x" * 32
 
 
 def ping(connection: socket.socket) -> array[float]:
-    """Exchange until standard input ends; the beginnings and ends, by turns."""
+    """Make exchanges until standard input ends; return their beginnings and ends, alternating."""
     moments = array("d")
     poll = select.poll()
     poll.register(sys.stdin, select.POLLIN)

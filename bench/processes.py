@@ -1,7 +1,7 @@
-"""Processes that the benchmark starts: wait until they listen, read what they use, end them.
+"""Processes that the benchmark starts: wait until they listen, measure them, stop them.
 
-Linux only: figures come from /proc. Whatever is started here is ended here, by its
-own process id, however its block is left.
+Linux only: figures come from /proc. Every process started here is stopped here, by its
+process id, however its block is left.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from results import Failure
 
 HOST = "127.0.0.1"
 START_LIMIT = 10.0
-"""Seconds that a server has until it listens."""
+"""Seconds within which a server must listen."""
 STOP_LIMIT = 3.0
-"""Seconds that a server has to end before it is killed."""
+"""Seconds within which a server must stop before it is killed."""
 CPU_CLOCK = 2
-"""What clock_getcpuclockid adds to a process's number, of which it makes a clock's."""
+"""What clock_getcpuclockid adds to a process id to make a clock id of it."""
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on at this moment."""
+    """Return a loopback port that nothing listens on at this moment."""
     return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """So many of them, all different."""
+    """Return this many such ports, all different."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -40,10 +40,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def listening(port: int) -> bool:
-    """Whether something listens on this loopback port.
+    """Return whether something listens on this loopback port.
 
-    Asking the kernel instead of connecting leaves servers undisturbed that take
-    every connection for the start of a test. The kernel lists listeners first.
+    This asks the kernel instead of connecting, because some servers take every connection for
+    the start of a test. The kernel lists listeners first.
     """
     wanted = f"0100007F:{port:04X}"
     with open("/proc/net/tcp", encoding="ascii") as table:
@@ -67,7 +67,7 @@ def wait_until(condition: Callable[[], bool], limit: float, waiting_for: str) ->
 
 
 class Server:
-    """A process that was started; its output goes to a file."""
+    """A started process; its output goes to a file."""
 
     def __init__(self, command: Sequence[str], folder: Path) -> None:
         self.name = Path(command[0]).name
@@ -78,7 +78,7 @@ class Server:
             )
 
     def wait_for(self, port: int) -> None:
-        """Return as soon as it listens. Raises Failure if it ends, or takes too long."""
+        """Return as soon as it listens. Raises Failure if it exits, or takes too long."""
 
         def ready() -> bool:
             status = self._process.poll()
@@ -93,27 +93,27 @@ class Server:
         return time.clock_gettime(~self._process.pid << 3 | CPU_CLOCK)
 
     def resident_bytes(self) -> int:
-        """What it keeps in memory, summed over its mappings, so not approximate."""
+        """Its memory, summed over its mappings, and so not approximate."""
         text = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text(encoding="ascii")
         kilobytes = next(line.split()[1] for line in text.splitlines() if line.startswith("Rss:"))
         return int(kilobytes) * 1024
 
     def forget_peak(self) -> None:
-        """From now on, ``peak_bytes`` is of what comes."""
+        """Reset ``peak_bytes``."""
         Path(f"/proc/{self._process.pid}/clear_refs").write_text("5", encoding="ascii")
 
     def peak_bytes(self) -> int:
-        """The most that it has kept in memory at once."""
+        """Its peak memory since the reset."""
         text = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
         kilobytes = next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM:"))
         return int(kilobytes) * 1024
 
     def reload(self) -> None:
-        """Have it read its configuration again."""
+        """Make it reload its configuration."""
         self._process.send_signal(signal.SIGHUP)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it, by force if it takes longer than STOP_LIMIT."""
+        """Stop it; kill it if that takes longer than STOP_LIMIT."""
         self._process.send_signal(how)
         try:
             self._process.wait(STOP_LIMIT)
@@ -122,7 +122,7 @@ class Server:
             self._process.wait()
 
     def output(self) -> str:
-        """What it has said so far."""
+        """What it has printed so far."""
         return self._log.read_text(encoding="utf-8", errors="replace").strip()
 
     def _last_words(self) -> str:
@@ -134,7 +134,7 @@ class Server:
 def serving(
     command: Sequence[str], port: int, folder: Path, end_with: signal.Signals = signal.SIGTERM
 ) -> Iterator[Server]:
-    """A server that listens on ``port`` while the block runs."""
+    """Run a server that listens on ``port`` for the block."""
     server = Server(command, folder)
     try:
         server.wait_for(port)
@@ -144,7 +144,7 @@ def serving(
 
 
 def output_of(command: Sequence[str], limit: float) -> str:
-    """What a tool prints. Raises Failure if it fails, or takes over ``limit`` seconds."""
+    """Return what a tool prints. Raises Failure if it fails, or takes over ``limit`` seconds."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=limit, check=False

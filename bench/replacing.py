@@ -1,8 +1,8 @@
-"""How long it takes to replace a state that differs in one proxy: ``python replacing.py COUNT``.
+"""The time to replace a state by one that differs in one proxy: ``python replacing.py COUNT``.
 
-That is what a reload costs without the reading of a file: the proxies are in this process,
-without traffic. Every value of each state is made anew, as a file's are. It says the seconds
-of each change, in a line each.
+That is the cost of a reload without reading the file: the proxies are in this process,
+without traffic. Each state is built from new values, as it would be from a file. It prints the
+seconds of each change, one per line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHANGES = 50
 
 
 def state(count: int, delay: float) -> State:
-    """So many quiet proxies, but for a delay of the first."""
+    """A state of this many proxies without rules, except for a delay in the first."""
     rules = make_rules([{"behavior": "delay", "sleep": delay}], behaviors.get, Tcp)
     return State(
         tuple(
@@ -44,7 +44,7 @@ def state(count: int, delay: float) -> State:
 
 
 def durations(count: int) -> list[float]:
-    """The seconds that each change took whoever asked for it."""
+    """Return the seconds that each change took its caller."""
     plugins.install()
     reactor = Reactor()
 

@@ -1,7 +1,7 @@
 """What was measured: samples by work, system and round; nothing here measures.
 
 A sample maps the names of figures to numbers. A figure over several rounds is a
-``Spread``; two systems are compared round by round, because the machine drifts.
+``Spread``. Two systems are compared within each round, because the machine's speed drifts.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ Sample = Mapping[str, float]
 
 
 class Failure(Exception):
-    """A run that gave no figure; the text says why in one line."""
+    """A run without a figure; the text gives the reason in one line."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of some numbers, with the least and the greatest of them."""
+    """The median of some numbers, with the lowest and the highest."""
 
     median: float
     low: float
@@ -34,14 +34,14 @@ class Spread:
 
 @dataclass
 class Results:
-    """Everything that one run of the benchmark has found out."""
+    """All findings of one run of the benchmark."""
 
     samples: dict[tuple[str, str], dict[int, Sample]] = field(default_factory=dict)
     """By (work, system), then by round."""
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
     """The last failure of each (work, system) that had one."""
     skipped: dict[str, str] = field(default_factory=dict)
-    """Works and systems that were left out, and why."""
+    """Works and systems that were skipped, and why."""
     cut_short: str = ""
     """Why not all rounds were run; empty if they were."""
 

@@ -1,8 +1,8 @@
-"""Measure vaurien beside other proxies: ``python bench/run.py``.
+"""Compare vaurien with other proxies: ``python bench/run.py``.
 
-Starts everything itself on loopback, puts every system to every work in several
-rounds, in random order within each, and prints one table, and the goals with what
-was measured. Linux only. Everything it starts it also ends, on Ctrl-C too.
+It starts everything itself, on loopback, and measures every system with every work, in
+several rounds and in random order within each. Then it prints a table, and the goals with the
+figures measured. Linux only. It stops everything it has started, on Ctrl-C too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CAVEAT = "Medians over the rounds; differences under 15 % mean nothing here."
 
 
 def measure(asked: Settings, folder: Path, results: Results) -> None:
-    """Fill ``results``, until all is measured or the limit of time is reached."""
+    """Fill ``results``, until everything is measured or the time limit is reached."""
     for work in asked.works:
         if reason := work.missing():
             results.skipped[work.key] = reason
@@ -44,7 +44,7 @@ def measure(asked: Settings, folder: Path, results: Results) -> None:
     for turn, work, system in runs(asked, results):
         pair = work.key, system.name
         if pair in results.failures and pair not in results.samples:
-            continue  # it failed from the first: do not spend the time of the others on it
+            continue  # it has never succeeded: do not spend more time on it
         if time.monotonic() > end:
             results.cut_short = f"the limit of {asked.limit:g} s was reached"
             return
@@ -60,7 +60,7 @@ def measure(asked: Settings, folder: Path, results: Results) -> None:
 
 
 def runs(asked: Settings, results: Results) -> Iterator[tuple[int, Work, System]]:
-    """Every run: round by round, work by work, the systems in random order each time."""
+    """Yield every run: round by round, work by work, the systems in random order each time."""
     for turn in range(asked.rounds):
         for work in asked.works:
             suited = [
@@ -74,7 +74,7 @@ def runs(asked: Settings, results: Results) -> Iterator[tuple[int, Work, System]
 
 
 def say(line: str) -> None:
-    """Tell how it goes, apart from the table."""
+    """Report progress, separately from the table."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -83,7 +83,7 @@ def listed(pairs: dict[str, str]) -> str:
 
 
 def as_json(about: dict[str, dict[str, str]], results: Results, verdicts: Sequence[Verdict]) -> str:
-    """Everything, for a program to read."""
+    """Everything, as JSON for programs."""
     return json.dumps(
         {
             **about,
@@ -106,7 +106,7 @@ def as_json(about: dict[str, dict[str, str]], results: Results, verdicts: Sequen
 
 
 def end_on_sigterm(_signal: int, _frame: FrameType | None) -> None:
-    """Leave by an exception, so that every block ends what it started."""
+    """Raise an exception, so that every block stops what it started."""
     raise SystemExit(143)
 
 

@@ -31,7 +31,7 @@ WORKS: tuple[Work, ...] = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asks for."""
+    """The parsed command line."""
 
     works: tuple[Work, ...]
     systems: tuple[System, ...]
@@ -42,34 +42,39 @@ class Settings:
 
 
 def settings(arguments: Sequence[str]) -> Settings:
-    """Read the command line; a wrong value ends the program with status 2."""
+    """Parse the command line; exit with status 2 if a value is invalid."""
     parser = argparse.ArgumentParser(
         prog="bench/run.py",
-        description="Measure vaurien beside other proxies.",
+        description="Compare vaurien with other proxies.",
     )
     works, systems = [work.key for work in WORKS], [system.name for system in SYSTEMS]
     add = parser.add_argument
-    add("--rounds", type=_positive, help="how often everything is measured (default 5)")
-    add("--seconds", type=_positive, default=1, help="length of one run of a load (default 1)")
-    add("--quick", action="store_true", help="two rounds, for a first look")
-    add("--only", metavar="WORK,...", help=f"these alone, out of {', '.join(works)}")
-    add("--systems", metavar="NAME,...", help=f"these alone, out of {', '.join(systems)}")
+    add("--rounds", type=_positive, help="number of rounds (default 5)")
+    add(
+        "--seconds",
+        type=_positive,
+        default=1,
+        help="length of one run of a load, in seconds (default 1)",
+    )
+    add("--quick", action="store_true", help="two rounds only")
+    add("--only", metavar="WORK,...", help=f"works to run, out of {', '.join(works)}")
+    add("--systems", metavar="NAME,...", help=f"systems to measure, out of {', '.join(systems)}")
     add(
         "--extra",
         metavar="NAME=COMMAND",
         action="append",
         default=[],
-        help="one more forwarder; {listen} and {backend} in the command become HOST:PORT, "
-        "{listen_port} and {backend_port} the port, {protocol} what the backend speaks; "
+        help="additional forwarder; {listen} and {backend} in the command become HOST:PORT, "
+        "{listen_port} and {backend_port} a port, {protocol} the backend's protocol; "
         "a known NAME replaces that system's command",
     )
     add(
         "--limit",
         type=_positive,
         default=720,
-        help="begin no further run after so many seconds (default 720)",
+        help="start no further run after this many seconds (default 720)",
     )
-    add("--json", type=Path, metavar="FILE", help="write everything measured to this file")
+    add("--json", type=Path, metavar="FILE", help="write all measurements to this file")
     given = parser.parse_args(arguments)
     try:
         known = with_extras(SYSTEMS, [extra(text) for text in given.extra])
@@ -92,7 +97,7 @@ def _positive(text: str) -> int:
 
 
 def with_extras(systems: Sequence[System], extras: Sequence[System]) -> tuple[System, ...]:
-    """The systems, with those replaced that an extra one names, and the new ones added."""
+    """Return the systems, with the extra ones added; an extra one replaces one of its name."""
     known = {system.name: system for system in systems}
     for new in extras:
         if old := known.get(new.name):
@@ -105,7 +110,7 @@ def with_extras(systems: Sequence[System], extras: Sequence[System]) -> tuple[Sy
 
 
 def chosen(flag: str, text: str | None, known: dict[str, T]) -> tuple[T, ...]:
-    """Those that a comma-separated list names, or all; in the order of ``known``.
+    """Return those named in a comma-separated list, or all; in the order of ``known``.
 
     Raises:
         ValueError: a name is unknown.

@@ -1,4 +1,4 @@
-"""How long it takes to start: to say the version, and to serve a first client."""
+"""The time to start: to print the version, and to serve a first client."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from systems import System
 from work import Work
 
 STARTS = 5
-"""How many starts make one sample."""
+"""Starts in one sample."""
 
 
 @dataclass(frozen=True)
 class Version(Work):
-    """``vaurien --version``, beside a Python that does nothing."""
+    """``vaurien --version``, compared with a Python that does nothing."""
 
     unit: str = "ms"
     figure: str = "milliseconds"
@@ -49,7 +49,7 @@ class Version(Work):
 
 @dataclass(frozen=True)
 class Ready(Work):
-    """From the start of the process until a first client has its first answer through it."""
+    """From the start of the process until a first client has its first response."""
 
     unit: str = "ms"
     figure: str = "milliseconds"

@@ -1,4 +1,4 @@
-"""The systems that are compared: how each is told to forward one port to another."""
+"""The systems that are compared, and how each is set up to forward one port to another."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from processes import HOST, START_LIMIT, Server, free_ports, listening, wait_unt
 from results import Failure
 
 DELAY = 0.1
-"""Seconds by which the delayed systems keep every request back."""
+"""Seconds by which the delayed systems delay every request."""
 MANY = 200
-"""Proxies of a system that has many."""
+"""The number of proxies of a system with many."""
 CONFIGURATION = "vaurien.toml"
-"""The name that a task writes the file of many proxies under."""
+"""The name of the file that declares many proxies."""
 GAVE_UP = re.compile(r"parser gave up.*(?:\n {4}.*)*?\n {4}(\w[\w.]*: .*)")
-"""What vaurien says when it did not understand what it carried; the last line says why."""
+"""What vaurien logs when a parser gives up; the last line gives the reason."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a forwarder is asked to do, all on loopback."""
+    """What a forwarder has to do, all on loopback."""
 
     ports: tuple[int, ...]
-    """Where to listen: one port, or one for each proxy."""
+    """The port to listen on, or one for each proxy."""
     backend: int
     api: int
     """A free port, for a forwarder that is set up over HTTP."""
     folder: Path
-    """For its configuration and its log."""
+    """The folder for its configuration and its log."""
     protocol: str = ""
-    """What the backend speaks, for a forwarder that understands it."""
+    """The backend's protocol, for a forwarder that parses it."""
     rate: int = 0
-    """Bytes a second of each connection, for a forwarder that throttles."""
+    """Bytes per second of each connection, for a forwarder that throttles."""
 
     @property
     def listen(self) -> int:
         return self.ports[0]
 
     def write(self, name: str, text: str) -> str:
-        """Write a configuration; its path."""
+        """Write a configuration file; return its path."""
         path = self.folder / f"{self.listen}-{name}"
         path.write_text(text, encoding="utf-8")
         return str(path)
@@ -57,21 +57,21 @@ class Task:
 
 @dataclass(frozen=True)
 class Running:
-    """A system at work: the port to talk to, and its process unless it is ``direct``."""
+    """A running system: the port to connect to, and its process unless it is ``direct``."""
 
     port: int
     server: Server | None
     task: Task | None = None
-    """What the process was asked to do."""
+    """The task of the process."""
 
     @property
     def gave_up(self) -> list[str]:
-        """Why parsers of vaurien did not understand what they saw."""
+        """Why parsers of vaurien gave up."""
         said = self.server.output() if self.server else ""
         return GAVE_UP.findall(said)
 
     def check_understood(self) -> None:
-        """Raise Failure if a parser gave up: what came after was as fast as without it."""
+        """Raise Failure if a parser gave up: the rest was as fast as without parsing."""
         for reason in self.gave_up:
             raise Failure(f"a parser gave up: {reason}")
 
@@ -93,21 +93,21 @@ class System:
     command: Callable[[Task], list[str]] | None = None
     """None: no forwarder at all, the load goes to the backend itself."""
     missing: Callable[[], str] = _available
-    """Why it cannot be had on this machine; empty if it can."""
+    """Why it is not available on this machine; empty if it is."""
     set_up: Callable[[Task], None] = _nothing
-    """What is left to do once the process runs."""
+    """What remains to be set up once the process runs."""
     trouble: str = ""
-    """What it does to requests, for the works about that: ``delay`` (by DELAY), ``rate``."""
+    """What it does to requests, for works that measure that: ``delay`` (by DELAY), ``rate``."""
     framed: bool = False
-    """Understands what it carries; for works that have a protocol."""
+    """Parses the traffic; for works that have a protocol."""
     proxies: int = 1
-    """How many it has, all to the same backend; for works that look at many."""
+    """Its number of proxies, all for the same backend; for works that measure many."""
 
     @contextmanager
     def running(
         self, backend: int, folder: Path, protocol: str = "", rate: int = 0
     ) -> Iterator[Running]:
-        """Forward to a port while the block runs. Raises Failure if it does not start."""
+        """Forward to a port for the block. Raises Failure if it does not start."""
         if self.command is None:
             yield Running(backend, None)
             return
@@ -124,7 +124,7 @@ class System:
 
 
 def needs(program: str) -> Callable[[], str]:
-    """Whether a program is on the PATH."""
+    """Return whether a program is on the PATH."""
     return lambda: "" if shutil.which(program) else f"{program} is not on the PATH"
 
 
@@ -242,7 +242,7 @@ def _vaurien_serve(task: Task) -> list[str]:
 
 
 def configuration(task: Task, rule: str = "") -> str:
-    """A file that declares a proxy on each port of a task, quiet but for a rule of the first."""
+    """Declare a proxy on each port of a task, without rules except for one of the first proxy."""
     proxies = [
         f"""[proxies.bench-{number}]
 listen = "{HOST}:{port}"
@@ -255,11 +255,11 @@ backend = "{HOST}:{task.backend}"
 
 
 def extra(text: str) -> System:
-    """The system that ``NAME=command`` describes.
+    """Return the system that ``NAME=command`` describes.
 
     In the command, ``{listen}`` and ``{backend}`` stand for HOST:PORT, and
     ``{listen_port}`` and ``{backend_port}`` for the port alone, and ``{protocol}``
-    for what the backend speaks, where the work has a protocol.
+    for the backend's protocol, where the work has one.
 
     Raises:
         ValueError: the text has no name, or no command.

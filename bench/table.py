@@ -1,4 +1,4 @@
-"""Results as text: one table, and the goals below it."""
+"""Results as text: a table, and the goals below it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARKS = {True: "pass", False: "FAIL", None: "  - "}
 
 
 def table(works: Sequence[Work], systems: Sequence[System], results: Results) -> str:
-    """A block of rows for each work, a row for each system that it suits."""
+    """Format a block of rows for each work, with a row for each system it suits."""
     rows: list[Sequence[str]] = [HEADS]
     for work in works:
         rows.append(())
@@ -57,7 +57,7 @@ def _medians(results: Results, work: str, system: str) -> dict[str, float]:
 
 
 def goals(verdicts: Iterable[Verdict]) -> str:
-    """A line for each goal: the mark, the figure, the limit."""
+    """Format a line for each goal: the mark, the figure, the limit."""
     rows: list[Sequence[str]] = []
     for verdict in verdicts:
         goal, seen = verdict.goal, verdict.seen
@@ -74,7 +74,7 @@ def _range(spread: Spread, decimals: int) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns side by side; the first and the last are text, the others figures.
+    """Align columns; the first and the last are text, the others figures.
 
     A row of one cell is a heading and takes no part in the widths.
     """

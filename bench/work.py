@@ -1,4 +1,4 @@
-"""What the systems are put to: each load, the tool that makes it, and what its output says."""
+"""The works: each load, the tool that generates it, and how its output is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from results import Failure, Sample
 from systems import System, needs
 
 FRAMED_AND_NOT = ("direct", "vaurien", "vaurien-framed")
-"""What is measured where the other proxies would only take time."""
+"""The systems to measure where other proxies would only take time."""
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,22 @@ class Work(ABC):
     key: str
     title: str
     unit: str = ""
-    """Of the main figure."""
+    """The unit of the main figure."""
     figure: str = "rate"
-    """The main figure of each sample."""
+    """The name of the main figure in each sample."""
     decimals: int = 0
     rounds: int = 1000
-    """Take part in so many rounds at most."""
+    """Maximum number of rounds to take part in."""
     trouble: str = ""
-    """Look at the systems that make this trouble, and at ``direct`` if that means something."""
+    """Measure the systems that make this trouble, and ``direct`` if that has a meaning here."""
     many: bool = False
-    """Look at systems with many proxies too."""
+    """Also measure systems with many proxies."""
     direct: str = "direct"
-    """What ``direct`` means here; empty where it means nothing."""
+    """The title of ``direct``; empty where it has no meaning."""
     protocol: str = ""
-    """What is spoken, where a framed vaurien is to be measured too."""
+    """The protocol, if a framed vaurien is to be measured too."""
     among: tuple[str, ...] = ()
-    """These systems alone; empty: all that suit."""
+    """Measure these systems only; empty: all that suit."""
 
     def missing(self) -> str:
         """Why it cannot be done on this machine; empty if it can."""
@@ -59,11 +59,11 @@ class Work(ABC):
 
     @abstractmethod
     def measure(self, system: System, seconds: int, folder: Path) -> Sample:
-        """One run of about ``seconds``. Raises Failure if it gives no figure."""
+        """Make one run of about ``seconds``. Raises Failure if it gives no figure."""
 
     @abstractmethod
     def remarks(self, figures: dict[str, float]) -> str:
-        """What else the medians of all figures say, for the last column."""
+        """Format the medians of further figures, for the last column."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ class Done:
     units: float
     """Requests, connections or gigabytes."""
     rate: float
-    """Units a second, by the tool's own clock."""
+    """Units per second, by the tool's own clock."""
     errors: int = 0
 
 
 @dataclass(frozen=True)
 class Load(Work):
-    """A tool that keeps the system busy; the CPU time of the system goes beside its rate."""
+    """A tool that keeps the system busy; the system's CPU time is shown beside its rate."""
 
     tool: str = ""
     backend: Backend = REDIS
@@ -98,7 +98,7 @@ class Load(Work):
             before = running.server.cpu_seconds() if running.server else 0.0
             done = self.drive(running.port, seconds, prepared)
             if not done.units:
-                raise Failure(f"{self.tool} got no answer")
+                raise Failure(f"{self.tool} got no response")
             sample = {"rate": done.rate, "errors": float(done.errors)}
             if running.server:
                 sample["cpu"] = (running.server.cpu_seconds() - before) / done.units
@@ -106,12 +106,12 @@ class Load(Work):
             return sample
 
     def prepare(self, port: int) -> float:  # noqa: ARG002
-        """Try the load out where the tool needs to know the rate to expect."""
+        """Try the load, where the tool needs to know the rate to expect."""
         return 0.0
 
     @abstractmethod
     def drive(self, port: int, seconds: int, expected: float) -> Done:
-        """Run the tool; ``expected`` is what ``prepare`` found."""
+        """Run the tool; ``expected`` is what ``prepare`` returned."""
 
     def remarks(self, figures: dict[str, float]) -> str:
         cost = (
@@ -149,13 +149,13 @@ def read_redis_benchmark(text: str, count: int) -> Done:
     rows = csv.reader(text.splitlines())
     rates = [float(row[1]) for row in rows if row and row[0] in ("GET", "SET")]
     if len(rates) != 2 or not all(rates):
-        raise Failure(f"redis-benchmark said {text[:200]!r}")
+        raise Failure(f"unexpected output of redis-benchmark: {text[:200]!r}")
     return Done(2 * count, 2 / sum(1 / rate for rate in rates))
 
 
 @dataclass(frozen=True)
 class Wrk(Load):
-    """64 connections that ask a web server for 128 bytes over and over."""
+    """64 connections that request 128 bytes from a web server, repeatedly."""
 
     tool: str = "wrk"
     backend: Backend = WEB
@@ -169,18 +169,18 @@ class Wrk(Load):
 
 
 def read_wrk(text: str) -> Done:
-    """What wrk reports; socket errors and refusals of the server count as errors."""
+    """Parse wrk's report; socket errors and the server's error responses count as errors."""
     counted = re.search(r"(\d+) requests in", text)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     if not counted or not rate:
-        raise Failure(f"wrk said {text[:200]!r}")
+        raise Failure(f"unexpected output of wrk: {text[:200]!r}")
     faults = re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", text)
     return Done(int(counted[1]), float(rate[1]), sum(map(int, faults)))
 
 
 @dataclass(frozen=True)
 class Iperf(Load):
-    """One stream as fast as it goes."""
+    """One stream at full speed."""
 
     tool: str = "iperf3"
     backend: Backend = IPERF
@@ -195,13 +195,13 @@ class Iperf(Load):
 
 
 def read_iperf(text: str) -> Done:
-    """What the receiver of a ``--json`` report got, in units of 10^9 bytes."""
+    """Parse what the receiver of a ``--json`` report got, in units of 10^9 bytes."""
     try:
         received = json.loads(text)["end"]["sum_received"]
         gigabytes = received["bytes"] / 1e9
         return Done(gigabytes, gigabytes / received["seconds"])
     except (ValueError, KeyError, ZeroDivisionError):
-        raise Failure(f"iperf3 said {text[:200]!r}") from None
+        raise Failure(f"unexpected output of iperf3: {text[:200]!r}") from None
 
 
 LOADS = (

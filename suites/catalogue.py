@@ -1,4 +1,4 @@
-"""The suites there are: which tests, of which versions, told what."""
+"""The suites: which tests, in which versions, with which arguments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _redis(port: int, folder: Path) -> list[str]:
 
 
 def _smtp_sink(port: int, _folder: Path) -> list[str]:
-    # As root it wants to be told whom to be.
+    # Run as root, it needs the name of a user.
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
     return ["smtp-sink", *user, f"{HOST}:{port}", "100"]
 

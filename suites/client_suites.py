@@ -1,7 +1,7 @@
-"""The test suites of clients: taken out of their source archives on PyPI, run by pytest.
+"""The test suites of clients, extracted from their source archives on PyPI and run by pytest.
 
-The client under test is the one that pip installs, in a virtual environment of its own.
-Everything stays in ``.venv``, and so is used again.
+The client under test is installed by pip, in a virtual environment of its own.  Everything
+stays in ``.venv``, to be reused.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class ClientSuite(Suite):
     project: str
     version: str
     takes: tuple[str, ...]
-    """Patterns of the files that are taken out of the archive."""
+    """Patterns of the files to extract from the archive."""
     arguments: tuple[str, ...]
-    """What pytest is told."""
+    """Arguments for pytest."""
     packages: tuple[str, ...] = ()
-    """What the tests import besides."""
+    """Further requirements of the tests."""
     environment: Mapping[str, str] = field(default_factory=dict)
     over_unix: bool = False
-    """They reach the server over the unix socket ``{socket}``, and want TLS on a port."""
+    """They connect to the unix socket ``{socket}``, and want TLS on a port."""
 
     def missing(self) -> str:
         return needs(self.backend.program)()
@@ -120,7 +120,7 @@ class ClientSuite(Suite):
 
 @contextmanager
 def unix_socket(port: int, folder: Path) -> Iterator[Path]:
-    """A unix socket that leads to a port; a vaurien that understands nothing stands between."""
+    """A unix socket that leads to a port, through a vaurien that parses nothing."""
     path = folder / f"{port}.socket"
     ends = ["--proxy", f"unix:{path}", "--backend", f"{HOST}:{port}"]
     server = Server([sys.executable, "-m", "vaurien", *ends], folder)
@@ -132,7 +132,7 @@ def unix_socket(port: int, folder: Path) -> Iterator[Path]:
 
 
 def read_outcomes(text: str) -> Outcomes:
-    """The outcome of each test; a test that failed in one of its phases failed."""
+    """Read the outcome of each test; a test failed if one of its phases did."""
     outcomes: dict[str, str] = {}
     for line in text.splitlines():
         outcome, _, test = line.partition("\t")

@@ -1,8 +1,8 @@
-"""Run suites that others wrote, straight and through a quiet vaurien: ``make suites``.
+"""Run third-party test suites, directly and through a vaurien without rules: ``make suites``.
 
 Each suite runs against two servers of its own at the same time, one of them behind a vaurien
-that understands the protocol.  What becomes of its tests must be the same.  Tests that time
-may have decided are run again, and differ only if they do so every time.
+that parses the protocol.  The outcomes of its tests must be the same.  Tests that differ are
+run again, because timing may be the cause, and count only if they differ every time.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ DIRECT, PROXIED = (
     for name in ("direct", "vaurien-framed")
 )
 ATTEMPTS = 3
-"""How often a test may come out differently before it counts as different."""
+"""How often a test must come out differently to count as different."""
 NOT_RUN = "not run"
 HEADS = ("suite", "tests", "failed", "through vaurien", "verdict")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What became of a suite on both ways."""
+    """The outcomes of a suite, directly and through vaurien."""
 
     suite: Suite
     direct: Outcomes
     proxied: Outcomes
     differing: frozenset[str]
-    """Tests of which something else became each time."""
+    """Tests that came out differently in every attempt."""
     gave_up: tuple[str, ...] = ()
-    """Why parsers of vaurien did not understand what they saw."""
+    """Why parsers of vaurien gave up."""
 
 
 def compare(suite: Suite, folder: Path) -> Comparison:
-    """Run a suite on both ways. Raises Failure if that can't be done."""
+    """Run a suite both ways. Raises Failure if that is impossible."""
     direct, proxied, gave_up = both(suite, folder, ())
     differing = differences(direct, proxied)
     for _ in range(1, ATTEMPTS):
@@ -57,7 +57,7 @@ def compare(suite: Suite, folder: Path) -> Comparison:
 def both(
     suite: Suite, folder: Path, only: Collection[str]
 ) -> tuple[Outcomes, Outcomes, tuple[str, ...]]:
-    """The outcomes on both ways, and why parsers gave up."""
+    """Return the outcomes of both ways, and why parsers gave up."""
     with ThreadPoolExecutor() as pool:
         direct = pool.submit(one, suite, DIRECT, folder / "direct", only)
         proxied = pool.submit(one, suite, PROXIED, folder / "proxied", only)
@@ -84,7 +84,7 @@ def differences(direct: Outcomes, proxied: Outcomes) -> frozenset[str]:
 
 
 def row(comparison: Comparison) -> Sequence[str]:
-    """A line of the table."""
+    """Format a row of the table."""
     direct, proxied = comparison.direct, comparison.proxied
     return (
         comparison.suite.name,
@@ -95,7 +95,7 @@ def row(comparison: Comparison) -> Sequence[str]:
 
 
 def remarks(comparison: Comparison) -> Iterable[str]:
-    """What else is to be said: each test that differs, and parsers that gave up."""
+    """Yield a line for each test that differs, and for each parser that gave up."""
     for test in sorted(comparison.differing):
         direct = comparison.direct.get(test, NOT_RUN)
         proxied = comparison.proxied.get(test, NOT_RUN)
@@ -112,7 +112,9 @@ def tell(row: Sequence[str]) -> None:
 def main(arguments: Sequence[str]) -> int:
     names = [suite.name for suite in SUITES]
     parser = argparse.ArgumentParser(prog="suites/compare.py", description=__doc__)
-    parser.add_argument("--only", metavar="SUITE,...", help=f"these, out of {', '.join(names)}")
+    parser.add_argument(
+        "--only", metavar="SUITE,...", help=f"suites to run, out of {', '.join(names)}"
+    )
     chosen = parser.parse_args(arguments).only
     for name in chosen.split(",") if chosen else ():
         if name not in names:

@@ -1,4 +1,4 @@
-"""A plugin for pytest: writes what became of each test to the file ``OUTCOMES``."""
+"""A pytest plugin: it writes the outcome of each test to the file ``OUTCOMES``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 FILE = "OUTCOMES"
-"""The variable of the environment that names the file."""
+"""The environment variable with the name of the file."""
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """A test has a report for each of its phases; a phase that only passed says nothing."""
+    """Record the outcome of the call, and that of set-up and tear-down unless they passed."""
     if report.when == "call" or not report.passed:
         _write(report.outcome, report.nodeid)
 
@@ -23,6 +23,6 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 
 def _write(outcome: str, test: str) -> None:
-    # At once: a run that is cut short has said what it knew.
+    # Write at once, so that an interrupted run leaves the outcomes so far.
     with Path(os.environ[FILE]).open("a", encoding="utf-8") as file:
         file.write(f"{outcome}\t{test}\n")

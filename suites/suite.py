@@ -1,4 +1,4 @@
-"""What a suite is: tests that others wrote for a server, run against a port."""
+"""A suite: third-party tests for a server, run against a port."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from backends import Backend
 from processes import HOST
 
 Outcomes = Mapping[str, str]
-"""What became of each test: passed, failed or skipped."""
+"""The outcome of each test: passed, failed or skipped."""
 PASSED, FAILED = "passed", "failed"
 
 
 @dataclass(frozen=True)
 class Suite(ABC):
-    """Tests, and the server that they are for."""
+    """Tests, and the server that they need."""
 
     name: str
     protocol: str
@@ -28,12 +28,12 @@ class Suite(ABC):
         return ""
 
     def prepare(self) -> None:
-        """Get what is needed from elsewhere. Raises Failure if that can't be done."""
+        """Download what it needs. Raises Failure if that is impossible."""
         return
 
     @abstractmethod
     def run(self, port: int, folder: Path, only: Collection[str]) -> Outcomes:
-        """Run the tests against a port; those in ``only`` at least, or all if that is empty.
+        """Run the tests against a port: at least those in ``only``, or all if that is empty.
 
         Raises:
             Failure: they could not be run.
@@ -41,5 +41,5 @@ class Suite(ABC):
 
 
 def filled(words: Collection[str], port: int) -> list[str]:
-    """Words of a command, in which ``{host}`` and ``{port}`` stand for the server's."""
+    """Substitute the server's ``{host}`` and ``{port}`` in the words of a command."""
     return [word.replace("{host}", HOST).replace("{port}", str(port)) for word in words]

@@ -1,4 +1,4 @@
-"""Tools that come with servers: what they say of each of their tests."""
+"""Tools that come with servers, and the outcomes that they print."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ RUN_LIMIT = 300.0
 
 @dataclass(frozen=True)
 class Tool:
-    """One call of a tool."""
+    """One run of a tool."""
 
     name: str
     command: tuple[str, ...]
     says: str
     """A pattern for each success in its output; a group in it names the test."""
     never: str = r"\bFAIL|\b[Ee]rror|\b[Ww]arning"
-    """A pattern for what is a failure, wherever it is said; its group names the test."""
+    """A pattern for a failure anywhere in its output; its group names the test."""
 
     def outcomes(self, port: int) -> Outcomes:
-        """A test for all of it, and one for each that it names."""
+        """Return an outcome for the whole run, and one for each test that it names."""
         try:
             done = subprocess.run(
                 filled(self.command, port),
@@ -51,7 +51,7 @@ class Tool:
 
 @dataclass(frozen=True)
 class ToolSuite(Suite):
-    """Calls of the tools of one server, each with its outcome."""
+    """Runs of the tools of one server, each with its outcome."""
 
     tools: tuple[Tool, ...]
 
