@@ -30,10 +30,10 @@ def versions() -> dict[str, str]:
     for name, command in ASK.items():
         if shutil.which(command[0]):
             # Some print it to standard error, and some exit with status 1.
-            said = subprocess.run(
+            done = subprocess.run(
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
             )
-            if number := re.search(r"\d+\.\d+(\.\w+)*", said.stdout):
+            if number := re.search(r"\d+\.\d+(\.\w+)*", done.stdout):
                 found[name] = number[0]
     return found
 

@@ -193,15 +193,17 @@ class Exchanges:
 class Pinger:
     """The process of ``pinger.py``."""
 
-    def __init__(self, process: subprocess.Popen[bytes], told: IO[bytes], says: IO[bytes]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], stdin: IO[bytes], stdout: IO[bytes]
+    ) -> None:
         self._process = process
-        self._told = told
-        self._says = says
+        self._stdin = stdin
+        self._stdout = stdout
 
     def exchanges(self) -> Exchanges:
         """Stop it, and return what it recorded. Raises Failure if its connection was cut."""
-        self._told.close()
-        moments = array("d", self._says.read())
+        self._stdin.close()
+        moments = array("d", self._stdout.read())
         if self._process.wait(START_LIMIT):
             raise Failure("the traffic on another proxy was cut off")
         return Exchanges(moments[::2], moments[1::2])

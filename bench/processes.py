@@ -127,7 +127,7 @@ class Server:
 
     def _last_words(self) -> str:
         lines = self.output().splitlines()
-        return lines[-1][:200] if lines else "it said nothing"
+        return lines[-1][:200] if lines else "it printed nothing"
 
 
 @contextmanager
@@ -154,6 +154,6 @@ def output_of(command: Sequence[str], limit: float) -> str:
     except OSError as error:
         raise Failure(f"{command[0]}: {error.strerror}") from None
     if done.returncode:
-        said = " ".join((done.stderr.strip() or done.stdout).split())
-        raise Failure(f"{command[0]} ended with status {done.returncode}: {said[-200:]}")
+        output = " ".join((done.stderr.strip() or done.stdout).split())
+        raise Failure(f"{command[0]} ended with status {done.returncode}: {output[-200:]}")
     return done.stdout

@@ -67,8 +67,8 @@ class Running:
     @property
     def gave_up(self) -> list[str]:
         """Why parsers of vaurien gave up."""
-        said = self.server.output() if self.server else ""
-        return GAVE_UP.findall(said)
+        output = self.server.output() if self.server else ""
+        return GAVE_UP.findall(output)
 
     def check_understood(self) -> None:
         """Raise Failure if a parser gave up: the rest was as fast as without parsing."""
@@ -138,8 +138,8 @@ def _needs_nginx_stream() -> str:
 
 
 def _nginx_build() -> str:
-    told = subprocess.run(["nginx", "-V"], capture_output=True, text=True, check=False)
-    return told.stderr
+    done = subprocess.run(["nginx", "-V"], capture_output=True, text=True, check=False)
+    return done.stderr
 
 
 def _haproxy(tuning: str) -> Callable[[Task], list[str]]:

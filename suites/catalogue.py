@@ -44,7 +44,7 @@ def _mariadb_slap(*options: str) -> Tool:
 
 
 def _pgbench(mode: str, *options: str) -> Tool:
-    count = "20" if "-C" in options else "250"  # then each has a connection of its own
+    count = "20" if "-C" in options else "250"  # -C: one connection each
     command = ("pgbench", *POSTGRESQL_AT, "-n", "-M", mode, "-c", "4", "-t", count, *options)
     processed = r"transactions actually processed: (?:80/80|1000/1000)\n.*failed transactions: 0 "
     return Tool(" ".join(["pgbench", mode, *options]), (*command, "postgres"), processed)
@@ -175,7 +175,7 @@ SUITES: tuple[Suite, ...] = (
                 f"wrk {header}",
                 ("wrk", "-t1", "-c20", "-d1s", "-H", header, "http://{host}:{port}/"),
                 r"requests in",
-                never=r"Socket errors|Non-2xx",
+                failure=r"Socket errors|Non-2xx",
             )
             for header in ("Connection: keep-alive", "Connection: close")
         ),

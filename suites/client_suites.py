@@ -71,8 +71,8 @@ class ClientSuite(Suite):
         if not self.over_unix:
             return self._test(arguments, port, folder)
         with unix_socket(port, folder) as path:
-            told = [argument.replace("{socket}", str(path)) for argument in arguments]
-            return self._test(told, port, folder)
+            filled_in = [argument.replace("{socket}", str(path)) for argument in arguments]
+            return self._test(filled_in, port, folder)
 
     def _test(self, arguments: Sequence[str], port: int, folder: Path) -> Outcomes:
         outcomes = folder / f"{port}-outcomes"

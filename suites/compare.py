@@ -104,7 +104,7 @@ def remarks(comparison: Comparison) -> Iterable[str]:
         yield f"  a parser gave up: {reason}"
 
 
-def tell(row: Sequence[str]) -> None:
+def show(row: Sequence[str]) -> None:
     name, *figures, verdict = row
     print(f"{name:16}", *(f"{figure:>15}" for figure in figures), f" {verdict}", flush=True)
 
@@ -120,22 +120,22 @@ def main(arguments: Sequence[str]) -> int:
         if name not in names:
             parser.error(f"--only {name!r} is unknown; pick from {', '.join(names)}")
     same = True
-    tell(HEADS)
+    show(HEADS)
     for suite in SUITES:
         if chosen and suite.name not in chosen.split(","):
             continue
         if reason := suite.missing():
-            tell((suite.name, "", "", "", f"skipped: {reason}"))
+            show((suite.name, "", "", "", f"skipped: {reason}"))
             continue
         with tempfile.TemporaryDirectory(prefix="vaurien-suites-") as folder:
             try:
                 suite.prepare()
                 comparison = compare(suite, Path(folder))
             except Failure as error:
-                tell((suite.name, "", "", "", f"COULD NOT BE RUN: {error}"))
+                show((suite.name, "", "", "", f"COULD NOT BE RUN: {error}"))
                 same = False
                 continue
-        tell(row(comparison))
+        show(row(comparison))
         for line in remarks(comparison):
             print(line, flush=True)
         same = same and not comparison.differing

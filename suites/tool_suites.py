@@ -22,9 +22,9 @@ class Tool:
 
     name: str
     command: tuple[str, ...]
-    says: str
+    success: str
     """A pattern for each success in its output; a group in it names the test."""
-    never: str = r"\bFAIL|\b[Ee]rror|\b[Ww]arning"
+    failure: str = r"\bFAIL|\b[Ee]rror|\b[Ww]arning"
     """A pattern for a failure anywhere in its output; its group names the test."""
 
     def outcomes(self, port: int) -> Outcomes:
@@ -43,10 +43,10 @@ class Tool:
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} took over {RUN_LIMIT:g} s") from None
         output = done.stdout.replace("\r", "\n")
-        successes = list(re.finditer(self.says, output, re.MULTILINE))
-        well = done.returncode == 0 and successes and not re.search(self.never, output)
+        successes = list(re.finditer(self.success, output, re.MULTILINE))
+        passed = done.returncode == 0 and successes and not re.search(self.failure, output)
         named = {f"{self.name}: {found[1]}": PASSED for found in successes if found.groups()}
-        return {self.name: PASSED if well else FAILED, **named}
+        return {self.name: PASSED if passed else FAILED, **named}
 
 
 @dataclass(frozen=True)

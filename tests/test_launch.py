@@ -91,12 +91,12 @@ def test_an_unknown_pid() -> None:
 def test_a_port_in_use_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(RuntimeError, match=rf"the proxy ended: .*{port}.*in use"):
+        with pytest.raises(RuntimeError, match=rf"the proxy exited: .*{port}.*in use"):
             start_proxy(proxy_port=port, http=False)
 
 
 def test_a_wrong_option_is_told() -> None:
-    with pytest.raises(RuntimeError, match=r"the proxy ended: .*nope"):
+    with pytest.raises(RuntimeError, match=r"the proxy exited: .*nope"):
         start_proxy(proxy_port=free_port(), http=False, options=["--behavior", "5:nope"])
 
 
@@ -118,7 +118,7 @@ def test_a_process_that_never_accepts_is_ended(tmp_path: Path) -> None:
         "print('still thinking', file=sys.stderr, flush=True)\n"
         "import signal; signal.pause()"
     )
-    with pytest.raises(RuntimeError, match=r"did not accept within 2 s: still thinking"):
+    with pytest.raises(RuntimeError, match=r"was not ready within 2 s: still thinking"):
         launch._start([sys.executable, "-c", code], 2)
     assert not runs(int(said.read_text()))
 

@@ -1,8 +1,7 @@
-"""Starting and stopping a proxy as a process of its own, from Python.
+"""Start and stop a proxy in another process, from Python.
 
-``start_proxy`` returns as soon as the proxy accepts connections.  It knows because the
-process says so, on a pipe it is given for that: a trial connection would be the first
-one that the proxy counts.
+``start_proxy`` returns as soon as the proxy accepts connections.  The process reports that
+on a pipe, because the proxy would count a trial connection.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 READY_FD = "VAURIEN_READY_FD"
-"""The environment variable that names the descriptor of the pipe."""
+"""The environment variable with the pipe's file descriptor."""
 START_LIMIT = 10.0
-"""Seconds that a process gets to start, if ``warmup`` is not longer."""
+"""Minimum seconds that a process gets to start; ``warmup`` may be longer."""
 STOP_LIMIT = 10.0
-"""Seconds that a process gets to end its connections, before it is killed."""
+"""Seconds that a process gets to finish its connections before it is killed."""
 
 RELAY_LIMIT = 1.0
-"""Seconds to wait for the last of what it said; others may hold its standard error open."""
+"""Seconds to wait for the end of its standard error, which its children may hold open."""
 
 _launched: dict[int, _Launched] = {}
 
@@ -48,15 +47,15 @@ def start_proxy(
     log_level: str = "info",
     log_output: str = "-",
 ) -> int:
-    """Start a proxy, and return its process id once it accepts (and its HTTP interface too).
+    """Start a proxy, and return its process id once it and its HTTP API accept connections.
 
-    ``warmup``: seconds that this may take; it gets ``START_LIMIT`` in any case.
-    ``options``: further words of the command line, such as ``["--behavior", "20:delay"]``.
-    The process is stopped when this one exits, unless ``stop_proxy`` was called before.
+    ``warmup``: maximum seconds to wait for that, but at least ``START_LIMIT``.
+    ``options``: further command-line arguments, such as ``["--behavior", "20:delay"]``.
+    If ``stop_proxy`` is not called, the proxy is stopped when the calling process exits.
 
     Raises:
-        RuntimeError: it ended, or did not accept in time; with the last line of its
-            standard error.
+        RuntimeError: the process exited, or was not ready in time; with the last line of
+            its standard error.
     """
     command = [sys.executable, "-m", "vaurien"]
     command += ["--proxy", str(Address(proxy_host, proxy_port))]
@@ -68,12 +67,12 @@ def start_proxy(
 
 
 def stop_proxy(pid: int) -> None:
-    """Stop a proxy that ``start_proxy`` started, and wait until it has ended.
+    """Stop a proxy that ``start_proxy`` started, and wait until its process has exited.
 
-    It gets ``STOP_LIMIT`` seconds to end its connections, then it is killed.
+    It gets ``STOP_LIMIT`` seconds to finish its connections, then it is killed.
 
     Raises:
-        ValueError: there is none of this process id.
+        ValueError: there is no such process.
     """
     launched = _launched.pop(pid, None)
     if launched is None:
@@ -82,10 +81,10 @@ def stop_proxy(pid: int) -> None:
 
 
 def tell_ready() -> None:
-    """Tell the process that started this one that it accepts now, if it wants to know."""
+    """Report to ``start_proxy``, if that started this process, that connections are accepted."""
     given = os.environ.pop(READY_FD, "")
     if given.isdigit():
-        with contextlib.suppress(OSError):  # it has given up waiting
+        with contextlib.suppress(OSError):  # it no longer waits
             os.write(int(given), b"\n")
             os.close(int(given))
 
@@ -93,55 +92,55 @@ def tell_ready() -> None:
 def _start(command: list[str], limit: float) -> int:
     import subprocess
 
-    ready, tell = os.pipe()
+    ready, report_fd = os.pipe()
     try:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            pass_fds=[tell],
-            env={**os.environ, READY_FD: str(tell)},
+            pass_fds=[report_fd],
+            env={**os.environ, READY_FD: str(report_fd)},
         )
     except BaseException:
         os.close(ready)
         raise
     finally:
-        os.close(tell)
+        os.close(report_fd)
     launched = _Launched(process)
     try:
-        word = _wait_for_word(ready, limit)
+        report = _wait_for_report(ready, limit)
     except BaseException:
         launched.end()
         raise
     finally:
         os.close(ready)
-    if word:
+    if report:
         _launched[process.pid] = launched
         return process.pid
     launched.end()
-    fate = f"did not accept within {limit:g} s" if word is None else "ended"
-    raise RuntimeError(f"the proxy {fate}: {launched.last_line or 'it said nothing'}")
+    what = f"was not ready within {limit:g} s" if report is None else "exited"
+    raise RuntimeError(f"the proxy {what}: {launched.last_line or 'it printed nothing'}")
 
 
-def _wait_for_word(ready: int, limit: float) -> bytes | None:
-    """What the process says: nothing if it ends instead, None if it takes too long."""
+def _wait_for_report(ready: int, limit: float) -> bytes | None:
+    """Return what the process writes: b"" if it exits instead, None if it takes too long."""
     poll = select.poll()
     poll.register(ready, select.POLLIN)
     return os.read(ready, 1) if poll.poll(limit * 1000) else None
 
 
 class _Launched:
-    """A process; its standard error is passed on to ours."""
+    """A process whose standard error is relayed to ours."""
 
     def __init__(self, process: Popen[bytes]) -> None:
         self.process = process
         self.starter = os.getpid()
         self.last_line = ""
-        self._relay = threading.Thread(target=self._pass_on, name="vaurien log", daemon=True)
+        self._relay = threading.Thread(target=self._relay_log, name="vaurien log", daemon=True)
         self._relay.start()
 
     def end(self) -> None:
-        """End it, and wait until it has ended and all it said is passed on."""
+        """Stop it, and wait until it has exited and its output has been relayed."""
         from subprocess import TimeoutExpired
 
         self.process.terminate()
@@ -152,21 +151,21 @@ class _Launched:
             self.process.wait()
         self._relay.join(RELAY_LIMIT)
 
-    def _pass_on(self) -> None:
+    def _relay_log(self) -> None:
         assert self.process.stderr is not None
         with self.process.stderr as stream:
             for line in stream:
                 self.last_line = line.decode(errors="replace").strip()
-                with contextlib.suppress(OSError):  # ours is closed
+                with contextlib.suppress(OSError):  # our standard error is closed
                     os.write(2, line)
 
 
 @atexit.register
 def _end_all() -> None:
-    # A process that was forked since knows of them too, and they are none of its business.
+    # A forked child has inherited this list, but must leave the processes alone.
     ours = [launched for launched in _launched.values() if launched.starter == os.getpid()]
     _launched.clear()
     for launched in ours:
-        launched.process.terminate()  # all of them first, for each takes its time
+        launched.process.terminate()  # signal all first, so that they stop in parallel
     for launched in ours:
         launched.end()
