@@ -1,4 +1,4 @@
-"""Proxies at work in this process, on loopback, with an echoing backend behind them."""
+"""Running proxies in this process, on loopback, with an echoing backend."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from vaurien.rules.plan import Plan
 T = TypeVar("T")
 NAME = "vaurien"
 LIMIT = 10.0
-"""Seconds after which a test that waits has failed."""
+"""Seconds after which a waiting test fails."""
 
 
 class _Echo(socketserver.BaseRequestHandler):
@@ -64,7 +64,7 @@ def serving(server: socketserver.TCPServer) -> Iterator[Address]:
 
 @contextlib.contextmanager
 def echo(prefix: bytes = b"") -> Iterator[Address]:
-    """A backend that says what it hears, after a prefix."""
+    """A backend that echoes, with a prefix."""
     with serving(_EchoServer(prefix)) as address:
         yield address
 
@@ -88,7 +88,7 @@ class Live:
         return socket.create_connection((address.host, address.port), timeout=LIMIT)
 
     def ask(self, data: bytes = b"hello", proxy: str = "") -> bytes:
-        """What comes back on a connection of its own."""
+        """Send over a new connection, and return what comes back."""
         with self.connect(proxy) as sock:
             sock.sendall(data)
             return sock.recv(65536)
@@ -106,7 +106,7 @@ def live(
     names: Sequence[str] = (NAME,),
     store: Store | None = None,
 ) -> Iterator[Live]:
-    """Proxies in front of an echo, all with these rules."""
+    """Run proxies in front of an echo, all with these rules."""
     plugins.install()
     with echo() as backend:
         reactor = Reactor()
@@ -136,7 +136,7 @@ def live(
 
 @contextlib.contextmanager
 def controlled(running: Live) -> Iterator[Http]:
-    """The HTTP interface of a running proxy."""
+    """The HTTP API of a running proxy."""
     server = start_control(running.control, "127.0.0.1", 0)
     try:
         yield Http(server)
@@ -159,7 +159,7 @@ class Answer:
 
 
 class Http:
-    """Asks an HTTP server, each time on a connection of its own."""
+    """Sends HTTP requests to a server, each over a new connection."""
 
     def __init__(self, server: ServerThread) -> None:
         self.host = server.address.host

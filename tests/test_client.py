@@ -1,4 +1,4 @@
-"""The client and ``vaurienctl``, against a real proxy's HTTP interface."""
+"""The client and ``vaurienctl``, with the HTTP API of a real proxy."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def client(api: Http) -> Client:
 
 @pytest.fixture
 def nobody() -> Iterator[int]:
-    """A port where nobody listens, and nobody will."""
+    """A port on which nobody listens."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]
 
 
 class OldServer(http.server.BaseHTTPRequestHandler):
-    """The interface of a version before plans."""
+    """The API of a version without plans."""
 
     behaviors = ["delay", "dummy"]
     current = "dummy"
@@ -183,7 +183,7 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
 
 
 class NotVaurien(socketserver.StreamRequestHandler):
-    """Another kind of server."""
+    """A server that is not vaurien."""
 
     answer = b""
 

@@ -1,4 +1,4 @@
-"""Proxies as processes of their own, started and stopped from Python."""
+"""Proxies in processes of their own, started and stopped from Python."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ask(port: int, data: bytes = b"hello") -> bytes:
 
 
 def runs(pid: int) -> bool:
-    """Whether there is such a process, dead but unburied ones included."""
+    """Whether there is such a process, zombies included."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""The demo, as a stranger starts it."""
+"""The demo, as a newcomer starts it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAST_WORDS = "Press Ctrl-C to stop.  This is what happens to each request:"
 
 
 class Demo:
-    """A running demo that has said its welcome."""
+    """A running demo that has printed its welcome."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -40,7 +40,7 @@ class Demo:
         return line.decode()
 
     def ask(self) -> bytes:
-        """What the web server says, through the proxy."""
+        """Request the page through the proxy, and return it."""
         connection = http.client.HTTPConnection("localhost", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", "/")

@@ -1,4 +1,4 @@
-"""The log: its form, what it escapes, and what it leaves out."""
+"""The log: its format, what it escapes, and what it leaves out."""
 
 from __future__ import annotations
 

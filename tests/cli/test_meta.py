@@ -49,7 +49,7 @@ def test_it_serves_until_a_signal(number: signal.Signals, tmp_path: Path) -> Non
 
 
 def test_signals_that_come_before_it_waits_are_not_missed() -> None:
-    """One ends it, the other is forgotten."""
+    """One ends it, the other is discarded."""
     code = (
         "import os, signal, sys\n"
         "from vaurien.cli.meta import main\n"

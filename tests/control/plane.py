@@ -1,7 +1,7 @@
 """Many proxies and their control on a simulated system, in one thread.
 
-What is submitted to the reactor runs at once; ports are taken, and saving fails, as a
-test says.
+Calls submitted to the reactor run at once.  A test decides which ports are taken, and
+whether saving fails.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HOST = "here"
 SEED = 7
 BACKENDS = Address("there", 80), Address("elsewhere", 80)
 CHOSEN = 40_000
-"""The first of the ports that the system chooses."""
+"""The first of the ports that the system picks."""
 FAMILY = int(socket.AF_INET)
 
 
@@ -45,7 +45,7 @@ def spec(
     enabled: bool = True,
     limits: Limits = Limits(timeout=0),  # noqa: B008 - a value
 ) -> ProxySpec:
-    """A proxy on a port, with the rules that these entries say."""
+    """Make a proxy on a port, with the rules of these entries."""
     plugins.install()
     return ProxySpec(
         name=name,
@@ -58,8 +58,8 @@ def spec(
     )
 
 
-class Ground(SimulatedSystem):
-    """Ports may be taken by others; port 0 is a free one."""
+class ContestedSystem(SimulatedSystem):
+    """A system where others may have taken ports; port 0 picks a free one."""
 
     def __init__(self) -> None:
         super().__init__(whole=True)
@@ -68,7 +68,7 @@ class Ground(SimulatedSystem):
 
     @property
     def listening(self) -> set[int]:
-        """The ports that somebody of ours listens on."""
+        """The ports on which the proxies listen."""
         return {int(name[1]) for name in self._listeners if name[0] == HOST}
 
     def listen(self, endpoint: Endpoint, backlog: int) -> Socket:
@@ -82,7 +82,7 @@ class Ground(SimulatedSystem):
 
 
 class Prompt(Reactor):
-    """Runs what is submitted at once, unless it is ``stalled``."""
+    """Runs submitted calls at once, unless it is ``stalled``."""
 
     stalled = False
 
@@ -94,7 +94,7 @@ class Prompt(Reactor):
 
 
 class Doomed(Prepared):
-    """Cannot be committed."""
+    """A prepared state that cannot be committed."""
 
     def commit(self) -> None:
         self.discard()
@@ -102,7 +102,7 @@ class Doomed(Prepared):
 
 
 class Flaky(Store):
-    """Fails where a test says: to "prepare", or to "commit"."""
+    """Fails where a test wants it to: in "prepare" or in "commit"."""
 
     fault = ""
 
@@ -120,7 +120,7 @@ class Plane:
 
     def __init__(self, folder: Path, *proxies: ProxySpec) -> None:
         plugins.install()
-        self.system = Ground()
+        self.system = ContestedSystem()
         self.reactor = Prompt(self.system)
         self.reactor.report = _fail
         self.proxies = Proxies(self.reactor, partial(proxy_of, self.reactor))
@@ -144,23 +144,23 @@ class Plane:
         self.store.close()
 
     def pass_time(self, seconds: float) -> None:
-        """Let the clock move on, and timers run."""
+        """Advance the clock, and run the timers."""
         self.system.time += seconds
         self.reactor.call_soon(lambda: None)
         self.reactor.run_once()
 
     def connect(self, port: int) -> None:
-        """Have a client connect to a port, and be served."""
+        """Connect a client to a port, and serve it."""
         self.system.connect((FAMILY, (HOST, port)))
         self.pass_time(0)
 
     def plans(self) -> dict[str, Sequence[str]]:
-        """The names of the rules that each proxy really has."""
+        """The names of the rules that each proxy actually has."""
         return {proxy.name: [rule.name for rule in proxy.plan.rules] for proxy in self.proxies}
 
     @property
     def saved(self) -> dict[str, object]:
-        """What the state file says of the proxies; nothing, if there is none."""
+        """The proxies in the state file; empty if there is no file."""
         document = self.store.load() or {}
         proxies = document.get("proxies", {})
         assert isinstance(proxies, dict)
@@ -168,7 +168,7 @@ class Plane:
 
     @property
     def leftovers(self) -> set[str]:
-        """The files in the folder that should not be there."""
+        """Files in the folder that should not be there."""
         return {entry.name for entry in self.folder.iterdir()} - {"state.json", "state.json.lock"}
 
 

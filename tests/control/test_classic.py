@@ -1,4 +1,4 @@
-"""The HTTP interface, over a real server and real proxies."""
+"""The HTTP API, over a real server and real proxies."""
 
 from __future__ import annotations
 
@@ -339,7 +339,7 @@ def test_what_cannot_be_saved_is_our_trouble(tmp_path: Path) -> None:
 
 
 def everything(sock: socket.socket) -> bytes:
-    """What a peer says until it closes."""
+    """Receive until the peer closes."""
     heard = b""
     while data := sock.recv(65536):
         heard += data

@@ -1,4 +1,4 @@
-"""Times to live over a restart."""
+"""Times to live across restarts."""
 
 from __future__ import annotations
 

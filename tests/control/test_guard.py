@@ -1,4 +1,4 @@
-"""Who is let through, over a real server."""
+"""Which requests are permitted, over a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server in its thread, against peers that behave badly."""
+"""The server in its thread, with misbehaving clients."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ask(running: Live) -> Iterator[Http]:
 
 
 def hears(sock: socket.socket) -> bytes:
-    """What the server says next; nothing if it has closed the connection."""
+    """Receive once; empty if the server has closed the connection."""
     try:
         return sock.recv(65536)
     except ConnectionResetError:
@@ -42,7 +42,7 @@ def hears(sock: socket.socket) -> bytes:
 
 
 def get(sock: socket.socket, port: int) -> None:
-    """Ask on an open connection, and hear the answer."""
+    """Send a request on an open connection, and receive the response."""
     sock.sendall(GET % port)
     heard = b""
     while not heard.endswith(b'"dummy"}'):

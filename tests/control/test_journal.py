@@ -159,7 +159,7 @@ def test_a_full_disk_is_told_once(reactor: Reactor, told: list[Event]) -> None:
 
 
 class Pipe:
-    """A journal's file that takes only so much, until somebody reads."""
+    """A file that takes a limited number of bytes until somebody reads."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
@@ -183,7 +183,7 @@ def pipe(tmp_path: Path) -> Iterator[Pipe]:
 
 
 def drained(pipe: Pipe, reactor: Reactor, until: Callable[[], bool]) -> bytes:
-    """What a reader gets that always reads, until then."""
+    """Read continuously until the condition holds, and return everything read."""
     data = pipe.read()
     while not until():
         reactor.run_once()

@@ -1,4 +1,4 @@
-"""The application that leads to other servers, over real servers."""
+"""The reverse proxy, with real servers behind it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ask() -> Iterator[Http]:
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):
-    """Answers with what it was asked."""
+    """Echoes its requests."""
 
     def do_GET(self) -> None:
         length = self.headers["Content-Length"]
@@ -257,7 +257,7 @@ def test_a_client_that_does_not_read_does_not_make_us_hoard(ask: Http, there: Li
 
 
 def ends(sock: socket.socket) -> bool:
-    """Whether the connection ends, with a FIN or a RST."""
+    """Whether the connection has ended, by a FIN or a RST."""
     try:
         return sock.recv(1) == b""
     except ConnectionResetError:

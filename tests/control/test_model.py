@@ -1,7 +1,7 @@
-"""Control against a plain dictionary, whatever is asked of it and whatever fails.
+"""Control, compared with a plain dictionary under random changes and failures.
 
-After each step the state that is told, the proxies that run, and the file that is saved
-are what the dictionary says: a change that failed has left no trace in any of them.
+After each step the reported state, the running proxies and the saved file agree with the
+dictionary: a failed change leaves no trace in any of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LIMITS = st.sampled_from([0.0, 60.0])
 
 @dataclass
 class Wanted:
-    """A proxy, as the model has it."""
+    """The model of a proxy."""
 
     port: int
     backend: str = "there:80"
@@ -48,7 +48,7 @@ class Wanted:
     timeout: float = 0.0
     mix: str = "dummy"
     rules: list[str] = field(default_factory=list)
-    """The behaviors of the rules that are not of the mix."""
+    """The behaviors of the rules outside the mix."""
 
     @property
     def entries(self) -> list[Entry]:
@@ -80,7 +80,7 @@ Model = dict[str, Wanted]
 
 
 class ControlMachine(RuleBasedStateMachine):
-    """Asks for changes at random."""
+    """Makes random changes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class ControlMachine(RuleBasedStateMachine):
         self.quick.stop()
         self.folder.cleanup()
 
-    # What is asked for.
+    # Changes.
 
     @rule(name=NAMES, wanted=WANTED, fault=FAULTS)
     def add(self, name: str, wanted: Wanted, fault: str) -> None:
@@ -128,7 +128,7 @@ class ControlMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, behavior=BEHAVIORS, fault=FAULTS)
     def set_behavior(self, name: str, behavior: str, fault: str) -> None:
-        """A mix of ``dummy`` alone counts as none here, so it is set as the plan."""
+        """A mix of only ``dummy`` counts as none here, so it is set as the plan."""
 
         def ask(proxy: str) -> None:
             if behavior != "dummy":
@@ -166,7 +166,7 @@ class ControlMachine(RuleBasedStateMachine):
     def name_none_of_several(self) -> None:
         self.change(lambda: self.control.set_plan([]), self.model, "", UnnamedError)
 
-    # What others do.
+    # Other events.
 
     @rule()
     def connect(self) -> None:
@@ -191,7 +191,7 @@ class ControlMachine(RuleBasedStateMachine):
     def pass_time(self, seconds: float) -> None:
         self.plane.pass_time(seconds)
 
-    # What comes of it.
+    # Checks.
 
     def replace_by(self, after: Model, fault: str) -> None:
         state = State(tuple(wanted.spec(name) for name, wanted in after.items()), seed=SEED)
@@ -221,7 +221,7 @@ class ControlMachine(RuleBasedStateMachine):
         *,
         moved: bool = False,
     ) -> None:
-        """Ask for a change, and check that it is refused for the reason that there is."""
+        """Attempt a change, and check that it is refused for the expected reason."""
         unchanged = list(after.items()) == list(self.model.items())
         if refusal is None and not unchanged:
             refusal = self.expected_failure(after, fault)
@@ -249,7 +249,7 @@ class ControlMachine(RuleBasedStateMachine):
         return StoreError if fault == "commit" else None
 
     def listeners(self) -> dict[tuple[str, int], object]:
-        """What listens, by the proxy's name and port."""
+        """The listeners, by the proxy's name and port."""
         return {
             (proxy.name, proxy.listener.address.port): proxy.listener
             for proxy in self.plane.proxies
@@ -260,7 +260,7 @@ class ControlMachine(RuleBasedStateMachine):
         return {each for proxy in self.plane.proxies for each in proxy.connections}
 
     def connections_to_keep(self, after: Model, *, moved: bool) -> set[Connection]:
-        """Those of proxies that stay enough the same, if the change succeeds."""
+        """The connections of proxies that change little enough to keep them, if the change succeeds."""
         kept = set()
         for name, old in self.model.items():
             new = after.get(name, Wanted(0, enabled=False))
@@ -270,7 +270,7 @@ class ControlMachine(RuleBasedStateMachine):
         return kept
 
     def check_kept(self, before: dict[tuple[str, int], object]) -> None:
-        """What listened, and does at the same place, has never stopped doing so."""
+        """Listeners whose place stays the same have never been closed."""
         after = self.listeners()
         assert {key: after[key] for key in before.keys() & after.keys()} == {
             key: before[key] for key in before.keys() & after.keys()

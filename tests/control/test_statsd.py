@@ -34,7 +34,7 @@ class Odd(Tcp):
 
 
 class Counting(Proxy):
-    """A proxy whose totals are the test's to say."""
+    """A proxy whose totals a test sets."""
 
     counted = 0
 
@@ -45,7 +45,7 @@ class Counting(Proxy):
 
 
 class Server:
-    """A statsd server: it sums up what it receives."""
+    """A statsd server that sums up what it receives."""
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -65,7 +65,7 @@ class Server:
         return lines
 
     def receive_all(self) -> None:
-        """All datagrams that are there."""
+        """All datagrams received so far."""
         self.socket.setblocking(False)
         try:
             while True:

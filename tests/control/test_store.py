@@ -1,4 +1,4 @@
-"""The state file, against a real file system."""
+"""The state file, on a real file system."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_relative_path_is_of_the_folder_it_began_in(
 
 
 def fail_with(number: int, after: int = 0) -> object:
-    """Stands in for a function of ``os``: an error, after so many bytes have been taken."""
+    """Stands in for a function of ``os`` that fails after a number of bytes."""
     room = after
     write = os.write
 

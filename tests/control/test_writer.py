@@ -1,4 +1,4 @@
-"""How a state takes the place of another one: whole, or not at all."""
+"""Replacing the state: atomically, or not at all."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ def test_writers_take_turns(tmp_path: Path) -> None:
 
 
 def test_whoever_asks_sees_a_change_whole_or_not_at_all(plane: Plane) -> None:
-    """Both proxies change at once, again and again."""
+    """Both proxies change at once, repeatedly."""
     states = [State((spec("a", 1, *rules), spec("b", 2, *rules))) for rules in ([HANG], [])]
     seen: list[bool] = []
     ended = threading.Event()
@@ -319,22 +319,22 @@ def test_whoever_asks_sees_a_change_whole_or_not_at_all(plane: Plane) -> None:
 
 
 def broken(state: State) -> State:
-    """A change that is our own mistake."""
+    """A change with a bug."""
     raise ZeroDivisionError
 
 
 def as_saved(plane: Plane) -> dict[str, object]:
-    """What the state file should say of the proxies."""
+    """What the state file should hold of the proxies."""
     proxies = to_document(plane.control.state)["proxies"]
     assert isinstance(proxies, dict)
     return proxies
 
 
 def plan_generations(plane: Plane) -> list[int]:
-    """Of the plans that the proxies really have, which are those that are told."""
-    told = [proxy.plan.generation for proxy in plane.control.state.proxies]
-    assert [proxy.plan.generation for proxy in plane.proxies] == told
-    return told
+    """The generations of the proxies' plans, which the state reports correctly."""
+    reported = [proxy.plan.generation for proxy in plane.control.state.proxies]
+    assert [proxy.plan.generation for proxy in plane.proxies] == reported
+    return reported
 
 
 # What is saved can be read back.
