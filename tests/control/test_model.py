@@ -260,7 +260,7 @@ class ControlMachine(RuleBasedStateMachine):
         return {each for proxy in self.plane.proxies for each in proxy.connections}
 
     def connections_to_keep(self, after: Model, *, moved: bool) -> set[Connection]:
-        """The connections of proxies that change little enough to keep them, if the change succeeds."""
+        """The connections of proxies that keep them, if the change succeeds."""
         kept = set()
         for name, old in self.model.items():
             new = after.get(name, Wanted(0, enabled=False))
