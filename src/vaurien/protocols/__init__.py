@@ -1,6 +1,8 @@
-"""The built-in protocols, one file each.
+"""The built-in protocols: ``tcp``, and one folder for each of the others.
 
-The names of old that plugins import from here are in ``vaurien.legacy``.
+A folder has the parsers, the wire format and the faults of its protocol; its docstring is the
+map.  ``checks``, ``sql`` and ``texts`` are shared by several.  Names that plugins of earlier versions
+import from here are in ``vaurien.legacy``.
 """
 
 from __future__ import annotations

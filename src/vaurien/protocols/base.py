@@ -1,4 +1,4 @@
-"""Where the protocols of old imported their base from; see ``vaurien.legacy``."""
+"""The import path of protocols written for earlier versions; see ``vaurien.legacy``."""
 
 from __future__ import annotations
 

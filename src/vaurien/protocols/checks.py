@@ -1,4 +1,4 @@
-"""Checks of what a fault is told that several protocols need."""
+"""Checks of the parameters of faults, for several protocols."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 
 
 def check_lines(values: Values, *names: str) -> None:
-    """Refuse line ends where they would begin another line of the protocol.
+    """Reject line breaks in these parameters, which would break the protocol's framing.
 
     Raises:
-        OptionError: one of these parameters has some.
+        OptionError: a parameter has a line break; it names the parameter.
     """
     for name in names:
         text = str(values.get(name, ""))
         if "\r" in text or "\n" in text:
-            raise OptionError(f"{name}={text!r} is not allowed: it takes a text of one line")
+            raise OptionError(f"{name}={text!r} is not allowed: it takes a single line of text")
 
 
 def check_sqlstate(values: Values) -> None:
-    """Refuse what is no SQLSTATE.
+    """Check the parameter ``sqlstate``.
 
     Raises:
-        OptionError: the parameter ``sqlstate`` is none.
+        OptionError: it is not a SQLSTATE.
     """
     state = str(values.get("sqlstate", "00000"))
     if not SQLSTATE.fullmatch(state):
         raise OptionError(
-            f"sqlstate={state!r} is not allowed: it takes five digits or capital letters"
+            f"sqlstate={state!r} is not allowed: it takes five digits or upper-case letters"
         )
