@@ -1,8 +1,8 @@
 """The built-in protocols: ``tcp``, and one folder for each of the others.
 
 A folder has the parsers, the wire format and the faults of its protocol; its docstring is the
-map.  ``checks``, ``sql`` and ``texts`` are shared by several.  Names that plugins of earlier versions
-import from here are in ``vaurien.legacy``.
+map.  ``checks``, ``sql`` and ``texts`` are shared by several.  Names that plugins of earlier
+versions import from here are in ``vaurien.legacy``.
 """
 
 from __future__ import annotations

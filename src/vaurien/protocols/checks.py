@@ -19,7 +19,7 @@ def check_lines(values: Values, *names: str) -> None:
     for name in names:
         text = str(values.get(name, ""))
         if "\r" in text or "\n" in text:
-            raise OptionError(f"{name}={text!r} is not allowed: it takes a single line of text")
+            raise OptionError(f"{name}={text!r} is not allowed: it takes one line of text")
 
 
 def check_sqlstate(values: Values) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from ...fault import Fault, Values
@@ -75,11 +75,11 @@ class HttpFault(Fault):
 # Responses replaced.
 
 
+@dataclass(slots=True)
 class FirstPiece:
     """The first piece of the message that is replaced."""
 
-    def __init__(self) -> None:
-        self.message: Message | None = None
+    message: Message | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,62 +213,6 @@ def _target(first: Message) -> str:
 # The real response damaged.
 
 
-class ResponseStart:
-    """What is kept of the first piece of a response that is damaged."""
-
-    def __init__(self) -> None:
-        self.head = b""
-        """The head; b"" before the response begins, and where another rule has replaced it."""
-        self.at = 0.0
-        """When the piece arrived, in seconds on the reactor's clock."""
-        self.size = 0
-        """Size of the piece in bytes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DamagedResponse(HttpFault):
-    """Does something to the real response; interim responses before it pass."""
-
-    needs_body: bool = True
-    """It is the body that is damaged: responses without one pass."""
-
-    def damage(
-        self, message: Message, firing: Firing, values: Values, start: ResponseStart
-    ) -> Actions:
-        """Act on a piece of the response."""
-        raise NotImplementedError
-
-    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        start = firing.of_exchange(ResponseStart)
-        if not message.to_backend and message.final and message.begins:
-            start.head, start.at, start.size = head_of(message), message.at, len(message.data)
-        damaged = start.head and not message.to_backend
-        if not damaged or (self.needs_body and not status_and_size(start.head, message.about)[1]):
-            yield Forward(message)
-        else:
-            yield from self.damage(message, firing, values, start)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TruncatedBody(DamagedResponse):
-    """A part of the body, then the end of the connection."""
-
-    def damage(
-        self, message: Message, firing: Firing, values: Values, start: ResponseStart
-    ) -> Actions:
-        size = status_and_size(start.head, message.about)[1]
-        if size < 0:  # unknown: the fraction is one of what arrived first
-            size = start.size - len(start.head)
-        wanted = cast(int, values["bytes"]) or int(size * cast(float, values["fraction"]))
-        left = len(start.head) + wanted - message.offset
-        if message.ends:
-            left = min(left, len(message.data) - 1)
-        if left > 0:
-            yield Forward(message.part(0, min(left, len(message.data))))
-        if left < len(message.data):
-            yield Close(reset=bool(values["reset"]))
-
-
 class ChunkFilter:
     """Lets a chunked body pass up to the last chunk, which is the empty one."""
 
@@ -297,23 +241,74 @@ class ChunkFilter:
         return data[:place]
 
 
+@dataclass(slots=True)
+class RealResponse:
+    """What is kept of a response that is damaged, from its first piece on."""
+
+    head: bytes = b""
+    """b"" before the response begins, and where another rule has replaced it."""
+    at: float = 0.0
+    """When the first piece arrived, in seconds on the reactor's clock."""
+    size: int = 0
+    """Size of the first piece in bytes."""
+    chunks: ChunkFilter = field(default_factory=ChunkFilter)
+    """Where the body is chunked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DamagedResponse(HttpFault):
+    """Does something to the real response; interim responses before it pass."""
+
+    needs_body: bool = True
+    """It is the body that is damaged: responses without one pass."""
+
+    def damage(self, message: Message, values: Values, real: RealResponse) -> Actions:
+        """Act on a piece of the response."""
+        raise NotImplementedError
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        real = firing.of_exchange(RealResponse)
+        if not message.to_backend and message.final and message.begins:
+            real.head, real.at, real.size = head_of(message), message.at, len(message.data)
+        damaged = real.head and not message.to_backend
+        if not damaged or (self.needs_body and not status_and_size(real.head, message.about)[1]):
+            yield Forward(message)
+        else:
+            yield from self.damage(message, values, real)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TruncatedBody(DamagedResponse):
+    """A part of the body, then the end of the connection."""
+
+    def damage(self, message: Message, values: Values, real: RealResponse) -> Actions:
+        size = status_and_size(real.head, message.about)[1]
+        if size < 0:  # unknown: the fraction is one of what arrived first
+            size = real.size - len(real.head)
+        wanted = cast(int, values["bytes"]) or int(size * cast(float, values["fraction"]))
+        left = len(real.head) + wanted - message.offset
+        if message.ends:
+            left = min(left, len(message.data) - 1)
+        if left > 0:
+            yield Forward(message.part(0, min(left, len(message.data))))
+        if left < len(message.data):
+            yield Close(reset=bool(values["reset"]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TruncatedChunks(DamagedResponse):
     """The whole body in chunks, then the end of the connection instead of the last chunk."""
 
-    def damage(
-        self, message: Message, firing: Firing, values: Values, start: ResponseStart
-    ) -> Actions:
-        head = start.head
+    def damage(self, message: Message, values: Values, real: RealResponse) -> Actions:
+        head = real.head
         chunked = status_and_size(head, message.about)[1] == CHUNKED
         if message.begins:
             yield Forward(message.with_data(head if chunked else as_chunked(head)))
         body = message.data[max(0, len(head) - message.offset) :]
         ended = message.ends
         if chunked:
-            chunks = firing.of_exchange(ChunkFilter)
-            body = chunks.feed(body)
-            ended = chunks.ended
+            body = real.chunks.feed(body)
+            ended = real.chunks.ended
         elif body:
             body = b"%x\r\n%b\r\n" % (len(body), body)
         if body:
@@ -326,10 +321,8 @@ class TruncatedChunks(DamagedResponse):
 class BadChunk(DamagedResponse):
     """The head of a chunked response, then something that is not a chunk."""
 
-    def damage(
-        self, message: Message, firing: Firing, values: Values, start: ResponseStart
-    ) -> Actions:
-        yield Forward(message.with_data(as_chunked(start.head) + f"{values['size']}\r\n".encode()))
+    def damage(self, message: Message, values: Values, real: RealResponse) -> Actions:
+        yield Forward(message.with_data(as_chunked(real.head) + f"{values['size']}\r\n".encode()))
         yield Close()
 
 
@@ -337,17 +330,15 @@ class BadChunk(DamagedResponse):
 class SlowResponse(DamagedResponse):
     """The head or the body, a few bytes in each interval."""
 
-    def damage(
-        self, message: Message, firing: Firing, values: Values, start: ResponseStart
-    ) -> Actions:
+    def damage(self, message: Message, values: Values, real: RealResponse) -> Actions:
         size, interval = cast(int, values["bytes"]), cast(float, values["interval"])
-        head, end = len(start.head), message.offset + len(message.data)
+        head, end = len(real.head), message.offset + len(message.data)
         slow = range(head, end) if self.needs_body else range(head)
         place = message.offset
         while place < end:
             if place in slow:
                 step = (place - slow.start) // size + 1
-                yield Wait(start.at + step * interval)
+                yield Wait(real.at + step * interval)
                 after = min(slow.start + step * size, slow.stop, end)
             else:
                 after = slow.start if place < slow.start else end
@@ -359,13 +350,11 @@ class SlowResponse(DamagedResponse):
 class StalledBody(DamagedResponse):
     """The head, then nothing until the rule is lifted."""
 
-    def damage(
-        self, message: Message, firing: Firing, values: Values, start: ResponseStart
-    ) -> Actions:
+    def damage(self, message: Message, values: Values, real: RealResponse) -> Actions:
         if message.begins:
-            yield Forward(message.part(0, len(start.head)))
+            yield Forward(message.part(0, len(real.head)))
             yield Hold()
-        rest = message.part(max(0, len(start.head) - message.offset), len(message.data))
+        rest = message.part(max(0, len(real.head) - message.offset), len(message.data))
         if rest.data:
             yield Forward(rest)
 
@@ -376,9 +365,7 @@ class MissingReason(DamagedResponse):
 
     needs_body: bool = False
 
-    def damage(
-        self, message: Message, firing: Firing, values: Values, start: ResponseStart
-    ) -> Actions:
+    def damage(self, message: Message, values: Values, real: RealResponse) -> Actions:
         data = REASON.sub(rb"\1", message.data) if message.begins else message.data
         yield Forward(message.with_data(data))
 
@@ -389,9 +376,7 @@ class InterimFlood(DamagedResponse):
 
     needs_body: bool = False
 
-    def damage(
-        self, message: Message, firing: Firing, values: Values, start: ResponseStart
-    ) -> Actions:
+    def damage(self, message: Message, values: Values, real: RealResponse) -> Actions:
         if message.begins:
             status = cast(int, values["status"])
             interim = f"HTTP/1.1 {status} {INTERIM[status]}\r\n\r\n".encode()

@@ -15,7 +15,6 @@ from .fault_types import (
     BadChunk,
     BogusSuccess,
     ClosedConnection,
-    DamagedResponse,
     InterimFlood,
     MissingReason,
     SlowResponse,
@@ -51,9 +50,12 @@ NOT_HEAD = {"method": "~^(?!HEAD$)"}
 RESET = Option("reset", bool, False, "close with a RST instead of a FIN")
 BYTES = Option("bytes", int, 10, "bytes to send in each interval", minimum=1)
 INTERVAL = Option("interval", float, 0.1, "seconds between two sends", minimum=0)
-CONTENT_TYPE = Option("content_type", str, "text/html", "the Content-Type")
 DEAD = "http://127.0.0.1:1/"
 """An address where nobody listens: port 1 is tcpmux, which nobody runs."""
+
+
+def content_type(default: str) -> Option:
+    return Option("content_type", str, default, "the Content-Type")
 
 
 def status_options(status: int = 0, *, location: str = "") -> tuple[Option, ...]:
@@ -94,7 +96,8 @@ def status_fault(status: int) -> StatusFault:
     )
 
 
-ANY_STATUS = (
+FAULTS: tuple[Fault, ...] = (
+    *map(status_fault, STATUSES),
     StatusFault(
         name="status",
         aliases=("error",),
@@ -126,8 +129,7 @@ ANY_STATUS = (
         ),
         shape=f"HTTP/1.1 302, Location: {DEAD}",
     ),
-)
-CLOSED_CONNECTIONS = (
+    # The connection is closed.
     ClosedConnection(
         name="stale-keep-alive",
         meaning="the server closes a kept-alive connection just as the client reuses it",
@@ -149,14 +151,13 @@ CLOSED_CONNECTIONS = (
         shape="RST, 0 bytes",
         reset=True,
     ),
-)
-BOGUS_SUCCESSES = (
+    # A success that is none.
     BogusSuccess(
         name="corrupt-gzip",
         meaning="content declared as gzip that can't be decompressed",
         exercises="errors that show only while the content is read",
         applies_to=NOT_HEAD,
-        parameters=(CONTENT_TYPE,),
+        parameters=(content_type("text/html"),),
         shape="HTTP/1.1 200, Content-Encoding: gzip, a gzip header, garbage",
         fields=("Content-Type: {content_type}", "Content-Encoding: gzip"),
         content=b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + bytes(range(255, 0, -5)),
@@ -166,9 +167,7 @@ BOGUS_SUCCESSES = (
         meaning="content declared as UTF-8 that is ISO 8859-1",
         exercises="decoding of text",
         applies_to=NOT_HEAD,
-        parameters=(
-            Option("content_type", str, "application/json; charset=utf-8", "the Content-Type"),
-        ),
+        parameters=(content_type("application/json; charset=utf-8"),),
         shape=r"HTTP/1.1 200, {…charset=utf-8}, d\xe9j\xe0 vu",
         fields=("Content-Type: {content_type}",),
         content='{"message": "déjà vu"}'.encode("latin-1"),
@@ -178,7 +177,7 @@ BOGUS_SUCCESSES = (
         meaning="an HTML error page sent as a success and declared as JSON",
         exercises="parsing of JSON, and the error message when it fails",
         applies_to=NOT_HEAD,
-        parameters=(Option("content_type", str, "application/json", "the Content-Type"),),
+        parameters=(content_type("application/json"),),
         shape="HTTP/1.1 200, Content-Type: application/json, <!DOCTYPE html>…",
         fields=("Content-Type: {content_type}",),
         content=PAGE.format(title="502 Bad Gateway", message=STATUSES[502].text).encode(),
@@ -202,8 +201,7 @@ BOGUS_SUCCESSES = (
         fields=("Content-Type: text/plain", "X-Padding: {0:x>{size}}"),
         content=b"hello\n",
     ),
-)
-DAMAGED_RESPONSES: tuple[DamagedResponse, ...] = (
+    # The real response, damaged.
     TruncatedBody(
         name="truncated-body",
         meaning="the connection ends in the middle of the body",
@@ -266,13 +264,6 @@ DAMAGED_RESPONSES: tuple[DamagedResponse, ...] = (
         ),
         shape="HTTP/1.1 103 Early Hints, many times, and the real response",
     ),
-)
-FAULTS: tuple[Fault, ...] = (
-    *map(status_fault, STATUSES),
-    *ANY_STATUS,
-    *CLOSED_CONNECTIONS,
-    *BOGUS_SUCCESSES,
-    *DAMAGED_RESPONSES,
 )
 
 CATALOGUE = Catalogue(FAULTS)

@@ -81,7 +81,7 @@ def _status_labels(status: int, name: str) -> Mapping[str, str]:
     return {"result": name} if status in RESULTS else {"result": name, "error": name}
 
 
-STATUS_LABELS = {status: _status_labels(status, name) for status, name in STATUSES.items()}
+STATUS_LABELS = {number: _status_labels(number, status.name) for number, status in STATUSES.items()}
 
 
 def binary_responses(stream: Stream) -> Parser:

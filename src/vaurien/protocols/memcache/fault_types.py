@@ -8,37 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ...fault import Fault, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
 from ...values.messages import Message
 from ...values.options import Option
-from .wire import HEADER, RESPONSE, MemcacheRequest
+from .wire import HEADER, RESPONSE, STATUSES, MemcacheRequest
 
 DELETE = 0x04
 NOOP = 0x0A
 KEYED_OPCODES = frozenset({0x0C, 0x0D, 0x23, 0x24})
 """``getk``, ``getkq``, ``gatk``, ``gatkq``."""
-
-BODIES = {
-    0x01: "Not found",
-    0x02: "Data exists for key.",
-    0x03: "Too large.",
-    0x04: "Invalid arguments",
-    0x05: "Not stored.",
-    0x06: "Non-numeric server-side value for incr or decr",
-    0x20: "Auth failure.",
-    0x81: "Unknown command",
-    0x82: "Out of memory",
-    # memcached never sends these; Couchbase does, with these texts.
-    0x83: "Not supported",
-    0x84: "Internal error",
-    0x85: "Server too busy",
-    0x86: "Temporary failure",
-}
-"""The bodies that memcached sends with binary statuses."""
 
 
 def packet(request: MemcacheRequest, status: int, body: bytes, *, keyed: bool = False) -> bytes:
@@ -56,34 +37,37 @@ def packet(request: MemcacheRequest, status: int, body: bytes, *, keyed: bool = 
 OPAQUE = b"Ovaurien"
 
 
-class StandIn(NamedTuple):
-    """A request that the backend gets instead of another."""
-
-    data: bytes
-    request: MemcacheRequest
-    expects_reply: bool = True
-
-
-def noop(request: MemcacheRequest) -> StandIn:
-    """Return one that changes nothing, and is answered after all requests before it."""
+def noop(message: Message, request: MemcacheRequest) -> Message:
+    """Return a request that changes nothing, and is answered after all requests before it."""
     if request.form == "binary":
         header = _header_like(request.header, NOOP)
-        return StandIn(header, MemcacheRequest("noop", "binary", header=header))
-    return StandIn(b"mn\r\n", MemcacheRequest("mn", "meta", after_quiet=True))
+        return _instead(message, header, MemcacheRequest("noop", "binary", header=header))
+    return _instead(message, b"mn\r\n", MemcacheRequest("mn", "meta", after_quiet=True))
 
 
-def delete(first: Message, request: MemcacheRequest) -> StandIn:
-    """Return one that deletes the key of a request; ``first`` is the request's first piece."""
+def delete(message: Message, first: Message, request: MemcacheRequest) -> Message:
+    """Return a request that deletes the key of one whose first piece is ``first``."""
     if request.form == "binary":
         header = _header_like(request.header, DELETE, len(request.key))
-        return StandIn(header + request.key, MemcacheRequest("delete", "binary", header=header))
+        delete = MemcacheRequest("delete", "binary", header=header)
+        return _instead(message, header + request.key, delete)
     if request.form == "meta":
         data = b"md %b %b%b\r\n" % (request.key, OPAQUE, b" b" if request.base64 else b"")
-        return StandIn(data, MemcacheRequest("md", "meta", after_quiet=True, tokens=(OPAQUE,)))
+        delete = MemcacheRequest("md", "meta", after_quiet=True, tokens=(OPAQUE,))
+        return _instead(message, data, delete)
     key = first.data.split(None, 2)[1]
     data = b"delete %b%b\r\n" % (key, b"" if first.expects_reply else b" noreply")
-    request = MemcacheRequest("delete", after_quiet=request.after_quiet)
-    return StandIn(data, request, first.expects_reply)
+    delete = MemcacheRequest("delete", after_quiet=request.after_quiet)
+    return _instead(message, data, delete, expects_reply=first.expects_reply)
+
+
+def _instead(
+    message: Message, data: bytes, request: MemcacheRequest, *, expects_reply: bool = True
+) -> Message:
+    """Return a whole request in place of a message, the last piece of another."""
+    return message._replace(
+        data=data, about=request, expects_reply=expects_reply, begins=True, offset=0
+    )
 
 
 def _header_like(header: bytes, opcode: int, key_size: int = 0) -> bytes:
@@ -108,12 +92,12 @@ MESSAGE = Option(
 )
 
 
+@dataclass(slots=True)
 class FailedRequest:
     """The request that fails, kept until the exchange is over."""
 
-    def __init__(self) -> None:
-        self.first: Message | None = None
-        """Its first piece."""
+    first: Message | None = None
+    """Its first piece."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +143,7 @@ class MemcacheFault(Fault):
             parts.append(f"meta: {self.code}")
         if "binary" in forms:
             parts += [
-                f"binary: 0x{status:02x} {BODIES[status]}{end}"
+                f"binary: 0x{status:02x} {STATUSES[status].body}{end}"
                 for status in (self.status, *self.statuses.values())
                 if status is not None
             ]
@@ -174,7 +158,7 @@ class MemcacheFault(Fault):
             status = self.statuses.get(request.command, self.status)
             if self.keyed and request.header[1] in KEYED_OPCODES:
                 return packet(request, status, request.key, keyed=True)
-            body = message or self.bodies.get(request.command, BODIES[status])
+            body = message or self.bodies.get(request.command, STATUSES[status].body)
             return packet(request, status, body.encode())
         if request.form == "meta" and self.code:
             return b" ".join((self.code.encode(), *_repeated_tokens(request))) + b"\r\n"
@@ -206,19 +190,11 @@ class MemcacheFault(Fault):
         answered = first.expects_reply or (request.quiet and not self.ordinary)
         stand_in = None
         if self.forgets and _replaces_value(request):
-            stand_in = delete(first, request)
+            stand_in = delete(message, first, request)
         elif answered and (request.quiet or request.after_quiet):
-            stand_in = noop(request)
+            stand_in = noop(message, request)
         if stand_in is not None:
-            yield Forward(
-                message._replace(
-                    data=stand_in.data,
-                    about=stand_in.request,
-                    expects_reply=stand_in.expects_reply,
-                    begins=True,
-                    offset=0,
-                )
-            )
+            yield Forward(stand_in)
         elif answered:
             yield Reply(self.render(request, values))
         if stand_in is None or not stand_in.expects_reply:
@@ -272,5 +248,6 @@ class AnyErrorFault(MemcacheFault):
         status = int(values["status"]) or DEFAULTS[kind][0]
         message = " ".join(str(values["message"]).split())
         if request.form == "binary":
-            return packet(request, status, (message or BODIES.get(status, "")).encode())
+            known = STATUSES.get(status)
+            return packet(request, status, (message or (known.body if known else "")).encode())
         return " ".join((kind, message or DEFAULTS[kind][1])).strip().encode() + b"\r\n"

@@ -41,21 +41,18 @@ LineParser = Callable[[MemcacheRequest, bytes | None, bytes], ParsedLine]
 """Parses a command's line; takes the request, the first word after the command, and the rest."""
 
 
-def _plain(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:
+def _plain(request: MemcacheRequest, _first: bytes | None, _rest: bytes) -> ParsedLine:
     """``stats``, ``version``."""
-    del first, rest
     return request, None, 0, False
 
 
-def _retrieval(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:
+def _retrieval(request: MemcacheRequest, first: bytes | None, _rest: bytes) -> ParsedLine:
     """``get <key>*``."""
-    del rest
     return request, first, 0, False
 
 
-def _get_and_touch(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:
+def _get_and_touch(request: MemcacheRequest, _first: bytes | None, rest: bytes) -> ParsedLine:
     """``gat <time> <key>*``."""
-    del first
     words = rest.split(None, 1)
     return request, words[0] if words else None, 0, False
 
@@ -114,9 +111,8 @@ def _meta_set(request: MemcacheRequest, first: bytes | None, rest: bytes) -> Par
     return _with_flags(request, first, words[1:], size)
 
 
-def _quit(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:
+def _quit(request: MemcacheRequest, _first: bytes | None, _rest: bytes) -> ParsedLine:
     """``quit``, which the server answers by closing the connection."""
-    del first, rest
     return request, None, 0, True
 
 

@@ -14,24 +14,34 @@ RESPONSE = 0x81
 KEY_LIMIT = 250
 """Maximum length of a key in bytes; the value after a longer key is taken for commands."""
 
+
+class BinaryStatus(NamedTuple):
+    """What goes with the number of a binary status."""
+
+    name: str
+    """As in ``protocol_binary.h``."""
+    body: str = ""
+    """What memcached sends with it."""
+
+
 STATUSES = {
-    0x00: "SUCCESS",
-    0x01: "KEY_ENOENT",
-    0x02: "KEY_EEXISTS",
-    0x03: "E2BIG",
-    0x04: "EINVAL",
-    0x05: "NOT_STORED",
-    0x06: "DELTA_BADVAL",
-    0x20: "AUTH_ERROR",
-    0x21: "AUTH_CONTINUE",
-    0x81: "UNKNOWN_COMMAND",
-    0x82: "ENOMEM",
-    0x83: "NOT_SUPPORTED",
-    0x84: "EINTERNAL",
-    0x85: "EBUSY",
-    0x86: "ETMPFAIL",
+    0x00: BinaryStatus("SUCCESS"),
+    0x01: BinaryStatus("KEY_ENOENT", "Not found"),
+    0x02: BinaryStatus("KEY_EEXISTS", "Data exists for key."),
+    0x03: BinaryStatus("E2BIG", "Too large."),
+    0x04: BinaryStatus("EINVAL", "Invalid arguments"),
+    0x05: BinaryStatus("NOT_STORED", "Not stored."),
+    0x06: BinaryStatus("DELTA_BADVAL", "Non-numeric server-side value for incr or decr"),
+    0x20: BinaryStatus("AUTH_ERROR", "Auth failure."),
+    0x21: BinaryStatus("AUTH_CONTINUE"),
+    0x81: BinaryStatus("UNKNOWN_COMMAND", "Unknown command"),
+    0x82: BinaryStatus("ENOMEM", "Out of memory"),
+    # memcached never sends these; Couchbase does, with these texts.
+    0x83: BinaryStatus("NOT_SUPPORTED", "Not supported"),
+    0x84: BinaryStatus("EINTERNAL", "Internal error"),
+    0x85: BinaryStatus("EBUSY", "Server too busy"),
+    0x86: BinaryStatus("ETMPFAIL", "Temporary failure"),
 }
-"""The names of binary statuses in ``protocol_binary.h``."""
 
 Form = Literal["text", "meta", "binary"]
 

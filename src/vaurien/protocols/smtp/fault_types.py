@@ -34,15 +34,16 @@ MALFORMED: Mapping[str, bytes] = {
     "binary": bytes(range(0x80, 0x100)) + b"\r\n",
 }
 """Replies that RFC 5321 section 4.2 does not allow, by what is wrong with them."""
+PARTS = ("command", "content")
 KIND = Option("kind", str, "no-code", "what is wrong with the reply", choices=tuple(MALFORMED))
 
 
+@dataclass(slots=True)
 class FailedCommand:
     """The command that fails, kept until the exchange is over."""
 
-    def __init__(self) -> None:
-        self.message: Message | None = None
-        """Its first piece, without the data."""
+    message: Message | None = None
+    """Its first piece, without the data."""
 
 
 def session(firing: Firing) -> SmtpSession:
@@ -206,20 +207,6 @@ class DropAfterData(Fault):
             yield Forward(message)
 
 
-def reply_options(text: str, at: str = "command") -> tuple[Option, ...]:
-    """Return the parameters that every reply takes."""
-    return (
-        Option("message", str, text, "text of the reply; line breaks make it a multiline reply"),
-        Option(
-            "at",
-            str,
-            at,
-            "for DATA: reject the command, or the content after the final dot",
-            choices=("command", "content"),
-        ),
-    )
-
-
 def reply_fault(
     name: str,
     reply: str,
@@ -245,7 +232,11 @@ def reply_fault(
         meaning=meaning,
         exercises=exercises,
         applies_to=applies_to,
-        parameters=(*reply_options(text, at), *more),
+        parameters=(
+            Option("message", str, text, "text of the reply; line breaks: a multiline reply"),
+            Option("at", str, at, "for DATA: reject the command or the content", choices=PARTS),
+            *more,
+        ),
         typical=typical,
         closes=code == "421",
         code=int(code),

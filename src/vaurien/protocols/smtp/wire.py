@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import typing
+from dataclasses import dataclass
 
 
+@dataclass(slots=True, eq=False)
 class SmtpRequest:
     """A command, with the state of its dialogue between client and server."""
 
-    __slots__ = ("last_chunk", "replies_due", "verb", "wants_more")
-
-    def __init__(self, verb: str, *, last_chunk: bool = False) -> None:
-        self.verb = verb
-        """In upper case; '' if the client knows nothing of the command."""
-        self.last_chunk = last_chunk
-        """It is a BDAT that ends a mail."""
-        self.wants_more: bool | None = None
-        """Whether the server asked for more of it (the content, say); None: no reply yet."""
-        self.replies_due = 0
-        """Number of replies still to come, once that is known."""
+    verb: str
+    """In upper case; '' if the client knows nothing of the command."""
+    last_chunk: bool = False
+    """It is a BDAT that ends a mail."""
+    wants_more: bool | None = None
+    """Whether the server asked for more of it (the content, say); None: no reply yet."""
+    replies_due: int = 0
+    """Number of replies still to come, once that is known."""
 
 
 class SmtpSession(typing.Protocol):
