@@ -143,10 +143,10 @@ def test_a_refused_backend_is_a_reset_to_the_client() -> None:
 
 def test_a_silent_backend_is_given_up_and_stalls_nobody() -> None:
     world = World(limits=Limits(timeout=0, dial_timeout=5), on_data=echo)
-    world.system.silence(BACKEND)
+    world.system.blackhole(BACKEND)
     waiting = world.client()
     world.run(seconds=1)
-    world.system._silent.clear()
+    world.system._blackholes.clear()
     served = world.client()
     served.say(b"hello")
     world.run(seconds=1)

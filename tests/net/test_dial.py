@@ -14,7 +14,7 @@ import pytest
 from peers import Listening, deaf_backend
 from reactors import real_reactor, run_until
 from vaurien.net.address import Address
-from vaurien.net.dial import AGAIN, Dial, is_same
+from vaurien.net.dial import RETRY_DELAY, Dial, reaches
 from vaurien.net.reactor import Reactor
 from vaurien.net.resolver import Resolver
 from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
@@ -135,8 +135,8 @@ def test_a_name_may_be_unknown() -> None:
 
 def test_the_time_limit_is_for_all_of_it_and_shared_by_the_endpoints() -> None:
     attempt = Attempt(timeout=5.0)
-    attempt.system.silence(FIRST)
-    attempt.system.silence(SECOND)
+    attempt.system.blackhole(FIRST)
+    attempt.system.blackhole(SECOND)
     attempt.dial()
     attempt.run()
     assert attempt.error == (5.0, errno.ETIMEDOUT, "no answer within 5 s")
@@ -144,7 +144,7 @@ def test_the_time_limit_is_for_all_of_it_and_shared_by_the_endpoints() -> None:
 
 def test_a_silent_endpoint_leaves_time_for_the_next() -> None:
     attempt = Attempt(timeout=5.0)
-    attempt.system.silence(FIRST)
+    attempt.system.blackhole(FIRST)
     attempt.dial()
     attempt.run()
     assert attempt.error == (2.5, errno.ECONNREFUSED, "Connection refused")
@@ -152,7 +152,7 @@ def test_a_silent_endpoint_leaves_time_for_the_next() -> None:
 
 def test_there_may_be_no_time_limit() -> None:
     attempt = Attempt(timeout=inf)
-    attempt.system.silence(FIRST)
+    attempt.system.blackhole(FIRST)
     dial = attempt.dial()
     attempt.run()
     assert attempt.outcomes == []
@@ -161,7 +161,7 @@ def test_there_may_be_no_time_limit() -> None:
 
 def test_cancelled_it_calls_nobody_and_leaves_nothing() -> None:
     attempt = Attempt()
-    attempt.system.silence(FIRST)
+    attempt.system.blackhole(FIRST)
     dial = attempt.dial()
     attempt.reactor.run_once()
     assert attempt.system.open_sockets == 1
@@ -187,7 +187,7 @@ def test_what_is_lacking_may_come_back(lacking: str) -> None:
     attempt.run()
     assert attempt.socket.getpeername() == FIRST[1]
     assert attempt.system.dialled == [FIRST] * 4
-    assert attempt.outcomes[0][0] == pytest.approx(3 * AGAIN)
+    assert attempt.outcomes[0][0] == pytest.approx(3 * RETRY_DELAY)
     assert attempt.system.open_sockets == 3  # the connection's two ends, and the listener
 
 
@@ -235,7 +235,7 @@ V4, V6, UNIX = INET, INET6, int(socket.AF_UNIX)
     ],
 )
 def test_which_endpoints_are_our_own(dialled: Endpoint, listening: Endpoint, same: bool) -> None:
-    assert is_same(dialled, listening) is same
+    assert reaches(dialled, listening) is same
 
 
 # In the real system.

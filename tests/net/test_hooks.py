@@ -467,7 +467,7 @@ def test_it_is_no_reason_for_a_reset() -> None:
 
 def test_a_rule_that_waits_before_the_backend_is_not_open_yet() -> None:
     world = World("test-opens do=wait:1,close")
-    world.system.silence(BACKEND)
+    world.system.blackhole(BACKEND)
     client = world.client()
     world.run(seconds=4)
     world.apply("test-opens do=wait:1,close", "delay after=1")

@@ -14,7 +14,7 @@ from peers import Listening, connect
 from reactors import real_reactor, run_until
 from vaurien.errors import ListenError
 from vaurien.net.address import Address
-from vaurien.net.listener import PAUSE, ROUND, Listener
+from vaurien.net.listener import ACCEPT_BATCH, ACCEPT_PAUSE, Listener
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem, SimulationOver
 from vaurien.net.system import Endpoint, Socket, is_local
@@ -55,7 +55,7 @@ class Door:
             Address("proxy", 8000),
             100,
             on_client=lambda _: self.clients.append(self.system.time),
-            on_lack=lambda error: self.lacks.append((self.system.time, error.errno)),
+            on_accept_error=lambda error: self.lacks.append((self.system.time, error.errno)),
         )
 
     def knock(self, times: int) -> None:
@@ -73,11 +73,11 @@ class Door:
 
 def test_clients_are_accepted_a_round_at_a_time() -> None:
     door = Door()
-    door.knock(ROUND + 10)
+    door.knock(ACCEPT_BATCH + 10)
     door.reactor.run_once()
-    assert len(door.clients) == ROUND
+    assert len(door.clients) == ACCEPT_BATCH
     door.run()
-    assert len(door.clients) == ROUND + 10
+    assert len(door.clients) == ACCEPT_BATCH + 10
 
 
 def test_while_it_pauses_clients_wait() -> None:
@@ -100,7 +100,7 @@ def test_a_pause_counts_for_those_who_wait_in_the_same_round() -> None:
         Address("other", 8000),
         100,
         on_client=lambda _: door.listener.pause(),
-        on_lack=lambda _: None,
+        on_accept_error=lambda _: None,
     )
     for _ in range(3):
         door.system.connect((HERE[0], ("other", 8000)))
@@ -115,8 +115,8 @@ def test_without_a_descriptor_it_pauses_and_tries_again() -> None:
     door.system.lacks = 2
     door.knock(3)
     door.run()
-    assert door.lacks == [(0.0, errno.EMFILE), (PAUSE, errno.EMFILE)]
-    assert door.clients == [2 * PAUSE] * 3
+    assert door.lacks == [(0.0, errno.EMFILE), (ACCEPT_PAUSE, errno.EMFILE)]
+    assert door.clients == [2 * ACCEPT_PAUSE] * 3
 
 
 def test_a_client_that_is_gone_already_is_no_trouble() -> None:
@@ -135,7 +135,7 @@ def test_closed_while_it_pauses_it_stays_closed() -> None:
     door.listener.close()
     door.run()
     assert door.clients == []
-    assert door.system.time == PAUSE
+    assert door.system.time == ACCEPT_PAUSE
     with pytest.raises(ConnectionRefusedError):
         door.system.connect(HERE)
 
@@ -187,9 +187,9 @@ def test_a_pause_outlasts_refusing() -> None:
 
 def test_let_go_others_may_have_the_address_and_who_waits_is_accepted_first() -> None:
     door = Door()
-    door.knock(ROUND + 10)
+    door.knock(ACCEPT_BATCH + 10)
     door.listener.release()
-    assert len(door.clients) == ROUND + 10
+    assert len(door.clients) == ACCEPT_BATCH + 10
     assert is_refused(door)
     assert door.listener.accept_waiting() == 0
     other = door.system.listen(HERE, 1)
@@ -199,7 +199,7 @@ def test_let_go_others_may_have_the_address_and_who_waits_is_accepted_first() ->
     door.listener.reclaim()
     door.knock(1)
     door.run()
-    assert len(door.clients) == ROUND + 11
+    assert len(door.clients) == ACCEPT_BATCH + 11
 
 
 @pytest.mark.parametrize("paused", [False, True])
@@ -236,7 +236,7 @@ def test_somebody_else_may_be_given_the_clients() -> None:
     door = Door()
     door.knock(2)
     others: list[Socket] = []
-    door.listener.serve(others.append, lambda error: pytest.fail(str(error)))
+    door.listener.attach(others.append, lambda error: pytest.fail(str(error)))
     door.run()
     assert (len(others), door.clients) == (2, [])
 
@@ -261,7 +261,7 @@ class Accepting:
             Address.parse(text),
             100,
             on_client=self.clients.append,
-            on_lack=lambda error: pytest.fail(str(error)),
+            on_accept_error=lambda error: pytest.fail(str(error)),
         )
 
     def serve(self, address: Address) -> None:
@@ -366,7 +366,7 @@ def test_what_was_bound_before_an_error_is_closed(reactor: Reactor) -> None:
             Address("name", 80),
             1,
             on_client=lambda _: None,
-            on_lack=lambda _: None,
+            on_accept_error=lambda _: None,
         )
     assert system.open_sockets == 1
     other.close()

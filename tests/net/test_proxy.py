@@ -260,7 +260,7 @@ def test_another_backend_is_for_new_connections() -> None:
 
 def test_a_client_that_leaves_before_there_is_a_backend_is_no_trouble() -> None:
     world = World()
-    world.system.silence(BACKEND)
+    world.system.blackhole(BACKEND)
     client = world.client()
     world.run(seconds=1)
     (connection,) = world.proxy.connections

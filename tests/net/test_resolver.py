@@ -12,7 +12,7 @@ import pytest
 from reactors import real_reactor, run_until
 from vaurien.net.address import Address
 from vaurien.net.reactor import Reactor
-from vaurien.net.resolver import REMEMBERED, Resolved, Resolver
+from vaurien.net.resolver import CACHE_TIME, Resolved, Resolver
 from vaurien.net.simulated import SimulatedSystem
 from vaurien.net.system import Endpoint, System
 
@@ -29,7 +29,7 @@ class SlowNames(SimulatedSystem):
         self.asked: list[str] = []
         self.found: list[Endpoint] | OSError = FOUND
 
-    def in_thread(self, work: Callable[[], None]) -> None:
+    def run_in_thread(self, work: Callable[[], None]) -> None:
         self.threads.append(work)
 
     def resolve(self, host: str, port: int) -> list[Endpoint]:
@@ -81,10 +81,10 @@ def test_an_answer_is_remembered_for_a_moment(found: list[Endpoint] | OSError) -
     asker.system.found = found
     asker.ask()
     asker.system.work(asker.reactor)
-    asker.system.time += REMEMBERED / 2
+    asker.system.time += CACHE_TIME / 2
     asker.ask()
     assert asker.answers == [found, found]
-    asker.system.time += REMEMBERED / 2
+    asker.system.time += CACHE_TIME / 2
     asker.ask()
     assert len(asker.answers) == 2
     asker.system.work(asker.reactor)

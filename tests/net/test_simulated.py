@@ -229,9 +229,9 @@ def test_nobody_listens(kind: type[System]) -> None:
     sock, code = system.dial(nobody)
     if code == errno.EINPROGRESS:
         wait_until(lambda: select.select((), (sock,), (), 0)[1], "it is decided")
-        code = system.error_of(sock)
+        code = system.pending_error(sock)
     assert code == errno.ECONNREFUSED
-    assert not system.arrived(sock)
+    assert not system.is_connected(sock)
     sock.close()
     system.close()
 
@@ -263,7 +263,7 @@ def test_a_reserved_address_refuses_and_is_kept(kind: type[System]) -> None:
     sock, code = system.dial(here)
     if code == errno.EINPROGRESS:
         wait_until(lambda: select.select((), (sock,), (), 0)[1], "it is decided")
-        code = system.error_of(sock)
+        code = system.pending_error(sock)
     assert code == errno.ECONNREFUSED
     with pytest.raises(OSError, match="in use"):
         system.listen(here, 1)

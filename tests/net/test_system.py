@@ -154,7 +154,7 @@ def test_another_thread_ends_the_wait(system: System) -> None:
     thread.start()
     assert system.poller.wait(PATIENCE) == [(system.wake_fd, READ)]
     thread.join()
-    system.woken()
+    system.clear_wakeups()
     assert system.poller.wait(0) == []
 
 
@@ -162,8 +162,8 @@ def test_being_woken_often_is_being_woken(system: System) -> None:
     for _ in range(100_000):
         system.wake()
     while system.poller.wait(0):
-        system.woken()
-    system.woken()
+        system.clear_wakeups()
+    system.clear_wakeups()
     system.wake()
     assert system.poller.wait(0)
 
@@ -196,7 +196,7 @@ def test_what_cannot_be_a_name_is_an_error(system: System, name: str) -> None:
     ],
 )
 def test_numeric_addresses(system: System, host: str, endpoint: Endpoint | None) -> None:
-    assert system.numeric(host, 80) == endpoint
+    assert system.parse_numeric(host, 80) == endpoint
 
 
 def test_what_is_local(system: System) -> None:
@@ -367,8 +367,8 @@ def test_dialling_arrives_or_is_under_way(system: System) -> None:
         sock, code = system.dial((INET, ("127.0.0.1", backend.address.port)))
         assert code in (0, errno.EINPROGRESS)
         with backend.accept():
-            wait_until(lambda: system.arrived(sock), "the socket has arrived")
-            assert system.error_of(sock) == 0
+            wait_until(lambda: system.is_connected(sock), "the socket has arrived")
+            assert system.pending_error(sock) == 0
         sock.close()
 
 
@@ -379,8 +379,8 @@ def test_dialling_nobody_fails_at_once_or_soon(system: System) -> None:
     if code == errno.EINPROGRESS:
         system.poller.register(sock.fileno(), WRITE)
         assert system.poller.wait(PATIENCE)
-        assert not system.arrived(sock)
-        code = system.error_of(sock)
+        assert not system.is_connected(sock)
+        code = system.pending_error(sock)
     assert code == errno.ECONNREFUSED
     sock.close()
 

@@ -1,4 +1,4 @@
-"""Reaching a backend: resolve its name, then try its endpoints one after the other."""
+"""Connect to a backend: resolve its name, then try its endpoints one after the other."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from .reactor import Reactor, Timer
 from .resolver import Resolved, Resolver
 from .system import WRITE, Endpoint, Socket, is_local
 
-AGAIN = 0.01
-"""Seconds before it is tried again: no descriptor was left, or no room in a unix socket's queue."""
+RETRY_DELAY = 0.01
+"""Seconds before a retry, when descriptors or room in a unix socket's queue ran out."""
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 OnDialled = Callable[[Socket | OSError], None]
 
 
 class Dial:
-    """One attempt to reach a backend, within a time limit for all of it."""
+    """One attempt to reach a backend, with one time limit for all its endpoints."""
 
     __slots__ = (
         "_deadline",
         "_endpoints",
         "_listening",
-        "_patience",
         "_reactor",
         "_sock",
         "_then",
+        "_timeout",
         "_timer",
     )
 
@@ -45,9 +45,9 @@ class Dial:
         listening: list[Endpoint],
         then: OnDialled,
     ) -> None:
-        """Calls back with a connected socket, or why there is none.
+        """Call back with a connected socket, or with the error.
 
-        ``listening``: the proxy's own endpoints, which it must not dial.
+        ``timeout`` in seconds.  ``listening``: the proxy's own endpoints, never dialled.
         """
         self._reactor = reactor
         self._listening = listening
@@ -55,29 +55,29 @@ class Dial:
         self._sock: Socket | None = None
         self._endpoints: list[Endpoint] = []
         self._timer: Timer | None = None
-        self._patience = timeout
+        self._timeout = timeout
         self._deadline = reactor.clock() + timeout
         resolver.resolve(address, self._on_resolved)
         if not self.done and self._timer is None:
-            self._wait(1)
+            self._start_timer(1)
 
     @property
     def done(self) -> bool:
-        """It has called back, or never will."""
+        """It has called back, or was cancelled."""
         return self._then is None
 
     def cancel(self) -> None:
-        """Give up; nobody is called back."""
+        """Give up, without calling back."""
         self._then = None
-        self._finish()
+        self._release()
 
     def on_event(self, events: int) -> None:
-        """The socket has arrived, or failed."""
+        """The socket is connected, or has failed."""
         del events
         sock = self._sock
         assert sock is not None
-        code = self._reactor.system.error_of(sock)
-        if not code and not self._reactor.system.arrived(sock):
+        code = self._reactor.system.pending_error(sock)
+        if not code and not self._reactor.system.is_connected(sock):
             return
         self._reactor.unwatch(sock.fileno())
         self._sock = None
@@ -85,37 +85,37 @@ class Dial:
 
     def on_failure(self, report: str) -> None:
         del report
-        self._succeed_or_fail(OSError(errno.EIO, "the connection could not be set up"))
+        self._call_back(OSError(errno.EIO, "the connection could not be set up"))
 
     def _on_resolved(self, answer: Resolved) -> None:
         if self._then is None:
             return
         if isinstance(answer, OSError):
-            self._succeed_or_fail(answer)
+            self._call_back(answer)
         else:
             self._endpoints = list(answer)
-            self._next(OSError(errno.EADDRNOTAVAIL, "the name has no address"))
+            self._dial_next(OSError(errno.EADDRNOTAVAIL, "the name has no address"))
 
-    def _next(self, error: OSError) -> None:
-        """Dial the next endpoint; there being none, fail with the last one's error."""
+    def _dial_next(self, error: OSError) -> None:
+        """Dial the next endpoint, or fail with the last one's error if none is left."""
         if not self._endpoints:
-            self._succeed_or_fail(error)
+            self._call_back(error)
             return
         endpoint = self._endpoints.pop(0)
         try:
-            if any(is_same(endpoint, own) for own in self._listening):
+            if any(reaches(endpoint, own) for own in self._listening):
                 raise OSError(errno.ELOOP, "the backend is the proxy itself")
             sock, code = self._reactor.system.dial(endpoint)
-        except OSError as lacking:
-            if lacking.errno in NO_DESCRIPTOR:
+        except OSError as failure:
+            if failure.errno in NO_DESCRIPTOR:
                 self._try_again(endpoint, error)
             else:
-                self._next(lacking)
+                self._dial_next(failure)
             return
         if code == errno.EINPROGRESS:
             self._sock = sock
             self._reactor.add(sock.fileno(), self, WRITE)
-            self._wait(1 + len(self._endpoints))
+            self._start_timer(1 + len(self._endpoints))
         elif code == errno.EAGAIN:
             self._reactor.discard(sock)
             self._try_again(endpoint, error)
@@ -123,24 +123,24 @@ class Dial:
             self._on_dialled(sock, code)
 
     def _try_again(self, endpoint: Endpoint, error: OSError) -> None:
-        """Dial an endpoint again soon: something was lacking that may come back."""
+        """Dial an endpoint again soon: the resource that ran out may be free again."""
 
         def retry() -> None:
             if self._then is not None:
-                self._next(error)
+                self._dial_next(error)
 
         self._endpoints.insert(0, endpoint)
-        self._reactor.call_later(AGAIN, retry)
+        self._reactor.call_later(RETRY_DELAY, retry)
 
     def _on_dialled(self, sock: Socket, code: int) -> None:
         if code:
             self._reactor.discard(sock)
-            self._next(OSError(code, os.strerror(code)))
+            self._dial_next(OSError(code, os.strerror(code)))
         else:
-            self._succeed_or_fail(sock)
+            self._call_back(sock)
 
-    def _wait(self, attempts: int) -> None:
-        """Wait for one of so many attempts, which share what is left of the time."""
+    def _start_timer(self, attempts: int) -> None:
+        """Limit this attempt to its share of the time left for all ``attempts``."""
         if self._timer is not None:
             self._timer.cancel()
         if self._deadline < inf:
@@ -149,21 +149,21 @@ class Dial:
             self._timer = self._reactor.call_at(until, self._on_timeout)
 
     def _on_timeout(self) -> None:
-        error = OSError(errno.ETIMEDOUT, f"no answer within {self._patience:g} s")
+        error = OSError(errno.ETIMEDOUT, f"no answer within {self._timeout:g} s")
         if self._sock is None:
-            self._succeed_or_fail(error)
+            self._call_back(error)
         else:
             self._reactor.discard(self._sock)
             self._sock = None
-            self._next(error)
+            self._dial_next(error)
 
-    def _succeed_or_fail(self, outcome: Socket | OSError) -> None:
+    def _call_back(self, outcome: Socket | OSError) -> None:
         then, self._then = self._then, None
-        self._finish()
+        self._release()
         if then is not None:
             then(outcome)
 
-    def _finish(self) -> None:
+    def _release(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self._sock is not None:
@@ -172,8 +172,8 @@ class Dial:
 
 
 @lru_cache
-def is_same(endpoint: Endpoint, listening: Endpoint) -> bool:
-    """Whether dialling an endpoint would reach this listener of ours."""
+def reaches(endpoint: Endpoint, listening: Endpoint) -> bool:
+    """Whether dialling an endpoint would connect to this listening endpoint."""
     there, here = endpoint[1], listening[1]
     if isinstance(there, str) or isinstance(here, str):
         return there == here
@@ -182,7 +182,7 @@ def is_same(endpoint: Endpoint, listening: Endpoint) -> bool:
     dialled, bound = _plain(there[0]), _plain(here[0])
     if dialled.version != bound.version:
         return False
-    if dialled.is_unspecified:  # reaches this machine's loopback
+    if dialled.is_unspecified:  # connects to the loopback address
         return bound.is_loopback or bound.is_unspecified
     if bound.is_unspecified:
         return dialled.is_loopback or is_local(endpoint)

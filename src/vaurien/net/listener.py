@@ -1,4 +1,4 @@
-"""Listening on an address, and accepting within what the system and the proxy allow."""
+"""Listen on an address, and accept clients within the limits of the system and the proxy."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .address import Address
 from .reactor import Reactor
 from .system import READ, Endpoint, Socket
 
-ROUND = 64
-"""Clients accepted in one go, before others get their turn."""
-PAUSE = 0.1
-"""Seconds without accepting, after the system had no descriptor left."""
+ACCEPT_BATCH = 64
+"""Clients accepted per event, so that other sockets are not starved."""
+ACCEPT_PAUSE = 0.1
+"""Seconds without accepting after accept failed, for lack of descriptors for instance."""
 
 
 class Listener:
-    """The listening sockets of one address: a name may stand for several."""
+    """The listening sockets of one address; a host name may have several."""
 
     def __init__(
         self,
@@ -29,16 +29,16 @@ class Listener:
         backlog: int,
         *,
         on_client: Callable[[Socket], None],
-        on_lack: Callable[[OSError], None],
+        on_accept_error: Callable[[OSError], None],
     ) -> None:
-        """Listen.
+        """Bind and listen at once.
 
         Raises:
             ListenError: the address is in use, or not of this machine.
         """
         self._reactor = reactor
         self._on_client = on_client
-        self._on_lack = on_lack
+        self._on_accept_error = on_accept_error
         self._sockets: list[Socket] = []
         self._backlog = backlog
         self._paused = False
@@ -54,47 +54,44 @@ class Listener:
         self.address = self._bound(address)
         self._watch()
 
-    def serve(
-        self, on_client: Callable[[Socket], None], on_lack: Callable[[OSError], None]
+    def attach(
+        self, on_client: Callable[[Socket], None], on_accept_error: Callable[[OSError], None]
     ) -> None:
-        """Give clients to somebody else from now on."""
+        """Pass clients and errors to these callbacks from now on."""
         self._on_client = on_client
-        self._on_lack = on_lack
+        self._on_accept_error = on_accept_error
 
     def refuse(self, refusing: bool) -> None:
-        """Have the system refuse whoever connects, or no more; the address stays ours.
+        """Have the system refuse clients, or accept them again; the address stays bound.
 
         Raises:
-            OSError: another process took the address between two calls of ours.
+            OSError: another process took the address while it was rebound.
         """
         if refusing is self.refusing:
             return
         for at, endpoint in enumerate(self.endpoints):
             self._close_now(self._sockets[at])
-            self._sockets[at] = self._made(endpoint, refusing=refusing)
+            self._sockets[at] = self._bind(endpoint, refusing=refusing)
         self.refusing = refusing
         self._watch()
 
     def release(self) -> None:
-        """Let others have the address, until it is reclaimed; who waits is accepted first."""
+        """Accept the clients that wait, then free the address until it is reclaimed."""
         while self.accept_waiting():
             pass
-        for sock in self._sockets:
-            self._close_now(sock)
-        self._unlink()
-        self._sockets = []
+        self.close()
 
     def reclaim(self) -> None:
-        """Listen again where the address was released.
+        """Listen again on the released address.
 
         Raises:
-            OSError: somebody has it.
+            OSError: the address is in use.
         """
-        self._sockets = [self._made(each, refusing=self.refusing) for each in self.endpoints]
+        self._sockets = [self._bind(each, refusing=self.refusing) for each in self.endpoints]
         self._watch()
 
     def pause(self) -> None:
-        """Accept nobody for now; clients wait in the system's queue."""
+        """Stop accepting; clients wait in the system's queue."""
         if not self._paused:
             self._paused = True
             for sock in self._sockets:
@@ -106,25 +103,25 @@ class Listener:
             self._watch()
 
     def close(self) -> None:
-        """Close the sockets now, that nobody be accepted any more; not amid a batch of events."""
+        """Close the sockets now; do not call amid a batch of events."""
         for sock in self._sockets:
             self._close_now(sock)
         self._unlink()
         self._sockets = []
 
     def _watch(self) -> None:
-        """Be told of clients, unless none is to be accepted."""
+        """Watch for clients, unless none is to be accepted."""
         if not (self._paused or self.refusing):
             for sock in self._sockets:
-                if sock.fileno() >= 0:  # one may have been lost to somebody quicker
+                if sock.fileno() >= 0:  # closed, if another process took its address
                     self._reactor.add(sock.fileno(), self, READ)
 
-    def _made(self, endpoint: Endpoint, *, refusing: bool) -> Socket:
+    def _bind(self, endpoint: Endpoint, *, refusing: bool) -> Socket:
         system = self._reactor.system
         return system.reserve(endpoint) if refusing else system.listen(endpoint, self._backlog)
 
     def _close_now(self, sock: Socket) -> None:
-        """Close a socket, so that its address can be bound again; not amid a batch of events."""
+        """Close a socket now, so that its address can be bound again."""
         self._reactor.unwatch(sock.fileno())
         sock.close()
 
@@ -138,7 +135,7 @@ class Listener:
         self.accept_waiting()
 
     def accept_waiting(self) -> int:
-        """Accept those who wait already, or as many of them as one round allows; says how many."""
+        """Accept the clients in the queue, a batch per socket at most; return how many."""
         accepted = 0
         if self.refusing or not self._sockets:
             return 0
@@ -150,7 +147,7 @@ class Listener:
         self._reactor.report(report)
 
     def _accept(self, listening: Socket, family: int) -> int:
-        for accepted in range(ROUND):
+        for accepted in range(ACCEPT_BATCH):
             if self._paused:
                 return accepted
             try:
@@ -158,28 +155,29 @@ class Listener:
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                 return accepted
             except OSError as error:
-                self._on_lack(error)
+                self._on_accept_error(error)
                 self.pause()
-                self._reactor.call_later(PAUSE, self.resume)
+                self._reactor.call_later(ACCEPT_PAUSE, self.resume)
                 return accepted
             self._on_client(sock)
-        return ROUND
+        return ACCEPT_BATCH
 
     def _open(self, address: Address, backlog: int) -> None:
-        """Bind every endpoint of the address; a family this machine lacks is left out."""
+        """Bind every endpoint of the address, except in families that this machine lacks."""
         system = self._reactor.system
         port = address.port
-        lacking: OSError | None = None
+        skipped: OSError | None = None
         for family, where in self._endpoints_of(address):
             if not isinstance(where, str):
                 where = (where[0], port, *where[2:])  # the same port for all
             try:
                 sock = system.listen((family, where), backlog)
             except OSError as error:
-                chosen = self._sockets and not address.port  # by the system, for the first alone
+                # Port 0 is free for the first endpoint, and may be in use for the others.
+                chosen = self._sockets and not address.port
                 if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and not chosen:
                     raise
-                lacking = error
+                skipped = error
                 continue
             self._sockets.append(sock)
             bound = sock.getsockname()
@@ -187,12 +185,12 @@ class Listener:
             if not isinstance(bound, str):
                 port = bound[1]
         if not self._sockets:
-            raise lacking or OSError(errno.EADDRNOTAVAIL, "the name has no address")
+            raise skipped or OSError(errno.EADDRNOTAVAIL, "the name has no address")
 
     def _endpoints_of(self, address: Address) -> list[Endpoint]:
         if address.path:
             return [(int(socket.AF_UNIX), address.path)]
-        if address.host == "localhost":  # both, whatever the hosts file says
+        if address.host == "localhost":  # both families, whatever the hosts file says
             return [
                 (int(socket.AF_INET), ("127.0.0.1", address.port)),
                 (int(socket.AF_INET6), ("::1", address.port, 0, 0)),

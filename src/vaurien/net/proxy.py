@@ -118,7 +118,7 @@ class Proxy:
         listener = listener or self.make_listener()
         self._close_listener()
         self._listener = listener
-        self._listener.serve(self._on_client, self._on_lack)
+        self._listener.attach(self._on_client, self._on_accept_error)
         self._forget_drain()
         self._full = self._is_full
         if self._full:
@@ -141,7 +141,7 @@ class Proxy:
             address or self.listen,
             self.limits.backlog,
             on_client=self._on_client,
-            on_lack=self._on_lack,
+            on_accept_error=self._on_accept_error,
         )
 
     @property
@@ -325,7 +325,7 @@ class Proxy:
             what = f"{limit} connections are open, the most that is allowed; more must wait"
             self.emit(Trouble(self.name, what))
 
-    def _on_lack(self, error: OSError) -> None:
+    def _on_accept_error(self, error: OSError) -> None:
         self.emit(Trouble(self.name, "a client must wait", str(error)))
 
     def _close_listener(self) -> None:

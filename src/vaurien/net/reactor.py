@@ -1,8 +1,8 @@
-"""The reactor: one thread that waits for sockets and timers, and calls what they are for.
+"""The reactor: an event loop in one thread, for sockets, timers and calls of other threads.
 
-Law: whatever runs here must not block.  Callbacks run one at a time, so nothing in
-``net`` needs a lock.  Sockets are closed after the batch of events in which they
-were given up, so that a descriptor never changes its meaning within a batch.
+Law: callbacks must not block.  They run one at a time, so nothing in ``net`` needs a
+lock.  Sockets are closed at the end of a batch of events, so that a descriptor is
+never reused within the batch.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 BUFFER_SIZE = 128 * 1024
 LONGEST_WAIT = 3600.0
-"""Seconds; pollers count milliseconds in 31 bits, and looking again is cheap."""
-FEW_TIMERS = 1024
-"""So many may be there before it is worth a look which of them are cancelled."""
+"""Seconds; pollers count milliseconds in 31 bits, and waking up once an hour is cheap."""
+PURGE_LEVEL = 1024
+"""Timers in the heap before cancelled ones are purged."""
 
 
 class Watcher(Protocol):
-    """Who is called when a descriptor has something to say."""
+    """Handles the events of a descriptor."""
 
     def on_event(self, events: int) -> None: ...
     def on_failure(self, report: str) -> None:
@@ -37,7 +37,7 @@ class Watcher(Protocol):
 
 
 class Timer:
-    """A call that waits for its time."""
+    """A call scheduled for a time; ``call`` is None once it is made or cancelled."""
 
     __slots__ = ("call", "when")
 
@@ -57,22 +57,22 @@ class Reactor:
         self.clock = self.system.clock
         self._wait = self.system.poller.wait
         self.now = self.clock()
-        """The time of the current batch of events: cheap, and slightly in the past."""
+        """When the current batch of events began: cheaper than the clock."""
         self.buffer = bytearray(BUFFER_SIZE)
         self.view = memoryview(self.buffer)
         self.pipes = PipePool()
         self.report: Callable[[str], None] = _to_standard_error
-        """Who hears of a timer or a submitted call that raised, as a traceback."""
+        """Takes the traceback of a timer or a submitted call that raised."""
         self._watchers: dict[int, Watcher] = {}
         self._timers: list[tuple[float, int, Timer]] = []
-        self._many_timers = FEW_TIMERS
-        """How many there are when the cancelled ones are next taken out."""
+        self._purge_at = PURGE_LEVEL
+        """Number of timers at which cancelled ones are purged next."""
         self._order = itertools.count()
         self._soon: list[Callable[[], None]] = []
         self._submitted: deque[Callable[[], None]] = deque()
         self._closing: list[Socket] = []
         self.waiting_bytes = 0
-        """Of messages that wait on links."""
+        """Bytes of the messages that wait on links."""
         self._lingering: set[Socket] = set()
         self._stopped = False
 
@@ -83,17 +83,17 @@ class Reactor:
         self.system.poller.register(fd, interest)
 
     def unwatch(self, fd: int) -> None:
-        """Handle no more events of a descriptor, until it is added again."""
+        """Stop watching a descriptor, until it is added again."""
         if self._watchers.pop(fd, None) is not None:
             self.system.poller.unregister(fd)
 
     def linger(self, sock: Socket) -> None:
-        """Handle no more events of a socket that is to be reset a little later."""
+        """Stop watching a socket that will be reset later; ``close`` resets it at the latest."""
         self.unwatch(sock.fileno())
         self._lingering.add(sock)
 
     def discard(self, sock: Socket) -> None:
-        """Close a socket after this batch, and handle no more of its events."""
+        """Stop watching a socket, and close it at the end of this batch."""
         self._lingering.discard(sock)
         if self.system.poller.forgets_closed:
             self._watchers.pop(sock.fileno(), None)
@@ -101,13 +101,13 @@ class Reactor:
             self.unwatch(sock.fileno())
         self._closing.append(sock)
 
-    # Time, and other threads.
+    # Timers and calls.
 
     def call_at(self, when: float, call: Callable[[], None]) -> Timer:
-        """Call something at this time on the clock or later, never before."""
+        """Call at this time on the clock or later, never earlier."""
         timer = Timer(when, call)
-        if len(self._timers) >= self._many_timers:
-            self._forget_cancelled()
+        if len(self._timers) >= self._purge_at:
+            self._purge_cancelled()
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer
 
@@ -115,16 +115,16 @@ class Reactor:
         return self.call_at(self.clock() + seconds, call)
 
     def call_soon(self, call: Callable[[], None]) -> None:
-        """Call something at the end of the current batch of events."""
+        """Call at the end of the current batch of events."""
         self._soon.append(call)
 
     def post(self, call: Callable[[], None]) -> None:
-        """Have something called in the reactor's thread; from any thread or signal handler."""
+        """Call in the reactor's thread; safe in any thread and in signal handlers."""
         self._submitted.append(call)
         self.system.wake()
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
-        """Have something called in the reactor's thread, and get what it returns or raises."""
+        """Call in the reactor's thread; the future gets what the call returns or raises."""
         from concurrent.futures import Future
 
         future: Future[T] = Future()
@@ -133,9 +133,11 @@ class Reactor:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(call())
-                except Exception as error:  # noqa: BLE001 - it belongs to the caller
+                except Exception as error:  # noqa: BLE001 - the caller handles it
                     future.set_exception(error)
-                except BaseException as error:  # the end of it all, of which nobody else hears
+                except (
+                    BaseException
+                ) as error:  # it ends the process; do not leave the caller waiting
                     future.set_exception(RuntimeError(f"cut short by {error!r}"))
                     raise
 
@@ -153,7 +155,7 @@ class Reactor:
 
     def run_once(self) -> None:
         """Wait for one batch of events, and handle it."""
-        events = self._wait(self._patience())
+        events = self._wait(self._timeout())
         self.now = now = self.clock()
         watchers = self._watchers
         watcher: Watcher | None = None
@@ -163,17 +165,17 @@ class Reactor:
                 if watcher is not None:
                     watcher.on_event(what)
                 elif fd == self.system.wake_fd:
-                    self.system.woken()
-        except Exception:  # noqa: BLE001 - one connection's trouble; epoll repeats the rest
+                    self.system.clear_wakeups()
+        except Exception:  # noqa: BLE001 - fails one connection; epoll repeats the other events
             if watcher is not None:
                 watcher.on_failure(traceback.format_exc())
         if self._timers and self._timers[0][0] <= now:
             self._run_timers()
         if self._submitted or self._soon or self._closing:
-            self._tidy_up()
+            self._end_batch()
 
-    def _tidy_up(self) -> None:
-        """What comes at the end of a batch, when there is any of it."""
+    def _end_batch(self) -> None:
+        """Make the calls, and close the sockets, that wait for the end of a batch."""
         while self._submitted:
             self._guarded(self._submitted.popleft())
         while self._soon:
@@ -184,11 +186,11 @@ class Reactor:
             self._closing.pop().close()
 
     def stop(self) -> None:
-        """End ``run`` after the current batch; in the reactor's thread."""
+        """End ``run`` after the current batch; call it in the reactor's thread."""
         self._stopped = True
 
     def close(self) -> None:
-        """Give back what the reactor itself holds; it can't run again."""
+        """Free the reactor's resources; it cannot run again."""
         for sock in list(self._lingering):
             self.system.reset_on_close(sock)
             self.discard(sock)
@@ -197,7 +199,7 @@ class Reactor:
         self.pipes.close()
         self.system.close()
 
-    def _patience(self) -> float | None:
+    def _timeout(self) -> float | None:
         if self._stopped or self._soon or self._submitted or self._closing:
             return 0.0
         timers = self._timers
@@ -205,17 +207,17 @@ class Reactor:
             heapq.heappop(timers)
         if not timers:
             return None
-        rest = timers[0][0] - self.clock()
-        if rest <= 0:
+        left = timers[0][0] - self.clock()
+        if left <= 0:
             return 0.0
-        return rest if rest < LONGEST_WAIT else LONGEST_WAIT
+        return left if left < LONGEST_WAIT else LONGEST_WAIT
 
-    def _forget_cancelled(self) -> None:
-        """Take out cancelled timers, which else stay until their time comes, hours perhaps."""
+    def _purge_cancelled(self) -> None:
+        """Remove cancelled timers, which would stay until their time comes, perhaps for hours."""
         timers = self._timers
         timers[:] = [entry for entry in timers if entry[2].call is not None]
         heapq.heapify(timers)
-        self._many_timers = max(FEW_TIMERS, 2 * len(timers))
+        self._purge_at = max(PURGE_LEVEL, 2 * len(timers))
 
     def _run_timers(self) -> None:
         timers = self._timers
@@ -229,7 +231,7 @@ class Reactor:
     def _guarded(self, call: Callable[[], None]) -> None:
         try:
             call()
-        except Exception:  # noqa: BLE001 - it must not end everybody's traffic
+        except Exception:  # noqa: BLE001 - it must not stop all traffic
             self.report(traceback.format_exc())
 
 

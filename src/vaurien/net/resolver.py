@@ -1,4 +1,4 @@
-"""Names, resolved off the reactor's thread and remembered for a moment."""
+"""Resolve host names outside the reactor's thread, with a short-lived cache."""
 
 from __future__ import annotations
 
@@ -12,55 +12,55 @@ from .address import Address
 from .reactor import Reactor
 from .system import Endpoint
 
-REMEMBERED = 1.0
-"""Seconds for which the answer to a name stands."""
+CACHE_TIME = 1.0
+"""Seconds for which an answer, error or not, is reused."""
 
 Resolved = list[Endpoint] | OSError
 OnResolved = Callable[[Resolved], None]
 
 
 class Resolver:
-    """One question for each name at a time, however many ask."""
+    """Has at most one lookup per name under way, shared by all callers."""
 
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
-        self._known: dict[tuple[str, int], tuple[float, Resolved]] = {}
-        self._asking: dict[tuple[str, int], list[OnResolved]] = {}
+        self._cache: dict[tuple[str, int], tuple[float, Resolved]] = {}
+        self._waiting: dict[tuple[str, int], list[OnResolved]] = {}
 
     def resolve(self, address: Address, then: OnResolved) -> None:
-        """Call back with the endpoints of an address, or the error; at once if known."""
+        """Call back with the endpoints of an address, or the error; at once if cached."""
         if address.path:
             then([(int(socket.AF_UNIX), address.path)])
             return
         key = address.host, address.port
-        known = self._known.get(key)
-        if known is not None and self._reactor.clock() < known[0]:
-            then(known[1])
+        cached = self._cache.get(key)
+        if cached is not None and self._reactor.clock() < cached[0]:
+            then(cached[1])
             return
-        numeric = self._reactor.system.numeric(*key)
+        numeric = self._reactor.system.parse_numeric(*key)
         if numeric is not None:
-            self._known[key] = (inf, [numeric])
+            self._cache[key] = (inf, [numeric])
             then([numeric])
             return
-        asking = self._asking.setdefault(key, [])
-        asking.append(then)
-        if len(asking) == 1:
+        waiting = self._waiting.setdefault(key, [])
+        waiting.append(then)
+        if len(waiting) == 1:
             try:
-                self._reactor.system.in_thread(lambda: self._ask(key))
+                self._reactor.system.run_in_thread(lambda: self._look_up(key))
             except RuntimeError as error:  # the system has no thread left
-                self._tell(key, OSError(errno.EAGAIN, str(error)))
+                self._answer(key, OSError(errno.EAGAIN, str(error)))
 
-    def _ask(self, key: tuple[str, int]) -> None:
+    def _look_up(self, key: tuple[str, int]) -> None:
         answer: Resolved
         try:
             answer = self._reactor.system.resolve(*key)
         except OSError as error:
             answer = error
-        except Exception as error:  # noqa: BLE001 - whoever asks must get an answer
+        except Exception as error:  # noqa: BLE001 - every caller needs an answer
             answer = OSError(errno.EINVAL, f"{type(error).__name__}: {error}")
-        self._reactor.post(lambda: self._tell(key, answer))
+        self._reactor.post(lambda: self._answer(key, answer))
 
-    def _tell(self, key: tuple[str, int], answer: Resolved) -> None:
-        self._known[key] = (self._reactor.clock() + REMEMBERED, answer)
-        for then in self._asking.pop(key):
+    def _answer(self, key: tuple[str, int], answer: Resolved) -> None:
+        self._cache[key] = (self._reactor.clock() + CACHE_TIME, answer)
+        for then in self._waiting.pop(key):
             self._reactor.call_soon(partial(then, answer))

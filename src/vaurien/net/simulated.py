@@ -1,9 +1,9 @@
-"""The twin of ``system`` for tests: a virtual clock and sockets in memory.
+"""A simulated operating system for tests: a virtual clock and sockets in memory.
 
-A ``Reactor`` over a ``SimulatedSystem`` is the real reactor.  Hours pass in
-milliseconds, since waiting only moves the clock; and a seed repeats a whole run,
-since everything left to chance (the order of events, how much a socket takes or
-gives at once) is drawn from it.  Peers are handlers on the same reactor.
+The ``Reactor`` over a ``SimulatedSystem`` is the real one.  Waiting only advances the
+clock, so hours pass in milliseconds.  The order of events and the sizes of reads and
+writes are drawn from a seed, which therefore repeats a run.  Peers are watchers on the
+same reactor.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from random import Random
 from .system import ERROR, HANGUP, READ, WRITE, Endpoint, Sockaddr, Socket, System
 
 CAPACITY = 64 * 1024
-"""Bytes that wait in a socket before its peer can send no more."""
+"""Bytes of a socket's receive buffer; a full one blocks its peer."""
 FIRST_FD = 1_000_000
 
 
 class SimulationOver(Exception):
-    """Nothing is ready, nobody waits for a time: nothing can ever happen again."""
+    """No event is ready and no timer is set: nothing can happen any more."""
 
 
 class SimulatedSocket:
@@ -38,8 +38,8 @@ class SimulatedSocket:
         self.inbox = bytearray()
         self.fin_received = False
         self.fin_sent = False
-        self.reset = False  # by the peer; what came before can still be read
-        self.error = 0  # told once
+        self.reset = False  # by the peer; data received before can still be read
+        self.error = 0  # pending; reported once
         self.linger = True
         self.closed = False
         self.queue: deque[SimulatedSocket] | None = None  # of a listener
@@ -58,7 +58,7 @@ class SimulatedSocket:
     def recv_into(self, buffer: bytearray) -> int:
         if not self.inbox:
             if self.fin_received:
-                return 0  # even if a reset followed
+                return 0  # even if a RST followed
             self._raise_error()
             if self.reset:
                 return 0
@@ -69,12 +69,12 @@ class SimulatedSocket:
         return size
 
     def send(self, data: bytes | memoryview) -> int:
-        self._raise_error()  # though there may be more to read
+        self._raise_error()  # even if there is data to read
         peer = self.peer
         if self.reset or self.fin_sent or peer is None:
             raise BrokenPipeError(errno.EPIPE, "broken pipe")
-        if peer.closed:  # its kernel answers with a reset
-            self.be_reset()
+        if peer.closed:  # its kernel answers with a RST
+            self.receive_reset()
             return len(data)
         room = min(len(data), CAPACITY - len(peer.inbox))
         if not room:
@@ -84,13 +84,13 @@ class SimulatedSocket:
         return size
 
     def shutdown(self, how: int) -> None:
-        del how  # only ever for writing
+        del how  # always SHUT_WR
         if self.reset or self.peer is None or (self.fin_received and self.fin_sent):
             raise OSError(errno.ENOTCONN, "not connected")
         self.fin_sent = True
         self.peer.fin_received = True
 
-    def be_reset(self) -> None:
+    def receive_reset(self) -> None:
         """The peer, or its kernel, resets the connection."""
         if not (self.fin_received and self.fin_sent):
             self.reset = True
@@ -108,15 +108,15 @@ class SimulatedSocket:
         if peer is None or peer.closed or self.reset:
             return
         if not self.linger or self.inbox:
-            peer.be_reset()
+            peer.receive_reset()
         else:
             peer.fin_received = True
 
     def events(self) -> int:
-        """What a poller would say of it."""
+        """Return the events that are ready."""
         if self.queue is not None:
             return READ if self.queue else 0
-        if self.peer is None:  # still on its way
+        if self.peer is None:  # still connecting
             return 0
         ready = 0
         if self.inbox or self.fin_received or self.reset:
@@ -137,13 +137,13 @@ class SimulatedSocket:
 
 
 class SimulatedSystem(System):
-    """Everything ``System`` offers, in memory."""
+    """The ``System``, in memory."""
 
     splice = None
     forgets_closed = True
 
     def __init__(self, seed: int = 0, *, whole: bool = False) -> None:
-        """``whole``: sockets take and give as much as they can, instead of some of it."""
+        """``whole``: reads and writes are as large as possible, not of random sizes."""
         self.time = 0.0
         self.clock = lambda: self.time
         self.poller = self
@@ -154,15 +154,15 @@ class SimulatedSystem(System):
         self._sockets: dict[int, SimulatedSocket] = {}
         self._interests: dict[int, int] = {}
         self._listeners: dict[Sockaddr, SimulatedSocket] = {}
-        self._silent: set[Sockaddr] = set()
+        self._blackholes: set[Sockaddr] = set()
 
     # For scenarios.
 
     def connect(self, endpoint: Endpoint) -> SimulatedSocket:
-        """A client's socket, connected to whoever listens there.
+        """Return a client's socket, connected to the listener at an endpoint.
 
         Raises:
-            ConnectionRefusedError: nobody does.
+            ConnectionRefusedError: there is none.
         """
         sock, code = self.dial(endpoint)
         if code:
@@ -170,16 +170,16 @@ class SimulatedSystem(System):
         assert isinstance(sock, SimulatedSocket)
         return sock
 
-    def silence(self, endpoint: Endpoint) -> None:
-        """Let nobody answer at this endpoint, neither yes nor no."""
-        self._silent.add(endpoint[1])
+    def blackhole(self, endpoint: Endpoint) -> None:
+        """Leave attempts to connect to this endpoint unanswered."""
+        self._blackholes.add(endpoint[1])
 
     @property
     def open_sockets(self) -> int:
         return len(self._sockets)
 
     def some_of(self, size: int) -> int:
-        """How much of so many bytes a socket takes or gives at once; at least one."""
+        """Draw how many of ``size`` bytes one read or write moves; at least one."""
         return size if self._whole or size < 2 else self._random.randint(1, size)
 
     def new_fd(self, sock: SimulatedSocket) -> int:
@@ -207,7 +207,7 @@ class SimulatedSystem(System):
         del self._interests[fd]
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        """Events that are ready, in any order; there being none, the clock moves on."""
+        """Return the ready events in random order; if there are none, advance the clock."""
         ready = [
             (fd, events)
             for fd, interest in self._interests.items()
@@ -232,7 +232,7 @@ class SimulatedSystem(System):
     def close(self) -> None:
         pass
 
-    def in_thread(self, work: Callable[[], None]) -> None:
+    def run_in_thread(self, work: Callable[[], None]) -> None:
         work()
 
     def resolve(self, host: str, port: int) -> list[Endpoint]:
@@ -240,21 +240,17 @@ class SimulatedSystem(System):
             raise OSError(errno.ENOENT, "name not known")
         return [(int(socket.AF_INET), (host, port))]
 
-    def numeric(self, host: str, port: int) -> Endpoint | None:
+    def parse_numeric(self, host: str, port: int) -> Endpoint | None:
         del host, port
         return None
 
     def listen(self, endpoint: Endpoint, backlog: int) -> Socket:
         del backlog
-        name = endpoint[1]
-        if name in self._listeners:
-            raise OSError(errno.EADDRINUSE, "address in use")
-        listener = SimulatedSocket(self, name)
+        listener = self.reserve(endpoint)
         listener.queue = deque()
-        self._listeners[name] = listener
         return listener
 
-    def reserve(self, endpoint: Endpoint) -> Socket:
+    def reserve(self, endpoint: Endpoint) -> SimulatedSocket:
         name = endpoint[1]
         if name in self._listeners:
             raise OSError(errno.EADDRINUSE, "address in use")
@@ -276,7 +272,7 @@ class SimulatedSystem(System):
     def dial(self, endpoint: Endpoint) -> tuple[Socket, int]:
         sock = SimulatedSocket(self, ("client", self._next_fd))
         listener = self._listeners.get(endpoint[1])
-        if endpoint[1] in self._silent:
+        if endpoint[1] in self._blackholes:
             return sock, errno.EINPROGRESS
         if listener is None or listener.queue is None:
             return sock, errno.ECONNREFUSED
@@ -285,7 +281,7 @@ class SimulatedSystem(System):
         listener.queue.append(there)
         return sock, 0
 
-    def error_of(self, sock: Socket) -> int:
+    def pending_error(self, sock: Socket) -> int:
         assert isinstance(sock, SimulatedSocket)
         return sock.error
 

@@ -1,7 +1,7 @@
-"""The part of the operating system that the data plane uses, and nothing else.
+"""The part of the operating system that the data plane uses.
 
-Law: whatever else in ``net`` touches a socket, a clock or a thread does it through
-a ``System``, so that ``simulated`` can take its place.
+Law: the rest of ``net`` touches sockets, clocks and threads only through a ``System``,
+so that ``simulated`` can replace it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 if sys.platform == "linux":
-    import fcntl  # here, because an import fails where no descriptor is left
+    import fcntl  # at start: imports fail once descriptors have run out
 
 READ = 1
 WRITE = 4
@@ -30,16 +30,16 @@ ERROR = 8
 HANGUP = 16
 
 COARSE = 0.002
-"""Seconds; epoll counts whole milliseconds, so the last stretch of a wait is select's."""
+"""Seconds; epoll counts whole milliseconds, so select does the last part of a wait."""
 
 SHORT = 0.00006
-"""Seconds; waking up takes about as long, and would make every timer so late."""
+"""Seconds that waking up takes; waits end this much early, so that timers are not late."""
 
 FD_SETSIZE = 1024
-"""Select takes no descriptor from this one on."""
+"""select() accepts only descriptors below this one."""
 
 BATCH = 64
-"""Events taken at once; changes and timers wait for no more than these."""
+"""Events handled before timers and submitted calls get their turn."""
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes not yet sent to the peer
@@ -50,11 +50,11 @@ INTERNET = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
 
 Sockaddr = tuple[str, int] | tuple[str, int, int, int] | str
 Endpoint = tuple[int, Sockaddr]
-"""An address family, and an address in its form."""
+"""An address family, and a socket address of that family."""
 
 
 class Socket(Protocol):
-    """What is asked of a socket; ``socket.socket`` has it all."""
+    """The methods that are used of a socket; ``socket.socket`` has them."""
 
     def fileno(self) -> int: ...
     def recv_into(self, buffer: bytearray, /) -> int: ...
@@ -66,10 +66,10 @@ class Socket(Protocol):
 
 
 class Poller(Protocol):
-    """What is asked of a poller; interests and events are READ, WRITE, ERROR, HANGUP."""
+    """Waits for events; interests and events are masks of READ, WRITE, ERROR and HANGUP."""
 
     forgets_closed: bool
-    """Closing a descriptor is enough to unregister it."""
+    """Closing a descriptor unregisters it."""
 
     def register(self, fd: int, interest: int, /) -> None: ...
     def modify(self, fd: int, interest: int, /) -> None: ...
@@ -79,13 +79,13 @@ class Poller(Protocol):
 
 
 class EpollPoller:
-    """Level-triggered epoll; a wait may end a moment early, and hardly any too late."""
+    """Level-triggered epoll; a wait may end slightly early, and hardly ever late."""
 
     forgets_closed = True
 
     def __init__(self) -> None:
         with contextlib.suppress(OSError), open("/proc/self/timerslack_ns", "w") as slack:
-            slack.write("1")  # the kernel else wakes us up to 50 us late
+            slack.write("1")  # by default the kernel wakes us up to 50 us late
         self._epoll = select.epoll()
         self._selectable = self._epoll.fileno() < FD_SETSIZE
         self.register = self._epoll.register
@@ -96,39 +96,39 @@ class EpollPoller:
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         if timeout is None:
             return self._epoll.poll(-1, BATCH)
-        if timeout > COARSE or not self._selectable:  # then the last stretch is asking again
+        if timeout > COARSE or not self._selectable:  # the caller waits again for the rest
             return self._epoll.poll(max(0.0, timeout - 0.001), BATCH)  # it rounds up
-        rest = timeout - SHORT  # the last moment is spent asking again
+        rest = timeout - SHORT
         if rest > 0 and not select.select((self._epoll,), (), (), rest)[0]:
             return []
         return self._epoll.poll(0, BATCH)
 
 
 class SelectorPoller:
-    """Whatever ``selectors`` finds, for systems without epoll."""
+    """The best poller of ``selectors``, for systems without epoll."""
 
     forgets_closed = False
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._muted: set[int] = set()
+        self._idle: set[int] = set()
 
     def register(self, fd: int, interest: int) -> None:
         if interest & (READ | WRITE):
             self._selector.register(fd, self._mask(interest))
         else:
-            self._muted.add(fd)
+            self._idle.add(fd)
 
     def modify(self, fd: int, interest: int) -> None:
-        if fd in self._muted or not interest & (READ | WRITE):
+        if fd in self._idle or not interest & (READ | WRITE):
             self.unregister(fd)
             self.register(fd, interest)
         else:
             self._selector.modify(fd, self._mask(interest))
 
     def unregister(self, fd: int) -> None:
-        if fd in self._muted:
-            self._muted.remove(fd)
+        if fd in self._idle:
+            self._idle.remove(fd)
         else:
             self._selector.unregister(fd)
 
@@ -171,20 +171,20 @@ class System:
         self.poller.register(self.wake_fd, READ)
 
     def wake(self) -> None:
-        """End the poller's wait; from any thread, and from signal handlers."""
-        with contextlib.suppress(OSError):  # full: it will wake anyway
+        """End the poller's wait; safe in any thread and in signal handlers."""
+        with contextlib.suppress(OSError):  # full: it will wake up anyway
             self._wake_writer.send(b"\0")
 
-    def woken(self) -> None:
-        """Take notice of having been woken."""
+    def clear_wakeups(self) -> None:
+        """Read the bytes that ``wake`` has written."""
         with contextlib.suppress(OSError):
             self._wake_reader.recv(4096)
 
     @contextlib.contextmanager
     def woken_by_signals(self) -> Iterator[None]:
-        """Let a signal end the poller's wait, whoever got it, and if it came just before."""
+        """Let a signal end the poller's wait, even one that arrived just before it."""
         if threading.current_thread() is not threading.main_thread():
-            yield  # handlers run in the main thread alone
+            yield  # Python runs signal handlers only in the main thread
             return
         before = signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
         try:
@@ -197,12 +197,12 @@ class System:
         self._wake_reader.close()
         self._wake_writer.close()
 
-    def in_thread(self, work: Callable[[], None]) -> None:
-        """Run something that blocks, elsewhere."""
+    def run_in_thread(self, work: Callable[[], None]) -> None:
+        """Run blocking work in a thread of its own."""
         threading.Thread(target=work, name="vaurien resolver", daemon=True).start()
 
     def resolve(self, host: str, port: int) -> list[Endpoint]:
-        """The endpoints of a name, in the system's order of preference; blocks.
+        """Return the endpoints of a host, in the system's order of preference; blocks.
 
         Raises:
             OSError: the name cannot be resolved.
@@ -219,21 +219,21 @@ class System:
                     endpoints.append(endpoint)
         return endpoints
 
-    def numeric(self, host: str, port: int) -> Endpoint | None:
-        """The endpoint of a numeric address; None for a name."""
+    def parse_numeric(self, host: str, port: int) -> Endpoint | None:
+        """Return the endpoint of a numeric address; None for a name."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with contextlib.suppress(OSError, UnicodeError):
             socket.inet_pton(family, host.partition("%")[0])
             if family == socket.AF_INET:
                 return int(family), (host, port)
-            return self.resolve(host, port)[0]  # a scope such as %eth0 needs a number
+            return self.resolve(host, port)[0]  # turns a scope such as %eth0 into a number
         return None
 
     def listen(self, endpoint: Endpoint, backlog: int) -> Socket:
-        """A listening socket that does not block.
+        """Return a non-blocking listening socket.
 
         Raises:
-            OSError: the address is in use, or not one of this machine.
+            OSError: the address is in use, or not of this machine.
         """
         sock = _bound(endpoint)
         try:
@@ -244,13 +244,13 @@ class System:
         return sock
 
     def accept(self, listener: Socket, family: int) -> Socket:
-        """A client's socket that does not block.
+        """Return a client's socket, non-blocking.
 
         Raises:
-            BlockingIOError: nobody is waiting.
-            OSError: nobody could be accepted; see errno.
+            BlockingIOError: no client is waiting.
+            OSError: accept failed; see errno.
         """
-        # What socket.accept does, without its enums, which cost more than the call.
+        # Like socket.accept, without its enums, which cost more than the call.
         fd, _ = listener._accept()  # type: ignore[attr-defined]
         sock = socket.SocketType(family, socket.SOCK_STREAM, 0, fd)
         sock.setblocking(False)
@@ -258,9 +258,9 @@ class System:
         return sock
 
     def dial(self, endpoint: Endpoint) -> tuple[Socket, int]:
-        """A socket on its way to an endpoint, and 0 if it has arrived, else an errno.
+        """Start to connect; return a non-blocking socket, and 0 or the errno of connect().
 
-        EINPROGRESS: it becomes writable when it has arrived, or failed.
+        EINPROGRESS: the socket becomes writable once it is connected or has failed.
 
         Raises:
             OSError: there is no descriptor left.
@@ -272,13 +272,13 @@ class System:
         self._tune(sock, family)
         try:
             code = sock.connect_ex(address)
-        except OSError as error:  # an address that no socket call accepts
+        except OSError as error:  # an address that connect() does not take
             code = error.errno or errno.EINVAL
-        if code == errno.EINPROGRESS and self.arrived(sock):
-            code = 0  # loopback is as fast as that
+        if code == errno.EINPROGRESS and self.is_connected(sock):
+            code = 0  # as it may be on loopback
         return sock, code
 
-    def arrived(self, sock: Socket) -> bool:
+    def is_connected(self, sock: Socket) -> bool:
         """Whether a dialled socket is connected."""
         try:
             sock.getpeername()
@@ -286,19 +286,19 @@ class System:
             return False
         return True
 
-    def error_of(self, sock: Socket) -> int:
-        """The pending error of a socket, as an errno; 0 for none."""
+    def pending_error(self, sock: Socket) -> int:
+        """Return and clear the pending error of a socket, an errno; 0 for none."""
         assert isinstance(sock, socket.SocketType)
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def reset_on_close(self, sock: Socket) -> None:
-        """Make closing send RST instead of FIN."""
+        """Make ``close`` send a RST instead of a FIN."""
         assert isinstance(sock, socket.SocketType)
         with contextlib.suppress(OSError):  # a unix socket has no RST
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
 
     def unsent(self, sock: Socket) -> int:
-        """Bytes that the kernel has not sent to the peer yet; 0 if that is unknown."""
+        """Return how many bytes the kernel has not sent yet; 0 if unknown."""
         if sys.platform != "linux":
             return 0
         try:
@@ -307,7 +307,7 @@ class System:
             return 0
 
     def peer_closed(self, sock: Socket) -> bool:
-        """Whether the peer has ended or reset a connection from which nothing is read yet."""
+        """Whether the peer has closed or reset a connection, without reading from it."""
         assert isinstance(sock, socket.SocketType)
         try:
             if sys.platform == "linux" and sock.family in INTERNET:
@@ -320,14 +320,14 @@ class System:
             return True
 
     def reserve(self, endpoint: Endpoint) -> Socket:
-        """A socket that keeps an address from others, and refuses whoever connects to it.
+        """Return a socket that is bound but does not listen, so that clients are refused.
 
         Raises:
             OSError: the address is in use.
         """
         sock = _bound(endpoint)
         if os.name == "posix" and endpoint[0] in INTERNET:
-            # With it, Linux would give the address to others, as nobody listens there.
+            # With it, Linux would let others bind the address, as nobody listens there.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         return sock
 
@@ -338,7 +338,7 @@ class System:
 
 
 def _bound(endpoint: Endpoint) -> socket.socket:
-    """A socket at an address of this machine, which does not block."""
+    """Return a non-blocking socket bound to an address of this machine."""
     family, address = endpoint
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -358,23 +358,23 @@ def _bound(endpoint: Endpoint) -> socket.socket:
 
 
 def is_local(endpoint: Endpoint) -> bool:
-    """Whether an endpoint is at an address of this machine.
+    """Whether an endpoint's address is one of this machine.
 
     Raises:
-        OSError: there is no descriptor left to find out.
+        OSError: there is no descriptor left for a probe.
     """
     family, address = endpoint
     with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
-        probe.connect(address)  # a datagram socket sends nothing by it
+        probe.connect(address)  # UDP: this sends nothing
         return bool(probe.getsockname()[0] == probe.getpeername()[0])
     return False
 
 
 def remove_stale_socket(path: str) -> None:
-    """Remove the socket file that a killed process left behind.
+    """Remove a socket file that a killed process has left behind.
 
     Raises:
-        OSError: EADDRINUSE, somebody listens there, or it is no socket.
+        OSError: EADDRINUSE: a process listens there, or the file is not a socket.
     """
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
