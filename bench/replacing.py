@@ -15,9 +15,10 @@ from vaurien import plugins
 from vaurien.config.state import State
 from vaurien.control.server import Control
 from vaurien.net.address import Address
-from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
+from vaurien.net.proxies import Proxies
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
 from vaurien.registry import behaviors
 from vaurien.rules.notation import make_rules
@@ -49,7 +50,7 @@ def durations(count: int) -> list[float]:
     reactor = Reactor()
 
     def make(spec: ProxySpec) -> Proxy:
-        return proxy_of(reactor, spec)
+        return Proxy(reactor, spec)
 
     proxies = Proxies(reactor, make)
     first, *others = [state(count, delay) for delay in range(CHANGES + 1)]

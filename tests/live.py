@@ -19,9 +19,10 @@ from vaurien.control.http import ServerThread, start_control
 from vaurien.control.server import Control
 from vaurien.control.store import Store
 from vaurien.net.address import Address
-from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
+from vaurien.net.proxies import Proxies
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.notation import Entry, FindBehavior, make_rules
 from vaurien.rules.plan import Plan
@@ -119,7 +120,7 @@ def live(
             ),
             seed=seed,
         )
-        proxies = Proxies(reactor, partial(proxy_of, reactor))
+        proxies = Proxies(reactor, partial(Proxy, reactor))
         proxies.apply(state.proxies)
         control = Control(reactor, proxies, state, find_behavior=find_behavior, store=store)
         thread = threading.Thread(target=reactor.run)

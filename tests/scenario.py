@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 
 from vaurien import plugins, registry
 from vaurien.net.address import Address
-from vaurien.net.proxy import Limits, Proxy
+from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
+from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.system import ERROR, HANGUP, READ, WRITE
 from vaurien.protocol import Protocol
 from vaurien.rules.notation import Entry, make_rules, parse_rule
@@ -144,12 +145,14 @@ class World:
         self.protocol = protocol or registry.protocols.get("tcp")()
         self.proxy = Proxy(
             self.reactor,
-            Address("proxy", 8000),
-            Address("backend", 80),
-            protocol=self.protocol,
-            plan=Plan(self.rules(*rules), 0, seed),
-            emit=self.events.append,
-            limits=limits or Limits(timeout=0),
+            ProxySpec(
+                listen=Address("proxy", 8000),
+                backend=Address("backend", 80),
+                protocol=self.protocol,
+                plan=Plan(self.rules(*rules), 0, seed),
+                limits=limits or Limits(timeout=0),
+            ),
+            self.events.append,
         )
         self.proxy.open()
         if backend:

@@ -85,6 +85,7 @@ WITHOUT_TESTS = {
     "errors": "raised, and read, in the tests of whatever raises them",
     "net.__init__": "a docstring",
     "net.view": "an interface",
+    "net.spec": "values: the tests of proxies and their configuration",
     "control.__init__": "a docstring",
     "behaviors.__init__": "names of old: tests/legacy",
     "protocols.__init__": "names of old: tests/legacy",

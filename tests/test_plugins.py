@@ -16,9 +16,10 @@ from vaurien.behaviors.delay import Delay
 from vaurien.errors import PluginError, UnknownNameError
 from vaurien.legacy import LegacyProxy, adapt
 from vaurien.net.address import Address
-from vaurien.net.proxy import Limits, Proxy, unheard
+from vaurien.net.proxy import Proxy, ignore_event
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
+from vaurien.net.spec import ProxySpec
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
@@ -133,12 +134,13 @@ def make_proxy(
 ) -> Proxy:
     return plugins.make_proxy(
         reactor,
-        HERE,
-        HERE,
-        protocol=protocol(),
-        plan=Plan((Rule(behavior=behavior(), name="rule"),)),
-        emit=unheard,
-        limits=Limits(),
+        ProxySpec(
+            listen=HERE,
+            backend=HERE,
+            protocol=protocol(),
+            plan=Plan((Rule(behavior=behavior(), name="rule"),)),
+        ),
+        ignore_event,
         settings={"timeout": 3},
         max_threads=5,
         live=live,

@@ -13,7 +13,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -25,9 +24,9 @@ from .registry import Registry, behaviors, protocols
 from .values.options import Configurable, Option
 
 if TYPE_CHECKING:
-    from .net.address import Address
-    from .net.proxy import Limits, Proxy
+    from .net.proxy import Proxy
     from .net.reactor import Reactor
+    from .net.spec import ProxySpec
     from .rules.plan import Plan
     from .values.events import Emit
 
@@ -187,42 +186,25 @@ def _derived(plugin: type[PluginType], **body: object) -> type[PluginType]:
 
 def make_proxy(
     reactor: Reactor,
-    listen: Address,
-    backend: Address,
-    *,
-    protocol: Protocol,
-    plan: Plan,
+    spec: ProxySpec,
     emit: Emit,
-    limits: Limits,
+    *,
     settings: Mapping[str, object],
     max_threads: int,
     live: bool,
-    name: str = "vaurien",
 ) -> Proxy:
     """A proxy that can run these plugins.
 
     ``settings`` and ``max_threads`` are for old plugins.  ``live``: the plan may be
     replaced, by one with any behavior that is registered.
     """
-    make: Callable[..., Proxy]
-    if _old_plugins_may_run(protocol, plan, live=live):
+    if _old_plugins_may_run(spec.protocol, spec.plan, live=live):
         from .legacy import LegacyProxy
 
-        make = partial(LegacyProxy, settings=settings, max_threads=max_threads)
-    else:
-        from .net.proxy import Proxy
+        return LegacyProxy(reactor, spec, emit, settings=settings, max_threads=max_threads)
+    from .net.proxy import Proxy
 
-        make = Proxy
-    return make(
-        reactor,
-        listen,
-        backend,
-        protocol=protocol,
-        name=name,
-        plan=plan,
-        emit=emit,
-        limits=limits,
-    )
+    return Proxy(reactor, spec, emit)
 
 
 def is_old(plugin: type[Configurable]) -> bool:

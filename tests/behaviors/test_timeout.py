@@ -9,7 +9,7 @@ from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from scenario import World, echo
 from vaurien.behaviors.timeout import Timeout
 from vaurien.errors import OptionError
-from vaurien.net.proxy import Limits
+from vaurien.net.spec import Limits
 from vaurien.values.actions import Drop, Forward
 from vaurien.values.messages import Direction
 

@@ -25,9 +25,10 @@ from vaurien.config.state import State
 from vaurien.control.server import Control
 from vaurien.control.store import Store
 from vaurien.net.address import Address
-from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
+from vaurien.net.proxies import Proxies
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.net.spec import ProxySpec
 from vaurien.rules.plan import Rule
 
 NOBODY = Address("127.0.0.1", 9)
@@ -59,7 +60,7 @@ class Reloading:
         self._thread.start()
 
     def make(self, spec: ProxySpec) -> Proxy:
-        return proxy_of(self.reactor, spec)
+        return Proxy(self.reactor, spec)
 
     def close(self) -> None:
         self.reloads.end()

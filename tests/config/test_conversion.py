@@ -13,7 +13,7 @@ from vaurien.config.configuration import Source
 from vaurien.config.conversion import converted
 from vaurien.config.settings import Settings
 from vaurien.config.state import State, to_document
-from vaurien.net.proxies import ProxySpec
+from vaurien.net.spec import ProxySpec
 
 FILES = {
     "nothing": "[vaurien]\nseed = 1\n",

@@ -15,8 +15,7 @@ from vaurien import plugins, registry
 from vaurien.config.state import LIMITS, State, fill_in, to_document
 from vaurien.errors import OptionError, UnknownNameError
 from vaurien.net.address import Address
-from vaurien.net.proxies import ProxySpec
-from vaurien.net.proxy import Limits
+from vaurien.net.spec import Limits, ProxySpec
 from vaurien.rules.notation import RULE_KEYS, Entry, make_rules
 from vaurien.rules.plan import Plan
 from vaurien.values.options import Option, Value, options_of

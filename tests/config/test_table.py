@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vaurien.config.table import SETTINGS, settings_of
-from vaurien.net.proxy import Limits
+from vaurien.net.spec import Limits
 
 
 @pytest.mark.parametrize(

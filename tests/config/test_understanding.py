@@ -13,7 +13,7 @@ from vaurien.config import files
 from vaurien.config.documents import Document, DocumentError
 from vaurien.config.understanding import Configuration, Known, Said, understand
 from vaurien.net.address import Address
-from vaurien.net.proxy import Limits
+from vaurien.net.spec import Limits
 from vaurien.registry import behaviors, protocols
 from vaurien.rules.notation import describe
 

@@ -19,10 +19,11 @@ from vaurien.config.state import State
 from vaurien.control.server import Control
 from vaurien.control.store import Prepared, Store, StoreError
 from vaurien.net.address import Address
-from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
-from vaurien.net.proxy import Limits
+from vaurien.net.proxies import Proxies
+from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
+from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.system import Endpoint, Socket
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.notation import Entry, make_rules
@@ -123,7 +124,7 @@ class Plane:
         self.system = ContestedSystem()
         self.reactor = Prompt(self.system)
         self.reactor.report = _fail
-        self.proxies = Proxies(self.reactor, partial(proxy_of, self.reactor))
+        self.proxies = Proxies(self.reactor, partial(Proxy, self.reactor))
         self.store = Flaky(str(folder / "state.json"))
         self.folder = folder
         for backend in BACKENDS:

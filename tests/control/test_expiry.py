@@ -10,7 +10,7 @@ from vaurien.behaviors.hang import Hang
 from vaurien.config.state import State, to_document
 from vaurien.control.expiry import EXPIRES, adjust_ttls, expiry_times
 from vaurien.net.address import Address
-from vaurien.net.proxies import ProxySpec
+from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
 

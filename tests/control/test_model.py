@@ -25,8 +25,7 @@ from vaurien.control.store import StoreError
 from vaurien.errors import ListenError, OptionError, UnknownNameError
 from vaurien.net.address import Address
 from vaurien.net.connection import Connection
-from vaurien.net.proxies import ProxySpec
-from vaurien.net.proxy import Limits
+from vaurien.net.spec import Limits, ProxySpec
 from vaurien.rules.notation import Entry, describe
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])

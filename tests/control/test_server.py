@@ -17,7 +17,7 @@ from vaurien.config.state import State
 from vaurien.control.server import Control, UnnamedError
 from vaurien.errors import AddressError, ListenError, OptionError, UnknownNameError
 from vaurien.net.address import Address
-from vaurien.net.proxies import ProxySpec
+from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
 from vaurien.values.options import option

@@ -16,6 +16,7 @@ from vaurien.control.statsd import Statsd
 from vaurien.net.address import Address
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.net.spec import ProxySpec
 from vaurien.net.totals import Totals
 from vaurien.protocols.tcp import Tcp
 from vaurien.values.events import Event
@@ -100,7 +101,7 @@ def proxy(reactor: Reactor) -> Counting:
 
 def counting(reactor: Reactor, name: str = "vaurien") -> Counting:
     here = Address("127.0.0.1", 0)
-    return Counting(reactor, here, here, protocol=Tcp(), name=name)
+    return Counting(reactor, ProxySpec(name=name, listen=here, backend=here, protocol=Tcp()))
 
 
 def test_counters(proxy: Counting, server: Server) -> None:
@@ -196,7 +197,7 @@ def test_it_reports_by_itself(
 )
 def test_names(reactor: Reactor, server: Server, prefix: str, name: str) -> None:
     here = Address("127.0.0.1", 0)
-    proxy = Counting(reactor, here, here, protocol=Odd())
+    proxy = Counting(reactor, ProxySpec(listen=here, backend=here, protocol=Odd()))
     sender = Statsd(reactor, [proxy], server.address, prefix=prefix)
     sender.start()
     proxy.counted += 1
@@ -215,7 +216,7 @@ def test_sums_stay_true_when_sampled(rate: float, counts: list[int]) -> None:
     server = Server()
     reactor = Reactor()
     here = Address("127.0.0.1", 0)
-    proxy = Counting(reactor, here, here, protocol=Tcp())
+    proxy = Counting(reactor, ProxySpec(listen=here, backend=here, protocol=Tcp()))
     try:
         sender = Statsd(reactor, [proxy], server.address, sample_rate=rate)
         sender.start()

@@ -25,7 +25,8 @@ from vaurien.control.store import Prepared, Store, StoreError
 from vaurien.control.writer import StalledError
 from vaurien.errors import ListenError, OptionError
 from vaurien.net.address import Address
-from vaurien.net.proxies import ClosePolicy, ProxySpec
+from vaurien.net.proxies import ClosePolicy
+from vaurien.net.spec import ProxySpec
 
 HANG: dict[str, object] = {"behavior": "hang"}
 BRIEF: dict[str, object] = {"behavior": "hang", "name": "brief", "ttl": 10.0}

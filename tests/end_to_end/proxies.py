@@ -19,8 +19,9 @@ from servers import stop
 from vaurien import plugins
 from vaurien.launch import READY_FD
 from vaurien.net.address import Address
-from vaurien.net.proxy import Limits, Proxy
+from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.system import SelectorPoller, System
 from vaurien.net.totals import Totals
 from vaurien.protocol import Protocol as Framing
@@ -80,12 +81,14 @@ class RunningProxy:
         self.events: list[Event] = []
         self.proxy = Proxy(
             self.reactor,
-            listen,
-            backend,
-            protocol=protocol or Tcp(),
-            plan=make_plan(*rules, mix=mix, seed=seed, protocol=type(protocol or Tcp())),
-            emit=self.events.append,
-            limits=limits,
+            ProxySpec(
+                listen=listen,
+                backend=backend,
+                protocol=protocol or Tcp(),
+                plan=make_plan(*rules, mix=mix, seed=seed, protocol=type(protocol or Tcp())),
+                limits=limits,
+            ),
+            self.events.append,
         )
         self._thread = threading.Thread(target=self.reactor.run, name="reactor", daemon=True)
 

@@ -26,7 +26,7 @@ from peers import (
 from servers import free_port
 from vaurien.errors import ListenError
 from vaurien.net.address import Address
-from vaurien.net.proxy import Limits
+from vaurien.net.spec import Limits
 
 
 def has_ipv6() -> bool:

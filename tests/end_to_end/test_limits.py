@@ -24,7 +24,7 @@ from peers import (
     receive_until_fin,
     wait_until,
 )
-from vaurien.net.proxy import Limits
+from vaurien.net.spec import Limits
 
 IDLE = 0.4
 """Seconds of ``Limits.timeout`` here."""

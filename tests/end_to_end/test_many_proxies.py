@@ -26,9 +26,10 @@ from vaurien import plugins
 from vaurien.config.state import State
 from vaurien.control.server import Control
 from vaurien.net.address import Address
-from vaurien.net.proxies import Proxies, ProxySpec, proxy_of
+from vaurien.net.proxies import Proxies
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.net.spec import ProxySpec
 from vaurien.plugins import BEHAVIORS
 from vaurien.protocols.redis.parser import Redis
 from vaurien.protocols.tcp import Tcp
@@ -175,7 +176,7 @@ class Fleet:
         assert not self.reports, "\n".join(self.reports)
 
     def _make(self, spec: ProxySpec) -> Proxy:
-        return proxy_of(self.reactor, spec, self._on_event)
+        return Proxy(self.reactor, spec, self._on_event)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, PluginFailed):

@@ -11,8 +11,8 @@ from vaurien import plugins
 from vaurien.behavior import Behavior
 from vaurien.legacy import LegacyProxy, adapt
 from vaurien.net.address import Address
-from vaurien.net.proxy import Limits
 from vaurien.net.reactor import Reactor
+from vaurien.net.spec import Limits, ProxySpec
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.notation import Entry, make_rules
@@ -66,12 +66,14 @@ class RunningLegacy(RunningProxy):
         self.failures: list[PluginFailed] = []
         self.proxy = LegacyProxy(
             self.reactor,
-            LOOPBACK,
-            backend,
-            protocol=protocol or Tcp(),
-            plan=plan_of(*map(_pair, chosen), seed=seed),
-            emit=self._hear,
-            limits=limits,
+            ProxySpec(
+                listen=LOOPBACK,
+                backend=backend,
+                protocol=protocol or Tcp(),
+                plan=plan_of(*map(_pair, chosen), seed=seed),
+                limits=limits,
+            ),
+            self._hear,
             settings={"timeout": 0, **(settings or {})},
             max_threads=max_threads,
         )

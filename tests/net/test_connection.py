@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lines import Lines
 from scenario import BACKEND, Peer, World, echo
 from vaurien.net.closing import InUse
-from vaurien.net.proxy import Limits
+from vaurien.net.spec import Limits
 from vaurien.values.events import Trouble
 
 PLANS: list[tuple[str, ...]] = [
@@ -318,7 +318,7 @@ def in_use(world: World) -> InUse:
 
 def test_a_connection_without_a_backend_is_unanswered() -> None:
     world = World()
-    world.system.silence(BACKEND)
+    world.system.blackhole(BACKEND)
     world.client()
     world.run(seconds=1)
     assert in_use(world) is InUse.UNANSWERED

@@ -11,7 +11,7 @@ from scenario import BACKEND, Peer, World, echo
 from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.net.address import Address
-from vaurien.net.proxy import Limits
+from vaurien.net.spec import Limits
 from vaurien.rules.dice import Dice
 from vaurien.values.actions import Actions, Close, Drop, Forward, Hold, Refuse, Wait
 from vaurien.values.events import Fired, PluginFailed

@@ -16,6 +16,7 @@ from vaurien.behaviors.slicer import Slicer
 from vaurien.net.address import Address
 from vaurien.net.player import BATCH
 from vaurien.net.proxy import Proxy
+from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
 from vaurien.values.actions import Actions, Behind, Close, Drop, Forward, Reply, Wait
@@ -565,7 +566,8 @@ def test_many_pieces_leave_others_their_turn() -> None:
         rule = Rule(behavior=Slicer(size=1), name="slicer", scope="connection")
         backend = Address("127.0.0.1", listening.getsockname()[1])
         here = Address("127.0.0.1", 0)
-        proxy = Proxy(reactor, here, backend, protocol=Tcp(), plan=Plan((rule,)))
+        plan = Plan((rule,))
+        proxy = Proxy(reactor, ProxySpec(listen=here, backend=backend, protocol=Tcp(), plan=plan))
         proxy.open()
         with socket.create_connection(("127.0.0.1", proxy.address.port)) as client:
             client.sendall(bytes(5000))

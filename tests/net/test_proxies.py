@@ -20,9 +20,10 @@ from scenario import Peer, World, echo
 from vaurien import registry
 from vaurien.errors import ListenError
 from vaurien.net.address import Address
-from vaurien.net.proxies import ClosePolicy, Proxies, ProxySpec, proxy_of
-from vaurien.net.proxy import Limits, Proxy
+from vaurien.net.proxies import ClosePolicy, Proxies
+from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.system import Endpoint, Socket
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
@@ -48,7 +49,7 @@ class Site:
 
     def _make(self, spec: ProxySpec) -> Proxy:
         self.made += 1
-        return proxy_of(self.world.reactor, spec, self.world.events.append)
+        return Proxy(self.world.reactor, spec, self.world.events.append)
 
     def apply(self, *wanted: ProxySpec, drain: float = 0.0, moved: bool = False) -> None:
         self.proxies.apply(wanted, close_policy=ClosePolicy(drain, moved))
@@ -660,7 +661,7 @@ def served_by() -> Iterator[Address]:
 @pytest.fixture
 def proxies(reactor: Reactor) -> Iterator[Proxies]:
     def make(spec: ProxySpec) -> Proxy:
-        return proxy_of(reactor, spec)
+        return Proxy(reactor, spec)
 
     made = Proxies(reactor, make)
     yield made

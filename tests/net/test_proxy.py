@@ -12,9 +12,10 @@ from scenario import BACKEND, Peer, World, echo
 from vaurien.errors import ListenError
 from vaurien.net.address import Address
 from vaurien.net.listener import Listener
-from vaurien.net.proxy import Limits, Proxy
+from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
+from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.system import Endpoint, Socket
 from vaurien.net.totals import Totals
 from vaurien.protocols.tcp import Tcp
@@ -328,9 +329,13 @@ def test_the_address_outlives_the_listener() -> None:
     assert world.proxy.address == before == Address("proxy", 8000)
 
 
+def spec(port: int, backend: str = "backend") -> ProxySpec:
+    return ProxySpec(listen=Address("proxy", port), backend=Address(backend, 80), protocol=Tcp())
+
+
 def test_an_address_in_use_is_told() -> None:
     world = World()
-    second = Proxy(world.reactor, Address("proxy", 8000), Address("backend", 80), protocol=Tcp())
+    second = Proxy(world.reactor, spec(8000))
     with pytest.raises(ListenError, match="cannot listen on proxy:8000: address in use"):
         second.open()
 
@@ -360,7 +365,7 @@ def test_a_drain_serves_those_who_wait_already() -> None:
 
 def test_by_itself_a_proxy_tells_nobody() -> None:
     system = SimulatedSystem()
-    proxy = Proxy(Reactor(system), Address("proxy", 1), Address("nobody", 1), protocol=Tcp())
+    proxy = Proxy(Reactor(system), spec(1, "nobody"))
     proxy.open()
     system.connect((int(socket.AF_INET), ("proxy", 1)))
     for _ in range(10):
@@ -390,7 +395,7 @@ class Interrupted(Proxy):
 
 def test_where_it_listens_may_be_asked_while_it_ceases_to() -> None:
     world = World()
-    proxy = Interrupted(world.reactor, Address("proxy", 0), Address("backend", 80), protocol=Tcp())
+    proxy = Interrupted(world.reactor, spec(0))
     listener = proxy.make_listener(Address("proxy", 81))
     proxy._listener = listener
     assert proxy.address == Address("proxy", 81)

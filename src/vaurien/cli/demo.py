@@ -20,9 +20,10 @@ from ..control.http import start_control
 from ..control.server import Control
 from ..errors import ListenError
 from ..net.address import Address
-from ..net.proxies import Proxies, ProxySpec, proxy_of
+from ..net.proxies import Proxies
 from ..net.proxy import Proxy
 from ..net.reactor import Reactor
+from ..net.spec import ProxySpec
 from ..protocols.tcp import Tcp
 from ..rules.notation import make_rules, parse_mix
 from ..rules.plan import Plan
@@ -125,7 +126,7 @@ def open_proxy(reactor: Reactor, backend: Address) -> tuple[Proxies, State]:
     narrator = Narrator()
 
     def make(spec: ProxySpec) -> Proxy:
-        narrator.proxy = proxy_of(reactor, spec, narrator)
+        narrator.proxy = Proxy(reactor, spec, narrator)
         return narrator.proxy
 
     proxies = Proxies(reactor, make)

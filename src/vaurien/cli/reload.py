@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..config.state import State
     from ..control.server import Control
     from ..control.store import Store
-    from ..net.proxies import ProxySpec
+    from ..net.spec import ProxySpec
 
 LOG = logs.LOGGER
 END_LIMIT = 5.0

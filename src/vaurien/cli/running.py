@@ -11,8 +11,9 @@ from .. import plugins
 from ..config.given import Given, blamed_on
 from ..config.settings import Settings, classic_of
 from ..errors import ListenError, OptionError
-from ..net.proxies import Proxies, ProxySpec
+from ..net.proxies import Proxies
 from ..net.reactor import Reactor
+from ..net.spec import ProxySpec
 from ..values.events import Emit, Event
 from . import logs
 
@@ -102,13 +103,8 @@ class Running:
         settings = self.settings
         proxy = plugins.make_proxy(
             self.reactor,
-            spec.listen,
-            spec.backend,
-            name=spec.name,
-            protocol=spec.protocol,
-            plan=spec.plan,
-            emit=self.emit,
-            limits=spec.limits,
+            spec,
+            self.emit,
             settings={**classic_of(spec), **settings.classic},
             max_threads=settings.max_plugin_threads,
             live=live,

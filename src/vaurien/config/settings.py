@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import OptionError
 from ..net.address import Address
-from ..net.proxies import ProxySpec
-from ..net.proxy import Limits
+from ..net.spec import Limits, ProxySpec
 from ..rules.notation import FindBehavior
 from ..rules.plan import Plan
 from ..values.options import Value

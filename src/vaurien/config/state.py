@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import OptionError, UnknownNameError
 from ..net.address import Address
-from ..net.proxies import ProxySpec
-from ..net.proxy import Limits
+from ..net.spec import Limits, ProxySpec
 from ..rules.notation import describe
 from ..values.options import Option
 

@@ -34,8 +34,7 @@ from typing import Protocol as Interface
 from ..behavior import Behavior
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import ALLOWED, Address
-from ..net.proxies import ProxySpec
-from ..net.proxy import Limits
+from ..net.spec import Limits, ProxySpec
 from ..protocol import Protocol
 from ..rules.notation import Entry, FindBehavior, parse_mix
 from ..rules.plan import NAME

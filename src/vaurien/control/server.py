@@ -17,7 +17,8 @@ from ..config.formatting import format_value, why_unusable
 from ..config.state import State, talks_to_itself
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import Address
-from ..net.proxies import ClosePolicy, ProxySpec
+from ..net.proxies import ClosePolicy
+from ..net.spec import ProxySpec
 from ..registry import behaviors as registry
 from ..rules.notation import (
     MIX,

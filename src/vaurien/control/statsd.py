@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..net.address import Address
-from ..net.proxy import Proxy, unheard
+from ..net.proxy import Proxy, ignore_event
 from ..net.reactor import Reactor
 from ..net.resolver import Resolved, Resolver
 from ..net.system import Sockaddr
@@ -80,7 +80,7 @@ class Statsd:
         proxies: Iterable[Proxy],
         server: Address,
         *,
-        emit: Emit = unheard,
+        emit: Emit = ignore_event,
         prefix: str = "vaurien",
         sample_rate: float = 1.0,
     ) -> None:

@@ -25,8 +25,9 @@ from .store import StoreError
 
 if TYPE_CHECKING:
     from ..config.state import State
-    from ..net.proxies import Proxies, ProxySpec
+    from ..net.proxies import Proxies
     from ..net.reactor import Reactor
+    from ..net.spec import ProxySpec
     from .store import Prepared, Store
 
 T = TypeVar("T")

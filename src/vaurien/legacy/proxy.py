@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from ..net.closing import InUse
-from ..net.proxy import Limits, Proxy, unheard
+from ..net.proxy import Proxy, ignore_event
 from ..rules.active import ActiveRule
 from ..rules.plan import Plan
 from ..values.events import Emit, PluginFailed
@@ -23,10 +23,9 @@ from .session import Session
 from .sockets import ClientSocket
 
 if TYPE_CHECKING:
-    from ..net.address import Address
     from ..net.connection import Connection
     from ..net.reactor import Reactor
-    from ..protocol import Protocol
+    from ..net.spec import ProxySpec
 
 THREADS_FLAG = "--max-plugin-threads"
 """How users set ``max_threads``; the refusal names it."""
@@ -40,32 +39,18 @@ class LegacyProxy(Proxy):
     def __init__(
         self,
         reactor: Reactor,
-        listen: Address,
-        backend: Address,
+        spec: ProxySpec,
+        emit: Emit = ignore_event,
         *,
-        protocol: Protocol,
         settings: Mapping[str, object],
         max_threads: int,
-        name: str = "vaurien",
-        plan: Plan = Plan(),  # noqa: B008 - a value
-        emit: Emit = unheard,
-        limits: Limits = Limits(),  # noqa: B008
     ) -> None:
-        """``settings``: the settings of old that some plugins read, such as ``stay_connected``.
+        """``settings``: the old settings that some plugins read, such as ``stay_connected``.
 
-        ``max_threads``: how many connections old plugins may serve at once; one more
-        is refused.
+        ``max_threads``: maximum number of connections that old plugins serve at once; more
+        are refused.
         """
-        super().__init__(
-            reactor,
-            listen,
-            backend,
-            protocol=protocol,
-            name=name,
-            plan=plan,
-            emit=emit,
-            limits=limits,
-        )
+        super().__init__(reactor, spec, emit)
         self.settings = settings
         self.max_threads = max_threads
         self._threads = 0
@@ -73,7 +58,9 @@ class LegacyProxy(Proxy):
         self._plugin_proxy = PluginProxy(self, settings)
         self._instances: dict[ActiveRule, Instance] = {}
         self._protocol = (
-            Instance(protocol, self._plugin_proxy) if isinstance(protocol, LegacyProtocol) else None
+            Instance(self.protocol, self._plugin_proxy)
+            if isinstance(self.protocol, LegacyProtocol)
+            else None
         )
 
     def apply(self, plan: Plan) -> None:

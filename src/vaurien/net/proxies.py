@@ -12,27 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import ListenError
-from ..protocol import Protocol
-from ..rules.plan import Plan
-from ..values.events import Emit
 from .address import Address
 from .listener import Listener
-from .proxy import Limits, Proxy, unheard
+from .proxy import Proxy
 from .reactor import Reactor
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProxySpec:
-    """The wanted state of one proxy."""
-
-    name: str
-    listen: Address
-    """Port 0: a free port, which the proxy keeps."""
-    backend: Address
-    protocol: Protocol
-    plan: Plan = Plan()  # noqa: RUF009 - a value
-    limits: Limits = Limits()  # noqa: RUF009
-    enabled: bool = True
+from .spec import ProxySpec
 
 
 @dataclass(frozen=True)
@@ -44,20 +28,6 @@ class ClosePolicy:
     may finish; 0: reset them at once."""
     reset_moved: bool = False
     """Reset connections to a backend that is replaced; otherwise they stay open."""
-
-
-def proxy_of(reactor: Reactor, spec: ProxySpec, emit: Emit = unheard) -> Proxy:
-    """Return a proxy that is not open yet; for old plugins see ``plugins``."""
-    return Proxy(
-        reactor,
-        spec.listen,
-        spec.backend,
-        protocol=spec.protocol,
-        name=spec.name,
-        plan=spec.plan,
-        emit=emit,
-        limits=spec.limits,
-    )
 
 
 class Proxies:

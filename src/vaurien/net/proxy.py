@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import inf
 
 from ..behavior import Firing
 from ..parsing.tally import KINDS, Tally, count
-from ..protocol import Protocol
 from ..rules.active import ActivePlan
 from ..rules.plan import Plan, Rule
 from ..values.events import Emit, Event, Fired, Trouble
@@ -20,6 +18,7 @@ from .dial import Dial
 from .listener import Listener
 from .reactor import Reactor, Timer
 from .resolver import Resolver
+from .spec import ProxySpec
 from .system import Endpoint, Socket
 from .totals import Totals, add
 
@@ -35,48 +34,24 @@ SWEEPS = 20
 """How often, within one timeout, connections are looked over for idle ones."""
 
 
-def unheard(event: Event) -> None:
-    """What happens to events that nobody asked for."""
+def ignore_event(event: Event) -> None:
+    """The ``emit`` of a proxy whose events are not used."""
     del event
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a proxy allows; times in seconds, 0 for no limit."""
-
-    timeout: float = 30.0
-    """A connection without a byte for so long is closed, unless a rule holds it."""
-    dial_timeout: float = 5.0
-    """A backend must be reached in this time."""
-    max_connections: int = 0
-    """More clients wait in the system's queue."""
-    backlog: int = 8192
-    """How many clients the system's queue holds."""
 
 
 class Proxy:
     """Everything here is called in the reactor's thread, but for ``open`` before it runs."""
 
-    def __init__(
-        self,
-        reactor: Reactor,
-        listen: Address,
-        backend: Address,
-        *,
-        protocol: Protocol,
-        name: str = "vaurien",
-        plan: Plan = Plan(),  # noqa: B008 - a value
-        emit: Emit = unheard,
-        limits: Limits = Limits(),
-    ) -> None:
+    def __init__(self, reactor: Reactor, spec: ProxySpec, emit: Emit = ignore_event) -> None:
+        """Not open yet; ``emit`` takes its events."""
         self.reactor = reactor
-        self.listen = listen
-        self.backend = backend
-        self.protocol = protocol
-        self.name = name
+        self.listen = spec.listen
+        self.backend = spec.backend
+        self.protocol = spec.protocol
+        self.name = spec.name
         self.emit = emit
-        self.limits = limits
-        self.active_plan = ActivePlan(plan, name, reactor.clock())
+        self.limits = spec.limits
+        self.active_plan = ActivePlan(spec.plan, spec.name, reactor.clock())
         self.connections: dict[Connection, None] = {}
         """Those that are open, in their order: what happens to all repeats by the seed."""
         self.gave_up = 0

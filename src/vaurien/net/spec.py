@@ -1,0 +1,37 @@
+"""The wanted state of a proxy, as a value: what a configuration declares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..protocol import Protocol
+from ..rules.plan import Plan
+from .address import Address
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a proxy; times in seconds, 0 for no limit."""
+
+    timeout: float = 30.0
+    """Idle time after which a connection is closed, unless a rule keeps it open."""
+    dial_timeout: float = 5.0
+    """Time to connect to the backend."""
+    max_connections: int = 0
+    """Open connections; more clients wait in the system's queue."""
+    backlog: int = 8192
+    """Clients that may wait in the system's queue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxySpec:
+    """The wanted state of a proxy."""
+
+    name: str = "vaurien"
+    listen: Address
+    """Port 0: a free port, which the proxy keeps."""
+    backend: Address
+    protocol: Protocol
+    plan: Plan = Plan()  # noqa: RUF009 - a value
+    limits: Limits = Limits()
+    enabled: bool = True
