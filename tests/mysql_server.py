@@ -11,7 +11,7 @@ from pathlib import Path
 from peers import connect, receive
 from servers import PACKAGES, require, serving
 from vaurien.net.address import Address
-from vaurien.protocols.mysql.forms import packet, size_of
+from vaurien.protocols.mysql.wire import packet, size_of
 
 PACKAGES.update(
     {

@@ -11,8 +11,8 @@ import pytest
 from end_to_end.proxies import StartProxy
 from mysql_server import RawClient, has_status, mariadb_server
 from vaurien.net.address import Address
+from vaurien.protocols.mysql.fault_types import ErrPacket
 from vaurien.protocols.mysql.faults import CATALOGUE
-from vaurien.protocols.mysql.forms import Refusal
 from vaurien.protocols.mysql.parser import MySQL
 
 IN_TRANSACTION = 0x0001
@@ -99,7 +99,7 @@ def injected(start_proxy: StartProxy, server: Address) -> Callable[[str, str], P
 
 def closes(name: str) -> bool:
     fault = CATALOGUE.find(name)
-    return isinstance(fault, Refusal) and fault.closes
+    return isinstance(fault, ErrPacket) and fault.closes
 
 
 @pytest.mark.parametrize("name", PLAIN_STATEMENTS)
@@ -228,12 +228,12 @@ def test_a_wrong_password(start_proxy: StartProxy, server: Address) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [fault.name for fault in CATALOGUE.faults if type(fault) is Refusal]
+    "name", [fault.name for fault in CATALOGUE.faults if type(fault) is ErrPacket]
 )
 def test_any_error_that_is_signalled(clients: Clients, name: str) -> None:
     """The server itself makes the same packet of a number, a SQLSTATE and a text."""
     fault = CATALOGUE.find(name)
-    assert isinstance(fault, Refusal)
+    assert isinstance(fault, ErrPacket)
     text = fault.text.replace("'", "''")[:128]
     told = clients().query(
         f"SIGNAL SQLSTATE '{fault.sqlstate}' "

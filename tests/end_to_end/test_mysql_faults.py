@@ -20,8 +20,8 @@ from end_to_end.proxies import RunningProxy, StartProxy
 from mysql_server import RawClient, has_status, mariadb_server
 from peers import PATIENCE, wait_until
 from vaurien.net.address import Address
+from vaurien.protocols.mysql.fault_types import ErrPacket
 from vaurien.protocols.mysql.faults import CATALOGUE
-from vaurien.protocols.mysql.forms import Refusal
 from vaurien.protocols.mysql.parser import MySQL
 
 IN_TRANSACTION = 0x0001
@@ -42,7 +42,7 @@ STATEMENTS = {
 QUERY = "SELECT * FROM shop.items"
 PREPARED = {"ER_MAX_PREPARED_STMT_COUNT_REACHED", "ER_NEED_REPREPARE"}
 """Met by prepared statements only."""
-REFUSALS = {fault.name: fault for fault in CATALOGUE if type(fault) is Refusal}
+REFUSALS = {fault.name: fault for fault in CATALOGUE if type(fault) is ErrPacket}
 AT_CONNECT = [
     name for name, fault in REFUSALS.items() if fault.applies_to.get("phase") != "command"
 ]
@@ -105,7 +105,7 @@ def has_been_reset(client: Connection[pymysql.cursors.Cursor]) -> bool:
     return bool(poll.poll(0))
 
 
-def text_of(fault: Refusal) -> str:
+def text_of(fault: ErrPacket) -> str:
     return (fault.of_mariadb or fault.text).replace("{user}", "root").replace("{password}", "NO")
 
 

@@ -19,8 +19,8 @@ from peers import PATIENCE, connect, receive_until_fin
 from redis_talk import Client, ask, call, command
 from vaurien.errors import OptionError
 from vaurien.net.address import Address
+from vaurien.protocols.redis.fault_types import ErrorReply
 from vaurien.protocols.redis.faults import CATALOGUE
-from vaurien.protocols.redis.forms import ErrorReply
 from vaurien.protocols.redis.parser import Redis as Protocol
 from vaurien.protocols.redis.session import slot_of
 

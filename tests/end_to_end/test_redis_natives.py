@@ -15,8 +15,8 @@ from peers import Listening, connect, receive_until_fin, wait_until
 from redis_talk import Client, command
 from servers import free_port, redis_server, require, serving
 from vaurien.net.address import Address
+from vaurien.protocols.redis.fault_types import ErrorReply
 from vaurien.protocols.redis.faults import CATALOGUE
-from vaurien.protocols.redis.forms import ErrorReply
 from vaurien.protocols.redis.parser import Redis
 
 FOREVER = ("EVAL", "while true do end", "0")

@@ -1,69 +1,46 @@
-"""Commands of MySQL and the SQL in them."""
+"""Commands of MySQL, and what is remembered of requests."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from vaurien.protocols.mysql.commands import COMMANDS, SQL_SIZE, statement_in, verb_of
+from acting import request
+from vaurien.protocols.mysql.commands import (
+    COMMANDS,
+    MySqlRequest,
+    ResponseKind,
+    is_login,
+    sequence_after,
+)
+from vaurien.protocols.mysql.wire import LONGEST
 
-SELECT = b"SELECT 1"
+RESULTS = MySqlRequest(ResponseKind.RESULTS)
 
 
 @pytest.mark.parametrize(
-    ("sql", "verb"),
+    ("size", "about", "sequence"),
     [
-        ("SELECT 1", "SELECT"),
-        ("  \n\tupdate t", "UPDATE"),
-        ("((select 1) union (select 2))", "SELECT"),
-        ("/* a comment; */ DELETE FROM t", "DELETE"),
-        ("/* one */-- two\n# three\n--\tfour\nINSERT", "INSERT"),
-        ("/*!40101 SET NAMES utf8 */", "SET"),
-        ("/*M!100100 SET x = 1 */", "SET"),
-        ("BEGIN", "BEGIN"),
-        (";COMMIT", "COMMIT"),
-        ("/* never closed", ""),
-        ("--1", ""),
-        ("", ""),
-        ("(" * 5000, ""),
+        (9, RESULTS, 1),
+        (9, MySqlRequest(ResponseKind.LOGIN, 1), 2),
+        (4 + LONGEST, RESULTS, 2),
+        (4 + LONGEST + 4, RESULTS, 2),
+        (2 * (4 + LONGEST) + 9, RESULTS, 3),
+        (9, None, 1),
+        (9, MySqlRequest(ResponseKind.LOGIN, 255), 0),
     ],
 )
-def test_the_verb_is_the_first_word(sql: str, verb: str) -> None:
-    assert verb_of(sql) == verb
+def test_an_answer_is_numbered_after_the_last_packet_of_its_request(
+    size: int, about: object, sequence: int
+) -> None:
+    last = request(b"x")._replace(about=about, offset=size - 1, begins=False)
+    assert sequence_after(last) == sequence
 
 
-@settings(deadline=None)
-@given(st.text("(/*-# !a\n;", max_size=2000))
-def test_any_text_has_a_verb_or_none_at_once(sql: str) -> None:
-    assert verb_of(sql).isalpha() or not verb_of(sql)
-
-
-@pytest.mark.parametrize(
-    "preceding",
-    [
-        b"\0\x01",  # none
-        b"\x01\x01\0\x01\x03\0\x01a\x05\0\0\0",  # a number of four bytes
-        b"\x01\x01\x01\x01\xfd\0\x01a",  # NULL
-        b"\x02\x01\0\x01\xfd\0\x01a\x01\0\x01b\x03one\x07",  # a text and a number of one byte
-        b"\x01\x01\0\x01\x0c\0\x01a\x04\xea\x07\x01\x02",  # a date
-        b"\x01\x01\0\x01\xfd\0\xfc\x03\0abc\xfc\x02\0xy",  # longer lengths
-    ],
-)
-def test_attributes_precede_the_statement(preceding: bytes) -> None:
-    assert statement_in(b"\x03" + preceding + SELECT, attributes=True) == SELECT.decode()
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=100))
-def test_any_attributes_end_somewhere(data: bytes) -> None:
-    assert len(statement_in(b"\x03" + data, attributes=True)) <= len(data)
-
-
-def test_statements_are_cut_and_need_not_be_utf8() -> None:
-    text = "é".encode() * 3000
-    assert statement_in(b"\x03" + text, attributes=False) == "é" * SQL_SIZE
-    assert statement_in(b"\x03\xff", attributes=False) == "\ufffd"
+def test_a_login_is_known_by_its_response() -> None:
+    for kind in ResponseKind:
+        message = request(b"x")._replace(about=MySqlRequest(kind))
+        assert is_login(message) is (kind is ResponseKind.LOGIN)
+    assert not is_login(request(b"x"))
 
 
 def test_names_of_commands_are_unique() -> None:

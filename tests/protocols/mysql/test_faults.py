@@ -7,9 +7,10 @@ import re
 import pytest
 
 from vaurien.fault import Fault
+from vaurien.protocols.mysql.fault_types import ErrPacket
 from vaurien.protocols.mysql.faults import CATALOGUE
-from vaurien.protocols.mysql.forms import TEXT_SIZE, Refusal
 from vaurien.protocols.mysql.parser import MySQL
+from vaurien.protocols.mysql.wire import ERROR_TEXT_SIZE
 
 ROLLING_BACK = {"1213", "1020", "1206", "1180", "3101", "1105"}
 CLOSING = {"1040", "1129", "1130", "1045", "1203", "1226", "3032", "1153", "1053", "1927"}
@@ -26,13 +27,13 @@ def test_every_fault_says_what_it_is(fault: Fault) -> None:
     assert fault.exercises
     assert fault.wire
     assert set(fault.applies_to) <= set(MySQL.labels)
-    if isinstance(fault, Refusal):
+    if isinstance(fault, ErrPacket):
         assert re.fullmatch("[0-9A-Z]{5}", fault.sqlstate)
-        assert 0 < len(fault.text.encode()) <= TEXT_SIZE
+        assert 0 < len(fault.text.encode()) <= ERROR_TEXT_SIZE
 
 
 def test_what_becomes_of_transactions_and_connections() -> None:
-    refusals = [fault for fault in CATALOGUE if isinstance(fault, Refusal)]
+    refusals = [fault for fault in CATALOGUE if isinstance(fault, ErrPacket)]
     assert {fault.aliases[0] for fault in refusals if fault.rolls_back} == ROLLING_BACK
     assert {fault.aliases[0] for fault in refusals if fault.closes} == CLOSING
 

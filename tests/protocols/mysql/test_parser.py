@@ -22,8 +22,9 @@ from feeding import (
 from vaurien.errors import ProtocolError
 from vaurien.parsing.exchanges import Exchanges
 from vaurien.protocol import Parser, Stream
-from vaurien.protocols.mysql.forms import LONGEST, Asked, Form, error_packet, packet
+from vaurien.protocols.mysql.commands import MySqlRequest, ResponseKind
 from vaurien.protocols.mysql.parser import MySQL
+from vaurien.protocols.mysql.wire import LONGEST, error_packet, packet
 from vaurien.values.actions import Forward
 from vaurien.values.messages import Direction, Message
 
@@ -75,10 +76,10 @@ def requests(data: bytes, flags: int = OLD) -> list[Whole]:
 
 
 def responses(
-    data: bytes, form: Form = Form.RESULTS, flags: int = OLD, *, count: int = 1
+    data: bytes, form: ResponseKind = ResponseKind.RESULTS, flags: int = OLD, *, count: int = 1
 ) -> list[Whole]:
     """The messages in what a server says, to so many requests of a kind."""
-    pending = owing(*range(1, count + 1), about=Asked(form))
+    pending = owing(*range(1, count + 1), about=MySqlRequest(form))
     made = parse_in_all_ways(after(flags), GREETING + data, Direction.TO_CLIENT, pending)
     assert made[0] == Whole(GREETING, {"phase": "greeting"}, 0)
     return made[1:]
@@ -126,7 +127,7 @@ def test_a_login_says_who_and_where() -> None:
 def test_a_login_comes_with_a_password_or_without(flags: int, rest: bytes, password: bool) -> None:
     protocol = MySQL()
     (message,) = feed(stream_of(protocol.requests), [login(flags, rest)])
-    assert isinstance(message.about, Asked)
+    assert isinstance(message.about, MySqlRequest)
     assert message.about.password is password
     assert protocol.user == "me"
 
@@ -310,10 +311,10 @@ def test_a_request_for_a_file_is_followed_by_another_response() -> None:
 def test_each_step_of_a_login_is_a_response() -> None:
     switch = packet(2, b"\xfemysql_native_password\0" + b"x" * 20 + b"\0")
     more = packet(4, b"\x01\x03")
-    *steps, last = responses(switch + more + packet(5, OK), Form.LOGIN)
+    *steps, last = responses(switch + more + packet(5, OK), ResponseKind.LOGIN)
     assert [step.data for step in steps] == [switch, more]
     assert (last.data, {message.exchange for message in (*steps, last)}) == (packet(5, OK), {1})
-    (refused,) = responses(error_packet(2, 1045, "28000", "no"), Form.LOGIN)
+    (refused,) = responses(error_packet(2, 1045, "28000", "no"), ResponseKind.LOGIN)
     assert refused.labels == {"error": "1045"}
 
 
@@ -328,7 +329,7 @@ def test_each_step_of_a_login_is_a_response() -> None:
 )
 def test_a_prepared_statement_comes_with_columns(flags: int, data: bytes) -> None:
     (message, other) = responses(
-        data + error_packet(1, 1064, "", ""), Form.PREPARED, flags, count=2
+        data + error_packet(1, 1064, "", ""), ResponseKind.PREPARED, flags, count=2
     )
     assert message.data == data
     assert other.labels == {"error": "1064"}
@@ -336,12 +337,12 @@ def test_a_prepared_statement_comes_with_columns(flags: int, data: bytes) -> Non
 
 def test_rows_that_are_fetched_end_with_an_eof() -> None:
     data = packets(b"\0\0\x01", b"\0\0\x02", b"\xfe\0\0\x42\0")
-    assert [message.data for message in responses(data, Form.ROWS)] == [data]
+    assert [message.data for message in responses(data, ResponseKind.ROWS)] == [data]
 
 
 def test_other_answers_are_one_packet() -> None:
     text = packet(1, b"Uptime: 5  Threads: 1" * 50)
-    said = responses(text + packet(1, OK) + packet(1, EOF), Form.SINGLE, count=3)
+    said = responses(text + packet(1, OK) + packet(1, EOF), ResponseKind.SINGLE, count=3)
     assert [message.data for message in said] == [text, packet(1, OK), packet(1, EOF)]
 
 
@@ -349,10 +350,11 @@ def test_what_is_said_unasked_is_a_message_of_its_own() -> None:
     farewell = error_packet(0, 4031, "HY000", "too long")
     (message,) = responses(farewell, count=0)
     assert (message.exchange, message.labels) == (0, {"error": "4031"})
+    assert [message.data for message in responses(2 * farewell, count=0)] == 2 * [farewell]
 
 
 def test_errors_are_counted() -> None:
-    exchanges = owing(1, 2, about=Asked(Form.RESULTS))()
+    exchanges = owing(1, 2, about=MySqlRequest(ResponseKind.RESULTS))()
     stream = stream_of(after(OLD), Direction.TO_CLIENT, exchanges)
     stream.feed(GREETING + error_packet(1, 1213, "40001", "") * 2, 0.0)
     assert exchanges.tally.errors == {"1213": 2}
@@ -371,7 +373,7 @@ def test_another_greeting_is_an_error() -> None:
 
 
 def test_compression_is_opaque() -> None:
-    exchanges = owing(1, about=Asked(Form.LOGIN))()
+    exchanges = owing(1, about=MySqlRequest(ResponseKind.LOGIN))()
     stream = stream_of(after(COMPRESS), Direction.TO_CLIENT, exchanges)
     stream.feed(GREETING, 0.0)
     assert not stream.opaque
@@ -381,7 +383,7 @@ def test_compression_is_opaque() -> None:
 
 def test_long_rows_need_little_memory() -> None:
     """A row of 64 MiB, followed by another, whose continuation looks like an end."""
-    exchanges = owing(1, about=Asked(Form.RESULTS))()
+    exchanges = owing(1, about=MySqlRequest(ResponseKind.RESULTS))()
     stream = stream_of(after(OLD), Direction.TO_CLIENT, exchanges)
     stream.feed(GREETING + packets(b"\x01", COLUMN, EOF), 0.0)
     chunk = b"\xfe" * 65536
@@ -465,7 +467,7 @@ def test_any_way_of_arriving_is_the_same(data: st.DataObject) -> None:
             after(flags),
             ANSWERED,
             Direction.TO_CLIENT,
-            owing(*range(1, 50), about=Asked(data.draw(st.sampled_from(Form)))),
+            owing(*range(1, 50), about=MySqlRequest(data.draw(st.sampled_from(ResponseKind)))),
             chunks=data.draw(chunkings(ANSWERED)),
         )
 
@@ -487,14 +489,14 @@ def mutations(data: bytes) -> st.SearchStrategy[bytes]:
 @given(st.data())
 def test_nothing_is_lost_of_what_is_no_mysql(data: st.DataObject) -> None:
     """Whatever comes: no byte is changed, and a parser gives up in one way only."""
-    form = data.draw(st.sampled_from(Form))
+    form = data.draw(st.sampled_from(ResponseKind))
     for parse, direction, sample in (
         (MySQL().requests, Direction.TO_BACKEND, SAID),
         (after(data.draw(st.sampled_from([OLD, NEW, METADATA]))), Direction.TO_CLIENT, ANSWERED),
     ):
         said = data.draw(st.binary(max_size=200) | mutations(sample))
         for chunks in ([said], data.draw(chunkings(said))):
-            exchanges = owing(*range(1, 20), about=Asked(form))()
+            exchanges = owing(*range(1, 20), about=MySqlRequest(form))()
             stream = stream_of(parse, direction, exchanges)
             try:
                 pieces = [piece for chunk in chunks for piece in stream.feed(chunk, 0.0)]

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from vaurien.fault import Fault, values_of
+from vaurien.protocols.redis.fault_types import ErrorReply
 from vaurien.protocols.redis.faults import CATALOGUE
-from vaurien.protocols.redis.forms import ErrorReply
 from vaurien.protocols.redis.parser import Redis
 
 

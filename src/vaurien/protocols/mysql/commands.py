@@ -1,153 +1,132 @@
-"""Commands of MySQL and MariaDB, and the SQL in them.
+"""The commands of MySQL and MariaDB, and what is remembered of a request.
 
-Source: the lists of commands in both servers' documentation, and their ``my_command.h``.
+Source: the lists of commands in the documentation of both servers, and their ``my_command.h``.
 """
 
 from __future__ import annotations
 
-import re
+import enum
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
-from ..sql import without_secrets
-from .forms import NO_ATTRIBUTES, QUERY, STMT_EXECUTE, STMT_PREPARE, STMT_RESET, Form
+from ...values.messages import Message
+from .wire import HEADER_SIZE, LONGEST
 
+QUERY = 0x03
+STMT_PREPARE = 0x16
+STMT_EXECUTE = 0x17
 STMT_CLOSE = 0x19
+STMT_RESET = 0x1A
 BULK_EXECUTE = 0xFA
 
-SQL_SIZE = 2000
-"""Characters of a statement that labels show."""
 
-VERB = re.compile(
-    r"""(?: \s++ | [(;]                   # what may stand before the first word:
-        | /\*M?!\d*+                      # the opening of a comment that is executed
-        | /\*(?!M?!).*?(?:\*/|\Z)         # other comments
-        | (?:\#|--(?=\s))[^\n]*+
-        )*+ ([A-Za-z]++)""",
-    re.VERBOSE | re.DOTALL,
-)
+class ResponseKind(enum.Enum):
+    """Which packets a response consists of."""
 
-FIXED_SIZES = {1: 1, 2: 2, 13: 2, 3: 4, 9: 4, 4: 4, 8: 8, 5: 8, 6: 0}
-"""Bytes that a value takes, by its type: of numbers, and of NULL."""
-TEMPORAL = frozenset({7, 10, 11, 12})
-"""Types whose values begin with their length, in one byte."""
+    SINGLE = enum.auto()
+    """One packet."""
+    RESULTS = enum.auto()
+    """Results in sequence: OK, a result set, or a request for a local file."""
+    ROWS = enum.auto()
+    """Rows or columns, up to an EOF."""
+    PREPARED = enum.auto()
+    """A prepared statement: its number, its parameters and its columns."""
+    LOGIN = enum.auto()
+    """A step of authentication; any packet but OK and ERR asks for another step."""
+
+
+class MySqlRequest(NamedTuple):
+    """What is remembered of a request, for the parser of its response and for faults."""
+
+    response: ResponseKind
+    sequence: int = 0
+    """Sequence id of its first packet."""
+    statement: str = ""
+    """The statement to prepare."""
+    attributes: bool = False
+    """Whether statements on this connection are preceded by query attributes."""
+    mariadb: bool = False
+    """Whether the server is MariaDB."""
+    password: bool = True
+    """Whether a login has a password."""
+
+
+def request_of(message: Message) -> MySqlRequest | None:
+    """The request that a message is, or that it answers; None if that is not known."""
+    return message.about if isinstance(message.about, MySqlRequest) else None
+
+
+def is_login(message: Message) -> bool:
+    """Whether a message belongs to authentication, which an error ends."""
+    request = request_of(message)
+    return request is not None and request.response is ResponseKind.LOGIN
+
+
+def sequence_after(last: Message) -> int:
+    """The sequence id of the response to a request, given the request's last piece."""
+    packets = (last.offset + len(last.data)) // (HEADER_SIZE + LONGEST) + 1
+    request = request_of(last)
+    return ((request.sequence if request else 0) + packets) % 256
 
 
 @dataclass(frozen=True)
-class Command:
-    """What there is to know of a command."""
+class MySqlCommand:
+    """A command, and what its response is like."""
 
     name: str
-    form: Form = Form.SINGLE
-    """Of the response."""
+    response: ResponseKind = ResponseKind.SINGLE
     replies: bool = True
-    """The server answers it."""
+    """Whether the server answers it."""
     opaque: bool = False
-    """What the server says from then on is no answer: a binary log, a copy of its files."""
+    """Whether a stream follows instead of a response: a binary log, a copy of files."""
 
     @classmethod
-    def unknown(cls, code: int) -> Command:
+    def unknown(cls, code: int) -> MySqlCommand:
         return cls(f"0x{code:02X}")
 
     @cached_property
     def labels(self) -> dict[str, str]:
         return {"phase": "command", "command": self.name, "verb": self.name}
 
-    def labelled(self, sql: str, verb: str) -> dict[str, str]:
+    def labels_with(self, sql: str, verb: str) -> dict[str, str]:
         return {"phase": "command", "command": self.name, "verb": verb, "sql": sql}
 
 
 COMMANDS = {
-    0x00: Command("SLEEP"),
-    0x01: Command("QUIT", replies=False),
-    0x02: Command("INIT_DB"),
-    QUERY: Command("QUERY", Form.RESULTS),
-    0x04: Command("FIELD_LIST", Form.ROWS),
-    0x05: Command("CREATE_DB"),
-    0x06: Command("DROP_DB"),
-    0x07: Command("REFRESH"),
-    0x08: Command("SHUTDOWN"),
-    0x09: Command("STATISTICS"),
-    0x0A: Command("PROCESS_INFO", Form.RESULTS),
-    0x0B: Command("CONNECT"),
-    0x0C: Command("PROCESS_KILL"),
-    0x0D: Command("DEBUG"),
-    0x0E: Command("PING"),
-    0x0F: Command("TIME"),
-    0x10: Command("DELAYED_INSERT"),
-    0x11: Command("CHANGE_USER", Form.LOGIN),
-    0x12: Command("BINLOG_DUMP", opaque=True),
-    0x13: Command("TABLE_DUMP", opaque=True),
-    0x14: Command("CONNECT_OUT"),
-    0x15: Command("REGISTER_SLAVE"),
-    STMT_PREPARE: Command("STMT_PREPARE", Form.PREPARED),
-    STMT_EXECUTE: Command("STMT_EXECUTE", Form.RESULTS),
-    0x18: Command("STMT_SEND_LONG_DATA", replies=False),
-    STMT_CLOSE: Command("STMT_CLOSE", replies=False),
-    STMT_RESET: Command("STMT_RESET"),
-    0x1B: Command("SET_OPTION"),
-    0x1C: Command("STMT_FETCH", Form.ROWS),
-    0x1D: Command("DAEMON"),
-    0x1E: Command("BINLOG_DUMP_GTID", opaque=True),
-    0x1F: Command("RESET_CONNECTION"),
-    0x20: Command("CLONE", opaque=True),
-    0x21: Command("SUBSCRIBE_GROUP_REPLICATION_STREAM", opaque=True),
-    BULK_EXECUTE: Command("STMT_BULK_EXECUTE", Form.RESULTS),
+    0x00: MySqlCommand("SLEEP"),
+    0x01: MySqlCommand("QUIT", replies=False),
+    0x02: MySqlCommand("INIT_DB"),
+    QUERY: MySqlCommand("QUERY", ResponseKind.RESULTS),
+    0x04: MySqlCommand("FIELD_LIST", ResponseKind.ROWS),
+    0x05: MySqlCommand("CREATE_DB"),
+    0x06: MySqlCommand("DROP_DB"),
+    0x07: MySqlCommand("REFRESH"),
+    0x08: MySqlCommand("SHUTDOWN"),
+    0x09: MySqlCommand("STATISTICS"),
+    0x0A: MySqlCommand("PROCESS_INFO", ResponseKind.RESULTS),
+    0x0B: MySqlCommand("CONNECT"),
+    0x0C: MySqlCommand("PROCESS_KILL"),
+    0x0D: MySqlCommand("DEBUG"),
+    0x0E: MySqlCommand("PING"),
+    0x0F: MySqlCommand("TIME"),
+    0x10: MySqlCommand("DELAYED_INSERT"),
+    0x11: MySqlCommand("CHANGE_USER", ResponseKind.LOGIN),
+    0x12: MySqlCommand("BINLOG_DUMP", opaque=True),
+    0x13: MySqlCommand("TABLE_DUMP", opaque=True),
+    0x14: MySqlCommand("CONNECT_OUT"),
+    0x15: MySqlCommand("REGISTER_SLAVE"),
+    STMT_PREPARE: MySqlCommand("STMT_PREPARE", ResponseKind.PREPARED),
+    STMT_EXECUTE: MySqlCommand("STMT_EXECUTE", ResponseKind.RESULTS),
+    0x18: MySqlCommand("STMT_SEND_LONG_DATA", replies=False),
+    STMT_CLOSE: MySqlCommand("STMT_CLOSE", replies=False),
+    STMT_RESET: MySqlCommand("STMT_RESET"),
+    0x1B: MySqlCommand("SET_OPTION"),
+    0x1C: MySqlCommand("STMT_FETCH", ResponseKind.ROWS),
+    0x1D: MySqlCommand("DAEMON"),
+    0x1E: MySqlCommand("BINLOG_DUMP_GTID", opaque=True),
+    0x1F: MySqlCommand("RESET_CONNECTION"),
+    0x20: MySqlCommand("CLONE", opaque=True),
+    0x21: MySqlCommand("SUBSCRIBE_GROUP_REPLICATION_STREAM", opaque=True),
+    BULK_EXECUTE: MySqlCommand("STMT_BULK_EXECUTE", ResponseKind.RESULTS),
 }
-
-
-def verb_of(sql: str) -> str:
-    """The first word of a statement, in upper case; '' if there is none."""
-    found = VERB.match(sql)
-    return found[1].upper() if found else ""
-
-
-def statement_in(start: bytes, *, attributes: bool) -> str:
-    """The statement in the payload of a command; ``attributes`` stand before it, if any."""
-    at = 1
-    if attributes:
-        plain = start[1:3] == NO_ATTRIBUTES
-        at = 3 if plain else _end_of_attributes(start)
-    sql = start[at:].decode("utf-8", "replace")
-    return without_secrets(sql, verb_of(sql))[:SQL_SIZE]
-
-
-def _end_of_attributes(start: bytes) -> int:
-    """Where the statement begins in a COM_QUERY that has attributes.
-
-    Their number and that of sets (1) are told first; then a bitmap of NULLs, a 1, the type
-    and name of each, and the values.
-    """
-    number, at = _integer(start, 1)
-    _, at = _integer(start, at)
-    nulls = start[at : at + (number + 7) // 8]
-    if number > 8 * len(nulls):
-        return len(start)
-    at += len(nulls) + 1
-    types = []
-    for _ in range(number):
-        types.append(start[at : at + 1])
-        size, at = _integer(start, at + 2)
-        at += size
-    for index, kind in enumerate(types):
-        if kind and not nulls[index // 8] >> index % 8 & 1:
-            at = _end_of_value(start, at, kind[0])
-    return at
-
-
-def _end_of_value(start: bytes, at: int, kind: int) -> int:
-    if kind in FIXED_SIZES:
-        return at + FIXED_SIZES[kind]
-    if kind in TEMPORAL:
-        return at + 1 + sum(start[at : at + 1])
-    size, at = _integer(start, at)
-    return at + size
-
-
-def _integer(data: bytes, at: int) -> tuple[int, int]:
-    """A length-encoded integer, and where it ends."""
-    first = data[at] if at < len(data) else 0
-    size = {0xFC: 2, 0xFD: 3, 0xFE: 8}.get(first, 0)
-    if not size:
-        return first, at + 1
-    return int.from_bytes(data[at + 1 : at + 1 + size], "little"), at + 1 + size

@@ -8,7 +8,14 @@ its server says.
 from __future__ import annotations
 
 from ...fault import Catalogue, Fault
-from .forms import AnyRefusal, Farewell, Gone, Lost, Malformed, refusal
+from .fault_types import (
+    AnyErrPacket,
+    IdleErrPacket,
+    MalformedPacket,
+    ServerGone,
+    ServerLost,
+    err_packet,
+)
 
 AT_GREETING = {"phase": "greeting"}
 AT_LOGIN = {"phase": "login"}
@@ -22,7 +29,7 @@ COMMITS = {"verb": "~^COMMIT$"}
 """Labels of what servers refuse in that way."""
 
 LOGINS: tuple[Fault, ...] = (
-    refusal(
+    err_packet(
         1040,
         "ER_CON_COUNT_ERROR",
         "08004",
@@ -32,7 +39,7 @@ LOGINS: tuple[Fault, ...] = (
         meaning="max_connections is reached; told instead of the greeting, without a SQLSTATE",
         exercises="backing off when connecting, the limit and the queue of a pool",
     ),
-    refusal(
+    err_packet(
         1129,
         "ER_HOST_IS_BLOCKED",
         "HY000",
@@ -45,7 +52,7 @@ LOGINS: tuple[Fault, ...] = (
         meaning="max_connect_errors is reached by this host; told instead of the greeting",
         exercises="giving up instead of connecting again and again",
     ),
-    refusal(
+    err_packet(
         1130,
         "ER_HOST_NOT_PRIVILEGED",
         "HY000",
@@ -56,7 +63,7 @@ LOGINS: tuple[Fault, ...] = (
         meaning="no account may log in from this host; told instead of the greeting",
         exercises="what operators get to see when a network changes",
     ),
-    refusal(
+    err_packet(
         1045,
         "ER_ACCESS_DENIED_ERROR",
         "28000",
@@ -66,7 +73,7 @@ LOGINS: tuple[Fault, ...] = (
         meaning="the password is wrong, or no longer right",
         exercises="rotation of credentials: reading them again, not storming the server",
     ),
-    refusal(
+    err_packet(
         1203,
         "ER_TOO_MANY_USER_CONNECTIONS",
         "42000",
@@ -76,7 +83,7 @@ LOGINS: tuple[Fault, ...] = (
         meaning="the server's limit on connections of one user is reached",
         exercises="backing off when connecting, the limit of a pool",
     ),
-    refusal(
+    err_packet(
         1226,
         "ER_USER_LIMIT_REACHED",
         "42000",
@@ -86,7 +93,7 @@ LOGINS: tuple[Fault, ...] = (
         meaning="a limit of this account is reached; with another message, also of its commands",
         exercises="backing off when connecting, telling a limit from a failure",
     ),
-    refusal(
+    err_packet(
         3032,
         "ER_SERVER_OFFLINE_MODE",
         "HY000",
@@ -100,7 +107,7 @@ LOGINS: tuple[Fault, ...] = (
 """Told in place of the greeting, or of a successful login."""
 
 TRANSACTIONS: tuple[Fault, ...] = (
-    refusal(
+    err_packet(
         1205,
         "ER_LOCK_WAIT_TIMEOUT",
         "HY000",
@@ -110,7 +117,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         meaning="innodb_lock_wait_timeout has passed; the statement alone is rolled back",
         exercises="retries of a statement inside a transaction that is still open",
     ),
-    refusal(
+    err_packet(
         1213,
         "ER_LOCK_DEADLOCK",
         "40001",
@@ -121,7 +128,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         meaning="chosen as the victim of a deadlock; the whole transaction is rolled back",
         exercises="retries of whole transactions (Rails' Deadlocked, Django, Hibernate)",
     ),
-    refusal(
+    err_packet(
         3572,
         "ER_LOCK_NOWAIT",
         "HY000",
@@ -130,7 +137,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         meaning="a row that was asked for with NOWAIT is locked (MySQL; MariaDB says 1205)",
         exercises="queues in tables: going on with another row",
     ),
-    refusal(
+    err_packet(
         1020,
         "ER_CHECKREAD",
         "HY000",
@@ -141,7 +148,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         meaning="a conflict between snapshots (MariaDB with innodb_snapshot_isolation)",
         exercises="retries of whole transactions after other errors than deadlocks",
     ),
-    refusal(
+    err_packet(
         1206,
         "ER_LOCK_TABLE_FULL",
         "HY000",
@@ -151,7 +158,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         meaning="locks have filled the buffer pool; the whole transaction is rolled back",
         exercises="batches that become smaller",
     ),
-    refusal(
+    err_packet(
         1180,
         "ER_ERROR_DURING_COMMIT",
         "HY000",
@@ -162,7 +169,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         meaning="certification by the other nodes of a cluster failed; rolled back",
         exercises="retries when it is the COMMIT that fails (Group Replication, Galera)",
     ),
-    refusal(
+    err_packet(
         3101,
         "ER_TRANSACTION_ROLLBACK_DURING_COMMIT",
         "40000",
@@ -172,7 +179,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         meaning="Group Replication found a conflict; rolled back (MySQL)",
         exercises="retries when it is the COMMIT that fails",
     ),
-    refusal(
+    err_packet(
         1105,
         "ER_UNKNOWN_ERROR",
         "HY000",
@@ -182,7 +189,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         meaning="Aurora Serverless has changed its size under a transaction",
         exercises="retries by the text of an error (Laravel)",
     ),
-    refusal(
+    err_packet(
         1062,
         "ER_DUP_ENTRY",
         "23000",
@@ -195,7 +202,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
 """Of locks and conflicts."""
 
 READ_ONLY: tuple[Fault, ...] = (
-    refusal(
+    err_packet(
         1290,
         "ER_OPTION_PREVENTS_STATEMENT",
         "HY000",
@@ -207,7 +214,7 @@ READ_ONLY: tuple[Fault, ...] = (
         meaning="the server has become a replica",
         exercises="failover: connecting anew (go-sql-driver's rejectReadOnly, Connector/J)",
     ),
-    refusal(
+    err_packet(
         1836,
         "ER_READ_ONLY_MODE",
         "HY000",
@@ -216,7 +223,7 @@ READ_ONLY: tuple[Fault, ...] = (
         meaning="the storage engine is read-only (innodb_read_only, an Aurora reader)",
         exercises="failover: connecting anew",
     ),
-    refusal(
+    err_packet(
         1792,
         "ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION",
         "25006",
@@ -226,7 +233,7 @@ READ_ONLY: tuple[Fault, ...] = (
         meaning="the transaction was begun as READ ONLY, or the server makes all of them so",
         exercises="routing of reads and writes",
     ),
-    refusal(
+    err_packet(
         1114,
         "ER_RECORD_FILE_FULL",
         "HY000",
@@ -239,7 +246,7 @@ READ_ONLY: tuple[Fault, ...] = (
 """Told to writes."""
 
 INTERRUPTIONS: tuple[Fault, ...] = (
-    refusal(
+    err_packet(
         1317,
         "ER_QUERY_INTERRUPTED",
         "70100",
@@ -249,7 +256,7 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         meaning="somebody said KILL QUERY",
         exercises="an error that is no reason to connect anew",
     ),
-    refusal(
+    err_packet(
         3024,
         "ER_QUERY_TIMEOUT",
         "HY000",
@@ -258,7 +265,7 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         meaning="max_execution_time has passed (MySQL)",
         exercises="slow queries: no retry at once",
     ),
-    refusal(
+    err_packet(
         1969,
         "ER_STATEMENT_TIMEOUT",
         "70100",
@@ -267,7 +274,7 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         meaning="max_statement_time has passed (MariaDB)",
         exercises="slow queries: no retry at once",
     ),
-    refusal(
+    err_packet(
         1047,
         "ER_UNKNOWN_COM_ERROR",
         "08S01",
@@ -276,7 +283,7 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         meaning="the node of a Galera cluster is not in sync with the others, or has lost them",
         exercises="going to another node",
     ),
-    refusal(
+    err_packet(
         1461,
         "ER_MAX_PREPARED_STMT_COUNT_REACHED",
         "42000",
@@ -285,7 +292,7 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         meaning="somebody forgets to close statements",
         exercises="falling back on plain queries",
     ),
-    refusal(
+    err_packet(
         1615,
         "ER_NEED_REPREPARE",
         "HY000",
@@ -294,7 +301,7 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         meaning="its tables have changed, or were thrown out of the table cache",
         exercises="preparing again",
     ),
-    refusal(
+    err_packet(
         1153,
         "ER_NET_PACKET_TOO_LARGE",
         "08S01",
@@ -308,7 +315,7 @@ INTERRUPTIONS: tuple[Fault, ...] = (
 """Statements that come to nothing."""
 
 ENDS: tuple[Fault, ...] = (
-    refusal(
+    err_packet(
         1053,
         "ER_SERVER_SHUTDOWN",
         "08S01",
@@ -319,7 +326,7 @@ ENDS: tuple[Fault, ...] = (
         meaning="the server is being stopped; then it hangs up",
         exercises="connecting anew; pools that throw a connection away",
     ),
-    refusal(
+    err_packet(
         1927,
         "ER_CONNECTION_KILLED",
         "70100",
@@ -329,7 +336,7 @@ ENDS: tuple[Fault, ...] = (
         meaning="somebody said KILL, or idle_transaction_timeout has passed (MariaDB)",
         exercises="connecting anew (SQLAlchemy's is_disconnect)",
     ),
-    Farewell(
+    IdleErrPacket(
         name="ER_CLIENT_INTERACTION_TIMEOUT",
         aliases=("4031",),
         errno=4031,
@@ -340,28 +347,28 @@ ENDS: tuple[Fault, ...] = (
         meaning="wait_timeout has passed (MySQL from 8.0.24); said to the idle client",
         exercises="pools that ask before use: pool_pre_ping, testOnBorrow",
     ),
-    Gone(
+    ServerGone(
         name="server-gone",
         aliases=("2006", "CR_SERVER_GONE_ERROR"),
         applies_to=AT_COMMANDS,
         meaning="the connection has died while idle: the next command can't even be sent",
         exercises="pools that ask before use; connecting anew, and sending again safely",
     ),
-    Lost(
+    ServerLost(
         name="lost-connection",
         aliases=("2013", "CR_SERVER_LOST"),
         applies_to=AT_COMMANDS,
         meaning="the connection has died after the command was passed on, which was done",
         exercises="commands that may or may not have been done: no blind retry",
     ),
-    Malformed(
+    MalformedPacket(
         name="malformed-packet",
         aliases=("2027", "CR_MALFORMED_PACKET"),
         applies_to=AT_COMMANDS,
         meaning="a response breaks the framing, as through a broken proxy",
         exercises="noticing it, and throwing the connection away",
     ),
-    AnyRefusal(
+    AnyErrPacket(
         name="error",
         errno=1105,
         sqlstate="HY000",

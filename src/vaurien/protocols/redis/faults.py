@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...fault import Catalogue
 from ...values.options import Option
 from .commands import names
-from .forms import ErrorReply, NullReply, PushMessage
+from .fault_types import ErrorReply, NullReply, PushMessage
 from .server import ACCESS, BLOB, DATA, KEYED, REPLICATION, SERVER, WRITES, error
 
 ONE_BY_ONE = {"access": "~^(read|write)$", "command": "~^(?!EXEC$)"}

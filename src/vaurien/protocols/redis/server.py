@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...values.options import Option
-from .forms import ErrorReply
+from .fault_types import ErrorReply
 
 DATA = {"access": "~^(read|write)$"}
 WRITES = {"access": "write"}

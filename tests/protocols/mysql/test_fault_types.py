@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from acting import ARRIVAL, firing, request, response
 from vaurien.behavior import Firing
 from vaurien.fault import Fault, values_of
+from vaurien.protocols.mysql.commands import MySqlRequest, ResponseKind
+from vaurien.protocols.mysql.fault_types import ErrPacket, RefusedRequest
 from vaurien.protocols.mysql.faults import CATALOGUE
-from vaurien.protocols.mysql.forms import (
-    LONGEST,
-    Asked,
-    Form,
-    Refusal,
-    error_packet,
-    packet,
-    sequence_after,
-)
 from vaurien.protocols.mysql.parser import MySQL
+from vaurien.protocols.mysql.wire import error_packet, packet
 from vaurien.values.actions import Action, Close, Forward, Reply, Wait
 from vaurien.values.messages import Message
 
 QUERY = packet(0, b"\x03SELECT 1")
 OK = packet(1, b"\0\0\0\2\0\0\0")
-RESULTS = Asked(Form.RESULTS)
+RESULTS = MySqlRequest(ResponseKind.RESULTS)
 REFUSED = error_packet(1, 1317, "70100", "Query execution was interrupted")
 
 
@@ -44,39 +36,15 @@ def answering(data: bytes = OK, about: object = RESULTS) -> Message:
     return response(data)._replace(about=about)
 
 
-def test_an_error_packet_has_a_sqlstate_once_the_client_has_told_its_capabilities() -> None:
-    told = error_packet(2, 1045, "28000", "Access denied")
-    assert told == b"\x16\0\0\x02\xff\x15\x04#28000Access denied"
-    assert error_packet(0, 1040, "", "Too many connections")[4:7] == b"\xff\x10\x04"
-    assert len(error_packet(1, 1105, "HY000", "x" * 1000)) == 4 + 9 + 512
-
-
-@pytest.mark.parametrize(
-    ("size", "about", "sequence"),
-    [
-        (9, RESULTS, 1),
-        (9, Asked(Form.LOGIN, 1), 2),
-        (4 + LONGEST, RESULTS, 2),
-        (4 + LONGEST + 4, RESULTS, 2),
-        (2 * (4 + LONGEST) + 9, RESULTS, 3),
-        (9, None, 1),
-        (9, Asked(Form.LOGIN, 255), 0),
-    ],
-)
-def test_an_answer_is_numbered_after_the_last_packet_of_its_request(
-    size: int, about: object, sequence: int
-) -> None:
-    last = asking(b"x", about)._replace(offset=size - 1, begins=False)
-    assert sequence_after(last) == sequence
-
-
 def test_a_refusal_answers_at_the_end_of_the_request() -> None:
     fired = firing()
     assert play("1317", asking()._replace(ends=False), fired) == []
     assert play("1317", asking()._replace(begins=False, ends=False), fired) == []
     last = asking(b"...")._replace(begins=False, offset=len(QUERY))
     assert play("1317", last, fired) == [Reply(REFUSED)]
-    assert len(fired.kept) == 2  # of a long request, not all
+    kept = fired.of_exchange(RefusedRequest)
+    assert kept.first == asking()._replace(ends=False)
+    assert kept.last == last
     assert play("1053", asking())[1:] == [Close()]
 
 
@@ -101,9 +69,9 @@ def test_a_deadlock_has_the_backend_roll_back() -> None:
         (RESULTS._replace(attributes=True), b"\x03\0\x01ROLLBACK"),
     ):
         fired = firing()
-        passed = asking(packet(0, rollback), Asked(Form.SINGLE))
+        passed = asking(packet(0, rollback), MySqlRequest(ResponseKind.SINGLE))
         assert play("1213", asking(about=about), fired) == [Forward(passed)]
-        (told,) = play("1213", answering(about=Asked(Form.SINGLE)), fired)
+        (told,) = play("1213", answering(about=MySqlRequest(ResponseKind.SINGLE)), fired)
         assert isinstance(told, Forward)
         assert told.message.data[3:13] == b"\x01\xff\xbd\x04#40001"
 
@@ -111,15 +79,17 @@ def test_a_deadlock_has_the_backend_roll_back() -> None:
 def test_a_refused_statement_forgets_its_long_data() -> None:
     fired = firing()
     execute = asking(packet(0, b"\x17\x07\0\0\0\0\x01\0\0\0"))
-    passed = asking(packet(0, b"\x1a\x07\0\0\0"), Asked(Form.SINGLE))
+    passed = asking(packet(0, b"\x1a\x07\0\0\0"), MySqlRequest(ResponseKind.SINGLE))
     assert play("1317", execute, fired) == [Forward(passed)]
-    assert play("1317", answering(about=Asked(Form.SINGLE)), fired) == [
-        Forward(answering(REFUSED, Asked(Form.SINGLE)))
+    assert play("1317", answering(about=MySqlRequest(ResponseKind.SINGLE)), fired) == [
+        Forward(answering(REFUSED, MySqlRequest(ResponseKind.SINGLE)))
     ]
 
 
 def test_a_refused_login_ends() -> None:
-    login = asking(packet(1, b"..."), Asked(Form.LOGIN, 1))._replace(labels={"user": "me"})
+    login = asking(packet(1, b"..."), MySqlRequest(ResponseKind.LOGIN, 1))._replace(
+        labels={"user": "me"}
+    )
     denied = "Access denied for user 'me'@'localhost' (using password: YES)"
     assert play("1045", login) == [Reply(error_packet(2, 1045, "28000", denied)), Close()]
     assert play("1213", login)[1:] == [Close()]
@@ -138,7 +108,7 @@ def test_a_refusal_in_place_of_the_greeting_has_no_sqlstate() -> None:
 
 def test_each_server_has_its_words() -> None:
     fault = CATALOGUE.find("1290")
-    assert isinstance(fault, Refusal)
+    assert isinstance(fault, ErrPacket)
     for mariadb, text in ((True, fault.of_mariadb), (False, fault.text)):
         (told,) = play(fault, asking(about=RESULTS._replace(mariadb=mariadb)))
         assert told == Reply(error_packet(1, 1290, "HY000", text))
@@ -167,7 +137,9 @@ def test_texts_are_filled_in() -> None:
 
 def test_who_is_denied_hears_whether_there_was_a_password() -> None:
     for password, word in ((True, "YES"), (False, "NO")):
-        login = asking(about=Asked(Form.LOGIN, password=password))._replace(labels={"user": "me"})
+        login = asking(about=MySqlRequest(ResponseKind.LOGIN, password=password))._replace(
+            labels={"user": "me"}
+        )
         text = f"Access denied for user 'me'@'localhost' (using password: {word})"
         assert play("1045", login)[0] == Reply(error_packet(1, 1045, "28000", text))
 
@@ -205,7 +177,7 @@ def test_broken_packets() -> None:
 
 def test_parameters_are_those_of_the_form() -> None:
     fault = CATALOGUE.find("1213")
-    assert isinstance(fault, Refusal)
+    assert isinstance(fault, ErrPacket)
     assert [option.name for option in fault.parameters] == ["message"]
     assert fault.parameters[0].default == fault.text
     assert replace(fault, errno=1, parameters=()).parameters == fault.parameters

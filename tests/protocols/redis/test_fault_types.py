@@ -8,13 +8,13 @@ from acting import firing
 from redis_talk import Talk, command
 from vaurien.behavior import Firing
 from vaurien.fault import values_of
-from vaurien.protocols.redis.faults import CATALOGUE
-from vaurien.protocols.redis.forms import (
+from vaurien.protocols.redis.fault_types import (
     DISCARD,
     SCRIPTED_ARRAY,
     SCRIPTED_NULL,
     WRONG_ARITY,
 )
+from vaurien.protocols.redis.faults import CATALOGUE
 from vaurien.protocols.redis.session import slot_of
 from vaurien.values.actions import Action, Close, Forward, Reply
 from vaurien.values.messages import Message

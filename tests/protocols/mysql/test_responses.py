@@ -1,19 +1,12 @@
-"""Where responses end, packet by packet; see ``test_mysql`` for whole ones."""
+"""Where responses end, packet by packet; see ``test_parser`` for whole ones."""
 
 from __future__ import annotations
 
 import pytest
 
-from vaurien.protocols.mysql.forms import LONGEST, Asked, Form, error_packet, packet
-from vaurien.protocols.mysql.replies import (
-    DEPRECATE_EOF,
-    Response,
-    begins,
-    errno_of,
-    form_of,
-    labels_of,
-    pass_rows,
-)
+from vaurien.protocols.mysql.commands import ResponseKind
+from vaurien.protocols.mysql.responses import ResponseReader, is_labelled, labels_of, skip_rows
+from vaurien.protocols.mysql.wire import DEPRECATE_EOF, LONGEST, errno_of, error_packet, packet
 
 ROW = packet(1, b"\x03abc")
 
@@ -33,7 +26,7 @@ ROW = packet(1, b"\x03abc")
     ],
 )
 def test_rows_pass_up_to_what_may_be_their_end(window: bytes, end: int) -> None:
-    assert pass_rows(window, 0) == end
+    assert skip_rows(window, 0) == end
 
 
 @pytest.mark.parametrize(
@@ -50,14 +43,14 @@ def test_rows_pass_up_to_what_may_be_their_end(window: bytes, end: int) -> None:
     ],
 )
 def test_flags_say_whether_another_result_follows(flags: int, payload: bytes, more: bool) -> None:
-    response = Response(Form.RESULTS, flags)
+    response = ResponseReader(ResponseKind.RESULTS, flags)
     window = packet(1, payload)
     assert response.take(window) == len(window)
     assert response.taken is not more
 
 
 def test_a_response_waits_for_as_much_of_a_packet_as_it_looks_at() -> None:
-    response = Response(Form.SINGLE, 0)
+    response = ResponseReader(ResponseKind.SINGLE, 0)
     window = packet(1, b"x" * 1000)
     assert response.take(window[:35]) == 0
     assert response.take(window[:36]) == 1004
@@ -65,7 +58,7 @@ def test_a_response_waits_for_as_much_of_a_packet_as_it_looks_at() -> None:
 
 
 def test_a_packet_that_goes_on_is_not_taken_before_its_end() -> None:
-    response = Response(Form.SINGLE, 0)
+    response = ResponseReader(ResponseKind.SINGLE, 0)
     assert response.take(b"\xff\xff\xff\x01" + bytes(32)) == LONGEST + 4
     assert response.over
     assert not response.taken
@@ -75,18 +68,13 @@ def test_a_packet_that_goes_on_is_not_taken_before_its_end() -> None:
 
 def test_an_error_is_known_from_its_first_bytes() -> None:
     refusal = error_packet(1, 1213, "40001", "Deadlock")
-    assert not begins(refusal[:6])
-    assert begins(refusal[:7])
+    assert not is_labelled(refusal[:6])
+    assert is_labelled(refusal[:7])
     assert labels_of(refusal[:7]) == {"error": "1213"}
     assert errno_of(refusal[4:]) == "1213"
-    assert begins(packet(1, b""))
-    assert begins(packet(1, b"\xff"))
+    assert is_labelled(packet(1, b""))
+    assert is_labelled(packet(1, b"\xff"))
     assert labels_of(packet(1, b"\xff")) == {}
-
-
-def test_what_is_not_asked_for_is_one_packet() -> None:
-    assert form_of(None) is Form.SINGLE
-    assert form_of(Asked(Form.ROWS)) is Form.ROWS
 
 
 def test_progress_is_no_error() -> None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...behavior import Firing
 from ...fault import Answer, Fault, Values
+from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
 from ...values.messages import Message
 from ..texts import fill
@@ -27,6 +27,16 @@ DISCARD = encoded(b"DISCARD")
 SCRIPTED_ERROR = b"return redis.error_reply(ARGV[1])"
 SCRIPTED_NULL = encoded(b"EVAL", b"return false", b"0")
 SCRIPTED_ARRAY = encoded(b"EVAL", b"return {}", b"0")
+
+
+@dataclass(slots=True)
+class RefusedRequest:
+    """What is kept of an exchange with an injected reply."""
+
+    substituted: Message | None = None
+    """The request, without its bytes, if the backend received another command instead."""
+    answered: bool = False
+    """The backend's response has been replaced; further confirmations are swallowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +66,7 @@ class InjectedReply(Answer):
             if self.closes:
                 yield Close()
         elif not self.closes:
-            firing.kept.append(message.with_data(b""))
+            firing.of_exchange(RefusedRequest).substituted = message.with_data(b"")
             data, substituted = self._substitute(message, request, values)
             about = request._replace(substituted=substituted)
             yield Forward(message._replace(data=data, begins=True, offset=0, about=about))
@@ -76,13 +86,15 @@ class InjectedReply(Answer):
     def _replace_response(
         self, message: Message, request: RedisRequest, firing: Firing, values: Values
     ) -> Actions:
+        refused = firing.of_exchange(RefusedRequest)
         if request.substituted:
             if message.begins:
-                yield Forward(message.with_data(self.render(firing.kept[0], firing, values)))
+                reply = self.render(refused.substituted or message, firing, values)
+                yield Forward(message.with_data(reply))
         elif request.transaction is not None or request.special in NEVER_REFUSED:
             yield Forward(message)  # the backend has executed or queued it: no error is true
-        elif message.begins and not firing.kept:
-            firing.kept.append(message.with_data(b""))  # further confirmations are swallowed
+        elif message.begins and not refused.answered:
+            refused.answered = True
             yield Forward(message.with_data(self.render(message, firing, values)))
             if self.closes:
                 yield Close()

@@ -1,0 +1,302 @@
+"""The kinds of MySQL faults, and how each is played.
+
+Law: the state of the session stays true.  An error that ends the server's transaction is
+sent after the backend has really rolled back, and a command that servers do not answer gets no
+answer.  Source: the client/server protocol in the documentation of both servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...fault import Fault, Values
+from ...rules.firing import Firing
+from ...values.actions import Actions, Close, Forward, Reply, Wait
+from ...values.messages import Message
+from ...values.options import Option
+from ..checks import check_sqlstate
+from ..texts import fill
+from .commands import (
+    QUERY,
+    STMT_EXECUTE,
+    STMT_PREPARE,
+    STMT_RESET,
+    MySqlRequest,
+    ResponseKind,
+    is_login,
+    request_of,
+    sequence_after,
+)
+from .statements import NO_ATTRIBUTES
+from .wire import HEADER_SIZE, error_packet, packet, size_of
+
+SUBSTITUTE = MySqlRequest(ResponseKind.SINGLE)
+"""The request that the backend receives instead: its response is one packet."""
+
+
+def is_greeting(message: Message) -> bool:
+    return message.labels.get("phase") == "greeting"
+
+
+@dataclass(slots=True)
+class RefusedRequest:
+    """What is kept of a request that gets an error."""
+
+    first: Message | None = None
+    """Its first piece."""
+    last: Message | None = None
+    """Its newest piece."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrPacket(Fault):
+    """An ERR packet in place of a response."""
+
+    errno: int
+    sqlstate: str
+    text: str
+    """The exact text of MySQL; labels and so on are filled in, see ``_text``."""
+    of_mariadb: str = ""
+    """The text of MariaDB, if it differs."""
+    rolls_back: bool = False
+    """The transaction is rolled back; otherwise, at most the statement is."""
+    closes: bool = False
+    """The server closes the connection after it."""
+
+    def __post_init__(self) -> None:
+        message = Option("message", str, self.text, "the text; {user}, {sql}, … are filled in")
+        object.__setattr__(self, "parameters", (*self.parameters, message))
+
+    @property
+    def wire(self) -> str:
+        state = "" if self.applies_to.get("phase") == "greeting" else f" ({self.sqlstate})"
+        end = ", then FIN" if self.closes else ""
+        return f"ERR packet: {self.errno}{state} {self.text}{end}"
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        if message.to_backend:
+            yield from self._refuse(message, firing, values)
+        elif message.begins:
+            yield from self._replace(message, firing, values)
+
+    def _refuse(self, message: Message, firing: Firing, values: Values) -> Actions:
+        """Answer a request that the backend does not receive, or receives as a substitute."""
+        if not message.expects_reply:
+            yield Forward(message)
+            return
+        refused = firing.of_exchange(RefusedRequest)
+        if message.begins:
+            refused.first = message
+        refused.last = message
+        if not message.ends:
+            return
+        substitute = self._substitute(refused.first or message)
+        if substitute:
+            data = packet(0, substitute)
+            yield Forward(message._replace(data=data, begins=True, offset=0, about=SUBSTITUTE))
+            return
+        yield Reply(self._render(message, sequence_after(message), firing, values))
+        if self._ends(message, values):
+            yield Close()
+
+    def _replace(self, message: Message, firing: Firing, values: Values) -> Actions:
+        """Put the error in place of the backend's response."""
+        last = firing.of_exchange(RefusedRequest).last
+        sequence = sequence_after(last) if last else message.data[3]
+        data = self._render(last or message, sequence, firing, values)
+        yield Forward(message.with_data(data))
+        if self._ends(message, values) or not message.final:
+            yield Close()
+
+    def _substitute(self, first: Message) -> bytes:
+        """The command for the backend instead, given the request's first piece; b"" for none."""
+        code = first.data[HEADER_SIZE : HEADER_SIZE + 1]
+        if self.rolls_back and not is_login(first):
+            request = request_of(first)
+            attributes = NO_ATTRIBUTES if request and request.attributes else b""
+            return bytes([QUERY]) + attributes + b"ROLLBACK"
+        if code == bytes([STMT_PREPARE]):  # or MariaDB would take an older one for the last
+            return code + b"vaurien injects an error"
+        if code == bytes([STMT_EXECUTE]):  # discard the long data that was sent for it
+            number = first.data[HEADER_SIZE + 1 : HEADER_SIZE + 5]
+            return bytes([STMT_RESET]) + number
+        return b""
+
+    def _ends(self, message: Message, values: Values) -> bool:
+        return self._closes(values) or is_greeting(message) or is_login(message)
+
+    def _closes(self, values: Values) -> bool:
+        del values
+        return self.closes
+
+    def _error(self, values: Values) -> tuple[int, str]:
+        del values
+        return self.errno, self.sqlstate
+
+    def _render(self, message: Message, sequence: int, firing: Firing, values: Values) -> bytes:
+        errno, sqlstate = self._error(values)
+        text = self._text(message, firing, values)
+        return error_packet(sequence, errno, "" if is_greeting(message) else sqlstate, text)
+
+    def _text(self, message: Message, firing: Firing, values: Values) -> str:
+        """The text with labels, the session's user, and YES or NO to a password filled in."""
+        request = request_of(message)
+        text = str(values["message"])
+        if text == self.text and self.of_mariadb and _is_mariadb(message, request):
+            text = self.of_mariadb
+        words = {
+            "user": getattr(firing.protocol, "user", ""),
+            "password": "YES" if request is None or request.password else "NO",
+            **message.labels,
+        }
+        return fill(text, words)
+
+
+def _is_mariadb(message: Message, request: MySqlRequest | None) -> bool:
+    if is_greeting(message):
+        return b"MariaDB" in message.data
+    return request is not None and request.mariadb
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyErrPacket(ErrPacket):
+    """An ERR packet that is given by parameters."""
+
+    parameters: tuple[Option, ...] = (
+        Option("errno", int, 1105, "the error number", minimum=1, maximum=65534),
+        Option("sqlstate", str, "HY000", "the SQLSTATE: five digits or capital letters"),
+        Option("closes", bool, False, "close the connection after it"),
+    )
+
+    @property
+    def wire(self) -> str:
+        return "ERR packet: errno (sqlstate) message"
+
+    def check(self, values: Values) -> None:
+        check_sqlstate(values)
+
+    def _error(self, values: Values) -> tuple[int, str]:
+        return int(values["errno"]), str(values["sqlstate"])
+
+    def _closes(self, values: Values) -> bool:
+        return bool(values["closes"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdleErrPacket(ErrPacket):
+    """An unsolicited ERR packet while the client is idle, then the end of the connection."""
+
+    parameters: tuple[Option, ...] = (
+        Option("idle", float, 0.0, "seconds after the response", minimum=0),
+    )
+
+    @property
+    def wire(self) -> str:
+        text = f"{self.errno} ({self.sqlstate}) {self.text}"
+        return f"after a response, unasked, with sequence id 0: ERR packet: {text}, then FIN"
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        if message.to_backend or not (message.ends and message.final):
+            yield Forward(message)
+            return
+        yield Forward(message._replace(ends=False))
+        yield Wait(message.at + float(values["idle"]))
+        text = self._text(message, firing, values)
+        data = error_packet(0, self.errno, self.sqlstate, text)
+        offset = message.offset + len(message.data)
+        yield Forward(message._replace(data=data, begins=False, offset=offset))
+        yield Close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerGone(Fault):
+    """A connection that dies while idle, and is found dead at its next use."""
+
+    @property
+    def wire(self) -> str:
+        return "RST after the response, while the client is idle"
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        del firing, values
+        yield Forward(message)
+        if not message.to_backend and message.ends and message.final:
+            yield Close(reset=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerLost(Fault):
+    """A connection that ends in place of a response."""
+
+    @property
+    def wire(self) -> str:
+        return "the request is passed on; FIN in place of the response"
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        del firing, values
+        if message.to_backend:
+            yield Forward(message)
+        elif message.begins:
+            yield Close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MalformedPacket(Fault):
+    """A response that violates the framing."""
+
+    parameters: tuple[Option, ...] = (
+        Option(
+            "form",
+            str,
+            "truncated",
+            "truncated (half a packet, then FIN) or sequence (a wrong sequence id)",
+            choices=("truncated", "sequence"),
+        ),
+    )
+
+    @property
+    def wire(self) -> str:
+        return "half of the first packet, then FIN; or a wrong sequence id"
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        del firing
+        data = message.data
+        if message.to_backend or not message.begins:
+            yield Forward(message)
+        elif values["form"] == "sequence":
+            wrong = bytes([(data[3] + 100) % 256])
+            yield Forward(message.with_data(data[:3] + wrong + data[HEADER_SIZE:]))
+        else:
+            yield Forward(message.with_data(data[: HEADER_SIZE + size_of(data) // 2]))
+            yield Close()
+
+
+def err_packet(
+    errno: int,
+    name: str,
+    sqlstate: str,
+    text: str,
+    *,
+    meaning: str,
+    exercises: str,
+    applies_to: Mapping[str, str],
+    of_mariadb: str = "",
+    rolls_back: bool = False,
+    closes: bool = False,
+    typical: bool = False,
+) -> ErrPacket:
+    """An entry of the catalogue, found by its symbol and its number."""
+    return ErrPacket(
+        name=name,
+        aliases=(str(errno),),
+        errno=errno,
+        sqlstate=sqlstate,
+        text=text,
+        of_mariadb=of_mariadb,
+        meaning=meaning,
+        exercises=exercises,
+        applies_to=applies_to,
+        rolls_back=rolls_back,
+        closes=closes,
+        typical=typical,
+    )
