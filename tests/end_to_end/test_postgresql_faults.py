@@ -33,33 +33,33 @@ from postgresql_server import (
     startup,
 )
 from vaurien.net.address import Address
-from vaurien.protocols.postgresql.forms import (
-    AnyReport,
-    Crash,
-    Ending,
-    Failure,
-    RawAnswer,
-    Report,
-    Setting,
-    Timeout,
+from vaurien.protocols.postgresql.fault_types import (
+    AnyErrorReport,
+    CrashNotice,
+    ErrorReport,
+    ParameterStatus,
+    RawBytes,
+    SessionEnd,
+    SessionTimeout,
+    StatementError,
 )
 from vaurien.protocols.postgresql.parser import PostgreSQL
 
 CATALOGUE = PostgreSQL.faults
-FAILURES = [fault for fault in CATALOGUE if isinstance(fault, Failure | AnyReport)]
+FAILURES = [fault for fault in CATALOGUE if isinstance(fault, StatementError | AnyErrorReport)]
 ENDINGS = [
     fault
     for fault in CATALOGUE
-    if isinstance(fault, Ending) and fault.applies_to["phase"] == "query"
+    if isinstance(fault, SessionEnd) and fault.applies_to["phase"] == "query"
 ]
-TIMEOUTS = [fault for fault in CATALOGUE if isinstance(fault, Timeout)]
+TIMEOUTS = [fault for fault in CATALOGUE if isinstance(fault, SessionTimeout)]
 REFUSALS = [
     fault
     for fault in CATALOGUE
-    if isinstance(fault, Ending) and fault.applies_to["phase"] == "startup"
+    if isinstance(fault, SessionEnd) and fault.applies_to["phase"] == "startup"
 ]
-ANSWERS = [fault for fault in CATALOGUE if isinstance(fault, RawAnswer)]
-CHANGES = [fault for fault in CATALOGUE if isinstance(fault, Setting)]
+ANSWERS = [fault for fault in CATALOGUE if isinstance(fault, RawBytes)]
+CHANGES = [fault for fault in CATALOGUE if isinstance(fault, ParameterStatus)]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -104,7 +104,7 @@ def status_of(client: Connection) -> str:
     return TransactionStatus(client.info.transaction_status).name
 
 
-def error_of(fault: Report) -> type[Exception]:
+def error_of(fault: ErrorReport) -> type[Exception]:
     """What psycopg raises for it."""
     return psycopg.errors.lookup(fault.aliases[0] if fault.aliases else "XX000")
 
@@ -115,7 +115,7 @@ def error_of(fault: Report) -> type[Exception]:
 @pytest.mark.parametrize("fault", FAILURES, ids=name_of)
 @pytest.mark.parametrize("mode", ["simple", "extended"])
 def test_a_statement_fails_and_the_session_goes_on(
-    start_proxy: StartProxy, postgresql_address: Address, fault: Report, mode: str
+    start_proxy: StartProxy, postgresql_address: Address, fault: ErrorReport, mode: str
 ) -> None:
     rule = f"error fault={fault.name} mode={mode} verb=INSERT times=2"
     proxy = start_proxy(postgresql_address, rule, protocol=PostgreSQL())
@@ -259,7 +259,7 @@ def test_without_a_name_a_typical_fault_is_told(
 ) -> None:
     proxy = start_proxy(postgresql_address, "error", protocol=PostgreSQL(), seed=1)
     typical = tuple(
-        error_of(fault) for fault in CATALOGUE if isinstance(fault, Report) and fault.typical
+        error_of(fault) for fault in CATALOGUE if isinstance(fault, ErrorReport) and fault.typical
     )
     for _ in range(10):
         with connected(proxy.address) as client, pytest.raises(typical):
@@ -294,7 +294,7 @@ def test_any_error_can_end_the_session(
 @pytest.mark.parametrize("fault", ENDINGS, ids=name_of)
 @pytest.mark.parametrize("mode", ["simple", "extended"])
 def test_a_session_ends_in_place_of_an_answer(
-    start_proxy: StartProxy, postgresql_address: Address, fault: Ending, mode: str
+    start_proxy: StartProxy, postgresql_address: Address, fault: SessionEnd, mode: str
 ) -> None:
     idle = " idle=false" if any(option.name == "idle" for option in fault.parameters) else ""
     rule = f"error fault={fault.name} sql=~insert times=1{idle}"
@@ -303,7 +303,7 @@ def test_a_session_ends_in_place_of_an_answer(
     with connected(proxy.address) as client:
         client.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
         client.execute("BEGIN")
-        kind = psycopg.OperationalError if isinstance(fault, Crash) else error_of(fault)
+        kind = psycopg.OperationalError if isinstance(fault, CrashNotice) else error_of(fault)
         with pytest.raises(kind) as caught:
             client.execute("insert into accounts values (3, 3)", prepare=mode == "extended")
         heard.append(str(caught.value))
@@ -318,13 +318,13 @@ IDLE = [fault for fault in ENDINGS if any(option.name == "idle" for option in fa
 
 @pytest.mark.parametrize("fault", [*IDLE, *TIMEOUTS], ids=name_of)
 def test_a_session_ends_while_it_is_idle(
-    start_proxy: StartProxy, postgresql_address: Address, fault: Report
+    start_proxy: StartProxy, postgresql_address: Address, fault: ErrorReport
 ) -> None:
     idle = " idle=true" if fault in IDLE else ""
     rule = f"error fault={fault.name} sql=~last times=1{idle}"
     proxy = start_proxy(postgresql_address, rule, protocol=PostgreSQL())
     with Session(proxy.address) as session:
-        if isinstance(fault, Timeout) and b"I" not in fault.states:
+        if isinstance(fault, SessionTimeout) and b"I" not in fault.states:
             session.ask("BEGIN")
         answer = session.ask("SELECT 'last'")
         assert [message[:1] for message in answer] == [b"T", b"D", b"C", b"Z"]
@@ -336,7 +336,7 @@ def test_a_session_ends_while_it_is_idle(
 
 @pytest.mark.parametrize("fault", TIMEOUTS, ids=name_of)
 def test_a_timeout_waits_for_its_state(
-    start_proxy: StartProxy, postgresql_address: Address, fault: Timeout
+    start_proxy: StartProxy, postgresql_address: Address, fault: SessionTimeout
 ) -> None:
     proxy = start_proxy(postgresql_address, f"error fault={fault.name}", protocol=PostgreSQL())
     with Session(proxy.address) as session:
@@ -353,7 +353,7 @@ def test_a_timeout_waits_for_its_state(
 
 @pytest.mark.parametrize("fault", REFUSALS, ids=name_of)
 def test_a_session_does_not_begin(
-    start_proxy: StartProxy, postgresql_address: Address, fault: Ending
+    start_proxy: StartProxy, postgresql_address: Address, fault: SessionEnd
 ) -> None:
     proxy = start_proxy(
         postgresql_address, f"error fault={fault.name} times=2", protocol=PostgreSQL()
@@ -416,7 +416,7 @@ def test_a_client_that_prefers_encryption_goes_on_without(
 
 @pytest.mark.parametrize("fault", CHANGES, ids=name_of)
 def test_a_setting_is_reported(
-    start_proxy: StartProxy, postgresql_address: Address, fault: Setting
+    start_proxy: StartProxy, postgresql_address: Address, fault: ParameterStatus
 ) -> None:
     proxy = start_proxy(postgresql_address, f"error fault={fault.name}", protocol=PostgreSQL())
     with connected(proxy.address) as client:

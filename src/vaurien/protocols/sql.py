@@ -1,11 +1,11 @@
-"""What labels show of SQL: all but the passwords in it, since labels end up in the journal."""
+"""SQL in labels: without its passwords, because labels are written to the journal."""
 
 from __future__ import annotations
 
 import re
 
 VERBS = frozenset({"ALTER", "CHANGE", "CREATE", "GRANT", "SET"})
-"""Statements that may have a password in them."""
+"""First words of statements that may contain a password."""
 SECRET = re.compile(
     r"""(\b(?:identified\s+by|identified\s+(?:with|via)\s+\S+\s+(?:by|as|using)|\w*password)
         (?:\s+for\s+[^=]*+|\s+password)? [\s=(]*+)
@@ -15,5 +15,5 @@ SECRET = re.compile(
 
 
 def without_secrets(sql: str, verb: str) -> str:
-    """A statement that begins with this verb, with stars for its passwords."""
+    """Replace the passwords in a statement by stars; ``verb``: its first word in upper case."""
     return SECRET.sub(r"\1'***'", sql) if verb in VERBS else sql

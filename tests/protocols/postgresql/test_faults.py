@@ -10,13 +10,13 @@ import pytest
 from acting import firing
 from postgresql_server import fields
 from vaurien.fault import Fault, values_of
+from vaurien.protocols.postgresql.fault_types import ErrorReport
 from vaurien.protocols.postgresql.faults import CATALOGUE, NO_WORK
-from vaurien.protocols.postgresql.forms import Report
 from vaurien.protocols.postgresql.parser import PostgreSQL
 from vaurien.values.actions import Forward
 from vaurien.values.messages import Direction, Message
 
-REPORTS = [fault for fault in CATALOGUE if isinstance(fault, Report)]
+REPORTS = [fault for fault in CATALOGUE if isinstance(fault, ErrorReport)]
 NAMED = {
     "deadlock_detected": "40P01",
     "serialization_failure": "40001",
@@ -61,7 +61,7 @@ def test_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("fault", REPORTS, ids=name_of)
-def test_a_name_with_underscores_is_that_of_its_code(fault: Report) -> None:
+def test_a_name_with_underscores_is_that_of_its_code(fault: ErrorReport) -> None:
     """As far as clients know the code: drivers are made from the same list as the server."""
     pooler = fault.bare or fault.name in ("error", "statement_timeout")
     if "_" in fault.name and not pooler:
@@ -78,7 +78,7 @@ def test_a_fault_is_described_and_restricted_by_labels_that_exist(fault: Fault) 
 
 
 @pytest.mark.parametrize("fault", REPORTS, ids=name_of)
-def test_every_word_of_a_text_is_filled_in(fault: Report) -> None:
+def test_every_word_of_a_text_is_filled_in(fault: ErrorReport) -> None:
     labels = {"phase": "query", "verb": "INSERT", "sql": "INSERT", "mode": "simple"}
     message = Message(b"", Direction.TO_CLIENT, 0.0, {}, 1, ends=False, about=labels)
     fired = firing(protocol=PostgreSQL())

@@ -194,7 +194,7 @@ class IdleErrPacket(ErrPacket):
     @property
     def wire(self) -> str:
         text = f"{self.errno} ({self.sqlstate}) {self.text}"
-        return f"after a response, unasked, with sequence id 0: ERR packet: {text}, then FIN"
+        return f"after a response, unsolicited, with sequence id 0: ERR packet: {text}, then FIN"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if message.to_backend or not (message.ends and message.final):

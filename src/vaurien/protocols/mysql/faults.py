@@ -1,8 +1,7 @@
-"""The faults native to MySQL and MariaDB.
+"""The catalogue: which faults there are, in the words of MariaDB 10.11 and MySQL 8.4.
 
-Numbers, SQLSTATEs and texts are those of MariaDB 10.11 and MySQL 8.4; where only one of the
-two has an error, its meaning says so.  Where their texts differ, each client is told what
-its server says.
+An error that only one of the two servers has is marked in its meaning.  Where their texts
+differ, clients get the text of the server they are connected to.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SELECTS = {"verb": "~^(SELECT|WITH)$"}
 ROW_WRITES = {"verb": "~^(INSERT|UPDATE|REPLACE|LOAD|CALL)$"}
 WRITES = {"verb": "~^(INSERT|UPDATE|DELETE|REPLACE|LOAD|CREATE|ALTER|DROP|TRUNCATE|RENAME|CALL)$"}
 COMMITS = {"verb": "~^COMMIT$"}
-"""Labels of what servers refuse in that way."""
+"""Labels of the requests that servers refuse with such errors."""
 
 LOGINS: tuple[Fault, ...] = (
     err_packet(
@@ -36,8 +35,8 @@ LOGINS: tuple[Fault, ...] = (
         "Too many connections",
         applies_to=AT_GREETING,
         closes=True,
-        meaning="max_connections is reached; told instead of the greeting, without a SQLSTATE",
-        exercises="backing off when connecting, the limit and the queue of a pool",
+        meaning="max_connections is reached; sent instead of the greeting, without a SQLSTATE",
+        exercises="backing off when connecting; the limit and the queue of a pool",
     ),
     err_packet(
         1129,
@@ -49,8 +48,8 @@ LOGINS: tuple[Fault, ...] = (
         "unblock with 'mariadb-admin flush-hosts'",
         applies_to=AT_GREETING,
         closes=True,
-        meaning="max_connect_errors is reached by this host; told instead of the greeting",
-        exercises="giving up instead of connecting again and again",
+        meaning="this host has reached max_connect_errors; sent instead of the greeting",
+        exercises="giving up instead of reconnecting forever",
     ),
     err_packet(
         1130,
@@ -60,8 +59,8 @@ LOGINS: tuple[Fault, ...] = (
         of_mariadb="Host '127.0.0.1' is not allowed to connect to this MariaDB server",
         applies_to=AT_GREETING,
         closes=True,
-        meaning="no account may log in from this host; told instead of the greeting",
-        exercises="what operators get to see when a network changes",
+        meaning="no account may log in from this host; sent instead of the greeting",
+        exercises="what operators see when a network changes",
     ),
     err_packet(
         1045,
@@ -70,8 +69,8 @@ LOGINS: tuple[Fault, ...] = (
         "Access denied for user '{user}'@'localhost' (using password: {password})",
         applies_to=AT_LOGIN,
         closes=True,
-        meaning="the password is wrong, or no longer right",
-        exercises="rotation of credentials: reading them again, not storming the server",
+        meaning="the password is wrong, or has been changed",
+        exercises="credential rotation: reading them again without storming the server",
     ),
     err_packet(
         1203,
@@ -80,8 +79,8 @@ LOGINS: tuple[Fault, ...] = (
         "User {user} already has more than 'max_user_connections' active connections",
         applies_to=AT_LOGIN,
         closes=True,
-        meaning="the server's limit on connections of one user is reached",
-        exercises="backing off when connecting, the limit of a pool",
+        meaning="the server's limit on connections per user is reached",
+        exercises="backing off when connecting; the limit of a pool",
     ),
     err_packet(
         1226,
@@ -90,8 +89,8 @@ LOGINS: tuple[Fault, ...] = (
         "User '{user}' has exceeded the 'max_user_connections' resource (current value: 10)",
         applies_to=AT_LOGIN,
         closes=True,
-        meaning="a limit of this account is reached; with another message, also of its commands",
-        exercises="backing off when connecting, telling a limit from a failure",
+        meaning="a limit of this account is reached; with another message, one on its commands",
+        exercises="backing off when connecting; distinguishing a limit from a failure",
     ),
     err_packet(
         3032,
@@ -101,10 +100,10 @@ LOGINS: tuple[Fault, ...] = (
         applies_to=AT_LOGIN,
         closes=True,
         meaning="offline_mode is on, for maintenance (MySQL)",
-        exercises="waiting for a maintenance to end, going to another server",
+        exercises="waiting for maintenance to end, or trying another server",
     ),
 )
-"""Told in place of the greeting, or of a successful login."""
+"""Errors in place of the greeting, or of a successful login."""
 
 TRANSACTIONS: tuple[Fault, ...] = (
     err_packet(
@@ -114,8 +113,8 @@ TRANSACTIONS: tuple[Fault, ...] = (
         "Lock wait timeout exceeded; try restarting transaction",
         applies_to=QUERIES,
         typical=True,
-        meaning="innodb_lock_wait_timeout has passed; the statement alone is rolled back",
-        exercises="retries of a statement inside a transaction that is still open",
+        meaning="innodb_lock_wait_timeout has passed; only the statement is rolled back",
+        exercises="retrying a statement inside a transaction that is still open",
     ),
     err_packet(
         1213,
@@ -126,7 +125,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         rolls_back=True,
         typical=True,
         meaning="chosen as the victim of a deadlock; the whole transaction is rolled back",
-        exercises="retries of whole transactions (Rails' Deadlocked, Django, Hibernate)",
+        exercises="retrying whole transactions (Rails' Deadlocked, Django, Hibernate)",
     ),
     err_packet(
         3572,
@@ -134,8 +133,8 @@ TRANSACTIONS: tuple[Fault, ...] = (
         "HY000",
         "Statement aborted because lock(s) could not be acquired immediately and NOWAIT is set.",
         applies_to={"sql": r"~(?i)\bNOWAIT\b"},
-        meaning="a row that was asked for with NOWAIT is locked (MySQL; MariaDB says 1205)",
-        exercises="queues in tables: going on with another row",
+        meaning="a row requested with NOWAIT is locked (MySQL; MariaDB gives 1205)",
+        exercises="queues in tables: moving on to another row",
     ),
     err_packet(
         1020,
@@ -145,8 +144,8 @@ TRANSACTIONS: tuple[Fault, ...] = (
         of_mariadb="Record has changed since last read in table 't'; try restarting transaction",
         applies_to=QUERIES,
         rolls_back=True,
-        meaning="a conflict between snapshots (MariaDB with innodb_snapshot_isolation)",
-        exercises="retries of whole transactions after other errors than deadlocks",
+        meaning="a snapshot conflict (MariaDB with innodb_snapshot_isolation)",
+        exercises="retrying whole transactions after errors other than deadlocks",
     ),
     err_packet(
         1206,
@@ -156,7 +155,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         applies_to=QUERIES,
         rolls_back=True,
         meaning="locks have filled the buffer pool; the whole transaction is rolled back",
-        exercises="batches that become smaller",
+        exercises="reducing the size of batches",
     ),
     err_packet(
         1180,
@@ -166,8 +165,8 @@ TRANSACTIONS: tuple[Fault, ...] = (
         of_mariadb='Got error 149 "Lock deadlock; Retry transaction" during COMMIT',
         applies_to=COMMITS,
         rolls_back=True,
-        meaning="certification by the other nodes of a cluster failed; rolled back",
-        exercises="retries when it is the COMMIT that fails (Group Replication, Galera)",
+        meaning="the other nodes of a cluster did not certify the transaction; rolled back",
+        exercises="retrying when the COMMIT fails (Group Replication, Galera)",
     ),
     err_packet(
         3101,
@@ -176,8 +175,8 @@ TRANSACTIONS: tuple[Fault, ...] = (
         "Plugin instructed the server to rollback the current transaction.",
         applies_to=COMMITS,
         rolls_back=True,
-        meaning="Group Replication found a conflict; rolled back (MySQL)",
-        exercises="retries when it is the COMMIT that fails",
+        meaning="Group Replication found a conflict; the transaction is rolled back (MySQL)",
+        exercises="retrying when the COMMIT fails",
     ),
     err_packet(
         1105,
@@ -186,8 +185,8 @@ TRANSACTIONS: tuple[Fault, ...] = (
         "The last transaction was aborted due to Seamless Scaling. Please retry.",
         applies_to=STATEMENTS,
         rolls_back=True,
-        meaning="Aurora Serverless has changed its size under a transaction",
-        exercises="retries by the text of an error (Laravel)",
+        meaning="Aurora Serverless has scaled during a transaction",
+        exercises="retries that depend on the text of an error (Laravel)",
     ),
     err_packet(
         1062,
@@ -195,11 +194,11 @@ TRANSACTIONS: tuple[Fault, ...] = (
         "23000",
         "Duplicate entry '1' for key 'PRIMARY'",
         applies_to=ROW_WRITES,
-        meaning="the row is there already, as after a retry whose first attempt was heard",
-        exercises="idempotent writes; telling this error from those worth a retry",
+        meaning="the row already exists, as after a retry whose first attempt succeeded",
+        exercises="idempotent writes; distinguishing this error from those worth a retry",
     ),
 )
-"""Of locks and conflicts."""
+"""Locks and conflicts."""
 
 READ_ONLY: tuple[Fault, ...] = (
     err_packet(
@@ -212,7 +211,7 @@ READ_ONLY: tuple[Fault, ...] = (
         "execute this statement",
         applies_to=WRITES,
         meaning="the server has become a replica",
-        exercises="failover: connecting anew (go-sql-driver's rejectReadOnly, Connector/J)",
+        exercises="failover: reconnecting (go-sql-driver's rejectReadOnly, Connector/J)",
     ),
     err_packet(
         1836,
@@ -221,7 +220,7 @@ READ_ONLY: tuple[Fault, ...] = (
         "Running in read-only mode",
         applies_to=WRITES,
         meaning="the storage engine is read-only (innodb_read_only, an Aurora reader)",
-        exercises="failover: connecting anew",
+        exercises="failover: reconnecting",
     ),
     err_packet(
         1792,
@@ -230,7 +229,7 @@ READ_ONLY: tuple[Fault, ...] = (
         "Cannot execute statement in a READ ONLY transaction.",
         of_mariadb="Cannot execute statement in a READ ONLY transaction",
         applies_to=WRITES,
-        meaning="the transaction was begun as READ ONLY, or the server makes all of them so",
+        meaning="the transaction was started READ ONLY, or that is the server's default",
         exercises="routing of reads and writes",
     ),
     err_packet(
@@ -239,11 +238,11 @@ READ_ONLY: tuple[Fault, ...] = (
         "HY000",
         "The table 't' is full",
         applies_to=ROW_WRITES,
-        meaning="no more fits: a full disk, a MEMORY table, a full temporary table",
-        exercises="writes that fail for long, while reads go on",
+        meaning="out of space: a full disk, MEMORY table or temporary table",
+        exercises="writes that keep failing while reads succeed",
     ),
 )
-"""Told to writes."""
+"""Errors of writes."""
 
 INTERRUPTIONS: tuple[Fault, ...] = (
     err_packet(
@@ -253,8 +252,8 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         "Query execution was interrupted",
         applies_to=STATEMENTS,
         typical=True,
-        meaning="somebody said KILL QUERY",
-        exercises="an error that is no reason to connect anew",
+        meaning="somebody ran KILL QUERY",
+        exercises="an error that is no reason to reconnect",
     ),
     err_packet(
         3024,
@@ -262,8 +261,8 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         "HY000",
         "Query execution was interrupted, maximum statement execution time exceeded",
         applies_to=SELECTS,
-        meaning="max_execution_time has passed (MySQL)",
-        exercises="slow queries: no retry at once",
+        meaning="the statement exceeded max_execution_time (MySQL)",
+        exercises="slow queries: no immediate retry",
     ),
     err_packet(
         1969,
@@ -271,8 +270,8 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         "70100",
         "Query execution was interrupted (max_statement_time exceeded)",
         applies_to=QUERIES,
-        meaning="max_statement_time has passed (MariaDB)",
-        exercises="slow queries: no retry at once",
+        meaning="the statement exceeded max_statement_time (MariaDB)",
+        exercises="slow queries: no immediate retry",
     ),
     err_packet(
         1047,
@@ -280,8 +279,8 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         "08S01",
         "WSREP has not yet prepared node for application use",
         applies_to=STATEMENTS,
-        meaning="the node of a Galera cluster is not in sync with the others, or has lost them",
-        exercises="going to another node",
+        meaning="the Galera node is out of sync with the cluster, or cut off from it",
+        exercises="trying another node",
     ),
     err_packet(
         1461,
@@ -289,8 +288,8 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         "42000",
         "Can't create more than max_prepared_stmt_count statements (current value: 16382)",
         applies_to={"command": "STMT_PREPARE"},
-        meaning="somebody forgets to close statements",
-        exercises="falling back on plain queries",
+        meaning="prepared statements are leaking: somebody does not close them",
+        exercises="falling back to plain queries",
     ),
     err_packet(
         1615,
@@ -298,7 +297,7 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         "HY000",
         "Prepared statement needs to be re-prepared",
         applies_to={"command": "STMT_EXECUTE"},
-        meaning="its tables have changed, or were thrown out of the table cache",
+        meaning="its tables have changed, or were evicted from the table cache",
         exercises="preparing again",
     ),
     err_packet(
@@ -308,11 +307,11 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         "Got a packet bigger than 'max_allowed_packet' bytes",
         applies_to=STATEMENTS,
         closes=True,
-        meaning="the statement is longer than max_allowed_packet; then the server hangs up",
-        exercises="large values; not repeating what can't succeed",
+        meaning="the statement is longer than max_allowed_packet; the server closes the connection",
+        exercises="large values; not retrying what cannot succeed",
     ),
 )
-"""Statements that come to nothing."""
+"""Statements that are interrupted or refused."""
 
 ENDS: tuple[Fault, ...] = (
     err_packet(
@@ -323,8 +322,8 @@ ENDS: tuple[Fault, ...] = (
         applies_to=AT_COMMANDS,
         closes=True,
         typical=True,
-        meaning="the server is being stopped; then it hangs up",
-        exercises="connecting anew; pools that throw a connection away",
+        meaning="the server is shutting down; it closes the connection",
+        exercises="reconnecting; pools that discard a connection",
     ),
     err_packet(
         1927,
@@ -333,8 +332,8 @@ ENDS: tuple[Fault, ...] = (
         "Connection was killed",
         applies_to=AT_COMMANDS,
         closes=True,
-        meaning="somebody said KILL, or idle_transaction_timeout has passed (MariaDB)",
-        exercises="connecting anew (SQLAlchemy's is_disconnect)",
+        meaning="somebody ran KILL, or idle_transaction_timeout has passed (MariaDB)",
+        exercises="reconnecting (SQLAlchemy's is_disconnect)",
     ),
     IdleErrPacket(
         name="ER_CLIENT_INTERACTION_TIMEOUT",
@@ -344,29 +343,29 @@ ENDS: tuple[Fault, ...] = (
         text="The client was disconnected by the server because of inactivity. "
         "See wait_timeout and interactive_timeout for configuring this behavior.",
         applies_to=AT_COMMANDS,
-        meaning="wait_timeout has passed (MySQL from 8.0.24); said to the idle client",
-        exercises="pools that ask before use: pool_pre_ping, testOnBorrow",
+        meaning="wait_timeout has passed (MySQL from 8.0.24); sent to the idle client",
+        exercises="pools that test connections before use: pool_pre_ping, testOnBorrow",
     ),
     ServerGone(
         name="server-gone",
         aliases=("2006", "CR_SERVER_GONE_ERROR"),
         applies_to=AT_COMMANDS,
-        meaning="the connection has died while idle: the next command can't even be sent",
-        exercises="pools that ask before use; connecting anew, and sending again safely",
+        meaning="the connection died while idle: the next command cannot even be sent",
+        exercises="pools that test connections before use; reconnecting, and resending safely",
     ),
     ServerLost(
         name="lost-connection",
         aliases=("2013", "CR_SERVER_LOST"),
         applies_to=AT_COMMANDS,
-        meaning="the connection has died after the command was passed on, which was done",
-        exercises="commands that may or may not have been done: no blind retry",
+        meaning="the connection died after the command was passed on and executed",
+        exercises="commands that may or may not have been executed: no blind retry",
     ),
     MalformedPacket(
         name="malformed-packet",
         aliases=("2027", "CR_MALFORMED_PACKET"),
         applies_to=AT_COMMANDS,
-        meaning="a response breaks the framing, as through a broken proxy",
-        exercises="noticing it, and throwing the connection away",
+        meaning="a response violates the framing, as behind a broken proxy",
+        exercises="detecting it, and discarding the connection",
     ),
     AnyErrPacket(
         name="error",
@@ -374,8 +373,8 @@ ENDS: tuple[Fault, ...] = (
         sqlstate="HY000",
         text="Unknown error",
         applies_to=AT_COMMANDS,
-        meaning="any error, as its parameters say",
-        exercises="whatever handles it",
+        meaning="any error, given by its parameters",
+        exercises="whatever handles that error",
     ),
 )
 """Connections that end, broken responses, and the rest."""

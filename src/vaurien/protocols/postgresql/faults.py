@@ -1,19 +1,20 @@
-"""The faults of PostgreSQL: those of statements, and with the others the catalogue.
+"""The catalogue: statements that fail, and with ``session_faults`` all that there are.
 
-Names are those of the manual's appendix "PostgreSQL Error Codes", as far as one error is all
-that a code stands for.  Texts and places in the source are those of PostgreSQL 15.
+Names are the condition names of the manual's appendix "PostgreSQL Error Codes"; where several
+errors share a condition, the others have names of their own.  Texts and source locations are
+those of PostgreSQL 15.
 """
 
 from __future__ import annotations
 
 from ...fault import Catalogue, Fault
 from ...values.options import Option
-from .endings import ENDINGS, REFUSALS, SETTINGS
-from .forms import AnyReport, Failure
+from .fault_types import AnyErrorReport, StatementError
+from .session_faults import ENDED_SESSIONS, REFUSED_SESSIONS, REPORTED_SETTINGS
 
 NO_WORK = "BEGIN|START|ROLLBACK|ABORT|EMPTY|BIND|DESCRIBE|EXECUTE|CLOSE|FLUSH|SYNC"
 WORK = {"phase": "query", "verb": f"~^(?!({NO_WORK})$)"}
-"""Statements that touch data, and commits: what can fail, fails there."""
+"""Statements that access data, and commits: no others fail in this way."""
 WRITES = {
     "phase": "query",
     "verb": "~^(INSERT|UPDATE|DELETE|MERGE|TRUNCATE|COPY|CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT"
@@ -21,21 +22,21 @@ WRITES = {
 }
 PREPARED = {"phase": "query", "mode": "extended"}
 
-RELATION = Option("relation", str, "accounts", "the table that it names")
-CONSTRAINT = Option("constraint", str, "accounts_pkey", "the constraint that it names")
-COLUMN = Option("column", str, "id", "the column that it names")
-STATEMENT = Option("statement", str, "__asyncpg_stmt_1__", "the prepared statement that it names")
-FILE = Option("file", str, "base/16384/16397", "the file that it names")
+RELATION = Option("relation", str, "accounts", "the table it names")
+CONSTRAINT = Option("constraint", str, "accounts_pkey", "the constraint it names")
+COLUMN = Option("column", str, "id", "the column it names")
+STATEMENT = Option("statement", str, "__asyncpg_stmt_1__", "the prepared statement it names")
+FILE = Option("file", str, "base/16384/16397", "the file it names")
 
 SERIALIZATION = "could not serialize access due to "
 MIGHT_SUCCEED = "The transaction might succeed if retried."
 
 CONCURRENCY: tuple[Fault, ...] = (
-    Failure(
+    StatementError(
         name="deadlock_detected",
         aliases=("40P01",),
-        meaning="two transactions waited for each other, and this one had to give way",
-        exercises="trying the whole transaction again",
+        meaning="two transactions waited for each other; this one was chosen as the victim",
+        exercises="retrying the whole transaction",
         applies_to=WORK,
         typical=True,
         text="deadlock detected",
@@ -45,90 +46,90 @@ CONCURRENCY: tuple[Fault, ...] = (
         hint="See server log for query details.",
         source="deadlock.c 1147 DeadLockReport",
     ),
-    Failure(
+    StatementError(
         name="serialization_failure",
         aliases=("40001",),
         meaning="another transaction has changed the row since this one began",
-        exercises="trying the whole transaction again",
+        exercises="retrying the whole transaction",
         applies_to=WORK,
         typical=True,
         text=f"{SERIALIZATION}concurrent update",
         source="nodeModifyTable.c 2399 ExecUpdate",
     ),
-    Failure(
+    StatementError(
         name="concurrent-delete",
         aliases=("40001",),
         meaning="another transaction has deleted the row since this one began",
-        exercises="trying the whole transaction again",
+        exercises="retrying the whole transaction",
         applies_to=WORK,
         text=f"{SERIALIZATION}concurrent delete",
         source="nodeModifyTable.c 2490 ExecUpdate",
     ),
-    Failure(
+    StatementError(
         name="read-write-dependencies",
         aliases=("40001",),
-        meaning="serializable transactions have got in each other's way, often seen at COMMIT",
-        exercises="trying the whole transaction again; commits that fail",
+        meaning="serializable transactions conflict, often detected at COMMIT",
+        exercises="retrying the whole transaction; commits that fail",
         applies_to=WORK,
         text=f"{SERIALIZATION}read/write dependencies among transactions",
         detail="Reason code: Canceled on identification as a pivot, during commit attempt.",
         hint=MIGHT_SUCCEED,
         source="predicate.c 4879 PreCommit_CheckForSerializationFailure",
     ),
-    Failure(
+    StatementError(
         name="canceling-conflict",
         aliases=("40001",),
-        meaning="a standby had to replay what this query was in the way of",
-        exercises="reading from replicas: trying again",
+        meaning="on a standby, the query conflicts with changes to be replayed",
+        exercises="reading from replicas: retrying",
         applies_to=WORK,
         text="canceling statement due to conflict with recovery",
         detail="User query might have needed to see row versions that must be removed.",
         source="postgres.c 3335 ProcessInterrupts",
     ),
-    Failure(
+    StatementError(
         name="lock_not_available",
         aliases=("55P03",),
-        meaning="a lock was not to be had within lock_timeout",
-        exercises="migrations under load; trying again",
+        meaning="a lock was not acquired within lock_timeout",
+        exercises="migrations under load; retrying",
         applies_to=WORK,
         typical=True,
         text="canceling statement due to lock timeout",
         source="postgres.c 3312 ProcessInterrupts",
     ),
-    Failure(
+    StatementError(
         name="nowait",
         aliases=("55P03",),
-        meaning="a row is locked, and the statement said NOWAIT",
+        meaning="a row is locked, and the statement has NOWAIT",
         exercises="queues in tables",
         applies_to=WORK,
         parameters=(RELATION,),
         text='could not obtain lock on row in relation "{relation}"',
         source="heapam.c 4937 heap_lock_tuple",
     ),
-    Failure(
+    StatementError(
         name="query_canceled",
         aliases=("57014",),
-        meaning="somebody has cancelled the statement",
-        exercises="whether a cancelled statement is told from one that failed",
+        meaning="somebody cancelled the statement",
+        exercises="distinguishing a cancelled statement from one that failed",
         applies_to=WORK,
         text="canceling statement due to user request",
         source="postgres.c 3349 ProcessInterrupts",
     ),
-    Failure(
+    StatementError(
         name="statement_timeout",
         aliases=("57014",),
         meaning="the statement took longer than statement_timeout",
-        exercises="timeouts; whether the same slow statement is tried over and over",
+        exercises="timeouts; whether the same slow statement is retried forever",
         applies_to=WORK,
         typical=True,
         text="canceling statement due to statement timeout",
         source="postgres.c 3319 ProcessInterrupts",
     ),
-    Failure(
+    StatementError(
         name="tuple-concurrently-updated",
         aliases=("XX000", "internal_error"),
-        meaning="two sessions have changed the same row of a system catalog",
-        exercises="migrations and grants that run at the same time",
+        meaning="two sessions changed the same row of a system catalog",
+        exercises="concurrent migrations and grants",
         applies_to=WORK,
         text="tuple concurrently updated",
         source="heapam.c 4417 simple_heap_update",
@@ -136,83 +137,83 @@ CONCURRENCY: tuple[Fault, ...] = (
 )
 
 RESOURCES: tuple[Fault, ...] = (
-    Failure(
+    StatementError(
         name="disk_full",
         aliases=("53100",),
-        meaning="there is no space left for a table to grow",
-        exercises="whether writes stop, and reads go on",
+        meaning="no space is left to extend a table",
+        exercises="whether writes stop while reads continue",
         applies_to=WRITES,
         parameters=(FILE,),
         text='could not extend file "{file}": No space left on device',
         hint="Check free disk space.",
         source="md.c 486 mdextend",
     ),
-    Failure(
+    StatementError(
         name="temporary-disk-full",
         aliases=("53100",),
-        meaning="there is no space left for what a query puts aside",
+        meaning="no space is left for a query's temporary files",
         exercises="large sorts and joins",
         applies_to=WORK,
         parameters=(Option("file", str, "base/pgsql_tmp/pgsql_tmp4711.0", FILE.help),),
         text='could not write to file "{file}": No space left on device',
         source="buffile.c 535 BufFileDumpBuffer",
     ),
-    Failure(
+    StatementError(
         name="out_of_memory",
         aliases=("53200",),
-        meaning="the server process gets no more memory",
-        exercises="large statements; whether they are tried over and over",
+        meaning="the server process cannot allocate more memory",
+        exercises="large statements; whether they are retried forever",
         applies_to=WORK,
-        parameters=(Option("size", int, 1_048_576, "bytes that it wanted", minimum=1),),
+        parameters=(Option("size", int, 1_048_576, "bytes that were requested", minimum=1),),
         text="out of memory",
         detail='Failed on request of size {size} in memory context "ExecutorState".',
         source="mcxt.c 1112 palloc",
     ),
-    Failure(
+    StatementError(
         name="out-of-shared-memory",
         aliases=("53200",),
-        meaning="there are more locks than the server has room for",
-        exercises="dumps, partitions and migrations with many tables",
+        meaning="the server has no room for more locks",
+        exercises="dumps, partitioning and migrations with many tables",
         applies_to=WORK,
         text="out of shared memory",
         hint="You might need to increase max_locks_per_transaction.",
         source="lock.c 1033 LockAcquireExtended",
     ),
-    Failure(
+    StatementError(
         name="configuration_limit_exceeded",
         aliases=("53400",),
-        meaning="a query puts aside more than temp_file_limit",
+        meaning="a query's temporary files exceed temp_file_limit",
         exercises="large sorts and joins",
         applies_to=WORK,
         parameters=(Option("limit", int, 1_024, "temp_file_limit, in kB", minimum=0),),
         text="temporary file size exceeds temp_file_limit ({limit}kB)",
         source="fd.c 2202 FileWrite",
     ),
-    Failure(
+    StatementError(
         name="io_error",
         aliases=("58030",),
         meaning="the disk fails",
-        exercises="whether the error is told to somebody",
+        exercises="whether somebody is alerted",
         applies_to=WORK,
         parameters=(FILE,),
         text='could not read block 0 in file "{file}": Input/output error',
         source="md.c 707 mdread",
     ),
-    Failure(
+    StatementError(
         name="undefined_file",
         aliases=("58P01",),
-        meaning="a file of the database is gone",
-        exercises="whether the error is told to somebody",
+        meaning="a file of the database is missing",
+        exercises="whether somebody is alerted",
         applies_to=WORK,
         parameters=(FILE,),
         text='could not open file "{file}": No such file or directory',
         source="md.c 539 mdopenfork",
     ),
-    Failure(
+    StatementError(
         name="data_corrupted",
         aliases=("XX001",),
-        meaning="a page of a table is damaged",
-        exercises="whether the error is told to somebody",
+        meaning="a page of a table is corrupted",
+        exercises="whether somebody is alerted",
         applies_to=WORK,
         parameters=(FILE,),
         text="invalid page in block 0 of relation {file}",
@@ -221,45 +222,45 @@ RESOURCES: tuple[Fault, ...] = (
 )
 
 STATES: tuple[Fault, ...] = (
-    Failure(
+    StatementError(
         name="read_only_sql_transaction",
         aliases=("25006",),
-        meaning="the server is a standby by now, or takes no writes",
+        meaning="the server has become a standby, or accepts no writes",
         exercises="failover: finding the primary",
         applies_to=WRITES,
         text="cannot execute {command} in a read-only transaction",
         source="utility.c 414 PreventCommandIfReadOnly",
     ),
-    Failure(
+    StatementError(
         name="in_failed_sql_transaction",
         aliases=("25P02",),
-        meaning="the transaction has failed before, and must be rolled back",
-        exercises="sessions that go back to a pool without a rollback",
+        meaning="the transaction has already failed and must be rolled back",
+        exercises="sessions that return to a pool without a rollback",
         applies_to=WORK,
         text="current transaction is aborted, commands ignored until end of transaction block",
         source="postgres.c 1081 exec_simple_query",
     ),
-    Failure(
+    StatementError(
         name="invalid_sql_statement_name",
         aliases=("26000",),
-        meaning="the prepared statement is not there: the pooler gave another server connection",
-        exercises="drivers that prepare by themselves, behind a pooler",
+        meaning="the prepared statement does not exist: the pooler switched server connections",
+        exercises="drivers that prepare statements automatically, behind a pooler",
         applies_to=PREPARED,
         parameters=(STATEMENT,),
         text='prepared statement "{statement}" does not exist',
         source="prepare.c 451 FetchPreparedStatement",
     ),
-    Failure(
+    StatementError(
         name="duplicate_prepared_statement",
         aliases=("42P05",),
-        meaning="the prepared statement is there already: the pooler gave a used connection",
-        exercises="drivers that prepare by themselves, behind a pooler",
+        meaning="the prepared statement already exists: the pooler assigned a used connection",
+        exercises="drivers that prepare statements automatically, behind a pooler",
         applies_to=PREPARED,
         parameters=(STATEMENT,),
         text='prepared statement "{statement}" already exists',
         source="prepare.c 412 StorePreparedStatement",
     ),
-    Failure(
+    StatementError(
         name="cached-plan",
         aliases=("0A000", "feature_not_supported"),
         meaning="the table was altered after the statement was prepared",
@@ -268,11 +269,11 @@ STATES: tuple[Fault, ...] = (
         text="cached plan must not change result type",
         source="plancache.c 722 RevalidateCachedQuery",
     ),
-    Failure(
+    StatementError(
         name="protocol_violation",
         aliases=("08P01",),
         meaning="the statement was prepared with other parameters, on another connection",
-        exercises="drivers that prepare by themselves, behind a pooler",
+        exercises="drivers that prepare statements automatically, behind a pooler",
         applies_to=PREPARED,
         parameters=(STATEMENT,),
         text='bind message supplies 1 parameters, but prepared statement "{statement}" requires 0',
@@ -281,10 +282,10 @@ STATES: tuple[Fault, ...] = (
 )
 
 REFUSED: tuple[Fault, ...] = (
-    Failure(
+    StatementError(
         name="unique_violation",
         aliases=("23505",),
-        meaning="somebody else was faster with the same key",
+        meaning="another session has written the same key",
         exercises="get-or-create, and requests that are sent twice",
         applies_to={**WORK, "verb": "~^(INSERT|UPDATE|MERGE|COPY|COMMIT|END)$"},
         parameters=(RELATION, CONSTRAINT, COLUMN),
@@ -293,31 +294,31 @@ REFUSED: tuple[Fault, ...] = (
         objects={"s": "public", "t": "{relation}", "n": "{constraint}"},
         source="nbtinsert.c 664 _bt_check_unique",
     ),
-    Failure(
+    StatementError(
         name="insufficient_privilege",
         aliases=("42501",),
-        meaning="the role may not do that",
-        exercises="whether it is tried over and over",
+        meaning="the role lacks the privilege",
+        exercises="whether it is retried forever",
         applies_to=WORK,
         parameters=(RELATION,),
         text="permission denied for table {relation}",
         source="aclchk.c 3655 aclcheck_error",
     ),
-    Failure(
+    StatementError(
         name="undefined_table",
         aliases=("42P01",),
-        meaning="the table is not there, or not yet",
-        exercises="deployments before their migrations",
+        meaning="the table does not exist, or not yet",
+        exercises="deployments that run before their migrations",
         applies_to=WORK,
         parameters=(RELATION,),
         text='relation "{relation}" does not exist',
         source="parse_relation.c 1392 parserOpenTable",
     ),
-    Failure(
+    StatementError(
         name="undefined_column",
         aliases=("42703",),
-        meaning="the column is not there, or not any more",
-        exercises="deployments before their migrations",
+        meaning="the column does not exist, or no longer",
+        exercises="deployments that run before their migrations",
         applies_to=WORK,
         parameters=(COLUMN,),
         text='column "{column}" does not exist',
@@ -325,13 +326,13 @@ REFUSED: tuple[Fault, ...] = (
     ),
 )
 
-ANY = AnyReport(
+ANY = AnyErrorReport(
     name="error",
-    meaning="any error, as you say",
-    exercises="how the application takes errors that it has never seen",
+    meaning="any error, given by its parameters",
+    exercises="how the application handles errors it has never seen",
     applies_to=WORK,
     parameters=(
-        Option("sqlstate", str, "XX000", "its code"),
+        Option("sqlstate", str, "XX000", "its SQLSTATE"),
         Option("severity", str, "ERROR", "FATAL ends the session", choices=("ERROR", "FATAL")),
     ),
     text="injected by vaurien",
@@ -344,9 +345,9 @@ CATALOGUE = Catalogue(
         *RESOURCES,
         *STATES,
         *REFUSED,
-        *ENDINGS,
-        *REFUSALS,
-        *SETTINGS,
+        *ENDED_SESSIONS,
+        *REFUSED_SESSIONS,
+        *REPORTED_SETTINGS,
     ),
     typical_where=WORK,
 )

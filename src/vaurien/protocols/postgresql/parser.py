@@ -1,8 +1,7 @@
-"""postgresql: the frontend/backend protocol of PostgreSQL, versions 3.0 and 3.2.
+"""postgresql: the parsers of requests and responses.
 
-Framing is that of the manual's chapter "Frontend/Backend Protocol": a type byte and a
-length, and no type byte before the start-up.  An exchange is what ends in one ReadyForQuery:
-a simple query, a function call, or everything of the extended protocol up to and with its Sync.
+An exchange is whatever ends in one ReadyForQuery: a simple query, a function call, or all
+messages of the extended protocol up to and including a Sync.  Here these are called a batch.
 """
 
 from __future__ import annotations
@@ -19,38 +18,41 @@ from ...values.actions import Forward, Reply
 from ...values.messages import Message
 from ...values.options import option
 from .faults import CATALOGUE
-from .messages import (
+from .statements import (
+    NOTED_LIMIT,
+    SQL_SIZE,
+    TEXT_LIMIT,
+    Labels,
+    Statements,
+    startup_labels,
+    statement_labels,
+)
+from .wire import (
+    AUTHENTICATION,
+    BIND,
+    CLOSE,
     COPY_BOTH,
     COPY_DATA,
     COPY_DONE,
     COPY_FAIL,
     COPY_IN,
-    ERROR,
+    DESCRIBE,
+    ERROR_RESPONSE,
+    EXECUTE,
+    FLUSH,
+    FUNCTION_CALL,
     HEAD_SIZE,
     LENGTH,
-    NOTED_LIMIT,
+    PARSE,
     PASSWORD,
+    QUERY,
     READY_FOR_QUERY,
-    REQUEST,
-    SQL_SIZE,
-    TEXT_LIMIT,
-    B,
-    C,
-    D,
-    E,
-    F,
-    H,
-    Labels,
-    P,
-    Q,
-    S,
-    Statements,
-    X,
+    READY_SIZE,
+    SYNC,
+    TERMINATE,
     all_but,
-    passing,
     peek,
-    startup_labels,
-    statement_labels,
+    skip_up_to,
     take_head,
     take_message,
 )
@@ -59,69 +61,68 @@ CANCEL_REQUEST, SSL_REQUEST, GSSENC_REQUEST = 80877102, 80877103, 80877104
 MAJOR_VERSION = 3
 TLS_HANDSHAKE = 22  # RFC 8446, section 5.1: what a direct TLS connection begins with
 STARTUP_LIMIT = 10_000  # bytes: MAX_STARTUP_PACKET_LENGTH
-ERROR_LIMIT = 4_096  # bytes of an error report that are looked at; its code comes first
+ERROR_LIMIT = 4_096  # bytes of an error report that are read; its code comes first
 
 STARTUP = Struct(">II")
-QUERY = re.compile(rb"(?s)Q(\x00\x00..)([^\x00]*)\x00")
-SYNC = re.compile(rb"S\x00\x00\x00\x04")
-READY_SIZE = 6
-READY = re.compile(rb"Z\x00\x00\x00\x05[ITE]")
+SIMPLE_QUERY = re.compile(rb"(?s)Q(\x00\x00..)([^\x00]*)\x00")
+WHOLE_SYNC = re.compile(rb"S\x00\x00\x00\x04")
+WHOLE_READY = re.compile(rb"Z\x00\x00\x00\x05[ITE]")
 FATAL = re.compile(rb"(?:^S|\x00V)(?:FATAL|PANIC)\x00")  # S may be translated, V is not
 SQLSTATE = re.compile(rb"\x00C([0-9A-Z]{5})\x00")
 
-AUTHENTICATED = (0, 12)  # AuthenticationOk, and SASLFinal, after which it comes at once
-SAID_UNASKED = b"AS"  # NotificationResponse and ParameterStatus are never an answer
-ENDS_OF_BATCHES = (S, Q, F, X)  # a query does what a Sync would
-OF_STATEMENTS = (P, B, D, E, C)
-BEGINNINGS = ("BEGIN", "START")
-PREAMBLE = 8  # messages of a batch that may come before the statement it is named after
+AUTHENTICATED = (0, 12)  # AuthenticationOk, and SASLFinal, which it follows at once
+UNSOLICITED = b"AS"  # NotificationResponse and ParameterStatus never begin a response
+BATCH_ENDS = (SYNC, QUERY, FUNCTION_CALL, TERMINATE)  # a query has the effect of a Sync
+ON_STATEMENTS = (PARSE, BIND, DESCRIBE, EXECUTE, CLOSE)
+BEGIN_VERBS = ("BEGIN", "START")
+PREAMBLE = 8  # messages of a batch that may precede the statement it is labelled with
 WITHIN_BATCH = all_but(b"DEHCdcf")
 WITHIN_COPY = all_but(b"dHS")
 WITHIN_RESPONSE = all_but(b"123ACDHIKNSTVcdnstv")
 
-CANCELLATION: Labels = {"phase": "cancel", "verb": "CANCEL"}
-TERMINATION: Labels = {"phase": "terminate", "verb": "TERMINATE"}
-DIRECT_TLS: Labels = {"phase": "encryption", "verb": "TLS"}
-FUNCTION_CALL: Labels = {"phase": "query", "verb": "FUNCTION", "mode": "function"}
-ENCRYPTIONS: Mapping[int, Labels] = {
+CANCEL_LABELS: Labels = {"phase": "cancel", "verb": "CANCEL"}
+TERMINATE_LABELS: Labels = {"phase": "terminate", "verb": "TERMINATE"}
+DIRECT_TLS_LABELS: Labels = {"phase": "encryption", "verb": "TLS"}
+FUNCTION_LABELS: Labels = {"phase": "query", "verb": "FUNCTION", "mode": "function"}
+ENCRYPTION_LABELS: Mapping[int, Labels] = {
     SSL_REQUEST: {"phase": "encryption", "verb": "SSLREQUEST"},
     GSSENC_REQUEST: {"phase": "encryption", "verb": "GSSENCREQUEST"},
 }
-STATEMENTLESS: Mapping[int, Labels] = {
+BATCH_LABELS: Mapping[int, Labels] = {
     kind: {"phase": "query", "verb": verb, "mode": "extended"}
     for kind, verb in (
-        (B, "BIND"),
-        (D, "DESCRIBE"),
-        (E, "EXECUTE"),
-        (C, "CLOSE"),
-        (H, "FLUSH"),
-        (S, "SYNC"),
+        (BIND, "BIND"),
+        (DESCRIBE, "DESCRIBE"),
+        (EXECUTE, "EXECUTE"),
+        (CLOSE, "CLOSE"),
+        (FLUSH, "FLUSH"),
+        (SYNC, "SYNC"),
     )
 }
 
 
 class PostgreSQL(Protocol):
-    """See the module."""
+    """The frontend/backend protocol, versions 3.0 and 3.2; poolers speak it, too."""
 
     name = "postgresql"
     labels: ClassVar[Mapping[str, str]] = {
         "phase": "encryption, startup, query, cancel or terminate",
         "verb": "the first word of the statement in upper case, such as SELECT; "
-        "STARTUP, CANCEL, SYNC, ... where there is none",
-        "sql": f"the text of the statement, its first {TEXT_LIMIT:,} characters",
-        "mode": "how it was sent: simple, extended or function",
-        "user": "of a start-up: who wants in",
-        "database": "of a start-up: where to",
+        "STARTUP, CANCEL, SYNC, ... if there is no statement",
+        "sql": f"the statement, cut at {TEXT_LIMIT:,} characters",
+        "mode": "how the statement was sent: simple, extended or function",
+        "user": "the user of a start-up",
+        "database": "the database of a start-up",
     }
     response_labels: ClassVar[Mapping[str, str]] = {
-        "error": "the SQLSTATE of a response that begins with an error"
+        "error": "the SQLSTATE, if the response begins with an error"
     }
     tallied: ClassVar[str] = "verb"
     faults: ClassVar[Catalogue] = CATALOGUE
     tls: str = option(
         "refuse",
-        "where a client asks for encryption: tell it that there is none, so that messages stay "
-        "visible, or let it ask the backend, and pass on what can't be read any more",
+        "if a client requests encryption: refuse (tell it that there is none, so that messages "
+        "stay readable) or pass (let it ask the backend; an encrypted connection is opaque)",
         choices=("refuse", "pass"),
     )
 
@@ -130,26 +131,26 @@ class PostgreSQL(Protocol):
         self.adjusting = self.tls == "refuse"
 
     def adjust(self, message: Message) -> Forward | Reply:
-        if message.labels in ENCRYPTIONS.values():
-            self.tell("a client asked for encryption and was told that there is none (tls=refuse)")
+        if message.labels in ENCRYPTION_LABELS.values():
+            self.tell("a client requested encryption, which was refused (tls=refuse)")
             return Reply(b"N")
         if message.to_backend:
-            self.adjusting = False  # the client has settled for none
+            self.adjusting = False  # the client continues without encryption
         return Forward(message)
 
-    # What clients say.
+    # Requests.
 
     def requests(self, stream: Stream) -> Parser:
         if (yield from self._startup(stream)):
             return
         statements = Statements()
-        synced = False  # the newest request, by a Sync
+        synced = False  # a Sync ended the last request
         while True:
-            if (found := stream.match(QUERY)) is not None:
+            if (found := stream.match(SIMPLE_QUERY)) is not None:
                 rest = LENGTH.unpack(found[1])[0] - LENGTH.size - len(found[2]) - 1
                 labels = statement_labels(found[2][:SQL_SIZE], "simple")
                 stream.begin(labels, about=labels, final=labels["verb"] != "COPY")
-                if rest:  # there is none, where the length is true to the text
+                if rest:  # none, if the length matches the text
                     yield from stream.skip(rest)
                 stream.end()
                 synced = False
@@ -157,33 +158,33 @@ class PostgreSQL(Protocol):
             kind = (yield from peek(stream, 1))[0]
             if kind in (COPY_DATA, COPY_DONE, COPY_FAIL):
                 yield from _copy(stream, statements if synced else None)
-            elif kind in (P, B, D, E, C, H, S):
+            elif kind in BATCH_LABELS or kind == PARSE:
                 synced = yield from _batch(stream, statements, kind)
             else:
                 synced = False
                 yield from _single(stream)
 
     def _startup(self, stream: Stream) -> Generator[None, None, bool]:
-        """What comes before anything has a type; gives whether no more is to be read."""
+        """Take the messages without a type; return whether nothing more is to be read."""
         while True:
             head = yield from stream.read(STARTUP.size)
             size, code = STARTUP.unpack(head)
-            if code in ENCRYPTIONS and size == STARTUP.size:
-                stream.begin(ENCRYPTIONS[code], about=ENCRYPTIONS[code])
+            if code in ENCRYPTION_LABELS and size == STARTUP.size:
+                stream.begin(ENCRYPTION_LABELS[code], about=ENCRYPTION_LABELS[code])
                 stream.end()
             elif head[0] == TLS_HANDSHAKE and self.tls == "pass":
-                stream.begin(DIRECT_TLS, expects_reply=False)
+                stream.begin(DIRECT_TLS_LABELS, expects_reply=False)
                 stream.end()
                 stream.turn_opaque()
                 return True
             elif head[0] == TLS_HANDSHAKE:
-                raise ProtocolError("a TLS handshake at once, which only tls=pass lets through")
+                raise ProtocolError("a direct TLS handshake, which needs tls=pass")
             elif code != CANCEL_REQUEST and code >> 16 != MAJOR_VERSION:
-                raise ProtocolError(f"a start-up of {size} bytes and version {code:#x}")
+                raise ProtocolError(f"a start-up of {size} bytes with version {code:#x}")
             else:
                 body = yield from stream.read(size - STARTUP.size, STARTUP_LIMIT)
                 if code == CANCEL_REQUEST:
-                    stream.begin(CANCELLATION, expects_reply=False)
+                    stream.begin(CANCEL_LABELS, expects_reply=False)
                     stream.end()
                     stream.turn_opaque()
                     return True
@@ -191,22 +192,22 @@ class PostgreSQL(Protocol):
                 stream.end()
                 return False
 
-    # What the backend says.
+    # Responses.
 
     def responses(self, stream: Stream) -> Parser:
         while True:
             kind = (yield from peek(stream, 1))[0]
-            asked = cast("Labels | None", stream.asked)
-            if asked is not None and asked["phase"] == "encryption":
+            request = cast("Labels | None", stream.asked)
+            if request is not None and request["phase"] == "encryption":
                 if (yield from _encryption(stream)):
                     return
-            elif asked is None or kind in SAID_UNASKED:
-                yield from _unasked(stream)
-            elif kind in (COPY_IN, COPY_BOTH, REQUEST) and (yield from _asks_back(stream, kind)):
+            elif request is None or kind in UNSOLICITED:
+                yield from _unsolicited(stream)
+            elif (yield from _awaits_client(stream, kind)):
                 stream.begin(final=False)
                 yield from take_message(stream)
                 stream.end()
-                if kind == COPY_BOTH:  # replication, in which both speak as they like
+                if kind == COPY_BOTH:  # replication, in which both peers send at any time
                     stream.turn_opaque()
                     return
             else:
@@ -217,17 +218,17 @@ class PostgreSQL(Protocol):
 
 
 def _single(stream: Stream) -> Parser:
-    """A message of the client that is no part of a batch."""
+    """Take a message of the client that is not part of a batch."""
     kind, size = yield from take_head(stream)
-    if kind == Q:
+    if kind == QUERY:
         text = yield from stream.read(min(size, NOTED_LIMIT))
         size -= len(text)
         labels = statement_labels(text.partition(b"\0")[0][:SQL_SIZE], "simple")
         stream.begin(labels, about=labels, final=labels["verb"] != "COPY")
-    elif kind == F:
-        stream.begin(FUNCTION_CALL, about=FUNCTION_CALL)
-    elif kind == X:
-        stream.begin(TERMINATION, expects_reply=False)
+    elif kind == FUNCTION_CALL:
+        stream.begin(FUNCTION_LABELS, about=FUNCTION_LABELS)
+    elif kind == TERMINATE:
+        stream.begin(TERMINATE_LABELS, expects_reply=False)
     elif kind == PASSWORD:
         stream.begin(continues=True)
     else:
@@ -237,25 +238,25 @@ def _single(stream: Stream) -> Parser:
 
 
 def _batch(stream: Stream, statements: Statements, kind: int) -> Generator[None, None, bool]:
-    """The extended protocol, up to its end; named after the statement of its first message.
+    """Take a batch, labelled with the statement of its first message.
 
-    Gives whether a Sync was that end.
+    Return whether a Sync ended it.
     """
-    labels, left = yield from statements.take(stream)
     first = kind
+    labels, left = yield from statements.take(stream)
     for _ in range(PREAMBLE):  # drivers put a BEGIN before the first statement (pgjdbc)
-        if left > NOTED_LIMIT or (labels is not None and labels["verb"] not in BEGINNINGS):
+        if left > NOTED_LIMIT or (labels is not None and labels["verb"] not in BEGIN_VERBS):
             break
         yield from stream.read(left)
         left = 0
         ahead = (yield from peek(stream, 1))[0]
-        if ahead not in OF_STATEMENTS:
+        if ahead not in ON_STATEMENTS:
             break
         kind = ahead
         further, left = yield from statements.take(stream)
         labels = further or labels
     if labels is None:
-        labels = STATEMENTLESS[first]
+        labels = BATCH_LABELS[first]
     stream.begin(labels, about=labels, final=labels["verb"] != "COPY")
     if left:
         yield from stream.skip(left)
@@ -263,35 +264,35 @@ def _batch(stream: Stream, statements: Statements, kind: int) -> Generator[None,
 
 
 def _up_to_sync(stream: Stream, statements: Statements, kind: int) -> Generator[None, None, bool]:
-    """What follows a message of this type, to the end of a batch; whether a Sync was that."""
-    while kind not in ENDS_OF_BATCHES:
-        kind = yield from passing(stream, WITHIN_BATCH)
-        if kind == S and stream.match(SYNC) is not None:
+    """Take what follows a message of this type in a batch; return whether a Sync ended it."""
+    while kind not in BATCH_ENDS:
+        kind = yield from skip_up_to(stream, WITHIN_BATCH)
+        if kind == SYNC and stream.match(WHOLE_SYNC) is not None:
             break
-        if kind in (P, B):
+        if kind in (PARSE, BIND):
             _, left = yield from statements.take(stream)
-        elif kind in ENDS_OF_BATCHES:
+        elif kind in BATCH_ENDS:
             _, left = yield from take_head(stream)
         else:
             raise ProtocolError(f"a message of type {chr(kind)!r} before a Sync")
         if left:
             yield from stream.skip(left)
     stream.end()
-    return kind == S
+    return kind == SYNC
 
 
 def _copy(stream: Stream, statements: Statements | None) -> Parser:
-    """The data of a COPY, up to its end.
+    """Take the data of a COPY, up to its end.
 
-    In the extended protocol, the Sync after that belongs to it; those before it the backend
-    ignores.  A client that was told of an error may say something else instead.
-    ``statements``: of the extended protocol, if a Sync ended the request for it.
+    In the extended protocol, the Sync after the data belongs to it; the backend ignores earlier
+    ones.  After an error, a client may send something else instead of the end.
+    ``statements``: given if a Sync ended the request for the COPY.
     """
     kind, size = yield from take_head(stream)
     stream.begin(continues=True)
     yield from stream.skip(size)
     if kind == COPY_DATA:
-        kind = yield from passing(stream, WITHIN_COPY)
+        kind = yield from skip_up_to(stream, WITHIN_COPY)
         if kind not in (COPY_DONE, COPY_FAIL):
             stream.end()
             return
@@ -305,14 +306,14 @@ def _copy(stream: Stream, statements: Statements | None) -> Parser:
 # Responses.
 
 
-def _unasked(stream: Stream) -> Parser:
-    """A message that answers no request: a notice, a notification, a last word."""
+def _unsolicited(stream: Stream) -> Parser:
+    """Take a message that answers no request: a notice, a notification, a fatal error."""
     kind, size = yield from take_head(stream)
-    if kind == ERROR:
+    if kind == ERROR_RESPONSE:
         _, labels, size = yield from _report(stream, size)
         stream.begin(labels, unsolicited=True)
     elif WITHIN_RESPONSE[kind] and kind != READY_FOR_QUERY:
-        raise ProtocolError(f"a message of type {chr(kind)!r} to a client that asked for nothing")
+        raise ProtocolError(f"an unsolicited message of type {chr(kind)!r} to the client")
     else:
         stream.begin(unsolicited=True)
     yield from stream.skip(size)
@@ -320,12 +321,12 @@ def _unasked(stream: Stream) -> Parser:
 
 
 def _encryption(stream: Stream) -> Generator[None, None, bool]:
-    """The answer to a request for encryption, one byte; gives whether it comes about."""
+    """Take the answer to a request for encryption, one byte; return whether it was granted."""
     answer = yield from stream.read(1)
     if answer not in (b"S", b"G", b"N", b"E"):
-        raise ProtocolError(f"{answer!r} in answer to a request for encryption")
+        raise ProtocolError(f"{answer!r} in response to a request for encryption")
     stream.begin()
-    if answer == b"E":  # a server that can't even fork says why, and hangs up
+    if answer == b"E":  # a server that cannot fork sends its reason, and closes
         yield from stream.rest()
     stream.end()
     if answer == b"N":
@@ -334,16 +335,16 @@ def _encryption(stream: Stream) -> Generator[None, None, bool]:
     return True
 
 
-def _asks_back(stream: Stream, kind: int) -> Generator[None, None, bool]:
-    """Whether a message makes the client go on with its request."""
-    if kind == REQUEST:
+def _awaits_client(stream: Stream, kind: int) -> Generator[None, None, bool]:
+    """Whether a message asks the client to continue its request."""
+    if kind == AUTHENTICATION:
         code = LENGTH.unpack_from((yield from peek(stream, HEAD_SIZE + LENGTH.size)), HEAD_SIZE)[0]
         return code not in AUTHENTICATED
     return kind in (COPY_IN, COPY_BOTH)
 
 
 def _report(stream: Stream, size: int) -> Generator[None, None, tuple[bool, Labels, int]]:
-    """Take how an error report begins: whether it is the last word, labels, and bytes left."""
+    """Take the start of an error; return whether it is fatal, its labels, and the bytes left."""
     head = yield from stream.read(min(size, ERROR_LIMIT))
     found = SQLSTATE.search(head)
     code = found[1].decode("ascii") if found is not None else ""
@@ -352,12 +353,12 @@ def _report(stream: Stream, size: int) -> Generator[None, None, tuple[bool, Labe
 
 
 def _response(stream: Stream, kind: int) -> Parser:
-    """A response, up to ReadyForQuery, a last word, or a message that asks the client back."""
-    if kind != ERROR:
+    """Take a response, up to ReadyForQuery, a fatal error, or a message that awaits the client."""
+    if kind != ERROR_RESPONSE:
         stream.begin()
-    begun = kind != ERROR
+    begun = kind != ERROR_RESPONSE
     while kind != READY_FOR_QUERY:
-        if kind == ERROR:
+        if kind == ERROR_RESPONSE:
             _, size = yield from take_head(stream)
             fatal, labels, size = yield from _report(stream, size)
             if not begun:
@@ -367,14 +368,14 @@ def _response(stream: Stream, kind: int) -> Parser:
             if fatal:
                 stream.end()
                 return
-        elif (yield from _asks_back(stream, kind)):
+        elif (yield from _awaits_client(stream, kind)):
             stream.end(final=False)
             return
-        elif kind == REQUEST:
+        elif kind == AUTHENTICATION:
             yield from take_message(stream)
         elif WITHIN_RESPONSE[kind]:
             raise ProtocolError(f"a message of type {chr(kind)!r} to the client")
-        kind = yield from passing(stream, WITHIN_RESPONSE)
-    if stream.match(READY) is None:  # never cut: faults look for it in the last piece
+        kind = yield from skip_up_to(stream, WITHIN_RESPONSE)
+    if stream.match(WHOLE_READY) is None:  # uncut: faults look for it in the last piece
         yield from stream.read(READY_SIZE)
     stream.end()

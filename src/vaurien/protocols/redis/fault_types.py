@@ -162,7 +162,7 @@ class NullReply(InjectedReply):
 
     @property
     def wire(self) -> str:
-        return "$-1, *-1 or, of members, *0, as the command has it; in RESP3 _, *0 or ~0"
+        return "$-1, *-1 or *0, depending on the command; in RESP3 _, *0 or ~0"
 
     def render(self, message: Message, firing: Firing, values: Values) -> bytes:
         request, command = request_of(message), message.labels.get("command")

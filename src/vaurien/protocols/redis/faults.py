@@ -1,4 +1,4 @@
-"""The faults of redis: texts as Redis 7.0 words them."""
+"""The catalogue: which faults there are, in the words of Redis 7.0."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from ...fault import Catalogue
 from ...values.options import Option
 from .commands import names
 from .fault_types import ErrorReply, NullReply, PushMessage
-from .server import ACCESS, BLOB, DATA, KEYED, REPLICATION, SERVER, WRITES, error
+from .server_faults import ACCESS, BLOB, DATA, KEYED, REPLICATION, SERVER, WRITES, error
 
 ONE_BY_ONE = {"access": "~^(read|write)$", "command": "~^(?!EXEC$)"}
-"""What a single command meets, and EXEC in its answer, but not as its answer."""
+"""Errors of single commands, which the reply to EXEC may contain, but never is."""
 SEVERAL_KEYS = {
     "command": "~^(BITOP|BLMOVE|COPY|DEL|EXISTS|LMOVE|MGET|MSET|MSETNX|PFCOUNT|PFMERGE|RENAME|"
     "RENAMENX|RPOPLPUSH|SDIFF|SDIFFSTORE|SINTER|SINTERSTORE|SMOVE|SUNION|SUNIONSTORE|TOUCH|UNLINK)$"
@@ -24,15 +24,15 @@ NULL_ARRAYS = names(
     "BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN LMPOP XREAD XREADGROUP ZMPOP"
 )
 
-ADDRESS = Option("address", str, "127.0.0.1:6379", "the node to go to, as host:port")
+ADDRESS = Option("address", str, "127.0.0.1:6379", "address of the other node, as host:port")
 SLOT = Option("slot", int, -1, "the hash slot; -1 for that of the key", minimum=-1, maximum=16383)
 
 CLUSTER = (
     error(
         "MOVED",
         "{slot} {address}",
-        "another node has the slot",
-        "refreshing the map of the cluster (redis-py: MovedError)",
+        "another node serves the slot",
+        "refreshing the slot map (redis-py: MovedError)",
         SLOT,
         ADDRESS,
         applies_to=KEYED,
@@ -41,8 +41,8 @@ CLUSTER = (
     error(
         "ASK",
         "{slot} {address}",
-        "the slot is being moved, and the key is at the other node already",
-        "asking there once, with ASKING (redis-py: AskError)",
+        "the slot is being migrated, and the key is already on the other node",
+        "retrying there once, after ASKING (redis-py: AskError)",
         SLOT,
         ADDRESS,
         applies_to=KEYED,
@@ -51,7 +51,7 @@ CLUSTER = (
     error(
         "TRYAGAIN",
         "Multiple keys request during rehashing of slot",
-        "the keys are at two nodes, as long as their slot is being moved",
+        "the keys are on two nodes while their slot is being migrated",
         "retrying (redis-py: TryAgainError)",
         applies_to=SEVERAL_KEYS,
         routes=True,
@@ -59,7 +59,7 @@ CLUSTER = (
     error(
         "CROSSSLOT",
         "Keys in request don't hash to the same slot",
-        "the keys of one command have different slots",
+        "the keys of a command hash to different slots",
         "hash tags (redis-py: ClusterCrossSlotError)",
         applies_to=SEVERAL_KEYS,
         routes=True,
@@ -67,7 +67,7 @@ CLUSTER = (
     error(
         "CLUSTERDOWN",
         "The cluster is down",
-        "too many nodes are lost",
+        "too many nodes are down",
         "waiting for a failover (redis-py: ClusterDownError)",
         applies_to=DATA,
         routes=True,
@@ -75,7 +75,7 @@ CLUSTER = (
     error(
         "CLUSTERDOWN",
         "Hash slot not served",
-        "no node has the slot",
+        "no node serves the slot",
         "waiting for a failover (redis-py: ClusterDownError)",
         name="slot-not-served",
         applies_to=KEYED,
@@ -84,8 +84,8 @@ CLUSTER = (
     error(
         "CLUSTERDOWN",
         "The cluster is down and only accepts read commands",
-        "too many nodes are lost, and cluster-allow-reads-when-down is on",
-        "reporting failed writes, and going on with reads (redis-py: ClusterDownError)",
+        "too many nodes are down, and cluster-allow-reads-when-down is on",
+        "reporting failed writes while reads continue (redis-py: ClusterDownError)",
         name="cluster-read-only",
         applies_to=WRITES,
         routes=True,
@@ -96,15 +96,15 @@ COMMANDS = (
     error(
         "WRONGTYPE",
         "Operation against a key holding the wrong kind of value",
-        "the key holds another type",
-        "two programs that use one key",
+        "the key holds a value of another type",
+        "two programs that use the same key",
         applies_to=ONE_BY_ONE,
         runs=True,
     ),
     error(
         "NOSCRIPT",
         "No matching script. Please use EVAL.",
-        "the server has restarted, and its scripts are gone",
+        "the server has restarted and lost its scripts",
         "loading the script again (redis-py: NoScriptError)",
         applies_to={"command": "~^EVALSHA(_RO)?$"},
         runs=True,
@@ -112,7 +112,7 @@ COMMANDS = (
     error(
         "NOTBUSY",
         "No scripts in execution right now.",
-        "there is nothing to kill",
+        "no script is running",
         "tools that kill scripts",
         applies_to=KILL,
         runs=True,
@@ -122,7 +122,7 @@ COMMANDS = (
         "Sorry the script already executed write commands against the dataset. You can either "
         "wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE "
         "command.",
-        "the script has written already",
+        "the script has already written",
         "tools that kill scripts",
         applies_to=KILL,
         runs=True,
@@ -130,24 +130,24 @@ COMMANDS = (
     error(
         "BUSYGROUP",
         "Consumer Group name already exists",
-        "another consumer was faster",
-        "consumers that make their group when they start",
+        "another consumer has already created the group",
+        "consumers that create their group at startup",
         applies_to={"command": "XGROUP", "subcommand": "CREATE"},
         runs=True,
     ),
     error(
         "NOGROUP",
         "No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option",
-        "the stream, or the group, is gone",
-        "consumers that make their group again",
-        Option("group", str, "", "the group that is missing; '' for that of the command"),
+        "the stream or the group no longer exists",
+        "consumers that recreate their group",
+        Option("group", str, "", "the missing group; '' for the one in the command"),
         applies_to={"command": "XREADGROUP"},
         runs=True,
     ),
     error(
         "BUSYKEY",
         "Target key name already exists.",
-        "RESTORE without REPLACE met a key",
+        "RESTORE without REPLACE found an existing key",
         "tools that copy data",
         applies_to={"command": "RESTORE"},
         runs=True,
@@ -155,7 +155,7 @@ COMMANDS = (
     error(
         "IOERR",
         "error or timeout reading to target instance",
-        "MIGRATE can't tell whether the other server has the key",
+        "MIGRATE cannot tell whether the target has the key",
         "tools that move data",
         applies_to={"command": "MIGRATE"},
         runs=True,
@@ -163,8 +163,8 @@ COMMANDS = (
     error(
         "ERR",
         "value is not an integer or out of range",
-        "a counter holds something else",
-        "two programs that use one key",
+        "a counter holds something other than an integer",
+        "two programs that use the same key",
         name="not-an-integer",
         applies_to={"command": "~^(DECR|DECRBY|HINCRBY|INCR|INCRBY)$"},
         runs=True,
@@ -172,15 +172,15 @@ COMMANDS = (
     error(
         "ERR",
         "unknown command '{command}', with args beginning with: {arguments}",
-        "the server is older, or the command is disabled",
-        "doing without it (redis-py: ResponseError)",
+        "the server is too old, or the command is disabled",
+        "doing without the command (redis-py: ResponseError)",
         name="unknown-command",
     ),
     error(
         "EXECABORT",
         "Transaction discarded because of previous errors.",
         "a command of the transaction was refused",
-        "running the transaction again (redis-py: ExecAbortError)",
+        "retrying the transaction (redis-py: ExecAbortError)",
         applies_to=EXEC,
     ),
 )
@@ -189,7 +189,7 @@ OTHERS = (
     NullReply(
         name="watch-failed",
         aliases=("WatchError",),
-        meaning="a key that was watched has changed: EXEC does nothing",
+        meaning="a watched key has changed: EXEC does nothing",
         exercises="optimistic locking (redis-py: WatchError)",
         applies_to=EXEC,
         arrays=frozenset(["EXEC"]),
@@ -197,15 +197,15 @@ OTHERS = (
     NullReply(
         name="miss",
         aliases=("null", "nil"),
-        meaning="the key is not there: never written, expired or evicted",
-        exercises="filling a cache again",
+        meaning="the key does not exist: never written, expired or evicted",
+        exercises="refilling a cache",
         applies_to={"command": f"~^({'|'.join(sorted(NULL_STRINGS | NULL_ARRAYS))})$"},
         arrays=NULL_ARRAYS,
         runs=True,
     ),
     PushMessage(
         name="invalidate",
-        meaning="all that the client has cached is out of date; told before a response, in RESP3",
+        meaning="all that the client has cached is stale; pushed before a response, RESP3 only",
         exercises="client-side caching, and pushes between responses",
         data=b">2\r\n$10\r\ninvalidate\r\n_\r\n",
     ),
@@ -214,11 +214,11 @@ OTHERS = (
         aliases=("ERR",),
         code="",
         text="injected by vaurien",
-        meaning="any error you name",
-        exercises="whatever your client does with this code",
+        meaning="any error, given by its parameters",
+        exercises="how the client handles this code",
         parameters=(
-            Option("code", str, "ERR", "its first word"),
-            Option("message", str, "injected by vaurien", "the rest"),
+            Option("code", str, "ERR", "the first word of the error"),
+            Option("message", str, "injected by vaurien", "the rest of the error"),
             BLOB,
         ),
     ),

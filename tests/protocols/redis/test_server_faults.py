@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vaurien.protocols.redis.server import ACCESS, REPLICATION, SERVER, error
+from vaurien.protocols.redis.server_faults import ACCESS, REPLICATION, SERVER, error
 
 
 def test_an_error_is_named_after_its_code() -> None:

@@ -1,192 +1,198 @@
-"""The faults of PostgreSQL that end a session, or let none begin.
+"""The catalogue, first part: sessions that do not begin, or that end.
 
-Texts and places in the source are those of PostgreSQL 15, but where said otherwise.
+Texts and source locations are those of PostgreSQL 15, unless a later version is named.
 """
 
 from __future__ import annotations
 
 from ...fault import Fault
 from ...values.options import Option
-from .forms import Crash, Ending, RawAnswer, Setting, Timeout
+from .fault_types import (
+    CrashNotice,
+    ParameterStatus,
+    RawBytes,
+    SessionEnd,
+    SessionTimeout,
+)
 
 STARTUP = {"phase": "startup"}
 ENCRYPTION = {"phase": "encryption"}
 QUERY = {"phase": "query"}
 EARLY = {"phase": "~^(encryption|startup)$"}
-IDLE = Option("idle", bool, False, "after the response, while the client asks for nothing")
-HOST = Option("host", str, "127.0.0.1", "the address that the server sees the client at")
-REASON = Option("reason", str, "connect failed", "what the pooler last heard from the server")
+IDLE = Option("idle", bool, False, "end the session after the response, while the client is idle")
+HOST = Option("host", str, "127.0.0.1", "the client's address, as the server sees it")
+REASON = Option("reason", str, "connect failed", "the pooler's last error from the server")
 RECONNECT = "In a moment you should be able to reconnect to the database and repeat your command."
 
-REFUSALS: tuple[Fault, ...] = (
-    Ending(
+REFUSED_SESSIONS: tuple[Fault, ...] = (
+    SessionEnd(
         name="starting-up",
         aliases=("57P03", "cannot_connect_now"),
-        meaning="the server has just been started",
-        exercises="patience at the start of an application, and after a restart",
+        meaning="the server is starting",
+        exercises="waiting, at application startup and after a restart",
         applies_to=STARTUP,
         text="the database system is starting up",
         source="postmaster.c 2415 ProcessStartupPacket",
     ),
-    Ending(
+    SessionEnd(
         name="shutting-down",
         aliases=("57P03",),
-        meaning="the server is being stopped and lets nobody in",
-        exercises="going over to another host, and coming back",
+        meaning="the server is shutting down and accepts nobody",
+        exercises="failing over to another host, and back",
         applies_to=STARTUP,
         text="the database system is shutting down",
         source="postmaster.c 2432 ProcessStartupPacket",
     ),
-    Ending(
+    SessionEnd(
         name="in-recovery",
         aliases=("57P03",),
-        meaning="the server recovers from a crash",
+        meaning="the server is recovering from a crash",
         exercises="reconnecting with a backoff",
         applies_to=STARTUP,
         text="the database system is in recovery mode",
         source="postmaster.c 2437 ProcessStartupPacket",
     ),
-    Ending(
+    SessionEnd(
         name="not-yet-accepting",
         aliases=("57P03",),
-        meaning="a standby has not caught up enough to be read from",
-        exercises="lists of several hosts",
+        meaning="a standby is not yet consistent enough to be read from",
+        exercises="connection strings with several hosts",
         applies_to=STARTUP,
         text="the database system is not yet accepting connections",
         detail="Consistent recovery state has not been yet reached.",
         source="postmaster.c 2421 ProcessStartupPacket",
     ),
-    Ending(
+    SessionEnd(
         name="not-accepting",
         aliases=("57P03",),
-        meaning="a standby that is not to be read from",
-        exercises="lists of several hosts, and wrong addresses",
+        meaning="a standby that does not allow reads",
+        exercises="connection strings with several hosts; wrong addresses",
         applies_to=STARTUP,
         text="the database system is not accepting connections",
         detail="Hot standby mode is disabled.",
         source="postmaster.c 2426 ProcessStartupPacket",
     ),
-    Ending(
+    SessionEnd(
         name="too_many_connections",
         aliases=("53300",),
         meaning="max_connections is reached",
-        exercises="limits of pools, and backing off where every instance wants one more",
+        exercises="pool limits; backing off when every instance wants another connection",
         applies_to=STARTUP,
         text="sorry, too many clients already",
         source="proc.c 357 InitProcess",
     ),
-    Ending(
+    SessionEnd(
         name="reserved-slots",
         aliases=("53300",),
-        meaning="what is left of max_connections is for superusers",
-        exercises="limits of pools",
+        meaning="the remaining connections are reserved for superusers",
+        exercises="pool limits",
         applies_to=STARTUP,
         text="remaining connection slots are reserved for non-replication superuser connections",
         source="postinit.c 886 InitPostgres",
     ),
-    Ending(
+    SessionEnd(
         name="role-limit",
         aliases=("53300",),
-        meaning="the role has as many connections as it may",
-        exercises="limits of pools",
+        meaning="the role's connection limit is reached",
+        exercises="pool limits",
         applies_to=STARTUP,
         text='too many connections for role "{user}"',
         source="miscinit.c 842 InitializeSessionUserId",
     ),
-    Ending(
+    SessionEnd(
         name="database-limit",
         aliases=("53300",),
-        meaning="the database has as many connections as it may",
-        exercises="limits of pools",
+        meaning="the database's connection limit is reached",
+        exercises="pool limits",
         applies_to=STARTUP,
         text='too many connections for database "{database}"',
         source="postinit.c 384 CheckMyDatabase",
     ),
-    Ending(
+    SessionEnd(
         name="invalid_password",
         aliases=("28P01",),
-        meaning="the password is wrong, or was changed",
-        exercises="rotation of passwords; whether it is tried over and over",
+        meaning="the password is wrong, or has been changed",
+        exercises="password rotation; whether it is retried forever",
         applies_to=STARTUP,
         text='password authentication failed for user "{user}"',
         source="auth.c 334 auth_failed",
     ),
-    Ending(
+    SessionEnd(
         name="invalid_authorization_specification",
         aliases=("28000",),
-        meaning="pg_hba.conf does not let the client in from there",
-        exercises="whether it is tried over and over",
+        meaning="pg_hba.conf does not admit the client from its address",
+        exercises="whether it is retried forever",
         applies_to=STARTUP,
         parameters=(HOST,),
         text='no pg_hba.conf entry for host "{host}", user "{user}", database "{database}", '
         "no encryption",
         source="auth.c 544 ClientAuthentication",
     ),
-    Ending(
+    SessionEnd(
         name="no-such-role",
         aliases=("28000",),
         meaning="the role does not exist",
-        exercises="whether it is tried over and over",
+        exercises="whether it is retried forever",
         applies_to=STARTUP,
         text='role "{user}" does not exist',
         source="miscinit.c 768 InitializeSessionUserId",
     ),
-    Ending(
+    SessionEnd(
         name="invalid_catalog_name",
         aliases=("3D000",),
         meaning="the database does not exist",
-        exercises="starts before the database has been made",
+        exercises="applications that start before the database is created",
         applies_to=STARTUP,
         text='database "{database}" does not exist',
         source="postinit.c 948 InitPostgres",
     ),
-    Ending(
+    SessionEnd(
         name="not-accepting-database",
         aliases=("55000", "object_not_in_prerequisite_state"),
         meaning="the database is closed for maintenance",
-        exercises="patience during maintenance",
+        exercises="waiting for maintenance to end",
         applies_to=STARTUP,
         text='database "{database}" is not currently accepting connections',
         source="postinit.c 350 CheckMyDatabase",
     ),
-    RawAnswer(
+    RawBytes(
         name="could-not-fork",
-        meaning="the server has no means left to serve another client, and says so in plain bytes",
-        exercises="clients that take any answer for a message",
+        meaning="the server cannot fork another process; sent as bytes that are not a message",
+        exercises="clients that parse any answer as a message",
         applies_to=EARLY,
         answer=b"Ecould not fork new process for connection: Cannot allocate memory\n\0",
         closes=True,
     ),
-    Ending(
+    SessionEnd(
         name="max_client_conn",
         aliases=("08P01",),
-        meaning="PgBouncer has as many clients as it takes",
-        exercises="limits of pools in front of a pooler",
+        meaning="PgBouncer's client limit is reached",
+        exercises="limits of application pools in front of a pooler",
         applies_to=STARTUP,
         text="no more connections allowed (max_client_conn)",
         bare=True,
     ),
-    Ending(
+    SessionEnd(
         name="server_login_retry",
         aliases=("08P01",),
-        meaning="PgBouncer can't reach the server and has stopped trying for a while",
-        exercises="going on once the server is back",
+        meaning="PgBouncer cannot reach the server and has paused its attempts",
+        exercises="recovering once the server is back",
         applies_to=STARTUP,
         parameters=(REASON,),
         text="server login has been failing, cached error: {reason} (server_login_retry)",
         bare=True,
     ),
-    RawAnswer(
+    RawBytes(
         name="ssl-refused",
-        meaning="the server has no encryption to offer; tls=pass lets the client ask",
+        meaning="the server does not offer encryption; needs tls=pass",
         exercises="sslmode=prefer, require and verify-full",
         applies_to=ENCRYPTION,
         answer=b"N",
     ),
-    RawAnswer(
+    RawBytes(
         name="ssl-garbage",
-        meaning="who answers is no PostgreSQL; tls=pass lets the client ask",
-        exercises="clients that take any answer for a yes or a no",
+        meaning="the peer is not PostgreSQL; needs tls=pass",
+        exercises="clients that take any answer for yes or no",
         applies_to=ENCRYPTION,
         answer=b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
         closes=True,
@@ -194,38 +200,38 @@ REFUSALS: tuple[Fault, ...] = (
 )
 """Sessions that do not begin."""
 
-SETTINGS: tuple[Fault, ...] = tuple(
-    Setting(
+REPORTED_SETTINGS: tuple[Fault, ...] = tuple(
+    ParameterStatus(
         name=name,
         meaning=meaning,
-        exercises="target_session_attrs, and noticing a failover in the middle of a session",
+        exercises="target_session_attrs; noticing a failover during a session",
         applies_to=STARTUP,
-        parameters=(Option("value", str, "on", "what the server reports", choices=("on", "off")),),
+        parameters=(Option("value", str, "on", "the reported value", choices=("on", "off")),),
     )
     for name, meaning in (
-        ("in_hot_standby", "the server says that it is a standby"),
-        ("default_transaction_read_only", "the server says that transactions are read-only"),
+        ("in_hot_standby", "the server reports that it is a standby"),
+        ("default_transaction_read_only", "the server reports that transactions are read-only"),
     )
 )
-"""What decides whether a client takes this server for the one it wants."""
+"""Settings by which clients choose one of several servers."""
 
-ENDINGS: tuple[Fault, ...] = (
-    Ending(
+ENDED_SESSIONS: tuple[Fault, ...] = (
+    SessionEnd(
         name="admin_shutdown",
         aliases=("57P01",),
-        meaning="the server is stopped, or somebody ends the session with pg_terminate_backend",
-        exercises="pools that find out, pool_pre_ping, trying a transaction again",
+        meaning="the server is shutting down, or somebody called pg_terminate_backend",
+        exercises="pools that detect it, pool_pre_ping; retrying a transaction",
         applies_to=QUERY,
         parameters=(IDLE,),
         typical=True,
         text="terminating connection due to administrator command",
         source="postgres.c 3211 ProcessInterrupts",
     ),
-    Crash(
+    CrashNotice(
         name="crash_shutdown",
         aliases=("57P02",),
         meaning="another server process has crashed, so all sessions end",
-        exercises="pools that find out; ambiguous commits",
+        exercises="pools that detect it; ambiguous commits",
         applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection because of crash of another server process",
@@ -235,31 +241,31 @@ ENDINGS: tuple[Fault, ...] = (
         hint=RECONNECT,
         source="postgres.c 2895 quickdie",
     ),
-    Crash(
+    CrashNotice(
         name="immediate-shutdown",
         aliases=("57P01",),
-        meaning="the server is stopped without ceremony",
-        exercises="pools that find out; ambiguous commits",
+        meaning="the server is stopped in immediate mode",
+        exercises="pools that detect it; ambiguous commits",
         applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection due to immediate shutdown command",
         source="postgres.c 2907 quickdie",
     ),
-    Ending(
+    SessionEnd(
         name="postmaster-exit",
         aliases=("57P01",),
-        meaning="the server's first process is gone",
-        exercises="pools that find out",
+        meaning="the postmaster, the server's first process, has exited",
+        exercises="pools that detect it",
         applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection due to unexpected postmaster exit",
         source="be-secure.c 207 secure_read",
     ),
-    Ending(
+    SessionEnd(
         name="terminating-conflict",
         aliases=("40001",),
-        meaning="a standby can't replay what is written elsewhere while this session goes on",
-        exercises="reading from replicas: trying the transaction again, on a new connection",
+        meaning="on a standby, the session conflicts with changes to be replayed",
+        exercises="reading from replicas: retrying the transaction on a new connection",
         applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection due to conflict with recovery",
@@ -267,67 +273,67 @@ ENDINGS: tuple[Fault, ...] = (
         hint=RECONNECT,
         source="postgres.c 3259 ProcessInterrupts",
     ),
-    Ending(
+    SessionEnd(
         name="database_dropped",
         aliases=("57P04",),
-        meaning="a standby replays that the database is dropped",
-        exercises="whether it is tried over and over",
+        meaning="a standby replays the drop of the database",
+        exercises="whether it is retried forever",
         applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection due to conflict with recovery",
         detail="User was connected to a database that must be dropped.",
         source="postgres.c 3200 ProcessInterrupts",
     ),
-    Timeout(
+    SessionTimeout(
         name="idle_session_timeout",
         aliases=("57P05",),
         meaning="the session was idle for too long",
-        exercises="pools with connections that have been closed behind their back",
+        exercises="pools whose connections are closed behind their back",
         applies_to=QUERY,
         text="terminating connection due to idle-session timeout",
         source="postgres.c 3374 ProcessInterrupts",
     ),
-    Timeout(
+    SessionTimeout(
         name="idle_in_transaction_session_timeout",
         aliases=("25P03",),
-        meaning="the session held a transaction open and did nothing",
-        exercises="trying a whole transaction again, after slow work between two statements",
+        meaning="the session was idle in an open transaction for too long",
+        exercises="retrying a whole transaction after slow work between two statements",
         applies_to=QUERY,
         states=b"TE",
         text="terminating connection due to idle-in-transaction timeout",
         source="postgres.c 3363 ProcessInterrupts",
     ),
-    Ending(
+    SessionEnd(
         name="transaction_timeout",
         aliases=("25P04",),
         meaning="the transaction took too long (PostgreSQL 17)",
-        exercises="trying a whole transaction again",
+        exercises="retrying a whole transaction",
         applies_to=QUERY,
         text="terminating connection due to transaction timeout",
     ),
-    Ending(
+    SessionEnd(
         name="protocol-lost",
         aliases=("08P01",),
-        meaning="client and server are out of step",
-        exercises="whether the connection is thrown away",
+        meaning="client and server are out of sync",
+        exercises="whether the connection is discarded",
         applies_to=QUERY,
         text="terminating connection because protocol synchronization was lost",
         source="postgres.c 4429 PostgresMain",
     ),
-    Ending(
+    SessionEnd(
         name="query_wait_timeout",
         aliases=("08P01",),
-        meaning="PgBouncer had no server connection to spare for too long",
-        exercises="telling a pool that is too small from a server that is down",
+        meaning="PgBouncer had no free server connection for too long",
+        exercises="distinguishing a pool that is too small from a server that is down",
         applies_to=QUERY,
         text="query_wait_timeout",
         bare=True,
     ),
-    Ending(
+    SessionEnd(
         name="client_idle_timeout",
         aliases=("08P01",),
-        meaning="PgBouncer closes a client that has been idle for too long",
-        exercises="pools with connections that have been closed behind their back",
+        meaning="PgBouncer disconnects a client that was idle for too long",
+        exercises="pools whose connections are closed behind their back",
         applies_to=QUERY,
         parameters=(Option("idle", bool, True, IDLE.help),),
         text="client_idle_timeout",

@@ -11,14 +11,15 @@ from acting import firing
 from postgresql_server import FLUSH, SYNC, bind, execute, fields, frame, parse, query
 from vaurien.behavior import Firing
 from vaurien.fault import Fault, values_of
-from vaurien.protocols.postgresql.forms import (
-    AnyReport,
-    Crash,
-    Ending,
-    Failure,
-    RawAnswer,
-    Setting,
-    Timeout,
+from vaurien.protocols.postgresql.fault_types import (
+    AnyErrorReport,
+    CrashNotice,
+    ParameterStatus,
+    RawBytes,
+    ResponseTail,
+    SessionEnd,
+    SessionTimeout,
+    StatementError,
     command_of,
 )
 from vaurien.values.actions import Action, Close, Forward, Reply
@@ -34,7 +35,7 @@ BATCH = parse("UPDATE t SET v = 1") + bind() + execute() + SYNC
 READY = frame("Z", b"E")
 ABOUT: dict[str, Any] = {"name": "trouble", "meaning": "trouble", "exercises": "care"}
 
-FAILURE = Failure(
+FAILURE = StatementError(
     **ABOUT,
     aliases=("40P01",),
     text="deadlock on {relation} by {command}",
@@ -44,7 +45,7 @@ FAILURE = Failure(
     parameters=(Option("relation", str, "accounts", "the table"),),
     source="deadlock.c 1147 DeadLockReport",
 )
-ENDING = Ending(
+ENDING = SessionEnd(
     **ABOUT,
     aliases=("57P01",),
     text="goodbye",
@@ -102,7 +103,7 @@ def test_a_report_can_be_told_otherwise() -> None:
 
 
 def test_a_pooler_says_less() -> None:
-    fault = Ending(**ABOUT, aliases=("08P01",), text="query_wait_timeout", bare=True)
+    fault = SessionEnd(**ABOUT, aliases=("08P01",), text="query_wait_timeout", bare=True)
     (reply, _) = play(fault, request(UPDATE, SIMPLE))
     assert isinstance(reply, Reply)
     assert fields(reply.data) == {"S": "FATAL", "C": "08P01", "M": "query_wait_timeout"}
@@ -116,10 +117,10 @@ def test_numbers_are_the_same_for_the_same_firing() -> None:
 
 def test_forms_show_what_goes_over_the_wire() -> None:
     assert FAILURE.wire == "ErrorResponse ERROR 40P01 deadlock on {relation} by {command}"
-    crash = Crash(**ABOUT, aliases=("57P02",), text="crash")
+    crash = CrashNotice(**ABOUT, aliases=("57P02",), text="crash")
     assert crash.wire == "NoticeResponse WARNING 57P02 crash"
-    assert RawAnswer(**ABOUT, answer=b"N").wire == "b'N' and no message"
-    assert "trouble=on" in Setting(**ABOUT).wire
+    assert RawBytes(**ABOUT, answer=b"N").wire == "b'N' and no message"
+    assert "trouble=on" in ParameterStatus(**ABOUT).wire
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_long_answers_are_not_kept() -> None:
     for number in range(100):
         row = response(frame("D", bytes(5000)), SIMPLE, begins=not number, ends=False)
         play(FAILURE, row, fired)
-        assert sum(len(message.data) for message in fired.kept) < 5000
+        assert len(fired.of_exchange(ResponseTail).data) < 5000
     assert forwarded(play(FAILURE, response(READY, SIMPLE, begins=False), fired)) == READY
 
 
@@ -293,7 +294,7 @@ def test_an_ending_can_wait_for_the_end_of_the_answer() -> None:
 
 
 def test_a_crash_is_a_notice() -> None:
-    crash = Crash(**ABOUT, aliases=("57P02",), text="crash")
+    crash = CrashNotice(**ABOUT, aliases=("57P02",), text="crash")
     reply, close = play(crash, request(UPDATE, SIMPLE))
     assert isinstance(reply, Reply)
     assert reply.data[:1] == b"N"
@@ -303,7 +304,7 @@ def test_a_crash_is_a_notice() -> None:
 
 @pytest.mark.parametrize("state", ["I", "T", "E"])
 def test_a_timeout_waits_for_its_state(state: str) -> None:
-    timeout = Timeout(**ABOUT, aliases=("25P03",), text="too late", states=b"TE")
+    timeout = SessionTimeout(**ABOUT, aliases=("25P03",), text="too late", states=b"TE")
     ready = response(frame("Z", state.encode()), SIMPLE)
     actions = play(timeout, ready)
     assert (actions == [Forward(ready)]) is (state == "I")
@@ -312,7 +313,7 @@ def test_a_timeout_waits_for_its_state(state: str) -> None:
 
 @pytest.mark.parametrize("severity", ["ERROR", "FATAL"])
 def test_any_report_can_be_fatal(severity: str) -> None:
-    fault = AnyReport(
+    fault = AnyErrorReport(
         **ABOUT,
         text="anything",
         parameters=(Option("sqlstate", str, "XX000", ""), Option("severity", str, "ERROR", "")),
@@ -326,12 +327,12 @@ def test_any_report_can_be_fatal(severity: str) -> None:
 
 def test_a_raw_answer_is_no_message() -> None:
     message = request(b"", {"phase": "encryption"})
-    assert play(RawAnswer(**ABOUT, answer=b"N"), message) == [Reply(b"N")]
-    assert play(RawAnswer(**ABOUT, answer=b"?", closes=True), message) == [Reply(b"?"), Close()]
+    assert play(RawBytes(**ABOUT, answer=b"N"), message) == [Reply(b"N")]
+    assert play(RawBytes(**ABOUT, answer=b"?", closes=True), message) == [Reply(b"?"), Close()]
 
 
 def test_a_setting_changes_before_the_backend_is_ready() -> None:
-    fault = Setting(**ABOUT, parameters=(Option("value", str, "on", "what"),))
+    fault = ParameterStatus(**ABOUT, parameters=(Option("value", str, "on", "what"),))
     told = frame("S", b"trouble\0on\0")
     assert forwarded(play(fault, request(UPDATE, SIMPLE))) == UPDATE
     assert forwarded(play(fault, response(b"abc", SIMPLE, ends=False))) == b"abc"

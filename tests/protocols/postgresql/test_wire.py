@@ -1,4 +1,4 @@
-"""The framing of postgresql's messages, and their labels, by themselves."""
+"""The framing of postgresql's messages, by itself."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from feeding import feed, stream_of
 from postgresql_server import frame
 from vaurien.errors import ProtocolError
 from vaurien.protocol import Parser, Stream
-from vaurien.protocols.postgresql.messages import (
+from vaurien.protocols.postgresql.wire import (
     MESSAGE_LIMIT,
     all_but,
-    checked,
-    passing,
-    startup_labels,
-    statement_labels,
+    body_size,
+    encoded,
+    skip_up_to,
     take_head,
     take_message,
 )
 
 
+def test_a_message_is_encoded() -> None:
+    assert encoded(b"S") == b"S\0\0\0\4"
+    assert encoded(b"Z", b"I") == b"Z\0\0\0\5I"
+
+
 def test_a_length_counts_itself() -> None:
-    assert checked(b"\0\0\0\x04") == 0
-    assert checked(MESSAGE_LIMIT.to_bytes(4, "big")) == MESSAGE_LIMIT - 4
+    assert body_size(b"\0\0\0\x04") == 0
+    assert body_size(MESSAGE_LIMIT.to_bytes(4, "big")) == MESSAGE_LIMIT - 4
     for size in (0, 3, MESSAGE_LIMIT + 1, 2**32 - 1):
         with pytest.raises(ProtocolError):
-            checked(size.to_bytes(4, "big"))
+            body_size(size.to_bytes(4, "big"))
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 20_000, 70_000])
@@ -38,7 +42,7 @@ def test_messages_pass_up_to_a_type(size: int) -> None:
             while stream.drained:
                 yield
             stream.begin()
-            found.append((yield from passing(stream, all_but(b"D"))))
+            found.append((yield from skip_up_to(stream, all_but(b"D"))))
             stream.end()
             found.extend((yield from take_head(stream)))
             stream.begin()
@@ -63,20 +67,3 @@ def test_a_message_is_taken_whole() -> None:
 
     data = [frame("D", b"x" * 10), frame("D"), frame("D", b"y")]
     assert [piece.data for piece in feed(stream_of(parser), [b"".join(data)])] == data
-
-
-def test_labels_of_the_same_statement_are_made_once() -> None:
-    assert statement_labels(b"SELECT 1", "simple") is statement_labels(b"SELECT 1", "simple")
-    assert statement_labels(b"SELECT 1", "extended")["mode"] == "extended"
-
-
-def test_a_startup_may_lack_anything() -> None:
-    nobody = {"phase": "startup", "verb": "STARTUP", "user": "", "database": ""}
-    assert startup_labels(b"") == nobody
-    assert startup_labels(b"user") == nobody
-    assert startup_labels(b"\xff\0\xfe\0\0") == nobody
-
-
-def test_names_are_cut() -> None:
-    labels = startup_labels(b"user\0" + b"u" * 3000 + b"\0database\0" + b"d" * 3000 + b"\0\0")
-    assert (labels["user"], labels["database"]) == ("u" * 2000, "d" * 2000)

@@ -1,4 +1,4 @@
-"""What redis says as a server, whatever the command: it loads, it is full, it is a replica."""
+"""The catalogue, first part: errors that do not depend on the command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCKING = (
     "~^(BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|BZMPOP|BZPOPMAX|BZPOPMIN|WAIT|XREAD|XREADGROUP)$"
 )
 
-BLOB = Option("blob", bool, False, "as a blob error, where the connection speaks RESP3")
+BLOB = Option("blob", bool, False, "send a blob error, if the connection uses RESP3")
 
 
 def error(
@@ -32,7 +32,7 @@ def error(
     closes: bool = False,
     typical: bool = False,
 ) -> ErrorReply:
-    """A row of the table: an error that has its code as a name, unless it has another."""
+    """An entry of the catalogue, named after its code unless it has another name."""
     return ErrorReply(
         name=name or code,
         aliases=aliases,
@@ -41,7 +41,7 @@ def error(
         meaning=meaning,
         exercises=exercises,
         applies_to=applies_to or {},
-        parameters=(Option("message", str, text, "its text, after the code"), BLOB, *parameters),
+        parameters=(Option("message", str, text, "the text after the code"), BLOB, *parameters),
         runs=runs,
         routes=routes,
         closes=closes,
@@ -53,8 +53,8 @@ SERVER = (
     error(
         "LOADING",
         "Redis is loading the dataset in memory",
-        "the server has restarted, and reads its data",
-        "waiting and retrying (redis-py: BusyLoadingError)",
+        "the server has restarted and is loading its data",
+        "waiting, then retrying (redis-py: BusyLoadingError)",
         applies_to=BUT_CONTROL,
         typical=True,
     ),
@@ -77,8 +77,8 @@ SERVER = (
     error(
         "OOM",
         "command not allowed when used memory > 'maxmemory'.",
-        "memory is used up, and nothing may be evicted",
-        "doing without the cache (redis-py: OutOfMemoryError)",
+        "maxmemory is reached, and nothing may be evicted",
+        "working without the cache (redis-py: OutOfMemoryError)",
         applies_to={"grows": "yes"},
     ),
     error(
@@ -88,22 +88,22 @@ SERVER = (
         "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
         "option). Please check the Redis logs for details about the RDB error.",
         "the last snapshot failed",
-        "reporting failed writes, and going on with reads",
+        "reporting failed writes while reads continue",
         applies_to=WRITES,
     ),
     error(
         "MISCONF",
         "Errors writing to the AOF file: No space left on device",
-        "the append-only file can't be written",
-        "reporting failed writes, and going on with reads",
+        "the append-only file cannot be written",
+        "reporting failed writes while reads continue",
         name="aof-error",
         applies_to=WRITES,
     ),
     error(
         "ERR",
         "max number of clients reached",
-        "the server has maxclients connections",
-        "pools that leak, and backing off (redis-py: ConnectionError)",
+        "maxclients is reached",
+        "leaking pools, and backing off (redis-py: ConnectionError)",
         name="max-clients",
         closes=True,
     ),
@@ -122,8 +122,8 @@ SERVER = (
         "Setup a an authentication password for the default user. NOTE: You only need to do one "
         "of the above things in order for the server to start accepting connections from the "
         "outside.",
-        "the server takes connections from its own host only",
-        "telling a configuration error from an outage",
+        "the server accepts connections from its own host only",
+        "distinguishing a configuration error from an outage",
         name="DENIED",
         aliases=("protected-mode",),
         closes=True,
@@ -132,7 +132,7 @@ SERVER = (
         "ERR",
         "Protocol error: invalid bulk length",
         "the server could not parse the request",
-        "dropping a connection that is out of step",
+        "discarding a connection that is out of sync",
         name="protocol-error",
         closes=True,
     ),
@@ -142,14 +142,14 @@ REPLICATION = (
     error(
         "READONLY",
         "You can't write against a read only replica.",
-        "the server is a replica: there has been a failover, or the address is wrong",
-        "looking for the new primary (redis-py: ReadOnlyError; ioredis: reconnectOnError)",
+        "the server is a replica, after a failover or because the address is wrong",
+        "finding the new primary (redis-py: ReadOnlyError; ioredis: reconnectOnError)",
         applies_to=WRITES,
     ),
     error(
         "NOREPLICAS",
         "Not enough good replicas to write.",
-        "fewer than min-replicas-to-write replicas keep up",
+        "fewer than min-replicas-to-write replicas are up to date",
         "retrying writes later",
         applies_to=WRITES,
     ),
@@ -157,30 +157,30 @@ REPLICATION = (
         "MASTERDOWN",
         "Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
         "a replica has lost its primary",
-        "reading elsewhere (redis-py: MasterDownError)",
+        "reading from another server (redis-py: MasterDownError)",
         applies_to=BUT_CONTROL,
         typical=True,
     ),
     error(
         "NOMASTERLINK",
         "Can't SYNC while not connected with my master",
-        "a replica of a replica can't be fed",
-        "replication tools that try again",
+        "a replica that lost its primary cannot serve replicas of its own",
+        "replication tools that retry",
         applies_to={"command": "~^P?SYNC$"},
     ),
     error(
         "UNBLOCKED",
         "force unblock from blocking operation, instance state changed (master -> replica?)",
-        "a failover ends what waits, and the connection",
-        "workers that wait for jobs",
+        "a failover ends a blocking command, and the connection",
+        "workers that block waiting for jobs",
         applies_to={"command": BLOCKING},
         closes=True,
     ),
     error(
         "UNBLOCKED",
         "client unblocked via CLIENT UNBLOCK",
-        "somebody has ended the wait",
-        "workers that wait for jobs",
+        "somebody ended the wait with CLIENT UNBLOCK",
+        "workers that block waiting for jobs",
         name="client-unblocked",
         applies_to={"command": BLOCKING},
         runs=True,
@@ -191,8 +191,8 @@ ACCESS = (
     error(
         "NOAUTH",
         "Authentication required.",
-        "the server wants a password",
-        "telling a configuration error from an outage (redis-py: AuthenticationError)",
+        "the server requires a password",
+        "distinguishing a configuration error from an outage (redis-py: AuthenticationError)",
         applies_to=AUTHENTICATED,
     ),
     error(
@@ -206,30 +206,30 @@ ACCESS = (
         "ERR",
         "AUTH <password> called without any password configured for the default user. Are you "
         "sure your configuration is correct?",
-        "a password is given, and none is wanted",
-        "telling a configuration error from an outage (redis-py: AuthenticationError)",
+        "a password was sent, but none is configured",
+        "distinguishing a configuration error from an outage (redis-py: AuthenticationError)",
         name="no-password",
         applies_to={"command": "AUTH"},
     ),
     error(
         "NOPERM",
         "this user has no permissions to run the '{command}' command",
-        "the user may not do this",
-        "telling what is forbidden from an outage (redis-py: NoPermissionError)",
+        "the user may not run this command",
+        "distinguishing a permission error from an outage (redis-py: NoPermissionError)",
         applies_to=AUTHENTICATED,
     ),
     error(
         "NOPERM",
         "this user has no permissions to access one of the keys used as arguments",
-        "the user may not do this to this key",
-        "telling what is forbidden from an outage (redis-py: NoPermissionError)",
+        "the user may not access this key",
+        "distinguishing a permission error from an outage (redis-py: NoPermissionError)",
         name="no-key-permission",
         applies_to=KEYED,
     ),
     error(
         "NOPROTO",
         "unsupported protocol version",
-        "the server does not speak RESP3",
+        "the server does not support RESP3",
         "falling back to RESP2",
         applies_to={"command": "HELLO"},
     ),

@@ -1,0 +1,295 @@
+"""The kinds of PostgreSQL faults, and how each is played.
+
+Law: the state of the session is the backend's own.  For a statement that is to fail, the backend
+receives one that certainly fails; of its response, only the error report is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ...fault import Answer, Fault, Values
+from ...rules.firing import Firing
+from ...values.actions import Actions, Close, Forward, Reply
+from ...values.messages import Message
+from ...values.options import Option
+from ..checks import check_sqlstate
+from ..texts import fill
+from .statements import Labels, request_labels
+from .wire import READY_SIZE, encoded
+
+NAME = b"vaurien\0"
+"""Name of the prepared statement and the portal that replace the client's."""
+COMMITS = ("COMMIT", "END")
+TAIL = re.compile(
+    rb"(?s)((?:S\x00\x00..[^\x00]*\x00[^\x00]*\x00|A\x00\x00.{6}[^\x00]*\x00[^\x00]*\x00)*"
+    rb"Z\x00\x00\x00\x05[ITE])\Z"
+)
+"""ReadyForQuery, and the ParameterStatus and NotificationResponse messages right before it."""
+TAIL_SIZE = 4_096
+"""Bytes at the end of a response in which to look for it."""
+WORDS = {"user": "postgres", "database": "postgres"}
+"""Words for placeholders without a label."""
+OBJECT_WORDS = re.compile(
+    r"(?is)\s*(CREATE|ALTER|DROP)\s+(?:(?:OR\s+REPLACE|GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED|UNIQUE"
+    r"|RECURSIVE)\s+)*(MATERIALIZED\s+VIEW|FOREIGN\s+TABLE|[A-Z]+)"
+)
+COMMANDS = {
+    "TRUNCATE": "TRUNCATE TABLE",
+    "COPY": "COPY FROM",
+    "REFRESH": "REFRESH MATERIALIZED VIEW",
+    "LOCK": "LOCK TABLE",
+    "SELECT": "SELECT FOR UPDATE",
+}
+
+
+def command_of(labels: Labels) -> str:
+    """A statement as the server's errors name it: ``CREATE TABLE``."""
+    verb = labels.get("verb", "")
+    found = OBJECT_WORDS.match(labels.get("sql", ""))
+    if found is not None:
+        return " ".join(f"{found[1]} {found[2]}".upper().split())
+    return COMMANDS.get(verb, verb)
+
+
+@dataclass(slots=True)
+class ResponseTail:
+    """What is kept of a response that an error report replaces."""
+
+    data: bytes = b""
+    """Its last bytes, up to ``TAIL_SIZE``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorReport(Fault):
+    """An error report; the first of ``aliases`` is its SQLSTATE.
+
+    Placeholders such as ``{user}`` in its texts are filled in: labels, parameters, ``{command}``
+    (see ``command_of``), and process and transaction ids.
+    """
+
+    text: str
+    detail: str = ""
+    hint: str = ""
+    objects: Labels = field(default_factory=dict)
+    """Fields that name database objects, by code: s, t, c, n."""
+    source: str = ""
+    """Where PostgreSQL 15 raises it: file, line, routine."""
+    bare: bool = False
+    """A pooler sends it, with severity, code and message only."""
+    kind: bytes = b"E"
+    severity: ClassVar[str] = "ERROR"
+
+    def __post_init__(self) -> None:
+        texts = (
+            Option("message", str, self.text, "its message; {placeholders} are filled in"),
+            Option("detail", str, self.detail, "its DETAIL; none if empty"),
+            Option("hint", str, self.hint, "its HINT; none if empty"),
+        )
+        object.__setattr__(self, "parameters", (*texts, *self.parameters))
+
+    @property
+    def wire(self) -> str:
+        code = self.aliases[0] if self.aliases else "<sqlstate>"
+        what = "NoticeResponse" if self.kind == b"N" else "ErrorResponse"
+        return f"{what} {self.severity} {code} {self.text}"
+
+    def report(
+        self, message: Message, firing: Firing, values: Values, *, fatal: bool = False
+    ) -> bytes:
+        """The ErrorResponse or NoticeResponse; ``fatal``: raise an ERROR to FATAL."""
+        words = self._words(message, firing, values)
+        severity = str(values.get("severity", self.severity))
+        if fatal and severity == "ERROR":
+            severity = "FATAL"
+        file, line, routine = self.source.split() if self.source else ("", "", "")
+        fields = {
+            "S": severity,
+            "V": "" if self.bare else severity,
+            "C": str(values.get("sqlstate", self.aliases[0] if self.aliases else "")),
+            "M": fill(str(values["message"]), words),
+            "D": fill(str(values["detail"]), words),
+            "H": fill(str(values["hint"]), words),
+            **{code: fill(text, words) for code, text in self.objects.items()},
+            "F": file,
+            "L": line,
+            "R": routine,
+        }
+        texts = (f"{code}{text}".replace("\0", "") for code, text in fields.items() if text)
+        return encoded(self.kind, "\0".join(texts).encode() + b"\0\0")
+
+    def _words(self, message: Message, firing: Firing, values: Values) -> Mapping[str, object]:
+        labels = request_labels(message)
+        random = firing.random()
+        numbers = {
+            "pid": random.randrange(1_000, 32_768),
+            "other_pid": random.randrange(1_000, 32_768),
+            "xid": random.randrange(750, 2**31),
+        }
+        numbers["other_xid"] = numbers["xid"] + 1
+        return {**WORDS, **numbers, "command": command_of(labels), **labels, **values}
+
+    # How it is played.
+
+    def end_session(self, message: Message, firing: Firing, values: Values) -> Actions:
+        """Send it in place of the response, and close the connection."""
+        if message.to_backend:
+            labels = request_labels(message)
+            if message.continues:
+                return
+            if not message.expects_reply:
+                yield Forward(message)
+            elif message.begins if labels.get("mode") == "extended" else message.ends:
+                yield Reply(self.report(message, firing, values, fatal=True))
+                yield Close()
+        elif message.begins:
+            yield Forward(message.with_data(self.report(message, firing, values, fatal=True)))
+            yield Close()
+
+    def fail_statement(self, message: Message, firing: Firing, values: Values) -> Actions:
+        """Send it in place of the response, up to its ReadyForQuery, which is the backend's."""
+        if "mode" not in request_labels(message) and not message.continues:
+            yield from self.end_session(message, firing, values)  # any error ends a start-up
+        elif message.to_backend:
+            if message.expects_reply:
+                yield from self._substitute(message)
+        else:
+            tail = firing.of_exchange(ResponseTail)
+            data = b""
+            if message.begins:
+                tail.data = b""
+                data = self.report(message, firing, values)
+            tail.data = (tail.data + message.data)[-TAIL_SIZE:]
+            if message.ends and (found := TAIL.search(tail.data)) is not None:
+                data += found[1]
+            if data:
+                yield Forward(message.with_data(data))
+
+    def _substitute(self, message: Message) -> Actions:
+        """Send a request of the same mode that fails; in place of a COMMIT, a ROLLBACK."""
+        labels = request_labels(message)
+        commits = labels.get("verb") in COMMITS
+        text = ("ROLLBACK" if commits else f"vaurien injects {self.name}").encode() + b"\0"
+        if labels["mode"] != "extended":
+            if message.ends:
+                yield Forward(message._replace(data=encoded(b"Q", text), begins=True, offset=0))
+            return
+        data = b""
+        if message.begins:
+            data = (
+                encoded(b"P", NAME + text + bytes(2))
+                + encoded(b"B", NAME + NAME + bytes(6))
+                + encoded(b"E", NAME + bytes(4))
+                + encoded(b"C", b"S" + NAME)
+                + encoded(b"H")
+            )
+        if message.ends:
+            data += encoded(b"S")
+        if data:
+            yield Forward(message.with_data(data))
+
+    def end_after_response(
+        self, message: Message, firing: Firing, values: Values, states: bytes
+    ) -> Actions:
+        """End the session after a response that leaves it in one of these states."""
+        over = not message.to_backend and message.ends and message.final
+        if over and message.data[-1:] in states:
+            data = message.data + self.report(message, firing, values, fatal=True)
+            yield Forward(message.with_data(data))
+            yield Close()
+        else:
+            yield Forward(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatementError(ErrorReport):
+    """A statement that fails; the session continues, an open transaction is aborted."""
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        yield from self.fail_statement(message, firing, values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionEnd(ErrorReport):
+    """A session that ends, or does not begin.
+
+    With a parameter ``idle`` that is true, it ends after the response, while the client is idle.
+    """
+
+    severity: ClassVar[str] = "FATAL"
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        if values.get("idle"):
+            yield from self.end_after_response(message, firing, values, b"ITE")
+        else:
+            yield from self.end_session(message, firing, values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrashNotice(SessionEnd):
+    """A session that ends with a notice only: the server process exits at once."""
+
+    kind: bytes = b"N"
+    severity: ClassVar[str] = "WARNING"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionTimeout(ErrorReport):
+    """A session that ends after a response, while the client is idle."""
+
+    severity: ClassVar[str] = "FATAL"
+    states: bytes = b"I"
+    """Transaction states in which it ends: I for idle, T in a transaction, E in a failed one."""
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        yield from self.end_after_response(message, firing, values, self.states)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyErrorReport(ErrorReport):
+    """An error with the SQLSTATE and severity that parameters give."""
+
+    def check(self, values: Values) -> None:
+        check_sqlstate(values)
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        if values["severity"] == "FATAL":
+            yield from self.end_session(message, firing, values)
+        else:
+            yield from self.fail_statement(message, firing, values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawBytes(Answer):
+    """An answer of bytes that are not a message."""
+
+    answer: bytes
+
+    @property
+    def wire(self) -> str:
+        return f"{self.answer!r} and no message" + (", then FIN" if self.closes else "")
+
+    def render(self, message: Message, firing: Firing, values: Values) -> bytes:
+        del message, firing, values
+        return self.answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterStatus(Fault):
+    """A setting that is reported with another value, right before ReadyForQuery."""
+
+    @property
+    def wire(self) -> str:
+        return f"ParameterStatus {self.name}=on before ReadyForQuery"
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        del firing
+        if message.to_backend or not (message.ends and message.final):
+            yield Forward(message)
+            return
+        status = encoded(b"S", f"{self.name}\0{values['value']}\0".encode())
+        end = max(0, len(message.data) - READY_SIZE)
+        yield Forward(message.with_data(message.data[:end] + status + message.data[end:]))

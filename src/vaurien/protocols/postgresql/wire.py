@@ -1,0 +1,94 @@
+"""PostgreSQL on the wire: message types, framing, messages encoded.
+
+Source: the manual's chapter "Frontend/Backend Protocol".  A message is a type byte, a length
+that counts itself but not the type, and a body; those before the start-up have no type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from struct import Struct
+
+from ...errors import ProtocolError
+from ...protocol import Parser, Stream
+
+MESSAGE_LIMIT = 0x3FFFFFFF  # bytes: MaxAllocSize, the largest length
+HEAD_SIZE = 5
+LENGTH = Struct(">I")
+HEAD = re.compile(rb"(?s)(.)(.{4})")
+
+QUERY, FUNCTION_CALL, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, FLUSH, SYNC, TERMINATE = b"QFPBDECHSX"
+COPY_DATA, COPY_DONE, COPY_FAIL, PASSWORD = b"dcfp"
+"""Types of messages to the backend; both peers send ``COPY_DATA`` and ``COPY_DONE``."""
+COPY_IN, COPY_BOTH, READY_FOR_QUERY, AUTHENTICATION, ERROR_RESPONSE = b"GWZRE"
+"""Types of messages to the client."""
+
+READY_SIZE = 6
+"""Bytes of a ReadyForQuery."""
+
+
+def all_but(kinds: bytes) -> bytes:
+    """A table of message types: 1 for all but these."""
+    return bytes(kind not in kinds for kind in range(256))
+
+
+def encoded(kind: bytes, body: bytes = b"") -> bytes:
+    """A message of this type."""
+    return kind + LENGTH.pack(len(body) + LENGTH.size) + body
+
+
+def body_size(length: bytes) -> int:
+    """The size of a message's body, given its length, which counts itself.
+
+    Raises:
+        ProtocolError: the length is too small or too large.
+    """
+    size: int = LENGTH.unpack(length)[0]
+    if not LENGTH.size <= size <= MESSAGE_LIMIT:
+        raise ProtocolError(f"a message of {size} bytes")
+    return size - LENGTH.size
+
+
+def take_head(stream: Stream) -> Generator[None, None, tuple[int, int]]:
+    """Take the type of a message and its length; return the type and the size of the body."""
+    if (found := stream.match(HEAD)) is not None:
+        return found[1][0], body_size(found[2])
+    head = yield from stream.read(HEAD_SIZE)
+    return head[0], body_size(head[1:])
+
+
+def take_message(stream: Stream) -> Parser:
+    """Take a whole message."""
+    _, size = yield from take_head(stream)
+    yield from stream.skip(size)
+
+
+def peek(stream: Stream, size: int) -> Generator[None, None, bytes]:
+    """Wait for this many bytes and return them; they are not taken."""
+    while len(ahead := stream.at_hand(size)) < size:
+        yield
+    return ahead
+
+
+def skip_up_to(stream: Stream, stops: bytes) -> Generator[None, None, int]:
+    """Skip messages up to one of these types, which is returned and not taken.
+
+    ``stops``: a table of types, see ``all_but``.  A result may have millions of messages, and
+    this loop is their cost.
+    """
+    while True:
+        window = stream.at_hand()
+        if len(window) < HEAD_SIZE:
+            yield
+            continue
+        place, last = 0, len(window) - HEAD_SIZE
+        while place <= last and not stops[window[place]]:
+            size = LENGTH.unpack_from(window, place + 1)[0]
+            if not LENGTH.size <= size <= MESSAGE_LIMIT:
+                raise ProtocolError(f"a message of {size} bytes")
+            place += 1 + size
+        if place:
+            yield from stream.skip(place)
+        if place <= last:
+            return window[place]
