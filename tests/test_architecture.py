@@ -300,7 +300,7 @@ def test_the_built_in_plugins_are_the_files_of_their_folders() -> None:
 
 CIRCLES: list[set[str]] = [
     {"fault", "protocol", "rules.firing"},
-    {f"net.{name}" for name in ("connection", "end", "framing", "link")},
+    {f"net.{name}" for name in ("connection", "end", "link")},
 ]
 """Modules that may import each other in a circle, if only for type checkers."""
 

@@ -33,7 +33,7 @@ def pending(proxy: RunningProxy) -> int:
     """How many responses the proxy waits for."""
 
     def count() -> int:
-        found = [connection.exchanges for connection in proxy.proxy.connections]
+        found = [connection.decisions.exchanges for connection in proxy.proxy.connections]
         return sum(len(exchanges.pending) for exchanges in found if exchanges is not None)
 
     return proxy.call(count)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import pytest
 
 from lines import Lines
 from scenario import Peer, World
 from vaurien import registry
 from vaurien.behavior import Behavior, Firing
+from vaurien.errors import ProtocolError
+from vaurien.net.decisions import Decisions
+from vaurien.net.framing import Conversation, Decided, Framing, State
+from vaurien.parsing.exchanges import QueuedReply
+from vaurien.testing import Stage
 from vaurien.values.actions import Actions, Forward, Reply
 from vaurien.values.events import PluginFailed, Trouble
-from vaurien.values.messages import Message
+from vaurien.values.messages import Direction, Message
 
 
 class Mine(Behavior):
@@ -267,3 +274,142 @@ def test_links_are_quiet_again_after_a_parser_gave_up() -> None:
     world.run(seconds=1)
     assert bytes(client.heard) == b"BODY x\nd\n"
     assert are_quiet(world)
+
+
+# Framing by itself: the links only note what they are asked to do.
+
+
+@dataclass
+class Notes:
+    """A link of a conversation."""
+
+    direction: Direction
+    quiet: bool = False
+    framing: Framing | None = None
+    congested: bool = False
+    replies: list[QueuedReply] = field(default_factory=list)
+    arrived: list[Decided] = field(default_factory=list)
+    resumed: int = 0
+
+    def arrive(self, decided: list[Decided]) -> None:
+        self.arrived += decided
+
+    def reply(self, reply: QueuedReply) -> None:
+        self.replies.append(reply)
+
+    def resume(self) -> None:
+        self.resumed += 1
+
+    def settle(self) -> None:
+        pass
+
+    def update_quiet(self) -> None:
+        pass
+
+    def hear(self, data: bytes) -> list[bytes]:
+        """Receive bytes, and return the messages that pass."""
+        framing = self.framing
+        assert framing is not None
+        decided = framing.receive(data)
+        framing.conversation.after_parsing(self, framing)
+        return [message.data for message, decision in decided if not isinstance(decision, Reply)]
+
+    @property
+    def state(self) -> State | None:
+        return None if self.framing is None else self.framing.state
+
+
+class Greeted(Lines):
+    """``Lines`` in which the backend speaks first."""
+
+    name = "greeted"
+    backend_first = True
+
+
+def conversation(protocol: Lines) -> tuple[Conversation, Notes, Notes]:
+    """A conversation with links of its own, to the backend and to the client."""
+    links = Notes(Direction.TO_BACKEND), Notes(Direction.TO_CLIENT)
+    decisions = Decisions(World(protocol=protocol).proxy, Stage(protocol))
+    return Conversation(1, protocol, decisions, *links), *links
+
+
+def test_a_framing_passes_messages_from_its_first_byte_on() -> None:
+    _, to_backend, to_client = conversation(Lines())
+    assert (to_backend.state, to_client.state) == (State.START, State.START)
+    assert to_backend.hear(b"GET a\nGE") == [b"GET a\n"]
+    assert (to_backend.state, to_client.state) == (State.PASSING, State.START)
+    assert to_backend.hear(b"T b\n") == [b"GET b\n"]
+
+
+def test_a_framing_discards_what_its_protocol_has_replied_to_and_then_passes_on() -> None:
+    talk, to_backend, _ = conversation(Lines(hides="x"))
+    assert talk.protocol.adjusting
+    heard = [
+        (to_backend.hear(data), to_backend.state) for data in (b"PUT 6 x\nabc", b"d", b"efGET b\n")
+    ]
+    assert heard == [
+        ([], State.DISCARDING),
+        ([], State.DISCARDING),
+        ([b"GET b\n"], State.PASSING),
+    ]
+
+
+@pytest.mark.parametrize("greeted", [True, False])
+def test_a_client_that_speaks_before_the_backend_is_not_understood(greeted: bool) -> None:
+    talk, to_backend, to_client = conversation(Greeted())
+    if greeted:
+        to_client.hear(b"!hello\n")
+    assert talk.backend_spoke is greeted
+    assert to_backend.hear(b"GET a\n") == [b"GET a\n"]
+    assert (to_backend.framing is not None) is greeted
+    assert talk.exchanges.opaque is not greeted
+
+
+def test_a_framing_that_fails_passes_all_it_has_and_ends_the_other() -> None:
+    _, to_backend, to_client = conversation(Lines())
+    to_client.hear(b"!ne")
+    framing = to_backend.framing
+    assert framing is not None
+    assert to_backend.hear(b"GET a\nPUT x\nGET b\n") == [b"GET a\n", b"PUT x\nGET b\n"]
+    assert isinstance(framing.failure, ProtocolError | ValueError)
+    assert (to_backend.framing, to_client.framing) == (None, None)
+    assert [message.data for message, _ in to_client.arrived] == [b"!ne"]
+
+
+def test_what_was_sent_ahead_is_no_part_of_the_message_any_more() -> None:
+    _, to_backend, _ = conversation(Lines())
+    framing = to_backend.framing
+    assert framing is not None
+    assert to_backend.hear(b"GE") == []
+    assert not framing.in_message
+    assert framing.send_ahead() == b"GE"
+    assert framing.in_message
+    assert framing.send_ahead() == b""
+    assert to_backend.hear(b"T a\n") == [b"T a\n"]
+    assert not framing.in_message
+
+
+def test_replies_are_sent_between_responses_and_never_inside() -> None:
+    talk, to_backend, to_client = conversation(Lines())
+    to_backend.hear(b"GET a\nMINE\n")
+    talk.exchanges.expect_response(1)
+    talk.reply(2, b"mine\n")
+    assert to_client.replies == []
+    assert to_client.hear(b"BODY 3\na") == [b"BODY 3\na"]
+    assert to_client.replies == []
+    to_client.hear(b"bc")
+    assert to_client.replies == [b"mine\n"]
+
+
+def test_a_client_is_read_again_when_the_replies_that_kept_it_have_left() -> None:
+    talk, to_backend, to_client = conversation(Lines())
+    to_backend.hear(b"GET a\nMINE\n")
+    talk.exchanges.expect_response(1)
+    talk.reply(2, b"mine\n")
+    to_backend.congested = True
+    to_client.hear(b"BODY 3\na")
+    talk.send_due_replies()
+    assert to_backend.resumed == 0
+    to_backend.congested = False
+    to_client.hear(b"bc")
+    assert to_backend.resumed == 1

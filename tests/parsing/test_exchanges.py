@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from feeding import owing
 from vaurien.errors import ProtocolError
-from vaurien.parsing.exchanges import OWED_LIMIT, Exchanges, Pending
+from vaurien.parsing.exchanges import UNANSWERED_LIMIT, Exchanges, Pending, ReplyQueue
 from vaurien.values.actions import Close
 
 
@@ -20,15 +20,15 @@ def test_requests_are_numbered_as_they_begin() -> None:
 
 
 def test_so_many_debts_are_a_misunderstanding() -> None:
-    exchanges = owing(*range(OWED_LIMIT))()
+    exchanges = owing(*range(UNANSWERED_LIMIT))()
     with pytest.raises(ProtocolError, match="100000 requests without a response"):
         exchanges.begin()
 
 
 def test_answers_whose_turn_does_not_come_are_debts_too() -> None:
     exchanges = owing(1)()
-    for _ in range(OWED_LIMIT - 1):
-        exchanges.reply(exchanges.begin(), Close())
+    for _ in range(UNANSWERED_LIMIT - 1):
+        exchanges.replies.put(exchanges.begin(), Close())
     with pytest.raises(ProtocolError, match="100000 requests without a response"):
         exchanges.begin()
 
@@ -36,14 +36,14 @@ def test_answers_whose_turn_does_not_come_are_debts_too() -> None:
 def test_it_is_known_how_much_waits_for_its_turn() -> None:
     exchanges = owing(1, 3)()
     for exchange, answer in ((2, b"four"), (2, Close()), (4, b"sevens")):
-        exchanges.reply(exchange, answer)
-    assert exchanges.waiting == 10
+        exchanges.replies.put(exchange, answer)
+    assert exchanges.replies.size == 10
     exchanges.pending.popleft()
-    assert list(exchanges.due()) == [b"four", Close()]
-    assert exchanges.waiting == 6
+    assert exchanges.due_replies() == [b"four", Close()]
+    assert exchanges.replies.size == 6
     exchanges.lose_step()
-    assert list(exchanges.due()) == [b"sevens"]
-    assert exchanges.waiting == 0
+    assert exchanges.due_replies() == [b"sevens"]
+    assert exchanges.replies.size == 0
 
 
 def test_only_requests_that_a_parser_has_begun_are_owed_a_response() -> None:
@@ -58,30 +58,43 @@ def test_only_requests_that_a_parser_has_begun_are_owed_a_response() -> None:
 def test_nobody_waits_for_responses_that_cannot_be_told_apart() -> None:
     exchanges = Exchanges()
     exchanges.expect_response(exchanges.begin())
-    exchanges.reply(exchanges.begin(), b"two")
+    exchanges.replies.put(exchanges.begin(), b"two")
     exchanges.lose_step()
     exchanges.expect_response(exchanges.begin())
     assert not exchanges.pending
-    assert list(exchanges.due()) == [b"two"]
+    assert exchanges.due_replies() == [b"two"]
 
 
 def test_an_answer_is_due_when_nothing_earlier_is_owed() -> None:
     exchanges = owing(1, 3)()
-    exchanges.reply(2, b"two")
-    exchanges.reply(4, b"four")
-    assert list(exchanges.due()) == []
+    exchanges.replies.put(2, b"two")
+    exchanges.replies.put(4, b"four")
+    assert exchanges.due_replies() == []
     exchanges.pending.popleft()
-    assert list(exchanges.due()) == [b"two"]
+    assert exchanges.due_replies() == [b"two"]
     exchanges.pending.popleft()
-    assert list(exchanges.due()) == [b"four"]
-    assert list(exchanges.due()) == []
+    assert exchanges.due_replies() == [b"four"]
+    assert exchanges.due_replies() == []
 
 
 def test_an_answer_to_a_request_that_was_passed_on_too_comes_before_the_response() -> None:
     exchanges = owing(1, 2)()
-    exchanges.reply(2, Close())
-    assert list(exchanges.due(1)) == []
-    assert list(exchanges.due(2)) == [Close()]
+    exchanges.replies.put(2, Close())
+    assert exchanges.due_replies(1) == []
+    assert exchanges.due_replies(2) == [Close()]
+
+
+def test_a_queue_of_replies_gives_those_up_to_an_exchange_and_knows_its_size() -> None:
+    queue = ReplyQueue()
+    assert not queue
+    for exchange, reply in ((1, b"one"), (1, Close()), (3, b"three")):
+        queue.put(exchange, reply)
+    assert (len(queue), queue.size) == (3, 8)
+    assert queue.take(0) == []
+    assert queue.take(2) == [b"one", Close()]
+    assert (len(queue), queue.size) == (1, 5)
+    assert queue.take(None) == [b"three"]
+    assert (len(queue), queue.size) == (0, 0)
 
 
 @given(st.lists(st.sampled_from(["pass", "reply", "respond"]), max_size=60))
@@ -90,17 +103,17 @@ def test_a_client_hears_answers_in_the_order_of_its_requests(script: list[str]) 
     heard: list[bytes] = []
 
     def respond() -> None:
-        heard.extend(map(said, exchanges.due(exchanges.pending[0].exchange)))
+        heard.extend(map(said, exchanges.due_replies(exchanges.pending[0].exchange)))
         heard.append(b"%d" % exchanges.pending.popleft().exchange)
-        heard.extend(map(said, exchanges.due()))
+        heard.extend(map(said, exchanges.due_replies()))
 
     for step in script:
         if step == "pass":
             exchanges.expect_response(exchanges.begin())
         elif step == "reply":
             number = exchanges.begin()
-            exchanges.reply(number, b"%d" % number)
-            heard.extend(map(said, exchanges.due()))
+            exchanges.replies.put(number, b"%d" % number)
+            heard.extend(map(said, exchanges.due_replies()))
         elif exchanges.pending:
             respond()
     while exchanges.pending:

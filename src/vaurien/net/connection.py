@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol as Interface
 
-from ..parsing.exchanges import Exchanges, QueuedReply
-from ..parsing.stream import Parser, Stream
+from ..parsing.exchanges import QueuedReply
 from ..rules.active import ActiveRule, Memory
 from ..values.actions import Close
 from ..values.events import PluginFailed
@@ -18,7 +16,7 @@ from ..values.messages import Direction, Message
 from .closing import Ending, InUse, close_socket, read_unread
 from .decisions import Decisions
 from .end import End
-from .framing import Framing
+from .framing import Conversation
 from .hooks import CONNECT, Hooks, Key
 from .link import Link
 from .system import READ, Socket
@@ -51,8 +49,8 @@ class Connection:
         "client",
         "client_socket",
         "closed",
+        "conversation",
         "decisions",
-        "exchanges",
         "number",
         "on_close",
         "opened_at",
@@ -72,7 +70,7 @@ class Connection:
         self.number = number  # on its proxy, counted from 1
         self.client_socket: Socket | None = client_socket  # until there is a backend
         self.protocol = proxy.protocol
-        self.exchanges: Exchanges | None = None  # if the protocol is framed
+        self.conversation: Conversation | None = None  # if the protocol is framed
         self.decisions = Decisions(proxy, self)
         self.closed = False
         self.opened_at = proxy.reactor.now
@@ -102,7 +100,12 @@ class Connection:
         client.outgoing = backend.incoming = self.to_backend
         backend.outgoing = client.incoming = self.to_client
         if self.protocol.framed:
-            self._frame()
+            self.conversation = Conversation(
+                self.number, self.protocol, self.decisions, self.to_backend, self.to_client
+            )
+            self.protocol = self.conversation.protocol
+        for link in self.links:
+            link.update_quiet()
         for end in (client, backend):
             end.reactor.add(end.fd, end, READ)
         if self.proxy.active_plan.opening:
@@ -271,17 +274,11 @@ class Connection:
             self.close(reset=reply.reset)
         elif not message.to_backend:
             self.to_backend.reply(reply)
-        elif self.exchanges is None:
+        elif self.conversation is None:
             self.decisions.end_turn()
             self.to_client.reply(reply)
         else:
-            self.exchanges.reply(message.exchange, reply)
-            framing = self.to_client.framing
-            if framing is None or not framing.in_message:
-                for due in self.exchanges.due():
-                    self.to_client.reply(due)
-            if self.exchanges.replies:
-                self.to_client.quiet = False  # they go between its messages
+            self.conversation.reply(message.exchange, reply)
 
     # What rules do where there is no message.
 
@@ -317,25 +314,3 @@ class Connection:
             link = self.to_backend if key is Direction.TO_BACKEND else self.to_client
             return link.sink.outgoing.ending is None
         return False
-
-    def _frame(self) -> None:
-        """Have a protocol object of this connection's own parse what its links carry."""
-        proxy = self.proxy
-        exchanges = Exchanges(proxy.tally, self.protocol.tallied)
-        self.exchanges = self.decisions.exchanges = exchanges
-        protocol = self.protocol = copy.copy(self.protocol)
-        protocol.backend = str(proxy.backend)
-        protocol.tell = proxy.tell  # type: ignore[method-assign]  # that is what it is for
-        for link, parser in (
-            (self.to_backend, protocol.requests),
-            (self.to_client, protocol.responses),
-        ):
-            stream = Stream(link.direction, exchanges)
-            stream.parse_with(_parse(parser, stream))
-            link.framing = Framing(link, stream, exchanges)
-            link.update_quiet()
-
-
-def _parse(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:
-    """A parser which, if it fails when it is called, fails when it is fed."""
-    yield from parser(stream)

@@ -1,216 +1,313 @@
-"""The messages of one direction: how a framed link sees what it carries.
+"""Framing: the messages of a connection's two directions, and what is decided on each.
 
-A quiet link passes bytes on first, and the parser looks on afterwards.  An armed one has
-messages cut out of them, and plays these.  A parser that fails, or a connection that turns
-to something else (TLS, a WebSocket), leaves a link without framing: bytes without meaning.
+Law: framing makes messages of bytes, and puts none on the wire.
+
+A quiet link has passed the bytes on before the parser sees them.  Otherwise messages are cut
+out of them, and decided on.  When a parser fails, or a connection turns to something else (TLS,
+a WebSocket), its links go on without framing: bytes without meaning.
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import enum
+from collections.abc import Callable
 from traceback import format_exception
 from typing import TYPE_CHECKING
+from typing import Protocol as Interface
 
 from ..errors import ProtocolError
-from ..parsing.exchanges import Exchanges
-from ..parsing.stream import Stream
+from ..parsing.exchanges import Exchanges, QueuedReply
+from ..parsing.stream import Parser, Stream
 from ..rules.active import Decision
 from ..values.actions import Reply
 from ..values.events import GaveUp, PluginFailed
 from ..values.messages import Direction, Message
 
 if TYPE_CHECKING:
-    from .link import Link
+    from ..protocol import Protocol
+    from .decisions import Decisions
+
+Decided = tuple[Message, Decision | Reply]
+"""A message with the decision on it, or with the protocol's reply to it."""
+
+
+class State(enum.Enum):
+    """Where in its stream a framing is."""
+
+    START = enum.auto()
+    """No byte has arrived."""
+    PASSING = enum.auto()
+    """Messages pass."""
+    DISCARDING = enum.auto()
+    """The protocol has replied to the message under way: the rest of it goes nowhere."""
 
 
 class Framing:
-    """What a link has as long as its bytes are messages."""
+    """The messages of one direction."""
 
-    __slots__ = (
-        "_ahead",
-        "_crowded",
-        "_first",
-        "_replied",
-        "exchanges",
-        "link",
-        "protocol",
-        "stream",
-    )
+    __slots__ = ("_reactor", "_sent_ahead", "conversation", "failure", "state", "stream")
 
-    def __init__(self, link: Link, stream: Stream, exchanges: Exchanges) -> None:
-        self.link = link
+    def __init__(self, stream: Stream, conversation: Conversation) -> None:
         self.stream = stream
-        self.exchanges = exchanges
-        self.protocol = link.connection.protocol
-        self._ahead = 0  # bytes that the parser keeps back, and the sink has already
-        self._crowded = False  # so many replies waited for their turn that the client had to
-        self._first = True  # nothing has arrived yet
-        self._replied = False  # the protocol has replied to the message under way
+        self.conversation = conversation
+        self.state = State.START
+        self.failure: Exception | None = None
+        """What the parser raised."""
+        self._reactor = conversation.decisions.proxy.reactor
+        self._sent_ahead = 0  # bytes that are in no message yet, and were passed on while quiet
 
     @property
     def in_message(self) -> bool:
         """The sink has the beginning of a message, and not its end."""
-        return self.stream.in_message or self._ahead > 0
+        return self.stream.in_message or self._sent_ahead > 0
 
-    def observe(self, view: memoryview) -> None:
-        """Understand what has arrived and was passed on already."""
-        stream = self.stream
+    def observe(self, view: memoryview) -> bool:
+        """Parse what was passed on already; True if there is more to see to."""
         try:
-            if self._first:
-                self._check_who_speaks()
-            self._ahead = stream.watch(view, self.link.reactor.now)
+            if self.state is State.START:
+                self._start()
+            self._sent_ahead = self.stream.watch(view, self._reactor.now)
         except Exception as error:  # noqa: BLE001 - a parser must not break traffic
-            stream.surrender()  # it was passed on already
-            self._give_up(error)
-            return
-        exchanges = self.exchanges
-        if exchanges.replies or exchanges.opaque or self.protocol.adjusting:
-            self._go_on()
+            self.stream.surrender()
+            self.failure = error
+            return True
+        conversation = self.conversation
+        exchanges = conversation.exchanges
+        return bool(exchanges.replies) or exchanges.opaque or conversation.protocol.adjusting
 
-    def receive(self, view: memoryview) -> None:
-        """Pass on what has arrived, as messages."""
-        data = bytes(view)
+    def receive(self, data: bytes) -> list[Decided]:
+        """Cut what has arrived into messages, and decide on them; all of it if the parser fails."""
         try:
-            if self._first:
-                self._check_who_speaks()
-            messages = self.stream.feed(data, self.link.reactor.clock())
+            if self.state is State.START:
+                self._start()
+            messages = self.stream.feed(data, self._reactor.clock())
         except Exception as error:  # noqa: BLE001 - a parser must not break traffic
-            self._arrive(self.stream.surrender(data if self._first else b""))
-            self._give_up(error)
-            return
-        self._arrive(messages)
-        self._go_on()
+            messages = self.stream.surrender(data if self.state is State.START else b"")
+            self.failure = error
+        return self.decide(messages)
 
-    def _check_who_speaks(self) -> None:
-        """Where the backend speaks first, a client that does speaks something else."""
-        asks = self.link.direction is Direction.TO_BACKEND
-        if asks and self.protocol.backend_first and not self.link.source.incoming.bytes:
+    def send_ahead(self) -> bytes:
+        """Return what the parser keeps back and was not passed on, for that to be done now."""
+        ahead = self.stream.peek(self._sent_ahead)
+        self._sent_ahead += len(ahead)
+        return ahead
+
+    def _start(self) -> None:
+        """See the first bytes.
+
+        Raises:
+            ProtocolError: the client has sent them, where the protocol has the backend begin.
+        """
+        conversation = self.conversation
+        if self.stream.direction is Direction.TO_CLIENT:
+            conversation.backend_spoke = True
+        elif conversation.protocol.backend_first and not conversation.backend_spoke:
             raise ProtocolError("the client has spoken first")
-        self._first = False
+        self.state = State.PASSING
 
-    def _go_on(self) -> None:
+    def decide(self, messages: list[Message]) -> list[Decided]:
+        """Decide on all messages before the first is played.
+
+        The responses to one request may have come together, and the parser has taken its
+        exchange for answered since.
+        """
+        conversation = self.conversation
+        decided: list[Decided] = []
+        for message in messages:
+            if self.state is State.DISCARDING:
+                if message.ends:
+                    self.state = State.PASSING
+                continue
+            if self._sent_ahead:
+                conversation.exchanges.pass_on(message, self._reactor.now)
+                size = min(self._sent_ahead, len(message.data))
+                self._sent_ahead -= size
+                message = message._replace(data=message.data[size:], begins=False)
+            if conversation.protocol.adjusting and message.begins:
+                adjusted = conversation.protocol.adjust(message)
+                if isinstance(adjusted, Reply):
+                    if not message.ends:
+                        self.state = State.DISCARDING
+                    decided.append((message, adjusted))
+                    continue
+                message = adjusted.message
+            decided.append((message, conversation.decisions.decide(message)))
+        return decided
+
+
+class FramedLink(Interface):
+    """A link as its conversation sees it."""
+
+    direction: Direction
+    quiet: bool
+    framing: Framing | None
+
+    @property
+    def congested(self) -> bool: ...
+
+    def arrive(self, decided: list[Decided]) -> None: ...
+
+    def reply(self, reply: QueuedReply) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def settle(self) -> None: ...
+
+    def update_quiet(self) -> None: ...
+
+
+class Conversation:
+    """Both directions of a framed connection: requests, responses, and replies in their order."""
+
+    __slots__ = (
+        "_number",
+        "backend_spoke",
+        "decisions",
+        "exchanges",
+        "protocol",
+        "to_backend",
+        "to_client",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        protocol: Protocol,
+        decisions: Decisions,
+        to_backend: FramedLink,
+        to_client: FramedLink,
+    ) -> None:
+        """Have a copy of the protocol parse what the links carry; ``number`` of the connection."""
+        proxy = decisions.proxy
+        self._number = number
+        self.decisions = decisions
+        self.exchanges = decisions.exchanges = Exchanges(proxy.tally, protocol.tallied)
+        self.backend_spoke = False
+        self.protocol = copy.copy(protocol)
+        self.protocol.backend = str(proxy.backend)
+        self.protocol.tell = proxy.tell  # type: ignore[method-assign]  # that is what it is for
+        self.to_backend = to_backend
+        self.to_client = to_client
+        for link, parser in (
+            (to_backend, self.protocol.requests),
+            (to_client, self.protocol.responses),
+        ):
+            stream = Stream(link.direction, self.exchanges)
+            stream.parse_with(_called(parser, stream))
+            link.framing = Framing(stream, self)
+
+    def after_parsing(self, link: FramedLink, framing: Framing) -> None:
         """See to what the messages that have arrived have changed."""
-        link = self.link
-        stream = self.stream
-        if self.protocol.adjusting:
-            link.quiet = False
-        if not self.in_message:
-            self.send_due_replies(None)
-        if stream.opaque:
+        if framing.failure is not None:
+            self._give_up(link, framing.failure)
+            return
+        if link.quiet and self.protocol.adjusting:
+            link.update_quiet()
+        if link is self.to_client and not framing.in_message:
+            self.send_due_replies()
+        if framing.stream.opaque:
             self._turn_opaque()
-        self._hear_more()
+        if link is self.to_client:
+            self._resume_client()
         if not link.quiet:
             link.update_quiet()
 
-    def end(self) -> None:
-        """The source has ended: what is in no message yet is passed on as it is."""
-        messages = self.stream.surrender()
-        if not self.link.quiet:
-            self._arrive(messages)
-        if self.link.direction is Direction.TO_CLIENT:
-            self.link.connection.decisions.lose_step()
-            self.send_due_replies(None)
-            self._hear_more()
+    def end(self, link: FramedLink) -> None:
+        """The source of a link has ended: what is in no message yet is passed on as it is."""
+        if link.framing is None:
+            return
+        self._drop_framing(link)
+        if link is self.to_client:
+            self.decisions.lose_step()
+            self.send_due_replies()
+            self._resume_client()
 
-    def flush_partial(self) -> None:
-        """The link has become quiet: what the parser keeps back need not wait."""
-        if self.stream.kept_back > self._ahead and not self.link.dead:
-            kept = self.stream.peek(self._ahead)
-            self._ahead += len(kept)
-            self.link.write(kept)
+    def reply(self, exchange: int, reply: QueuedReply) -> None:
+        """Reply to a request, once the responses to earlier ones have been sent."""
+        self.exchanges.replies.put(exchange, reply)
+        framing = self.to_client.framing
+        if framing is None or not framing.in_message:
+            for due in self.exchanges.due_replies():
+                self.to_client.reply(due)
+        if self.exchanges.replies:
+            self.to_client.update_quiet()  # they go between its messages
 
-    def send_due_replies(self, before: int | None) -> None:
-        """Send the replies that come before a response, or all that are due."""
-        if self.link.direction is Direction.TO_CLIENT:
-            self._crowded |= self.link.sink.outgoing.congested
-            for turn in self.exchanges.due(before):
-                self.link.reply(turn)
+    def send_due_replies(self, before: int | None = None) -> None:
+        """Send the replies that come before the response of an exchange, or all that are due."""
+        self.exchanges.replies.stalled |= self.to_backend.congested
+        for reply in self.exchanges.due_replies(before):
+            self.to_client.reply(reply)
 
-    def _hear_more(self) -> None:
-        """Replies have left: the client may go on, if it was kept from that by them."""
-        asking = self.link.sink.outgoing
-        if self._crowded and not asking.congested:
-            self._crowded = False
-            asking.resume()
+    def _resume_client(self) -> None:
+        """Read the client again, if replies kept it from being read and have left."""
+        replies = self.exchanges.replies
+        if replies.stalled and not self.to_backend.congested:
+            replies.stalled = False
+            self.to_backend.resume()
 
-    def _arrive(self, messages: list[Message]) -> None:
-        """Messages, the first bytes of which may have been passed on while it was quiet.
-
-        All are decided on before the first is played: the responses to one request may have
-        come together, and the parser takes the exchange for answered.
-        """
-        link = self.link
-        for message, decision in [self._decided(message) for message in messages]:
-            if message.begins and message.exchange:
-                self.send_due_replies(message.exchange)
-            if decision is not None:
-                link.arrive(message, decision)
-
-    def _decided(self, message: Message) -> tuple[Message, Decision | Reply | None]:
-        """A message as it is to be played, with what is decided on it or replied to it.
-
-        None: it is more of one that was replied to, and goes nowhere.
-        """
-        connection = self.link.connection
-        if self._replied:
-            self._replied = not message.ends
-            return message, None
-        if self._ahead:
-            self.exchanges.pass_on(message, self.link.reactor.now)
-            size = min(self._ahead, len(message.data))
-            self._ahead -= size
-            message = message._replace(data=message.data[size:], begins=False)
-        if self.protocol.adjusting and message.begins:
-            adjusted = self.protocol.adjust(message)
-            if isinstance(adjusted, Reply):
-                self._replied = not message.ends
-                return message, adjusted
-            message = adjusted.message
-        return message, connection.decisions.decide(message)
+    def _drop_framing(self, link: FramedLink) -> None:
+        """Pass on what the parser keeps back: from now on, bytes have no meaning."""
+        framing, link.framing = link.framing, None
+        if framing is not None:
+            messages = framing.stream.surrender()
+            if not link.quiet:
+                link.arrive(framing.decide(messages))
 
     def _turn_opaque(self) -> None:
-        """Neither direction has messages any more; what is under way the other way ends first."""
-        connection = self.link.connection
-        connection.decisions.lose_step()
-        for link in connection.links:
-            framing = link.framing
-            if framing is not None and framing.stream.opaque:
-                link.framing = None
-                messages = framing.stream.surrender()
-                if not link.quiet:
-                    framing._arrive(messages)
-                framing.send_due_replies(None)
-        connection.settle()
+        """Stop parsing, as a parser asks: each direction once no message is under way."""
+        self.decisions.lose_step()
+        for link in (self.to_backend, self.to_client):
+            if link.framing is not None and link.framing.stream.opaque:
+                self._drop_framing(link)
+                if link is self.to_client:
+                    self.send_due_replies()
+        self._settle()
 
-    def _give_up(self, error: Exception) -> None:
-        """The parser failed: what follows is bytes without meaning, in both directions.
+    def _give_up(self, failed: FramedLink, error: Exception) -> None:
+        """Stop parsing both directions, because a parser has failed in one.
 
-        Without the one, the other could not tell what answers what.
+        Without the one, the other could not match responses to requests.
         """
-        connection = self.link.connection
-        connection.proxy.gave_up += 1
-        self._report(error)
+        self.decisions.proxy.gave_up += 1
+        self._report(failed, error)
         self.exchanges.opaque = True
-        for link in connection.links:
-            framing, link.framing = link.framing, None
-            if framing is not None and framing is not self:
-                messages = framing.stream.surrender()
-                if not link.quiet:
-                    framing._arrive(messages)
-        connection.decisions.lose_step()
-        for turn in self.exchanges.due(None):
-            connection.to_client.reply(turn)
-        connection.settle()
+        for link in (self.to_backend, self.to_client):
+            if link is failed:
+                link.framing = None
+            else:
+                self._drop_framing(link)
+        self.decisions.lose_step()
+        for reply in self.exchanges.due_replies():
+            self.to_client.reply(reply)
+        self._settle()
 
-    def _report(self, error: Exception) -> None:
-        """Say that the parser failed: in a line, if it knows why."""
-        connection = self.link.connection
-        proxy = connection.proxy
-        who = "client" if self.link.direction is Direction.TO_BACKEND else "backend"
+    def _settle(self) -> None:
+        self.to_backend.settle()
+        self.to_client.settle()
+
+    def _report(self, failed: FramedLink, error: Exception) -> None:
+        """Emit that a parser failed: in a line, if it knows why."""
+        proxy = self.decisions.proxy
+        peer = "client" if failed is self.to_backend else "backend"
         what = (
-            f"connection {connection.number}: what the {who} says is not understood as "
+            f"connection {self._number}: what the {peer} says is not understood as "
             f"{proxy.protocol.name}, and passes on unread"
         )
         if isinstance(error, ProtocolError):
             proxy.emit(GaveUp(proxy.name, f"{what}: {error}", ""))
         else:
             proxy.emit(PluginFailed(proxy.name, what, "".join(format_exception(error))))
+
+
+def _called(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:
+    """Call a parser when the first bytes are here; the others reach it without this detour.
+
+    So a parser that fails when it is called fails when it is fed.
+    """
+    called = parser(stream)
+    stream.parse_with(called)
+    with contextlib.suppress(StopIteration):
+        next(called)
+        yield

@@ -23,7 +23,7 @@ from .system import READ, WRITE
 if TYPE_CHECKING:
     from .connection import Connection
     from .end import End
-    from .framing import Framing
+    from .framing import Decided, Framing
 
 SPLICE_WORTH = 16 * 1024
 """A splice that moves less goes back to copying, which then costs less."""
@@ -54,6 +54,9 @@ class Link:
         "source",
     )
 
+    quiet: bool
+    """Bytes may pass on before they are parsed; only ``update_quiet`` writes it."""
+
     def __init__(
         self,
         connection: Connection,
@@ -67,7 +70,6 @@ class Link:
         self.source = source
         self.sink = sink
         self.framing: Framing | None = None
-        self.quiet = not connection.proxy.active_plan.acts_on_messages
         self.player: Player | None = None
         self.firings: Firings = ()  # what acts on the message under way, to its end
         self.bytes = 0
@@ -111,12 +113,15 @@ class Link:
             else:
                 if sent < size:
                     self._keep(view[sent:])
-            if self.framing is not None:
-                self.framing.observe(view)
+            framing = self.framing
+            if framing is not None and framing.observe(view):
+                framing.conversation.after_parsing(self, framing)
         elif self.dead:
             pass  # nobody is there to take it, and the source is not to notice
         elif self.framing is not None:
-            self.framing.receive(view)
+            framing = self.framing
+            self.arrive(framing.receive(bytes(view)))
+            framing.conversation.after_parsing(self, framing)
         else:
             self._chunk(view)
         if (
@@ -130,10 +135,9 @@ class Link:
             )
 
     def end(self, how: Ending) -> None:
-        """The source has ended; the sink hears of it after all that came before."""
+        """The source has ended; the sink sees that after all that came before."""
         if self.framing is not None:
-            framing, self.framing = self.framing, None
-            framing.end()
+            self.framing.conversation.end(self)
         self.ending = how
         if how is Ending.RST:
             self.connection.on_reset(self.source)
@@ -168,9 +172,10 @@ class Link:
         replying = self.source.incoming.player
         if replying is not None and replying.full_of_replies:
             return True
-        exchanges = self.connection.exchanges
-        asks = self.direction is Direction.TO_BACKEND
-        return asks and exchanges is not None and exchanges.waiting > QUEUE_LIMIT
+        conversation = self.connection.conversation
+        if conversation is None or self.direction is Direction.TO_CLIENT:
+            return False
+        return conversation.exchanges.replies.size > QUEUE_LIMIT
 
     def write(self, data: bytes | memoryview) -> None:
         """Put bytes on the wire; what the sink can't take follows when it can."""
@@ -188,8 +193,9 @@ class Link:
         """Write a message for which there is nothing more to decide."""
         if self.dead:
             return
-        if (exchanges := self.connection.exchanges) is not None:
-            exchanges.pass_on(message, self.reactor.now)
+        conversation = self.connection.conversation
+        if conversation is not None:
+            conversation.exchanges.pass_on(message, self.reactor.now)
         if message.data:
             self.write(message.data)
 
@@ -247,7 +253,7 @@ class Link:
             self.resume()
 
     def update_quiet(self) -> None:
-        """Be quiet, if no rule can apply and nothing waits."""
+        """Derive ``quiet`` from all that it depends on: call it after a change of any of that."""
         connection = self.connection
         self.quiet = self.player is None and not (
             self.blocked
@@ -255,24 +261,26 @@ class Link:
             or connection.proxy.active_plan.acts_on_messages
             or connection.protocol.adjusting
             or connection.must_finish
-            or self._answers_wait
+            or self._awaits_replies
         )
         if self.quiet and self.framing is not None:
             self.firings = ()
-            self.framing.flush_partial()
+            if partial := self.framing.send_ahead():
+                self.write(partial)
 
     @property
-    def _answers_wait(self) -> bool:
-        """Answers are to go between its messages: these must be cut before they are passed on."""
-        exchanges = self.connection.exchanges
-        asks = self.direction is Direction.TO_BACKEND
-        return not asks and exchanges is not None and bool(exchanges.replies)
+    def _awaits_replies(self) -> bool:
+        """Replies are to go between its messages: these must be cut before they are passed on."""
+        conversation = self.connection.conversation
+        if conversation is None or self.direction is Direction.TO_BACKEND:
+            return False
+        return bool(conversation.exchanges.replies)
 
     def kill(self) -> None:
         """The sink is lost: hold nothing for it, and read nothing more."""
         self.dead = True
-        self.quiet = False
         self.release()
+        self.update_quiet()
         if self.ending is None:
             self.source.want(READ, wanted=False)
 
@@ -286,41 +294,47 @@ class Link:
             self.player.close()
             self.player = None
 
-    # Armed, or framed.
+    # Chunks that rules may act on.
 
     def _chunk(self, view: memoryview) -> None:
-        """An unframed chunk, of which rules must be asked."""
-        connection = self.connection
-        decision = connection.decisions.decide_chunk(self.direction)
+        """Decide on an unframed chunk."""
+        decisions = self.connection.decisions
+        decision = decisions.decide_chunk(self.direction)
         if self.player is None and not self.blocked and not decision.firings_for(self.direction):
             self.write(view)
-            self.update_quiet()  # what was to be carried through may be over
+            self.update_quiet()  # a lasting behavior may have done its part
             return
         at = self.reactor.clock()
-        message = Message(bytes(view), self.direction, at, NO_LABELS, connection.decisions.exchange)
+        message = Message(bytes(view), self.direction, at, NO_LABELS, decisions.exchange)
         self._play(message, decision)
-
-    def arrive(self, message: Message, decision: Decision | Reply) -> None:
-        """Deliver a message for which there is nothing to do, or have it played in its turn."""
-        if isinstance(decision, Reply):
-            self._play(message, decision)
-            return
-        if self.player is None and message.begins:
-            self.firings = decision.firings_for(self.direction)
-        if self.player is None and not self.blocked and not self.firings:
-            self.deliver(message)
-            if self.connection.decisions.played(message):
-                self.connection.settle()
-        else:
-            self._play(message, decision)
 
     def _play(self, message: Message, decision: Decision | Reply) -> None:
         if self.player is None:
             self.player = Player(self, self.connection)
-        self.quiet = False
+        if self.quiet:
+            self.update_quiet()
         self.player.put((message, decision))
         if self.player is not None or self.blocked or self.source.incoming.player is not None:
             self.settle()
+
+    # Messages.
+
+    def arrive(self, decided: list[Decided]) -> None:
+        """Deliver messages that no rule acts on, and have the others played in their turn."""
+        to_client = self.direction is Direction.TO_CLIENT
+        conversation = self.connection.conversation if to_client else None
+        for message, decision in decided:
+            if conversation is not None and message.begins and message.exchange:
+                conversation.send_due_replies(message.exchange)
+            if isinstance(decision, Decision):
+                if self.player is None and message.begins:
+                    self.firings = decision.firings_for(self.direction)
+                if self.player is None and not self.blocked and not self.firings:
+                    self.deliver(message)
+                    if self.connection.decisions.played(message):
+                        self.connection.settle()
+                    continue
+            self._play(message, decision)
 
     # Blocked, and spliced.
 
@@ -331,7 +345,7 @@ class Link:
         self._block()
 
     def _block(self) -> None:
-        self.quiet = False
+        self.update_quiet()
         self.sink.want(WRITE, wanted=True)
         self.source.want(READ, wanted=False)
 

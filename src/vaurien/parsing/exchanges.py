@@ -1,9 +1,9 @@
-"""The exchanges of one connection: which response answers which request, and in which turn."""
+"""The exchanges of one connection: which response answers which request, and in which order."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import ProtocolError
@@ -12,51 +12,87 @@ from ..values.messages import NO_LABELS, Message
 from .tally import Tally, count
 
 QueuedReply = bytes | Close
-"""What a client gets in place of a response, when its turn comes: bytes, or the end."""
+"""What a client gets in place of a response: bytes, or the end of its connection."""
 
-OWED_LIMIT = 100_000
+UNANSWERED_LIMIT = 100_000
+"""Requests that may be unanswered before the parser is taken to have misunderstood."""
 
 
 class Pending(NamedTuple):
-    """A request that was passed on, and that the backend will answer."""
+    """A request that was passed on and expects a response."""
 
     exchange: int
     about: object = None
+    """What the request parser noted for the response parser."""
     at: float = 0.0
     """When it was passed on, in seconds on the reactor's clock."""
 
 
-class Exchanges:
-    """Numbers the exchanges of one connection, and keeps its answers in turn.
+class ReplyQueue(deque[tuple[int, QueuedReply]]):
+    """Replies to requests, by exchange, that wait for the responses to earlier requests."""
 
-    Requests are numbered as they begin; a response belongs to the oldest request
-    that was passed on and is still owed one, and what comes while nothing is owed
-    belongs to exchange 0.
+    __slots__ = ("size", "stalled")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
+        """Bytes of all replies."""
+        self.stalled = False
+        """The client is perhaps not read, until fewer replies wait."""
+
+    def put(self, exchange: int, reply: QueuedReply) -> None:
+        """Queue a reply to the request of an exchange."""
+        self.append((exchange, reply))
+        self.size += size_of(reply)
+
+    def take(self, before: int | None) -> list[QueuedReply]:
+        """Remove and return the replies up to an exchange; None for all."""
+        taken = []
+        while self and (before is None or self[0][0] <= before):
+            reply = self.popleft()[1]
+            self.size -= size_of(reply)
+            taken.append(reply)
+        return taken
+
+
+class Exchanges:
+    """Number the exchanges of one connection, and keep its replies in order.
+
+    Requests are numbered as they begin.  A response belongs to the oldest request that was
+    passed on and is still without one; what comes while there is none belongs to exchange 0.
     """
 
-    __slots__ = ("_in_step", "begun", "opaque", "pending", "replies", "tallied", "tally", "waiting")
+    __slots__ = (
+        "_in_step",
+        "begun",
+        "opaque",
+        "pending",
+        "replies",
+        "tallied",
+        "tally",
+    )
 
     def __init__(self, tally: Tally | None = None, tallied: str = "") -> None:
         """``tallied``: the label by which exchanges are counted in ``tally``."""
         self.begun = 0
+        """Number of the newest request; requests are counted from 1."""
         self.pending: deque[Pending] = deque()
+        """Requests that await a response, oldest first."""
+        self.replies = ReplyQueue()
         self.opaque = False
-        """Both directions have become bytes without meaning."""
+        """Neither direction is parsed any more."""
         self.tally = tally or Tally()
         self.tallied = tallied
-        self._in_step = True
-        self.replies: deque[tuple[int, QueuedReply]] = deque()
-        self.waiting = 0
-        """Bytes of the replies whose turn has not come."""
+        self._in_step = True  # responses can be matched to requests
 
     def begin(self, labels: Mapping[str, str] = NO_LABELS) -> int:
-        """The number of the request that begins.
+        """Count a request that begins, and return its number.
 
         Raises:
-            ProtocolError: so many are unanswered that the parser must have misunderstood.
+            ProtocolError: as many requests are unanswered as may be.
         """
-        if len(self.pending) + len(self.replies) >= OWED_LIMIT:
-            raise ProtocolError(f"{OWED_LIMIT} requests without a response")
+        if len(self.pending) + len(self.replies) >= UNANSWERED_LIMIT:
+            raise ProtocolError(f"{UNANSWERED_LIMIT} requests without a response")
         counts, kind = self.tally.exchanges, labels.get(self.tallied, "")
         if kind in counts:
             counts[kind] += 1
@@ -66,9 +102,9 @@ class Exchanges:
         return begun
 
     def expect_response(self, exchange: int, about: object = None, at: float = 0.0) -> None:
-        """A request is passed on which the backend will answer, if a parser has begun it."""
+        """Expect a response to a request that is passed on, if a parser has begun it."""
         if self._in_step and 0 < exchange <= self.begun:
-            # What Owed(...) does, in half of the time: it is done for each request.
+            # The same as Pending(...) in half the time: this runs for each request.
             self.pending.append(tuple.__new__(Pending, (exchange, about, at)))
 
     def pass_on(self, message: Message, at: float) -> None:
@@ -77,34 +113,26 @@ class Exchanges:
             self.expect_response(message.exchange, message.about, at)
 
     def answered(self, latency: float) -> None:
-        """The oldest request that is owed a response has had it, so many seconds later."""
+        """The oldest pending request has its response; ``latency`` in seconds."""
         if self.pending:
             self.pending.popleft()
             self.tally.latency.add(latency)
 
     def lose_step(self) -> None:
-        """Responses can't be told apart any more: nobody waits for one."""
+        """Responses can't be matched to requests any more: expect none."""
         self._in_step = False
         self.pending.clear()
 
-    def reply(self, exchange: int, answer: QueuedReply) -> None:
-        """Answer a request in the backend's place, when its turn comes."""
-        self.replies.append((exchange, answer))
-        self.waiting += size_of(answer)
+    def due_replies(self, before: int | None = None) -> list[QueuedReply]:
+        """Remove and return the replies that are due: no earlier request awaits a response.
 
-    def due(self, before: int | None = None) -> Iterator[QueuedReply]:
-        """Answers whose turn has come: no earlier request is still owed a response.
-
-        ``before``: the exchange whose response is about to leave, if there is one.
+        ``before``: the exchange whose response is about to be sent, if there is one.
         """
         if before is None and self.pending:
             before = self.pending[0].exchange
-        while self.replies and (before is None or self.replies[0][0] <= before):
-            answer = self.replies.popleft()[1]
-            self.waiting -= size_of(answer)
-            yield answer
+        return self.replies.take(before)
 
 
-def size_of(answer: QueuedReply) -> int:
-    """How many bytes an answer has."""
-    return len(answer) if isinstance(answer, bytes) else 0
+def size_of(reply: QueuedReply) -> int:
+    """Return the bytes of a reply."""
+    return len(reply) if isinstance(reply, bytes) else 0

@@ -46,7 +46,6 @@ class Stream:
         "_labels",
         "_latency",
         "_offset",
-        "_open",
         "_parser",
         "_sized",
         "_skipping",
@@ -54,6 +53,7 @@ class Stream:
         "_taken",
         "_watching",
         "direction",
+        "in_message",
     )
 
     def __init__(self, direction: Direction, exchanges: Exchanges) -> None:
@@ -65,7 +65,8 @@ class Stream:
         self._taken = 0  # of the buffer, by the parser
         self._skipping = 0  # bytes to come that the parser need not see
         self._sized = False  # the message ends with these
-        self._open = False  # a message has begun and not ended
+        self.in_message = False
+        """A message has begun and not ended; parsers leave it alone."""
         self._begins = True  # the next piece is the first of its message
         self._labels: Mapping[str, str] = NO_LABELS
         self._exchange = 0
@@ -190,7 +191,7 @@ class Stream:
         ``final=False``: another response to the same request follows; of a request: the
         backend may ask for more of it, which then ``continues`` it.
         """
-        if self._open:
+        if self.in_message:
             raise ProtocolError("the parser began a message inside another")
         if self._start == len(self._buffer):
             raise ProtocolError("the parser began a message before its first byte was there")
@@ -214,11 +215,11 @@ class Stream:
         self._final = final
         self._continues = continues
         self._offset = 0
-        self._open = True
+        self.in_message = True
 
     def end(self, *, final: bool | None = None) -> None:
         """The message ends.  ``final`` is what ``begin`` could not know yet."""
-        if not self._open:
+        if not self.in_message:
             raise ProtocolError("the parser ended a message that had not begun")
         if final is not None:
             self._final = final
@@ -226,7 +227,7 @@ class Stream:
             self._start = self._taken
         else:
             self._slice(ends=True)
-        self._open = False
+        self.in_message = False
         self._begins = True
         if not self._asks and self._final and self._exchange:
             self._exchanges.answered(self._latency)
@@ -246,7 +247,7 @@ class Stream:
 
     @property
     def kept_back(self) -> int:
-        """Bytes that have been fed, and are not in any message yet."""
+        """Bytes that have been fed, and are in no message yet."""
         return len(self._buffer)
 
     def peek(self, start: int) -> bytes:
@@ -254,14 +255,9 @@ class Stream:
         return bytes(self._buffer[start:])
 
     @property
-    def in_message(self) -> bool:
-        """A message has begun and not ended."""
-        return self._open
-
-    @property
     def opaque(self) -> bool:
         """Nothing more is to be parsed."""
-        return self._exchanges.opaque and not self._open
+        return self._exchanges.opaque and not self.in_message
 
     def parse_with(self, parser: Parser) -> None:
         """Have this parser look at what is fed; it starts with the first bytes."""
@@ -276,7 +272,7 @@ class Stream:
             Exception: whatever the parser raised.
         """
         size = len(view)
-        if self._skipping > size and self._open and not self._buffer:
+        if self._skipping > size and self.in_message and not self._buffer:
             self._skipping -= size
             self._offset += size
             return 0
@@ -289,7 +285,7 @@ class Stream:
         try:
             self._resume()
         finally:
-            if self._open:
+            if self.in_message:
                 self._offset += self._taken - self._start
                 self._start = self._taken
                 self._begins = False
@@ -308,7 +304,7 @@ class Stream:
         """
         self._at = at
         self._watching = False
-        if self._skipping > len(data) and self._open and not self._buffer:
+        if self._skipping > len(data) and self.in_message and not self._buffer:
             self._skipping -= len(data)
             return [self._piece(data, ends=False)]
         if self._buffer:
@@ -316,7 +312,7 @@ class Stream:
         else:
             self._buffer = data
         self._resume()
-        if self._open and self._taken > self._start:
+        if self.in_message and self._taken > self._start:
             self._slice(ends=False)
         self._compact()
         messages, self._cut = self._cut, []
@@ -334,7 +330,7 @@ class Stream:
         self._watching = False
         self._buffer += unread
         self._taken = len(self._buffer)
-        if self._open:
+        if self.in_message:
             self.end()
         elif self._taken > self._start:
             self._labels, self._exchange, self._expects_reply = NO_LABELS, 0, True
