@@ -50,7 +50,7 @@ def test_the_client_is_reset(options: str, seconds: float, reason: str) -> None:
     assert world.system.time == seconds
     assert (world.backends, world.proxy.totals().refused) == ([], 1)
     troubles = [event.text() for event in world.events if isinstance(event, Trouble)]
-    told = f"{reason} (as the rule no-backend has it)"
+    told = f"{reason} (rule no-backend)"
     assert troubles == [f"backend backend:80 cannot be reached: {told}"]
 
 

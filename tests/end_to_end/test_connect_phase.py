@@ -269,7 +269,7 @@ def test_a_client_of_no_backend_is_reset(
     assert is_refused(proxy.address)
     taken = time.monotonic() - begun
     assert taken >= (LONG if "timeout" in options else 0)
-    told = f"{reason} (as the rule no-backend has it)"
+    told = f"{reason} (rule no-backend)"
     assert proxy.troubles == [f"backend {backend.address} cannot be reached: {told}"]
     totals = proxy.totals
     assert (totals.opened, totals.refused, totals.open) == (1, 1, 0)

@@ -42,7 +42,7 @@ def test_redis_is_no_such_thing(redis_address: Address, name: str, rules: tuple[
         assert len(told) <= 1  # memcache and smtp have lines of any kind
         for text in told:
             assert "\n" not in text
-            assert f"is not understood as {name}, and passes on unread: " in text
+            assert f"cannot be parsed as {name}; the connection is passed on unparsed: " in text
 
 
 @pytest.mark.parametrize("rules", [(), ("error after=1000",)], ids=["quiet", "armed"])

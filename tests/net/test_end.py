@@ -83,7 +83,7 @@ def test_a_peer_that_resets_while_nothing_is_read_of_it_is_heard_of_once() -> No
 
     world.run(count, seconds=1)
     assert steps < 100
-    assert (end.muted, end.broken) == (True, True)
+    assert (end.unwatched, end.broken) == (True, True)
     assert interest(world, end.fd) is None
     backend.read(wanted=True)  # what was said before is there still, and then the reset
     world.run(seconds=10)
@@ -96,10 +96,10 @@ def test_muted_it_is_added_again_when_something_is_wanted() -> None:
     end = connection.client
     end.want(READ, wanted=False)
     end.on_event(HANGUP)
-    assert (end.muted, end.broken) == (True, False)
+    assert (end.unwatched, end.broken) == (True, False)
     assert interest(world, end.fd) is None
     end.want(READ, wanted=True)
-    assert not end.muted
+    assert not end.unwatched
     assert interest(world, end.fd) == READ
 
 

@@ -200,7 +200,7 @@ def test_a_client_may_be_turned_away(do: str, ended: str, later: bool) -> None:
     totals = world.proxy.totals()
     assert (totals.opened, totals.closed, totals.refused) == (1, 1, int(do == "refuse"))
     troubles = [event.text() for event in world.events if not isinstance(event, Fired)]
-    reason = "it is broken (as the rule test-connects has it)"
+    reason = "it is broken (rule test-connects)"
     refusal = f"backend backend:80 cannot be reached: {reason}"
     assert troubles == [refusal] * (do == "refuse")
     assert timers(world) == 0
@@ -234,7 +234,7 @@ def test_a_behavior_that_fails_harms_its_own_connection_only(hook: str, do: str)
     assert ill.ended == "fin"
     assert (bytes(well.heard), well.ended) == (b"fine", "")
     (traceback,) = failures(world)
-    assert "a plugin's mistake" in traceback or "where there is no message" in traceback
+    assert "a plugin's mistake" in traceback or "outside of on_message" in traceback
     assert len(world.proxy.connections) == 1
     assert timers(world) == 0
 

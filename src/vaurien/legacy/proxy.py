@@ -195,7 +195,7 @@ class LegacyProxy(Proxy):
             return
         connection.on_close = None
         connection.to_backend.kill()
-        if connection.to_client.done:
+        if connection.to_client.end_sent:
             connection.close()
 
     def _on_connection_closed(self, connection: Connection) -> None:

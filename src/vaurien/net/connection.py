@@ -23,7 +23,7 @@ from .system import READ, Socket
 from .view import ProxyView
 
 MISSES_BYTES = InUse.HELD | InUse.QUEUED | InUse.UNSENT
-"""Closed with one of these, a connection has lost bytes that a peer was to get."""
+"""Closed in one of these uses, a connection loses bytes that a peer should have received."""
 
 
 class Owner(ProxyView, Interface):
@@ -40,7 +40,7 @@ class Owner(ProxyView, Interface):
 
 
 class Connection:
-    """See the module.  It begins with a client, and gets its backend from the proxy."""
+    """One client and its backend, which the proxy attaches."""
 
     __slots__ = (
         "_hooks",
@@ -68,7 +68,7 @@ class Connection:
     def __init__(self, proxy: Owner, number: int, client_socket: Socket) -> None:
         self.proxy = proxy
         self.number = number  # on its proxy, counted from 1
-        self.client_socket: Socket | None = client_socket  # until there is a backend
+        self.client_socket: Socket | None = client_socket  # None once there is a backend
         self.protocol = proxy.protocol
         self.conversation: Conversation | None = None  # if the protocol is framed
         self.decisions = Decisions(proxy, self)
@@ -78,7 +78,7 @@ class Connection:
         self._hooks: Hooks | None = None
         self._unsent = 0  # at the last call of is_draining
 
-    # Its life.
+    # From begin to close.
 
     def begin(self) -> None:
         """Run the rules' ``on_connect``, and then get a backend."""
@@ -88,7 +88,7 @@ class Connection:
             self.proxy.connect(self)
 
     def attach_backend(self, sock: Socket) -> None:
-        """Begin to carry bytes between the client and this socket, which must not block."""
+        """Begin to carry bytes between the client and this socket, which is non-blocking."""
         if self.closed or self.client_socket is None:
             self.proxy.reactor.discard(sock)
             return
@@ -132,7 +132,7 @@ class Connection:
                 link.apply()
 
     def close(self, *, reset: bool = False) -> None:
-        """Close both sides; what a player still holds is gone."""
+        """Close both sides; what players hold is lost."""
         if self.closed:
             return
         self.closed = True
@@ -157,9 +157,9 @@ class Connection:
             self.on_close()
 
     def on_reset(self, end: End) -> None:
-        """A peer has reset its side: nothing more can be told to it.
+        """A peer has reset its side: send it nothing more.
 
-        What it said before is still passed on, in its turn, and then the reset.
+        What it sent before is still passed on, and then the reset.
         """
         if self.closed:
             return
@@ -167,26 +167,26 @@ class Connection:
         end.incoming.kill()
         outgoing = end.outgoing
         held = outgoing.player is not None and outgoing.player.holding
-        if outgoing.done or outgoing.dead or held:
+        if outgoing.end_sent or outgoing.dead or held:
             self.close(reset=True)
         elif outgoing.ending is Ending.FIN:
             outgoing.ending = Ending.RST
         if self.withholds_end(outgoing):
-            end.incoming.settle()  # the other peer is to notice nothing of it
+            end.incoming.settle()  # the other peer is not to notice
 
-    def pass_on(self, link: Link, ending: Ending) -> None:
-        """All that a link had to carry is with its sink: tell it how the stream ended."""
+    def send_end(self, link: Link, ending: Ending) -> None:
+        """End a stream as its source has ended; all that came before has been sent."""
         opposite = link.sink.outgoing
         if ending is Ending.RST or link.source.broken:
             self.close(reset=True)
-        elif opposite.done or opposite.dead:
+        elif opposite.end_sent or opposite.dead:
             self.close()
         else:
-            with contextlib.suppress(OSError):  # it is gone, and will say so when read
+            with contextlib.suppress(OSError):  # it is gone, as reading from it will show
                 link.sink.sock.shutdown(socket.SHUT_WR)
 
     def on_failure(self, report: str) -> None:
-        """Something raised while it handled this connection."""
+        """Close after an exception, and emit its traceback."""
         name = self.proxy.name
         self.proxy.emit(PluginFailed(name, f"connection {self.number} failed", report))
         self.close()
@@ -196,7 +196,7 @@ class Connection:
         self.proxy.refuse(self, f"backend {self.proxy.backend} cannot be reached", detail)
 
     def settle(self) -> None:
-        """Let both links follow what has changed."""
+        """Have both links follow a change."""
         for link in self.links:
             link.settle()
 
@@ -216,7 +216,7 @@ class Connection:
 
     @property
     def must_finish(self) -> bool:
-        """A lasting behavior acts on a framed exchange to its end, whatever the plan says."""
+        """A lasting behavior has begun to act on a framed exchange, and acts to its end."""
         return any(link.framing is not None for link in self.links) and self.decisions.lasts
 
     def now(self) -> float:
@@ -224,10 +224,10 @@ class Connection:
         return self.proxy.reactor.clock()
 
     def in_use(self) -> InUse:
-        """Return all reasons why it should not be closed yet; none is falsy."""
+        """Return why it should not be closed yet: all reasons, or none, which is falsy."""
         found = InUse(0)
         running = self._hooks.running if self._hooks is not None else []
-        if any(map(self._is_awaited, running)) or any(map(self._has_more, self.links)):
+        if any(map(self._is_awaited, running)) or any(map(self._holds, self.links)):
             found |= InUse.HELD
         if any(link.player is not None for link in self.links):
             found |= InUse.QUEUED
@@ -240,16 +240,16 @@ class Connection:
             found |= InUse.WATCHED
         return found
 
-    def _has_more(self, link: Link) -> bool:
-        """What a link holds waits for its time, or for a source that is still there."""
+    def _holds(self, link: Link) -> bool:
+        """Whether a rule makes what a link holds wait, and its source is still there for a hang."""
         if link.player is None:
             return False
         ended = link.ending is not None or self.proxy.reactor.system.peer_closed(link.source.sock)
-        return link.player.waits(ended=ended)  # unread, where too much is held to read on
+        return link.player.waits(ended=ended)
 
     @property
     def active_at(self) -> float:
-        """When it carried something last, or was opened."""
+        """When it last carried bytes, or was opened; in seconds on the reactor's clock."""
         if self.client_socket is not None:
             return self.opened_at
         return max(self.opened_at, self.to_backend.active_at, self.to_client.active_at)
@@ -269,10 +269,11 @@ class Connection:
     # Replies.
 
     def reply(self, message: Message, reply: QueuedReply) -> None:
-        """Reply to the sender of a message; to a client in the order of its requests."""
-        if isinstance(reply, Close) and (reply.at_once or not message.to_backend):
+        """Reply to the sender of a message; a client gets replies in the order of its requests."""
+        from_backend = message.direction is Direction.TO_CLIENT
+        if isinstance(reply, Close) and (reply.at_once or from_backend):
             self.close(reset=reply.reset)
-        elif not message.to_backend:
+        elif from_backend:
             self.to_backend.reply(reply)
         elif self.conversation is None:
             self.decisions.end_turn()
@@ -283,17 +284,17 @@ class Connection:
     # What rules do where there is no message.
 
     def may_end(self, link: Link) -> bool:
-        """Whether the sink may see now that the source has ended; if not, ``settle`` is called."""
+        """Whether the sink may be sent the end now; if not, the link is settled when it may."""
         if self._hooks is None or not self._hooks.has_begun(link.direction):
             if not self.proxy.active_plan.ending:
                 return True
             self._make_hooks().end(link.direction, lambda: link.ending is Ending.RST, link.settle)
             if self.withholds_end(link):
-                link.sink.outgoing.settle()  # the sink is to notice nothing of it
+                link.sink.outgoing.settle()  # the sink is not to notice
         return self.closed or not self.withholds_end(link)
 
     def withholds_end(self, link: Link) -> bool:
-        """Whether a rule keeps the sink from seeing that the source has ended."""
+        """Whether a rule keeps the sink from being sent the end."""
         return self._hooks is not None and link.direction in self._hooks.running
 
     def heard_at(self, direction: Direction | None = None) -> float:
@@ -307,7 +308,7 @@ class Connection:
         return self._hooks
 
     def _is_awaited(self, key: Key) -> bool:
-        """Whether a peer is there that waits for the end of a hook run."""
+        """Whether the peer that waits for the end of a hook run is still there."""
         if key == CONNECT and self.client_socket is not None:
             return not self.proxy.reactor.system.peer_closed(self.client_socket)
         if isinstance(key, Direction):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class End:
-    """One peer of a connection: its socket, and what is wanted of it."""
+    """One peer of a connection: its socket, and the events that it is watched for."""
 
     __slots__ = (
         "broken",
@@ -20,14 +20,14 @@ class End:
         "fd",
         "incoming",
         "interest",
-        "muted",
         "outgoing",
         "reactor",
         "sock",
+        "unwatched",
     )
 
-    outgoing: Link  # carries what this end says
-    incoming: Link  # carries what this end is told
+    outgoing: Link  # carries what this peer sends
+    incoming: Link  # carries what this peer is sent
 
     def __init__(self, connection: Connection, sock: Socket) -> None:
         self.connection = connection
@@ -35,8 +35,8 @@ class End:
         self.sock = sock
         self.fd = sock.fileno()
         self.interest = READ
-        self.muted = False
-        self.broken = False  # the peer has reset it: nothing can be told to it any more
+        self.unwatched = False
+        self.broken = False  # the peer has reset it: nothing can be sent to it
 
     def on_event(self, events: int) -> None:
         if events == READ and self.interest == READ:  # by far the most frequent
@@ -54,23 +54,23 @@ class End:
         self.connection.on_failure(report)
 
     def want(self, what: int, *, wanted: bool) -> None:
-        """Be told of READ or WRITE, or no more."""
+        """Watch for READ or WRITE, or no longer."""
         interest = self.interest | what if wanted else self.interest & ~what
         if interest == self.interest or self.connection.closed:
             return
         self.interest = interest
-        if not self.muted:
+        if not self.unwatched:
             self.reactor.system.poller.modify(self.fd, interest)
         elif interest:
-            self.muted = False
+            self.unwatched = False
             self.reactor.add(self.fd, self, interest)
 
     def _on_unread_error(self, events: int) -> None:
-        """The peer is gone while nothing is read from it; the poller would say so for ever."""
+        """The peer is gone while nothing is read; stop watching, or the poller spins."""
         if self.connection.closed:
             return
         self.reactor.unwatch(self.fd)
-        self.muted = True
+        self.unwatched = True
         self.interest &= ~WRITE
         if events & ERROR:
             self.connection.on_reset(self)

@@ -41,7 +41,7 @@ class State(enum.Enum):
     PASSING = enum.auto()
     """Messages pass."""
     DISCARDING = enum.auto()
-    """The protocol has replied to the message under way: the rest of it goes nowhere."""
+    """The protocol has replied to the message under way: the rest of it is dropped."""
 
 
 class Framing:
@@ -64,7 +64,7 @@ class Framing:
         return self.stream.in_message or self._sent_ahead > 0
 
     def observe(self, view: memoryview) -> bool:
-        """Parse what was passed on already; True if there is more to see to."""
+        """Parse what was passed on already; True if ``after_parsing`` is to be called."""
         try:
             if self.state is State.START:
                 self._start()
@@ -104,14 +104,14 @@ class Framing:
         if self.stream.direction is Direction.TO_CLIENT:
             conversation.backend_spoke = True
         elif conversation.protocol.backend_first and not conversation.backend_spoke:
-            raise ProtocolError("the client has spoken first")
+            raise ProtocolError("the client sent data before the backend's greeting")
         self.state = State.PASSING
 
     def decide(self, messages: list[Message]) -> list[Decided]:
         """Decide on all messages before the first is played.
 
-        The responses to one request may have come together, and the parser has taken its
-        exchange for answered since.
+        The responses to one request may have come together; when the first is played, the
+        exchange may be answered already.
         """
         conversation = self.conversation
         decided: list[Decided] = []
@@ -159,7 +159,7 @@ class FramedLink(Interface):
 
 
 class Conversation:
-    """Both directions of a framed connection: requests, responses, and replies in their order."""
+    """Both directions of a framed connection: requests, responses, and replies in order."""
 
     __slots__ = (
         "_number",
@@ -179,7 +179,7 @@ class Conversation:
         to_backend: FramedLink,
         to_client: FramedLink,
     ) -> None:
-        """Have a copy of the protocol parse what the links carry; ``number`` of the connection."""
+        """Have a copy of ``protocol`` parse what the links of connection ``number`` carry."""
         proxy = decisions.proxy
         self._number = number
         self.decisions = decisions
@@ -199,7 +199,7 @@ class Conversation:
             link.framing = Framing(stream, self)
 
     def after_parsing(self, link: FramedLink, framing: Framing) -> None:
-        """See to what the messages that have arrived have changed."""
+        """Follow what the parser has changed besides cutting messages."""
         if framing.failure is not None:
             self._give_up(link, framing.failure)
             return
@@ -215,7 +215,7 @@ class Conversation:
             link.update_quiet()
 
     def end(self, link: FramedLink) -> None:
-        """The source of a link has ended: what is in no message yet is passed on as it is."""
+        """The source of a link has ended: pass on what is in no message yet."""
         if link.framing is None:
             return
         self._drop_framing(link)
@@ -292,8 +292,8 @@ class Conversation:
         proxy = self.decisions.proxy
         peer = "client" if failed is self.to_backend else "backend"
         what = (
-            f"connection {self._number}: what the {peer} says is not understood as "
-            f"{proxy.protocol.name}, and passes on unread"
+            f"connection {self._number}: data from the {peer} cannot be parsed as "
+            f"{proxy.protocol.name}; the connection is passed on unparsed"
         )
         if isinstance(error, ProtocolError):
             proxy.emit(GaveUp(proxy.name, f"{what}: {error}", ""))

@@ -140,11 +140,9 @@ class Hooks:
                 case Close(reset):
                     connection.close(reset=reset)
                 case Refuse(reason) if not connection.has_backend:
-                    connection.refuse(f"{reason} (as the rule {active_rule.name} has it)")
+                    connection.refuse(f"{reason} (rule {active_rule.name})")
                 case _:
-                    raise TypeError(
-                        f"{active_rule.name} yielded {action!r} where there is no message"
-                    )
+                    raise TypeError(f"{active_rule.name} yielded {action!r} outside of on_message")
             if connection.closed or not proxy.active_plan.is_on(active_rule):
                 return
 

@@ -1,9 +1,9 @@
 """One direction of a connection.
 
-Law: this is the one place that puts bytes on a wire, and it keeps their order:
-first what the sink could not take yet, then what a player still holds, then what
-arrives, and the end of the stream last.  A link holds at most one buffer, or one
-pipe, of bytes its sink could not take, and while it does it reads no more.
+Law: this is the one place that puts bytes on a wire, and it keeps their order: first what the
+sink has not taken yet, then what a player holds, then what arrives, and the end of the stream
+last.  A link holds at most one buffer, or one pipe, of bytes that its sink has not taken, and
+reads no more while it does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .framing import Decided, Framing
 
 SPLICE_WORTH = 16 * 1024
-"""A splice that moves less goes back to copying, which then costs less."""
+"""Bytes in one splice below which copying costs less: the link goes back to that."""
 
 
 class Link:
@@ -43,7 +43,7 @@ class Link:
         "connection",
         "dead",
         "direction",
-        "done",
+        "end_sent",
         "ending",
         "firings",
         "framing",
@@ -71,15 +71,15 @@ class Link:
         self.sink = sink
         self.framing: Framing | None = None
         self.player: Player | None = None
-        self.firings: Firings = ()  # what acts on the message under way, to its end
+        self.firings: Firings = ()  # what acts on the message under way
         self.bytes = 0
         self.chunks = 0
-        self.active_at = 0.0  # when it carried something last
-        self.ending: Ending | None = None  # the source has ended; pass it on in its turn
-        self.done = False  # ... and has been passed on
-        self.dead = False  # the sink takes nothing any more
-        self._pending: memoryview | None = None  # what the sink could not take yet
-        self._siphon: Siphon | None = None  # moves bulk, and holds the same
+        self.active_at = 0.0  # when it last carried bytes
+        self.ending: Ending | None = None  # how the source has ended, if it has
+        self.end_sent = False  # to the sink
+        self.dead = False  # the sink takes no more
+        self._pending: memoryview | None = None  # what the sink has not taken yet
+        self._siphon: Siphon | None = None  # the same, while bytes move inside the kernel
         self._receive = source.sock.recv_into
         self._send = sink.sock.send
 
@@ -106,10 +106,10 @@ class Link:
         self.chunks += 1
         view = reactor.view[:size]
         if self.quiet:
-            try:  # what write does, in place: here quiet traffic spends its time
+            try:  # the same as write, inline: most traffic is quiet
                 sent = self._send(view)
             except OSError:
-                self.write(view)  # meets the same, and knows what to do
+                self.write(view)  # which fails too, and handles that
             else:
                 if sent < size:
                     self._keep(view[sent:])
@@ -117,7 +117,7 @@ class Link:
             if framing is not None and framing.observe(view):
                 framing.conversation.after_parsing(self, framing)
         elif self.dead:
-            pass  # nobody is there to take it, and the source is not to notice
+            pass  # the sink is gone, and the source is not to notice
         elif self.framing is not None:
             framing = self.framing
             self.arrive(framing.receive(bytes(view)))
@@ -142,13 +142,13 @@ class Link:
         if how is Ending.RST:
             self.connection.on_reset(self.source)
         if self.player is not None:
-            self.player.step()  # nothing comes any more that it might wait for
+            self.player.step()  # it may be waiting for another message
         self.settle()
 
     # Called by the sink's end.
 
     def on_writable(self) -> None:
-        """Go on with what the sink could not take."""
+        """Send what the sink has not taken yet."""
         self.active_at = self.reactor.now
         if self._pending is not None:
             pending, self._pending = self._pending, None
@@ -163,7 +163,7 @@ class Link:
 
     @property
     def blocked(self) -> bool:
-        """The sink can't take more at the moment."""
+        """The sink takes no more at the moment."""
         return self._pending is not None or (self._siphon is not None and self._siphon.held > 0)
 
     @property
@@ -178,7 +178,7 @@ class Link:
         return conversation.exchanges.replies.size > QUEUE_LIMIT
 
     def write(self, data: bytes | memoryview) -> None:
-        """Put bytes on the wire; what the sink can't take follows when it can."""
+        """Send bytes to the sink; those that it does not take follow when it does."""
         try:
             sent = self._send(data)
         except BlockingIOError:
@@ -190,7 +190,7 @@ class Link:
             self._keep(memoryview(data)[sent:])
 
     def deliver(self, message: Message) -> None:
-        """Write a message for which there is nothing more to decide."""
+        """Send a message on which no rule acts any more."""
         if self.dead:
             return
         conversation = self.connection.conversation
@@ -199,43 +199,43 @@ class Link:
         if message.data:
             self.write(message.data)
 
-    def reply(self, answer: QueuedReply) -> None:
-        """Tell the sink something that the source did not, behind what is under way."""
+    def reply(self, reply: QueuedReply) -> None:
+        """Send a reply to the sink, behind what is queued."""
         if self.dead:
             return
         if self.player is None and not self.blocked:
-            self.perform(answer)
+            self.perform(reply)
             return
         if self.player is None:
             self.player = Player(self, self.connection)
-        self.player.put(answer)
+        self.player.put(reply)
 
-    def perform(self, answer: QueuedReply) -> None:
-        """Write an answer, or close."""
-        if isinstance(answer, Close):
-            self.connection.close(reset=answer.reset)
+    def perform(self, reply: QueuedReply) -> None:
+        """Send a reply now, or close."""
+        if isinstance(reply, Close):
+            self.connection.close(reset=reply.reset)
         else:
-            self.write(answer)
+            self.write(reply)
 
     def resume(self) -> None:
-        """The sink is free, or the player has changed: go on from there."""
+        """Go on: the sink takes more, or what the player waited for has come."""
         if self.player is not None:
             self.player.step()
         self.settle()
         if self.direction is Direction.TO_CLIENT and not self.connection.closed:
-            self.sink.outgoing.resume()  # which goes no further while answers pile up here
+            self.sink.outgoing.resume()  # replies may have kept the client from being read
 
     def settle(self) -> None:
-        """Pass the end on if its turn has come, and read if there is room."""
+        """Send the end of the stream if nothing is left before it; read if there is room."""
         if self.connection.closed:
             return
         idle = self.player is None and not self.blocked
-        if idle and self.ending is not None and not self.done:
+        if idle and self.ending is not None and not self.end_sent:
             if not self.connection.may_end(self):
                 self.source.want(READ, wanted=False)
             elif not self.connection.closed:
-                self.done = True
-                self.connection.pass_on(self, self.ending)
+                self.end_sent = True
+                self.connection.send_end(self, self.ending)
             return
         if idle:
             self.update_quiet()
@@ -246,14 +246,14 @@ class Link:
     # Called by the connection.
 
     def apply(self) -> None:
-        """Follow the proxy's new plan, from the next message on."""
+        """Follow the proxy's new plan from the next message on."""
         if self.player is None and not self.blocked and self.ending is None:
             self.update_quiet()
         else:
             self.resume()
 
     def update_quiet(self) -> None:
-        """Derive ``quiet`` from all that it depends on: call it after a change of any of that."""
+        """Derive ``quiet``; call this when anything that it depends on has changed."""
         connection = self.connection
         self.quiet = self.player is None and not (
             self.blocked
@@ -270,14 +270,14 @@ class Link:
 
     @property
     def _awaits_replies(self) -> bool:
-        """Replies are to go between its messages: these must be cut before they are passed on."""
+        """Replies are to be sent between its messages, so these must be cut first."""
         conversation = self.connection.conversation
         if conversation is None or self.direction is Direction.TO_BACKEND:
             return False
         return bool(conversation.exchanges.replies)
 
     def kill(self) -> None:
-        """The sink is lost: hold nothing for it, and read nothing more."""
+        """The sink is lost: drop what is held for it, and stop reading."""
         self.dead = True
         self.release()
         self.update_quiet()
@@ -285,7 +285,7 @@ class Link:
             self.source.want(READ, wanted=False)
 
     def release(self) -> None:
-        """Let go of everything held."""
+        """Drop everything that is held."""
         self._pending = None
         if self._siphon is not None:
             self._siphon.close()
@@ -297,7 +297,7 @@ class Link:
     # Chunks that rules may act on.
 
     def _chunk(self, view: memoryview) -> None:
-        """Decide on an unframed chunk."""
+        """Decide on a chunk, and send it or have it played."""
         decisions = self.connection.decisions
         decision = decisions.decide_chunk(self.direction)
         if self.player is None and not self.blocked and not decision.firings_for(self.direction):
@@ -320,7 +320,7 @@ class Link:
     # Messages.
 
     def arrive(self, decided: list[Decided]) -> None:
-        """Deliver messages that no rule acts on, and have the others played in their turn."""
+        """Send messages on which no rule acts, and queue the others to be played."""
         to_client = self.direction is Direction.TO_CLIENT
         conversation = self.connection.conversation if to_client else None
         for message, decision in decided:
@@ -336,10 +336,10 @@ class Link:
                     continue
             self._play(message, decision)
 
-    # Blocked, and spliced.
+    # A sink that blocks, and bytes moved inside the kernel.
 
     def _keep(self, rest: memoryview) -> None:
-        """Hold what the sink can't take yet."""
+        """Hold what the sink has not taken."""
         shared = rest.obj is self.reactor.buffer
         self._pending = memoryview(bytes(rest)) if shared else rest
         self._block()
@@ -350,7 +350,7 @@ class Link:
         self.source.want(READ, wanted=False)
 
     def _splice(self, siphon: Siphon) -> None:
-        """Move what has arrived inside the kernel, unless a rule wants to see it."""
+        """Move what has arrived inside the kernel, unless a rule may act on it."""
         decision = None if self.quiet else self.connection.decisions.decided_turn(self.direction)
         if self.player is not None or (
             not self.quiet and (decision is None or decision.firings_for(self.direction))

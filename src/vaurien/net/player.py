@@ -16,7 +16,7 @@ from typing import Protocol as Interface
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import ActiveRule, Decision, Firings
 from ..values.actions import Behind, Close, Drop, Forward, Hold, Reply, Wait
-from ..values.messages import Message
+from ..values.messages import Direction, Message
 
 if TYPE_CHECKING:
     from .closing import Ending
@@ -239,7 +239,7 @@ class Player:
             if decision.generation != self._proxy.active_plan.generation:
                 connection.decisions.update(decision, message)
             link.firings = decision.firings_for(message.direction)
-        if link.firings and not message.to_backend and decision.labels:
+        if link.firings and decision.labels and message.direction is Direction.TO_CLIENT:
             message = message._replace(labels={**decision.labels, **message.labels})
         yield from self._act(message, decision, link.firings)
         if connection.decisions.played(message):
@@ -310,7 +310,7 @@ class Player:
                     yield from self._close(message, action)
                     return
                 case _:
-                    raise TypeError(f"{rule.name} yielded {action!r}, which is no action")
+                    raise TypeError(f"{rule.name} yielded {action!r}, which is not an action")
 
     def _close(self, message: Message, action: Close) -> Steps:
         """Pass on nothing more, and close when it is the message's turn."""

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable
 
 if sys.platform == "linux":
-    import fcntl  # here, because an import fails where no descriptor is left
+    import fcntl  # not when it is used: an import fails once no descriptor is left
 
 PIPE_SIZE = 1024 * 1024
 POOL_LIMIT = 16
+"""Empty pipes that are kept."""
 SPLICE_FLAGS = 1 | 2  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK
 CANNOT_SPLICE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EMFILE, errno.ENFILE})
-"""What a socket or a system says where copying would work."""
+"""Errors of a socket or a system that cannot splice, where copying works."""
 F_SETPIPE_SZ = 1031  # linux/fcntl.h
 
 Pipe = tuple[int, int]
@@ -23,26 +24,26 @@ Pipe = tuple[int, int]
 
 
 class PipePool:
-    """Empty pipes, kept to be used again."""
+    """Empty pipes, kept for reuse."""
 
     def __init__(self) -> None:
         self._idle: list[Pipe] = []
 
     def take(self) -> Pipe:
-        """An empty pipe that does not block.
+        """Return an empty, non-blocking pipe.
 
         Raises:
-            OSError: there is no descriptor left.
+            OSError: no descriptor is left.
         """
         if self._idle:
             return self._idle.pop()
         pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        with contextlib.suppress(OSError):  # the user's limit is reached: it stays small
+        with contextlib.suppress(OSError):  # the user's limit on pipes is reached: it stays small
             fcntl.fcntl(pipe[1], F_SETPIPE_SZ, PIPE_SIZE)
         return pipe
 
     def give_back(self, pipe: Pipe, *, empty: bool) -> None:
-        """Return a pipe; one that still holds bytes is of no more use."""
+        """Return a pipe to the pool; one that still holds bytes is closed."""
         if empty and len(self._idle) < POOL_LIMIT:
             self._idle.append(pipe)
         else:
@@ -55,7 +56,7 @@ class PipePool:
 
 
 class Siphon:
-    """Moves what one socket has received into another, through a pipe it holds while it is full."""
+    """Moves bytes from one socket to another, through a pipe that it has only while needed."""
 
     __slots__ = ("_pipe", "_pipes", "_sink_fd", "_source_fd", "_splice", "held")
 
@@ -68,14 +69,14 @@ class Siphon:
         self._sink_fd = sink_fd
         self._pipe: Pipe | None = None
         self.held = 0
-        """Bytes in the pipe, which the sink could not take yet."""
+        """Bytes in the pipe, which the sink has not taken."""
 
     def fill(self) -> int:
-        """Take what has arrived; 0 is its end.
+        """Move what has arrived into the pipe, and return its bytes; 0 at the end of the stream.
 
         Raises:
-            BlockingIOError: nothing has.
-            OSError: in ``CANNOT_SPLICE``, or else the source is broken.
+            BlockingIOError: nothing has arrived.
+            OSError: splicing is not possible (``CANNOT_SPLICE``), or the source is broken.
         """
         if self._pipe is None:
             self._pipe = self._pipes.take()
@@ -87,7 +88,7 @@ class Siphon:
         return self.held
 
     def drain(self) -> None:
-        """Put what is held into the sink, as far as it takes it.
+        """Move what is held into the sink, as much as that takes.
 
         Raises:
             OSError: the sink is broken.
@@ -99,7 +100,7 @@ class Siphon:
             self.close()
 
     def close(self) -> None:
-        """Give the pipe back, and lose what it holds."""
+        """Give the pipe back; what it holds is lost."""
         if self._pipe is not None:
             self._pipes.give_back(self._pipe, empty=not self.held)
             self._pipe = None

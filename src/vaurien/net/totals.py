@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Totals:
-    """What a proxy has counted since it was made."""
+    """What a proxy has counted since it was created."""
 
     opened: int
     closed: int
@@ -25,13 +25,13 @@ class Totals:
     chunks_to_backend: int
     chunks_to_client: int
     fired: int
-    """How often rules fired."""
+    """How many times rules have fired."""
     gave_up: int
-    """Streams whose parser gave up."""
+    """Connections whose protocol was not understood: a parser has failed."""
 
 
 def add(sums: dict[Direction, list[int]], link: Link) -> None:
-    """Add the bytes and the chunks that a link has carried to those of its direction."""
+    """Add the bytes and chunks that a link has carried to the sums of its direction."""
     counted = sums[link.direction]
     counted[0] += link.bytes
     counted[1] += link.chunks

@@ -1,4 +1,4 @@
-"""What a parser reads and writes: the stream, the exchanges in flight, and their counts.
+"""What a parser works with: the stream, the exchanges in flight, and their counters.
 
 Law: no I/O, no clock.  Bytes and times come as arguments.
 """

@@ -28,8 +28,8 @@ class Pending(NamedTuple):
     """When it was passed on, in seconds on the reactor's clock."""
 
 
-class ReplyQueue(deque[tuple[int, QueuedReply]]):
-    """Replies to requests, by exchange, that wait for the responses to earlier requests."""
+class ReplyQueue(deque[tuple[int, QueuedReply, int]]):
+    """Replies that wait for the responses to earlier requests: exchange, reply, size in bytes."""
 
     __slots__ = ("size", "stalled")
 
@@ -42,15 +42,16 @@ class ReplyQueue(deque[tuple[int, QueuedReply]]):
 
     def put(self, exchange: int, reply: QueuedReply) -> None:
         """Queue a reply to the request of an exchange."""
-        self.append((exchange, reply))
-        self.size += size_of(reply)
+        size = len(reply) if isinstance(reply, bytes) else 0
+        self.append((exchange, reply, size))
+        self.size += size
 
     def take(self, before: int | None) -> list[QueuedReply]:
         """Remove and return the replies up to an exchange; None for all."""
         taken = []
         while self and (before is None or self[0][0] <= before):
-            reply = self.popleft()[1]
-            self.size -= size_of(reply)
+            _, reply, size = self.popleft()
+            self.size -= size
             taken.append(reply)
         return taken
 
@@ -131,8 +132,3 @@ class Exchanges:
         if before is None and self.pending:
             before = self.pending[0].exchange
         return self.replies.take(before)
-
-
-def size_of(reply: QueuedReply) -> int:
-    """Return the bytes of a reply."""
-    return len(reply) if isinstance(reply, bytes) else 0

@@ -1,7 +1,7 @@
-"""What a parser reads: one direction of a connection.
+"""The stream that a parser reads: one direction of a connection.
 
-Law: a parser marks where messages begin and end.  It cannot change a byte, nor lose
-one: messages are cut out of what arrived, and what it can't make sense of is passed on.
+Law: a parser marks where messages begin and end.  It can neither change nor lose a byte:
+messages are cut out of what arrived, and what it does not understand is passed on.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from .tally import count
 Parser = Generator[None, None, None]
 
 LINE_LIMIT = 64 * 1024
+"""Maximum bytes of a line, unless a parser says otherwise."""
 READ_LIMIT = 1024 * 1024
+"""Maximum bytes taken at once, unless a parser says otherwise."""
 WINDOW = 16 * 1024
-"""Bytes to look at ahead, without taking them."""
+"""Bytes that ``at_hand`` returns at most."""
 
 
 class Stream:
     """One direction of a connection, as a parser sees it.
 
-    The parser takes bytes with ``yield from`` (``readline``, ``read``, ``readuntil``,
-    ``skip``) or with ``match``, and brackets each message between ``begin`` and ``end``.
-    Bytes it takes before ``begin`` belong to the message that begins; they are kept back
-    until then, so it must not take many.
+    The parser takes bytes with ``yield from`` (``readline``, ``read``, ``readuntil``, ``skip``)
+    or with ``match``, and calls ``begin`` and ``end`` around each message.  The bytes that it
+    takes before ``begin`` belong to the message that begins.  They are kept back until then, so
+    it should not take many.
     """
 
     __slots__ = (
@@ -61,9 +63,9 @@ class Stream:
         self._asks = direction is Direction.TO_BACKEND
         self._exchanges = exchanges
         self._buffer: bytes | bytearray = b""
-        self._start = 0  # of the buffer: what is in no message yet begins here
-        self._taken = 0  # of the buffer, by the parser
-        self._skipping = 0  # bytes to come that the parser need not see
+        self._start = 0  # where in the buffer that begins which is in no message yet
+        self._taken = 0  # bytes of the buffer that the parser has taken
+        self._skipping = 0  # bytes still to come that the parser skips
         self._sized = False  # the message ends with these
         self.in_message = False
         """A message has begun and not ended; parsers leave it alone."""
@@ -75,7 +77,7 @@ class Stream:
         self._continues = False
         self._about: object = None
         self._latency = 0.0
-        self._offset = 0  # of the message under way: bytes of it that were cut already
+        self._offset = 0  # bytes of the message under way that were cut already
         self._at = 0.0
         self._watching = False
         self._cut: list[Message] = []
@@ -84,7 +86,7 @@ class Stream:
     # For parsers: taking bytes.
 
     def readline(self, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
-        r"""Take bytes up to and with the next ``\n``.
+        r"""Take bytes up to and including the next ``\n``.
 
         Raises:
             ProtocolError: the line is longer than the limit.
@@ -92,10 +94,10 @@ class Stream:
         return self.readuntil(b"\n", limit)
 
     def readuntil(self, end: bytes, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
-        """Take bytes up to and with this ending.
+        """Take bytes up to and including an ending.
 
         Raises:
-            ProtocolError: they are more than the limit.
+            ProtocolError: there are more than the limit.
         """
         searched = 0
         while (found := self._buffer.find(end, self._taken + searched)) < 0:
@@ -110,21 +112,21 @@ class Stream:
         return self._take(size)
 
     def read(self, size: int, limit: int = READ_LIMIT) -> Generator[None, None, bytes]:
-        """Take exactly so many bytes.
+        """Take exactly ``size`` bytes.
 
         Raises:
-            ProtocolError: they are more than the limit; long bodies are for ``skip``.
+            ProtocolError: that is more than the limit; use ``skip`` for long bodies.
         """
         if not 0 <= size <= limit:
-            raise ProtocolError(f"{size} bytes to read, where {limit} are allowed")
+            raise ProtocolError(f"cannot read {size} bytes at once: the limit is {limit}")
         while len(self._buffer) - self._taken < size:
             yield
         return self._take(size)
 
     def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """Take what a pattern matches of the bytes that are here, at once; or nothing.
+        """Take what a pattern matches of the bytes that have arrived; without a match, nothing.
 
-        Use the match before the next ``yield``: its groups are views of what arrived.
+        Use the match before the next ``yield``: its groups are views of the buffer.
         """
         found = pattern.match(self._buffer, self._taken)
         if found is not None:
@@ -132,21 +134,21 @@ class Stream:
         return found
 
     def at_hand(self, limit: int = WINDOW) -> bytes:
-        """The next bytes that have arrived; they are not taken."""
+        """Return the next bytes that have arrived, without taking them."""
         return bytes(self._buffer[self._taken : self._taken + limit])
 
     @property
     def drained(self) -> bool:
-        """All that has arrived is taken: the next thing to do is to ``yield``."""
+        """All that has arrived is taken: ``yield`` next."""
         return self._taken == len(self._buffer)
 
     def skip(self, size: int, *, last: bool = False) -> Parser:
-        """Let exactly so many bytes pass, unseen and in pieces.
+        """Let exactly ``size`` bytes pass, unseen and in pieces.
 
-        ``last``: the message ends with them, so that its size is known before it is here.
+        ``last``: the message ends with them, so its size is known before it has arrived.
         """
         if size < 0:
-            raise ProtocolError(f"{size} bytes to skip")
+            raise ProtocolError(f"cannot skip {size} bytes")
         self._skipping = size
         self._sized = last
         while True:
@@ -158,7 +160,7 @@ class Stream:
             yield
 
     def rest(self) -> Parser:
-        """Let all the bytes to come pass, as one message without an end."""
+        """Let all further bytes pass, as one message without an end."""
         while True:
             self._taken = len(self._buffer)
             yield
@@ -167,7 +169,7 @@ class Stream:
 
     @property
     def asked(self) -> object:
-        """What was noted about the oldest request that is owed a response; None for none."""
+        """What was noted about the oldest request that awaits a response; None if none does."""
         pending = self._exchanges.pending
         return pending[0].about if pending else None
 
@@ -181,20 +183,20 @@ class Stream:
         continues: bool = False,
         about: object = None,
     ) -> None:
-        """A message begins, with the bytes taken since the last one ended.
+        """Begin a message with the bytes taken since the last one ended.
 
-        ``expects_reply=False``: a request that the backend will not answer.
-        ``continues``: it is more of the request before it, and no request of its own.
-        ``about``: what the response parser needs to know of a request; see ``asked``.
-        ``unsolicited``: the backend says it without having been asked (a push, a
-        notification), so it answers no request.
-        ``final=False``: another response to the same request follows; of a request: the
-        backend may ask for more of it, which then ``continues`` it.
+        ``expects_reply=False``: the backend will not answer the request.
+        ``continues``: it is more of the request before it, and not a request of its own.
+        ``about``: what the response parser needs to know about the request; see ``asked``.
+        ``unsolicited``: the backend sends it unasked (a push, a notification), so it answers
+        no request.
+        ``final=False``: of a response, another one to the same request follows; of a request,
+        the backend may ask for more of it, which then ``continues`` it.
         """
         if self.in_message:
             raise ProtocolError("the parser began a message inside another")
         if self._start == len(self._buffer):
-            raise ProtocolError("the parser began a message before its first byte was there")
+            raise ProtocolError("the parser began a message before its first byte had arrived")
         exchanges = self._exchanges
         if self._asks:
             self._about = about
@@ -218,7 +220,7 @@ class Stream:
         self.in_message = True
 
     def end(self, *, final: bool | None = None) -> None:
-        """The message ends.  ``final`` is what ``begin`` could not know yet."""
+        """End the message.  ``final``: see ``begin``, when that could not know it yet."""
         if not self.in_message:
             raise ProtocolError("the parser ended a message that had not begun")
         if final is not None:
@@ -233,17 +235,17 @@ class Stream:
             self._exchanges.answered(self._latency)
 
     def error(self, code: str) -> None:
-        """The backend has answered with an error, of this code."""
+        """Count an error with which the backend has answered, by its code."""
         count(self._exchanges.tally.errors, code)
 
     def turn_opaque(self) -> None:
-        """From the next byte on, both directions are bytes without meaning.
+        """Stop parsing both directions from the next byte on.
 
         Call it between two messages, and return.
         """
         self._exchanges.opaque = True
 
-    # For links.
+    # For framing.
 
     @property
     def kept_back(self) -> int:
@@ -251,22 +253,22 @@ class Stream:
         return len(self._buffer)
 
     def peek(self, start: int) -> bytes:
-        """Those of them from a place on; they stay where they are."""
+        """Return the bytes that are kept back, from an offset on; they stay."""
         return bytes(self._buffer[start:])
 
     @property
     def opaque(self) -> bool:
-        """Nothing more is to be parsed."""
+        """Whether nothing more is to be parsed."""
         return self._exchanges.opaque and not self.in_message
 
     def parse_with(self, parser: Parser) -> None:
-        """Have this parser look at what is fed; it starts with the first bytes."""
+        """Have a parser parse what is fed; it starts with the first bytes."""
         self._parser = parser
 
     def watch(self, view: bytes | memoryview, at: float) -> int:
-        """Look at bytes that were passed on already: no messages are cut out of them.
+        """Parse bytes that were passed on already: no messages are cut out of them.
 
-        Gives how many of all bytes that were fed are in no message yet: ``kept_back``.
+        Return how many of all bytes that were fed are in no message yet: ``kept_back``.
 
         Raises:
             Exception: whatever the parser raised.
@@ -297,10 +299,10 @@ class Stream:
         return len(self._buffer)
 
     def feed(self, data: bytes, at: float) -> list[Message]:
-        """The messages, and pieces of messages, that these bytes complete.
+        """Parse bytes, and return the messages and pieces of messages cut out of them.
 
         Raises:
-            Exception: whatever the parser raised; ``surrender`` then has the bytes.
+            Exception: whatever the parser raised; ``surrender`` then returns the bytes.
         """
         self._at = at
         self._watching = False
@@ -319,11 +321,10 @@ class Stream:
         return messages
 
     def surrender(self, unread: bytes = b"") -> list[Message]:
-        """What is left when a parser fails or a stream ends: messages, then all bytes kept back.
+        """Return what is left when a parser fails or a stream ends.
 
-        ``unread``: bytes that came behind these, and were not fed.
-
-        A message under way ends with it.  Bytes of which none had begun have no labels, and
+        That is messages, and then all bytes kept back.  ``unread``: bytes that follow these and
+        were not fed.  A message under way ends with them.  Otherwise they have no labels, and
         belong to exchange 0.
         """
         self._parser = None
@@ -343,7 +344,7 @@ class Stream:
     # Inside.
 
     def _resume(self) -> None:
-        """Have the parser go on with what is here."""
+        """Have the parser go on with what has arrived."""
         try:
             if self._parser is not None:
                 next(self._parser)
@@ -358,7 +359,7 @@ class Stream:
         return bytes(self._buffer[start : start + size])
 
     def _compact(self) -> None:
-        """Forget what was cut."""
+        """Drop from the buffer what was cut."""
         start = self._start
         if start == len(self._buffer):
             self._buffer = b""

@@ -1,18 +1,19 @@
-"""What is counted of the messages of a proxy: plain integers, read when somebody asks."""
+"""Counters of a proxy's messages: plain integers, read on demand."""
 
 from __future__ import annotations
 
 KINDS = 200
-"""Different things that are counted by name; traffic must not make us remember more."""
+"""Maximum names in one table of counters, so that traffic cannot exhaust memory."""
 OTHER = "(other)"
+"""Counts everything beyond that."""
 BUCKETS = 32
 
 
 class Latency:
-    """How long backends took, from a request that was passed on to the response's first byte.
+    """Time from passing on a request to the first byte of its response.
 
-    ``buckets[n]`` counts what took less than ``2**n`` microseconds, and not less than half
-    of that; the last one counts whatever took longer.
+    ``buckets[n]`` counts latencies below ``2**n`` microseconds and not below half of that; the
+    last one also counts all that are longer.
     """
 
     __slots__ = ("buckets", "count", "longest", "total")
@@ -33,22 +34,22 @@ class Latency:
 
 
 class Tally:
-    """The exchanges of one proxy."""
+    """What is counted of the exchanges of one proxy."""
 
     __slots__ = ("errors", "exchanges", "injected", "latency")
 
     def __init__(self) -> None:
         self.exchanges: dict[str, int] = {}
-        """Requests, by the label that the protocol counts them by."""
+        """Requests, by the label that the protocol names in ``tallied``."""
         self.errors: dict[str, int] = {}
-        """Errors that backends answered with, by their codes."""
+        """Errors from backends, by code."""
         self.injected: dict[str, int] = {}
-        """Faults that rules have put in, by their names."""
+        """Faults that rules have injected, by name."""
         self.latency = Latency()
 
 
 def count(counts: dict[str, int], kind: str) -> None:
-    """Count one of a kind; too many kinds are counted together."""
+    """Count one of a kind; kinds beyond ``KINDS`` are counted together."""
     if kind in counts:
         counts[kind] += 1
     elif len(counts) < KINDS:

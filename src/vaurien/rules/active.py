@@ -1,7 +1,7 @@
-"""A plan at work on one proxy: what is on, what its rules have counted, what they decide.
+"""A plan in force on one proxy: which rules are on, what they have counted, what they decide.
 
-Law: nothing here reads a clock or draws from a hidden source: time comes as an argument,
-and every draw is a function of the seed and of what it is drawn for.
+Law: nothing here reads a clock or a hidden source of randomness.  Time is an argument, and each
+draw is a function of the seed and of what it is for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .plan import MARGIN, Plan, Rule
 
 
 class ActiveRule:
-    """A rule on one proxy: what it has counted, and its dice."""
+    """A rule in force on one proxy: what it has counted, and its dice."""
 
     __slots__ = (
         "always",
@@ -39,27 +39,31 @@ class ActiveRule:
     def __init__(self, rule: Rule, dice: Dice, applied_at: float, since: int) -> None:
         self.rule = rule
         self.name, self.scope, self.direction = rule.name, rule.scope, rule.direction
-        ways = Direction if rule.direction is None else (rule.direction,)
         acts = rule.behavior.overrides("on_message")
-        self.directions = tuple(way for way in ways if acts and rule.behavior.concerns(way))
+        self.directions = tuple(
+            direction
+            for direction in Direction
+            if acts and rule.direction in (None, direction) and rule.behavior.concerns(direction)
+        )
+        """Those of the messages that its behavior acts on."""
         self.always = not rule.match
-        """It is about every exchange."""
+        """Whether it applies to every exchange."""
         self.dice = dice
         self.applied_at = applied_at
-        self.since = since  # the generation in which it came on
-        self.seen = 0
+        self.since = since  # generation of the active plan under which it came on
+        self.seen = 0  # exchanges that it applies to
         self.fired = 0
         self.shared: Kept = {}  # what its behavior keeps for all connections
 
     @property
     def ignores_messages(self) -> bool:
-        """Whether it acts in other hooks only, so that there is nothing to draw for messages."""
+        """Whether it acts in other hooks only: nothing is drawn for messages then."""
         overrides = self.rule.behavior.overrides
         hooks = [hook for hook in HOOKS if hook != "on_message" and overrides(hook)]
         return bool(hooks) and not self.directions
 
     def seconds_on(self, now: float) -> float | None:
-        """How long it has been on, this time; None if it is off, or gone."""
+        """Return the seconds since it last came on; None if it is off or expired."""
         if self.is_expired(now):
             return None
         return self.rule.seconds_on(now - self.applied_at + MARGIN)
@@ -70,12 +74,12 @@ class ActiveRule:
         return ttl is not None and now - self.applied_at + MARGIN >= ttl
 
     def next_edge(self, now: float) -> float | None:
-        """When it next comes on, or goes off; a moment on the clock."""
+        """Return when it next comes on, goes off or expires, on the same clock as ``now``."""
         edge = self.rule.next_edge(now - self.applied_at + MARGIN)
         return None if edge is None else self.applied_at + edge
 
     def behavior(self, now: float) -> Behavior:
-        """The rule's behavior, its options as they are now; if they change, one of its own."""
+        """Return the rule's behavior with its options as they are now: a copy if they change."""
         behavior = self.rule.behavior
         if self.rule.ramps:
             behavior = copy.copy(behavior)
@@ -83,7 +87,7 @@ class ActiveRule:
         return behavior
 
     def follow_ramps(self, behavior: Behavior, now: float) -> None:
-        """Set the options that change with time to what they are now."""
+        """Set the options that change with time to their values now."""
         if not self.rule.ramps:
             return
         seconds = self.seconds_on(now) or 0.0
@@ -93,7 +97,10 @@ class ActiveRule:
             setattr(behavior, name, round(value) if known[name].type is int else value)
 
     def is_due(self, decision: Decision, direction: Direction) -> bool:
-        """Whether to decide on the rule now: it is new, or it is late and the response is here."""
+        """Whether to decide on the rule now.
+
+        That is when it is new, or when it matches on responses and one has come.
+        """
         if self.rule.late:
             return direction is Direction.TO_CLIENT and self not in decision.asked_late
         return self.since > decision.generation
@@ -106,7 +113,7 @@ class ActiveRule:
         return True
 
     def fire(self, view: ConnectionView, exchange: int, now: float) -> Firing | None:
-        """Count an exchange that the rule applies to, and say whether it fires on it."""
+        """Count an exchange that the rule applies to; None if it does not fire on it."""
         rule = self.rule
         self.seen += 1
         counted = self.seen - rule.after
@@ -126,7 +133,7 @@ class ActiveRule:
 
     @property
     def refuses(self) -> bool:
-        """It is about every connection, and none of them shall get as far as being accepted."""
+        """Whether it keeps every connection from being accepted."""
         rule = self.rule
         return rule.behavior.refuses and (
             rule.low,
@@ -228,17 +235,17 @@ ConnectionDraws = dict[ActiveRule, Firing | None]
 
 
 class ActivePlan:
-    """A plan at work on one proxy, until the next plan, or until a rule comes on or goes off."""
+    """A plan in force on one proxy, until the next plan, or until a rule comes on or goes off."""
 
     def __init__(
         self, plan: Plan, proxy: str, now: float, previous: ActivePlan | None = None
     ) -> None:
-        """Rules that the previous plan had too, unchanged, keep what they have counted."""
+        """Rules that the previous plan included unchanged keep what they have counted."""
         self.plan = plan
         self.generation: int = 0 if previous is None else previous.generation + 1
         kept: dict[str, ActiveRule] = {}
         if previous is not None and previous.plan.seed == plan.seed:
-            # What is over begins anew, if it is asked for again.
+            # A rule that has expired starts afresh if another plan includes it.
             again = previous.expired if previous.plan is not plan else frozenset()
             kept = {
                 active_rule.rule.name: active_rule
@@ -258,7 +265,7 @@ class ActivePlan:
         )
         self._known = frozenset(self._all)
         self.rules = tuple(rule for rule in self._all if rule.seconds_on(now) is not None)
-        """Those that are on."""
+        """The rules that are on."""
         self._message_rules = tuple(rule for rule in self.rules if not rule.ignores_messages)
         self.acts_on_messages = bool(self._message_rules)
         """Whether any rule that is on may act on messages."""
@@ -272,14 +279,14 @@ class ActivePlan:
         """The names of the rules whose time to live has passed."""
         edges = [edge for rule in self._all if (edge := rule.next_edge(now)) is not None]
         self.next_edge = min(edges, default=None)
-        """When a rule next comes on, goes off, or is gone; a moment on the clock."""
+        """When a rule next comes on, goes off or expires, on the same clock as ``now``."""
         self.connecting = self._with("on_connect")
         self.opening = self._with("on_open")
         self.ending = self._with("on_end")
         self.refuses = any(rule.refuses for rule in self.rules)
-        """Nobody is to listen."""
+        """Whether no connection is to be accepted."""
         self.late = any(rule.rule.late for rule in self.rules)
-        """Some rules are decided on when responses come."""
+        """Whether any rule is decided on when the response comes."""
 
     def _with(self, hook: str) -> tuple[ActiveRule, ...]:
         return tuple(

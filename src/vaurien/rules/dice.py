@@ -1,4 +1,4 @@
-"""Dice: chance as a function of a seed, and of what is drawn for."""
+"""Dice: randomness as a function of a seed and of what is drawn for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ SEED_LIMIT = 2**64
 
 
 class Dice:
-    """Draws that depend on nothing but the seed and what they are drawn for.
+    """Draws that depend on nothing but the seed and what they are for.
 
-    The generator is counter-based: BLAKE2b over (seed, proxy, what draws) keyed
-    once, then over (connection, exchange).  So the same seed gives the same
-    decisions however connections interleave, on every platform and version.
+    The generator is counter-based: BLAKE2b keyed with the seed hashes the proxy and the purpose
+    once, then the connection and the exchange of each draw.  So a seed gives the same decisions
+    however connections interleave, on every platform and version.
     """
 
     __slots__ = ("_keyed",)
@@ -23,10 +23,10 @@ class Dice:
         self._keyed = blake2b(f"{proxy}\0{purpose}\0".encode(), digest_size=16, key=key)
 
     def roll(self, connection: int, exchange: int) -> tuple[float, int]:
-        """A draw from 0 up to 100 (not included), and 64 bits for further randomness."""
+        """Return a draw from 0 up to but not including 100, and 64 bits for further randomness."""
         keyed = self._keyed.copy()
         keyed.update(pack("<QQ", connection, exchange))
         digest = keyed.digest()
-        # 53 bits: as many as a float holds, so that the draw never rounds up to 100.
+        # 53 bits: as many as a float holds, so the draw never rounds up to 100.
         draw = (int.from_bytes(digest[:8], "little") >> 11) * (100 / 2**53)
         return draw, int.from_bytes(digest[8:], "little")
