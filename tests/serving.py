@@ -17,7 +17,7 @@ from servers import stop
 from vaurien.launch import READY_FD
 from vaurien.net.address import Address
 
-OUTCOME = re.compile(r"State replaced|stays as it was|is as it was")
+OUTCOME = re.compile(r"State replaced|was not applied|has not changed")
 
 
 def proxy_table(name: str, backend: Address, *lines: str, listen: str = "127.0.0.1:0") -> str:
@@ -45,7 +45,7 @@ class Served:
 
     def address(self, name: str) -> Address:
         """Where a proxy listens, as the log said last."""
-        told = re.findall(rf"\] {re.escape(name)}: (\S+) passes on to", self.log)
+        told = re.findall(rf"\] {re.escape(name)}: (\S+) forwards to", self.log)
         assert told, self.log
         return Address.parse(told[-1])
 

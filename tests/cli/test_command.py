@@ -177,7 +177,7 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
             "--rule: name='a' is given to two rules",
         ),
         (["--proxi", "x"], "--proxi is an unknown flag. Did you mean --proxy or --profile?"),
-        (["--zzz", "x"], "--zzz is an unknown flag. Those known are in --help."),
+        (["--zzz", "x"], "--zzz is an unknown flag. --help lists all flags."),
         (
             ["--behavior-delay-slep", "x"],
             "--behavior-delay-slep is an unknown flag. Did you mean --behavior-delay-sleep "

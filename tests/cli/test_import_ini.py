@@ -58,8 +58,8 @@ def imported(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[object, s
 def test_what_is_written(ini: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, text, trouble = imported(capsys, str(ini))
     assert (status, trouble) == (0, "")
-    assert text.splitlines()[0] == f"# Made of {ini}."
-    note = "  # has no effect; old plugins find it in their settings"
+    assert text.splitlines()[0] == f"# Converted from {ini}."
+    note = "  # has no effect; kept for old plugins"
     assert f"stay_connected = true{note}\n" in text
     assert f"keep_alive = true{note}\n" in text
     assert tomllib.loads(text) == {
@@ -93,7 +93,7 @@ def test_a_file_is_not_replaced_but_by_force(
     status, _, trouble = imported(capsys, str(ini), "-o", str(target))
     assert (status, trouble) == (
         2,
-        f"vaurien: -o={str(target)!r}: there is such a file; --force replaces it\n",
+        f"vaurien: -o={str(target)!r}: the file exists; --force overwrites it\n",
     )
     target.write_text("")
     assert imported(capsys, str(ini), "-o", str(target), "--force") == (0, "", "")
@@ -114,7 +114,7 @@ def test_variables_that_are_not_set(
     monkeypatch.delenv("HOST")
     status, text, trouble = imported(capsys, str(ini))
     assert (status, tomllib.loads(text)["proxies"]["vaurien"]["backend"]) == (0, "${HOST}:80")
-    assert trouble == "vaurien: not checked, since these variables are not set: HOST\n"
+    assert trouble == "vaurien: not checked, because these variables are not set: HOST\n"
 
 
 @pytest.mark.parametrize(

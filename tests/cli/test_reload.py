@@ -54,8 +54,8 @@ class Reloading:
             store=store,
             config_digest=digest_of(document),
         )
-        self.wishes: ReloadRequests = SimpleQueue()
-        self.reloads = Reloads(self.source, self.control, self.understood, self.wishes, store)
+        self.requests: ReloadRequests = SimpleQueue()
+        self.reloads = Reloads(self.source, self.control, self.understood, self.requests, store)
         self._thread = threading.Thread(target=self.reactor.run)
         self._thread.start()
 
@@ -128,7 +128,7 @@ def test_what_was_changed_live_stays_while_the_file_is_as_it_was(
     reloading.reloads.reload()
     assert reloading.control.state == before
     assert Path(store.path).read_bytes() == saved
-    assert caplog.messages[-1] == "The configuration is as it was; changes made live stay"
+    assert caplog.messages[-1] == "The configuration has not changed; live changes are kept"
     assert warnings(caplog) == kept(store) == []
 
 
@@ -145,7 +145,7 @@ def test_a_file_that_has_changed_wins_and_what_was_changed_live_is_kept(
         copy = Path(f"{store.path}.replaced-{number}")
         assert copy.read_bytes() == saved
         assert warnings(caplog)[-1] == (
-            f"Changes made live are gone; the state with them is kept as {copy}"
+            f"Live changes are discarded; the state with them is kept as {copy}"
         )
     assert len(warnings(caplog)) == 2
 
@@ -156,7 +156,7 @@ def test_without_a_state_file_they_are_gone(config: Path, caplog: pytest.LogCapt
         config.write_text(f"drain = 5\n{config.read_text()}")
         reloading.reloads.reload()
         assert reloading.control.state.proxies[0].enabled
-    assert warnings(caplog) == ["Changes made live are gone"]
+    assert warnings(caplog) == ["Live changes are discarded"]
 
 
 def test_what_was_changed_live_and_in_the_file_alike_is_not_gone(
@@ -177,7 +177,7 @@ def test_a_reload_that_fails_keeps_the_state_file_and_no_copy(
     with Listening() as taken:
         config.write_text(config.read_text() + proxy_table("c", NOBODY, listen=str(taken.address)))
         reloading.reloads.reload()
-    assert caplog.messages[-1].startswith("The configuration stays as it was: proxy 'c': cannot")
+    assert caplog.messages[-1].startswith("The configuration was not applied: proxy 'c': cannot")
     assert reloading.control.state == before
     assert Path(store.path).read_bytes() == saved
     assert warnings(caplog) == kept(store) == []
@@ -200,7 +200,7 @@ def test_a_state_that_cannot_be_kept_stays_in_force(
     reloading.reloads.reload()
     assert reloading.control.state == before
     reason = f"{store.path} cannot be copied: no room for one replaced"
-    assert caplog.messages[-1] == f"The configuration stays as it was: {reason}"
+    assert caplog.messages[-1] == f"The configuration was not applied: {reason}"
 
 
 def test_a_rule_that_is_gone_by_itself_is_no_change() -> None:
@@ -233,7 +233,7 @@ def test_an_empty_file_changes_nothing(
     config.write_text("")
     reloading.reloads.reload()
     assert reloading.control.state == before
-    assert caplog.messages[-1] == "The configuration stays as it was; problems: 1"
+    assert caplog.messages[-1] == "The configuration was not applied; problems: 1"
 
 
 def test_signals_that_come_meanwhile_are_one(
@@ -243,15 +243,15 @@ def test_signals_that_come_meanwhile_are_one(
     left: list[bool] = []
 
     def reload() -> None:
-        left.append(reloading.wishes.empty())
+        left.append(reloading.requests.empty())
         begun.release()
         assert go_on.acquire(timeout=PATIENCE)
 
     monkeypatch.setattr(reloading.reloads, "reload", reload)
-    reloading.wishes.put(None)
+    reloading.requests.put(None)
     assert begun.acquire(timeout=PATIENCE)
     for _ in range(5):
-        reloading.wishes.put(None)
+        reloading.requests.put(None)
     go_on.release()
     assert begun.acquire(timeout=PATIENCE)
     go_on.release()
@@ -273,7 +273,7 @@ def test_a_plugin_that_fails_leaves_all_as_it_was(
     reloading.reloads.reload()
     assert reloading.control.state == before
     assert any("RuntimeError: two lines" in message for message in caplog.messages)
-    assert caplog.messages[-1].startswith("The configuration stays as it was; problems: ")
+    assert caplog.messages[-1].startswith("The configuration was not applied; problems: ")
 
 
 def test_it_lives_on_after_a_mistake_of_ours(
@@ -287,10 +287,10 @@ def test_it_lives_on_after_a_mistake_of_ours(
 
     monkeypatch.setattr(reloading.reloads, "reload", fail)
     for _ in range(2):
-        reloading.wishes.put(None)
+        reloading.requests.put(None)
         assert called.acquire(timeout=PATIENCE)
     reloading.reloads.end()
-    assert caplog.messages == ["The configuration stays as it was"] * 2
+    assert caplog.messages == ["The configuration was not applied"] * 2
 
 
 OWN_HANG = '[behaviors.hang]\ncallable = "troubles.Super"\n'

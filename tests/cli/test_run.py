@@ -89,7 +89,7 @@ def test_a_signal_ends_it(number: signal.Signals, echoing: Address, log: Path) -
         assert ask(proxy.address) == b"hello"
         assert end(proxy, number) == 0
     ready, draining, bye = log.read_text().splitlines()
-    assert ready.endswith(f"[INFO] ready: {proxy.address} passes on to {echoing}, seed 7")
+    assert ready.endswith(f"[INFO] ready: {proxy.address} forwards to {echoing}, seed 7")
     assert draining.endswith(f"[INFO] {number.name}: connections get 5 seconds to finish")
     assert bye.endswith(f"[{proxy.process.pid}] [INFO] Bye!")
 
@@ -140,7 +140,7 @@ def test_a_second_signal_ends_it_at_once(echoing: Address, log: Path, tmp_path: 
         wait_until(lambda: "connections get 600 seconds" in proxy.log, "the drain")
         assert end(proxy, signal.SIGINT) == 0
     assert [line.partition("[INFO] ")[2] for line in log.read_text().splitlines()[-2:]] == [
-        "ended at once",
+        "stopped at once",
         "Bye!",
     ]
 

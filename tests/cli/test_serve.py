@@ -49,8 +49,8 @@ def test_a_line_for_each_proxy(config: Path, echoing: Address, log: Path) -> Non
         assert serving.end() == 0
         cache, web = serving.address("cache"), serving.address("web")
     assert serving.messages == [
-        f"cache: {cache} passes on to {echoing}",
-        f"web: {web} passes on to {echoing}",
+        f"cache: {cache} forwards to {echoing}",
+        f"web: {web} forwards to {echoing}",
         "mail: disabled",
         "ready: 3 proxies, seed 7",
         "SIGTERM: connections get 5 seconds to finish",
@@ -83,7 +83,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, echoing: Address, log: 
         serving.process.terminate()
         wait_until(lambda: "connections get 600 seconds" in serving.log, "the drain")
         assert serving.end() == 0
-        assert "ended at once" in serving.messages
+        assert "stopped at once" in serving.messages
     assert json.loads((tmp_path / "journal").read_text())["proxy"] == "a"
 
 
@@ -111,11 +111,11 @@ def test_every_problem_of_a_file_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ([], "--config names the file to serve; or --state one that was saved"),
+        ([], "--config, or a --state that was saved, is required"),
         (["--config", "", "--state", "{folder}/s"], "--config='' is not allowed"),
         (["--config", "{config}", "--state", ""], "--state='' is not allowed"),
         (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),
-        (["--state", "{folder}/new"], "--state: nothing is saved there yet"),
+        (["--state", "{folder}/new"], "--state: no state is saved there yet"),
         (["--state", "{folder}/no/where"], "{folder}/no/where cannot be used as the state file"),
         (["--config", "{config}", "--http-port", "x"], "--http-port='x' is not allowed"),
         (["--config", "{config}", "--seed", "x"], "--seed='x' is not allowed"),
@@ -157,14 +157,14 @@ def test_what_has_not_changed_goes_on(config: Path, echoing: Address, log: Path)
         with connect(serving.address("site")) as client:
             client.sendall(b"hello")
             assert receive_until_fin(client) == b""
-        wait_until(lambda: "web: gone" in serving.messages, "the line for the last proxy")
-        told = serving.messages[serving.messages.index(f"SIGHUP: reading {config} again") :]
+        wait_until(lambda: "web: removed" in serving.messages, "the line for the last proxy")
+        told = serving.messages[serving.messages.index(f"SIGHUP: reloading {config}") :]
         assert told == [
-            f"SIGHUP: reading {config} again",
+            f"SIGHUP: reloading {config}",
             "State replaced: 3 proxies",
-            f"site: {serving.address('site')} passes on to {echoing}",
-            f"mail: {serving.address('mail')} passes on to {echoing}",
-            "web: gone",
+            f"site: {serving.address('site')} forwards to {echoing}",
+            f"mail: {serving.address('mail')} forwards to {echoing}",
+            "web: removed",
         ]
 
 
@@ -176,7 +176,7 @@ def test_a_file_with_mistakes_changes_nothing(config: Path, log: Path) -> None:
         assert [line for line in serving.messages if f"{config}: proxies.mail" in line] == [
             line for line in serving.messages if " is an unknown key" in line
         ]
-        assert serving.messages[-1] == "The configuration stays as it was; problems: 2"
+        assert serving.messages[-1] == "The configuration was not applied; problems: 2"
         assert serving.ask("web") == b"hello"
         config.write_text(right.replace("[proxies.web]", "[proxies.site]"))
         serving.reload()
@@ -193,7 +193,7 @@ def test_a_port_in_use_changes_nothing(config: Path, echoing: Address, log: Path
         config.write_text(config.read_text().replace("[proxies.web]", "[proxies.site]") + more)
         serving.reload()
         reason = f"proxy 'more': cannot listen on 127.0.0.1:{port}: Address already in use"
-        assert serving.messages[-1] == f"The configuration stays as it was: {reason}"
+        assert serving.messages[-1] == f"The configuration was not applied: {reason}"
         assert serving.ask("web") == b"hello"
 
 
@@ -229,7 +229,7 @@ def test_a_signal_while_it_starts_has_the_file_read_again(
         wait_until(lambda: b"ready: " in log.read_bytes(), "it is ready")
         with config.open("w") as second:
             second.write(proxy_table("b", echoing))
-        wait_until(lambda: b"a: gone" in log.read_bytes(), "it has what was said then")
+        wait_until(lambda: b"a: removed" in log.read_bytes(), "it has what was said then")
     finally:
         stop(process)
 
@@ -266,13 +266,13 @@ def test_changes_outlast_a_restart(config: Path, log: Path, tmp_path: Path) -> N
         serving.process.wait(PATIENCE)
     with served(*words, log=log) as serving:
         assert Client(serving.http.host, serving.http.port).get_behavior() == "blackout"
-        assert f"Going on with the state in {tmp_path}/state" in serving.messages
+        assert f"Resuming from the state in {tmp_path}/state" in serving.messages
         assert serving.end() == 0
     with served(*words[2:], log=log) as serving:  # the state alone
         assert Client(serving.http.host, serving.http.port).get_behavior() == "blackout"
         assert "ready: 1 proxy, seed 7" in serving.messages
         serving.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "no configuration file to read again" in serving.log, "the answer")
+        wait_until(lambda: "no configuration file to reload" in serving.log, "the answer")
         assert serving.end() == 0
     config.write_text(config.read_text().replace("100:delay", "100:hang"))
     with served(*words, log=log) as serving:
@@ -280,7 +280,7 @@ def test_changes_outlast_a_restart(config: Path, log: Path, tmp_path: Path) -> N
         (line,) = [line for line in serving.messages if "replaced-1" in line]
         assert line == (
             f"{tmp_path}/state was saved under another configuration; it was moved to "
-            f"{tmp_path}/state.replaced-1; what the configuration says now is in force"
+            f"{tmp_path}/state.replaced-1; starting from the configuration"
         )
         assert serving.end() == 0
 
@@ -298,24 +298,24 @@ def test_changes_outlast_a_signal_until_the_configuration_has_changed(
     with served(*words, log=log) as serving:
         client = Client(serving.http.host, serving.http.port)
         serving.reload()
-        assert serving.messages[-1] == "The configuration is as it was; changes made live stay"
+        assert serving.messages[-1] == "The configuration has not changed; live changes are kept"
         assert client.get_behavior() == "blackout"
         saved = state.read_bytes()
         config.write_text(config.read_text().replace("5:delay", "100:hang"))
         serving.reload()
         assert client.get_behavior() == "hang"
-        gone = f"Changes made live are gone; the state with them is kept as {state}.replaced-1"
+        gone = f"Live changes are discarded; the state with them is kept as {state}.replaced-1"
         wait_until(lambda: gone in serving.messages, "the line")
         assert (tmp_path / "state.replaced-1").read_bytes() == saved
         config.write_text(f"drain = 5\n{config.read_text()}")
         serving.reload()
         assert serving.end() == 0
-        assert serving.log.count("Changes made live") == 1
+        assert serving.log.count("Live changes") == 1
     with served(*words, log=log) as serving:  # nothing was changed live
         config.write_text(f"timeout = 5\n{config.read_text()}")
         serving.reload()
         assert serving.end() == 0
-        assert "Changes made live" not in serving.log
+        assert "Live changes" not in serving.log
     assert not (tmp_path / "state.replaced-2").exists()
 
 

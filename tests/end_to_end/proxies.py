@@ -187,7 +187,7 @@ class CommandLineProxy:
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
         self._log = log
-        ready = re.search(r"ready: (\S+) passes on to", self.log)
+        ready = re.search(r"ready: (\S+) forwards to", self.log)
         assert ready is not None, self.log
         self.address = Address.parse(ready[1])
 

@@ -1,12 +1,11 @@
 """The command line.
 
-``table`` lists what can be set.  ``flags`` makes click options of it, ``ini`` reads
-files; both give ``Sections`` (``given``).  ``chosen`` loads the plugins that these
-name, ``settings`` turns all into one checked value, and ``run`` runs it (``running``
-is what has proxies open).  ``command`` is that command as click knows it, ``logs`` the log.
+``command`` is ``vaurien`` itself, for one proxy, with the flags of ``flags``; ``run`` runs
+it until a signal.  The subcommands are in ``COMMANDS``: ``serve`` (with ``reload``) and
+``execute`` run many proxies from a file.  All of them open their proxies with ``running``
+and log with ``logs``; ``config`` makes settings of flags and files.
 
-The commands with a word of their own are in ``COMMANDS``.  Those for many proxies begin
-with ``configuration``, which understands their files and comes to the same settings.
+``meta`` is the command ``meta-vaurien``, and ``demo`` is ``make demo``.
 
 Law: nothing is imported before it is needed.  ``--version`` needs nothing at all.
 """
@@ -29,11 +28,11 @@ COMMANDS = {
     "profiles": ("presets", "profiles"),
     "faults": ("faults", "faults"),
 }
-"""The module of each word, and what it is in there."""
+"""The module of each subcommand, and its name in there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run ``vaurien`` with these arguments, or those of the process; exits."""
+    """Run ``vaurien`` with these arguments, or those of the process, and exit."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] == "--version":
         from ..version import __version__
@@ -50,5 +49,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from .command import vaurien
 
         vaurien.main(list(arguments), "vaurien")
-    except KeyboardInterrupt:  # before there is anything to end in good order
+    except KeyboardInterrupt:  # before there is anything to shut down
         sys.exit(130)

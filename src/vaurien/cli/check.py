@@ -1,4 +1,4 @@
-"""``vaurien check-config``: whether a file can be used, and all that is wrong with it."""
+"""``vaurien check-config``: check a configuration file, and report all errors."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..values.texts import printable
 from .command import OneLine
 
 INI = ".ini"
-HELP = """Say what is wrong with a configuration, all at once; nothing is opened or changed.
+HELP = """Check a configuration file and report all errors; nothing is opened or changed.
 
-FILE is for 'vaurien serve' and 'vaurien run': TOML, or .json as Toxiproxy has it; if its
-name ends with .ini, for 'vaurien --config'.
+FILE is for 'vaurien serve' and 'vaurien run': TOML, or JSON, including Toxiproxy's, if its
+name ends in .json. If it ends in .ini, FILE is for 'vaurien --config'.
 """
 
 
 def checked(name: str) -> State:
-    """What a file comes to.
+    """Return the state that a file declares.
 
     Raises:
-        DocumentError: it cannot be used.
+        DocumentError: the file cannot be used.
     """
     source = Source(name, {})
     document = converted(name) if name.endswith(INI) else source.read()

@@ -1,4 +1,4 @@
-"""The command ``vaurien``, as click knows it."""
+"""The command ``vaurien``, for click."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 USER_ERROR = 2
 OF_MANY = (".toml", ".json")
-"""How the names of files end that tell of many proxies."""
-INTRODUCTION = """A chaos TCP proxy: it passes traffic on to a backend, and misbehaves on purpose.
+"""The suffixes of files that declare many proxies."""
+INTRODUCTION = """A chaos TCP proxy: it forwards traffic to a backend and misbehaves on purpose.
 
 \b
   vaurien --proxy localhost:8000 --backend google.com:80 \\
@@ -39,22 +39,22 @@ INTRODUCTION = """A chaos TCP proxy: it passes traffic on to a backend, and misb
           --protocol redis --rule 'error fault=READONLY command=SET times=1'
 
 \b
-These words begin other commands; each has a --help:
-  vaurien serve          many proxies, declared in a file
-  vaurien run            a command, with many proxies around it
-  vaurien check-config   what is wrong with such a file
-  vaurien import-ini     such a file, made of an INI file
-  vaurien recipes        troubles that take their course
-  vaurien profiles       kinds of networks
-  vaurien faults         the faults native to each protocol
+Other commands, each with its own --help:
+  vaurien serve          run many proxies, declared in a file
+  vaurien run            run a command with such proxies around it
+  vaurien check-config   check such a file
+  vaurien import-ini     convert an INI file to TOML
+  vaurien recipes        list ready-made outages
+  vaurien profiles       list ready-made networks
+  vaurien faults         list the errors native to each protocol
 
 An ADDRESS is HOST:PORT, [IPV6]:PORT or unix:/path.
-A flag that is on or off can be given as --flag, --no-flag, --flag=true or --flag=false.
+Switches can be given as --flag, --no-flag, --flag=true or --flag=false.
 """
 
 
 class OneLine(click.Command):
-    """A command whose user's mistakes are one line each."""
+    """A command that reports a user's error in one line."""
 
     def main(  # type: ignore[override]  # it always exits
         self,
@@ -76,13 +76,13 @@ class OneLine(click.Command):
 
 
 class Flagged(OneLine):
-    """A command with flags of the table; those that are on or off may be told which."""
+    """A command with flags of the table; switches accept ``=true`` and ``=false``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, expand(args, self.params))
         except BrokenPipeError:
-            raise  # click knows what to do
+            raise  # click handles it
         except OSError as error:  # --help or --version could not be written
             _discard_output()
             reason = error.strerror or error
@@ -99,7 +99,7 @@ class Vaurien(Flagged):
     """A command whose plugins add flags."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List flags under headings: ours, those of all plugins, and those without effect."""
+        """List flags under headings: vaurien's, those of all plugins, and those without effect."""
         plugins.install()
         words = {
             "behaviors": ", ".join(behaviors.names()),
@@ -129,7 +129,7 @@ class Vaurien(Flagged):
 
 
 def fail(text: str) -> NoReturn:
-    """Say what is wrong, in one line, and exit."""
+    """Print an error in one line, and exit with status 2."""
     from ..values.texts import printable
 
     click.echo(f"vaurien: {printable(' '.join(text.split()))}", err=True)
@@ -137,7 +137,7 @@ def fail(text: str) -> NoReturn:
 
 
 def _discard_output() -> None:
-    """Keep the interpreter from trying, at its end, to write what could not be written."""
+    """Keep the interpreter from trying again, at exit, to write what could not be written."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -171,7 +171,7 @@ def _write_plugins(
             continue
         rows += [row for flag in flags if (row := flag.get_help_record(ctx))]
     if registry is behaviors:
-        rows.append(("--handler-NAME-OPTION", "The older spelling of --behavior-NAME-OPTION."))
+        rows.append(("--handler-NAME-OPTION", "Older spelling of --behavior-NAME-OPTION."))
     _write(formatter, heading, rows)
 
 
@@ -181,11 +181,11 @@ def _gone_rows() -> Iterator[tuple[str, str]]:
 
 
 def settings_given(ctx: click.Context) -> Settings:
-    """What the flags and the file they name come to, the plugins that they name loaded.
+    """Load the plugins that the flags and their file name, and return the settings.
 
     Raises:
-        OptionError: something that is not allowed; the message names the place.
-        click.UsageError: a flag without its value, or a word that belongs to none.
+        OptionError: a value is not allowed; the message names its place.
+        click.UsageError: a flag has no value, or there is a stray argument.
     """
     plugins.install()
     sections = given_by(ctx.command.params, ctx.params)
@@ -201,10 +201,10 @@ def settings_given(ctx: click.Context) -> Settings:
 
 
 def _read(config: str) -> Sections:
-    """What an INI file says.
+    """Read an INI file.
 
     Raises:
-        ConfigError: it cannot be used; the message says what can, with a file of another form.
+        ConfigError: it cannot be used; for other formats, the message names the right command.
     """
     from ..config.ini import read
 
@@ -218,7 +218,7 @@ def _read(config: str) -> Sections:
 
 @click.pass_context
 def _classic(ctx: click.Context, /, **given: object) -> int:
-    """One proxy, told everything by flags and files."""
+    """Run one proxy, configured by flags and an INI file."""
     del given
     settings = settings_given(ctx)
     from .run import run
@@ -229,11 +229,11 @@ def _classic(ctx: click.Context, /, **given: object) -> int:
 def _given_to_plugins(
     arguments: list[str], chosen: Iterable[tuple[str, type[Configurable]]]
 ) -> Sections:
-    """What flags of plugins were given.
+    """Parse the flags of plugins.
 
     Raises:
-        OptionError: a flag is none of them either.
-        click.UsageError: it lacks a value, or there is a word that belongs to none.
+        OptionError: a flag is unknown.
+        click.UsageError: a flag has no value, or there is a stray argument.
     """
     flags = plugin_flags(arguments, chosen)
     rest = click.Command("vaurien", params=list(flags), add_help_option=False)
@@ -254,7 +254,7 @@ def _unknown(flag: str, known: Iterable[str]) -> str:
 
     similar = get_close_matches(flag, known, n=2)
     return f"{flag} is an unknown flag. " + (
-        f"Did you mean {' or '.join(similar)}?" if similar else "Those known are in --help."
+        f"Did you mean {' or '.join(similar)}?" if similar else "--help lists all flags."
     )
 
 

@@ -1,7 +1,7 @@
-"""``vaurien run``: a command with proxies around it, for as long as it runs.
+"""``vaurien run``: run a command, with proxies open as long as it runs.
 
-Law: the command lives as a shell's child would.  Its standard streams, its process group
-and its exit status are its own; what signals say to us they say to it.
+Law: the command behaves like a shell's child.  Its standard streams and its exit status are
+untouched, it stays in the process group, and it gets the signals that this process gets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .flags import given_by
 from .running import Running, begin
 
 QUIET = "warning"
-"""How much is logged if nobody says: standard error is the command's too."""
+"""The default log level: the command shares standard error."""
 DEFAULTS = {"vaurien": Section("", {"log_level": Given("--log-level", QUIET)})}
 PASSED_ON = {
     signal.SIGINT,
@@ -45,17 +45,17 @@ PASSED_ON = {
 }
 AWAITED = PASSED_ON | {signal.SIGCHLD}
 IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
-"""A command has these as they were before Python began."""
+"""Signals that Python ignores, and whose default action the command gets back."""
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 DIED_OF = 128
-"""Added to the number of the signal that a command died of."""
+"""Added to the number of the signal that killed the command."""
 HELP = """Run a command with proxies around it, and exit with its status.
 
-The proxies that --config declares are open before COMMAND starts, which finds the
-addresses of each in its environment: VAURIEN_NAME_ADDRESS (HOST:PORT), VAURIEN_NAME_HOST
-and VAURIEN_NAME_PORT, NAME in capitals and with _ for all but letters and digits; and
-what [environment] in the file says. A proxy that listens at port 0 gets a free one.
+The proxies that --config declares are open before COMMAND starts. Its environment has
+their addresses in VAURIEN_NAME_ADDRESS (HOST:PORT), VAURIEN_NAME_HOST and
+VAURIEN_NAME_PORT, where NAME is in capitals, with _ for all but letters and digits; and
+the variables of [environment] in the file. Port 0 picks a free port.
 
 \b
   vaurien run --config vaurien.toml -- pytest tests
@@ -65,10 +65,10 @@ what [environment] in the file says. A proxy that listens at port 0 gets a free 
 def environment_of(
     understood: Understood, address_of: Callable[[str], Address | None]
 ) -> dict[str, str]:
-    """What the command finds in its environment, besides what is there anyway.
+    """Return the variables to add to the command's environment.
 
     Raises:
-        OptionError: two proxies have the same variables, or a text cannot be filled in.
+        OptionError: two proxies have the same variables, or a template cannot be filled in.
     """
     found: dict[str, str] = {}
     owners: dict[str, str] = {}
@@ -96,14 +96,14 @@ def _variables(proxy: str, address: Address) -> Iterator[tuple[str, str]]:
 
 
 class Child:
-    """The command at work, and a thread that attends to it.
+    """The running command, and a thread that attends to it.
 
-    That thread alone takes its end note of, so that no signal goes to another process
-    which has its number by then.
+    Only that thread waits for the command to exit, so no signal can go to another process
+    that has been given its process id.
     """
 
     def __init__(self, words: Sequence[str], mask: Iterable[int]) -> None:
-        """Start it.  ``mask``: the signals that it blocks; all of ``AWAITED`` are blocked here.
+        """Start it.  ``mask``: the signals it blocks; this process blocks all of ``AWAITED``.
 
         Raises:
             OSError: it cannot be started.
@@ -113,7 +113,7 @@ class Child:
         )
 
     def attend(self, then: Callable[[int], None]) -> None:
-        """In a thread, pass signals on until it ends; ``then`` gets its exit status."""
+        """In a thread, forward signals until it exits; call ``then`` with its exit status."""
         threading.Thread(target=self._attend, args=(then,), name="command", daemon=True).start()
 
     def _attend(self, then: Callable[[int], None]) -> None:
@@ -131,20 +131,20 @@ class Child:
 
 
 def _signal() -> tuple[int, bool]:
-    """The next signal, and whether it has reached the command as well.
+    """Wait for a signal; return its number, and whether the command has got it as well.
 
-    A terminal sends what keys mean to the whole process group; the kernel does it then,
-    and no process.
+    Keys pressed at a terminal signal the whole process group; such signals come from the
+    kernel, not from a process.
     """
     if not hasattr(signal, "sigwaitinfo"):
         number = signal.sigwait(AWAITED)
         return number, number in (signal.SIGINT, signal.SIGQUIT) and _has_terminal()
-    told = signal.sigwaitinfo(AWAITED)
-    return told.si_signo, told.si_code > 0
+    info = signal.sigwaitinfo(AWAITED)
+    return info.si_signo, info.si_code > 0
 
 
 def _has_terminal() -> bool:
-    """Whether keys pressed at a terminal reach this process group."""
+    """Return whether keys pressed at a terminal signal this process group."""
     try:
         return os.tcgetpgrp(0) == os.getpgrp()
     except OSError:
@@ -152,17 +152,17 @@ def _has_terminal() -> bool:
 
 
 def run_around(understood: Understood, words: Sequence[str]) -> int:
-    """Run a command with proxies around it; returns the exit status.
+    """Run a command with proxies around it; return the exit status.
 
     Raises:
-        OptionError: a proxy cannot be opened, or a file not be written.
+        OptionError: a proxy cannot be opened, or a file cannot be written.
     """
     settings = understood.settings
     begin(settings)
     understood.adopt()
-    # Before there are threads: all of them inherit it, and leave signals to the one that waits.
+    # Before there are threads: they inherit the mask, and leave signals to the one that waits.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # where it is ignored nobody hears of it
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # an ignored signal would not be delivered
     with ExitStack() as closing:
         running = Running(settings, closing, named=True, live=settings.http is not None)
         if settings.http is not None:
@@ -173,7 +173,7 @@ def run_around(understood: Understood, words: Sequence[str]) -> int:
         tell_ready()
         early = signal.sigpending() & PASSED_ON
         if early:
-            return DIED_OF + int(min(early))  # there is nobody to pass it on to
+            return DIED_OF + int(min(early))  # there is no command to forward it to
         try:
             child = Child(words, mask)
         except OSError as error:
@@ -212,9 +212,7 @@ run_command = Flagged(
     "vaurien run",
     callback=_run_command,
     params=[
-        click.Option(
-            ["--config"], metavar="FILE", required=True, help="The proxies, and what else there is."
-        ),
+        click.Option(["--config"], metavar="FILE", required=True, help="The configuration."),
         *flags_named(FLAGS, {"log_level": QUIET}),
         click.Argument(
             ["words"], metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED

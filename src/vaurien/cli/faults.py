@@ -1,4 +1,4 @@
-"""``vaurien faults``: what goes wrong natively in each protocol, and how to ask for it."""
+"""``vaurien faults``: the errors native to each protocol, and how to inject them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..registry import protocols
 from .command import OneLine
 
 INDENT = "    "
-HELP = """List the faults native to a protocol: what each tells a client, what goes over the
-wire, and which behavior of clients it puts to the test.
+HELP = """List the faults native to a protocol: what each means, what goes over the wire, and
+what it tests in a client.
 
 \b
-  vaurien faults redis              all there are
-  vaurien faults redis READONLY     one of them, with what it takes
+  vaurien faults redis              list all
+  vaurien faults redis READONLY     show one, with its parameters
   vaurien --protocol redis --rule 'error fault=READONLY command=SET times=1'
 """
 
 
 def overview() -> Iterator[str]:
-    """All protocols that have faults, with the names of these."""
+    """List the names of all faults, by protocol."""
     for name in protocols.names():
         faults = protocols.get(name).faults
         if faults:
@@ -35,11 +35,11 @@ def overview() -> Iterator[str]:
                 subsequent_indent=INDENT,
             )
             yield ""
-    yield "'vaurien faults PROTOCOL' tells what they are."
+    yield "'vaurien faults PROTOCOL' describes them."
 
 
 def details(protocol: type[Protocol], identifier: str = "") -> Iterator[str]:
-    """A paragraph for each fault of a protocol, or for the one that is meant.
+    """Yield the lines of a paragraph on each fault of a protocol, or on the one named.
 
     Raises:
         OptionError: the protocol has no faults, or not this one.
@@ -60,7 +60,7 @@ def details(protocol: type[Protocol], identifier: str = "") -> Iterator[str]:
 
 
 def rows(fault: Fault, *, in_full: bool) -> Iterator[tuple[str, str]]:
-    """What there is to tell of a fault, each with its heading."""
+    """Describe a fault: yield headings and texts."""
     yield "means", fault.meaning
     yield "wire", fault.wire
     yield "exercises", fault.exercises

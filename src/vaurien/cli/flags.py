@@ -1,7 +1,7 @@
-"""Flags: click's options for what ``table`` lists, and for the options of plugins.
+"""Flags: click options for all settings of ``config.table``, and for the options of plugins.
 
-Every value arrives as text and is understood later, with those of the
-configuration file, so that a mistake is told in one way.
+Values are kept as text and parsed later, together with those of the configuration file, so
+that errors are reported the same way.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Flag(click.Option):
                 re.sub(r"\W", lambda found: f"_{ord(found[0])}_", flag[2:]),  # an identifier
                 f"{flag}/{self.off}" if self.is_switch else flag,
             ],
-            default=None,  # so that what was given can be told from what was not
+            default=None,  # distinguishes a flag that was not given
             multiple=repeatable,
             type=None if self.is_switch else click.UNPROCESSED,
             metavar=None if self.is_switch else metavar or _metavar(option),
@@ -71,7 +71,7 @@ def _metavar(option: Option) -> str:
 
 
 def flags_of(setting: Setting) -> Iterator[Flag]:
-    """The flag of a setting, and the older spelling of the one that has such."""
+    """Yield the flag of a setting, and its older spelling if it has one."""
     spellings = [setting.flag]
     if setting.section != "vaurien" and "_" in setting.key:
         spellings.append(f"--{setting.section}.{setting.key}")
@@ -88,12 +88,12 @@ def flags_of(setting: Setting) -> Iterator[Flag]:
 
 
 def all_flags() -> list[Flag]:
-    """The flags of everything that ``table`` lists."""
+    """Return the flags of all settings."""
     return [flag for setting in SETTINGS for flag in flags_of(setting)]
 
 
 def flags_of_plugin(kind: str, plugin: type[Configurable]) -> Iterator[Flag]:
-    """The flags of a plugin's options, ``--KIND-NAME-OPTION``; all but those are hidden."""
+    """Yield the flags of a plugin's options, ``--KIND-NAME-OPTION``; older ones are hidden."""
     options = options_of(plugin)
     words = [kind]
     if kind == behaviors.kind:
@@ -112,7 +112,7 @@ def flags_of_plugin(kind: str, plugin: type[Configurable]) -> Iterator[Flag]:
 
 
 def given_by(flags: Iterable[click.Parameter], values: dict[str, object]) -> Sections:
-    """What the flags were given, by section."""
+    """Return the values of the flags that were given, by section."""
     sections: Sections = {}
     for flag in flags:
         value = values.get(str(flag.name))
@@ -123,7 +123,7 @@ def given_by(flags: Iterable[click.Parameter], values: dict[str, object]) -> Sec
 
 
 def expand(arguments: Sequence[str], flags: Iterable[click.Parameter]) -> list[str]:
-    """The arguments, ``--SWITCH=true`` and ``--SWITCH=false`` turned into click's own forms.
+    """Replace ``--SWITCH=true`` and ``--SWITCH=false`` by the forms that click accepts.
 
     Raises:
         OptionError: the value is neither.
@@ -142,9 +142,9 @@ def expand(arguments: Sequence[str], flags: Iterable[click.Parameter]) -> list[s
 def plugin_flags(
     arguments: Iterable[str], chosen: Iterable[tuple[str, type[Configurable]]]
 ) -> list[Flag]:
-    """The flags that these arguments may mean: of the chosen plugins, and of those they name.
+    """Return the flags of the chosen plugins, and of those that the arguments name.
 
-    Only a plugin that a flag names is imported for it.
+    Plugins that are not named are not imported.
 
     Raises:
         PluginError: a plugin that a flag names cannot be loaded.
@@ -169,7 +169,7 @@ def _add(found: dict[str, Flag], kind: str, plugin: type[Configurable]) -> None:
 
 
 def _named_by(flag: str) -> Iterator[tuple[str, type[Configurable]]]:
-    """The plugins whose names a flag may begin with, the shorter first."""
+    """Yield the plugins whose name a flag may contain, the shortest first."""
     words = flag.removeprefix("--").removeprefix("no-").split("-")
     registry: Registry[Behavior] | Registry[Protocol]
     if words[0] in (behaviors.kind, HANDLER):

@@ -1,4 +1,4 @@
-"""``vaurien import-ini``: an INI file as the TOML that says the same."""
+"""``vaurien import-ini``: convert an INI file to TOML."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from ..values.texts import printable
 from .command import OneLine
 
 MARK = "\0"
-"""Around the name of a variable which is to stay one: no file of text has it."""
+"""Encloses the name of a variable that is kept; no text file contains it."""
 MARKED = re.compile(f"{MARK}(\\w+){MARK}")
 LITERAL = re.compile(r"\$\{\w+\}")
-GONE = "has no effect; old plugins find it in their settings"
-HELP = """Write the TOML that says what an INI file says, for 'vaurien serve'.
+GONE = "has no effect; kept for old plugins"
+HELP = """Convert an INI file to TOML, for 'vaurien serve'.
 
-The files that it extends are taken in; ${NAME} stays. The proxy is named vaurien, so that
+Files that it extends are included; ${NAME} is kept. The proxy is named vaurien, so that
 the same seed gives the same decisions.
 """
 
 
 class Kept(dict[str, str]):
-    """An environment in which every variable stands for itself."""
+    """An environment that keeps every variable, marked, and records its name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Kept(dict[str, str]):
 
 
 def toml_of(document: Document) -> str:
-    """The text of a document, variables and all."""
+    """Return a document as TOML, its variables included."""
     names = [setting.key for setting in SETTINGS if setting.heading == WITHOUT_EFFECT]
     notes: dict[tuple[str, ...], str] = {(name,): GONE for name in names}
     protocols = document.content.get("protocols", {})
@@ -60,12 +60,13 @@ def toml_of(document: Document) -> str:
     content = unmarked(document.content)
     assert isinstance(content, Mapping)
     return (
-        "\n".join([f"# Made of {printable(document.file)}.", *written(content, notes=notes)]) + "\n"
+        "\n".join([f"# Converted from {printable(document.file)}.", *written(content, notes=notes)])
+        + "\n"
     )
 
 
 def unmarked(value: object) -> object:
-    """A value with variables as TOML files have them."""
+    """Return a value with its variables written as in TOML files."""
     if isinstance(value, Mapping):
         return {key: unmarked(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -76,10 +77,10 @@ def unmarked(value: object) -> object:
 
 
 def check(text: str, file: str) -> None:
-    """Understand a text as TOML.
+    """Check a configuration in TOML.
 
     Raises:
-        DocumentError: it cannot be used; the file to blame is the one that it was made of.
+        DocumentError: it cannot be used; the problems name the file it was converted from.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder, "vaurien.toml")
@@ -93,8 +94,8 @@ def check(text: str, file: str) -> None:
 
 
 @click.argument("file")
-@click.option("-o", "output", metavar="FILE", help="Where to write, if not to standard output.")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("-o", "output", metavar="FILE", help="File to write; the default is standard output.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def _import_ini(file: str, output: str | None, force: bool) -> None:
     plugins.install()
     kept = Kept()
@@ -107,7 +108,7 @@ def _import_ini(file: str, output: str | None, force: bool) -> None:
         if lacking:
             names = ", ".join(lacking)
             click.echo(
-                f"vaurien: not checked, since these variables are not set: {names}", err=True
+                f"vaurien: not checked, because these variables are not set: {names}", err=True
             )
         else:
             check(text, file)
@@ -120,7 +121,7 @@ def _import_ini(file: str, output: str | None, force: bool) -> None:
         with open(output, "w" if force else "x", encoding="utf-8") as target:
             target.write(text)
     except FileExistsError:
-        raise ConfigError(f"-o={output!r}: there is such a file; --force replaces it") from None
+        raise ConfigError(f"-o={output!r}: the file exists; --force overwrites it") from None
     except OSError as error:
         raise ConfigError(f"-o={output!r} cannot be written: {error.strerror}") from None
 

@@ -1,4 +1,4 @@
-"""``vaurien recipes`` and ``vaurien profiles``: rules that are made already."""
+"""``vaurien recipes`` and ``vaurien profiles``: ready-made rules."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ..rules.notation import Entry
 from .command import OneLine
 
 WIDTH = 100
-RECIPES = """List recipes: troubles that take their course over time.
+RECIPES = """List recipes: ready-made outages, whose rules change over time.
 
 \b
-  vaurien recipes                   all there are
-  vaurien recipes redis-failover    one of them, with its rules
+  vaurien recipes                   list all
+  vaurien recipes redis-failover    show one, with its rules
 
-A proxy of a configuration has one by 'recipe = "redis-failover"'.
+To use one, set 'recipe = "redis-failover"' for a proxy in a configuration file.
 """
-PROFILES = """List profiles: what connections over a kind of network are like.
+PROFILES = """List profiles: ready-made rules that simulate kinds of networks.
 
 \b
-  vaurien profiles       all there are
-  vaurien profiles 3g    one of them, with its rules
+  vaurien profiles       list all
+  vaurien profiles 3g    show one, with its rules
 
-A proxy of a configuration has one by 'profile = "3g"', and the command with one proxy
-by '--profile 3g'.
+To use one, set 'profile = "3g"' for a proxy in a configuration file, or give '--profile 3g'
+for a single proxy.
 """
 
 
 def overview(presets: Mapping[str, Profile | Recipe]) -> Iterator[str]:
-    """All presets, each with what it is."""
+    """List all presets, each with its description."""
     indent = max(map(len, presets), default=0) + 2
     for name, preset in presets.items():
         yield click.wrap_text(
@@ -44,7 +44,7 @@ def overview(presets: Mapping[str, Profile | Recipe]) -> Iterator[str]:
 
 
 def details(about: Sequence[str], entries: Sequence[Entry]) -> Iterator[str]:
-    """What a preset is, and its rules as a proxy of a configuration would have them."""
+    """Describe a preset, and show its rules as in a configuration file."""
     for text in about:
         yield click.wrap_text(text, width=WIDTH, initial_indent="# ", subsequent_indent="# ")
     yield from written({"proxies": {"NAME": {"rules": [dict(entry) for entry in entries]}}})
@@ -59,7 +59,7 @@ def _recipes(name: str) -> None:
     entries = presets.recipe(name)
     recipe = presets.recipes[name]
     needs = [f"For the protocol {recipe.protocol}."] if recipe.protocol else []
-    about = [recipe.description, f"It teaches {recipe.teaches}.", *needs]
+    about = [recipe.description, f"It shows {recipe.teaches}.", *needs]
     click.echo("\n".join(details(about, entries)))
 
 

@@ -1,10 +1,10 @@
-"""Reading a configuration again: all of it takes effect, or none of it and the log says why.
+"""Reload a configuration: it takes effect as a whole, or the log says why not.
 
-A file that says what it said before changes nothing; one that has changed wins over what
-was changed live, and a state file that had this is kept.
+A file that has not changed changes nothing.  One that has replaces live changes; the state
+file with these is kept as a copy.
 
-Law: neither the traffic nor a signal handler waits for it.  A thread of its own reads and
-understands; the data plane is told when that has worked.
+Law: neither traffic nor a signal handler waits for a reload.  A thread of its own reads and
+checks the file, and only a valid one reaches the data plane.
 """
 
 from __future__ import annotations
@@ -34,79 +34,79 @@ if TYPE_CHECKING:
 
 LOG = logs.LOGGER
 END_LIMIT = 5.0
-"""Seconds to wait, at the end, for what is under way."""
+"""Seconds to wait, at the end, for a reload in progress."""
 SWITCH_INTERVAL = 0.00005
-"""Seconds that the data plane waits for the interpreter, at most, while a file is read."""
+"""Maximum seconds that the data plane waits for the interpreter while a file is read."""
 AT_START = ("http", "statsd", "journal", "log_level", "log_output", "drain", "max_plugin_threads")
-"""Settings that take effect at the next start only."""
+"""Settings that take effect only at the next start."""
 
 
 ReloadRequests = SimpleQueue[None]
-"""Something in it for each signal that has not been attended to."""
+"""One item for each signal that has not been handled yet."""
 
 
-def wished_by_signals() -> ReloadRequests:
-    """From now on a SIGHUP ends nothing: it is put into this queue, for ``Reloads``."""
-    wishes: ReloadRequests = SimpleQueue()
+def requests_from_signals() -> ReloadRequests:
+    """Handle SIGHUP by putting an item into a queue, which is for ``Reloads``."""
+    requests: ReloadRequests = SimpleQueue()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         del number, frame
-        wishes.put(None)  # which handlers may do
+        requests.put(None)  # safe in a signal handler
 
     signal.signal(signal.SIGHUP, on_signal)
-    return wishes
+    return requests
 
 
 class Reloads:
-    """Has a file read again whenever signals ask for it: once for all that have come so far."""
+    """Reloads a file on request; requests that arrive together cause a single reload."""
 
     def __init__(
         self,
         source: Source,
         control: Control,
         understood: Understood,
-        wishes: ReloadRequests,
+        requests: ReloadRequests,
         store: Store | None = None,
     ) -> None:
-        """``understood``: what the process began with.  ``store``: where its state is saved."""
+        """``understood``: the configuration at start.  ``store``: where the state is saved."""
         self._source = source
         self._control = control
         self._settings = understood.settings
         self._declared = understood.configuration.state
-        """By the configuration in force."""
+        """The state that the current configuration declares."""
         self._store = store
         self._ended = False
-        self._wishes = wishes
+        self._requests = requests
         self._thread = threading.Thread(target=self._work, name="reload", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """Read nothing more; wait for what is under way."""
+        """Stop reloading, and wait for a reload in progress."""
         self._ended = True
-        self._wishes.put(None)
+        self._requests.put(None)
         self._thread.join(END_LIMIT)
 
     def reload(self) -> None:
-        """Read the file, and have what it declares, if it can be."""
+        """Read the file, and apply it if it is valid."""
         if not self._source.name:
-            LOG.warning("SIGHUP: there is no configuration file to read again")
+            LOG.warning("SIGHUP: there is no configuration file to reload")
             return
-        LOG.info("SIGHUP: reading %s again", printable(self._source.name))
+        LOG.info("SIGHUP: reloading %s", printable(self._source.name))
         try:
             document = self._source.read()
             understood = self._source.understand(document)
             if digest_of(document) == self._control.config_digest:
-                LOG.info("The configuration is as it was; changes made live stay")
+                LOG.info("The configuration has not changed; live changes are kept")
             else:
                 self._apply(document, understood)
         except DocumentError as error:
             for problem in error.problems:
                 LOG.error("%s", problem)
             count = len(error.problems)
-            LOG.error("The configuration stays as it was; problems: %d", count)
+            LOG.error("The configuration was not applied; problems: %d", count)
         except VaurienError as error:
             reason = getattr(error, "strerror", None) or error
-            LOG.error("The configuration stays as it was: %s", reason)
+            LOG.error("The configuration was not applied: %s", reason)
 
     def _apply(self, document: Document, understood: Understood) -> None:
         before = self._control.state
@@ -130,7 +130,7 @@ class Reloads:
         self._declared = wanted
         if lost:
             kept = f"; the state with them is kept as {printable(copy)}" if copy else ""
-            LOG.warning("Changes made live are gone%s", kept)
+            LOG.warning("Live changes are discarded%s", kept)
         for line in changes(before, self._control):
             LOG.info("%s", line)
         now, at_start = understood.settings, self._settings
@@ -140,24 +140,24 @@ class Reloads:
 
     def _work(self) -> None:
         while True:
-            self._wishes.get()
-            while not self._wishes.empty():  # nobody else takes what is in it
-                self._wishes.get()
+            self._requests.get()
+            while not self._requests.empty():  # this thread is the only consumer
+                self._requests.get()
             if self._ended:
                 return
             try:
                 with _giving_way():
                     self.reload()
-            except Exception:  # a plugin's mistake; the next file may be better
-                LOG.exception("The configuration stays as it was")
+            except Exception:  # a bug in a plugin; the next file may work
+                LOG.exception("The configuration was not applied")
 
 
 @contextmanager
 def _giving_way() -> Iterator[None]:
-    """Let other threads of Python have their turn soon.
+    """Let other threads get the interpreter soon.
 
-    An exchange on a quiet connection asks for the interpreter about six times, so Python's
-    own interval of 5 ms would hold it up for tens of milliseconds.
+    An exchange on a quiet connection requests the interpreter about six times, so Python's
+    default interval of 5 ms would delay it by tens of milliseconds.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -168,7 +168,7 @@ def _giving_way() -> Iterator[None]:
 
 
 def same(spec: State, now: State) -> bool:
-    """Whether proxies are as they were declared, but for rules that are gone by themselves."""
+    """Return whether proxies are as declared, except for rules that have expired."""
     there = {proxy.name: proxy for proxy in now.proxies}
     return len(there) == len(spec.proxies) and all(
         proxy.name in there and _is_left(proxy, there[proxy.name]) for proxy in spec.proxies
@@ -176,29 +176,29 @@ def same(spec: State, now: State) -> bool:
 
 
 def _is_left(spec: ProxySpec, now: ProxySpec) -> bool:
-    """Whether a proxy is as declared, its rules of limited life as far as they are left."""
+    """Return whether a proxy is as declared, except for expired rules and elapsed lifetimes."""
     lives = {rule.name: rule.ttl for rule in now.plan.rules if rule.ttl}
     left = tuple(
         replace(rule, ttl=lives[rule.name]) if rule.ttl else rule
         for rule in spec.plan.rules
         if not rule.ttl or rule.name in lives
     )
-    # The seed is not compared: nobody changes it live, and one that was drawn is another one.
+    # The seed is not compared: it cannot be changed live, and a random one always differs.
     return left == now.plan.rules and replace(spec, plan=now.plan) == now
 
 
 def changes(before: State, control: Control) -> Iterator[str]:
-    """A line for each proxy that is not as it was."""
+    """Yield a line for each proxy that has changed."""
     earlier = {spec.name: spec for spec in before.proxies}
     for spec in control.state.proxies:
         if earlier.pop(spec.name, None) != spec:
-            yield told(spec, control)
-    yield from (f"{name}: gone" for name in earlier)
+            yield summary(spec, control)
+    yield from (f"{name}: removed" for name in earlier)
 
 
-def told(spec: ProxySpec, control: Control) -> str:
-    """What a proxy does, in a line."""
+def summary(spec: ProxySpec, control: Control) -> str:
+    """Describe a proxy in one line, for the log."""
     name = spec.name
     if not spec.enabled:
         return f"{name}: disabled"
-    return f"{name}: {control.address(name)} passes on to {spec.backend}"
+    return f"{name}: {control.address(name)} forwards to {spec.backend}"

@@ -1,4 +1,4 @@
-"""Running until a signal ends it: the one proxy of flags, and what many need of the same."""
+"""Run until a signal: the single proxy of ``vaurien``, and what ``serve`` shares with it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class ForcedExit(BaseException):
-    """A second signal: whatever is under way, end.  No plugin catches it by mistake."""
+    """A second signal: stop at once.  Not an ``Exception``, so plugins do not catch it."""
 
 
 class Drains(Protocol):
-    """What can be asked to finish: a proxy, or many."""
+    """One proxy or many, whose connections can be given time to finish."""
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
-        """Call back when all is finished, within the limit in seconds."""
+        """Call ``done`` when all connections have finished, after ``limit`` seconds at most."""
 
 
 def run(settings: Settings) -> int:
-    """Run one proxy until a signal ends it; returns the exit status.
+    """Run one proxy until a signal; return the exit status.
 
     Raises:
-        OptionError: an address cannot be listened on, or a file not be written.
+        OptionError: an address cannot be listened on, or a file cannot be written.
     """
     begin(settings)
 
@@ -56,7 +56,7 @@ def run(settings: Settings) -> int:
             )
         (proxy,) = running.proxies
         seed = proxy.plan.seed
-        LOG.info("ready: %s passes on to %s, seed %d", proxy.address, proxy.backend, seed)
+        LOG.info("ready: %s forwards to %s, seed %d", proxy.address, proxy.backend, seed)
 
     return run_until_signalled(settings, start, live=settings.http is not None)
 
@@ -68,34 +68,34 @@ def run_until_signalled(
     named: bool = False,
     live: bool = False,
 ) -> int:
-    """Open the proxies, ``start`` what else there is, and run; returns the exit status.
+    """Open the proxies, call ``start``, and run until a signal; return the exit status.
 
-    What ``start`` opens is closed by the stack that it is given.
+    ``start`` may push what it opens on its stack, to be closed at the end.
 
     Raises:
-        OptionError: see ``Running``, and what ``start`` raises.
+        OptionError: see ``Running``; and whatever ``start`` raises.
     """
     try:
         with ExitStack() as closing:
             running = Running(settings, closing, named=named, live=live)
-            # From now on: the API may take a while.
+            # Before the HTTP API, which may take a while to start.
             Signals(running.reactor, running.proxies, settings.drain)
             start(running, closing)
             tell_ready()
-            gc.freeze()  # what is there now stays: the collector need not look at it again
+            gc.freeze()  # what exists now stays, so the collector can skip it
             running.reactor.run()
         ignore_signals()
     except ForcedExit:
-        LOG.info("ended at once")
+        LOG.info("stopped at once")
     LOG.info("Bye!")
     return 0
 
 
 class Signals:
-    """Ends the proxies: the first signal lets connections finish, the second doesn't."""
+    """Stops the proxies: the first signal lets connections finish, the second does not."""
 
     def __init__(self, reactor: Reactor, proxies: Drains, limit: float) -> None:
-        """``limit``: how many seconds connections get to finish."""
+        """``limit``: seconds that connections get to finish."""
         self._reactor = reactor
         self._proxies = proxies
         self._limit = limit
@@ -119,6 +119,6 @@ class Signals:
 
 
 def ignore_signals() -> None:
-    """It is ending anyway."""
+    """Ignore further signals: the process is ending anyway."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Proxies at work: what a process has open from its start to its end, and in which order."""
+"""Running proxies: what a process opens at its start and closes at its end, in which order."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 LOG = logs.LOGGER
 MOST_DESCRIPTORS = 10240
-"""As many as macOS allows where it says that there is no limit."""
+"""The limit that macOS really has where it reports none."""
 
 
 def begin(settings: Settings) -> None:
-    """What a process does before anything else: open its log, and raise its limits.
+    """Open the log, and raise the limit of open files.
 
     Raises:
         OptionError: the log cannot be written.
@@ -38,18 +38,18 @@ def begin(settings: Settings) -> None:
 
 
 class Running:
-    """The proxies of a process, all open.  ``closing`` closes what this opens.
+    """The open proxies of a process; everything opened here is closed by ``closing``.
 
-    ``named``: the log says which proxy it is about.  ``live``: plans may be replaced.
+    ``named``: log lines start with the proxy's name.  ``live``: plans may be replaced.
     """
 
     def __init__(
         self, settings: Settings, closing: ExitStack, *, named: bool = False, live: bool = False
     ) -> None:
-        """Open all of them, or none.
+        """Open all proxies, or none.
 
         Raises:
-            OptionError: an address cannot be listened on, or a file not be written.
+            OptionError: an address cannot be listened on, or a file cannot be written.
         """
         self.settings = settings
         self._closing = closing
@@ -64,7 +64,7 @@ class Running:
         self._start_statsd()
 
     def start_http(self, control: Control) -> None:
-        """Serve the API, if that is asked for.
+        """Serve the HTTP API, if the settings ask for it.
 
         Raises:
             OptionError: its address cannot be listened on.
@@ -80,7 +80,7 @@ class Running:
         LOG.info("Started the HTTP server: http://%s", thread.address)
 
     def _subscribers(self, *, named: bool) -> Emit:
-        """Open the log of events and the journal; gives what publishes to both."""
+        """Subscribe the log and the journal to events; return the function that emits them."""
         event_log = logs.EventLog(self.reactor.call_later, named=named)
         self._closing.callback(event_log.close)
         subscribers: list[Emit] = [event_log]
@@ -131,7 +131,7 @@ class Running:
 
 @contextmanager
 def _blamed_on_proxy(settings: Settings) -> Iterator[None]:
-    """Say which proxy could not be opened: by its flag, if there is one for it."""
+    """Name the flag of the proxy that could not be opened, if it has one."""
     try:
         yield
     except ListenError as error:
@@ -143,10 +143,10 @@ def _blamed_on_proxy(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def writable(given: Given) -> Iterator[None]:
-    """Whatever goes wrong inside, it is about a file that cannot be written.
+    """Report an OSError of the block as a file that cannot be written.
 
     Raises:
-        OptionError: instead of an OSError.
+        OptionError: instead of the OSError.
     """
     try:
         yield
@@ -156,7 +156,7 @@ def writable(given: Given) -> Iterator[None]:
 
 
 def raise_descriptor_limit() -> None:
-    """Allow as many descriptors as the system lets us: a connection takes two."""
+    """Raise the limit of file descriptors as far as possible: a connection takes two."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""``vaurien serve``: many proxies, declared in a file, changed while they run, and kept."""
+"""``vaurien serve``: run many proxies, declared in a file; reload it, and save live changes."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ from ..values.texts import printable
 from . import logs
 from .command import Flagged
 from .flags import given_by
-from .reload import ReloadRequests, Reloads, told, wished_by_signals
+from .reload import ReloadRequests, Reloads, requests_from_signals, summary
 from .run import run_until_signalled
 from .running import Running, begin
 
 LOG = logs.LOGGER
-HELP = """Run the proxies that a file declares: all of them, or none.
+HELP = """Run all proxies that a file declares.
 
-FILE is TOML, or the JSON of Toxiproxy. SIGHUP has it read again: what has not changed
-goes on, and a file with a mistake changes nothing. SIGTERM and SIGINT let connections
-finish, and end it.
+FILE is TOML, or the JSON of Toxiproxy. SIGHUP reloads it: proxies that have not changed
+are not disturbed, and a file with an error changes nothing. SIGTERM and SIGINT let
+connections finish, then stop all proxies.
 
-With --state, what is changed over HTTP outlasts a restart, until the configuration
-itself has changed.
+With --state, changes made over HTTP survive restarts, until the configuration itself
+changes.
 """
 
 
 def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, str] | None:
-    """The state that was saved, and the digest of the configuration it began with.
+    """Return the saved state and the digest of the configuration it started from, or None.
 
-    What was saved under another configuration than that of ``digest``, or what is
-    damaged, is moved aside, and the log says so.  ``digest`` is empty without one.
+    A state that was saved under another configuration, or is damaged, is moved aside with a
+    warning.  ``digest`` is that of the configuration, empty if there is none.
 
     Raises:
-        DocumentError, DamagedError: it cannot be used, and there is no configuration.
-        StoreError: it cannot be used, nor be moved aside.
+        DocumentError, DamagedError: the state cannot be used, and there is no configuration.
+        StoreError: the state can neither be used nor moved aside.
     """
     try:
         saved = store.load()
     except DamagedError as error:
         if not digest:
             raise
-        LOG.warning("%s; what the configuration says is in force", error)
+        LOG.warning("%s; starting from the configuration", error)
         return None
     if saved is None:
         return None
@@ -69,9 +69,7 @@ def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, s
     was = str(saved.pop(CONFIG_DIGEST, ""))
     if digest and was != digest:
         why = "was saved under another configuration"
-        LOG.warning(
-            "%s; what the configuration says now is in force", store.set_aside(why, "replaced")
-        )
+        LOG.warning("%s; starting from the configuration", store.set_aside(why, "replaced"))
         return None
     try:
         known = replace(understood.known, find_behavior=understood.find_behavior)
@@ -80,14 +78,18 @@ def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, s
         if not digest:
             raise
         aside = store.set_aside(f"cannot be understood ({error.problems[0]})")
-        LOG.warning("%s; what the configuration says is in force", aside)
+        LOG.warning("%s; starting from the configuration", aside)
         return None
 
 
 def serve_all(
-    source: Source, understood: Understood, digest: str, store: Store | None, wishes: ReloadRequests
+    source: Source,
+    understood: Understood,
+    digest: str,
+    store: Store | None,
+    requests: ReloadRequests,
 ) -> int:
-    """Run until a signal ends it; returns the exit status.  ``wishes`` to read the file again.
+    """Run until a signal ends it; returns the exit status.  ``requests`` to read the file again.
 
     Raises:
         OptionError: an address cannot be listened on, or there is nothing to serve.
@@ -97,11 +99,11 @@ def serve_all(
     understood.adopt()
     found = resumed(store, digest, understood) if store else None
     if found:
-        LOG.info("Going on with the state in %s", printable(str(store and store.path)))
+        LOG.info("Resuming from the state in %s", printable(str(store and store.path)))
     elif not digest:
-        raise OptionError("--state: nothing is saved there yet; --config says what to begin with")
+        raise OptionError("--state: no state is saved there yet; start from a --config")
     state, digest = found or (understood.configuration.state, digest)
-    source.seed = state.seed  # so that a file which gives none does not change it
+    source.seed = state.seed  # a reloaded file without a seed must not change it
     settings = replace(understood.settings, proxies=state.proxies)
 
     def start(running: Running, closing: ExitStack) -> None:
@@ -114,10 +116,10 @@ def serve_all(
             config_digest=digest,
         )
         running.start_http(control)
-        reloads = Reloads(source, control, understood, wishes, store)
+        reloads = Reloads(source, control, understood, requests, store)
         closing.callback(reloads.end)
         for declared in state.proxies:
-            LOG.info("%s", told(declared, control))
+            LOG.info("%s", summary(declared, control))
         LOG.info("ready: %s, seed %d", counted(len(state.proxies), "proxy", "proxies"), state.seed)
 
     return run_until_signalled(settings, start, named=True, live=True)
@@ -127,18 +129,18 @@ def serve_all(
 def _serve(ctx: click.Context, /, config: str | None, state: str | None, **given: object) -> int:
     del given
     if config is None and state is None:
-        raise click.UsageError("--config names the file to serve; or --state one that was saved")
+        raise click.UsageError("--config, or a --state that was saved, is required")
     for flag, file in (("--config", config), ("--state", state)):
         if file == "":
             raise click.UsageError(f"{flag}='' is not allowed: it takes the name of a file")
-    wishes = wished_by_signals()
+    requests = requests_from_signals()
     plugins.install()
     source = Source(config or "", given_by(ctx.command.params, ctx.params))
     try:
         document = source.read()
         understood = source.understand(document)
         digest = digest_of(document) if config else ""
-        return serve_all(source, understood, digest, Store(state) if state else None, wishes)
+        return serve_all(source, understood, digest, Store(state) if state else None, requests)
     except DocumentError as error:
         refuse(error)
 
@@ -147,8 +149,8 @@ serve = Flagged(
     "vaurien serve",
     callback=_serve,
     params=[
-        click.Option(["--config"], metavar="FILE", help="The proxies, and what else there is."),
-        click.Option(["--state"], metavar="FILE", help="Where to keep what is changed live."),
+        click.Option(["--config"], metavar="FILE", help="The configuration."),
+        click.Option(["--state"], metavar="FILE", help="Where to save live changes."),
         *flags_named(FLAGS),
     ],
     help=HELP,

@@ -1,7 +1,7 @@
-"""Everything that can be set, one line each: a flag and a key of the INI file.
+"""All settings, one entry each: a flag and a key of the INI file.
 
-The order is that of ``--help``.  Options of plugins are not here: each plugin
-declares its own.
+They are in the order of ``--help``.  Options of plugins are not here: each plugin declares
+its own.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ GONE_PROTOCOL_OPTIONS: dict[str, Option] = {
         Option("buffer", int, 8124, "Bytes to read at once."),
     )
 }
-"""What every protocol once took, and a full-duplex proxy has no use for."""
+"""Obsolete options of every protocol, which a full-duplex proxy does not need."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing that can be set."""
+    """A setting."""
 
     heading: str
-    """Under which ``--help`` lists it."""
+    """The heading under which ``--help`` lists it."""
     option: Option
     section: str = "vaurien"
     """The section of the INI file."""
     metavar: str = ""
     repeatable: bool = False
-    """The flag may be given several times; the key of the file takes one a line."""
+    """The flag may be given several times; the key of the file takes one value per line."""
     shown: str | None = None
-    """The default in words, where it is not a value."""
+    """The default as shown to users, if it is not a value."""
 
     @property
     def key(self) -> str:
@@ -73,27 +73,27 @@ LIMITS = "Limits"
 CONTROL = "Control over HTTP"
 STATSD = "Statistics"
 LOG = "Log"
-WITHOUT_EFFECT = "Without effect, but old plugins find these in their settings"
+WITHOUT_EFFECT = "Without effect, kept for old plugins"
 
 SETTINGS: tuple[Setting, ...] = (
-    _setting(PROXY, "proxy", "localhost:8000", "Where to listen.", "ADDRESS"),
-    _setting(PROXY, "backend", "localhost:80", "Whom to pass the traffic to.", "ADDRESS"),
-    _setting(PROXY, "protocol", "tcp", "What the traffic is: {protocols}.", "NAME"),
+    _setting(PROXY, "proxy", "localhost:8000", "Address to listen on.", "ADDRESS"),
+    _setting(PROXY, "backend", "localhost:80", "Address of the backend.", "ADDRESS"),
+    _setting(PROXY, "protocol", "tcp", "Protocol of the traffic: {protocols}.", "NAME"),
     _setting(
         TROUBLE,
         "behavior",
         "100:dummy",
-        "One behavior at most for each exchange, drawn with these percentages, "
-        "such as 5:error,10:delay; what they leave of 100 is untouched. Behaviors: "
-        "{behaviors}, or package.module.Class.",
+        "Behaviors with their probabilities in percent, such as 5:error,10:delay. At most "
+        "one of them applies to an exchange; the rest of the traffic is left alone. "
+        "Behaviors: {behaviors}, or package.module.Class.",
         "PERCENT:NAME,...",
     ),
     _setting(
         TROUBLE,
         "rule",
         "",
-        "A behavior with a draw of its own, such as 'delay sleep=2 percent=10'. Keys: "
-        "the behavior's options, {keys}, and what the protocol matches on. Repeatable.",
+        "A behavior that applies independently of others, such as 'delay sleep=2 percent=10'. "
+        "Keys: the behavior's options, {keys}, and the labels of the protocol. Repeatable.",
         "'NAME KEY=VALUE ...'",
         repeatable=True,
         shown="none",
@@ -102,8 +102,8 @@ SETTINGS: tuple[Setting, ...] = (
         TROUBLE,
         "profile",
         "",
-        "Make connections like those of a kind of network, such as 3g, satellite-geo or "
-        "wifi-lossy; 'vaurien profiles' lists them.",
+        "Simulate a kind of network, such as 3g, satellite-geo or wifi-lossy; "
+        "'vaurien profiles' lists them.",
         "NAME",
         shown="none",
     ),
@@ -111,7 +111,7 @@ SETTINGS: tuple[Setting, ...] = (
         TROUBLE,
         "seed",
         0,
-        "The same seed and the same requests give the same decisions.",
+        "Random seed: the same seed and the same requests give the same decisions.",
         "NUMBER",
         shown="random",
         minimum=0,
@@ -120,7 +120,7 @@ SETTINGS: tuple[Setting, ...] = (
         TROUBLE,
         "journal",
         "",
-        "Write each rule that fires to this file, a line of JSON each.",
+        "Append a line of JSON to this file for each rule that fires.",
         "FILE",
         shown="none",
     ),
@@ -128,7 +128,7 @@ SETTINGS: tuple[Setting, ...] = (
         LIMITS,
         "timeout",
         30.0,
-        "Close connections that are idle for so long; 0: never.",
+        "Seconds until an idle connection is closed; 0: never.",
         "SECONDS",
         minimum=0,
     ),
@@ -136,7 +136,7 @@ SETTINGS: tuple[Setting, ...] = (
         LIMITS,
         "connect_timeout",
         5.0,
-        "Give up on a backend that has not answered a connect by then.",
+        "Seconds to wait for a connection to the backend.",
         "SECONDS",
         minimum=0.001,
     ),
@@ -144,7 +144,7 @@ SETTINGS: tuple[Setting, ...] = (
         LIMITS,
         "max_connections",
         0,
-        "Serve so many clients at once, and let more wait; 0: no limit.",
+        "Maximum number of concurrent connections; more wait. 0: no limit.",
         "NUMBER",
         minimum=0,
     ),
@@ -152,7 +152,7 @@ SETTINGS: tuple[Setting, ...] = (
         LIMITS,
         "backlog",
         8192,
-        "How many clients may wait to be accepted.",
+        "Maximum number of clients that wait to be accepted.",
         "NUMBER",
         minimum=1,
         maximum=2**31 - 1,
@@ -161,7 +161,7 @@ SETTINGS: tuple[Setting, ...] = (
         LIMITS,
         "drain",
         5.0,
-        "How long SIGTERM and SIGINT let connections finish; a second signal ends at once.",
+        "Seconds that connections get to finish on SIGTERM or SIGINT; a second one stops at once.",
         "SECONDS",
         minimum=0,
     ),
@@ -169,26 +169,35 @@ SETTINGS: tuple[Setting, ...] = (
         LIMITS,
         "reset_moved",
         False,
-        "When SIGHUP gives a proxy another backend, reset its connections to the old one.",
+        "When SIGHUP changes the backend of a proxy, reset its connections to the old one.",
     ),
     _setting(
         LIMITS,
         "max_plugin_threads",
         1000,
-        "How many connections may run in old plugins at once, a thread each; one more is refused.",
+        "Maximum number of concurrent connections in old plugins, one thread each; more are "
+        "refused.",
         "NUMBER",
         minimum=1,
     ),
-    _setting(CONTROL, "http", False, "Serve the API that changes behaviors live."),
-    _setting(CONTROL, "http_host", "localhost", "Where it listens.", "HOST"),
-    _setting(CONTROL, "http_port", 8080, "And on which port.", "PORT", minimum=0, maximum=PORTS),
+    _setting(CONTROL, "http", False, "Serve the HTTP API, which changes running proxies."),
+    _setting(CONTROL, "http_host", "localhost", "Host that the API listens on.", "HOST"),
+    _setting(
+        CONTROL,
+        "http_port",
+        8080,
+        "Port that the API listens on.",
+        "PORT",
+        minimum=0,
+        maximum=PORTS,
+    ),
     _setting(STATSD, "enabled", False, "Send counters to a statsd server.", section="statsd"),
-    _setting(STATSD, "host", "localhost", "Where it is.", "HOST", section="statsd"),
+    _setting(STATSD, "host", "localhost", "Host of the statsd server.", "HOST", section="statsd"),
     _setting(
         STATSD,
         "port",
         8125,
-        "Its UDP port.",
+        "UDP port of the statsd server.",
         "PORT",
         section="statsd",
         minimum=1,
@@ -198,7 +207,7 @@ SETTINGS: tuple[Setting, ...] = (
         STATSD,
         "prefix",
         "vaurien",
-        "What the counters' names begin with.",
+        "Prefix of the counters' names.",
         "TEXT",
         section="statsd",
     ),
@@ -206,22 +215,30 @@ SETTINGS: tuple[Setting, ...] = (
         STATSD,
         "sample_rate",
         1.0,
-        "Send this share of the counts, marked so that the sums stay true.",
+        "Fraction of the counts to send, marked with this rate so that the sums stay correct.",
         "NUMBER",
         section="statsd",
         minimum=0.0001,
         maximum=1,
     ),
-    _setting(LOG, "log_level", "info", "How much to log: {levels}.", "LEVEL", choices=LOG_LEVELS),
-    _setting(LOG, "log_output", "-", "A file, or - for standard error.", "FILE"),
-    _setting(WITHOUT_EFFECT, "stay_connected", False, "Go on when one returns something false."),
+    _setting(
+        LOG, "log_level", "info", "Lowest level to log: {levels}.", "LEVEL", choices=LOG_LEVELS
+    ),
+    _setting(LOG, "log_output", "-", "Log file, or - for standard error.", "FILE"),
+    _setting(
+        WITHOUT_EFFECT, "stay_connected", False, "Go on when a handler returns a false value."
+    ),
     _setting(WITHOUT_EFFECT, "sync", False, "Use blocking sockets."),
     _setting(WITHOUT_EFFECT, "bufsize", 8192, "Bytes to read at once.", "NUMBER"),
-    _setting(WITHOUT_EFFECT, "pool_max_size", 100, "Connections kept for reuse.", "NUMBER"),
-    _setting(WITHOUT_EFFECT, "pool_timeout", 30, "How long to wait for one.", "SECONDS"),
+    _setting(
+        WITHOUT_EFFECT, "pool_max_size", 100, "Maximum number of pooled connections.", "NUMBER"
+    ),
+    _setting(
+        WITHOUT_EFFECT, "pool_timeout", 30, "Seconds to wait for a pooled connection.", "SECONDS"
+    ),
 )
 
 
 def settings_of(section: str) -> dict[str, Setting]:
-    """What can be set in a section, by key."""
+    """Return the settings of a section, by key."""
     return {setting.key: setting for setting in SETTINGS if setting.section == section}
