@@ -1,4 +1,4 @@
-"""Checks of what several protocols' faults are told."""
+"""Checks of the parameters of faults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vaurien.protocols.postgresql.faults import CATALOGUE as POSTGRESQL
 from vaurien.protocols.smtp.faults import CATALOGUE as SMTP
 
 
-def test_a_line_is_one_line() -> None:
+def test_line_breaks_are_rejected() -> None:
     check_lines({"a": "text", "b": "x\ny"}, "a", "c")
     for end in ("\r", "\n", "\r\n"):
         with pytest.raises(OptionError, match=r"a='x.*one line"):
@@ -26,7 +26,7 @@ def test_a_sqlstate(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["", "1", "42s02", "42S022", "42S0\n", "42S02\n", "٤2S02"])
-def test_what_is_no_sqlstate(state: str) -> None:
+def test_what_is_not_a_sqlstate(state: str) -> None:
     with pytest.raises(OptionError, match="sqlstate="):
         check_sqlstate({"sqlstate": state})
 
@@ -44,6 +44,6 @@ def test_what_is_no_sqlstate(state: str) -> None:
         (POSTGRESQL, "error", "sqlstate"),
     ],
 )
-def test_nobody_begins_another_line(catalogue: Catalogue, fault: str, parameter: str) -> None:
+def test_no_parameter_begins_another_line(catalogue: Catalogue, fault: str, parameter: str) -> None:
     with pytest.raises(OptionError, match=parameter):
         values_of(catalogue.find(fault), {parameter: "5.0.0\r\nX: y"})

@@ -1,4 +1,4 @@
-"""tcp has no messages but what arrives."""
+"""tcp: each chunk is a message."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from vaurien.protocols.tcp import Tcp
 from vaurien.values.options import options_of
 
 
-def test_it_cuts_nothing_and_labels_nothing() -> None:
+def test_it_has_no_framing_and_no_labels() -> None:
     assert not Tcp.framed
     assert Tcp.labels == {}
 

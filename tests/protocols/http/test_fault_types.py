@@ -34,7 +34,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def pieces(whole: Message, chunks: Iterable[bytes]) -> list[Message]:
-    """A message as it arrives in these chunks."""
+    """Return a message as it arrives in these chunks."""
     made, offset = [], 0
     for chunk in chunks:
         made.append(whole.part(offset, offset + len(chunk)))
@@ -52,7 +52,7 @@ def answering(data: bytes, chunks: Iterable[bytes] = (), method: str = "GET") ->
 
 
 def play(name: str, messages: Iterable[Message], **told: object) -> list[Action]:
-    """What a fault asks for on messages that arrive, until it closes the connection."""
+    """Return the actions of a fault on these messages, until it closes the connection."""
     fault, fired = CATALOGUE.find(name), firing()
     done: list[Action] = []
     for message in messages:
@@ -64,7 +64,7 @@ def play(name: str, messages: Iterable[Message], **told: object) -> list[Action]
 
 
 def replied(done: list[Action]) -> bytes:
-    """What the client is told in place of a response."""
+    """Return what the client gets instead of a response."""
     (reply,) = [action for action in done if isinstance(action, Reply)]
     assert not [action for action in done if isinstance(action, Forward)]
     return reply.data
@@ -100,13 +100,13 @@ def test_a_status_is_a_whole_response_and_the_connection_goes_on() -> None:
     assert isinstance(reply, Reply)
 
 
-def test_it_comes_when_all_of_the_request_has() -> None:
+def test_it_is_sent_when_the_whole_request_has_arrived() -> None:
     first, second, third = asking(POST + b"abcdef", POST + b"ab", b"cd", b"ef")
     assert play("503", [first, second]) == []
     assert replied(play("503", [first, second, third])).startswith(b"HTTP/1.1 503 ")
 
 
-def test_who_waits_for_a_word_gets_the_status_at_once() -> None:
+def test_a_client_that_waits_for_100_continue_gets_the_status_at_once() -> None:
     first, second = asking(WAITING + b"abcdef", WAITING, b"abcdef")
     done = play("413", [first, second])
     assert "Connection: close" in lines_of(replied(done))
@@ -134,7 +134,7 @@ def test_the_connection_ends_as_the_client_wants(
     assert (done[-1] == Close()) is closes
 
 
-def test_closing_is_told() -> None:
+def test_closing_is_announced() -> None:
     for done in (play("408", asking(GET)), play("503", asking(GET), close=True)):
         assert "Connection: close" in lines_of(replied(done))
         assert done[-1] == Close()
@@ -170,11 +170,11 @@ def test_statuses_without_a_body(status: str) -> None:
         ("dead-redirect", "Location: http://127.0.0.1:1/"),
     ],
 )
-def test_what_a_status_must_say_besides(status: str, line: str) -> None:
+def test_required_fields_of_a_status(status: str, line: str) -> None:
     assert line in lines_of(replied(play(status, asking(GET))))
 
 
-def test_what_is_told_of_a_status() -> None:
+def test_parameters_of_a_status() -> None:
     told = replied(
         play(
             "503",
@@ -220,7 +220,7 @@ def test_any_status() -> None:
 
 
 @pytest.mark.parametrize("word", RETRY_AFTER)
-def test_the_words_for_retry_after(word: str) -> None:
+def test_words_for_retry_after(word: str) -> None:
     told = replied(play("503", asking(GET), retry_after=word))
     assert f"Retry-After: {RETRY_AFTER[word]}" in lines_of(told)
     assert "Retry-After" not in replied(play("503", asking(GET))).decode()
@@ -233,7 +233,7 @@ def test_the_dates_are_dates() -> None:
     assert (past.year, future.year) == (1999, 2099)
 
 
-# What is decided on when the response comes.
+# Decided when the response arrives.
 
 
 def test_a_response_may_be_replaced_too() -> None:
@@ -281,7 +281,7 @@ def test_stale_connections_are_reused_ones() -> None:
     assert CATALOGUE.find("stale-keep-alive").applies_to == {"reused": "yes"}
 
 
-# Successes that are none.
+# Bogus successes.
 
 
 def test_corrupt_gzip() -> None:
@@ -320,7 +320,7 @@ def test_huge_header(size: int) -> None:
     assert f"X-Padding: {'x' * size}" in lines_of(told)
 
 
-# The real response, spoilt.
+# The real response, damaged.
 
 CHOPPED = st.sampled_from(
     [(OK, "length"), (CHUNKED + CHUNKS + LAST, "chunked"), (CHUNKED + LAST, "empty")]
@@ -328,7 +328,7 @@ CHOPPED = st.sampled_from(
 
 
 def arriving(data: bytes, chunks: Iterable[bytes]) -> list[Message]:
-    """A response, the first piece of which holds its head."""
+    """Return a response whose first piece holds the head."""
     chunks, whole = [*chunks], answering(data)[0]
     head = head_of(whole)
     while len(chunks[0]) < len(head):
@@ -409,7 +409,7 @@ def test_bad_chunk(data: bytes) -> None:
 
 
 def timed(done: list[Action]) -> list[tuple[float, bytes]]:
-    """What passes, and how long after the response arrived."""
+    """Return what passes, and how many seconds after the response arrived."""
     now, passed = 0.0, []
     for action in done:
         if isinstance(action, Wait):
@@ -463,25 +463,25 @@ def test_interim_flood(status: int, line: str) -> None:
     assert forwarded(done) == f"HTTP/1.1 {line}\r\n\r\n".encode() * 3 + OK
 
 
-SPOILING = [fault.name for fault in CATALOGUE if "needs_body" in vars(fault)]
-BODILY = [fault.name for fault in CATALOGUE if vars(fault).get("needs_body")]
+DAMAGING = [fault.name for fault in CATALOGUE if "needs_body" in vars(fault)]
+NEEDING_A_BODY = [fault.name for fault in CATALOGUE if vars(fault).get("needs_body")]
 
 
-@pytest.mark.parametrize("name", SPOILING)
+@pytest.mark.parametrize("name", DAMAGING)
 def test_requests_and_interim_responses_pass(name: str) -> None:
     interim = response(CONTINUE)._replace(about="GET", final=False)
     messages = [*asking(POST + b"abcdef", POST, b"abcdef"), interim]
     assert play(name, messages) == [Forward(message) for message in messages]
 
 
-@pytest.mark.parametrize("name", SPOILING)
-def test_what_is_left_of_a_response_that_was_passing_already_passes(name: str) -> None:
+@pytest.mark.parametrize("name", DAMAGING)
+def test_a_response_already_under_way_passes(name: str) -> None:
     (rest,) = answering(OK, [OK])
     rest = rest._replace(begins=False)
     assert play(name, [rest]) == [Forward(rest)]
 
 
-@pytest.mark.parametrize("name", BODILY)
+@pytest.mark.parametrize("name", NEEDING_A_BODY)
 def test_responses_without_a_body_pass(name: str) -> None:
     assert forwarded(play(name, answering(NO_CONTENT))) == NO_CONTENT
     assert forwarded(play(name, answering(HEAD, method="HEAD"))) == HEAD

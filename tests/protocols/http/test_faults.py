@@ -1,4 +1,4 @@
-"""HTTP's catalogue: what is in it, and that all of it can be told to people."""
+"""HTTP's catalogue: what is in it, and that all of it is documented."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMED = {
     "missing-reason",
     "interim-flood",
 }
-"""All that is no status by itself."""
+"""All faults that are not single status codes."""
 
 
 def test_what_is_in_it() -> None:
@@ -56,7 +56,7 @@ def test_identifiers(identifier: str, name: str) -> None:
     assert CATALOGUE.find(identifier).name == name
 
 
-def test_each_identifier_is_of_one_fault() -> None:
+def test_identifiers_are_unique() -> None:
     for fault in CATALOGUE:
         for identifier in (fault.name, *fault.aliases):
             assert CATALOGUE.find(identifier) is fault
@@ -68,7 +68,7 @@ def test_typical_faults_are_errors_of_servers() -> None:
 
 
 @pytest.mark.parametrize("fault", [*CATALOGUE], ids=lambda fault: str(fault.name))
-def test_it_can_be_told(fault: Fault) -> None:
+def test_it_is_documented(fault: Fault) -> None:
     assert fault.wire
     assert fault.meaning
     assert fault.exercises
@@ -84,7 +84,7 @@ def test_the_defaults_are_allowed(fault: Fault) -> None:
     assert values_of(fault, values) == values
 
 
-def test_who_has_a_location() -> None:
+def test_which_faults_take_a_location() -> None:
     having = {
         fault.name
         for fault in CATALOGUE

@@ -1,4 +1,4 @@
-"""What heads say; how they frame bodies is tested where they are parsed."""
+"""Heads as values; how they frame bodies is tested with the parsers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vaurien.protocols.http.heads import (
 )
 from vaurien.values.messages import Direction, Message
 
-OLD_GET = b"GET / HTTP/1.0\r\n"
+GET_1_0 = b"GET / HTTP/1.0\r\n"
 GET = b"GET / HTTP/1.1\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"
 END = b"\r\n"
@@ -33,27 +33,27 @@ END = b"\r\n"
         (GET + b"A: b\r\nconnection:Upgrade,\tCLOSE \r\n\r\n", True),
         (GET + b"Connection: upgrade\r\nConnection: close\r\n\r\n", True),
         (GET + b"Connection: closed\r\nX-Connection: close\r\n\r\n", False),
-        (OLD_GET + END, True),
-        (OLD_GET + b"Connection: Keep-Alive\r\n\r\n", False),
-        (OLD_GET + b"Connection: close, keep-alive\r\n\r\n", True),
+        (GET_1_0 + END, True),
+        (GET_1_0 + b"Connection: Keep-Alive\r\n\r\n", False),
+        (GET_1_0 + b"Connection: close, keep-alive\r\n\r\n", True),
         (OK + END, False),
         (b"HTTP/1.0 200 OK\r\n\r\n", True),
         (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n", False),
     ],
 )
-def test_who_wants_the_connection_closed(head: bytes, *, closes: bool) -> None:
+def test_wants_close(head: bytes, *, closes: bool) -> None:
     assert wants_close(head) is closes
 
 
-def test_who_is_old() -> None:
-    assert is_http_1_0(OLD_GET + END)
+def test_http_1_0() -> None:
+    assert is_http_1_0(GET_1_0 + END)
     assert is_http_1_0(b"HTTP/1.0 200 OK\r\n\r\n")
     assert not is_http_1_0(GET + END)
     assert not is_http_1_0(OK + END)
     assert not is_http_1_0(b"")
 
 
-def test_who_waits_for_a_word() -> None:
+def test_expects_continue() -> None:
     assert expects_continue(GET + b"expect: 100-Continue \r\n\r\n")
     assert not expects_continue(GET + b"Expect: something\r\n\r\n")
 
@@ -83,12 +83,12 @@ def test_the_size_of_responses(head: bytes, asked: str, size: int) -> None:
     assert status_and_size(head, asked)[1] == size
 
 
-def test_what_is_no_response_has_no_size() -> None:
+def test_only_responses_have_a_size() -> None:
     with pytest.raises(ProtocolError):
         status_and_size(b"noise", "GET")
 
 
-def test_tunnels_are_bare() -> None:
+def test_tunnels_have_no_body() -> None:
     tunnels = [(101, "GET"), (200, "CONNECT"), (204, "CONNECT")]
     assert all(opens_tunnel(*one) and has_no_body(*one) for one in tunnels)
     assert not any(opens_tunnel(*one) for one in [(100, "GET"), (407, "CONNECT"), (200, "GET")])
@@ -103,6 +103,6 @@ def test_tunnels_are_bare() -> None:
         b"content-length: 5\r\nTransfer-Encoding: gzip,\r\n chunked\r\n",
     ],
 )
-def test_a_head_can_be_made_to_say_chunked(framing: bytes) -> None:
+def test_a_head_can_be_made_chunked(framing: bytes) -> None:
     head = OK + b"A: b\r\n" + framing + b"C: d\r\n\r\n"
     assert as_chunked(head) == OK + b"A: b\r\nC: d\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -41,7 +41,7 @@ def requests(data: bytes, chunks: Iterable[bytes] = ()) -> list[Whole]:
 def responses(
     data: bytes, *asked: str, chunks: Iterable[bytes] = (), pending: int = 1
 ) -> list[Whole]:
-    """Responses to requests with these methods; to ``pending`` GETs where there are none."""
+    """Return the responses to requests with these methods; by default to ``pending`` GETs."""
 
     def exchanges() -> Exchanges:
         made = Exchanges()
@@ -60,12 +60,12 @@ def the_labels(head: bytes) -> dict[str, str]:
 
 
 def feed_all(stream: Stream, chunks: Iterable[bytes]) -> list[Message]:
-    """The pieces that a stream cuts out of these chunks."""
+    """Return the pieces that a stream cuts out of these chunks."""
     return [piece for chunk in chunks for piece in stream.feed(chunk, 0.0)]
 
 
 def give_up(data: bytes, asked: str = "", *, whole: bool = True) -> str:
-    """Why the parser gives up on these bytes, which it does; fed whole or byte by byte."""
+    """Return why the parser gives up on these bytes, fed whole or byte by byte."""
     direction = TO_CLIENT if asked else Direction.TO_BACKEND
     http = Http()
     parse = http.responses if asked else http.requests
@@ -136,7 +136,7 @@ def test_a_pipeline_of_requests() -> None:
     assert [whole.exchange for whole in wholes] == [1, 2, 3, 4]
 
 
-def test_lines_may_end_with_a_line_feed_alone_and_empty_ones_come_before() -> None:
+def test_lines_may_end_with_a_bare_line_feed_and_empty_lines_may_come_first() -> None:
     lenient = b"\r\n\n\r\nGET  /  HTTP/1.1 \nHost: x\r\nA: b\n\n"
     assert [whole.data for whole in requests(lenient + GET)] == [lenient, GET]
 
@@ -158,7 +158,7 @@ def test_http_1_0_requests() -> None:
         b"X-Content-Length: 7\r\nContent-Length: 05\r\n",
     ],
 )
-def test_framing_that_is_odd_and_clear(fields: bytes) -> None:
+def test_odd_but_unambiguous_framing(fields: bytes) -> None:
     body = b"5\r\nhello\r\n0\r\n\r\n" if b"hunked" in fields else b"hello"
     post = b"POST / HTTP/1.1\r\n" + fields + b"\r\n" + body
     assert [whole.data for whole in requests(post + GET)] == [post, GET]
@@ -192,12 +192,12 @@ def test_framing_that_is_odd_and_clear(fields: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "byte by byte"])
-def test_framing_that_cannot_be_known_is_not_guessed(fields: bytes, *, whole: bool) -> None:
+def test_ambiguous_framing_is_not_guessed(fields: bytes, *, whole: bool) -> None:
     assert give_up(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", whole=whole)
     assert give_up(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n", "GET", whole=whole)
 
 
-def test_two_framings_are_refused_in_requests_and_chunked_in_responses() -> None:
+def test_two_framings_are_rejected_in_requests_and_chunked_in_responses() -> None:
     both = b"Content-Length: 5\r\n" + CHUNKED
     assert "both" in give_up(b"POST / HTTP/1.1\r\n" + both)
     ok = b"HTTP/1.1 200 OK\r\n" + both + b"5\r\nhello\r\n0\r\n\r\n"
@@ -213,7 +213,7 @@ def test_labels_are_cut() -> None:
     )
 
 
-def test_http_1_0_knows_no_transfer_encoding() -> None:
+def test_http_1_0_has_no_transfer_encoding() -> None:
     assert "HTTP/1.0" in give_up(b"POST / HTTP/1.0\r\n" + CHUNKED)
     assert "HTTP/1.0" in give_up(b"HTTP/1.0 200 OK\r\n" + CHUNKED, "GET")
 
@@ -234,7 +234,7 @@ def test_http_1_0_knows_no_transfer_encoding() -> None:
     ],
 )
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "byte by byte"])
-def test_a_chunk_that_is_none(body: bytes, *, whole: bool) -> None:
+def test_malformed_chunks(body: bytes, *, whole: bool) -> None:
     assert give_up(b"POST / HTTP/1.1\r\n" + CHUNKED + body + b"\n", whole=whole)
 
 
@@ -243,7 +243,7 @@ def test_trailers() -> None:
     assert [whole.data for whole in requests(post + GET)] == [post, GET]
 
 
-# What is no HTTP/1.
+# Other protocols.
 
 
 CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(100))
@@ -264,9 +264,7 @@ CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(100))
     ],
 )
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "byte by byte"])
-def test_what_is_no_request_is_known_by_its_first_bytes(
-    data: bytes, why: str, *, whole: bool
-) -> None:
+def test_other_protocols_are_recognized_in_requests(data: bytes, why: str, *, whole: bool) -> None:
     assert why in give_up(data, whole=whole)
 
 
@@ -283,9 +281,7 @@ def test_what_is_no_request_is_known_by_its_first_bytes(
     ],
 )
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "byte by byte"])
-def test_what_is_no_response_is_known_by_its_first_bytes(
-    data: bytes, why: str, *, whole: bool
-) -> None:
+def test_other_protocols_are_recognized_in_responses(data: bytes, why: str, *, whole: bool) -> None:
     assert why in give_up(data, "GET", whole=whole)
 
 
@@ -335,7 +331,7 @@ def test_responses_without_a_body(head: bytes, asked: str) -> None:
     assert [(whole.data, whole.exchange) for whole in wholes] == [(head, 1), (OK, 2)]
 
 
-def test_interim_responses_are_of_the_same_exchange() -> None:
+def test_interim_responses_belong_to_the_same_exchange() -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
     wholes = responses(interim + hints + OK + OK, pending=2)
@@ -379,13 +375,13 @@ def test_what_follows_an_upgrade_is_opaque(head: bytes, asked: str) -> None:
     assert [piece.data for piece in stream.surrender()] == [b"\x81\x05hello"]
 
 
-def test_what_backends_say_unasked() -> None:
+def test_unsolicited_responses() -> None:
     late = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     stream = stream_of(Http().responses, TO_CLIENT)
     assert [piece.exchange for piece in stream.feed(late, 0.0)] == [0]
 
 
-def test_what_is_counted_as_an_error() -> None:
+def test_errors_are_counted() -> None:
     exchanges = owing(1, 2, 3, 4, about="GET")()
     stream = stream_of(Http().responses, TO_CLIENT, exchanges)
     for status in (200, 404, 503, 429):
@@ -414,7 +410,7 @@ def test_the_first_piece_holds_the_whole_head() -> None:
         assert [piece.offset for piece in pieces] == [0, *range(end, len(data))]
 
 
-def test_a_gigabyte_is_kept_nowhere() -> None:
+def test_a_gigabyte_is_never_buffered() -> None:
     stream = stream_of(Http().responses, TO_CLIENT, owing(1, about="GET")())
     block = bytes(1024 * 1024)
     stream.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % 2**30, 0.0)
@@ -455,7 +451,7 @@ def test_the_host_header_is_overwritten() -> None:
         ("unix:/run/web:80", "localhost"),
     ],
 )
-def test_what_clients_call_a_backend(backend: str, host: str) -> None:
+def test_the_host_header_of_a_backend(backend: str, host: str) -> None:
     assert host_header(backend) == host
 
 

@@ -1,4 +1,4 @@
-"""The table of statuses, beside what the standard library knows of the registry."""
+"""The table of status codes, compared with the standard library's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEWER = {
     418: "I'm a teapot",
     422: "Unprocessable Content",
 }
-"""Phrases that Python knew by older names, up to 3.12; and one that it writes otherwise."""
+"""Phrases that Python up to 3.12 has in older wording, and one that it spells differently."""
 UNKNOWN_TO_PYTHON = {306}
 
 
@@ -27,7 +27,7 @@ def test_the_phrases_are_those_of_the_registry() -> None:
         assert REGISTERED[status].phrase == NEWER.get(status, HTTPStatus(status).phrase)
 
 
-def test_nothing_is_told_twice() -> None:
+def test_nothing_is_there_twice() -> None:
     assert not set(REGISTERED) & set(UNREGISTERED)
     for of in (lambda status: status.phrase, lambda status: status.text):
         assert len(set(map(of, STATUSES.values()))) == len(STATUSES)

@@ -95,14 +95,14 @@ def test_requests_may_come_in_any_chunks(data: st.DataObject) -> None:
     assert [(one.data, one.labels) for one in found] == [(one, REQUESTS[one]) for one in chosen]
 
 
-def test_a_request_notes_what_its_response_must_repeat() -> None:
+def test_what_is_noted_of_a_request() -> None:
     data = request(0x0D, b"key") + request(0x0A)
     quiet, loud = (one.about for one in stream_of(Memcache().requests).feed(data, 0.0))
     assert quiet == MemcacheRequest("get", "binary", quiet=True, key=b"key", header=data[:24])
     assert loud == MemcacheRequest("noop", "binary", after_quiet=True, header=request(0x0A))
 
 
-def test_lengths_that_contradict_each_other_lose_no_step() -> None:
+def test_contradictory_lengths_keep_the_framing() -> None:
     wrong = (
         b"\x80\x00" + b"\x00\x09" + b"\x05" + b"\x00" * 3 + b"\x00\x00\x00\x03" + bytes(12) + b"abc"
     )
@@ -172,7 +172,7 @@ def test_responses_may_come_in_any_chunks(data: st.DataObject) -> None:
     assert [(one.data, one.exchange) for one in found] == list(zip(chosen, numbers, strict=True))
 
 
-def test_a_response_to_a_quiet_request_answers_nothing_that_is_owed() -> None:
+def test_a_response_to_a_quiet_request_is_unsolicited() -> None:
     data = (
         response(0x0D, 0, b"value", key=b"key", extras=bytes(4))
         + response(0x11, 3, b"Too large.")

@@ -59,14 +59,14 @@ SETQ = request(0x11, b"key", extras=bytes(8), value=b"value")
 
 
 def asked_for(data: bytes) -> Message:
-    """The last request in these bytes."""
+    """Return the last request in these bytes."""
     return stream_of(Memcache().requests).feed(data, 0.0)[-1]
 
 
 def played(
     fault: MemcacheFault, message: Message, fired: Firing | None = None, /, **given: object
 ) -> list[Action]:
-    """What a fault asks for on a message."""
+    """Return the actions of a fault on a message."""
     return list(fault.play(message, fired or firing(), values_of(fault, given)))
 
 
@@ -89,13 +89,13 @@ REPLIES = [
 
 
 @pytest.mark.parametrize(("fault", "data", "expected"), REPLIES)
-def test_an_error_is_told_in_the_words_of_the_request(
+def test_an_error_has_the_form_of_the_request(
     fault: MemcacheFault, data: bytes, expected: bytes
 ) -> None:
     assert played(fault, asked_for(data)) == [Reply(expected)]
 
 
-def test_the_words_may_be_chosen() -> None:
+def test_the_text_can_be_set() -> None:
     get = asked_for(b"get key\r\n")
     assert played(BUSY, get, message="come\r\n back") == [Reply(b"SERVER_ERROR come back\r\n")]
     assert played(BUSY, asked_for(SET), message="no") == [Reply(response(0x01, 0x85, b"no"))]
@@ -104,7 +104,7 @@ def test_the_words_may_be_chosen() -> None:
     assert played(ANY, asked_for(SET), status=0x777) == [Reply(response(0x01, 0x777))]
 
 
-def test_a_value_in_pieces_is_swallowed() -> None:
+def test_a_value_in_pieces_is_discarded() -> None:
     stream = stream_of(Memcache().requests)
     fired = firing()
     pieces = stream.feed(b"set key 0 0 8\r\nabcd", 0.0)
@@ -113,7 +113,7 @@ def test_a_value_in_pieces_is_swallowed() -> None:
     assert played(BUSY, last, fired) == [Reply(b"SERVER_ERROR busy\r\n")]
 
 
-def test_the_end_follows_the_error() -> None:
+def test_the_connection_closes_after_the_error() -> None:
     get = asked_for(b"get key\r\n")
     assert played(OVER, get) == [Reply(b"ERROR bye\r\n"), Close()]
     assert played(OVER, asked_for(SET)) == [Reply(b"ERROR bye\r\n"), Close()]
@@ -122,28 +122,28 @@ def test_the_end_follows_the_error() -> None:
     assert played(HARSH, asked_for(SET)) == [Reply(invalid), Close()]
 
 
-def test_who_wants_no_reply_gets_none() -> None:
+def test_requests_that_want_no_reply_get_none() -> None:
     silent = asked_for(b"set key 0 0 1 noreply\r\nx\r\n")
     assert played(BUSY, silent) == []
     assert played(OVER, silent) == [Close()]
 
 
-def test_a_miss_is_not_told_to_quiet_requests() -> None:
+def test_quiet_requests_do_not_learn_of_misses() -> None:
     for data in (b"mg key q\r\n", request(0x09, b"key"), request(0x0D, b"key")):
         assert played(GONE, asked_for(data)) == []
 
 
-def test_quit_is_let_through() -> None:
+def test_quit_passes() -> None:
     for data in (b"quit\r\n", request(0x07), request(0x17)):
         message = asked_for(data)
         assert played(BUSY, message) == [Forward(message)]
 
 
-# Stand-ins.
+# What the backend gets instead.
 
 
-def stood_in(fault: MemcacheFault, data: bytes) -> Message:
-    """What goes to the backend in the place of a request."""
+def instead_of(fault: MemcacheFault, data: bytes) -> Message:
+    """Return what the backend gets instead of a request."""
     (action,) = played(fault, asked_for(data))
     assert isinstance(action, Forward)
     assert (action.message.begins, action.message.ends) == (True, True)
@@ -153,16 +153,16 @@ def stood_in(fault: MemcacheFault, data: bytes) -> Message:
 @pytest.mark.parametrize(
     "data", [b"mg key q\r\n", b"mg a q\r\nget b\r\n", b"ms a 1 q\r\nx\r\nversion\r\n"]
 )
-def test_among_quiet_text_requests_a_no_op_makes_room(data: bytes) -> None:
-    message = stood_in(BUSY, data)
+def test_among_quiet_text_requests_the_backend_gets_a_no_op(data: bytes) -> None:
+    message = instead_of(BUSY, data)
     assert message.data == b"mn\r\n"
     assert message.expects_reply
     assert message.about == MemcacheRequest("mn", "meta", after_quiet=True)
 
 
 @pytest.mark.parametrize("data", [SETQ, request(0x0D, b"a") + request(0x00, b"b")])
-def test_among_quiet_binary_requests_a_no_op_makes_room(data: bytes) -> None:
-    message = stood_in(BUSY, data)
+def test_among_quiet_binary_requests_the_backend_gets_a_no_op(data: bytes) -> None:
+    message = instead_of(BUSY, data)
     assert message.data == request(NOOP)
     assert message.expects_reply
 
@@ -178,23 +178,23 @@ FORGETTING = [
 
 @pytest.mark.parametrize(("data", "expected"), FORGETTING)
 def test_a_set_that_fails_deletes(data: bytes, expected: bytes) -> None:
-    message = stood_in(FULL, data)
+    message = instead_of(FULL, data)
     assert message.data == expected
     assert message.expects_reply
 
 
 def test_a_silent_set_that_fails_deletes_silently() -> None:
-    message = stood_in(FULL, b"set key 0 0 1 noreply\r\nx\r\n")
+    message = instead_of(FULL, b"set key 0 0 1 noreply\r\nx\r\n")
     assert message.data == b"delete key noreply\r\n"
     assert not message.expects_reply
 
 
 @pytest.mark.parametrize("data", [b"add key 0 0 1\r\nx\r\n", b"get key\r\n", request(0x0C, b"k")])
-def test_nothing_else_does(data: bytes) -> None:
+def test_no_other_request_deletes(data: bytes) -> None:
     assert isinstance(played(FULL, asked_for(data))[0], Reply)
 
 
-def test_the_response_to_a_stand_in_makes_room_for_the_error() -> None:
+def test_the_response_to_the_delete_is_replaced_with_the_error() -> None:
     fired = firing()
     played(FULL, asked_for(SETQ), fired)
     answer = Message(response(0x04), Direction.TO_CLIENT, 0.0, exchange=1)
@@ -205,7 +205,7 @@ def test_the_response_to_a_stand_in_makes_room_for_the_error() -> None:
 # Responses.
 
 
-def test_an_error_may_take_the_place_of_a_response() -> None:
+def test_an_error_may_replace_a_response() -> None:
     about = asked_for(b"mg key O1\r\n").about
     hit = Message(b"VA 1 O1\r\n", Direction.TO_CLIENT, 0.0, exchange=1, ends=False, about=about)
     rest = hit._replace(data=b"x\r\n", begins=False, ends=True)
@@ -214,12 +214,12 @@ def test_an_error_may_take_the_place_of_a_response() -> None:
     assert played(OVER, hit) == [Forward(hit.with_data(b"ERROR bye\r\n")), Close()]
 
 
-def test_what_nobody_asked_for_is_let_through() -> None:
+def test_unsolicited_responses_pass() -> None:
     unasked = Message(b"HD\r\n", Direction.TO_CLIENT, 0.0)
     assert played(BUSY, unasked) == [Forward(unasked)]
 
 
-def test_the_wire_forms_are_told_in_a_line() -> None:
+def test_the_wire_format_is_documented_in_one_line() -> None:
     assert BUSY.wire == (
         "SERVER_ERROR busy; SERVER_ERROR busy reading; binary: 0x85 Server too busy"
     )
@@ -228,12 +228,12 @@ def test_the_wire_forms_are_told_in_a_line() -> None:
     assert "any" in ANY.wire
 
 
-def test_a_message_may_tell_the_key() -> None:
+def test_a_message_may_contain_the_key() -> None:
     told = [Reply(b"SERVER_ERROR no key here\r\n")]
     assert played(BUSY, asked_for(b"get key\r\n"), message="no {key} here") == told
 
 
-def test_what_is_told_of_the_wire_says_where_the_connection_ends() -> None:
+def test_the_wire_format_says_which_forms_close() -> None:
     end = "then close"
     assert HARSH.wire == f"CLIENT_ERROR bad; binary: 0x04 Invalid arguments, {end}"
     assert OVER.wire == f"ERROR bye; {end}"

@@ -45,13 +45,13 @@ def test_faults_answer_to_native_identifiers(identifier: str) -> None:
     assert CATALOGUE.find(identifier).name == IDENTIFIERS[identifier]
 
 
-def test_all_faults_are_of_the_forms() -> None:
+def test_all_faults_are_of_memcached() -> None:
     assert len(FAULTS) == len(CATALOGUE.faults)
     assert {fault.status for fault in FAULTS} - {None} <= set(STATUSES)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_labels_that_a_fault_wants_exist(fault: MemcacheFault) -> None:
+def test_the_labels_that_a_fault_matches_exist(fault: MemcacheFault) -> None:
     for label, value in fault.applies_to.items():
         assert label in Memcache.labels
         if value.startswith("~"):
@@ -82,7 +82,7 @@ RENDERED = {
 
 
 @pytest.mark.parametrize(("name", "data"), RENDERED)
-def test_words_depend_on_the_command(name: str, data: bytes) -> None:
+def test_texts_depend_on_the_command(name: str, data: bytes) -> None:
     fault = CATALOGUE.find(name)
     about = stream_of(Memcache().requests).feed(data, 0.0)[0].about
     assert isinstance(fault, MemcacheFault)
@@ -90,7 +90,7 @@ def test_words_depend_on_the_command(name: str, data: bytes) -> None:
     assert fault.render(about, {}) == RENDERED[name, data]
 
 
-def test_typical_faults_suit_what_they_are_picked_for() -> None:
+def test_typical_faults_suit_the_commands_they_are_picked_for() -> None:
     pattern = re.compile(CATALOGUE.typical_where["command"][1:])
     commands = ["get", "gets", "gat", "set", "add", "cas", "incr", "mg", "ms", "ma"]
     assert all(pattern.search(command) for command in commands)

@@ -1,4 +1,4 @@
-"""Text and meta commands, in any chunks; and anything at all, of which no byte is lost."""
+"""Text and meta commands, in any chunks; and of any bytes at all, none is lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def responses_in(data: bytes, pending: int = 0, about: object = None) -> list[Wh
 
 
 def text(command: str, key: str = "", *, quiet: bool = False, form: str = "text") -> dict[str, str]:
-    """The labels of a request."""
+    """Return the labels of a request."""
     labels = {"command": command, "form": form, "quiet": "yes" if quiet else "no"}
     return {**labels, "key": key} if key else labels
 
@@ -336,7 +336,7 @@ def test_responses_find_their_requests_among_quiet_ones(case: str) -> None:
     assert talk.pending == 0
 
 
-def test_what_comes_before_a_quiet_run_ends_is_unsolicited() -> None:
+def test_responses_before_the_end_of_a_quiet_run_are_unsolicited() -> None:
     talk = Talk()
     talk.ask(b"mg a v q\r\n")
     assert talk.hear(b"VA 1\r\na\r\n") == [0]
@@ -344,7 +344,7 @@ def test_what_comes_before_a_quiet_run_ends_is_unsolicited() -> None:
     assert talk.hear(b"MN\r\n") == [2]
 
 
-def test_requests_that_were_not_passed_on_are_not_waited_for() -> None:
+def test_requests_that_were_not_passed_on_are_owed_no_response() -> None:
     talk = Talk()
     stream = stream_of(Memcache().requests, exchanges=talk.exchanges)
     messages = stream.feed(b"mg a q\r\nget b\r\nset c 0 0 1\r\nc\r\n", 0.0)
@@ -352,14 +352,14 @@ def test_requests_that_were_not_passed_on_are_not_waited_for() -> None:
     assert talk.hear(b"STORED\r\n") == [3]
 
 
-def test_a_connection_that_watches_hears_lines_without_asking() -> None:
+def test_log_lines_after_watch_are_unsolicited() -> None:
     talk = Talk()
     talk.ask(b"watch fetchers\r\n")
     assert talk.hear(b"OK\r\n") == [1]
     assert talk.hear(b"ts=1 gid=1 type=item_get key=END\r\nskipped=3\n") == [0, 0]
 
 
-def test_one_that_may_not_watch_goes_on() -> None:
+def test_a_rejected_watch_changes_nothing() -> None:
     talk = Talk()
     talk.ask(b"watch x\r\nget a\r\n")
     assert talk.hear(b"ERROR\r\nEND\r\n") == [1, 2]

@@ -1,4 +1,4 @@
-"""What is noted of requests gives their labels."""
+"""Requests have labels, and binary packets a header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The faults of SMTP by script: what the client is told, and what the backend."""
+"""The faults of SMTP by script: what the client gets, and what the backend gets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RSET = b"RSET\r\n"
 
 
 class Play:
-    """A fault is played on one exchange."""
+    """Plays a fault on one exchange."""
 
     def __init__(self, identifier: str, verb: str = "RCPT", **given: object) -> None:
         self.smtp = Smtp()
@@ -38,7 +38,7 @@ class Play:
         return list(self.fault.play(message, self.firing, self.values))
 
     def ask(self, data: bytes, *, begins: bool = True, ends: bool = True) -> list[Action]:
-        """What becomes of a command, or of a piece of one."""
+        """Return the actions on a command, or on a piece of one."""
         self.asked = Message(
             data,
             Direction.TO_BACKEND,
@@ -52,7 +52,7 @@ class Play:
         return self.act(self.asked)
 
     def go_on(self, data: bytes, *, begins: bool = True, ends: bool = True) -> list[Action]:
-        """... of what the client says when it was asked for more."""
+        """Return the actions on what continues the command."""
         return self.act(
             Message(
                 data,
@@ -69,7 +69,7 @@ class Play:
         )
 
     def answer(self, data: bytes, *, final: bool = True, exchange: int = 1) -> list[Action]:
-        """... of a reply."""
+        """Return the actions on a reply."""
         self.answered = Message(
             data, Direction.TO_CLIENT, 0.0, {}, exchange, final=final, about=self.request
         )
@@ -79,7 +79,7 @@ class Play:
 # Replies.
 
 
-def test_a_reply_takes_the_place_of_the_command() -> None:
+def test_a_reply_answers_in_the_place_of_the_backend() -> None:
     play = Play("550")
     assert play.ask(b"RCPT TO:<u@example.org>\r\n") == [
         Reply(
@@ -122,7 +122,7 @@ def test_a_greeting_is_replaced() -> None:
     assert close == Close()
 
 
-def test_a_client_that_is_not_welcome_may_only_leave() -> None:
+def test_a_rejected_client_may_only_quit() -> None:
     play = Play("not-accepting")
     (told,) = play.answer(b"220 mail.example ESMTP\r\n", exchange=0)
     assert told == Forward(
@@ -139,13 +139,13 @@ def test_a_client_that_is_not_welcome_may_only_leave() -> None:
 # Contents.
 
 
-def test_a_refused_data_is_followed_by_commands() -> None:
+def test_commands_follow_a_rejected_data() -> None:
     play = Play("no-valid-recipients", "DATA")
     assert play.ask(b"DATA\r\n") == [Reply(b"554 5.5.1 Error: no valid recipients\r\n")]
     assert play.request.wants_more is False
 
 
-def test_a_refused_content_never_arrives() -> None:
+def test_rejected_content_never_arrives() -> None:
     play = Play("message-too-big", "DATA")
     (reset,) = play.ask(b"DATA\r\n")
     assert isinstance(reset, Forward)
@@ -170,7 +170,7 @@ def test_any_reply_may_follow_the_content() -> None:
     assert close == Close()
 
 
-def test_over_lmtp_each_recipient_is_refused() -> None:
+def test_over_lmtp_each_recipient_is_rejected() -> None:
     play = Play("452", "DATA", at="content", message="full")
     play.ask(b"DATA\r\n")
     play.answer(b"250 2.0.0 Ok\r\n")
@@ -178,7 +178,7 @@ def test_over_lmtp_each_recipient_is_refused() -> None:
     assert play.go_on(b".\r\n") == [Reply(b"452 4.3.1 full\r\n" * 3)]
 
 
-def test_what_a_backend_says_to_the_reset_may_be_an_end() -> None:
+def test_the_backend_may_answer_the_reset_with_an_error() -> None:
     play = Play("message-too-big", "DATA")
     play.ask(b"DATA\r\n")
     assert play.answer(b"421 4.3.2 bye\r\n") == [Forward(play.answered)]
@@ -197,7 +197,7 @@ def test_a_failed_chunk_resets_the_mail() -> None:
     ]
 
 
-def test_what_is_under_way_goes_on_to_its_reply() -> None:
+def test_a_mail_under_way_passes_up_to_its_reply() -> None:
     play = Play("451", "DATA")
     assert play.answer(b"354 go\r\n", final=False) == [Forward(play.answered)]
     (passed,) = play.go_on(b"Subject: x\r\n.\r\n")
@@ -207,7 +207,7 @@ def test_what_is_under_way_goes_on_to_its_reply() -> None:
     ]
 
 
-def test_a_drop_waits_for_the_mail_to_be_accepted() -> None:
+def test_the_connection_drops_only_after_the_mail_is_accepted() -> None:
     play = Play("drop-after-data", "DATA", reset=True)
     assert play.ask(b"DATA\r\n") == [Forward(play.asked)]
     assert play.answer(b"354 go\r\n", final=False) == [Forward(play.answered)]
@@ -238,7 +238,7 @@ def test_an_extension_is_hidden(fault: str, given: dict[str, object], left: byte
     assert play.answer(b"502 no\r\n") == [Forward(play.answered)]
 
 
-def test_tls_is_agreed_on_and_broken() -> None:
+def test_starttls_is_accepted_and_the_handshake_fails() -> None:
     play = Play("starttls-garbage", "STARTTLS")
     assert play.ask(b"STARTTLS\r\n") == [Reply(READY_FOR_TLS)]
     assert play.request.wants_more

@@ -1,4 +1,4 @@
-"""The catalogue of smtp's faults: codes, and what they are found by."""
+"""The catalogue of SMTP's faults: codes and identifiers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vaurien.protocols.smtp.parser import Smtp
 
 
 @pytest.mark.parametrize("fault", CATALOGUE.faults, ids=lambda fault: fault.name)
-def test_codes_are_of_their_classes(fault: object) -> None:
+def test_codes_agree_with_enhanced_codes(fault: object) -> None:
     if isinstance(fault, ReplyFault) and fault.enhanced:
         assert re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}", fault.enhanced)
         assert fault.enhanced[0] == str(fault.code)[0]
@@ -23,7 +23,7 @@ def test_codes_are_of_their_classes(fault: object) -> None:
 
 
 @pytest.mark.parametrize("fault", CATALOGUE.faults, ids=lambda fault: fault.name)
-def test_each_says_what_it_is(fault: ReplyFault) -> None:
+def test_each_is_documented(fault: ReplyFault) -> None:
     assert fault.applies_to
     assert set(fault.applies_to) <= set(Smtp.labels)
     assert fault.wire
@@ -59,6 +59,6 @@ def test_faults_answer_to_codes(identifier: str, name: str) -> None:
     assert CATALOGUE.find(identifier).name == name
 
 
-def test_only_contents_can_be_refused_at_the_end() -> None:
+def test_values_of_at() -> None:
     with pytest.raises(OptionError):
         values_of(CATALOGUE.find("451"), {"at": "greeting"})

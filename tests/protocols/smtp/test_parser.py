@@ -21,7 +21,7 @@ HELLO = (
     b"250-AUTH PLAIN LOGIN\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n"
 )
 CONTENT = b"Subject: x\r\n\r\nDear all,\r\n..dot\r\n\r.\r\n.\n.\r\n\r\r\n.x\r\nBye.\r\n.\r\n"
-"""Dots, and line ends, in all places that look like the end and are not."""
+"""Dots and line ends in all places that look like the end, but are not."""
 
 
 class Talk:
@@ -87,7 +87,7 @@ def test_a_command_is_a_line_with_labels(line: bytes, labels: dict[str, str]) ->
     assert whole.expects_reply
 
 
-def test_pipelined_commands_are_exchanges_of_their_own() -> None:
+def test_each_pipelined_command_is_an_exchange() -> None:
     lines = [b"MAIL FROM:<a@b>\r\n", b"RCPT TO:<c@d>\r\n", b"RCPT TO:<e@f>\r\n", b"NOOP\r\n"]
     wholes = parse_in_all_ways(Smtp().requests, b"".join(lines))
     assert [(whole.data, whole.exchange) for whole in wholes] == [
@@ -125,7 +125,7 @@ def test_chunks_pass_in_pieces() -> None:
 
 
 def content_of(chunks: list[bytes]) -> list[Message]:
-    """What comes of these chunks after a DATA that was granted."""
+    """Return the messages in these chunks after an accepted DATA."""
     talk = Talk()
     talk.say(b"DATA\r\n")
     talk.hear(b"354 go ahead\r\n")
@@ -143,13 +143,13 @@ def test_content_ends_with_its_dot(chunks: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("content", [b".\r\n", b"\r\n.\r\n", b"..\r\n.\r\n", b".x\r\n.\r\n"])
-def test_small_contents_end_too(content: bytes) -> None:
+def test_small_contents_end(content: bytes) -> None:
     for chunks in ([content + b"NOOP\r\n"], [bytes([byte]) for byte in content + b"NOOP\r\n"]):
         whole, noop = put_together(content_of(chunks))
         assert (whole.data, noop.data) == (content, b"NOOP\r\n")
 
 
-def test_content_is_more_of_its_command() -> None:
+def test_content_continues_its_command() -> None:
     (piece,) = content_of([b"Subject: x\r\n\r\nx\r\n"])
     assert piece.continues
     assert (piece.begins, piece.ends) == (True, False)
@@ -167,7 +167,7 @@ def test_content_is_not_kept_back() -> None:
 
 
 @pytest.mark.parametrize("refusal", [b"503 5.5.1 no\r\n", b"554 no\r\n", b"421 bye\r\n"])
-def test_no_content_follows_a_refusal(refusal: bytes) -> None:
+def test_no_content_follows_a_rejected_data(refusal: bytes) -> None:
     talk = Talk()
     talk.say(b"DATA\r\n")
     (reply,) = talk.hear(refusal)
@@ -185,7 +185,7 @@ def test_a_reply_before_the_dot_ends_the_content() -> None:
     assert verbs(talk.say(b"NOOP\r\n"))[-1] == "NOOP"
 
 
-def test_who_does_not_wait_sends_the_content() -> None:
+def test_a_client_that_does_not_wait_sends_the_content() -> None:
     talk = Talk()
     data, content = talk.say(b"DATA\r\nSubject: x\r\n\r\nx\r\n.\r\n")
     assert (data.exchange, content.exchange) == (1, 1)
@@ -198,7 +198,7 @@ def test_who_does_not_wait_sends_the_content() -> None:
 # Replies.
 
 
-def test_the_greeting_answers_nothing() -> None:
+def test_the_greeting_is_unsolicited() -> None:
     talk = Talk(greeted=False)
     talk.say(b"EHLO early\r\n")
     greeting, hello = talk.hear(GREETING + HELLO)
@@ -249,7 +249,7 @@ def test_errors_are_counted() -> None:
     assert talk.exchanges.tally.exchanges == {"NOOP": 2}
 
 
-def test_what_is_said_unasked_answers_nothing() -> None:
+def test_replies_without_a_command_are_unsolicited() -> None:
     talk = Talk()
     (told,) = talk.hear(b"421 4.4.2 mail.example Error: timeout exceeded\r\n")
     assert told.exchange == 0
@@ -257,7 +257,7 @@ def test_what_is_said_unasked_answers_nothing() -> None:
 
 
 @pytest.mark.parametrize("reply", [b"hello\r\n", b"25 Ok\r\n", b"250_Ok\r\n", b"250-Ok\r\nno\r\n"])
-def test_a_reply_that_is_none_is_given_up(reply: bytes) -> None:
+def test_malformed_replies_are_given_up(reply: bytes) -> None:
     with pytest.raises(ProtocolError):
         Talk().hear(reply)
 
@@ -288,7 +288,7 @@ def test_authentication_goes_back_and_forth() -> None:
     assert verbs(talk.say(b"NOOP\r\n")) == ["NOOP"]
 
 
-def test_after_a_refused_authentication_commands_follow() -> None:
+def test_commands_follow_a_failed_authentication() -> None:
     talk = Talk()
     talk.say(b"AUTH PLAIN xxxx\r\n")
     talk.hear(b"535 5.7.8 no\r\n")
@@ -304,7 +304,7 @@ def test_starttls_turns_both_directions_opaque() -> None:
     assert talk.exchanges.opaque
 
 
-def test_a_refused_starttls_changes_nothing() -> None:
+def test_a_rejected_starttls_changes_nothing() -> None:
     talk = Talk(tls="pass")
     talk.say(b"STARTTLS\r\n")
     talk.hear(b"454 4.7.0 no\r\n")
@@ -355,7 +355,7 @@ def test_starttls_is_hidden() -> None:
     assert refused == Reply(b"454 4.7.0 TLS not available due to temporary reason\r\n")
 
 
-def test_what_offers_no_tls_stays_as_it_is() -> None:
+def test_replies_without_an_offer_of_tls_are_not_changed() -> None:
     smtp = Smtp()
     for verb, data, direction in (
         ("EHLO", b"250 mail.example\r\n", Direction.TO_CLIENT),
@@ -388,7 +388,7 @@ REPLIES = (
 
 @st.composite
 def spoilt(draw: st.DrawFn, captured: bytes) -> bytes:
-    """Traffic with some of its bytes gone, doubled or replaced."""
+    """Traffic with some bytes removed, doubled or replaced."""
     data = bytearray(captured)
     for _ in range(draw(st.integers(0, 4))):
         place = draw(st.integers(0, max(0, len(data) - 1)))

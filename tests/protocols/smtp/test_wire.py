@@ -1,4 +1,4 @@
-"""Extensions are taken out of the reply to EHLO."""
+"""Extensions are removed from the reply to EHLO."""
 
 from __future__ import annotations
 
