@@ -214,6 +214,17 @@ def test_an_error_may_replace_a_response() -> None:
     assert played(OVER, hit) == [Forward(hit.with_data(b"ERROR bye\r\n")), Close()]
 
 
+@pytest.mark.parametrize("fault", [BUSY, FULL])
+def test_a_request_already_under_way_passes(fault: MemcacheFault) -> None:
+    stream = stream_of(Memcache().requests)
+    (first,) = stream.feed(b"set key 0 0 8\r\nabcd", 0.0)
+    (rest,) = stream.feed(b"efgh\r\n", 0.0)
+    fired = firing()
+    answer = Message(b"STORED\r\n", Direction.TO_CLIENT, 0.0, exchange=1, about=first.about)
+    played(fault, answer, fired)
+    assert played(fault, rest, fired) == [Forward(rest)]
+
+
 def test_unsolicited_responses_pass() -> None:
     unasked = Message(b"HD\r\n", Direction.TO_CLIENT, 0.0)
     assert played(BUSY, unasked) == [Forward(unasked)]

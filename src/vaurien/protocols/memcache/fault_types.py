@@ -174,7 +174,8 @@ class MemcacheFault(Fault):
         first = failed.first or message
         request = first.about
         values = _filled_in(values, first)
-        if not isinstance(request, MemcacheRequest) or request.command == "quit":
+        under_way = message.to_backend and failed.first is None  # its start has been passed on
+        if under_way or not isinstance(request, MemcacheRequest) or request.command == "quit":
             yield Forward(message)
         elif not message.to_backend:
             if message.begins:
