@@ -174,6 +174,7 @@ def origin_of(module: str, node: ast.ImportFrom) -> str:
     return ".".join([*parts, *filter(None, [node.module])])
 
 
+@cache
 def ours_imported_by(module: str) -> set[str]:
     """The modules of ours that a module imports, anywhere in it."""
     found = set()
