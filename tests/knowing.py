@@ -33,7 +33,7 @@ def configure(kind: str, name: str, path: str, options: Mapping[str, object]) ->
     known = options_of(plugin)
     for key, value in options.items():
         if key not in known:
-            raise OptionError(f"{key!r} is unknown. Allowed: {', '.join(known)}")
+            raise OptionError("is unknown", key=key, allowed=", ".join(known))
         known[key].parse(value)
     return plugins.with_defaults(plugins.renamed(plugin, name), options)
 

@@ -24,7 +24,7 @@ def test_an_unknown_fault_is_told_what_there_is() -> None:
     with pytest.raises(OptionError) as caught:
         FAULTS.find("BUZY")
     assert str(caught.value) == (
-        "fault='BUZY' is unknown; did you mean BUSY? there are: BUSY, BYE, LOCKED, UNDONE"
+        "fault='BUZY' is unknown (did you mean BUSY?): it takes one of BUSY, BYE, LOCKED, UNDONE"
     )
 
 
@@ -32,7 +32,9 @@ def test_parameters_are_checked_and_have_defaults() -> None:
     fault = FAULTS.find("BUSY")
     assert values_of(fault, {}) == {"reason": "no"}
     assert values_of(fault, {"reason": "later"}) == {"reason": "later"}
-    with pytest.raises(OptionError, match="has no parameter 'slot'; its parameters: reason"):
+    with pytest.raises(
+        OptionError, match="'slot' is not a parameter of the fault 'BUSY': it takes one of reason"
+    ):
         values_of(fault, {"slot": 1})
     with pytest.raises(OptionError, match="reason=True is not allowed"):
         values_of(fault, {"reason": True})

@@ -9,16 +9,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+NOT_GIVEN = object()
+
 
 class VaurienError(Exception):
     """The root of the tree."""
 
 
 class OptionError(VaurienError, ValueError):
-    """A value that an option, a rule or a setting does not allow."""
+    """A value that an option, a rule or a setting does not allow.
+
+    The text is built from the fields: ``sleep='x' is not allowed: it takes a number``.
+    """
+
+    def __init__(
+        self,
+        why: str = "is not allowed",
+        *,
+        key: str = "",
+        given: object = NOT_GIVEN,
+        allowed: str = "",
+    ) -> None:
+        """``why`` continues a sentence about the key, or about the value where there is no key;
+        without either it is the whole sentence.
+        """
+        self.why = why
+        self.key = key
+        self.given = given
+        self.allowed = allowed
+        value = "" if given is NOT_GIVEN else repr(given)
+        subject = f"{key}={value}" if key and value else value or (key and repr(key))
+        text = f"{subject} {why}" if subject else why
+        super().__init__(f"{text}: it takes {allowed}" if allowed else text)
 
 
-class AddressError(VaurienError, ValueError):
+class AddressError(OptionError):
     """Not ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:/path``."""
 
 

@@ -16,7 +16,7 @@ from .errors import OptionError
 from .rules.firing import Firing
 from .values.actions import Actions, Close, Forward, Reply
 from .values.messages import NO_LABELS, Message
-from .values.options import Option, Value
+from .values.options import Option, Value, one_of
 
 if TYPE_CHECKING:
     from random import Random
@@ -133,9 +133,9 @@ class Catalogue:
         if fault is None:
             near = get_close_matches(identifier.lower(), self._by_identifier, n=3)
             names = [self._by_identifier[word].name for word in near]
-            allowed = ", ".join(fault.name for fault in self.faults) or "none"
-            hint = f"did you mean {' or '.join(dict.fromkeys(names))}? " if names else ""
-            raise OptionError(f"fault={identifier!r} is unknown; {hint}there are: {allowed}")
+            hint = f" (did you mean {' or '.join(dict.fromkeys(names))}?)" if names else ""
+            allowed = one_of(fault.name for fault in self.faults)
+            raise OptionError(f"is unknown{hint}", key="fault", given=identifier, allowed=allowed)
         return fault
 
     def pick(self, random: Random) -> Fault:
@@ -152,10 +152,8 @@ def values_of(fault: Fault, given: Mapping[str, object]) -> Values:
     known = {option.name: option for option in fault.parameters}
     for name in given:
         if name not in known:
-            allowed = ", ".join(known) or "none"
-            raise OptionError(
-                f"the fault {fault.name!r} has no parameter {name!r}; its parameters: {allowed}"
-            )
+            why = f"is not a parameter of the fault {fault.name!r}"
+            raise OptionError(why, key=name, allowed=one_of(known))
     values = {
         name: option.parse(given[name]) if name in given else option.default
         for name, option in known.items()

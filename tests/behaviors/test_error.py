@@ -89,13 +89,13 @@ def test_a_warmup_is_a_number() -> None:
 
 
 def test_a_fault_must_be_of_the_protocol() -> None:
-    with pytest.raises(OptionError, match="the protocol 'tcp' has no faults of its own"):
+    with pytest.raises(OptionError, match="the protocol 'tcp' has no faults"):
         Error(fault="BUSY").fit(Tcp)
     with pytest.raises(OptionError, match="fault='BUZY' is unknown"):
         Error(fault="BUZY").fit(Lines)
-    with pytest.raises(OptionError, match="fault='BUSY' and inject exclude each other"):
+    with pytest.raises(OptionError, match="fault='BUSY' excludes inject"):
         Error(fault="BUSY", inject=True).fit(Lines)
-    with pytest.raises(OptionError, match="the fault 'BUSY' has no parameter 'slot'"):
+    with pytest.raises(OptionError, match="'slot' is not a parameter of the fault 'BUSY'"):
         Error.configured({"fault": "BUSY", "slot": 1}).fit(Lines)
 
 

@@ -103,15 +103,15 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (
             ["--proxy", "foo"],
-            "--proxy: 'foo' is not an address: HOST:PORT, [IPV6]:PORT or unix:/path",
+            "--proxy: 'foo' is not an address: it takes HOST:PORT, [IPV6]:PORT or unix:/path",
         ),
         (
             ["--backend", "h:65536"],
-            "--backend: 'h:65536' is not an address: a port is from 0 to 65535",
+            "--backend: 'h:65536' is not an address: it takes a port from 0 to 65535",
         ),
         (
             ["--backend", "h:0"],
-            "--backend: 'h:0' is not a backend: HOST:PORT, [IPV6]:PORT or unix:/path, "
+            "--backend: 'h:0' is not a backend: it takes HOST:PORT, [IPV6]:PORT or unix:/path, "
             "the port not 0",
         ),
         (
@@ -131,10 +131,14 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
             ["--statsd.sample_rate", "2"],
             "--statsd.sample_rate='2' is not allowed: it takes a number from 0.0001 to 1",
         ),
-        (["--behavior", "delay"], "--behavior: 'delay': You need to use percentage:name"),
+        (
+            ["--behavior", "delay"],
+            "--behavior: 'delay' is not a part of a mix: it takes PERCENT:NAME",
+        ),
         (
             ["--behavior", "60:delay,50:error"],
-            "--behavior: '60:delay,50:error': The behavior total needs to be 100 or less",
+            "--behavior: '60:delay,50:error' is too much: "
+            "the behavior total needs to be 100 or less",
         ),
         (
             ["--behavior", "20:nope"],
@@ -167,7 +171,7 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
             ["--protocol-tcp-buffer", "x"],
             "--protocol-tcp-buffer='x' is not allowed: it takes a whole number",
         ),
-        (["--rule", "delay x"], "--rule: 'delay x': 'x' is not key=value"),
+        (["--rule", "delay x"], "--rule: 'delay x' is not a rule: 'x' is not KEY=VALUE"),
         (
             ["--rule", "delay sleep=x"],
             "--rule 'delay sleep=x': sleep='x' is not allowed: it takes a number of at least 0",

@@ -121,7 +121,7 @@ def test_variables_that_are_not_set(
     ("line", "trouble"),
     [
         ("timeout = soon", "timeout = 'soon' is not allowed: it takes a number of at least 0"),
-        ("rule = hang x", "vaurien.rule is not a rule: 'hang x': 'x' is not key=value"),
+        ("rule = hang x", "vaurien.rule = 'hang x' is not a rule: 'x' is not KEY=VALUE"),
         ("nope = 1", "nope = '1' is an unknown key"),
     ],
 )

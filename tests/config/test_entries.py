@@ -84,19 +84,19 @@ def test_mixes_are_laid_out() -> None:
         ),
         (
             {"behavior": "delay", "on": 5},
-            ["rules[0].on = 5 is refused: on=5 off=0 is not allowed: it takes both, or neither"],
+            ["rules[0].off is missing: on=5 needs it"],
         ),
         (
             {"behavior": "delay", "off": 5},
-            ["rules[0] is refused: on=0 off=5 is not allowed: it takes both, or neither"],
+            ["rules[0].on is missing: off=5 needs it"],
         ),
         (
             {"behavior": "delay", "on": 0.0001, "off": 5},
-            ["rules[0].on = 0.0001 is refused: on=0.0001 off=5 is not allowed: each takes"],
+            ["rules[0].on = 0.0001 is not allowed: it takes at least 0.001 seconds"],
         ),
         (
             {"behavior": "delay", "start": 5, "stop": 3},
-            ["rules[0].stop = 3 is not allowed: it comes after start"],
+            ["rules[0].stop = 3 is not allowed: it takes more than start=5"],
         ),
         (
             {"behavior": "delay", "sleep": "5..a/3"},

@@ -151,20 +151,26 @@ def test_flags_win_over_the_file_even_at_their_default(
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("[vaurien]\nprox = 1\n", "[vaurien] prox is unknown. Allowed: proxy, backend, protocol, "),
-        ("[vaurien]\nconfig = x\n", "[vaurien] config is unknown. Allowed: "),
+        (
+            "[vaurien]\nprox = 1\n",
+            "[vaurien] prox is unknown: it takes one of proxy, backend, protocol, ",
+        ),
+        ("[vaurien]\nconfig = x\n", "[vaurien] config is unknown: it takes one of "),
         (
             "[statsd]\nrate = 1\n",
-            "[statsd] rate is unknown. Allowed: enabled, host, port, prefix, ",
+            "[statsd] rate is unknown: it takes one of enabled, host, port, prefix, ",
         ),
         ("[statsd]\nport = x\n", "[statsd] port='x' is not allowed: it takes a whole number"),
         ("[vaurien]\nproxy =\n  a\n  b\n", "[vaurien] proxy=('a', 'b') is not allowed: it takes"),
         ("[vaurien]\nbehavior = 5:nope\n", "[vaurien] behavior: 'nope' is an unknown behavior."),
-        ("[vaurien]\nrule = hang x\n", "[vaurien] rule: 'hang x': 'x' is not key=value"),
+        (
+            "[vaurien]\nrule = hang x\n",
+            "[vaurien] rule: 'hang x' is not a rule: 'x' is not KEY=VALUE",
+        ),
         ("[behavior:nope]\n", "[behavior:nope]: 'nope' is an unknown behavior. Pick one of: "),
         (
             "[behavior:delay]\nslep = 2\n",
-            "[behavior:delay] slep is unknown. Allowed: sleep, before, callable",
+            "[behavior:delay] slep is unknown: it takes one of sleep, before, callable",
         ),
         (
             "[handler:delay]\nsleep = x\n",

@@ -124,10 +124,10 @@ behaviors.delay.slep = 1 is unknown
 behaviors.delay.sleep = 'long' is not allowed: it takes a number of at least 0
 behaviors.nosuch is an unknown behavior: it takes one of
 proxies."bad name" is named 'bad name': it takes [A-Za-z0-9._-]{1,64}
-proxies."bad name".backend = 'localhost' is not an address: HOST:PORT, [IPV6]:PORT or unix:/path
-proxies.a.listen = 'localhost:70000' is not an address: a port is from 0 to 65535
+proxies."bad name".backend = 'localhost' is not an address: it takes HOST:PORT
+proxies.a.listen = 'localhost:70000' is not an address: it takes a port from 0 to 65535
 proxies.a.backend is missing: it takes HOST:PORT, [IPV6]:PORT or unix:/path
-proxies.a.behavior = '60:delay,50:hang' is refused
+proxies.a.behavior = '60:delay,50:hang' is too much
 proxies.b.protocol = 'redsi' is an unknown protocol (did you mean 'redis'?): it takes one of http,
 proxies.b.rules[0].behavior = 'delya' is an unknown behavior (did you mean 'delay'?): it takes one
 proxies.b.rules[0].percent = 101 is not allowed: it takes a number from 0 to 100
@@ -138,12 +138,12 @@ proxies.c.recipe[0] = 'nosuch' is an unknown recipe
 proxies.c.recipe[1].start = -3 is not allowed: it takes a number of at least 0
 proxies.c.recipe[2] = '5.5' is an unknown recipe
 proxies.c.rules[6] = 'delay' is not allowed: it takes a table
-proxies.c.rules[0].on = 5 is refused: on=5 off=0 is not allowed: it takes both, or neither
+proxies.c.rules[0].off is missing: on=5 needs it
 proxies.c.rules[5].behavior is missing: it takes the name of a behavior
 proxies.c.rules[7].nme = 1 is an unknown key (did you mean 'name'?): it takes one of behavior,
 proxies.c.rules[7].every = 0 is not allowed: it takes a whole number of at least 1
 proxies.c.rules[7].sleep = '5..a/3' is not allowed: it takes a number of at least 0, or a ramp
-proxies.c.rules[8].stop = 3 is not allowed: it comes after start
+proxies.c.rules[8].stop = 3 is not allowed: it takes more than start=5
 proxies.c.rules[9].sleep = [1] is a list: it takes a text, a number, true or false
 proxies.c.rules[10].command = '~(' is not a regular expression
 proxies.c.rules[11].fault = 'nosuch' is unknown
@@ -157,7 +157,7 @@ proxies.c.enabled = 'perhaps' is not allowed: it takes true or false
 proxies.c.rulez = [] is an unknown key (did you mean 'rules'?): it takes one of listen, backend,
 proxies.b.backend = 'localhost:6000' is where the proxy itself listens
 proxies.c.listen = 'LOCALHOST:6000' is where the proxy 'b' listens
-environment.A = '{nosuch}' is refused: '{nosuch}' stands for no proxy
+environment.A = '{nosuch}' stands for no proxy
 environment."B=" is no name of an environment variable
 journal = ['a'] is a list: it takes a text
 http_port = 'x' is not allowed: it takes a whole number from 0 to 65535
@@ -227,10 +227,10 @@ def test_all_that_is_wrong_with_a_mix_is_said() -> None:
         assert all(line.startswith(prefix) for line in lines)
         return [line.removeprefix(prefix).partition(": it takes one of")[0] for line in lines]
 
-    total = "The behavior total needs to be 100 or less"
+    total = "the behavior total needs to be 100 or less"
     unknown = "is an unknown behavior (did you mean 'delay'?)"
     assert found("20:dely,90:error") == [
-        f"'20:dely,90:error' is refused: '20:dely,90:error': {total}",
+        f"'20:dely,90:error' is too much: {total}",
         f"'dely' {unknown}",
     ]
     assert found("20:dely,10:delya,10:dely") == [f"'dely' {unknown}", f"'delya' {unknown}"]

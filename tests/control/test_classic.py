@@ -88,7 +88,7 @@ def test_a_plan_goes_round(http: Http, running: Live) -> None:
 
 
 NO_OBJECT = ("the value is not a valid json object", "")
-ADDRESS = "is not an address: HOST:PORT, [IPV6]:PORT or unix:/path"
+ADDRESS = "is not an address: it takes HOST:PORT, [IPV6]:PORT or unix:/path"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ ADDRESS = "is not an address: HOST:PORT, [IPV6]:PORT or unix:/path"
         (
             "/behavior",
             {"name": "delay", "foo": 1},
-            "'delay' has no option 'foo'; its options: sleep, before",
+            "'foo' is not an option of 'delay': it takes one of sleep, before",
             "name",
         ),
         (

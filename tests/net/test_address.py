@@ -56,20 +56,22 @@ def test_a_text_that_is_no_address(text: str) -> None:
     with pytest.raises(AddressError) as caught:
         Address.parse(text)
     assert str(caught.value) == (
-        f"{text!r} is not an address: HOST:PORT, [IPV6]:PORT or unix:/path"
+        f"{text!r} is not an address: it takes HOST:PORT, [IPV6]:PORT or unix:/path"
     )
 
 
 @pytest.mark.parametrize("port", ["65536", "100000", "9" * 5000])
 def test_a_port_is_from_0_to_65535(port: str) -> None:
-    with pytest.raises(AddressError, match="is not an address: a port is from 0 to 65535"):
+    with pytest.raises(AddressError, match="is not an address: it takes a port from 0 to 65535"):
         Address.parse(f"localhost:{port}")
 
 
 def test_a_path_is_no_longer_than_the_system_takes() -> None:
     longest = f"unix:/{'x' * (PATH_LIMIT - 1)}"
     assert str(Address.parse(longest)) == longest
-    with pytest.raises(AddressError, match=f"is not an address: a path has up to {PATH_LIMIT} b"):
+    with pytest.raises(
+        AddressError, match=f"is not an address: it takes a path of at most {PATH_LIMIT} b"
+    ):
         Address.parse(f"{longest}x")
 
 

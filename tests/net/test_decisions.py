@@ -56,7 +56,7 @@ def test_what_a_response_tells_is_too_late_for_requests() -> None:
         World("delay answer=FAIL", protocol=Lines())
     assert str(caught.value) == (
         "'answer' is known with the response only, and with these options 'delay' acts on "
-        "requests; requests have: command, key"
+        "requests: it takes one of command, key"
     )
 
 

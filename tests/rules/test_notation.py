@@ -106,10 +106,10 @@ def test_bands_never_pass_a_hundred_by_rounding() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "'': You need to use percentage:name"),
-        ("delay", "'delay': You need to use percentage:name"),
-        ("10:", "'10:': You need to use percentage:name"),
-        ("10:delay,", "'': You need to use percentage:name"),
+        ("", "'' is not a part of a mix: it takes PERCENT:NAME"),
+        ("delay", "'delay' is not a part of a mix: it takes PERCENT:NAME"),
+        ("10:", "'10:' is not a part of a mix: it takes PERCENT:NAME"),
+        ("10:delay,", "'' is not a part of a mix: it takes PERCENT:NAME"),
         (":delay", "percent='' is not allowed: it takes a number from 0 to 100"),
         ("x:delay", "percent='x' is not allowed: it takes a number from 0 to 100"),
         ("-1:delay", "percent='-1' is not allowed: it takes a number from 0 to 100"),
@@ -117,7 +117,7 @@ def test_bands_never_pass_a_hundred_by_rounding() -> None:
         ("nan:delay", "percent='nan' is not allowed: it takes a number from 0 to 100"),
         (
             "60:delay,40.1:error",
-            "'60:delay,40.1:error': The behavior total needs to be 100 or less",
+            "'60:delay,40.1:error' is too much: the behavior total needs to be 100 or less",
         ),
     ],
 )
@@ -155,12 +155,12 @@ def test_a_rule_is_a_behavior_and_keys(text: str, entry: Entry) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "'': a rule is BEHAVIOR key=value ..."),
-        ("percent=10", "'percent=10': a rule is BEHAVIOR key=value ..."),
-        ("delay 2", "'delay 2': '2' is not key=value"),
-        ("delay sleep=1 sleep=2", "'delay sleep=1 sleep=2': 'sleep' is given twice"),
-        ("delay behavior=x", "'delay behavior=x': 'behavior' is given twice"),
-        ("delay key='", '"delay key=\'": No closing quotation'),
+        ("", "'' is not a rule: it takes BEHAVIOR KEY=VALUE ..."),
+        ("percent=10", "'percent=10' is not a rule: it takes BEHAVIOR KEY=VALUE ..."),
+        ("delay 2", "'delay 2' is not a rule: '2' is not KEY=VALUE"),
+        ("delay sleep=1 sleep=2", "'delay sleep=1 sleep=2' is not a rule: it gives 'sleep' twice"),
+        ("delay behavior=x", "'delay behavior=x' is not a rule: it gives 'behavior' twice"),
+        ("delay key='", '"delay key=\'" is not a rule: No closing quotation'),
     ],
 )
 def test_a_text_that_is_no_rule(text: str, complaint: str) -> None:
@@ -281,13 +281,13 @@ KEYS = "name, percent, direction, scope, after, every, times, start, stop, on, o
     [
         (
             ["delay slep=2"],
-            "'slep' is unknown here. Options of 'delay': sleep, before; "
-            f"keys of a rule: {KEYS}; matches of the protocol 'lines': {LABELS}.",
+            "'slep' is unknown here: it takes the options of 'delay': sleep, before; "
+            f"the keys of a rule: {KEYS}; and what the protocol 'lines' matches on: {LABELS}",
         ),
         (
             ["hang path=/"],
-            "'path' is unknown here. Options of 'hang': none; "
-            f"keys of a rule: {KEYS}; matches of the protocol 'lines': {LABELS}.",
+            "'path' is unknown here: it takes the options of 'hang': none; "
+            f"the keys of a rule: {KEYS}; and what the protocol 'lines' matches on: {LABELS}",
         ),
         (["delay sleep=-1"], "sleep='-1' is not allowed: it takes a number of at least 0"),
         (
@@ -303,7 +303,7 @@ KEYS = "name, percent, direction, scope, after, every, times, start, stop, on, o
         (["hang key=~("], "key='~(' is not a regular expression: "),
         (
             ["hang mix=m percent=60", "delay mix=m percent=60"],
-            "mix='m': The behavior total needs to be 100 or less",
+            "mix='m' is too much: the behavior total needs to be 100 or less",
         ),
         (
             ["hang percent=0..101/5"],
@@ -319,26 +319,25 @@ KEYS = "name, percent, direction, scope, after, every, times, start, stop, on, o
         (["numbered flag=0..1/5"], "flag='0..1/5' is not allowed: it takes true or false"),
         (["hang start=0..1/5"], "start='0..1/5' is not allowed: it takes a number of at least 0"),
         (["hang times=0..1/5"], "times='0..1/5' is not allowed: it takes a whole number"),
-        (["hang on=5"], "on=5 off=0 is not allowed: it takes both, or neither"),
-        (["hang off=5"], "on=0 off=5 is not allowed: it takes both, or neither"),
+        (["hang on=5"], "'off' is missing: on=5 needs it"),
+        (["hang off=5"], "'on' is missing: off=5 needs it"),
         (
             ["hang on=0.0009 off=5"],
-            "on=0.0009 off=5 is not allowed: each takes at least 0.001 seconds",
+            "on=0.0009 is not allowed: it takes at least 0.001 seconds",
         ),
         (
             ["hang on=5 off=0.0009"],
-            "on=5 off=0.0009 is not allowed: each takes at least 0.001 seconds",
+            "off=0.0009 is not allowed: it takes at least 0.001 seconds",
         ),
         (["hang on=-1 off=1"], "on='-1' is not allowed: it takes a number of at least 0"),
-        (["hang start=5 stop=5"], "stop=5 is not allowed: it comes after start"),
+        (["hang start=5 stop=5"], "stop=5.0 is not allowed: it takes more than start=5"),
         (
             ["slow-close scope=exchange"],
             "scope='exchange' is not allowed: 'slow-close' acts on whole connections",
         ),
         (
             ["slow-close command=GET"],
-            "'slow-close' acts on whole connections: its rule matches no 'command', which "
-            "messages have",
+            "'command' is not allowed: 'slow-close' acts on whole connections, not on messages",
         ),
         ([{"percent": 10}], 'a rule needs a "behavior"'),
         ([{"behavior": ""}], 'a rule needs a "behavior"'),

@@ -50,10 +50,10 @@ def test_a_match_is_a_text_that_an_expression_finds() -> None:
         ({"low": -1.0}, "a band from -1.0"),
         ({"high": 101.0}, "to 101.0"),
         ({"low": float("nan")}, "a band from nan"),
-        ({"after": -1}, "after=-1 is not allowed: at least 0"),
-        ({"start": -0.1}, "start=-0.1 is not allowed: at least 0"),
-        ({"every": 0}, "every=0 is not allowed: at least 1"),
-        ({"start": 2.0, "stop": 2.0}, "stop=2 is not allowed: it comes after start"),
+        ({"after": -1}, "after=-1 is not allowed: it takes at least 0"),
+        ({"start": -0.1}, "start=-0.1 is not allowed: it takes at least 0"),
+        ({"every": 0}, "every=0 is not allowed: it takes at least 1"),
+        ({"start": 2.0, "stop": 2.0}, "stop=2.0 is not allowed: it takes more than start=2"),
     ],
 )
 def test_a_rule_that_may_not_be(keys: dict[str, Any], complaint: str) -> None:
@@ -62,7 +62,7 @@ def test_a_rule_that_may_not_be(keys: dict[str, Any], complaint: str) -> None:
 
 
 def test_names_are_unique_in_a_plan() -> None:
-    with pytest.raises(OptionError, match="two rules are named 'one'"):
+    with pytest.raises(OptionError, match="name='one' is given to two rules"):
         Plan((rule(name="one"), rule(name="two"), rule(name="one")))
 
 

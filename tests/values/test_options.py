@@ -200,9 +200,9 @@ def test_an_unknown_option_is_told_with_the_known_ones() -> None:
     with pytest.raises(OptionError) as caught:
         Example.configured({"slep": 1})
     assert str(caught.value) == (
-        "'example' has no option 'slep'; its options: sleep, count, loud, word"
+        "'slep' is not an option of 'example': it takes one of sleep, count, loud, word"
     )
-    with pytest.raises(OptionError, match="its options: none"):
+    with pytest.raises(OptionError, match="it takes none"):
         Configurable.configured({"slep": 1})
 
 

@@ -28,8 +28,10 @@ class Duplicate(Behavior):
     def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
         if protocol.framed:
             raise OptionError(
-                f"{self.name!r} is not allowed with the protocol {protocol.name!r}, whose messages "
-                "it would break anywhere: use 'duplicate-request', or the protocol 'tcp'"
+                f"is not allowed with the protocol {protocol.name!r}, whose messages "
+                "it would break anywhere: use 'duplicate-request', or the protocol 'tcp'",
+                key="behavior",
+                given=self.name,
             )
         return {}
 

@@ -28,8 +28,10 @@ class DuplicateRequest(Behavior):
     def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
         if not protocol.framed:
             raise OptionError(
-                f"{self.name!r} is not allowed with the protocol {protocol.name!r}, "
-                "which can't tell responses apart"
+                f"is not allowed with the protocol {protocol.name!r}, "
+                "which can't tell responses apart",
+                key="behavior",
+                given=self.name,
             )
         return {}
 

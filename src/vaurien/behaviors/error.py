@@ -12,7 +12,7 @@ from ..fault import Fault, Values, values_of
 from ..protocol import Protocol
 from ..values.actions import Actions, Forward
 from ..values.messages import Direction, Message
-from ..values.options import Option, Value, option, options_of
+from ..values.options import Option, Value, one_of, option, options_of
 
 NOISE = 100
 
@@ -66,14 +66,13 @@ class Error(Behavior):
     def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
         self.needs_messages = bool(protocol.faults) and not self.inject
         if not self.fault and self.parameters:
-            unknown, known = next(iter(self.parameters)), ", ".join(options_of(type(self)))
-            raise OptionError(
-                f"{self.name!r} has no option {unknown!r} without a fault; its options: {known}"
-            )
+            why = f"is not an option of {self.name!r} without a fault"
+            allowed = one_of(options_of(type(self)))
+            raise OptionError(why, key=next(iter(self.parameters)), allowed=allowed)
         if not self.fault:
             return protocol.faults.typical_where if self.needs_messages else {}
         if self.inject:
-            raise OptionError(f"fault={self.fault!r} and inject exclude each other")
+            raise OptionError("excludes inject", key="fault", given=self.fault)
         fault = _find(self.fault, protocol)
         values = values_of(fault, self.parameters)
         self.parameters = {key: values[key] for key in self.parameters}
@@ -117,10 +116,8 @@ class Error(Behavior):
 
 def _find(identifier: str, protocol: type[Protocol]) -> Fault:
     if not protocol.faults:
-        raise OptionError(
-            f"fault={identifier!r} is not allowed: the protocol {protocol.name!r} has no faults "
-            "of its own"
-        )
+        why = f"is not allowed: the protocol {protocol.name!r} has no faults"
+        raise OptionError(why, key="fault", given=identifier)
     return protocol.faults.find(identifier)
 
 

@@ -31,8 +31,10 @@ class Reorder(Behavior):
     def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
         if protocol.framed:
             raise OptionError(
-                f"{self.name!r} is not allowed with the protocol {protocol.name!r}, whose messages "
-                "it would tear apart: use the protocol 'tcp'"
+                f"is not allowed with the protocol {protocol.name!r}, whose messages "
+                "it would tear apart: use the protocol 'tcp'",
+                key="behavior",
+                given=self.name,
             )
         return {}
 

@@ -46,7 +46,7 @@ def details(protocol: type[Protocol], identifier: str = "") -> Iterator[str]:
     """
     catalogue = protocol.faults
     if not catalogue:
-        raise OptionError(f"the protocol {protocol.name!r} has no faults of its own")
+        raise OptionError(f"the protocol {protocol.name!r} has no faults")
     for fault in [catalogue.find(identifier)] if identifier else catalogue:
         yield ", ".join((fault.name, *fault.aliases))
         for heading, text in rows(fault, in_full=bool(identifier)):

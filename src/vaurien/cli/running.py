@@ -136,7 +136,7 @@ def _blamed_on_proxy(settings: Settings) -> Iterator[None]:
         yield
     except ListenError as error:
         if "proxy" not in settings.places:
-            raise OptionError(error.strerror) from None
+            raise OptionError(error.strerror or "") from None
         reason = (error.strerror or "").removeprefix(f"proxy {error.proxy!r}: ")
         raise OptionError(f"{settings.places['proxy']}: {reason}") from None
 

@@ -12,7 +12,7 @@ from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
 from ..rules.notation import Entry, make_rules, parse_mix, parse_rule
 from ..rules.plan import Rule
-from ..values.options import Configurable, Option, options_of
+from ..values.options import Configurable, Option, one_of, options_of
 from .given import Given, Section, Sections, blamed_on
 from .table import GONE_PROTOCOL_OPTIONS, settings_of
 
@@ -91,9 +91,8 @@ class Plugins(dict[str, type[PluginType]]):
             elif plugins.is_old(plugin):
                 options[key] = guessed(given)
             else:
-                raise OptionError(
-                    f"{given.place} is unknown. Allowed: {', '.join([*known, CALLABLE])}"
-                )
+                allowed = one_of([*known, CALLABLE])
+                raise OptionError(f"{given.place} is unknown: it takes {allowed}")
         with blamed_on(section.place):
             plugin.configured(options)
         earlier = self._configured.get(plugin.name, plugin)

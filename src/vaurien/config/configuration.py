@@ -23,7 +23,7 @@ from ..errors import OptionError, UnknownNameError
 from ..plugins import PluginType
 from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
-from ..values.options import Configurable, Option, options_of
+from ..values.options import Configurable, Option, one_of, options_of
 from ..values.texts import printable
 from . import files
 from .documents import Document, DocumentError
@@ -112,8 +112,7 @@ class Names:
         known = options_of(plugin)
         for key in options:
             if key not in known and not _takes_more(plugin):
-                takes = f"one of {', '.join(known)}" if known else "none"
-                raise OptionError(f"{key!r} is an unknown option: it takes {takes}")
+                raise OptionError("is an unknown option", key=key, allowed=one_of(known))
         plugin.configured(options)
         if path:
             registry.register(plugin)

@@ -15,7 +15,7 @@ from ..rules.notation import RULE_KEYS, Entry, parse_rule
 from ..values.options import Option, options_of
 from .chosen import CALLABLE, guessed
 from .documents import INVALID, Document, DocumentError, Origin, Problem
-from .formatting import Path
+from .formatting import Path, format_value
 from .given import Given, Section, Sections
 from .ini import read
 from .settings import NAME
@@ -107,7 +107,9 @@ class _Conversion:
                 entry = parse_rule(text)
             except OptionError as error:
                 self._problems.append(
-                    Problem(self._file, "vaurien.rule", "", "", f"is not a rule: {error}")
+                    Problem(
+                        self._file, "vaurien.rule", format_value(text), error.allowed, error.why
+                    )
                 )
                 yield INVALID
                 continue

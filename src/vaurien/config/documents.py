@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple, TypeVar
 
-from ..errors import ConfigError, OptionError, UnknownNameError, VaurienError
+from ..errors import NOT_GIVEN, ConfigError, OptionError, UnknownNameError, VaurienError
 from ..values.options import Option, Value
 from ..values.texts import printable
 from .formatting import Path, format_path, format_value, why_unusable
@@ -124,20 +124,24 @@ class Problems:
         )
 
     def add_error(self, path: Path, given: object, error: VaurienError) -> None:
-        """What somebody else says of a value: its message may begin with the key and it."""
+        """What the code that a value was passed to says of it."""
         said = "" if isinstance(given, Mapping) else format_value(given)
         if isinstance(error, UnknownNameError):
             why = f"is an unknown {error.kind}{self._suggestion(error.name, error.known)}"
             self.add(path, said, why, f"one of {', '.join(error.known)}" if error.known else "")
             return
+        if isinstance(error, OptionError) and self._is_about(error, path, given):
+            self.add(path, said, error.why, error.allowed)
+            return
         # What is an OSError too puts its number in front of its text.
-        text = str(getattr(error, "strerror", None) or error)
-        keys = list(_names(str(path[-1]) if path else ""))
-        known = [f"{given!r}", *(f"{key}={given!r}" for key in keys), *map(repr, keys)]
-        begun = next((words for words in known if text.startswith(f"{words} is ")), None)
-        text = f"is refused: {text}" if begun is None else text[len(begun) + 1 :]
-        why, _, allowed = text.partition(": it takes ")
-        self.add(path, said, why, allowed)
+        text = getattr(error, "strerror", None) or error
+        self.add(path, said, f"is refused: {text}")
+
+    def _is_about(self, error: OptionError, path: Path, given: object) -> bool:
+        """Whether a problem at this path need not repeat what the error is about."""
+        if error.key:
+            return bool(path) and _label(str(path[-1])) == _label(error.key)
+        return error.given is not NOT_GIVEN and error.given == given
 
     def is_plain(self, path: Path, given: object) -> bool:
         """Whether a value could be an option's; if it could be none's, that is noted."""
@@ -175,7 +179,8 @@ class Problems:
                     self.add_error(given[key][0], left.pop(key), error)
                     continue
                 if len(left) == len(given):  # otherwise it may lack what was wrong
-                    self.add_error(path, left, error)
+                    lacking = error.key if isinstance(error, OptionError) else ""
+                    self.add_error((*path, lacking) if lacking else path, left, error)
                 return None
 
     def _suggestion(self, name: str, known: Iterable[str]) -> str:
@@ -293,15 +298,12 @@ class Table:
 
 
 def blamed(error: VaurienError, keys: Iterable[str]) -> str | None:
-    """The key that a message is about: it begins with ``KEY=`` or, in quotes, with the key."""
-    text = str(error)
-    for key in keys:
-        if any(text.startswith((f"{name}=", f"{name!r} ")) for name in _names(key)):
-            return key
-    return None
+    """Which of these keys an error is about."""
+    if not isinstance(error, OptionError) or not error.key:
+        return None
+    return next((key for key in keys if _label(key) == _label(error.key)), None)
 
 
-def _names(key: str) -> Iterator[str]:
-    """What a message may call a key."""
-    yield key
-    yield key.removeprefix("match.")
+def _label(key: str) -> str:
+    """A key of a rule without the word that marks it as a label to match on."""
+    return key.removeprefix("match.")

@@ -15,7 +15,7 @@ from ..net.address import Address
 from ..net.spec import Limits, ProxySpec
 from ..rules.notation import FindBehavior
 from ..rules.plan import Plan
-from ..values.options import Value
+from ..values.options import Value, one_of
 from .chosen import Chosen
 from .given import Given, Section, Sections, blamed_on
 from .table import WITHOUT_EFFECT, settings_of
@@ -70,8 +70,8 @@ class Values:
         self._given = sections.get(name, Section("")).values
         for key, given in self._given.items():
             if key not in self._known:
-                allowed = ", ".join(self._known)
-                raise OptionError(f"{given.place} is unknown. Allowed: {allowed}")
+                allowed = one_of(self._known)
+                raise OptionError(f"{given.place} is unknown: it takes {allowed}")
 
     def given(self, key: str) -> Given:
         """What was given, or the default as if it had been given."""

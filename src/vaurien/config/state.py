@@ -121,9 +121,9 @@ def fill_in(text: str, address_of: Callable[[str], Address | None]) -> str:
         name, _, part = found[1].rpartition(".")
         address = address_of(name) if part in ("host", "port") else None
         if address is None:
-            raise OptionError(f"{found[0]!r} stands for no proxy")
+            raise OptionError("stands for no proxy", given=found[0])
         if address.path:
-            raise OptionError(f"{found[0]!r} stands for nothing: {address} has no {part}")
+            raise OptionError(f"stands for nothing: {address} has no {part}", given=found[0])
         return str(getattr(address, part))
 
     return PLACE.sub(fill, text)

@@ -149,7 +149,8 @@ class Control:
         def change(spec: ProxySpec) -> ProxySpec:
             moving = replace(spec, backend=address)
             if talks_to_itself(moving):
-                raise OptionError(f"backend={text!r} is where the proxy itself listens")
+                why = "is where the proxy itself listens"
+                raise OptionError(why, key="backend", given=text)
             return moving
 
         self._change_one(proxy, change, ClosePolicy(reset_moved=moved))
@@ -190,7 +191,7 @@ class Control:
 
         def change(state: State) -> State:
             if state.get(spec.name) is not None:
-                raise OptionError(f"name={spec.name!r} is taken by another proxy")
+                raise OptionError("is taken by another proxy", key="name", given=spec.name)
             return state.with_proxy(spec)
 
         self._writer.change(change)
@@ -230,9 +231,8 @@ class Control:
         protocol = type(spec.protocol)
         if LOOKS_LIKE_A_MIX.match(name):
             if options:
-                raise OptionError(
-                    f"{name!r} is a mix, which takes no options: {', '.join(options)}"
-                )
+                why = f"is a mix, which takes no options: {', '.join(options)}"
+                raise OptionError(why, given=name)
             return make_rules(parse_mix(name), self._find_behavior, protocol)
         behavior = self._find_behavior(name)
         check_plugin(behavior)

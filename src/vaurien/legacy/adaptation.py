@@ -71,7 +71,7 @@ class Adapted(Configurable):
             try:
                 settings[name] = type_(text)
             except Exception as error:
-                raise OptionError(f"{name}={text!r} is not allowed: {error}") from error
+                raise OptionError(f"is not allowed: {error}", key=name, given=text) from error
         return settings
 
 

@@ -30,11 +30,9 @@ class Address:
         if text.startswith("unix:"):
             path = text.removeprefix("unix:")
             if not path or "\0" in path:
-                raise AddressError(f"{text!r} is not an address: {ALLOWED}")
+                raise _not_an_address(text, ALLOWED)
             if len(path.encode(errors="surrogatepass")) > PATH_LIMIT:
-                raise AddressError(
-                    f"{text!r} is not an address: a path has up to {PATH_LIMIT} bytes"
-                )
+                raise _not_an_address(text, f"a path of at most {PATH_LIMIT} bytes")
             return cls("", 0, path)
         host, colon, port = text.rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")
@@ -46,9 +44,9 @@ class Address:
             or " " in host
             or bracketed != (":" in host)
         ):
-            raise AddressError(f"{text!r} is not an address: {ALLOWED}")
+            raise _not_an_address(text, ALLOWED)
         if len(port) > 5 or int(port) > 65535:
-            raise AddressError(f"{text!r} is not an address: a port is from 0 to 65535")
+            raise _not_an_address(text, "a port from 0 to 65535")
         return cls(host, int(port))
 
     @classmethod
@@ -60,10 +58,15 @@ class Address:
         """
         address = cls.parse(text)
         if not address.path and not address.port:
-            raise AddressError(f"{text!r} is not a backend: {ALLOWED}, the port not 0")
+            allowed = f"{ALLOWED}, the port not 0"
+            raise AddressError("is not a backend", given=text, allowed=allowed)
         return address
 
     def __str__(self) -> str:
         if self.path:
             return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _not_an_address(text: str, allowed: str) -> AddressError:
+    return AddressError("is not an address", given=text, allowed=allowed)

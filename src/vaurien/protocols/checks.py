@@ -19,7 +19,7 @@ def check_lines(values: Values, *names: str) -> None:
     for name in names:
         text = str(values.get(name, ""))
         if "\r" in text or "\n" in text:
-            raise OptionError(f"{name}={text!r} is not allowed: it takes one line of text")
+            raise OptionError(key=name, given=text, allowed="one line of text")
 
 
 def check_sqlstate(values: Values) -> None:
@@ -30,6 +30,4 @@ def check_sqlstate(values: Values) -> None:
     """
     state = str(values.get("sqlstate", "00000"))
     if not SQLSTATE.fullmatch(state):
-        raise OptionError(
-            f"sqlstate={state!r} is not allowed: it takes five digits or upper-case letters"
-        )
+        raise OptionError(key="sqlstate", given=state, allowed="five digits or upper-case letters")

@@ -18,7 +18,7 @@ from ..behavior import HOOKS, Behavior, Scope
 from ..errors import OptionError
 from ..protocol import Protocol
 from ..values.messages import NO_LABELS, Direction
-from ..values.options import Configurable, Option, Value, options_of
+from ..values.options import Configurable, Option, Value, one_of, options_of
 from ..values.ramps import ALLOWED, Ramp, is_ramp
 from .plan import ROUNDING, SCOPES, Match, Rule
 
@@ -27,6 +27,9 @@ FindBehavior = Callable[[str], type[Behavior]]
 
 MIX = "behavior"
 """The name of the mix that ``--behavior`` and ``PUT /behavior`` set."""
+
+TOO_MUCH = "is too much: the behavior total needs to be 100 or less"
+RULE_FORM = "BEHAVIOR KEY=VALUE ..."
 
 SHORTEST_PHASE = 0.001
 """Seconds; who switches more often does nothing else."""
@@ -77,14 +80,14 @@ def parse_mix(text: str, options: Mapping[str, Entry] | None = None) -> list[Ent
     for part in text.split(","):
         percent, colon, name = part.strip().partition(":")
         if not colon or not name:
-            raise OptionError(f"{part.strip()!r}: You need to use percentage:name")
+            raise OptionError("is not a part of a mix", given=part.strip(), allowed="PERCENT:NAME")
         share = RULE_KEYS["percent"].parse(percent)
         total += float(share)
         entries.append(
             {**((options or {}).get(name) or {}), "behavior": name, "percent": share, "mix": MIX}
         )
     if total > 100 + ROUNDING:
-        raise OptionError(f"{text!r}: The behavior total needs to be 100 or less")
+        raise OptionError(TOO_MUCH, given=text)
     return entries
 
 
@@ -97,16 +100,17 @@ def parse_rule(text: str) -> Entry:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise OptionError(f"{text!r}: {error}") from None
+        raise OptionError(f"is not a rule: {error}", given=text) from None
     if not words or "=" in words[0]:
-        raise OptionError(f"{text!r}: a rule is BEHAVIOR key=value ...")
+        raise OptionError("is not a rule", given=text, allowed=RULE_FORM)
     entry: dict[str, object] = {"behavior": words[0]}
     for word in words[1:]:
         key, equals, value = word.partition("=")
         if not equals:
-            raise OptionError(f"{text!r}: {word!r} is not key=value")
+            why = f"is not a rule: {word!r} is not KEY=VALUE"
+            raise OptionError(why, given=text)
         if key in entry:
-            raise OptionError(f"{text!r}: {key!r} is given twice")
+            raise OptionError(f"is not a rule: it gives {key!r} twice", given=text)
         entry[key] = value
     return entry
 
@@ -137,7 +141,7 @@ def make_rules(
         low = tops.get(mix, 0.0) if mix else 0.0
         high = _top(low, max(percent_ramp.values) if percent_ramp else percent)
         if high > 100:
-            raise OptionError(f"mix={mix!r}: The behavior total needs to be 100 or less")
+            raise OptionError(TOO_MUCH, key="mix", given=mix)
         if mix:
             tops[mix] = high
         named = str(own.get("name") or "")
@@ -206,10 +210,11 @@ def _direction(given: str, behavior: Behavior) -> Direction | None:
         return None
     direction = Direction(given)
     if set(_acts_in(behavior)) == {"on_message"} and not behavior.concerns(direction):
-        raise OptionError(
-            f"direction={given!r} is not allowed: with these options {behavior.name!r} "
-            "does nothing to messages of that direction"
+        why = (
+            f"is not allowed: with these options {behavior.name!r} does nothing to messages of "
+            "that direction"
         )
+        raise OptionError(why, key="direction", given=given)
     return direction
 
 
@@ -221,24 +226,22 @@ def _scope(given: str, behavior: Behavior, match: tuple[Match, ...]) -> Scope:
     """What a rule is drawn for; ``Plan`` looks at what it shares a mix with."""
     scope = next((known for known in SCOPES if known == given), behavior.scopes[0])
     if scope not in behavior.scopes:
-        raise OptionError(
-            f"scope={given!r} is not allowed: {behavior.name!r} acts on whole connections"
-        )
+        why = f"is not allowed: {behavior.name!r} acts on whole connections"
+        raise OptionError(why, key="scope", given=given)
     if behavior.scopes == ("connection",) and match:
-        raise OptionError(
-            f"{behavior.name!r} acts on whole connections: its rule matches no "
-            f"{match[0].label!r}, which messages have"
-        )
+        why = f"is not allowed: {behavior.name!r} acts on whole connections, not on messages"
+        raise OptionError(why, key=match[0].label)
     return scope
 
 
 def _cycle(on: float, off: float) -> tuple[float | None, float]:
     if bool(on) != bool(off):
-        raise OptionError(f"on={on:g} off={off:g} is not allowed: it takes both, or neither")
+        lacking, given = ("off", f"on={on:g}") if on else ("on", f"off={off:g}")
+        raise OptionError(f"is missing: {given} needs it", key=lacking)
     if on and min(on, off) < SHORTEST_PHASE:
-        raise OptionError(
-            f"on={on:g} off={off:g} is not allowed: each takes at least {SHORTEST_PHASE:g} seconds"
-        )
+        key = "on" if on < SHORTEST_PHASE else "off"
+        allowed = f"at least {SHORTEST_PHASE:g} seconds"
+        raise OptionError(key=key, given=min(on, off), allowed=allowed)
     return on or None, off
 
 
@@ -251,10 +254,8 @@ def _number(option: Option, given: object) -> tuple[float, Ramp | None]:
         for value in ramp.values:
             option.parse(value)
     except OptionError:
-        raise OptionError(
-            f"{option.name}={given!r} is not allowed: it takes {option.allowed}, or a ramp "
-            f"between such: {ALLOWED}"
-        ) from None
+        allowed = f"{option.allowed}, or a ramp between such: {ALLOWED}"
+        raise OptionError(key=option.name, given=given, allowed=allowed) from None
     return ramp.first, ramp
 
 
@@ -294,11 +295,12 @@ def _make_behavior(
         elif behavior.open_ended:
             options[key] = value
         else:
-            raise OptionError(
-                f"{key!r} is unknown here. Options of {behavior.name!r}: {_listed(known)}; "
-                f"keys of a rule: {_listed(RULE_KEYS)}; "
-                f"matches of the protocol {protocol.name!r}: {_listed(labels)}."
+            allowed = (
+                f"the options of {behavior.name!r}: {_listed(known)}; "
+                f"the keys of a rule: {_listed(RULE_KEYS)}; "
+                f"and what the protocol {protocol.name!r} matches on: {_listed(labels)}"
             )
+            raise OptionError("is unknown here", key=key, allowed=allowed)
     made = behavior.configured(options)
     in_order = tuple((name, ramps[name]) for name in declared if name in ramps)
     return made, fitted(made, protocol, texts), in_order
@@ -325,7 +327,8 @@ def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
     try:
         re.compile(value[1:])
     except re.error as error:
-        raise OptionError(f"{label}={value!r} is not a regular expression: {error}") from None
+        why = f"is not a regular expression: {error}"
+        raise OptionError(why, key=label, given=value) from None
     return Match(label, value[1:], regex=True, late=late)
 
 
@@ -333,10 +336,11 @@ def _check_late(match: tuple[Match, ...], behavior: Behavior, protocol: type[Pro
     """Refuse to wait for the response with a behavior that has nothing to do with responses."""
     late = [one.label for one in match if one.late]
     if late and not behavior.concerns(Direction.TO_CLIENT):
-        raise OptionError(
-            f"{late[0]!r} is known with the response only, and with these options "
-            f"{behavior.name!r} acts on requests; requests have: {_listed(protocol.labels)}"
+        why = (
+            f"is known with the response only, and with these options {behavior.name!r} acts on "
+            "requests"
         )
+        raise OptionError(why, key=late[0], allowed=one_of(protocol.labels))
 
 
 def _unique(name: str, taken: dict[str, int], *, given: bool) -> str:
@@ -347,7 +351,7 @@ def _unique(name: str, taken: dict[str, int], *, given: bool) -> str:
     unique = name
     if name in taken:
         if given:
-            raise OptionError(f"name={name!r} is given to two rules")
+            raise OptionError("is given to two rules", key="name", given=name)
         while (unique := f"{name}-{taken[name]}") in taken:
             taken[name] += 1
     taken[unique] = 2

@@ -92,16 +92,17 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise OptionError(f"name={self.name!r} is not allowed: it takes {NAME.pattern}")
+            raise OptionError(key="name", given=self.name, allowed=NAME.pattern)
         if not 0 <= self.low <= self.high <= 100:
             raise OptionError(f"a band from {self.low} to {self.high} is not within 0 to 100")
         for key in ("after", "start"):
             if getattr(self, key) < 0:
-                raise OptionError(f"{key}={getattr(self, key)} is not allowed: at least 0")
+                raise OptionError(key=key, given=getattr(self, key), allowed="at least 0")
         if self.every < 1:
-            raise OptionError(f"every={self.every} is not allowed: at least 1")
+            raise OptionError(key="every", given=self.every, allowed="at least 1")
         if self.stop is not None and self.stop <= self.start:
-            raise OptionError(f"stop={self.stop:g} is not allowed: it comes after start")
+            allowed = f"more than start={self.start:g}"
+            raise OptionError(key="stop", given=self.stop, allowed=allowed)
 
     @property
     def percent(self) -> float:
@@ -151,7 +152,7 @@ class Plan:
         names: set[str] = set()
         for rule in self.rules:
             if rule.name in names:
-                raise OptionError(f"two rules are named {rule.name!r}")
+                raise OptionError("is given to two rules", key="name", given=rule.name)
             names.add(rule.name)
         totals: dict[str, float] = {}
         for rule in self.rules:

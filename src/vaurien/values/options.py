@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, get_type_hints
 
@@ -41,14 +41,16 @@ class Option:
             OptionError: it is of another type, or not allowed.
         """
         value = self._convert(given)
-        allowed = self.allowed
         if (
             (self.choices and value not in self.choices)
             or (self.minimum is not None and cast(float, value) < self.minimum)
             or (self.maximum is not None and cast(float, value) > self.maximum)
         ):
-            raise OptionError(f"{self.name}={given!r} is not allowed: it takes {allowed}")
+            raise self._not_allowed(given)
         return value
+
+    def _not_allowed(self, given: object) -> OptionError:
+        return OptionError(key=self.name, given=given, allowed=self.allowed)
 
     @property
     def allowed(self) -> str:
@@ -84,7 +86,13 @@ class Option:
                     return number
         except (ValueError, OverflowError):
             pass
-        raise OptionError(f"{self.name}={given!r} is not allowed: it takes {self.allowed}")
+        raise self._not_allowed(given)
+
+
+def one_of(names: Iterable[str]) -> str:
+    """What is allowed, where it is one of these names."""
+    listed = ", ".join(names)
+    return f"one of {listed}" if listed else "none"
 
 
 def _written(bound: float) -> str:
@@ -179,8 +187,8 @@ class Configurable:
         known = options_of(cls)
         for name in values:
             if name not in known:
-                allowed = ", ".join(known) or "none"
-                raise OptionError(f"{cls.name!r} has no option {name!r}; its options: {allowed}")
+                why = f"is not an option of {cls.name!r}"
+                raise OptionError(why, key=name, allowed=one_of(known))
         return cls(**{name: known[name].parse(value) for name, value in values.items()})
 
     @classmethod

@@ -36,12 +36,12 @@ class Ramp:
         """
         found = RAMP.fullmatch(text)
         if found is None:
-            raise OptionError(f"{text!r} is not a ramp: {ALLOWED}")
+            raise OptionError("is not a ramp", given=text, allowed=ALLOWED)
         legs = tuple((float(to), float(over)) for to, over in LEG.findall(found[2]))
         if any(over < 0 for _, over in legs):
-            raise OptionError(f"{text!r} is not a ramp: its seconds are at least 0")
+            raise OptionError("is not a ramp: its seconds are at least 0", given=text)
         if not all(map(isfinite, (float(found[1]), *chain(*legs)))):
-            raise OptionError(f"{text!r} is not a ramp: a number of it is too large")
+            raise OptionError("is not a ramp: a number is too large", given=text)
         return cls(float(found[1]), legs)
 
     def at(self, seconds: float) -> float:
