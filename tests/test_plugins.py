@@ -132,19 +132,13 @@ def test_an_old_class_with_defaults() -> None:
 def make_proxy(
     reactor: Reactor, behavior: type[Behavior], protocol: type[Protocol] = Tcp, *, live: bool
 ) -> Proxy:
-    return plugins.make_proxy(
-        reactor,
-        ProxySpec(
-            listen=HERE,
-            backend=HERE,
-            protocol=protocol(),
-            plan=Plan((Rule(behavior=behavior(), name="rule"),)),
-        ),
-        ignore_event,
-        settings={"timeout": 3},
-        max_threads=5,
-        live=live,
+    plan = Plan((Rule(behavior=behavior(), name="rule"),))
+    spec = ProxySpec(listen=HERE, backend=HERE, protocol=protocol(), plan=plan)
+    proxy = plugins.make_proxy(
+        reactor, spec, ignore_event, settings={"timeout": 3}, max_threads=5, live=live
     )
+    assert type(proxy) is plugins.proxy_type(spec, live=live)
+    return proxy
 
 
 def test_a_plain_proxy(reactor: Reactor) -> None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .net.proxy import Proxy
     from .net.reactor import Reactor
     from .net.spec import ProxySpec
-    from .rules.plan import Plan
     from .values.events import Emit
 
 BEHAVIORS = {
@@ -184,6 +183,20 @@ def _derived(plugin: type[PluginType], **body: object) -> type[PluginType]:
     return make(plugin.__name__, (plugin,), {**about, **body})
 
 
+def proxy_type(spec: ProxySpec, *, live: bool) -> type[Proxy]:
+    """Return the class of the proxy that can run what this one declares.
+
+    ``live``: its plan may be replaced by one with any registered behavior.
+    """
+    if _old_plugins_may_run(spec, live=live):
+        from .legacy import LegacyProxy
+
+        return LegacyProxy
+    from .net.proxy import Proxy
+
+    return Proxy
+
+
 def make_proxy(
     reactor: Reactor,
     spec: ProxySpec,
@@ -193,12 +206,11 @@ def make_proxy(
     max_threads: int,
     live: bool,
 ) -> Proxy:
-    """A proxy that can run these plugins.
+    """Return a proxy that is not open yet, of the class that ``proxy_type`` tells.
 
-    ``settings`` and ``max_threads`` are for old plugins.  ``live``: the plan may be
-    replaced, by one with any behavior that is registered.
+    ``settings`` and ``max_threads`` are for old plugins.
     """
-    if _old_plugins_may_run(spec.protocol, spec.plan, live=live):
+    if _old_plugins_may_run(spec, live=live):
         from .legacy import LegacyProxy
 
         return LegacyProxy(reactor, spec, emit, settings=settings, max_threads=max_threads)
@@ -216,11 +228,11 @@ def is_old(plugin: type[Configurable]) -> bool:
     return is_legacy(plugin)
 
 
-def _old_plugins_may_run(protocol: Protocol, plan: Plan, *, live: bool) -> bool:
+def _old_plugins_may_run(spec: ProxySpec, *, live: bool) -> bool:
     if "vaurien.legacy" not in sys.modules:
         return False
-    chosen: list[type[Configurable]] = [type(protocol)]
-    chosen += [type(rule.behavior) for rule in plan.rules]
+    chosen: list[type[Configurable]] = [type(spec.protocol)]
+    chosen += [type(rule.behavior) for rule in spec.plan.rules]
     return any(map(is_old, chosen)) or (live and any(map(is_old, _registered())))
 
 

@@ -155,10 +155,34 @@ def test_what_stays_as_it_was_is_left_alone() -> None:
     assert not site.is_open(2)
 
 
+class OtherProxy(Proxy):
+    """A proxy of another class, as old plugins need it."""
+
+
+def test_another_class_of_proxy_is_a_new_one_with_the_same_listener() -> None:
+    site = Site()
+    wanted: type[Proxy] = Proxy
+    site.proxies = Proxies(
+        site.world.reactor,
+        lambda spec: wanted(site.world.reactor, spec),
+        lambda _: wanted,
+    )
+    site.apply(at("a", 1))
+    client, proxy = site.served(1), site.proxy("a")
+    site.apply(at("a", 1, plan=site.plan("dummy")))
+    assert site.proxy("a") is proxy
+    wanted = OtherProxy
+    site.apply(at("a", 1, plan=site.plan("dummy", "dummy")))
+    assert type(site.proxy("a")) is OtherProxy
+    assert not site.is_served(client)
+    assert site.is_served(site.knock(1))
+
+
 def test_another_plan_is_for_open_connections_too() -> None:
     site = Site(at("a", 1))
-    client, proxy = site.served(1), site.proxy("a")
+    client, proxy, made = site.served(1), site.proxy("a"), site.made
     site.apply(at("a", 1, plan=site.plan("hang")))
+    assert site.made == made
     assert site.proxy("a") is proxy
     assert not site.is_served(client)
     site.apply(at("a", 1))

@@ -57,7 +57,11 @@ class Running:
         closing.callback(self.reactor.close)
         self.reactor.report = partial(LOG.error, "%s")
         self.emit = self._subscribers(named=named)
-        self.proxies = Proxies(self.reactor, partial(self._make, live=live))
+        self.proxies = Proxies(
+            self.reactor,
+            partial(self._make, live=live),
+            partial(plugins.proxy_type, live=live),
+        )
         with _blamed_on_proxy(settings):
             self.proxies.apply(settings.proxies)
         closing.callback(self.proxies.close)

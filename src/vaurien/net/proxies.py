@@ -33,10 +33,16 @@ class ClosePolicy:
 class Proxies:
     """See the module.  Its methods are called in the reactor's thread, or before it runs."""
 
-    def __init__(self, reactor: Reactor, make: Callable[[ProxySpec], Proxy]) -> None:
-        """``make`` returns a proxy that is not open yet."""
+    def __init__(
+        self,
+        reactor: Reactor,
+        make: Callable[[ProxySpec], Proxy],
+        type_of: Callable[[ProxySpec], type[Proxy]] = lambda _: Proxy,
+    ) -> None:
+        """``make`` returns a proxy that is not open yet; ``type_of`` tells its class."""
         self._reactor = reactor
         self._make = make
+        self._type_of = type_of
         self._proxies: dict[str, Proxy] = {}
         self._specs: dict[str, ProxySpec] = {}
         self._leaving: set[Proxy] = set()
@@ -119,13 +125,11 @@ class Proxies:
         """The present proxy, if it can become what is wanted, or a new one."""
         old = self._proxies.get(spec.name)
         before = self._specs.get(spec.name)
-        if old is not None and before == spec:
-            return old
-        fresh = self._make(spec)
         if old is None or before is None:
-            return fresh
+            return self._make(spec)
         same = (before.protocol, before.limits) == (spec.protocol, spec.limits)
-        return old if same and type(fresh) is type(old) else fresh
+        stays = before == spec or (same and type(old) is self._type_of(spec))
+        return old if stays else self._make(spec)
 
     def _place(self, spec: ProxySpec) -> Address:
         """Where a proxy is to listen; port 0, wanted again, is the port that it became."""
