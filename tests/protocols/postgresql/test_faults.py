@@ -10,8 +10,8 @@ import pytest
 from acting import firing
 from postgresql_server import fields
 from vaurien.fault import Fault, values_of
-from vaurien.protocols.postgresql.fault_types import ErrorReport
-from vaurien.protocols.postgresql.faults import CATALOGUE, NO_WORK
+from vaurien.protocols.postgresql.fault_types import NO_WORK, ErrorReport
+from vaurien.protocols.postgresql.faults import CATALOGUE
 from vaurien.protocols.postgresql.parser import PostgreSQL
 from vaurien.values.actions import Forward
 from vaurien.values.messages import Direction, Message

@@ -10,6 +10,8 @@ from vaurien.errors import ProtocolError
 from vaurien.protocol import Parser, Stream
 from vaurien.protocols.postgresql.wire import (
     MESSAGE_LIMIT,
+    READY_FOR_QUERY,
+    SYNC,
     all_but,
     body_size,
     encoded,
@@ -20,8 +22,8 @@ from vaurien.protocols.postgresql.wire import (
 
 
 def test_a_message_is_encoded() -> None:
-    assert encoded(b"S") == b"S\0\0\0\4"
-    assert encoded(b"Z", b"I") == b"Z\0\0\0\5I"
+    assert encoded(SYNC) == b"S\0\0\0\4"
+    assert encoded(READY_FOR_QUERY, b"I") == b"Z\0\0\0\5I"
 
 
 def test_a_length_counts_itself() -> None:

@@ -13,6 +13,7 @@ from vaurien.protocols.redis.fault_types import (
     SCRIPTED_ARRAY,
     SCRIPTED_NULL,
     WRONG_ARITY,
+    ErrorReply,
 )
 from vaurien.protocols.redis.faults import CATALOGUE
 from vaurien.protocols.redis.session import slot_of
@@ -261,6 +262,22 @@ def test_several_members_are_missed_in_a_transaction_too() -> None:
     _, request, single = requests("MULTI", "SPOP s 2", "SPOP s")
     assert forwarded(play("miss", request)).data == SCRIPTED_ARRAY
     assert forwarded(play("miss", single)).data == SCRIPTED_NULL
+
+
+def test_an_error_has_its_name_as_its_code() -> None:
+    error = ErrorReply(name="CODE", text="text", meaning="meaning", exercises="exercises")
+    assert (error.name, error.code, error.applies_to) == ("CODE", "CODE", {})
+    assert [option.name for option in error.parameters] == ["message", "blob"]
+    assert error.parameters[0].default == "text"
+    assert error.wire == "-CODE text"
+
+
+def test_an_error_may_have_another_name() -> None:
+    error = ErrorReply(
+        name="other", code="CODE", text="text", meaning="", exercises="", closes=True
+    )
+    assert error.name == "other"
+    assert error.wire == "-CODE text, then the end of the connection"
 
 
 def test_errors_repeat_arguments() -> None:

@@ -81,10 +81,6 @@ class MySqlCommand:
     opaque: bool = False
     """Whether a stream follows instead of a response: a binary log, a copy of files."""
 
-    @classmethod
-    def unknown(cls, code: int) -> MySqlCommand:
-        return cls(f"0x{code:02X}")
-
     @cached_property
     def labels(self) -> dict[str, str]:
         return {"phase": "command", "command": self.name, "verb": self.name}

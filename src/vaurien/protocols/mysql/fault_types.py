@@ -7,7 +7,6 @@ answer.  Source: the client/server protocol in the documentation of both servers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...fault import Fault, Values
@@ -17,17 +16,8 @@ from ...values.messages import Message
 from ...values.options import Option
 from ..checks import check_sqlstate
 from ..texts import fill
-from .commands import (
-    QUERY,
-    STMT_EXECUTE,
-    STMT_PREPARE,
-    STMT_RESET,
-    MySqlRequest,
-    ResponseKind,
-    is_login,
-    request_of,
-    sequence_after,
-)
+from . import commands
+from .commands import MySqlRequest, ResponseKind, is_login, request_of, sequence_after
 from .statements import NO_ATTRIBUTES
 from .wire import HEADER_SIZE, error_packet, packet, size_of
 
@@ -54,7 +44,8 @@ class ErrPacket(Fault):
     """An ERR packet in place of a response."""
 
     errno: int
-    sqlstate: str
+    sqlstate: str = "HY000"
+    """By default, that of errors without one of their own."""
     text: str
     """The exact text of MySQL; labels and so on are filled in, see ``_text``."""
     of_mariadb: str = ""
@@ -67,6 +58,7 @@ class ErrPacket(Fault):
     def __post_init__(self) -> None:
         message = Option("message", str, self.text, "the text; {user}, {sql}, … are filled in")
         object.__setattr__(self, "parameters", (*self.parameters, message))
+        object.__setattr__(self, "aliases", (str(self.errno),))
 
     @property
     def wire(self) -> str:
@@ -111,33 +103,26 @@ class ErrPacket(Fault):
 
     def _substitute(self, first: Message) -> bytes:
         """The command for the backend instead, given the request's first piece; b"" for none."""
-        code = first.data[HEADER_SIZE : HEADER_SIZE + 1]
+        code = int.from_bytes(first.data[HEADER_SIZE : HEADER_SIZE + 1])
         if self.rolls_back and not is_login(first):
             request = request_of(first)
             attributes = NO_ATTRIBUTES if request and request.attributes else b""
-            return bytes([QUERY]) + attributes + b"ROLLBACK"
-        if code == bytes([STMT_PREPARE]):  # or MariaDB would take an older one for the last
-            return code + b"vaurien injects an error"
-        if code == bytes([STMT_EXECUTE]):  # discard the long data that was sent for it
+            return bytes([commands.QUERY]) + attributes + b"ROLLBACK"
+        if code == commands.STMT_PREPARE:  # or MariaDB would take an older one for the last
+            return bytes([code]) + b"vaurien injects an error"
+        if code == commands.STMT_EXECUTE:  # discard the long data that was sent for it
             number = first.data[HEADER_SIZE + 1 : HEADER_SIZE + 5]
-            return bytes([STMT_RESET]) + number
+            return bytes([commands.STMT_RESET]) + number
         return b""
 
     def _ends(self, message: Message, values: Values) -> bool:
-        return self._closes(values) or is_greeting(message) or is_login(message)
-
-    def _closes(self, values: Values) -> bool:
-        del values
-        return self.closes
-
-    def _error(self, values: Values) -> tuple[int, str]:
-        del values
-        return self.errno, self.sqlstate
+        closes = bool(values.get("closes", self.closes))
+        return closes or is_greeting(message) or is_login(message)
 
     def _render(self, message: Message, sequence: int, firing: Firing, values: Values) -> bytes:
-        errno, sqlstate = self._error(values)
-        text = self._text(message, firing, values)
-        return error_packet(sequence, errno, "" if is_greeting(message) else sqlstate, text)
+        errno = int(values.get("errno", self.errno))
+        sqlstate = "" if is_greeting(message) else str(values.get("sqlstate", self.sqlstate))
+        return error_packet(sequence, errno, sqlstate, self._text(message, firing, values))
 
     def _text(self, message: Message, firing: Firing, values: Values) -> str:
         """The text with labels, the session's user, and YES or NO to a password filled in."""
@@ -169,18 +154,16 @@ class AnyErrPacket(ErrPacket):
         Option("closes", bool, False, "close the connection after it"),
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "aliases", ())  # 1105 is another entry of the catalogue
+
     @property
     def wire(self) -> str:
         return "ERR packet: errno (sqlstate) message"
 
     def check(self, values: Values) -> None:
         check_sqlstate(values)
-
-    def _error(self, values: Values) -> tuple[int, str]:
-        return int(values["errno"]), str(values["sqlstate"])
-
-    def _closes(self, values: Values) -> bool:
-        return bool(values["closes"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +201,6 @@ class ServerGone(Fault):
         return "RST after the response, while the client is idle"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        del firing, values
         yield Forward(message)
         if not message.to_backend and message.ends and message.final:
             yield Close(reset=True)
@@ -233,7 +215,6 @@ class ServerLost(Fault):
         return "the request is passed on; FIN in place of the response"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        del firing, values
         if message.to_backend:
             yield Forward(message)
         elif message.begins:
@@ -259,7 +240,6 @@ class MalformedPacket(Fault):
         return "half of the first packet, then FIN; or a wrong sequence id"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        del firing
         data = message.data
         if message.to_backend or not message.begins:
             yield Forward(message)
@@ -269,34 +249,3 @@ class MalformedPacket(Fault):
         else:
             yield Forward(message.with_data(data[: HEADER_SIZE + size_of(data) // 2]))
             yield Close()
-
-
-def err_packet(
-    errno: int,
-    name: str,
-    sqlstate: str,
-    text: str,
-    *,
-    meaning: str,
-    exercises: str,
-    applies_to: Mapping[str, str],
-    of_mariadb: str = "",
-    rolls_back: bool = False,
-    closes: bool = False,
-    typical: bool = False,
-) -> ErrPacket:
-    """An entry of the catalogue, found by its symbol and its number."""
-    return ErrPacket(
-        name=name,
-        aliases=(str(errno),),
-        errno=errno,
-        sqlstate=sqlstate,
-        text=text,
-        of_mariadb=of_mariadb,
-        meaning=meaning,
-        exercises=exercises,
-        applies_to=applies_to,
-        rolls_back=rolls_back,
-        closes=closes,
-        typical=typical,
-    )

@@ -9,11 +9,11 @@ from __future__ import annotations
 from ...fault import Catalogue, Fault
 from .fault_types import (
     AnyErrPacket,
+    ErrPacket,
     IdleErrPacket,
     MalformedPacket,
     ServerGone,
     ServerLost,
-    err_packet,
 )
 
 AT_GREETING = {"phase": "greeting"}
@@ -28,21 +28,20 @@ COMMITS = {"verb": "~^COMMIT$"}
 """Labels of the requests that servers refuse with such errors."""
 
 LOGINS: tuple[Fault, ...] = (
-    err_packet(
-        1040,
-        "ER_CON_COUNT_ERROR",
-        "08004",
-        "Too many connections",
+    ErrPacket(
+        errno=1040,
+        name="ER_CON_COUNT_ERROR",
+        sqlstate="08004",
+        text="Too many connections",
         applies_to=AT_GREETING,
         closes=True,
         meaning="max_connections is reached; sent instead of the greeting, without a SQLSTATE",
         exercises="backing off when connecting; the limit and the queue of a pool",
     ),
-    err_packet(
-        1129,
-        "ER_HOST_IS_BLOCKED",
-        "HY000",
-        "Host '127.0.0.1' is blocked because of many connection errors; "
+    ErrPacket(
+        errno=1129,
+        name="ER_HOST_IS_BLOCKED",
+        text="Host '127.0.0.1' is blocked because of many connection errors; "
         "unblock with 'mysqladmin flush-hosts'",
         of_mariadb="Host '127.0.0.1' is blocked because of many connection errors; "
         "unblock with 'mariadb-admin flush-hosts'",
@@ -51,52 +50,50 @@ LOGINS: tuple[Fault, ...] = (
         meaning="this host has reached max_connect_errors; sent instead of the greeting",
         exercises="giving up instead of reconnecting forever",
     ),
-    err_packet(
-        1130,
-        "ER_HOST_NOT_PRIVILEGED",
-        "HY000",
-        "Host '127.0.0.1' is not allowed to connect to this MySQL server",
+    ErrPacket(
+        errno=1130,
+        name="ER_HOST_NOT_PRIVILEGED",
+        text="Host '127.0.0.1' is not allowed to connect to this MySQL server",
         of_mariadb="Host '127.0.0.1' is not allowed to connect to this MariaDB server",
         applies_to=AT_GREETING,
         closes=True,
         meaning="no account may log in from this host; sent instead of the greeting",
         exercises="what operators see when a network changes",
     ),
-    err_packet(
-        1045,
-        "ER_ACCESS_DENIED_ERROR",
-        "28000",
-        "Access denied for user '{user}'@'localhost' (using password: {password})",
+    ErrPacket(
+        errno=1045,
+        name="ER_ACCESS_DENIED_ERROR",
+        sqlstate="28000",
+        text="Access denied for user '{user}'@'localhost' (using password: {password})",
         applies_to=AT_LOGIN,
         closes=True,
         meaning="the password is wrong, or has been changed",
         exercises="credential rotation: reading them again without storming the server",
     ),
-    err_packet(
-        1203,
-        "ER_TOO_MANY_USER_CONNECTIONS",
-        "42000",
-        "User {user} already has more than 'max_user_connections' active connections",
+    ErrPacket(
+        errno=1203,
+        name="ER_TOO_MANY_USER_CONNECTIONS",
+        sqlstate="42000",
+        text="User {user} already has more than 'max_user_connections' active connections",
         applies_to=AT_LOGIN,
         closes=True,
         meaning="the server's limit on connections per user is reached",
         exercises="backing off when connecting; the limit of a pool",
     ),
-    err_packet(
-        1226,
-        "ER_USER_LIMIT_REACHED",
-        "42000",
-        "User '{user}' has exceeded the 'max_user_connections' resource (current value: 10)",
+    ErrPacket(
+        errno=1226,
+        name="ER_USER_LIMIT_REACHED",
+        sqlstate="42000",
+        text="User '{user}' has exceeded the 'max_user_connections' resource (current value: 10)",
         applies_to=AT_LOGIN,
         closes=True,
         meaning="a limit of this account is reached; with another message, one on its commands",
         exercises="backing off when connecting; distinguishing a limit from a failure",
     ),
-    err_packet(
-        3032,
-        "ER_SERVER_OFFLINE_MODE",
-        "HY000",
-        "The server is currently in offline mode",
+    ErrPacket(
+        errno=3032,
+        name="ER_SERVER_OFFLINE_MODE",
+        text="The server is currently in offline mode",
         applies_to=AT_LOGIN,
         closes=True,
         meaning="offline_mode is on, for maintenance (MySQL)",
@@ -106,93 +103,88 @@ LOGINS: tuple[Fault, ...] = (
 """Errors in place of the greeting, or of a successful login."""
 
 TRANSACTIONS: tuple[Fault, ...] = (
-    err_packet(
-        1205,
-        "ER_LOCK_WAIT_TIMEOUT",
-        "HY000",
-        "Lock wait timeout exceeded; try restarting transaction",
+    ErrPacket(
+        errno=1205,
+        name="ER_LOCK_WAIT_TIMEOUT",
+        text="Lock wait timeout exceeded; try restarting transaction",
         applies_to=QUERIES,
         typical=True,
         meaning="innodb_lock_wait_timeout has passed; only the statement is rolled back",
         exercises="retrying a statement inside a transaction that is still open",
     ),
-    err_packet(
-        1213,
-        "ER_LOCK_DEADLOCK",
-        "40001",
-        "Deadlock found when trying to get lock; try restarting transaction",
+    ErrPacket(
+        errno=1213,
+        name="ER_LOCK_DEADLOCK",
+        sqlstate="40001",
+        text="Deadlock found when trying to get lock; try restarting transaction",
         applies_to=QUERIES,
         rolls_back=True,
         typical=True,
         meaning="chosen as the victim of a deadlock; the whole transaction is rolled back",
         exercises="retrying whole transactions (Rails' Deadlocked, Django, Hibernate)",
     ),
-    err_packet(
-        3572,
-        "ER_LOCK_NOWAIT",
-        "HY000",
-        "Statement aborted because lock(s) could not be acquired immediately and NOWAIT is set.",
+    ErrPacket(
+        errno=3572,
+        name="ER_LOCK_NOWAIT",
+        text="Statement aborted because lock(s) could not be acquired immediately and NOWAIT is "
+        "set.",
         applies_to={"sql": r"~(?i)\bNOWAIT\b"},
         meaning="a row requested with NOWAIT is locked (MySQL; MariaDB gives 1205)",
         exercises="queues in tables: moving on to another row",
     ),
-    err_packet(
-        1020,
-        "ER_CHECKREAD",
-        "HY000",
-        "Record has changed since last read in table 't'",
+    ErrPacket(
+        errno=1020,
+        name="ER_CHECKREAD",
+        text="Record has changed since last read in table 't'",
         of_mariadb="Record has changed since last read in table 't'; try restarting transaction",
         applies_to=QUERIES,
         rolls_back=True,
         meaning="a snapshot conflict (MariaDB with innodb_snapshot_isolation)",
         exercises="retrying whole transactions after errors other than deadlocks",
     ),
-    err_packet(
-        1206,
-        "ER_LOCK_TABLE_FULL",
-        "HY000",
-        "The total number of locks exceeds the lock table size",
+    ErrPacket(
+        errno=1206,
+        name="ER_LOCK_TABLE_FULL",
+        text="The total number of locks exceeds the lock table size",
         applies_to=QUERIES,
         rolls_back=True,
         meaning="locks have filled the buffer pool; the whole transaction is rolled back",
         exercises="reducing the size of batches",
     ),
-    err_packet(
-        1180,
-        "ER_ERROR_DURING_COMMIT",
-        "HY000",
-        "Got error 149 - 'Lock deadlock; Retry transaction' during COMMIT",
+    ErrPacket(
+        errno=1180,
+        name="ER_ERROR_DURING_COMMIT",
+        text="Got error 149 - 'Lock deadlock; Retry transaction' during COMMIT",
         of_mariadb='Got error 149 "Lock deadlock; Retry transaction" during COMMIT',
         applies_to=COMMITS,
         rolls_back=True,
         meaning="the other nodes of a cluster did not certify the transaction; rolled back",
         exercises="retrying when the COMMIT fails (Group Replication, Galera)",
     ),
-    err_packet(
-        3101,
-        "ER_TRANSACTION_ROLLBACK_DURING_COMMIT",
-        "40000",
-        "Plugin instructed the server to rollback the current transaction.",
+    ErrPacket(
+        errno=3101,
+        name="ER_TRANSACTION_ROLLBACK_DURING_COMMIT",
+        sqlstate="40000",
+        text="Plugin instructed the server to rollback the current transaction.",
         applies_to=COMMITS,
         rolls_back=True,
         meaning="Group Replication found a conflict; the transaction is rolled back (MySQL)",
         exercises="retrying when the COMMIT fails",
     ),
-    err_packet(
-        1105,
-        "ER_UNKNOWN_ERROR",
-        "HY000",
-        "The last transaction was aborted due to Seamless Scaling. Please retry.",
+    ErrPacket(
+        errno=1105,
+        name="ER_UNKNOWN_ERROR",
+        text="The last transaction was aborted due to Seamless Scaling. Please retry.",
         applies_to=STATEMENTS,
         rolls_back=True,
         meaning="Aurora Serverless has scaled during a transaction",
         exercises="retries that depend on the text of an error (Laravel)",
     ),
-    err_packet(
-        1062,
-        "ER_DUP_ENTRY",
-        "23000",
-        "Duplicate entry '1' for key 'PRIMARY'",
+    ErrPacket(
+        errno=1062,
+        name="ER_DUP_ENTRY",
+        sqlstate="23000",
+        text="Duplicate entry '1' for key 'PRIMARY'",
         applies_to=ROW_WRITES,
         meaning="the row already exists, as after a retry whose first attempt succeeded",
         exercises="idempotent writes; distinguishing this error from those worth a retry",
@@ -201,11 +193,10 @@ TRANSACTIONS: tuple[Fault, ...] = (
 """Locks and conflicts."""
 
 READ_ONLY: tuple[Fault, ...] = (
-    err_packet(
-        1290,
-        "ER_OPTION_PREVENTS_STATEMENT",
-        "HY000",
-        "The MySQL server is running with the --read-only option so it cannot execute "
+    ErrPacket(
+        errno=1290,
+        name="ER_OPTION_PREVENTS_STATEMENT",
+        text="The MySQL server is running with the --read-only option so it cannot execute "
         "this statement",
         of_mariadb="The MariaDB server is running with the --read-only option so it cannot "
         "execute this statement",
@@ -213,30 +204,28 @@ READ_ONLY: tuple[Fault, ...] = (
         meaning="the server has become a replica",
         exercises="failover: reconnecting (go-sql-driver's rejectReadOnly, Connector/J)",
     ),
-    err_packet(
-        1836,
-        "ER_READ_ONLY_MODE",
-        "HY000",
-        "Running in read-only mode",
+    ErrPacket(
+        errno=1836,
+        name="ER_READ_ONLY_MODE",
+        text="Running in read-only mode",
         applies_to=WRITES,
         meaning="the storage engine is read-only (innodb_read_only, an Aurora reader)",
         exercises="failover: reconnecting",
     ),
-    err_packet(
-        1792,
-        "ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION",
-        "25006",
-        "Cannot execute statement in a READ ONLY transaction.",
+    ErrPacket(
+        errno=1792,
+        name="ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION",
+        sqlstate="25006",
+        text="Cannot execute statement in a READ ONLY transaction.",
         of_mariadb="Cannot execute statement in a READ ONLY transaction",
         applies_to=WRITES,
         meaning="the transaction was started READ ONLY, or that is the server's default",
         exercises="routing of reads and writes",
     ),
-    err_packet(
-        1114,
-        "ER_RECORD_FILE_FULL",
-        "HY000",
-        "The table 't' is full",
+    ErrPacket(
+        errno=1114,
+        name="ER_RECORD_FILE_FULL",
+        text="The table 't' is full",
         applies_to=ROW_WRITES,
         meaning="out of space: a full disk, MEMORY table or temporary table",
         exercises="writes that keep failing while reads succeed",
@@ -245,66 +234,64 @@ READ_ONLY: tuple[Fault, ...] = (
 """Errors of writes."""
 
 INTERRUPTIONS: tuple[Fault, ...] = (
-    err_packet(
-        1317,
-        "ER_QUERY_INTERRUPTED",
-        "70100",
-        "Query execution was interrupted",
+    ErrPacket(
+        errno=1317,
+        name="ER_QUERY_INTERRUPTED",
+        sqlstate="70100",
+        text="Query execution was interrupted",
         applies_to=STATEMENTS,
         typical=True,
         meaning="somebody ran KILL QUERY",
         exercises="an error that is no reason to reconnect",
     ),
-    err_packet(
-        3024,
-        "ER_QUERY_TIMEOUT",
-        "HY000",
-        "Query execution was interrupted, maximum statement execution time exceeded",
+    ErrPacket(
+        errno=3024,
+        name="ER_QUERY_TIMEOUT",
+        text="Query execution was interrupted, maximum statement execution time exceeded",
         applies_to=SELECTS,
         meaning="the statement exceeded max_execution_time (MySQL)",
         exercises="slow queries: no immediate retry",
     ),
-    err_packet(
-        1969,
-        "ER_STATEMENT_TIMEOUT",
-        "70100",
-        "Query execution was interrupted (max_statement_time exceeded)",
+    ErrPacket(
+        errno=1969,
+        name="ER_STATEMENT_TIMEOUT",
+        sqlstate="70100",
+        text="Query execution was interrupted (max_statement_time exceeded)",
         applies_to=QUERIES,
         meaning="the statement exceeded max_statement_time (MariaDB)",
         exercises="slow queries: no immediate retry",
     ),
-    err_packet(
-        1047,
-        "ER_UNKNOWN_COM_ERROR",
-        "08S01",
-        "WSREP has not yet prepared node for application use",
+    ErrPacket(
+        errno=1047,
+        name="ER_UNKNOWN_COM_ERROR",
+        sqlstate="08S01",
+        text="WSREP has not yet prepared node for application use",
         applies_to=STATEMENTS,
         meaning="the Galera node is out of sync with the cluster, or cut off from it",
         exercises="trying another node",
     ),
-    err_packet(
-        1461,
-        "ER_MAX_PREPARED_STMT_COUNT_REACHED",
-        "42000",
-        "Can't create more than max_prepared_stmt_count statements (current value: 16382)",
+    ErrPacket(
+        errno=1461,
+        name="ER_MAX_PREPARED_STMT_COUNT_REACHED",
+        sqlstate="42000",
+        text="Can't create more than max_prepared_stmt_count statements (current value: 16382)",
         applies_to={"command": "STMT_PREPARE"},
         meaning="prepared statements are leaking: somebody does not close them",
         exercises="falling back to plain queries",
     ),
-    err_packet(
-        1615,
-        "ER_NEED_REPREPARE",
-        "HY000",
-        "Prepared statement needs to be re-prepared",
+    ErrPacket(
+        errno=1615,
+        name="ER_NEED_REPREPARE",
+        text="Prepared statement needs to be re-prepared",
         applies_to={"command": "STMT_EXECUTE"},
         meaning="its tables have changed, or were evicted from the table cache",
         exercises="preparing again",
     ),
-    err_packet(
-        1153,
-        "ER_NET_PACKET_TOO_LARGE",
-        "08S01",
-        "Got a packet bigger than 'max_allowed_packet' bytes",
+    ErrPacket(
+        errno=1153,
+        name="ER_NET_PACKET_TOO_LARGE",
+        sqlstate="08S01",
+        text="Got a packet bigger than 'max_allowed_packet' bytes",
         applies_to=STATEMENTS,
         closes=True,
         meaning="the statement is longer than max_allowed_packet; the server closes the connection",
@@ -314,22 +301,22 @@ INTERRUPTIONS: tuple[Fault, ...] = (
 """Statements that are interrupted or refused."""
 
 ENDS: tuple[Fault, ...] = (
-    err_packet(
-        1053,
-        "ER_SERVER_SHUTDOWN",
-        "08S01",
-        "Server shutdown in progress",
+    ErrPacket(
+        errno=1053,
+        name="ER_SERVER_SHUTDOWN",
+        sqlstate="08S01",
+        text="Server shutdown in progress",
         applies_to=AT_COMMANDS,
         closes=True,
         typical=True,
         meaning="the server is shutting down; it closes the connection",
         exercises="reconnecting; pools that discard a connection",
     ),
-    err_packet(
-        1927,
-        "ER_CONNECTION_KILLED",
-        "70100",
-        "Connection was killed",
+    ErrPacket(
+        errno=1927,
+        name="ER_CONNECTION_KILLED",
+        sqlstate="70100",
+        text="Connection was killed",
         applies_to=AT_COMMANDS,
         closes=True,
         meaning="somebody ran KILL, or idle_transaction_timeout has passed (MariaDB)",
@@ -337,9 +324,7 @@ ENDS: tuple[Fault, ...] = (
     ),
     IdleErrPacket(
         name="ER_CLIENT_INTERACTION_TIMEOUT",
-        aliases=("4031",),
         errno=4031,
-        sqlstate="HY000",
         text="The client was disconnected by the server because of inactivity. "
         "See wait_timeout and interactive_timeout for configuring this behavior.",
         applies_to=AT_COMMANDS,
@@ -368,9 +353,8 @@ ENDS: tuple[Fault, ...] = (
         exercises="detecting it, and discarding the connection",
     ),
     AnyErrPacket(
-        name="error",
         errno=1105,
-        sqlstate="HY000",
+        name="error",
         text="Unknown error",
         applies_to=AT_COMMANDS,
         meaning="any error, given by its parameters",

@@ -16,41 +16,18 @@ from ...protocol import Parser, Protocol, Stream
 from ...values.actions import Forward
 from ...values.messages import Message
 from ...values.options import option
-from .commands import (
-    BULK_EXECUTE,
-    COMMANDS,
-    QUERY,
-    STMT_CLOSE,
-    STMT_EXECUTE,
-    STMT_PREPARE,
-    MySqlCommand,
-    MySqlRequest,
-    ResponseKind,
-)
+from . import commands, wire
+from .commands import COMMANDS, MySqlCommand, MySqlRequest, ResponseKind
 from .faults import CATALOGUE
 from .responses import ResponseReader, is_labelled, labels_of
 from .statements import SQL_SIZE, statement_in, verb_of
-from .wire import (
-    COMPRESS,
-    ERR,
-    HEADER_SIZE,
-    LENENC_AUTH,
-    LONGEST,
-    PROTOCOL_41,
-    QUERY_ATTRIBUTES,
-    SECURE_CONNECTION,
-    SSL,
-    WITH_DATABASE,
-    ZSTD,
-    errno_of,
-    size_of,
-)
+from .wire import HEADER_SIZE, LONGEST, errno_of, size_of
 
 GREETING_LIMIT = 4096
 NAME_SIZE = 500
 """Characters of a name that labels hold."""
-REQUEST_HEAD = 4 * SQL_SIZE + 16
-"""Bytes of a request's payload that are read."""
+REQUEST_START = 4 * SQL_SIZE + 16
+"""Bytes at the start of a request's payload that are read."""
 SSL_REQUEST_SIZE = 32
 STATEMENTS_LIMIT = 1000
 """Prepared statements of a connection whose text is known; the oldest are forgotten."""
@@ -116,10 +93,10 @@ class MySQL(Protocol):
         data = message.data
         if self.tls == "refuse":
             what = "the server offers TLS, hidden from clients (tls=refuse)"
-            data = self._hide(data, SSL, what)
+            data = self._hide(data, wire.SSL, what)
         if self.compression == "refuse":
             what = "the server offers compression, hidden from clients (compression=refuse)"
-            data = self._hide(data, COMPRESS | ZSTD, what)
+            data = self._hide(data, wire.COMPRESS | wire.ZSTD, what)
         return Forward(message.with_data(data))
 
     def _hide(self, greeting: bytes, flags: int, what: str) -> bytes:
@@ -140,14 +117,14 @@ class MySQL(Protocol):
         while not opaque:
             head = yield from stream.read(HEADER_SIZE)
             size, sequence = size_of(head), head[3]
-            start = yield from stream.read(min(size, REQUEST_HEAD))
+            start = yield from stream.read(min(size, REQUEST_START))
             continues = bool(sequence or wraps)
             if continues:
                 stream.begin(labels, continues=True)
             else:
                 if not start:
                     raise ProtocolError("an empty command")
-                command = COMMANDS.get(start[0]) or MySqlCommand.unknown(start[0])
+                command = COMMANDS.get(start[0]) or MySqlCommand(f"0x{start[0]:02X}")
                 labels, request = self._command(command, start)
                 final = labels["verb"] not in CONTINUED
                 stream.begin(labels, expects_reply=command.replies, final=final, about=request)
@@ -162,11 +139,11 @@ class MySQL(Protocol):
         """Take the client's first message; return its labels, and whether TLS follows."""
         head = yield from stream.read(HEADER_SIZE)
         size = size_of(head)
-        start = yield from stream.read(min(size, REQUEST_HEAD))
+        start = yield from stream.read(min(size, REQUEST_START))
         flags = int.from_bytes(start[:4], "little")
-        if len(start) < SSL_REQUEST_SIZE or not flags & PROTOCOL_41:
+        if len(start) < SSL_REQUEST_SIZE or not flags & wire.PROTOCOL_41:
             raise ProtocolError("no login, or one older than MySQL 4.1")
-        opaque = size == SSL_REQUEST_SIZE and bool(flags & SSL)
+        opaque = size == SSL_REQUEST_SIZE and bool(flags & wire.SSL)
         name = "SSL" if opaque else "LOGIN"
         labels = {"phase": "login", "command": name, "verb": name}
         password = False
@@ -175,7 +152,7 @@ class MySQL(Protocol):
             labels |= identity
             self.user = identity["user"]
             self._flags = flags & self._offered
-            attributes = bool(self._flags & QUERY_ATTRIBUTES)
+            attributes = bool(self._flags & wire.QUERY_ATTRIBUTES)
             self._requests = {
                 kind: MySqlRequest(kind, 0, "", attributes, self._mariadb) for kind in ResponseKind
             }
@@ -193,19 +170,19 @@ class MySQL(Protocol):
         """The labels of a command, and what to remember of it."""
         code = start[0]
         request = self._requests[command.response]
-        if code == QUERY:
+        if code == commands.QUERY:
             sql = statement_in(start, attributes=request.attributes)
             return command.labels_with(sql, verb_of(sql) or command.name), request
-        if code == STMT_PREPARE:
+        if code == commands.STMT_PREPARE:
             sql = self._last_prepared = statement_in(start, attributes=False)
             return command.labels_with(sql, command.name), request._replace(statement=sql)
         number = int.from_bytes(start[1:5], "little")
-        if code in {STMT_EXECUTE, BULK_EXECUTE}:
+        if code in {commands.STMT_EXECUTE, commands.BULK_EXECUTE}:
             sql = self._statements.get(number, "")
             if number == LAST_PREPARED:
                 sql = self._last_prepared
             return command.labels_with(sql, verb_of(sql) or command.name), request
-        if code == STMT_CLOSE:
+        if code == commands.STMT_CLOSE:
             self._statements.pop(number, None)
         return command.labels, request
 
@@ -237,7 +214,7 @@ class MySQL(Protocol):
                 self._remember(response.statement, request.statement)
             stream.end(final=response.final)
             logged_in = kind is ResponseKind.LOGIN and response.final and not response.error
-            if logged_in and self._flags & (COMPRESS | ZSTD):
+            if logged_in and self._flags & (wire.COMPRESS | wire.ZSTD):
                 stream.turn_opaque()
                 return
 
@@ -246,7 +223,7 @@ class MySQL(Protocol):
         head = yield from stream.read(HEADER_SIZE)
         data = yield from stream.read(size_of(head), GREETING_LIMIT)
         labels = GREETING
-        if data[:1] == bytes([ERR]):
+        if data[:1] == bytes([wire.ERR]):
             labels = {**GREETING, "error": errno_of(data)}
             stream.error(labels["error"])
         elif data[:1] != b"\x0a":
@@ -301,8 +278,8 @@ def _identity(flags: int, login: bytes) -> tuple[dict[str, str], bool]:
     user, _, rest = login[SSL_REQUEST_SIZE:].partition(b"\0")
     labels = {"user": user.decode("utf-8", "replace")[:NAME_SIZE]}
     password = bool(rest) and not rest.startswith((b"\0", b"\1\0"))
-    if flags & WITH_DATABASE:
-        if flags & (LENENC_AUTH | SECURE_CONNECTION):
+    if flags & wire.WITH_DATABASE:
+        if flags & (wire.LENENC_AUTH | wire.SECURE_CONNECTION):
             rest = rest[1 + rest[0] :] if rest else b""
         else:
             rest = rest.partition(b"\0")[2]

@@ -15,12 +15,12 @@ from .wire import (
     EOF,
     ERR,
     HEADER_SIZE,
-    INTEGER_SIZES,
     LOCAL_FILE,
     LONGEST,
     OK,
     OPTIONAL_METADATA,
     errno_of,
+    integer_at,
     size_of,
 )
 
@@ -156,9 +156,8 @@ class ResponseReader:
         """The status flags in an OK or EOF packet."""
         at = 3
         if head[:1] != b"\xfe" or self._deprecate_eof:
-            at = 1
-            for _ in ("affected rows", "last insert id"):
-                at += INTEGER_SIZES.get(head[at], 1) if at < len(head) else 0
+            _, at = integer_at(head, 1)  # affected rows
+            _, at = integer_at(head, at)  # last insert id
         return int.from_bytes(head[at : at + 2], "little")
 
     def _prepare(self, head: bytes) -> None:

@@ -18,8 +18,15 @@ from ...values.messages import Message
 from ...values.options import Option
 from ..checks import check_sqlstate
 from ..texts import fill
+from . import wire
 from .statements import Labels, request_labels
-from .wire import READY_SIZE, encoded
+from .wire import encoded
+
+NO_WORK = "BEGIN|START|ROLLBACK|ABORT|EMPTY|BIND|DESCRIBE|EXECUTE|CLOSE|FLUSH|SYNC"
+STARTUP = {"phase": "startup"}
+QUERIES = {"phase": "query"}
+WORK = {**QUERIES, "verb": f"~^(?!({NO_WORK})$)"}
+"""Statements that access data, and commits: no others fail on a real server."""
 
 NAME = b"vaurien\0"
 """Name of the prepared statement and the portal that replace the client's."""
@@ -80,7 +87,7 @@ class ErrorReport(Fault):
     """Where PostgreSQL 15 raises it: file, line, routine."""
     bare: bool = False
     """A pooler sends it, with severity, code and message only."""
-    kind: bytes = b"E"
+    kind: int = wire.ERROR_RESPONSE
     severity: ClassVar[str] = "ERROR"
 
     def __post_init__(self) -> None:
@@ -94,7 +101,7 @@ class ErrorReport(Fault):
     @property
     def wire(self) -> str:
         code = self.aliases[0] if self.aliases else "<sqlstate>"
-        what = "NoticeResponse" if self.kind == b"N" else "ErrorResponse"
+        what = "NoticeResponse" if self.kind == wire.NOTICE_RESPONSE else "ErrorResponse"
         return f"{what} {self.severity} {code} {self.text}"
 
     def report(
@@ -175,19 +182,20 @@ class ErrorReport(Fault):
         text = ("ROLLBACK" if commits else f"vaurien injects {self.name}").encode() + b"\0"
         if labels["mode"] != "extended":
             if message.ends:
-                yield Forward(message._replace(data=encoded(b"Q", text), begins=True, offset=0))
+                data = encoded(wire.QUERY, text)
+                yield Forward(message._replace(data=data, begins=True, offset=0))
             return
         data = b""
         if message.begins:
             data = (
-                encoded(b"P", NAME + text + bytes(2))
-                + encoded(b"B", NAME + NAME + bytes(6))
-                + encoded(b"E", NAME + bytes(4))
-                + encoded(b"C", b"S" + NAME)
-                + encoded(b"H")
+                encoded(wire.PARSE, NAME + text + bytes(2))
+                + encoded(wire.BIND, NAME + NAME + bytes(6))
+                + encoded(wire.EXECUTE, NAME + bytes(4))
+                + encoded(wire.CLOSE, b"S" + NAME)
+                + encoded(wire.FLUSH)
             )
         if message.ends:
-            data += encoded(b"S")
+            data += encoded(wire.SYNC)
         if data:
             yield Forward(message.with_data(data))
 
@@ -208,18 +216,18 @@ class ErrorReport(Fault):
 class StatementError(ErrorReport):
     """A statement that fails; the session continues, an open transaction is aborted."""
 
+    applies_to: Labels = field(default_factory=lambda: WORK)
+
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         yield from self.fail_statement(message, firing, values)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionEnd(ErrorReport):
-    """A session that ends, or does not begin.
-
-    With a parameter ``idle`` that is true, it ends after the response, while the client is idle.
-    """
+    """A session that ends in place of a response; with ``idle=true``, after it."""
 
     severity: ClassVar[str] = "FATAL"
+    applies_to: Labels = field(default_factory=lambda: QUERIES)
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if values.get("idle"):
@@ -229,10 +237,17 @@ class SessionEnd(ErrorReport):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RefusedSession(SessionEnd):
+    """A session that does not begin."""
+
+    applies_to: Labels = field(default_factory=lambda: STARTUP)
+
+
+@dataclass(frozen=True, kw_only=True)
 class CrashNotice(SessionEnd):
     """A session that ends with a notice only: the server process exits at once."""
 
-    kind: bytes = b"N"
+    kind: int = wire.NOTICE_RESPONSE
     severity: ClassVar[str] = "WARNING"
 
 
@@ -241,6 +256,7 @@ class SessionTimeout(ErrorReport):
     """A session that ends after a response, while the client is idle."""
 
     severity: ClassVar[str] = "FATAL"
+    applies_to: Labels = field(default_factory=lambda: QUERIES)
     states: bytes = b"I"
     """Transaction states in which it ends: I for idle, T in a transaction, E in a failed one."""
 
@@ -251,6 +267,8 @@ class SessionTimeout(ErrorReport):
 @dataclass(frozen=True, kw_only=True)
 class AnyErrorReport(ErrorReport):
     """An error with the SQLSTATE and severity that parameters give."""
+
+    applies_to: Labels = field(default_factory=lambda: WORK)
 
     def check(self, values: Values) -> None:
         check_sqlstate(values)
@@ -273,7 +291,6 @@ class RawBytes(Answer):
         return f"{self.answer!r} and no message" + (", then FIN" if self.closes else "")
 
     def render(self, message: Message, firing: Firing, values: Values) -> bytes:
-        del message, firing, values
         return self.answer
 
 
@@ -281,15 +298,16 @@ class RawBytes(Answer):
 class ParameterStatus(Fault):
     """A setting that is reported with another value, right before ReadyForQuery."""
 
+    applies_to: Labels = field(default_factory=lambda: STARTUP)
+
     @property
     def wire(self) -> str:
         return f"ParameterStatus {self.name}=on before ReadyForQuery"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        del firing
         if message.to_backend or not (message.ends and message.final):
             yield Forward(message)
             return
-        status = encoded(b"S", f"{self.name}\0{values['value']}\0".encode())
-        end = max(0, len(message.data) - READY_SIZE)
+        status = encoded(wire.PARAMETER_STATUS, f"{self.name}\0{values['value']}\0".encode())
+        end = max(0, len(message.data) - wire.READY_SIZE)
         yield Forward(message.with_data(message.data[:end] + status + message.data[end:]))

@@ -17,45 +17,18 @@ from ...protocol import Parser, Protocol, Stream
 from ...values.actions import Forward, Reply
 from ...values.messages import Message
 from ...values.options import option
+from . import wire
 from .faults import CATALOGUE
 from .statements import (
-    NOTED_LIMIT,
     SQL_SIZE,
+    START_SIZE,
     TEXT_LIMIT,
     Labels,
     Statements,
     startup_labels,
     statement_labels,
 )
-from .wire import (
-    AUTHENTICATION,
-    BIND,
-    CLOSE,
-    COPY_BOTH,
-    COPY_DATA,
-    COPY_DONE,
-    COPY_FAIL,
-    COPY_IN,
-    DESCRIBE,
-    ERROR_RESPONSE,
-    EXECUTE,
-    FLUSH,
-    FUNCTION_CALL,
-    HEAD_SIZE,
-    LENGTH,
-    PARSE,
-    PASSWORD,
-    QUERY,
-    READY_FOR_QUERY,
-    READY_SIZE,
-    SYNC,
-    TERMINATE,
-    all_but,
-    peek,
-    skip_up_to,
-    take_head,
-    take_message,
-)
+from .wire import LENGTH, all_but, peek, skip_up_to, take_head, take_message
 
 CANCEL_REQUEST, SSL_REQUEST, GSSENC_REQUEST = 80877102, 80877103, 80877104
 MAJOR_VERSION = 3
@@ -72,13 +45,13 @@ SQLSTATE = re.compile(rb"\x00C([0-9A-Z]{5})\x00")
 
 AUTHENTICATED = (0, 12)  # AuthenticationOk, and SASLFinal, which it follows at once
 UNSOLICITED = b"AS"  # NotificationResponse and ParameterStatus never begin a response
-BATCH_ENDS = (SYNC, QUERY, FUNCTION_CALL, TERMINATE)  # a query has the effect of a Sync
-ON_STATEMENTS = (PARSE, BIND, DESCRIBE, EXECUTE, CLOSE)
+BATCH_ENDS = (wire.SYNC, wire.QUERY, wire.FUNCTION_CALL, wire.TERMINATE)  # a query acts as a Sync
+ON_STATEMENTS = (wire.PARSE, wire.BIND, wire.DESCRIBE, wire.EXECUTE, wire.CLOSE)
 BEGIN_VERBS = ("BEGIN", "START")
 PREAMBLE = 8  # messages of a batch that may precede the statement it is labelled with
-WITHIN_BATCH = all_but(b"DEHCdcf")
-WITHIN_COPY = all_but(b"dHS")
-WITHIN_RESPONSE = all_but(b"123ACDHIKNSTVcdnstv")
+STOPS_IN_BATCH = all_but(b"DEHCdcf")
+STOPS_IN_COPY = all_but(b"dHS")
+STOPS_IN_RESPONSE = all_but(b"123ACDHIKNSTVcdnstv")
 
 CANCEL_LABELS: Labels = {"phase": "cancel", "verb": "CANCEL"}
 TERMINATE_LABELS: Labels = {"phase": "terminate", "verb": "TERMINATE"}
@@ -91,12 +64,12 @@ ENCRYPTION_LABELS: Mapping[int, Labels] = {
 BATCH_LABELS: Mapping[int, Labels] = {
     kind: {"phase": "query", "verb": verb, "mode": "extended"}
     for kind, verb in (
-        (BIND, "BIND"),
-        (DESCRIBE, "DESCRIBE"),
-        (EXECUTE, "EXECUTE"),
-        (CLOSE, "CLOSE"),
-        (FLUSH, "FLUSH"),
-        (SYNC, "SYNC"),
+        (wire.BIND, "BIND"),
+        (wire.DESCRIBE, "DESCRIBE"),
+        (wire.EXECUTE, "EXECUTE"),
+        (wire.CLOSE, "CLOSE"),
+        (wire.FLUSH, "FLUSH"),
+        (wire.SYNC, "SYNC"),
     )
 }
 
@@ -156,9 +129,9 @@ class PostgreSQL(Protocol):
                 synced = False
                 continue
             kind = (yield from peek(stream, 1))[0]
-            if kind in (COPY_DATA, COPY_DONE, COPY_FAIL):
+            if kind in (wire.COPY_DATA, wire.COPY_DONE, wire.COPY_FAIL):
                 yield from _copy(stream, statements if synced else None)
-            elif kind in BATCH_LABELS or kind == PARSE:
+            elif kind in BATCH_LABELS or kind == wire.PARSE:
                 synced = yield from _batch(stream, statements, kind)
             else:
                 synced = False
@@ -207,7 +180,7 @@ class PostgreSQL(Protocol):
                 stream.begin(final=False)
                 yield from take_message(stream)
                 stream.end()
-                if kind == COPY_BOTH:  # replication, in which both peers send at any time
+                if kind == wire.COPY_BOTH:  # replication, in which both peers send at any time
                     stream.turn_opaque()
                     return
             else:
@@ -220,16 +193,16 @@ class PostgreSQL(Protocol):
 def _single(stream: Stream) -> Parser:
     """Take a message of the client that is not part of a batch."""
     kind, size = yield from take_head(stream)
-    if kind == QUERY:
-        text = yield from stream.read(min(size, NOTED_LIMIT))
+    if kind == wire.QUERY:
+        text = yield from stream.read(min(size, START_SIZE))
         size -= len(text)
         labels = statement_labels(text.partition(b"\0")[0][:SQL_SIZE], "simple")
         stream.begin(labels, about=labels, final=labels["verb"] != "COPY")
-    elif kind == FUNCTION_CALL:
+    elif kind == wire.FUNCTION_CALL:
         stream.begin(FUNCTION_LABELS, about=FUNCTION_LABELS)
-    elif kind == TERMINATE:
+    elif kind == wire.TERMINATE:
         stream.begin(TERMINATE_LABELS, expects_reply=False)
-    elif kind == PASSWORD:
+    elif kind == wire.PASSWORD:
         stream.begin(continues=True)
     else:
         raise ProtocolError(f"a message of type {chr(kind)!r} to the backend")
@@ -245,7 +218,7 @@ def _batch(stream: Stream, statements: Statements, kind: int) -> Generator[None,
     first = kind
     labels, left = yield from statements.take(stream)
     for _ in range(PREAMBLE):  # drivers put a BEGIN before the first statement (pgjdbc)
-        if left > NOTED_LIMIT or (labels is not None and labels["verb"] not in BEGIN_VERBS):
+        if left > START_SIZE or (labels is not None and labels["verb"] not in BEGIN_VERBS):
             break
         yield from stream.read(left)
         left = 0
@@ -266,10 +239,10 @@ def _batch(stream: Stream, statements: Statements, kind: int) -> Generator[None,
 def _up_to_sync(stream: Stream, statements: Statements, kind: int) -> Generator[None, None, bool]:
     """Take what follows a message of this type in a batch; return whether a Sync ended it."""
     while kind not in BATCH_ENDS:
-        kind = yield from skip_up_to(stream, WITHIN_BATCH)
-        if kind == SYNC and stream.match(WHOLE_SYNC) is not None:
+        kind = yield from skip_up_to(stream, STOPS_IN_BATCH)
+        if kind == wire.SYNC and stream.match(WHOLE_SYNC) is not None:
             break
-        if kind in (PARSE, BIND):
+        if kind in (wire.PARSE, wire.BIND):
             _, left = yield from statements.take(stream)
         elif kind in BATCH_ENDS:
             _, left = yield from take_head(stream)
@@ -278,7 +251,7 @@ def _up_to_sync(stream: Stream, statements: Statements, kind: int) -> Generator[
         if left:
             yield from stream.skip(left)
     stream.end()
-    return kind == SYNC
+    return kind == wire.SYNC
 
 
 def _copy(stream: Stream, statements: Statements | None) -> Parser:
@@ -291,9 +264,9 @@ def _copy(stream: Stream, statements: Statements | None) -> Parser:
     kind, size = yield from take_head(stream)
     stream.begin(continues=True)
     yield from stream.skip(size)
-    if kind == COPY_DATA:
-        kind = yield from skip_up_to(stream, WITHIN_COPY)
-        if kind not in (COPY_DONE, COPY_FAIL):
+    if kind == wire.COPY_DATA:
+        kind = yield from skip_up_to(stream, STOPS_IN_COPY)
+        if kind not in (wire.COPY_DONE, wire.COPY_FAIL):
             stream.end()
             return
         yield from take_message(stream)
@@ -309,10 +282,10 @@ def _copy(stream: Stream, statements: Statements | None) -> Parser:
 def _unsolicited(stream: Stream) -> Parser:
     """Take a message that answers no request: a notice, a notification, a fatal error."""
     kind, size = yield from take_head(stream)
-    if kind == ERROR_RESPONSE:
+    if kind == wire.ERROR_RESPONSE:
         _, labels, size = yield from _report(stream, size)
         stream.begin(labels, unsolicited=True)
-    elif WITHIN_RESPONSE[kind] and kind != READY_FOR_QUERY:
+    elif STOPS_IN_RESPONSE[kind] and kind != wire.READY_FOR_QUERY:
         raise ProtocolError(f"an unsolicited message of type {chr(kind)!r} to the client")
     else:
         stream.begin(unsolicited=True)
@@ -337,10 +310,11 @@ def _encryption(stream: Stream) -> Generator[None, None, bool]:
 
 def _awaits_client(stream: Stream, kind: int) -> Generator[None, None, bool]:
     """Whether a message asks the client to continue its request."""
-    if kind == AUTHENTICATION:
-        code = LENGTH.unpack_from((yield from peek(stream, HEAD_SIZE + LENGTH.size)), HEAD_SIZE)[0]
+    if kind == wire.AUTHENTICATION:
+        ahead = yield from peek(stream, wire.HEAD_SIZE + LENGTH.size)
+        code = LENGTH.unpack_from(ahead, wire.HEAD_SIZE)[0]
         return code not in AUTHENTICATED
-    return kind in (COPY_IN, COPY_BOTH)
+    return kind in (wire.COPY_IN, wire.COPY_BOTH)
 
 
 def _report(stream: Stream, size: int) -> Generator[None, None, tuple[bool, Labels, int]]:
@@ -354,11 +328,11 @@ def _report(stream: Stream, size: int) -> Generator[None, None, tuple[bool, Labe
 
 def _response(stream: Stream, kind: int) -> Parser:
     """Take a response, up to ReadyForQuery, a fatal error, or a message that awaits the client."""
-    if kind != ERROR_RESPONSE:
+    if kind != wire.ERROR_RESPONSE:
         stream.begin()
-    begun = kind != ERROR_RESPONSE
-    while kind != READY_FOR_QUERY:
-        if kind == ERROR_RESPONSE:
+    begun = kind != wire.ERROR_RESPONSE
+    while kind != wire.READY_FOR_QUERY:
+        if kind == wire.ERROR_RESPONSE:
             _, size = yield from take_head(stream)
             fatal, labels, size = yield from _report(stream, size)
             if not begun:
@@ -371,11 +345,11 @@ def _response(stream: Stream, kind: int) -> Parser:
         elif (yield from _awaits_client(stream, kind)):
             stream.end(final=False)
             return
-        elif kind == AUTHENTICATION:
+        elif kind == wire.AUTHENTICATION:
             yield from take_message(stream)
-        elif WITHIN_RESPONSE[kind]:
+        elif STOPS_IN_RESPONSE[kind]:
             raise ProtocolError(f"a message of type {chr(kind)!r} to the client")
-        kind = yield from skip_up_to(stream, WITHIN_RESPONSE)
+        kind = yield from skip_up_to(stream, STOPS_IN_RESPONSE)
     if stream.match(WHOLE_READY) is None:  # uncut: faults look for it in the last piece
-        yield from stream.read(READY_SIZE)
+        yield from stream.read(wire.READY_SIZE)
     stream.end()

@@ -11,13 +11,12 @@ from .fault_types import (
     CrashNotice,
     ParameterStatus,
     RawBytes,
+    RefusedSession,
     SessionEnd,
     SessionTimeout,
 )
 
-STARTUP = {"phase": "startup"}
 ENCRYPTION = {"phase": "encryption"}
-QUERY = {"phase": "query"}
 EARLY = {"phase": "~^(encryption|startup)$"}
 IDLE = Option("idle", bool, False, "end the session after the response, while the client is idle")
 HOST = Option("host", str, "127.0.0.1", "the client's address, as the server sees it")
@@ -25,133 +24,119 @@ REASON = Option("reason", str, "connect failed", "the pooler's last error from t
 RECONNECT = "In a moment you should be able to reconnect to the database and repeat your command."
 
 REFUSED_SESSIONS: tuple[Fault, ...] = (
-    SessionEnd(
+    RefusedSession(
         name="starting-up",
         aliases=("57P03", "cannot_connect_now"),
         meaning="the server is starting",
         exercises="waiting, at application startup and after a restart",
-        applies_to=STARTUP,
         text="the database system is starting up",
         source="postmaster.c 2415 ProcessStartupPacket",
     ),
-    SessionEnd(
+    RefusedSession(
         name="shutting-down",
         aliases=("57P03",),
         meaning="the server is shutting down and accepts nobody",
         exercises="failing over to another host, and back",
-        applies_to=STARTUP,
         text="the database system is shutting down",
         source="postmaster.c 2432 ProcessStartupPacket",
     ),
-    SessionEnd(
+    RefusedSession(
         name="in-recovery",
         aliases=("57P03",),
         meaning="the server is recovering from a crash",
         exercises="reconnecting with a backoff",
-        applies_to=STARTUP,
         text="the database system is in recovery mode",
         source="postmaster.c 2437 ProcessStartupPacket",
     ),
-    SessionEnd(
+    RefusedSession(
         name="not-yet-accepting",
         aliases=("57P03",),
         meaning="a standby is not yet consistent enough to be read from",
         exercises="connection strings with several hosts",
-        applies_to=STARTUP,
         text="the database system is not yet accepting connections",
         detail="Consistent recovery state has not been yet reached.",
         source="postmaster.c 2421 ProcessStartupPacket",
     ),
-    SessionEnd(
+    RefusedSession(
         name="not-accepting",
         aliases=("57P03",),
         meaning="a standby that does not allow reads",
         exercises="connection strings with several hosts; wrong addresses",
-        applies_to=STARTUP,
         text="the database system is not accepting connections",
         detail="Hot standby mode is disabled.",
         source="postmaster.c 2426 ProcessStartupPacket",
     ),
-    SessionEnd(
+    RefusedSession(
         name="too_many_connections",
         aliases=("53300",),
         meaning="max_connections is reached",
         exercises="pool limits; backing off when every instance wants another connection",
-        applies_to=STARTUP,
         text="sorry, too many clients already",
         source="proc.c 357 InitProcess",
     ),
-    SessionEnd(
+    RefusedSession(
         name="reserved-slots",
         aliases=("53300",),
         meaning="the remaining connections are reserved for superusers",
         exercises="pool limits",
-        applies_to=STARTUP,
         text="remaining connection slots are reserved for non-replication superuser connections",
         source="postinit.c 886 InitPostgres",
     ),
-    SessionEnd(
+    RefusedSession(
         name="role-limit",
         aliases=("53300",),
         meaning="the role's connection limit is reached",
         exercises="pool limits",
-        applies_to=STARTUP,
         text='too many connections for role "{user}"',
         source="miscinit.c 842 InitializeSessionUserId",
     ),
-    SessionEnd(
+    RefusedSession(
         name="database-limit",
         aliases=("53300",),
         meaning="the database's connection limit is reached",
         exercises="pool limits",
-        applies_to=STARTUP,
         text='too many connections for database "{database}"',
         source="postinit.c 384 CheckMyDatabase",
     ),
-    SessionEnd(
+    RefusedSession(
         name="invalid_password",
         aliases=("28P01",),
         meaning="the password is wrong, or has been changed",
         exercises="password rotation; whether it is retried forever",
-        applies_to=STARTUP,
         text='password authentication failed for user "{user}"',
         source="auth.c 334 auth_failed",
     ),
-    SessionEnd(
+    RefusedSession(
         name="invalid_authorization_specification",
         aliases=("28000",),
         meaning="pg_hba.conf does not admit the client from its address",
         exercises="whether it is retried forever",
-        applies_to=STARTUP,
         parameters=(HOST,),
         text='no pg_hba.conf entry for host "{host}", user "{user}", database "{database}", '
         "no encryption",
         source="auth.c 544 ClientAuthentication",
     ),
-    SessionEnd(
+    RefusedSession(
         name="no-such-role",
         aliases=("28000",),
         meaning="the role does not exist",
         exercises="whether it is retried forever",
-        applies_to=STARTUP,
         text='role "{user}" does not exist',
         source="miscinit.c 768 InitializeSessionUserId",
     ),
-    SessionEnd(
+    RefusedSession(
         name="invalid_catalog_name",
         aliases=("3D000",),
         meaning="the database does not exist",
         exercises="applications that start before the database is created",
-        applies_to=STARTUP,
         text='database "{database}" does not exist',
         source="postinit.c 948 InitPostgres",
     ),
-    SessionEnd(
+    RefusedSession(
         name="not-accepting-database",
         aliases=("55000", "object_not_in_prerequisite_state"),
         meaning="the database is closed for maintenance",
         exercises="waiting for maintenance to end",
-        applies_to=STARTUP,
         text='database "{database}" is not currently accepting connections',
         source="postinit.c 350 CheckMyDatabase",
     ),
@@ -163,21 +148,19 @@ REFUSED_SESSIONS: tuple[Fault, ...] = (
         answer=b"Ecould not fork new process for connection: Cannot allocate memory\n\0",
         closes=True,
     ),
-    SessionEnd(
+    RefusedSession(
         name="max_client_conn",
         aliases=("08P01",),
         meaning="PgBouncer's client limit is reached",
         exercises="limits of application pools in front of a pooler",
-        applies_to=STARTUP,
         text="no more connections allowed (max_client_conn)",
         bare=True,
     ),
-    SessionEnd(
+    RefusedSession(
         name="server_login_retry",
         aliases=("08P01",),
         meaning="PgBouncer cannot reach the server and has paused its attempts",
         exercises="recovering once the server is back",
-        applies_to=STARTUP,
         parameters=(REASON,),
         text="server login has been failing, cached error: {reason} (server_login_retry)",
         bare=True,
@@ -205,7 +188,6 @@ REPORTED_SETTINGS: tuple[Fault, ...] = tuple(
         name=name,
         meaning=meaning,
         exercises="target_session_attrs; noticing a failover during a session",
-        applies_to=STARTUP,
         parameters=(Option("value", str, "on", "the reported value", choices=("on", "off")),),
     )
     for name, meaning in (
@@ -221,7 +203,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("57P01",),
         meaning="the server is shutting down, or somebody called pg_terminate_backend",
         exercises="pools that detect it, pool_pre_ping; retrying a transaction",
-        applies_to=QUERY,
         parameters=(IDLE,),
         typical=True,
         text="terminating connection due to administrator command",
@@ -232,7 +213,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("57P02",),
         meaning="another server process has crashed, so all sessions end",
         exercises="pools that detect it; ambiguous commits",
-        applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection because of crash of another server process",
         detail="The postmaster has commanded this server process to roll back the current "
@@ -246,7 +226,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("57P01",),
         meaning="the server is stopped in immediate mode",
         exercises="pools that detect it; ambiguous commits",
-        applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection due to immediate shutdown command",
         source="postgres.c 2907 quickdie",
@@ -256,7 +235,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("57P01",),
         meaning="the postmaster, the server's first process, has exited",
         exercises="pools that detect it",
-        applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection due to unexpected postmaster exit",
         source="be-secure.c 207 secure_read",
@@ -266,7 +244,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("40001",),
         meaning="on a standby, the session conflicts with changes to be replayed",
         exercises="reading from replicas: retrying the transaction on a new connection",
-        applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection due to conflict with recovery",
         detail="User query might have needed to see row versions that must be removed.",
@@ -278,7 +255,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("57P04",),
         meaning="a standby replays the drop of the database",
         exercises="whether it is retried forever",
-        applies_to=QUERY,
         parameters=(IDLE,),
         text="terminating connection due to conflict with recovery",
         detail="User was connected to a database that must be dropped.",
@@ -289,7 +265,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("57P05",),
         meaning="the session was idle for too long",
         exercises="pools whose connections are closed behind their back",
-        applies_to=QUERY,
         text="terminating connection due to idle-session timeout",
         source="postgres.c 3374 ProcessInterrupts",
     ),
@@ -298,7 +273,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("25P03",),
         meaning="the session was idle in an open transaction for too long",
         exercises="retrying a whole transaction after slow work between two statements",
-        applies_to=QUERY,
         states=b"TE",
         text="terminating connection due to idle-in-transaction timeout",
         source="postgres.c 3363 ProcessInterrupts",
@@ -308,7 +282,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("25P04",),
         meaning="the transaction took too long (PostgreSQL 17)",
         exercises="retrying a whole transaction",
-        applies_to=QUERY,
         text="terminating connection due to transaction timeout",
     ),
     SessionEnd(
@@ -316,7 +289,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("08P01",),
         meaning="client and server are out of sync",
         exercises="whether the connection is discarded",
-        applies_to=QUERY,
         text="terminating connection because protocol synchronization was lost",
         source="postgres.c 4429 PostgresMain",
     ),
@@ -325,7 +297,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("08P01",),
         meaning="PgBouncer had no free server connection for too long",
         exercises="distinguishing a pool that is too small from a server that is down",
-        applies_to=QUERY,
         text="query_wait_timeout",
         bare=True,
     ),
@@ -334,7 +305,6 @@ ENDED_SESSIONS: tuple[Fault, ...] = (
         aliases=("08P01",),
         meaning="PgBouncer disconnects a client that was idle for too long",
         exercises="pools whose connections are closed behind their back",
-        applies_to=QUERY,
         parameters=(Option("idle", bool, True, IDLE.help),),
         text="client_idle_timeout",
         bare=True,

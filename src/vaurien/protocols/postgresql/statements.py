@@ -15,7 +15,7 @@ TEXT_LIMIT = 2_000  # characters of a statement that labels hold
 SQL_SIZE = 4 * TEXT_LIMIT  # bytes of a statement that are read
 NAME_LIMIT = 200  # bytes of the name of a prepared statement or portal that is remembered
 STATEMENTS_LIMIT = 1_000  # prepared statements and portals remembered on a connection
-NOTED_LIMIT = SQL_SIZE + 2 * NAME_LIMIT  # bytes of a message that are read
+START_SIZE = SQL_SIZE + 2 * NAME_LIMIT  # bytes at the start of a message that are read
 
 NAMING = re.compile(rb"(?s)([PB])(\x00\x00..)([^\x00]{0,%d})\x00([^\x00]*)\x00" % NAME_LIMIT)
 """A short Parse or Bind, up to the names and texts it begins with."""
@@ -57,7 +57,7 @@ class Statements(dict[bytes, Labels]):
             left = body_size(length) - len(first) - len(second) - 2
             return self._note(found[1][0], first, second), left
         kind, size = yield from take_head(stream)
-        head = yield from stream.read(min(size, NOTED_LIMIT))
+        head = yield from stream.read(min(size, START_SIZE))
         first, _, rest = head.partition(b"\0")
         return self._note(kind, first, rest.partition(b"\0")[0]), size - len(head)
 

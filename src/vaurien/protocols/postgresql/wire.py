@@ -21,7 +21,8 @@ HEAD = re.compile(rb"(?s)(.)(.{4})")
 QUERY, FUNCTION_CALL, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, FLUSH, SYNC, TERMINATE = b"QFPBDECHSX"
 COPY_DATA, COPY_DONE, COPY_FAIL, PASSWORD = b"dcfp"
 """Types of messages to the backend; both peers send ``COPY_DATA`` and ``COPY_DONE``."""
-COPY_IN, COPY_BOTH, READY_FOR_QUERY, AUTHENTICATION, ERROR_RESPONSE = b"GWZRE"
+COPY_IN, COPY_BOTH, READY_FOR_QUERY, AUTHENTICATION = b"GWZR"
+ERROR_RESPONSE, NOTICE_RESPONSE, PARAMETER_STATUS = b"ENS"
 """Types of messages to the client."""
 
 READY_SIZE = 6
@@ -33,9 +34,9 @@ def all_but(kinds: bytes) -> bytes:
     return bytes(kind not in kinds for kind in range(256))
 
 
-def encoded(kind: bytes, body: bytes = b"") -> bytes:
+def encoded(kind: int, body: bytes = b"") -> bytes:
     """A message of this type."""
-    return kind + LENGTH.pack(len(body) + LENGTH.size) + body
+    return bytes([kind]) + LENGTH.pack(len(body) + LENGTH.size) + body
 
 
 def body_size(length: bytes) -> int:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...fault import Answer, Fault, Values
+from ...fault import Fault, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
 from ...values.messages import Message
+from ...values.options import Option
 from ..texts import fill
 from .arguments import arguments_of, group_of, quoted
 from .commands import MEMBERS
@@ -28,9 +29,11 @@ SCRIPTED_ERROR = b"return redis.error_reply(ARGV[1])"
 SCRIPTED_NULL = encoded(b"EVAL", b"return false", b"0")
 SCRIPTED_ARRAY = encoded(b"EVAL", b"return {}", b"0")
 
+BLOB = Option("blob", bool, False, "send a blob error, if the connection uses RESP3")
+
 
 @dataclass(slots=True)
-class RefusedRequest:
+class RefusedCommand:
     """What is kept of an exchange with an injected reply."""
 
     substituted: Message | None = None
@@ -40,13 +43,19 @@ class RefusedRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InjectedReply(Answer):
+class InjectedReply(Fault):
     """A reply in place of the backend's, which leaves the backend in the state it implies."""
 
+    closes: bool = False
+    """Redis closes the connection after it."""
     runs: bool = False
     """Redis detects the error only when the command runs, which is at EXEC in a transaction."""
 
-    def scripted(self, message: Message, values: Values) -> bytes:
+    def reply(self, message: Message, request: RedisRequest, values: Values) -> bytes:
+        """The bytes of the reply to this message."""
+        raise NotImplementedError
+
+    def scripted(self, message: Message, request: RedisRequest, values: Values) -> bytes:
         """A command that has this reply when EXEC runs it."""
         raise NotImplementedError
 
@@ -62,11 +71,11 @@ class InjectedReply(Answer):
         elif message.expects_reply and (
             self.closes or (request.transaction is None and special != "HELLO")
         ):
-            yield Reply(self.render(message, firing, values))
+            yield Reply(self.reply(message, request, values))
             if self.closes:
                 yield Close()
         elif not self.closes:
-            firing.of_exchange(RefusedRequest).substituted = message.with_data(b"")
+            firing.of_exchange(RefusedCommand).substituted = message.with_data(b"")
             data, substituted = self._substitute(message, request, values)
             about = request._replace(substituted=substituted)
             yield Forward(message._replace(data=data, begins=True, offset=0, about=about))
@@ -79,23 +88,24 @@ class InjectedReply(Answer):
             return DISCARD, True
         if request.transaction is not None:
             if self.runs:
-                return self.scripted(message, values), False
+                return self.scripted(message, request, values), False
             request.transaction.aborted = True
         return WRONG_ARITY, True
 
     def _replace_response(
         self, message: Message, request: RedisRequest, firing: Firing, values: Values
     ) -> Actions:
-        refused = firing.of_exchange(RefusedRequest)
+        refused = firing.of_exchange(RefusedCommand)
         if request.substituted:
             if message.begins:
-                reply = self.render(refused.substituted or message, firing, values)
+                original = refused.substituted or message
+                reply = self.reply(original, request_of(original), values)
                 yield Forward(message.with_data(reply))
         elif request.transaction is not None or request.special in NEVER_REFUSED:
             yield Forward(message)  # the backend has executed or queued it: no error is true
         elif message.begins and not refused.answered:
             refused.answered = True
-            yield Forward(message.with_data(self.render(message, firing, values)))
+            yield Forward(message.with_data(self.reply(message, request, values)))
             if self.closes:
                 yield Close()
 
@@ -104,20 +114,24 @@ class InjectedReply(Answer):
 class ErrorReply(InjectedReply):
     """An error: a code in upper case, and a text."""
 
-    code: str
-    """Its first word; ``""`` if a parameter gives it."""
+    code: str = ""
+    """Its first word; the name by default."""
     text: str
     """The rest; ``{command}``, ``{key}``, ``{arguments}`` and parameters are filled in."""
     routes: bool = False
     """Redis Cluster gives it before it looks at the command: EXEC gets the same words."""
 
+    def __post_init__(self) -> None:
+        message = Option("message", str, self.text, "the text after the code")
+        object.__setattr__(self, "code", self.code or self.name)
+        object.__setattr__(self, "parameters", (message, BLOB, *self.parameters))
+
     @property
     def wire(self) -> str:
-        line = f"-{self.code or 'CODE'} {self.text}"
+        line = f"-{self.code} {self.text}"
         return f"{line}, then the end of the connection" if self.closes else line
 
-    def render(self, message: Message, firing: Firing, values: Values) -> bytes:
-        request = request_of(message)
+    def reply(self, message: Message, request: RedisRequest, values: Values) -> bytes:
         line = self._line(message, request, values)
         if request.special == "EXEC" and not (self.routes or line.startswith("EXECABORT")):
             reason = line.removeprefix("ERR ")
@@ -127,15 +141,15 @@ class ErrorReply(InjectedReply):
             return b"!%d\r\n%b\r\n" % (len(data), data)
         return b"-%b\r\n" % data
 
-    def scripted(self, message: Message, values: Values) -> bytes:
-        line = self._line(message, request_of(message), values)
+    def scripted(self, message: Message, request: RedisRequest, values: Values) -> bytes:
+        line = self._line(message, request, values)
         return encoded(b"EVAL", SCRIPTED_ERROR, b"0", line.encode())
 
     def _line(self, message: Message, request: RedisRequest, values: Values) -> str:
         text = str(values["message"])
         if "{" in text:
             text = fill(text, _words(message, request, values))
-        return " ".join(f"{self.code or values['code']} {text}".splitlines())
+        return " ".join(f"{values.get('code', self.code)} {text}".splitlines())
 
 
 def _words(message: Message, request: RedisRequest, values: Values) -> dict[str, object]:
@@ -164,8 +178,8 @@ class NullReply(InjectedReply):
     def wire(self) -> str:
         return "$-1, *-1 or *0, depending on the command; in RESP3 _, *0 or ~0"
 
-    def render(self, message: Message, firing: Firing, values: Values) -> bytes:
-        request, command = request_of(message), message.labels.get("command")
+    def reply(self, message: Message, request: RedisRequest, values: Values) -> bytes:
+        command = message.labels.get("command")
         several = request.total > 1  # the second argument is a count
         if several and command in MEMBERS:
             return b"~0\r\n" if request.version == 3 and command == "SPOP" else b"*0\r\n"
@@ -173,8 +187,8 @@ class NullReply(InjectedReply):
             return b"_\r\n"
         return b"*-1\r\n" if command in self.arrays or several else b"$-1\r\n"
 
-    def scripted(self, message: Message, values: Values) -> bytes:
-        members = request_of(message).total > 1 and message.labels.get("command") in MEMBERS
+    def scripted(self, message: Message, request: RedisRequest, values: Values) -> bytes:
+        members = request.total > 1 and message.labels.get("command") in MEMBERS
         return SCRIPTED_ARRAY if members else SCRIPTED_NULL
 
 

@@ -6,7 +6,7 @@ from ...fault import Catalogue
 from ...values.options import Option
 from .commands import names
 from .fault_types import ErrorReply, NullReply, PushMessage
-from .server_faults import ACCESS, BLOB, DATA, KEYED, REPLICATION, SERVER, WRITES, error
+from .server_faults import ACCESS, DATA, KEYED, REPLICATION, SERVER, WRITES
 
 ONE_BY_ONE = {"access": "~^(read|write)$", "command": "~^(?!EXEC$)"}
 """Errors of single commands, which the reply to EXEC may contain, but never is."""
@@ -28,159 +28,163 @@ ADDRESS = Option("address", str, "127.0.0.1:6379", "address of the other node, a
 SLOT = Option("slot", int, -1, "the hash slot; -1 for that of the key", minimum=-1, maximum=16383)
 
 CLUSTER = (
-    error(
-        "MOVED",
-        "{slot} {address}",
-        "another node serves the slot",
-        "refreshing the slot map (redis-py: MovedError)",
-        SLOT,
-        ADDRESS,
+    ErrorReply(
+        name="MOVED",
+        text="{slot} {address}",
+        meaning="another node serves the slot",
+        exercises="refreshing the slot map (redis-py: MovedError)",
+        parameters=(
+            SLOT,
+            ADDRESS,
+        ),
         applies_to=KEYED,
         routes=True,
     ),
-    error(
-        "ASK",
-        "{slot} {address}",
-        "the slot is being migrated, and the key is already on the other node",
-        "retrying there once, after ASKING (redis-py: AskError)",
-        SLOT,
-        ADDRESS,
+    ErrorReply(
+        name="ASK",
+        text="{slot} {address}",
+        meaning="the slot is being migrated, and the key is already on the other node",
+        exercises="retrying there once, after ASKING (redis-py: AskError)",
+        parameters=(
+            SLOT,
+            ADDRESS,
+        ),
         applies_to=KEYED,
         routes=True,
     ),
-    error(
-        "TRYAGAIN",
-        "Multiple keys request during rehashing of slot",
-        "the keys are on two nodes while their slot is being migrated",
-        "retrying (redis-py: TryAgainError)",
+    ErrorReply(
+        name="TRYAGAIN",
+        text="Multiple keys request during rehashing of slot",
+        meaning="the keys are on two nodes while their slot is being migrated",
+        exercises="retrying (redis-py: TryAgainError)",
         applies_to=SEVERAL_KEYS,
         routes=True,
     ),
-    error(
-        "CROSSSLOT",
-        "Keys in request don't hash to the same slot",
-        "the keys of a command hash to different slots",
-        "hash tags (redis-py: ClusterCrossSlotError)",
+    ErrorReply(
+        name="CROSSSLOT",
+        text="Keys in request don't hash to the same slot",
+        meaning="the keys of a command hash to different slots",
+        exercises="hash tags (redis-py: ClusterCrossSlotError)",
         applies_to=SEVERAL_KEYS,
         routes=True,
     ),
-    error(
-        "CLUSTERDOWN",
-        "The cluster is down",
-        "too many nodes are down",
-        "waiting for a failover (redis-py: ClusterDownError)",
+    ErrorReply(
+        name="CLUSTERDOWN",
+        text="The cluster is down",
+        meaning="too many nodes are down",
+        exercises="waiting for a failover (redis-py: ClusterDownError)",
         applies_to=DATA,
         routes=True,
     ),
-    error(
-        "CLUSTERDOWN",
-        "Hash slot not served",
-        "no node serves the slot",
-        "waiting for a failover (redis-py: ClusterDownError)",
+    ErrorReply(
         name="slot-not-served",
+        code="CLUSTERDOWN",
+        text="Hash slot not served",
+        meaning="no node serves the slot",
+        exercises="waiting for a failover (redis-py: ClusterDownError)",
         applies_to=KEYED,
         routes=True,
     ),
-    error(
-        "CLUSTERDOWN",
-        "The cluster is down and only accepts read commands",
-        "too many nodes are down, and cluster-allow-reads-when-down is on",
-        "reporting failed writes while reads continue (redis-py: ClusterDownError)",
+    ErrorReply(
         name="cluster-read-only",
+        code="CLUSTERDOWN",
+        text="The cluster is down and only accepts read commands",
+        meaning="too many nodes are down, and cluster-allow-reads-when-down is on",
+        exercises="reporting failed writes while reads continue (redis-py: ClusterDownError)",
         applies_to=WRITES,
         routes=True,
     ),
 )
 
 COMMANDS = (
-    error(
-        "WRONGTYPE",
-        "Operation against a key holding the wrong kind of value",
-        "the key holds a value of another type",
-        "two programs that use the same key",
+    ErrorReply(
+        name="WRONGTYPE",
+        text="Operation against a key holding the wrong kind of value",
+        meaning="the key holds a value of another type",
+        exercises="two programs that use the same key",
         applies_to=ONE_BY_ONE,
         runs=True,
     ),
-    error(
-        "NOSCRIPT",
-        "No matching script. Please use EVAL.",
-        "the server has restarted and lost its scripts",
-        "loading the script again (redis-py: NoScriptError)",
+    ErrorReply(
+        name="NOSCRIPT",
+        text="No matching script. Please use EVAL.",
+        meaning="the server has restarted and lost its scripts",
+        exercises="loading the script again (redis-py: NoScriptError)",
         applies_to={"command": "~^EVALSHA(_RO)?$"},
         runs=True,
     ),
-    error(
-        "NOTBUSY",
-        "No scripts in execution right now.",
-        "no script is running",
-        "tools that kill scripts",
+    ErrorReply(
+        name="NOTBUSY",
+        text="No scripts in execution right now.",
+        meaning="no script is running",
+        exercises="tools that kill scripts",
         applies_to=KILL,
         runs=True,
     ),
-    error(
-        "UNKILLABLE",
-        "Sorry the script already executed write commands against the dataset. You can either "
+    ErrorReply(
+        name="UNKILLABLE",
+        text="Sorry the script already executed write commands against the dataset. You can either "
         "wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE "
         "command.",
-        "the script has already written",
-        "tools that kill scripts",
+        meaning="the script has already written",
+        exercises="tools that kill scripts",
         applies_to=KILL,
         runs=True,
     ),
-    error(
-        "BUSYGROUP",
-        "Consumer Group name already exists",
-        "another consumer has already created the group",
-        "consumers that create their group at startup",
+    ErrorReply(
+        name="BUSYGROUP",
+        text="Consumer Group name already exists",
+        meaning="another consumer has already created the group",
+        exercises="consumers that create their group at startup",
         applies_to={"command": "XGROUP", "subcommand": "CREATE"},
         runs=True,
     ),
-    error(
-        "NOGROUP",
-        "No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option",
-        "the stream or the group no longer exists",
-        "consumers that recreate their group",
-        Option("group", str, "", "the missing group; '' for the one in the command"),
+    ErrorReply(
+        name="NOGROUP",
+        text="No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option",
+        meaning="the stream or the group no longer exists",
+        exercises="consumers that recreate their group",
+        parameters=(Option("group", str, "", "the missing group; '' for the one in the command"),),
         applies_to={"command": "XREADGROUP"},
         runs=True,
     ),
-    error(
-        "BUSYKEY",
-        "Target key name already exists.",
-        "RESTORE without REPLACE found an existing key",
-        "tools that copy data",
+    ErrorReply(
+        name="BUSYKEY",
+        text="Target key name already exists.",
+        meaning="RESTORE without REPLACE found an existing key",
+        exercises="tools that copy data",
         applies_to={"command": "RESTORE"},
         runs=True,
     ),
-    error(
-        "IOERR",
-        "error or timeout reading to target instance",
-        "MIGRATE cannot tell whether the target has the key",
-        "tools that move data",
+    ErrorReply(
+        name="IOERR",
+        text="error or timeout reading to target instance",
+        meaning="MIGRATE cannot tell whether the target has the key",
+        exercises="tools that move data",
         applies_to={"command": "MIGRATE"},
         runs=True,
     ),
-    error(
-        "ERR",
-        "value is not an integer or out of range",
-        "a counter holds something other than an integer",
-        "two programs that use the same key",
+    ErrorReply(
         name="not-an-integer",
+        code="ERR",
+        text="value is not an integer or out of range",
+        meaning="a counter holds something other than an integer",
+        exercises="two programs that use the same key",
         applies_to={"command": "~^(DECR|DECRBY|HINCRBY|INCR|INCRBY)$"},
         runs=True,
     ),
-    error(
-        "ERR",
-        "unknown command '{command}', with args beginning with: {arguments}",
-        "the server is too old, or the command is disabled",
-        "doing without the command (redis-py: ResponseError)",
+    ErrorReply(
         name="unknown-command",
+        code="ERR",
+        text="unknown command '{command}', with args beginning with: {arguments}",
+        meaning="the server is too old, or the command is disabled",
+        exercises="doing without the command (redis-py: ResponseError)",
     ),
-    error(
-        "EXECABORT",
-        "Transaction discarded because of previous errors.",
-        "a command of the transaction was refused",
-        "retrying the transaction (redis-py: ExecAbortError)",
+    ErrorReply(
+        name="EXECABORT",
+        text="Transaction discarded because of previous errors.",
+        meaning="a command of the transaction was refused",
+        exercises="retrying the transaction (redis-py: ExecAbortError)",
         applies_to=EXEC,
     ),
 )
@@ -212,15 +216,11 @@ OTHERS = (
     ErrorReply(
         name="error",
         aliases=("ERR",),
-        code="",
+        code="ERR",
         text="injected by vaurien",
         meaning="any error, given by its parameters",
         exercises="how the client handles this code",
-        parameters=(
-            Option("code", str, "ERR", "the first word of the error"),
-            Option("message", str, "injected by vaurien", "the rest of the error"),
-            BLOB,
-        ),
+        parameters=(Option("code", str, "ERR", "the first word of the error"),),
     ),
 )
 

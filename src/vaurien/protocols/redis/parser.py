@@ -10,6 +10,7 @@ from ...errors import ProtocolError
 from ...fault import Catalogue
 from ...parsing.stream import LINE_LIMIT, READ_LIMIT, Parser, Stream
 from ...protocol import Protocol
+from . import wire
 from .commands import SUBSCRIPTIONS, UNSUBSCRIBING, RedisCommand, command_in, command_of
 from .faults import CATALOGUE
 from .session import (
@@ -22,27 +23,7 @@ from .session import (
     Transaction,
     slot_of,
 )
-from .wire import (
-    AGGREGATES,
-    ARGUMENT,
-    ARGUMENT_LIMIT,
-    ARGUMENTS,
-    COUNTED,
-    HEADER,
-    INLINE,
-    KEY_LIMIT,
-    LINES,
-    MONITORED,
-    NAME_LIMIT,
-    REQUEST,
-    RESPONSE,
-    RESPONSES,
-    RUN,
-    STRINGS,
-    TYPED,
-    size_of,
-    text_of,
-)
+from .wire import NAME_LIMIT, size_of, text_of
 
 NESTING_LIMIT = 100
 """Maximum depth of streamed aggregates."""
@@ -56,7 +37,7 @@ class Redis(Protocol):
     labels = {
         "command": "the command in upper case, such as SET",
         "subcommand": "the second word of commands such as CONFIG GET and XGROUP CREATE",
-        "key": f"the first key, cut at {KEY_LIMIT} bytes",
+        "key": f"the first key, cut at {wire.KEY_LIMIT} bytes",
         "access": "write, read, control (answered even while Redis is loading) or other",
         "grows": "yes if Redis refuses it when memory is short, otherwise no",
     }
@@ -87,7 +68,7 @@ class RequestParser:
         stream, protocol = self._stream, self._protocol
         match, begin, end = stream.match, stream.begin, stream.end
         while True:
-            found = match(REQUEST)
+            found = match(wire.REQUEST)
             if found is None:
                 if stream.drained:
                     yield
@@ -118,14 +99,14 @@ class RequestParser:
     def _other(self) -> Parser:
         """Take a request that is inline, long or incomplete."""
         stream = self._stream
-        if stream.match(COUNTED):
+        if stream.match(wire.COUNTED):
             words = size_of((yield from stream.readline(NAME_LIMIT)))
             if words > 0:
                 size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
                 name = (yield from stream.read(size + 2, NAME_LIMIT + 2))[:-2]
                 yield from self._command(command_of(name), [], words - 1)
                 return
-        elif stream.match(INLINE):
+        elif stream.match(wire.INLINE):
             name, *arguments = (yield from stream.readline()).split() or [b""]
             if name:
                 yield from self._command(command_of(name[:NAME_LIMIT]), arguments, 0)
@@ -143,7 +124,7 @@ class RequestParser:
         while left and len(arguments) < command.arguments_needed and not unread:
             size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
             left -= 1
-            if size > ARGUMENT_LIMIT:
+            if size > wire.ARGUMENT_LIMIT:
                 unread = size + 2
             else:
                 arguments.append((yield from stream.read(size + 2))[:-2])
@@ -153,7 +134,7 @@ class RequestParser:
         labels = dict(command.labels)
         key = command.key_in(arguments)
         if key is not None:
-            labels["key"] = label = text_of(key[:KEY_LIMIT])
+            labels["key"] = label = text_of(key[: wire.KEY_LIMIT])
             if label.encode() != key:
                 request = request._replace(slot=slot_of(key))
         if request.special == "EXEC" and request.transaction is not None:
@@ -168,9 +149,9 @@ class RequestParser:
         """Skip this many arguments."""
         stream = self._stream
         while left:
-            if left >= RUN and stream.match(ARGUMENTS):
-                left -= RUN
-            elif stream.match(ARGUMENT):
+            if left >= wire.RUN and stream.match(wire.ARGUMENTS):
+                left -= wire.RUN
+            elif stream.match(wire.ARGUMENT):
                 left -= 1
             else:
                 size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
@@ -251,7 +232,7 @@ class ResponseParser:
             about = stream.asked
             request = about if isinstance(about, RedisRequest) else PLAIN[2]
             if not request.special and not self._receives_pushes:
-                found = match(RESPONSE)
+                found = match(wire.RESPONSE)
                 if found is not None:
                     code = found[1]
                     if code is None:
@@ -269,7 +250,7 @@ class ResponseParser:
     def _response(self, request: RedisRequest) -> Generator[None, None, bool]:
         """Take any message; return whether a replication stream follows, which is not RESP."""
         stream = self._stream
-        if stream.match(TYPED) is None:
+        if stream.match(wire.TYPED) is None:
             raise ProtocolError("not a type of RESP")
         line = yield from stream.readline(READ_LIMIT)
         kind = line[:1]
@@ -315,7 +296,7 @@ class ResponseParser:
 
     def _status(self, line: bytes, request: RedisRequest) -> None:
         stream = self._stream
-        if self._monitors and MONITORED.match(line):
+        if self._monitors and wire.MONITORED.match(line):
             stream.begin(unsolicited=True)
         else:
             if request.special == "RESET":
@@ -359,16 +340,16 @@ class ResponseParser:
         outer: list[int] = []  # values left around each open streamed aggregate
         while left > 0:
             if not line:
-                if left >= RUN and match(RESPONSES):
-                    left -= RUN
+                if left >= wire.RUN and match(wire.RESPONSES):
+                    left -= wire.RUN
                     continue
-                if match(RESPONSE):
+                if match(wire.RESPONSE):
                     left -= 1
                     continue
-                header = match(HEADER)
+                header = match(wire.HEADER)
                 line = header[0] if header else (yield from stream.readline(READ_LIMIT))
             kind = line[:1]
-            if kind in LINES:
+            if kind in wire.LINES:
                 left -= 1
             elif kind == b"." and outer:
                 left = outer.pop()
@@ -381,12 +362,12 @@ class ResponseParser:
                 else:
                     outer.append(left - 1 if kind != b"|" else left)
                     left = ENDLESS
-            elif kind in STRINGS:
+            elif kind in wire.STRINGS:
                 if (size := size_of(line)) >= 0:
                     yield from stream.skip(size + 2, last=left == 1)
                 left -= 1
-            elif kind in AGGREGATES:
-                left += max(size_of(line), 0) * AGGREGATES[kind] - (kind != b"|")
+            elif kind in wire.AGGREGATES:
+                left += max(size_of(line), 0) * wire.AGGREGATES[kind] - (kind != b"|")
             else:
                 raise ProtocolError(f"{kind!r} is not a type of RESP")
             line = b""
