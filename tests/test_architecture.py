@@ -330,6 +330,18 @@ def reached_by(module: str) -> frozenset[str]:
     return frozenset(reached)
 
 
+@pytest.mark.parametrize("protocol", sorted(plugins.PROTOCOLS.keys() - {"tcp"}))
+def test_the_docstring_of_a_protocol_is_its_map(protocol: str) -> None:
+    folder = f"protocols.{protocol}"
+    known = re.findall(r"^``(\w+)``", ast.get_docstring(tree_of(f"{folder}.__init__")) or "", re.M)
+    files = {name.rpartition(".")[2] for name in MODULES if package_of(name) == folder}
+    assert files - {"__init__"} == set(known)
+    for place, name in enumerate(known):
+        above = {f"{folder}.{other}" for other in known[:place]}
+        within = {each for each in ours_imported_by(f"{folder}.{name}") if folder in each}
+        assert within - {f"{folder}.__init__"} <= above, "imports go upwards only"
+
+
 # What an import costs.
 
 

@@ -1,4 +1,4 @@
-"""The forms of postgresql's faults, by script: what goes where, and when."""
+"""The kinds of postgresql's faults, by script: what goes where, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms of redis' errors by script: what goes where, in and out of transactions."""
+"""The kinds of redis' faults, by script: what goes where, in and out of transactions."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ DEPRECATE_EOF = 1 << 24
 OPTIONAL_METADATA = 1 << 25
 ZSTD = 1 << 26
 QUERY_ATTRIBUTES = 1 << 27
-"""Capabilities that change the framing."""
+"""The capabilities that parsers depend on."""
 
 INTEGER_SIZES = {0xFC: 3, 0xFD: 4, 0xFE: 9}
 """Bytes of a length-encoded integer, by its first byte; any other byte is the integer itself."""

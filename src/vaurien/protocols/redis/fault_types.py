@@ -119,7 +119,7 @@ class ErrorReply(InjectedReply):
     text: str
     """The rest; ``{command}``, ``{key}``, ``{arguments}`` and parameters are filled in."""
     routes: bool = False
-    """Redis Cluster gives it before it looks at the command: EXEC gets the same words."""
+    """Redis Cluster checks this before anything else: EXEC gets the same text."""
 
     def __post_init__(self) -> None:
         message = Option("message", str, self.text, "the text after the code")
