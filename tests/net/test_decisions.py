@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -12,6 +12,7 @@ from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.errors import OptionError
 from vaurien.protocol import Parser, Stream
+from vaurien.rules.active import ActivePlan, ActiveRule
 from vaurien.rules.dice import Dice
 from vaurien.values.actions import Actions, Forward, Wait
 from vaurien.values.messages import Direction, Ended, Message
@@ -146,6 +147,28 @@ def test_responses_that_come_together_share_the_decision_on_their_request() -> N
     world.backends[0].say(b"MORE\na\nb\n")
     world.run(lambda: client.heard.count(b"\n") == 3)
     assert world.fired == [(1, 1, "delay")]
+
+
+class Counting(ActivePlan):
+    """Counts how often it is asked to decide."""
+
+    decided = 0
+
+    def decide(self, *args: Any, **keys: Any) -> list[tuple[ActiveRule, Firing]]:
+        self.decided += 1
+        return super().decide(*args, **keys)
+
+
+@pytest.mark.parametrize("rule", ["delay sleep=1 before=false", "error fault=BUSY"])
+def test_an_exchange_is_decided_on_once(rule: str) -> None:
+    world = World(rule, protocol=Lines(), on_data=answer, whole=True)
+    client = world.client()
+    world.run(lambda: bool(world.backends))
+    plan = world.proxy.active_plan = Counting(world.proxy.plan, "proxy", 0.0)
+    for number in range(1, 4):
+        client.say(b"GET a\n")
+        world.run(lambda number=number: client.heard.count(b"\n") == number)  # type: ignore[misc]
+        assert plan.decided == number
 
 
 # What only responses tell.

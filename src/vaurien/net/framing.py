@@ -47,7 +47,16 @@ class State(enum.Enum):
 class Framing:
     """The messages of one direction."""
 
-    __slots__ = ("_reactor", "_sent_ahead", "conversation", "failure", "state", "stream")
+    __slots__ = (
+        "_exchanges",
+        "_protocol",
+        "_reactor",
+        "_sent_ahead",
+        "conversation",
+        "failure",
+        "state",
+        "stream",
+    )
 
     def __init__(self, stream: Stream, conversation: Conversation) -> None:
         self.stream = stream
@@ -55,6 +64,8 @@ class Framing:
         self.state = State.START
         self.failure: Exception | None = None
         """What the parser raised."""
+        self._exchanges = conversation.exchanges
+        self._protocol = conversation.protocol
         self._reactor = conversation.decisions.proxy.reactor
         self._sent_ahead = 0  # bytes that are in no message yet, and were passed on while quiet
 
@@ -73,9 +84,8 @@ class Framing:
             self.stream.surrender()
             self.failure = error
             return True
-        conversation = self.conversation
-        exchanges = conversation.exchanges
-        return bool(exchanges.replies) or exchanges.opaque or conversation.protocol.adjusting
+        exchanges = self._exchanges
+        return exchanges.opaque or self._protocol.adjusting or len(exchanges.replies) > 0
 
     def receive(self, data: bytes) -> list[Decided]:
         """Cut what has arrived into messages, and decide on them; all of it if the parser fails."""
@@ -103,7 +113,7 @@ class Framing:
         conversation = self.conversation
         if self.stream.direction is Direction.TO_CLIENT:
             conversation.backend_spoke = True
-        elif conversation.protocol.backend_first and not conversation.backend_spoke:
+        elif self._protocol.backend_first and not conversation.backend_spoke:
             raise ProtocolError("the client sent data before the backend's greeting")
         self.state = State.PASSING
 
@@ -113,7 +123,7 @@ class Framing:
         The responses to one request may have come together; when the first is played, the
         exchange may be answered already.
         """
-        conversation = self.conversation
+        protocol, decisions = self._protocol, self.conversation.decisions
         decided: list[Decided] = []
         for message in messages:
             if self.state is State.DISCARDING:
@@ -121,19 +131,19 @@ class Framing:
                     self.state = State.PASSING
                 continue
             if self._sent_ahead:
-                conversation.exchanges.pass_on(message, self._reactor.now)
+                self._exchanges.pass_on(message, self._reactor.now)
                 size = min(self._sent_ahead, len(message.data))
                 self._sent_ahead -= size
                 message = message._replace(data=message.data[size:], begins=False)
-            if conversation.protocol.adjusting and message.begins:
-                adjusted = conversation.protocol.adjust(message)
+            if protocol.adjusting and message.begins:
+                adjusted = protocol.adjust(message)
                 if isinstance(adjusted, Reply):
                     if not message.ends:
                         self.state = State.DISCARDING
                     decided.append((message, adjusted))
                     continue
                 message = adjusted.message
-            decided.append((message, conversation.decisions.decide(message)))
+            decided.append((message, decisions.decide(message)))
         return decided
 
 

@@ -256,9 +256,9 @@ class Link:
         """Derive ``quiet``; call this when anything that it depends on has changed."""
         connection = self.connection
         self.quiet = self.player is None and not (
-            self.blocked
+            connection.proxy.active_plan.acts_on_messages
             or self.dead
-            or connection.proxy.active_plan.acts_on_messages
+            or self.blocked
             or connection.protocol.adjusting
             or connection.must_finish
             or self._awaits_replies
