@@ -27,24 +27,24 @@ RULES = {
     "hang": "hang",
 }
 LEAST = {"latency": 0.2, "delay": 0.2}
-"""Seconds that every request takes longer because of a rule, at least."""
+"""Minimum seconds by which rules delay every request."""
 RATE = 20_000
 ORDERS = [order for count in (1, 2, 3) for order in permutations(RULES, count)]
 LIFTED_AT = 50.0
-"""When a hang is lifted; the others have had the time they need by then."""
+"""When a hang is lifted; the other rules are done by then."""
 ENOUGH = 4000.0
-"""Seconds in which whatever can happen has happened."""
+"""Seconds after which nothing more happens."""
 FLOATS = 1e-6
 
 PAUSES = (0.0, 0.05, 0.0, 0.3, 0.001)
-"""Seconds before each chunk that a peer says."""
+"""Seconds before each chunk that a peer sends."""
 CHUNKS = [Random(number).randbytes(2500) for number in range(len(PAUSES))]
 SAID = b"".join(CHUNKS)
 
 
 @dataclass
 class Heard:
-    """What a peer heard: how much in all, and when."""
+    """What a peer has received by when."""
 
     sizes: list[tuple[int, float]] = field(default_factory=list)
 
@@ -52,12 +52,12 @@ class Heard:
         self.sizes.append((len(peer.heard), peer.world.system.time))
 
     def at(self, size: int) -> float:
-        """When the first so many bytes had all been heard."""
+        """Return when the first ``size`` bytes had been received."""
         return next(when for heard, when in self.sizes if heard >= size)
 
 
 class Talk:
-    """A client and a backend that say SAID, each of them, in CHUNKS."""
+    """A client and a backend that each send SAID in CHUNKS."""
 
     def __init__(self, rules: Iterable[str], *, seed: int = 0, whole: bool = False) -> None:
         self.requests, self.responses = Heard(), Heard()
@@ -81,7 +81,7 @@ class Talk:
                 self.said_at.append(at)
 
     def _answers_end(self) -> None:
-        """The backend finishes once it has heard the end, and said something more."""
+        """The backend ends once it has seen the client's end and has sent something more."""
 
         def look() -> None:
             if self.backend.ended:
@@ -95,11 +95,11 @@ class Talk:
         self.world.reactor.call_at(moment, call)
 
     def run(self) -> None:
-        """Until both have heard the end, which is all that may happen."""
+        """Run until both have seen the end, and nothing more happens."""
         self.world.run(lambda: bool(self.client.ended and self.backend.ended), seconds=ENOUGH)
 
     def check(self) -> None:
-        """Every byte has arrived, in order, once; and then the end."""
+        """Check that every byte has arrived once and in order, and then the end."""
         assert self.backend.heard == SAID
         assert self.client.heard == SAID + b"bye"
         assert (self.backend.ended, self.client.ended) == ("fin", "fin")
@@ -132,7 +132,7 @@ def test_every_byte_arrives_in_order_once_and_never_early(order: tuple[str, ...]
 
 @pytest.mark.parametrize("order", [("latency",), ("latency", "delay"), ("delay", "latency")])
 def test_waits_are_no_throttle(order: tuple[str, ...]) -> None:
-    """What is said over a second arrives over a second, however long it waits."""
+    """What is sent over a second arrives over a second, however long it is delayed."""
     rules = {"latency": "latency delay=1", "delay": "delay sleep=2"}
     heard = Heard()
     world = World(*(rules[name] for name in order), whole=True, on_data=heard)

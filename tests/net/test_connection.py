@@ -249,7 +249,7 @@ def test_a_connection_whose_peers_have_both_reset_is_gone() -> None:
     world.run(seconds=1)
     world.backends[0].reset()
     world.run(seconds=1)
-    assert world.proxy.connections  # the client may still want what was said before
+    assert world.proxy.connections  # the client may still read what was sent before
     client.reset()
     world.run(seconds=1)
     assert not world.proxy.connections
@@ -260,7 +260,7 @@ def test_a_close_comes_though_the_backend_left_without_answering() -> None:
     client = world.client()
     client.say(b"one\nCUT\n")
     world.run(seconds=1)
-    assert client.ended == ""  # the response to the first is still owed
+    assert client.ended == ""  # the first request still awaits its response
     world.backends[0].finish()
     world.run(seconds=1)
     assert client.ended == "fin"

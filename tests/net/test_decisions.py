@@ -1,4 +1,4 @@
-"""Decisions: on requests, on what only responses tell, and what is carried through."""
+"""Decisions: on requests, on labels of responses, and behaviors that act to the end."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from vaurien.values.messages import Direction, Ended, Message
 
 
 def hears(world: World, size: int) -> bool:
-    """The backend has heard so many bytes."""
+    """Whether the backend has received this many bytes."""
     return bool(world.backends) and len(world.backends[0].heard) >= size
 
 
 def answer(peer: Peer, data: bytes) -> None:
-    """A backend that answers each line with its own words, and undoes when it is told."""
+    """A backend that echoes each line, and answers those with ``fail`` in them with FAIL."""
     answered = getattr(peer, "answered", 0)
     whole = [line for line in bytes(peer.heard).splitlines(keepends=True) if line[-1:] == b"\n"]
     for line in whole[answered:]:
@@ -171,7 +171,7 @@ def test_an_exchange_is_decided_on_once(rule: str) -> None:
         assert plan.decided == number
 
 
-# What only responses tell.
+# Labels of responses.
 
 
 def test_a_late_rule_counts_a_response_once_though_it_has_waited() -> None:
@@ -218,7 +218,7 @@ def test_late_rules_of_a_mix_and_others_exclude_each_other() -> None:
     assert client.heard.count(b"BUSY no\n") == failed
 
 
-# What is said unasked.
+# Unsolicited messages.
 
 
 @pytest.mark.parametrize("apart", [False, True])
@@ -249,7 +249,7 @@ def test_what_is_said_unasked_is_drawn_for_message_by_message() -> None:
 
 
 class Pieces(Lines):
-    """``MOREBODY n`` has n bytes of body, and only its end tells that another response follows."""
+    """``MOREBODY n`` has a body of n bytes; that another response follows is known at its end."""
 
     name = "pieces"
 
@@ -366,7 +366,7 @@ def test_decisions_are_forgotten_though_rules_come_and_go_in_the_middle() -> Non
 
 
 class Everywhere(Behavior):
-    """Acts in all that there is, and does nothing."""
+    """Overrides every hook, and does nothing."""
 
     name = "test-everywhere"
     scopes = ("connection", "exchange")
@@ -390,7 +390,7 @@ class Everywhere(Behavior):
 
 
 class Heard(Behavior):
-    """Notes when something was heard, in a second and again and again."""
+    """Records every second when something was last heard."""
 
     name = "test-heard"
     scopes = ("connection",)

@@ -1,4 +1,4 @@
-"""One peer of a connection: what is wanted of it, and what it tells."""
+"""One peer of a connection: the events it is watched for, and what they lead to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vaurien.net.system import ERROR, HANGUP, READ, WRITE
 
 
 def connected() -> tuple[World, Peer, Peer, Connection]:
-    """A client and a backend that have said nothing yet."""
+    """Return a client, its backend and their connection, on which nothing was sent yet."""
     world = World(whole=True)
     client = world.client()
     world.run(lambda: bool(world.backends), seconds=1)
@@ -19,7 +19,7 @@ def connected() -> tuple[World, Peer, Peer, Connection]:
 
 
 def interest(world: World, fd: int) -> int | None:
-    """What the poller is asked to tell of a descriptor; None: nothing at all."""
+    """Return the events that the poller watches a descriptor for; None if it does not."""
     return world.system._interests.get(fd)
 
 
@@ -85,7 +85,7 @@ def test_a_peer_that_resets_while_nothing_is_read_of_it_is_heard_of_once() -> No
     assert steps < 100
     assert (end.unwatched, end.broken) == (True, True)
     assert interest(world, end.fd) is None
-    backend.read(wanted=True)  # what was said before is there still, and then the reset
+    backend.read(wanted=True)  # what was sent before can still be read, and then the reset
     world.run(seconds=10)
     assert backend.ended == "reset"
     assert len(backend.heard) > 100_000

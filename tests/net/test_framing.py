@@ -1,4 +1,4 @@
-"""Framed links: messages that are rewritten, hidden, counted, or no messages any more."""
+"""Framed links: messages that are rewritten, hidden or counted, and framing that ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vaurien.values.messages import Direction, Message
 
 
 class Mine(Behavior):
-    """Answers in the backend's place."""
+    """Replies in the backend's place."""
 
     name = "test-framing-mine"
 
@@ -33,7 +33,7 @@ registry.register(Mine)
 
 
 def answer(peer: Peer, data: bytes) -> None:
-    """A backend that answers each line with its own words."""
+    """A backend that echoes each whole line."""
     answered = getattr(peer, "answered", 0)
     lines = bytes(peer.heard).splitlines(keepends=True)
     whole = [line for line in lines if line.endswith(b"\n")]
@@ -163,7 +163,7 @@ def test_of_a_long_message_the_protocol_replies_to_nothing_passes(rules: tuple[s
 
 
 def awaiting_mine(asked: bytes = b"GET a\nMINE\n") -> tuple[World, Peer]:
-    """A reply waits for the response to a request before it."""
+    """Return a world in which a reply waits for the response to an earlier request."""
     world = World("test-framing-mine command=MINE", protocol=Lines(), whole=True)
     client = world.client()
     client.say(asked)
@@ -173,7 +173,7 @@ def awaiting_mine(asked: bytes = b"GET a\nMINE\n") -> tuple[World, Peer]:
 
 
 def are_quiet(world: World) -> bool:
-    """The links of the only connection are, both."""
+    """Whether both links of the only connection are quiet."""
     (connection,) = world.proxy.connections
     return all(link.quiet for link in connection.links)
 
@@ -276,7 +276,7 @@ def test_links_are_quiet_again_after_a_parser_gave_up() -> None:
     assert are_quiet(world)
 
 
-# Framing by itself: the links only note what they are asked to do.
+# Framing without links: these record what they are asked to do.
 
 
 @dataclass
@@ -327,7 +327,7 @@ class Greeted(Lines):
 
 
 def conversation(protocol: Lines) -> tuple[Conversation, Notes, Notes]:
-    """A conversation with links of its own, to the backend and to the client."""
+    """Return a conversation with its links to the backend and to the client."""
     links = Notes(Direction.TO_BACKEND), Notes(Direction.TO_CLIENT)
     decisions = Decisions(World(protocol=protocol).proxy, Stage(protocol))
     return Conversation(1, protocol, decisions, *links), *links

@@ -19,12 +19,12 @@ from vaurien.values.messages import Direction, Ended, Message
 from vaurien.values.options import option
 
 ENDS: list[Ended] = []
-"""What the behaviors here have heard of ends."""
+"""The ends that the behaviors here were called with."""
 NOTHING = Message(b"", Direction.TO_BACKEND, 0.0)
 
 
 def play(script: str, since: float) -> Actions:
-    """Do what a script says: words such as ``wait:2``, which counts from a moment, or ``hold``."""
+    """Yield the actions of a script such as ``wait:2,hold``; times are counted from ``since``."""
     for word in filter(None, script.split(",")):
         what, _, seconds = word.partition(":")
         match what:
@@ -90,12 +90,12 @@ def _forget_ends() -> None:
 
 
 def timers(world: World) -> int:
-    """How many timers are to go off yet."""
+    """Return the number of timers that are set."""
     return sum(timer.call is not None for *_, timer in world.reactor._timers)
 
 
 def moment(world: World, condition: Callable[[], object]) -> float:
-    """When a condition comes true."""
+    """Return when a condition comes true."""
     world.run(lambda: bool(condition()), seconds=1000)
     assert condition()
     return world.system.time
@@ -647,11 +647,11 @@ def test_an_end_does_not_hold_up_a_proxy_that_ends(drain: float) -> None:
     assert timers(world) == 0
 
 
-# A peer that is gone, and whose end the other is not to hear of.
+# A peer that is gone, while a rule withholds its end from the other.
 
 
 def half_open(world: World, *ways: str) -> tuple[Peer, Peer]:
-    """A client, and a backend that is gone in one way after the other."""
+    """Return a client and a backend that has ended in each of these ways in turn."""
     client = world.client()
     client.say(b"x")
     world.run(seconds=1)

@@ -1,4 +1,4 @@
-"""One direction of a connection: what it counts, and that it keeps bytes and their order."""
+"""One direction of a connection: what it counts, and that no byte is lost or out of order."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_link_stays_armed_while_its_sink_takes_no_more() -> None:
 
 
 class Slow(Behavior):
-    """Delays each piece a little, in whichever direction."""
+    """Delays each piece a little, in both directions."""
 
     name: ClassVar[str] = "test-slow"
 
@@ -182,13 +182,13 @@ def test_a_link_that_is_cut_lets_go_of_nothing_when_its_rule_is_lifted(
 
 
 class Unparsed(Protocol):
-    """A protocol whose author forgot the parsers."""
+    """A protocol without parsers."""
 
     name: ClassVar[str] = "unparsed"
 
 
 class Unready(Protocol):
-    """A protocol whose parsers fail before they have seen anything."""
+    """A protocol whose parsers fail at once."""
 
     name: ClassVar[str] = "unready"
 
@@ -236,17 +236,17 @@ def test_answers_wait_for_no_response_that_cannot_be_told_any_more() -> None:
     backend.say(b"BODY of no length\n")
     world.run(seconds=1)
     assert bytes(client.heard) == b"BODY of no length\nMINE\n"
-    client.say(b"two\nMINE\n")  # which are bytes without meaning now
+    client.say(b"two\nMINE\n")  # no longer parsed
     world.run(seconds=1)
     assert bytes(client.heard) == b"BODY of no length\nMINE\n"
     assert bytes(backend.heard).endswith(b"two\nMINE\n")
 
 
-# Answers.
+# Replies.
 
 
 class Answer(Behavior):
-    """Answers in the backend's place, with the request."""
+    """Replies to each request with the request itself."""
 
     name: ClassVar[str] = "test-answer-mine"
 
@@ -261,7 +261,7 @@ registry.register(Answer)
 
 
 class Greet(Behavior):
-    """Says something to the sender of each message, and passes the message on."""
+    """Replies to the sender of each message, and forwards the message."""
 
     name: ClassVar[str] = "test-greet"
 
@@ -274,7 +274,7 @@ registry.register(Greet)
 
 
 class AnswerLines:
-    """A backend that says what it hears: some lines twice, some not at all, and more."""
+    """A backend that echoes: some lines twice, some not at all, and others besides."""
 
     def __init__(self) -> None:
         self._done = 0

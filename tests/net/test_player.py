@@ -25,7 +25,7 @@ from vaurien.values.messages import Message
 
 
 class Answer(Behavior):
-    """Answers in the backend's place."""
+    """Replies in the backend's place."""
 
     name = "test-answer"
 
@@ -406,7 +406,7 @@ def test_at_the_end_of_its_window_a_rule_that_swallowed_closes_the_connection() 
     world.run(seconds=5)
     assert bytes(later.heard) == b"y"
     world.run(lambda: bool(later.ended), seconds=5)
-    assert later.ended == ""  # on again, it has swallowed nothing of this one
+    assert later.ended == ""  # on again, it has dropped nothing of this one
 
 
 def test_a_rule_that_comes_and_goes_wakes_nobody_more_often_than_that() -> None:
@@ -442,11 +442,11 @@ def test_waits_grow_with_time() -> None:
     assert waited == [0, 5, 10, 10]
 
 
-# Behind.
+# Messages that are overtaken.
 
 
 class Late(Behavior):
-    """Lets what begins so be overtaken."""
+    """Lets messages that begin with ``late`` be overtaken."""
 
     name = "test-late"
 
@@ -461,7 +461,7 @@ registry.register(Late)
 
 
 def overtaking(*rules: str) -> tuple[World, Peer]:
-    """A client that has said something to be overtaken."""
+    """Return a client that has sent a message to be overtaken."""
     world = World("test-late direction=to_backend", *rules, whole=True, on_data=None)
     client = world.client()
     world.run(lambda: bool(world.backends))
@@ -561,7 +561,7 @@ def test_a_drain_waits_for_what_is_behind() -> None:
 
 
 def test_many_pieces_leave_others_their_turn() -> None:
-    """A reactor that sent them all in one go would do nothing else for a second."""
+    """A reactor that sent them all at once would do nothing else for a second."""
     with real_reactor() as reactor, socket.create_server(("127.0.0.1", 0)) as listening:
         rule = Rule(behavior=Slicer(size=1), name="slicer", scope="connection")
         backend = Address("127.0.0.1", listening.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Traffic at random from a seed: whatever rules come and go, each peer hears what it should."""
+"""Random traffic from a seed: each peer receives what it should, whatever rules come and go."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEEDS = range(150)
 
 
 class Mine(Behavior):
-    """Answers in the backend's place, at the end of the request."""
+    """Replies in the backend's place at the end of the request."""
 
     name = "test-seeded-mine"
     lasting = True
@@ -35,7 +35,7 @@ registry.register(Mine)
 
 
 def some(random: Random, rules: Sequence[str], *, none: float) -> list[str]:
-    """Up to three of the rules; none at all that often."""
+    """Return up to three of the rules; none with probability ``none``."""
     if random.random() < none:
         return []
     return [
@@ -44,7 +44,7 @@ def some(random: Random, rules: Sequence[str], *, none: float) -> list[str]:
 
 
 def say_in_two(world: World, random: Random, peer: Peer, data: bytes, rules: Sequence[str]) -> None:
-    """Say it at once or cut somewhere, when the rules may change between the two."""
+    """Send it at once, or in two pieces between which the rules may change."""
     cut = random.randint(0, len(data)) if random.random() < 0.4 else len(data)
     peer.say(data[:cut])
     if random.random() < 0.7:
@@ -87,7 +87,7 @@ INERT = (
     "half-open",
     "timeout lifetime=100000 idle=100000 data=pass",
 )
-"""Rules that change no byte, when they are lifted in the end."""
+"""Rules that change no byte if they are lifted in the end."""
 
 REQUESTS = (
     b"GET a\n",
@@ -180,10 +180,10 @@ RULES = (
     "slicer size=50 variation=49 delay=0.0001",
     "bandwidth rate=30000 shared=true",
 )
-"""Rules that leave each request one answer."""
+"""Rules under which each request gets one answer."""
 
 INSTEAD = (b"mine", b"BUSY no", b"HIDDEN")
-"""What a client may hear in place of the backend's response."""
+"""What a client may get in place of the backend's response."""
 
 
 class Backend:
@@ -192,10 +192,10 @@ class Backend:
     def __init__(self, world: World, random: Random) -> None:
         self.world = world
         self.random = random
-        self.done = 0  # bytes of what it has heard
+        self.done = 0  # bytes of the requests that it has answered
 
     def answer(self) -> bool:
-        """Answer what has come so far; False if nothing new has."""
+        """Answer what has arrived; False if nothing new has."""
         before = self.done
         (peer,) = self.world.backends
         while (end := peer.heard.find(b"\n", self.done) + 1) > 0:
@@ -268,7 +268,7 @@ def test_each_request_has_one_answer_in_its_turn(seed: int) -> None:
     assert failures(world) == []
 
 
-# Connections from their beginning to their end.
+# Whole connections.
 
 GENTLE = (
     "delay sleep=0.3",
@@ -291,13 +291,13 @@ GENTLE = (
     "half-open direction=to_client on=1 off=1",
     "refuse percent=0",
 )
-"""Rules that only delay whatever happens on a connection."""
+"""Rules that only delay what happens on a connection."""
 SHUFFLING = (*GENTLE, "reorder patience=0.2", "reorder chance=30 scope=exchange on=0.5 off=0.2")
-"""These change the order of the bytes besides."""
+"""Rules that also change the order of bytes."""
 
 
 class Visit:
-    """A client that says something now and then, and hears it again."""
+    """A client that sends something now and then, and gets it echoed."""
 
     def __init__(self, world: World) -> None:
         self.peer = world.client()
@@ -314,7 +314,7 @@ class Visit:
 
 
 def end_what_ended(world: World, finished: set[Peer]) -> None:
-    """Backends that have heard all say no more."""
+    """End the backends that have seen their client's end."""
     for peer in world.backends:
         if peer.ended and peer not in finished:
             finished.add(peer)

@@ -1,4 +1,4 @@
-"""Pipes for splicing, and bulk that goes through them without a copy."""
+"""Pipes for splicing, and bulk that moves through them without a copy."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Transfer:
 
 
 def watch_splices(proxy: RunningProxy) -> list[int]:
-    """How much each splice of a proxy moves, from now on."""
+    """Record how much each splice of a proxy moves from now on."""
     moved: list[int] = []
     splice = proxy.reactor.system.splice
     assert splice is not None

@@ -1,4 +1,4 @@
-"""Exchanges: which are owed a response, and answers in their turn."""
+"""Exchanges: which requests await a response, and replies in order."""
 
 from __future__ import annotations
 

@@ -63,10 +63,10 @@ def test_responses_answer_the_oldest_request_that_is_owed_one() -> None:
     assert [(whole.exchange, whole.data) for whole in wholes] == [
         (3, b"MORE\n"),  # another response to the same request follows
         (3, b"BODY 5\n1\n2\n3"),
-        (0, b"!news\n"),  # said unasked
+        (0, b"!news\n"),  # unsolicited
         (5, b"SECOND\n"),
         (8, b"THIRD\n"),
-        (0, b"FOURTH\n"),  # nothing is owed any more
+        (0, b"FOURTH\n"),  # no request awaits a response
     ]
 
 
@@ -108,7 +108,7 @@ steps = st.one_of(
 
 
 def acting_on(program: list[str | tuple[str, int]]) -> Parse:
-    """A parser that does these things, right or wrong, and then returns."""
+    """A parser that does these things, right or wrong, and returns."""
 
     def parse(stream: Stream) -> Parser:
         for step in program:
@@ -250,7 +250,7 @@ def test_a_line_beyond_the_limit(chunks: list[bytes]) -> None:
 
 
 def steps_of(taking: Generator[None, None, bytes]) -> Parser:
-    """The steps of ``readline`` or ``read``, of which the result is not wanted."""
+    """Take the steps of ``readline`` or ``read``, and drop the result."""
     yield from taking
 
 

@@ -1,4 +1,4 @@
-"""What is counted: plain integers, and not too many of them."""
+"""Counters: plain integers, and not too many of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan at work: what its rules count, when they are on, and what they decide."""
+"""A plan in force: what its rules count, when they are on, and what they decide."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rule(behavior: Behavior | None = None, name: str = "rule", **keys: Any) -> R
 
 
 class Listing(Behavior):
-    """Has a field of its own, beside options."""
+    """Has a field that is not an option."""
 
     name: ClassVar[str] = "listing"
     items: list[str]
@@ -50,7 +50,7 @@ class Listing(Behavior):
 
 
 class Traffic:
-    """Exchanges on connections of one proxy, decided one after the other."""
+    """Exchanges on the connections of one proxy, decided on one after the other."""
 
     def __init__(self, *rules: Rule, seed: int = 0, now: float = 0.0) -> None:
         self.now = now
@@ -62,7 +62,7 @@ class Traffic:
         self._enact(Plan(rules, self.active_plan.plan.generation + 1, seed))
 
     def pass_to(self, now: float) -> None:
-        """Let time pass; rules come on and go off."""
+        """Move the clock to ``now``; rules come on and go off."""
         while (edge := self.active_plan.next_edge) is not None and edge <= now:
             self.now = edge
             self._enact(self.active_plan.plan)
@@ -83,7 +83,7 @@ class Traffic:
         labels: Mapping[str, str] = NO_LABELS,
         direction: Direction = Direction.TO_BACKEND,
     ) -> list[str]:
-        """The names of the rules that fire on an exchange now, and did not before."""
+        """Decide on an exchange, and return the names of the rules that newly fire on it."""
         decision = self.decisions.setdefault((connection, exchange), Decision(exchange))
         decision.labels = {**decision.labels, **labels}
         stage = self.connection(connection)
@@ -93,15 +93,15 @@ class Traffic:
         return [firing.rule for _, firing in new]
 
     def fires_on(self, exchanges: int, connection: int = 1) -> list[int]:
-        """Which of so many exchanges any rule fires on, counted from 1."""
+        """Decide on the first exchanges, and return the numbers of those that a rule fires on."""
         return [number for number in range(1, exchanges + 1) if self.decide(number, connection)]
 
     def firings(self, exchange: int, connection: int = 1) -> list[str]:
-        """The names of the rules that stand for an exchange."""
+        """Return the names of the rules that act on an exchange."""
         return [firing.rule for _, firing in self.decisions[connection, exchange].firings]
 
     def firing(self, exchange: int = 1, connection: int = 1, name: str = "rule") -> Firing:
-        """That of a rule that stands for an exchange."""
+        """Return the firing of a rule that acts on an exchange."""
         known = {firing.rule: firing for _, firing in self.decisions[connection, exchange].firings}
         return known[name]
 
@@ -202,7 +202,7 @@ def test_the_rules_of_a_mix_exclude_each_other() -> None:
     assert 540 < found["two",] < 660
 
 
-# What only the response tells.
+# Labels of responses.
 
 FAILED = Match("status", "500", late=True)
 
@@ -212,7 +212,7 @@ def test_a_late_rule_is_asked_when_the_response_comes_and_then_no_more() -> None
     fired = []
     for exchange in (1, 2, 3, 4):
         assert traffic.decide(exchange) == []
-        for _ in range(3):  # a response may be of several messages
+        for _ in range(3):  # a response may have several messages
             news = traffic.decide(exchange, labels={"status": "500"}, direction=RESPONSE)
             fired += [exchange] * len(news)
     assert fired == [2, 4]
@@ -380,7 +380,7 @@ def test_rules_are_gone_after_their_time_to_live() -> None:
     traffic.pass_to(105.0)
     assert (traffic.names, traffic.expired) == (["b", "c"], ["a"])
     traffic.apply(longer, lasting)
-    assert traffic.active_plan.next_edge == 109.0  # it still counts from when it came
+    assert traffic.active_plan.next_edge == 109.0  # it still counts from when it was applied
     traffic.pass_to(200.0)
     assert (traffic.names, traffic.expired) == (["c"], ["b"])
     traffic.apply(lasting)
@@ -388,11 +388,11 @@ def test_rules_are_gone_after_their_time_to_live() -> None:
     assert traffic.expired == []
 
 
-# Whom a decision is for.
+# Directions.
 
 
 class Careful(Behavior):
-    """Says which direction it is about, as behaviors may."""
+    """Acts on one direction only, and says so."""
 
     name: ClassVar[str] = "careful"
 

@@ -1,4 +1,4 @@
-"""Dice: the same for the same seed everywhere, and otherwise without any pattern."""
+"""Dice: the same for a seed on every platform, and otherwise without a pattern."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MANY = 10_000
 def test_draws_are_the_same_in_every_version(
     seed: int, proxy: str, purpose: str, connection: int, exchange: int, draw: float, bits: int
 ) -> None:
-    """Whoever wrote down a seed relies on these: never change them."""
+    """Users rely on these when they write down a seed: never change them."""
     assert Dice(seed, proxy, purpose).roll(connection, exchange) == (draw, bits)
 
 

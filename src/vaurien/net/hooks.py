@@ -185,7 +185,7 @@ class HookRun:
             until = next(self._steps)
         except StopIteration:
             self._steps = None
-        except Exception:  # noqa: BLE001 - this connection's trouble, and no other's
+        except Exception:  # noqa: BLE001 - it ends this connection only
             self._steps = None
             self._connection.on_failure(format_exc())
             return

@@ -170,7 +170,7 @@ class Player:
             if link.player is self:
                 link.player = None
             return
-        except Exception:  # noqa: BLE001 - this connection's trouble, and no other's
+        except Exception:  # noqa: BLE001 - it ends this connection only
             self._connection.on_failure(traceback.format_exc())
             return
         finally:
