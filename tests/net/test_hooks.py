@@ -234,7 +234,7 @@ def test_a_behavior_that_fails_harms_its_own_connection_only(hook: str, do: str)
     assert ill.ended == "fin"
     assert (bytes(well.heard), well.ended) == (b"fine", "")
     (traceback,) = failures(world)
-    assert "a plugin's mistake" in traceback or "outside of on_message" in traceback
+    assert "a plugin's mistake" in traceback or "is not allowed in" in traceback
     assert len(world.proxy.connections) == 1
     assert timers(world) == 0
 

@@ -120,7 +120,7 @@ class Connection:
         if plan.opening or self._hooks is not None:
             hooks = self._make_hooks()
             hooks.follow_plan()
-            if self.has_backend:
+            if self.links:
                 hooks.open()
         if self.closed:
             return
@@ -204,10 +204,6 @@ class Connection:
     def links(self) -> tuple[Link, ...]:
         """The two links, once there is a backend."""
         return () if self.client_socket is not None else (self.to_backend, self.to_client)
-
-    @property
-    def has_backend(self) -> bool:
-        return self.client_socket is None
 
     @property
     def memory(self) -> Memory:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Literal
 from typing import Protocol as Interface
 
 from ..rules.active import ActiveRule
-from ..values.actions import Actions, Close, Hold, Refuse, Wait
+from ..values.actions import Close, Hold, Refuse, Wait
 from ..values.messages import Direction, Ended
 
 if TYPE_CHECKING:
     from .decisions import Decisions
     from .player import Steps
     from .reactor import Timer
-    from .view import ProxyView
 
 CONNECT: Literal["connect"] = "connect"
 Key = Literal["connect"] | Direction | ActiveRule
@@ -29,25 +28,13 @@ Key = Literal["connect"] | Direction | ActiveRule
 class HookedConnection(Interface):
     """The connection as its hooks see it."""
 
-    @property
-    def proxy(self) -> ProxyView: ...
-
-    @property
-    def decisions(self) -> Decisions: ...
-
-    @property
-    def has_backend(self) -> bool: ...
-
-    @property
-    def closed(self) -> bool: ...
+    decisions: Decisions
+    closed: bool
 
     def close(self, *, reset: bool = False) -> None: ...
-
+    def on_failure(self, report: str) -> None: ...
     def refuse(self, detail: str) -> None:
         """Reset a client that has no backend yet, as if the backend could not be reached."""
-
-    def on_failure(self, report: str) -> None:
-        """Close the connection: a plugin has raised."""
 
 
 class Hooks:
@@ -57,7 +44,7 @@ class Hooks:
 
     def __init__(self, connection: HookedConnection) -> None:
         self._connection = connection
-        self._proxy = connection.proxy
+        self._proxy = connection.decisions.proxy
         self._runs: dict[Key, HookRun] = {}
 
     @property
@@ -102,8 +89,10 @@ class Hooks:
 
     def _start(self, key: Key, steps: Steps, then: Callable[[], None] | None = None) -> bool:
         """Start a run; True if it has ended at once, and then nobody is called."""
-        run = self._runs[key] = HookRun(self._connection, steps, then)
-        return run.start()
+        run = self._runs[key] = HookRun(self._connection, steps)
+        run.step()
+        run.then = then
+        return run.over
 
     def _on_connect(self) -> Steps:
         for active_rule in self._proxy.active_plan.connecting:
@@ -116,20 +105,18 @@ class Hooks:
                 yield from self._ask(active_rule, "on_end", ended)
 
     def _ask(self, active_rule: ActiveRule, hook: str, *about: object) -> Steps:
-        """Do what a behavior asks for in one of its hooks, if its rule fires."""
-        connection = self._connection
-        if not connection.closed and self._proxy.active_plan.is_on(active_rule):
-            firing = connection.decisions.draw(active_rule)
-            if firing is not None:
-                behavior = active_rule.behavior(self._proxy.reactor.clock())
-                actions = getattr(behavior, hook)(*about, firing)
-                yield from self._perform(active_rule, actions)
+        """Do what a behavior asks for in one of its hooks, if its rule fires.
 
-    def _perform(self, active_rule: ActiveRule, actions: Actions) -> Steps:
-        """Do what a behavior asks for, until its rule is lifted or the connection is closed."""
+        That ends when the rule is lifted or the connection is closed.
+        """
         connection, proxy = self._connection, self._proxy
         clock = proxy.reactor.clock
-        for action in actions:
+        if connection.closed or not proxy.active_plan.is_on(active_rule):
+            return
+        firing = connection.decisions.draw(active_rule)
+        if firing is None:
+            return
+        for action in getattr(active_rule.behavior(clock()), hook)(*about, firing):
             match action:
                 case Wait(until):
                     while clock() < until and proxy.active_plan.is_on(active_rule):
@@ -139,25 +126,25 @@ class Hooks:
                         yield None
                 case Close(reset):
                     connection.close(reset=reset)
-                case Refuse(reason) if not connection.has_backend:
+                case Refuse(reason) if hook == "on_connect":
                     connection.refuse(f"{reason} (rule {active_rule.name})")
                 case _:
-                    raise TypeError(f"{active_rule.name} yielded {action!r} outside of on_message")
+                    what = f"{active_rule.name} yielded {action!r}"
+                    raise TypeError(f"{what}, which is not allowed in {hook}")
             if connection.closed or not proxy.active_plan.is_on(active_rule):
                 return
 
 
 class HookRun:
-    """One run; ``then`` is called when it ends, unless the connection is closed."""
+    """One run."""
 
-    __slots__ = ("_connection", "_stepping", "_steps", "_then", "_timer")
+    __slots__ = ("_connection", "_stepping", "_steps", "_timer", "then")
 
-    def __init__(
-        self, connection: HookedConnection, steps: Steps, then: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, connection: HookedConnection, steps: Steps) -> None:
         self._connection = connection
         self._steps: Steps | None = steps
-        self._then = then
+        self.then: Callable[[], None] | None = None
+        """Called when it ends, unless the connection is closed."""
         self._timer: Timer | None = None
         self._stepping = False
 
@@ -165,13 +152,6 @@ class HookRun:
     def over(self) -> bool:
         """It has ended, or was cancelled."""
         return self._steps is None
-
-    def start(self) -> bool:
-        """Run until it must wait; True if it has ended, and then nobody is called."""
-        then, self._then = self._then, None
-        self.step()
-        self._then = then
-        return self.over
 
     def step(self) -> None:
         """Run until it must wait: a rule may have been lifted, or a moment have come."""
@@ -192,10 +172,11 @@ class HookRun:
         finally:
             self._stepping = False
         if self._steps is None:
-            if self._then is not None and not self._connection.closed:
-                self._then()
+            if self.then is not None and not self._connection.closed:
+                self.then()
         elif until is not None:
-            self._timer = self._connection.proxy.reactor.call_at(until, self.step)
+            reactor = self._connection.decisions.proxy.reactor
+            self._timer = reactor.call_at(until, self.step)
 
     def cancel(self) -> None:
         """Stop; nobody is called."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .closing import Ending
     from .decisions import Decisions
     from .reactor import Reactor, Timer
-    from .view import ProxyView
 
 QUEUE_LIMIT = 1024 * 1024
 """Bytes that may be queued on any link before it stops reading."""
@@ -54,32 +53,21 @@ class PlayedLink(Interface):
 
     @property
     def blocked(self) -> bool: ...
-
     @property
     def congested(self) -> bool: ...
-
     def deliver(self, message: Message) -> None: ...
-
     def perform(self, reply: QueuedReply) -> None: ...
-
     def kill(self) -> None: ...
-
     def resume(self) -> None: ...
 
 
 class PlayedConnection(Interface):
     """The connection as players see it."""
 
-    @property
-    def proxy(self) -> ProxyView: ...
-
-    @property
-    def decisions(self) -> Decisions: ...
+    decisions: Decisions
 
     def reply(self, message: Message, reply: QueuedReply) -> None: ...
-
     def settle(self) -> None: ...
-
     def on_failure(self, report: str) -> None: ...
 
 
@@ -118,7 +106,7 @@ class Player:
         """It waits for a rule to be lifted."""
         self._link = link
         self._connection = connection
-        self._proxy = connection.proxy
+        self._proxy = connection.decisions.proxy
         self._queue: deque[Queued] = deque()
         self._overtaken: list[Overtaken] = []
         self._size = 0
