@@ -295,8 +295,8 @@ class Connection:
 
     def heard_at(self, direction: Direction | None = None) -> float:
         """Return when it last carried bytes, in this direction or in either."""
-        heard = [link.active_at for link in self.links if direction in (None, link.direction)]
-        return max([self.opened_at, *heard])
+        links = [link for link in self.links if direction in (None, link.direction)]
+        return max([self.opened_at, *(link.active_at for link in links)])
 
     def _make_hooks(self) -> Hooks:
         if self._hooks is None:

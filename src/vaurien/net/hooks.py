@@ -1,7 +1,7 @@
 """The hooks of behaviors where there is no message: ``on_connect``, ``on_open``, ``on_end``.
 
-A hook run goes on, as a player does, until it must wait. It stops asking a behavior whose rule
-is lifted, and goes on with whatever comes after it.
+A hook run is a generator that runs until it must wait, as a player is.  When a rule is lifted,
+its behavior is asked for nothing more, and the run continues with what comes after it.
 """
 
 from __future__ import annotations

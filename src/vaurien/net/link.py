@@ -58,11 +58,7 @@ class Link:
     """Bytes may pass on before they are parsed; only ``update_quiet`` writes it."""
 
     def __init__(
-        self,
-        connection: Connection,
-        direction: Direction,
-        source: End,
-        sink: End,
+        self, connection: Connection, direction: Direction, source: End, sink: End
     ) -> None:
         self.connection = connection
         self.reactor = connection.proxy.reactor
@@ -240,8 +236,8 @@ class Link:
         if idle:
             self.update_quiet()
         full = self.blocked or (self.player is not None and self.player.full) or self.congested
-        heard = not self.dead or self.connection.withholds_end(self.source.incoming)
-        self.source.want(READ, wanted=not full and self.ending is None and heard)
+        read = not self.dead or self.connection.withholds_end(self.source.incoming)
+        self.source.want(READ, wanted=read and not full and self.ending is None)
 
     # Called by the connection.
 

@@ -1,8 +1,8 @@
 """Plays the messages of a link, one after the other, as behaviors ask.
 
 A player is a generator that runs until it must wait, and yields until when: a moment on the
-reactor's clock, or None for a change (of the plan, or of the sink). Whoever changes something
-calls ``step``; the player checks whether it can go on, and otherwise waits again.
+reactor's clock, or None for a change (of the plan, or of the sink).  Code that makes such a
+change calls ``step``; the player checks whether it can continue, and otherwise waits again.
 """
 
 from __future__ import annotations

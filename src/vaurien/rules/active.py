@@ -164,7 +164,7 @@ class Memory:
             self.dropped_by.append(active_rule)
 
     def forget(self, known: Callable[[object], bool]) -> None:
-        """Drop what is kept for rules that are not known any more."""
+        """Drop what is kept for rules that are no longer known."""
         for gone in [
             active_rule for active_rule in self.connection_draws if not known(active_rule)
         ]:
