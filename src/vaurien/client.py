@@ -175,22 +175,14 @@ def _parser() -> ArgumentParser:
     from argparse import ArgumentParser
 
     parser = ArgumentParser("vaurienctl", description="Change the behavior of a running vaurien.")
-    parser.add_argument(
-        "action",
-        choices=["list-behaviors", "set-behavior", "get-behavior"],
-        help="command to run",
-    )
-    parser.add_argument("behavior", nargs="?", help="behavior to set, or a mix such as 20:delay")
-    parser.add_argument("options", nargs="*", metavar="key=value", help="options of the behavior")
-    parser.add_argument(
-        "--host",
-        default=f"http://localhost:{DEFAULT_PORT}",
-        metavar="URL",
-        help="URL of vaurien's HTTP API (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--proxy", default="", metavar="NAME", help="name of the proxy, if there are several"
-    )
+    add = parser.add_argument
+    actions = ["list-behaviors", "set-behavior", "get-behavior"]
+    add("action", choices=actions, help="command to run")
+    add("behavior", nargs="?", help="behavior to set, or a mix such as 20:delay")
+    add("options", nargs="*", metavar="key=value", help="options of the behavior")
+    url = f"http://localhost:{DEFAULT_PORT}"
+    add("--host", default=url, metavar="URL", help="URL of the HTTP API (default: %(default)s)")
+    add("--proxy", default="", metavar="NAME", help="name of the proxy, if there are several")
     return parser
 
 

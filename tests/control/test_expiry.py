@@ -29,7 +29,7 @@ def mortal(name: str, ttl: float | None = 60.0) -> Rule:
 
 def test_a_rule_that_stays_goes_on_and_a_new_one_begins() -> None:
     before = state(mortal("old"), mortal("other"), mortal("stays", None))
-    known = expiry_times(before, NOW)
+    known = expiry_times(before, NOW, state(), {})
     assert known == {"a": {"old": NOW + 60, "other": NOW + 60}}
     after = state(mortal("old"), mortal("other", 5.0), mortal("new", 7.0))
     assert expiry_times(after, NOW + 10, before, known) == {
@@ -38,7 +38,7 @@ def test_a_rule_that_stays_goes_on_and_a_new_one_begins() -> None:
 
 
 def test_one_that_was_over_begins_anew() -> None:
-    known = expiry_times(state(mortal("old")), NOW)
+    known = expiry_times(state(mortal("old")), NOW, state(), {})
     assert expiry_times(state(mortal("old")), NOW + 100, state(), known) == {
         "a": {"old": NOW + 160}
     }
@@ -46,7 +46,7 @@ def test_one_that_was_over_begins_anew() -> None:
 
 def test_a_saved_document_ages() -> None:
     saved = state(mortal("over", 5.0), mortal("lives"), mortal("stays", None))
-    document = {**to_document(saved), EXPIRES: expiry_times(saved, NOW)}
+    document = {**to_document(saved), EXPIRES: expiry_times(saved, NOW, state(), {})}
     rest: Any = adjust_ttls(document, NOW + 20)
     assert EXPIRES not in rest
     rules = rest["proxies"]["a"]["rules"]

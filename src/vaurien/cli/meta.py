@@ -57,25 +57,17 @@ def _serve(given: Namespace) -> int:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("meta-vaurien", description=DESCRIPTION)
-    parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument(
+    add = parser.add_argument
+    add("--version", action="version", version=__version__)
+    add(
         "--host",
         default="localhost",
-        help="host to listen on and to forward to (default: %(default)s)",
+        help="host to listen on and forward to (default: %(default)s)",
     )
-    parser.add_argument(
-        "--port", type=_port, default=9998, help="port to listen on (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--log-level",
-        type=str.lower,
-        choices=list(LEVELS),
-        default="info",
-        help="lowest level to log (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--log-output", default="-", metavar="FILE", help="log file, or - for standard error"
-    )
+    add("--port", type=_port, default=9998, help="port to listen on (default: %(default)s)")
+    level = "lowest level to log (default: %(default)s)"
+    add("--log-level", type=str.lower, choices=list(LEVELS), default="info", help=level)
+    add("--log-output", default="-", metavar="FILE", help="log file, or - for standard error")
     return parser
 
 

@@ -18,12 +18,7 @@ ExpiryTimes = Mapping[str, Mapping[str, float]]
 """Seconds since 1970, by the proxy's name and the rule's name."""
 
 
-def expiry_times(
-    state: State,
-    now: float,
-    before: State = State(),  # noqa: B008 - immutable
-    known: ExpiryTimes = {},  # noqa: B006 - never written to
-) -> ExpiryTimes:
+def expiry_times(state: State, now: float, before: State, known: ExpiryTimes) -> ExpiryTimes:
     """Return when each rule with a time to live expires.
 
     ``known`` are the expiry times of the state ``before``; rules that have not changed

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import json
 import logging
 import os
@@ -197,14 +196,15 @@ class Store:
 
     def _new_file(self, word: str, data: bytes = b"") -> str:
         """Create ``FILE.WORD-N`` with this data, and return its name."""
-        for number in itertools.count(1):
+        number = 1
+        while True:
             name = f"{self.path}.{word}-{number}"
             try:
                 _write(name, data)
             except FileExistsError:
-                continue
-            return name
-        raise AssertionError("the numbers never end")
+                number += 1
+            else:
+                return name
 
     def _remove_leftovers(self, folder: str) -> None:
         """Remove temporary files of a process that was killed, recognized by their names."""

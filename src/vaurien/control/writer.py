@@ -73,7 +73,7 @@ class Writer:
         self._store = store
         self.config_digest = config_digest
         self._clock = clock
-        self._expires = expiry_times(state, clock())
+        self._expires = expiry_times(state, clock(), state, {})
         self._writing = threading.Lock()
 
     @property
