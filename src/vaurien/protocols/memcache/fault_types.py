@@ -93,8 +93,8 @@ MESSAGE = Option(
 
 
 @dataclass(slots=True)
-class FailedRequest:
-    """The request that fails, kept until the exchange is over."""
+class RefusedRequest:
+    """The request that fails; kept until the exchange is over."""
 
     first: Message | None = None
     """Its first piece."""
@@ -168,13 +168,13 @@ class MemcacheFault(Fault):
         return line.encode() + b"\r\n"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        failed = firing.of_exchange(FailedRequest)
-        if failed.first is None and message.to_backend and message.begins:
-            failed.first = message
-        first = failed.first or message
+        refused = firing.of_exchange(RefusedRequest)
+        if refused.first is None and message.to_backend and message.begins:
+            refused.first = message
+        first = refused.first or message
         request = first.about
         values = _filled_in(values, first)
-        under_way = message.to_backend and failed.first is None  # its start has been passed on
+        under_way = message.to_backend and refused.first is None  # its start has been passed on
         if under_way or not isinstance(request, MemcacheRequest) or request.command == "quit":
             yield Forward(message)
         elif not message.to_backend:

@@ -61,7 +61,7 @@ def _storage(request: MemcacheRequest, first: bytes | None, rest: bytes) -> Pars
     """``set <key> <flags> <time> <length> [noreply]``, and the value.
 
     ``cas`` has one more number.  Where the server can't parse the line it expects no value;
-    neither does this.
+    neither do we.
     """
     usual = USUAL.fullmatch(rest)
     if usual and first is not None and len(first) <= KEY_LIMIT and request.command != "cas":

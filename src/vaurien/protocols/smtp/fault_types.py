@@ -39,10 +39,10 @@ KIND = Option("kind", str, "no-code", "what is wrong with the reply", choices=tu
 
 
 @dataclass(slots=True)
-class FailedCommand:
-    """The command that fails, kept until the exchange is over."""
+class RefusedRequest:
+    """The request that fails; kept until the exchange is over."""
 
-    message: Message | None = None
+    first: Message | None = None
     """Its first piece, without the data."""
 
 
@@ -79,16 +79,16 @@ class ReplyFault(Answer):
         return "".join(replies).encode("utf-8", "surrogateescape")
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        failed = firing.of_exchange(FailedCommand)
+        refused = firing.of_exchange(RefusedRequest)
         if message.to_backend:
-            if failed.message is None and message.begins and not message.continues:
-                failed.message = message.with_data(b"")
-            if failed.message is None:
+            if refused.first is None and message.begins and not message.continues:
+                refused.first = message.with_data(b"")
+            if refused.first is None:
                 yield Forward(message)  # the command has been passed on already
             elif message.ends:
-                yield from self._on_request(message, failed.message, firing, values)
-        elif failed.message is not None:
-            yield from self._on_reset(message, failed.message, firing, values)
+                yield from self._on_request(message, refused.first, firing, values)
+        elif refused.first is not None:
+            yield from self._on_reset(message, refused.first, firing, values)
         elif not message.final:
             yield Forward(message)  # the backend asks for more: the next reply is replaced
         elif message.begins:
