@@ -128,8 +128,8 @@ def test_a_process_that_does_not_end_is_killed(
 ) -> None:
     monkeypatch.setattr(launch, "STOP_LIMIT", 0.1)
     code = (
-        "import signal; from vaurien.launch import tell_ready\n"
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN); tell_ready()\n"
+        "import signal; from vaurien.launch import report_ready\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); report_ready()\n"
         "while True: signal.pause()"
     )
     pid = launch._start([sys.executable, "-c", code], LIMIT)
@@ -157,7 +157,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
 
 
 def test_it_does_not_end_with_a_process_that_was_forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "import signal; from vaurien.launch import tell_ready; tell_ready(); signal.pause()"
+    code = "import signal; from vaurien.launch import report_ready; report_ready(); signal.pause()"
     pid = launch._start([sys.executable, "-c", code], LIMIT)
     launched = launch._launched[pid]
     try:
@@ -170,7 +170,7 @@ def test_it_does_not_end_with_a_process_that_was_forked(monkeypatch: pytest.Monk
 
 def test_a_proxy_that_nobody_launched_tells_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(launch.READY_FD, raising=False)
-    launch.tell_ready()
+    launch.report_ready()
     monkeypatch.setenv(launch.READY_FD, "1000000")
-    launch.tell_ready()
+    launch.report_ready()
     assert launch.READY_FD not in os.environ

@@ -80,7 +80,7 @@ def stop_proxy(pid: int) -> None:
     launched.end()
 
 
-def tell_ready() -> None:
+def report_ready() -> None:
     """Report to ``start_proxy``, if that started this process, that connections are accepted."""
     given = os.environ.pop(READY_FD, "")
     if given.isdigit():

@@ -117,7 +117,7 @@ def load(registry: Registry[PluginType], path: str) -> type[PluginType]:
     The current directory is searched too, last: nothing in it hides what is installed.
 
     Raises:
-        PluginError: it cannot be imported, or is no plugin of the registry's kind.
+        PluginError: it cannot be imported, or is not a plugin of the registry's kind.
     """
     found = _import(path)
     plugin: type[object]

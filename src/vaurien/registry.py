@@ -34,7 +34,7 @@ class Registry(Generic[PluginType]):
         """Add a plugin, or replace the one of the same name.
 
         Raises:
-            PluginError: it is no plugin of this kind, or has no name.
+            PluginError: it is not a plugin of this kind, or has no name.
         """
         if not (isinstance(plugin, type) and issubclass(plugin, self.base)):
             raise PluginError(f"{plugin!r} is not a {self.kind}: it must subclass {self.base!r}")

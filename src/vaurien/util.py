@@ -1,4 +1,4 @@
-"""Functions that old plugins and tests import from here."""
+"""Functions that old plugins and test suites import from here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class ImportStringError(ImportError):
-    """What ``import_string`` raises."""
+    """Raised by ``import_string``."""
 
     def __init__(self, import_name: str, exception: Exception) -> None:
         super().__init__(
@@ -33,10 +33,10 @@ class ImportStringError(ImportError):
 
 
 def import_string(import_name: str, silent: bool = False) -> object:
-    """The object at ``package.module.name`` or ``package.module:name``, or a module.
+    """Import the module or the object named ``package.module.name`` or ``package.module:name``.
 
     Raises:
-        ImportStringError: there is none; with ``silent``, it returns None instead.
+        ImportStringError: it cannot be imported; with ``silent``, return None instead.
     """
     module, colon, name = import_name.partition(":")
     if not colon:
@@ -55,11 +55,11 @@ def import_string(import_name: str, silent: bool = False) -> object:
 
 
 def parse_address(address: str) -> tuple[str, int]:
-    """The host, as an IP address, and the port of ``HOST:PORT``.
+    """Return the host, as an IPv4 address, and the port of ``HOST:PORT``.
 
     Raises:
         ValueError: it is not ``HOST:PORT``.
-        OSError: the host has no IP address.
+        OSError: the host has no IPv4 address.
     """
     host, _, port = address.rpartition(":")
     if not (host and port.isascii() and port.isdigit()):
@@ -68,7 +68,7 @@ def parse_address(address: str) -> tuple[str, int]:
 
 
 def chunked(total: int, chunk: int) -> Iterator[int]:
-    """The sizes of the pieces in which ``total`` bytes are read, at most ``chunk`` each."""
+    """Split ``total`` bytes into sizes of at most ``chunk`` bytes."""
     while total > chunk:
         yield chunk
         total -= chunk
@@ -76,11 +76,11 @@ def chunked(total: int, chunk: int) -> Iterator[int]:
 
 
 def get_data(sock: socket.socket, buffer: int = 1024) -> Received:
-    """Read once, even from a socket that does not block: wait until it has something.
+    """Read once; with a non-blocking socket, wait until it is readable.
 
     Raises:
         OSError: the connection is broken.
-        TimeoutError: nothing came within the socket's timeout.
+        TimeoutError: no data arrived within the socket's timeout.
     """
     while True:
         try:

@@ -216,8 +216,8 @@ def test_what_a_mistake_repeats_is_escaped(refuse: Refuse) -> None:
         ("troubles:", "'troubles:' cannot be imported: 'troubles' has no ''"),
         ("troubles.Lines", "'troubles.Lines' is not a behavior"),
         ("troubles.Nameless", "the behavior <class 'troubles.Nameless'> has no name"),
-        ("os.getcwd", "<built-in function getcwd> is no plugin"),
-        ("collections.OrderedDict", "<class 'collections.OrderedDict'> is no plugin"),
+        ("os.getcwd", "<built-in function getcwd> is not a plugin"),
+        ("collections.OrderedDict", "<class 'collections.OrderedDict'> is not a plugin"),
     ],
 )
 @pytest.mark.usefixtures("plugin_folder")

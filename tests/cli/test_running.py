@@ -65,7 +65,7 @@ def test_events_of_all_go_to_the_journal(tmp_path: Path) -> None:
     with ExitStack() as closing:
         running = Running(settings, closing)
         assert [proxy.name for proxy in running.proxies] == ["a", "b"]
-        assert all(proxy.tells_firings for proxy in running.proxies)
+        assert all(proxy.emits_firings for proxy in running.proxies)
         assert (tmp_path / "journal").exists()
         running.start_http(cast(Control, None))  # it is not asked for
     first, _ = settings.proxies

@@ -49,7 +49,7 @@ def test_having_no_descriptor_left_makes_clients_wait(tmp_path: Path, descriptor
         waiting = [clients.enter_context(connect(proxy.address)) for _ in range(100)]
         for client in waiting:
             client.sendall(b"?")
-        wait_until(lambda: "a client must wait" in proxy.log, "the proxy is out of descriptors")
+        wait_until(lambda: "cannot accept clients" in proxy.log, "the proxy is out of descriptors")
         while waiting:
             served, _, _ = select.select(waiting, (), (), PATIENCE)
             assert served, f"{len(waiting)} clients are never served"

@@ -116,7 +116,7 @@ def test_declarations_that_are_none(declaration: object) -> None:
 
 
 def test_no_plugin() -> None:
-    with pytest.raises(PluginError, match=r"int.* is no plugin: .*on_before_handle"):
+    with pytest.raises(PluginError, match=r"int.* is not a plugin: .*on_before_handle"):
         adapt(int)
 
 
@@ -152,5 +152,5 @@ def test_functions_and_instances() -> None:
     assert issubclass(adapted, Behavior)
     assert (adapted.name, adapted.__doc__) == ("by_keyword", "A handler that is a function.")
     assert adapt(ready_made).name == "super"
-    with pytest.raises(PluginError, match="is no plugin"):
+    with pytest.raises(PluginError, match="is not a plugin"):
         adapt({})  # type: ignore[arg-type] # it has no form

@@ -47,7 +47,7 @@ def test_not_of_the_kind() -> None:
         Behavior.register(hooks.Three)
     with pytest.raises(PluginError):
         Protocol.register(handlers.Stamp)
-    with pytest.raises(PluginError, match="is no plugin"):
+    with pytest.raises(PluginError, match="is not a plugin"):
         Handler.register(int)
     with pytest.raises(UnknownNameError):
         Handler.get_handler("nobody")

@@ -14,7 +14,7 @@ from peers import (
     wait_until_delivered,
 )
 from reactors import real_reactor, run_until
-from vaurien.net.closing import LONGEST_PAUSE, PATIENCE, close_socket, read_unread
+from vaurien.net.closing import LONGEST_PAUSE, RESET_LIMIT, close_socket, read_unread
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
 from vaurien.net.system import READ, Endpoint, Socket
@@ -76,7 +76,7 @@ def test_a_reset_waits_for_what_the_kernel_still_has_to_send(until: float) -> No
 
 def test_a_reset_does_not_wait_for_ever() -> None:
     moment, peer = closed_after(1e9)
-    assert PATIENCE <= moment <= PATIENCE + LONGEST_PAUSE
+    assert RESET_LIMIT <= moment <= RESET_LIMIT + LONGEST_PAUSE
     assert peer.reset
 
 

@@ -280,7 +280,7 @@ def test_at_the_limit_of_connections_it_says_so() -> None:
     world = World(limits=Limits(timeout=0, max_connections=1), on_data=echo)
     ask(world)
     assert [event.text() for event in world.events] == [
-        "1 connections are open, the most that is allowed; more must wait"
+        "1 connections are open, the maximum; more clients wait"
     ]
     assert isinstance(world.events[0], Trouble)
 

@@ -25,7 +25,7 @@ from ..config.given import Given, Section
 from ..config.state import fill_in
 from ..control.server import Control
 from ..errors import OptionError
-from ..launch import tell_ready
+from ..launch import report_ready
 from ..net.address import Address
 from ..values.texts import printable
 from .command import Flagged
@@ -170,7 +170,7 @@ def run_around(understood: Understood, words: Sequence[str]) -> int:
             find = understood.find_behavior
             running.start_http(Control(running.reactor, running.proxies, state, find_behavior=find))
         os.environ.update(environment_of(understood, running.proxies.address_of))
-        tell_ready()
+        report_ready()
         early = signal.sigpending() & PASSED_ON
         if early:
             return DIED_OF + int(min(early))  # there is no command to forward it to

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Protocol
 
 from ..config.settings import Settings
-from ..launch import tell_ready
+from ..launch import report_ready
 from ..net.reactor import Reactor
 from . import logs
 from .running import Running, begin
@@ -81,7 +81,7 @@ def run_until_signalled(
             # Before the HTTP API, which may take a while to start.
             Signals(running.reactor, running.proxies, settings.drain)
             start(running, closing)
-            tell_ready()
+            report_ready()
             gc.freeze()  # what exists now stays, so the collector can skip it
             running.reactor.run()
         ignore_signals()

@@ -113,7 +113,7 @@ class Running:
             max_threads=settings.max_plugin_threads,
             live=live,
         )
-        proxy.tells_firings = settings.journal is not None or LOG.isEnabledFor(logs.LEVELS["debug"])
+        proxy.emits_firings = settings.journal is not None or LOG.isEnabledFor(logs.LEVELS["debug"])
         return proxy
 
     def _start_statsd(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the handlers of old imported the registry from; see ``vaurien.legacy``."""
+"""Old import path of the registry of handlers; see ``vaurien.legacy``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the handlers of old imported their base from; see ``vaurien.legacy``."""
+"""Old import path of ``BaseHandler``; see ``vaurien.legacy``."""
 
 from __future__ import annotations
 

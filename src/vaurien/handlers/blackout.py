@@ -1,4 +1,4 @@
-"""Where the handlers of old imported ``Blackout`` from; see ``vaurien.legacy``."""
+"""Old import path of ``Blackout``; see ``vaurien.legacy``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the handlers of old imported ``Delay`` from; see ``vaurien.legacy``."""
+"""Old import path of ``Delay``; see ``vaurien.legacy``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the handlers of old imported ``Dummy`` from; see ``vaurien.legacy``."""
+"""Old import path of ``Dummy``; see ``vaurien.legacy``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the handlers of old imported ``Error`` from; see ``vaurien.legacy``."""
+"""Old import path of ``Error``; see ``vaurien.legacy``."""
 
 from __future__ import annotations
 

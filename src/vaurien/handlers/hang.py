@@ -1,4 +1,4 @@
-"""Where the handlers of old imported ``Hang`` from; see ``vaurien.legacy``."""
+"""Old import path of ``Hang``; see ``vaurien.legacy``."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Plugins written for the versions 0.1 to 2.0, unchanged.
+"""Run plugins written for versions 0.1 to 2.0, unchanged.
 
-``forms`` knows the old classes and how they are called, and ``adaptation`` makes
-plugin classes of today out of them.  A ``LegacyProxy`` draws, when a connection
-begins, whether an old plugin serves it.  If so, the connection's backend end is one
-half of a socket pair; a ``Session`` has the other half, and the socket of the real
-backend, and calls the plugin in a thread of its own.
+``forms`` has the old classes and their calling conventions, and ``adaptation`` wraps
+them as current plugin classes.  When a connection begins, a ``LegacyProxy`` draws whether
+an old plugin serves it.  If so, the connection's backend end is one half of a socket
+pair.  A ``Session`` owns the other half and the socket to the real backend, and calls the
+plugin in its own thread.
 
-Quarantine: this package imports from all the others, and only ``plugins`` and the
-old public import paths (``vaurien.handlers``, ``vaurien.behaviors``,
-``vaurien.protocols``) import it, when a plugin of an old form is there.
+Quarantine: this package may import all others.  Only ``plugins`` and the old public
+import paths (``vaurien.handlers``, ``vaurien.behaviors``, ``vaurien.protocols``,
+``vaurien.util``) import it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Behavior", "Handler", "LegacyProxy", "Protocol", "adapt", "is_legacy
 
 
 def __getattr__(name: str) -> object:
-    if name == "LegacyProxy":  # it needs the data plane, which registering a plugin does not
+    if name == "LegacyProxy":  # lazy: it imports the data plane
         from .proxy import LegacyProxy
 
         return LegacyProxy

@@ -1,8 +1,8 @@
-"""Old plugins as plugin classes of today.
+"""Wrap old plugins as current plugin classes.
 
-An adapted behavior leaves messages alone, and an adapted protocol parses nothing:
-what they do, they do in a ``Session``.  They exist so that registries, the command
-line, the API and plans treat old plugins like any other.
+An adapted behavior passes messages on, and an adapted protocol parses nothing: the old
+plugin does its work in a ``Session``.  The wrapper lets registries, the command line, the
+API and plans treat it like any other plugin.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ PLAIN_TYPES: tuple[type[Value], ...] = (bool, int, float, str)
 
 
 class Adapted(Configurable):
-    """What adapted behaviors and protocols share: an old plugin, and its options as fields."""
+    """An old plugin with its options as fields: adapted behaviors and protocols."""
 
     plugin: ClassVar[object]
-    """The old class, or an instance or a function in its place."""
+    """The old class, an instance of one, or a function."""
     foreign: ClassVar[Mapping[str, tuple[Callable[[str], object], object]]] = {}
-    """Type and default of the options that are shown as texts here: those whose type is
-    neither a bool, a number nor a text, and those whose default is None."""
+    """Type and default of the options that are strings here, because their type is not bool,
+    int, float or str, or their default is None."""
     open_ended: ClassVar[bool] = True
-    """It takes options that it does not declare: old plugins read them from ``settings``."""
+    """It accepts undeclared options: old plugins read them from ``settings``."""
 
     undeclared: tuple[tuple[str, Value], ...] = ()
 
     @classmethod
     def configured(cls, values: Mapping[str, object]) -> Self:
-        """An instance with these option values, undeclared ones included.
+        """Return an instance with these option values, including undeclared ones.
 
         Raises:
-            OptionError: a value that is not allowed.
+            OptionError: a value is not allowed.
         """
         known = options_of(cls)
         declared: dict[str, Value] = {}
@@ -50,17 +50,17 @@ class Adapted(Configurable):
             else:
                 undeclared[name] = value if isinstance(value, PLAIN_TYPES) else str(value)
         made = cls(undeclared=tuple(sorted(undeclared.items())), **declared)
-        made.old_settings()  # a foreign type may refuse its text
+        made.old_settings()  # raises if a foreign type refuses its string
         return made
 
     def settings(self) -> dict[str, Value]:
         return super().settings() | dict(self.undeclared)
 
     def old_settings(self) -> dict[str, object]:
-        """The settings that the old plugin gets.
+        """Return the settings for the old plugin.
 
         Raises:
-            OptionError: a text that an option's type refuses.
+            OptionError: an option's type refuses its string.
         """
         settings: dict[str, object] = dict(self.settings())
         for name, (type_, default) in self.foreign.items():
@@ -80,7 +80,7 @@ class LegacyBehavior(Adapted, Behavior):
 
     scopes: ClassVar[tuple[Scope, ...]] = ("connection",)
     per_connection: ClassVar[bool] = True
-    """Whether it acts is decided when a connection begins."""
+    """Drawn once, when a connection begins."""
 
     def concerns(self, direction: Direction) -> bool:
         del direction
@@ -99,20 +99,19 @@ def is_legacy(plugin_class: type[Configurable]) -> bool:
 
 
 def adapt(plugin: Hashable) -> type[Behavior] | type[Protocol]:
-    """An old class as a plugin class; the same one each time.
+    """Return the plugin class for an old one, always the same.
 
-    In the place of the class there may be an instance of it, and in that of a handler
-    a function.
+    Instead of a class, ``plugin`` may be an instance of it, or a function for a handler.
 
     Raises:
-        PluginError: it has none of the old forms, or an option is not declared as it should be.
+        PluginError: it has none of the old forms, or declares an option wrongly.
     """
     if form_of(plugin) is None:
         raise PluginError(
-            f"{plugin!r} is no plugin: it is no subclass of vaurien.behavior.Behavior or "
-            "vaurien.protocol.Protocol, and has none of the older forms either, which "
-            "define __call__ with three parameters or four, _handle, or on_before_handle "
-            "and on_after_handle"
+            f"{plugin!r} is not a plugin: it is not a subclass of vaurien.behavior.Behavior or "
+            "vaurien.protocol.Protocol, and has none of the older forms, which define "
+            "__call__ with three or four parameters, _handle, or on_before_handle and "
+            "on_after_handle"
         )
     return _adapted(plugin)
 
@@ -128,7 +127,7 @@ def _adapted(plugin: Hashable) -> type[Behavior] | type[Protocol]:
         "__module__": plugin.__module__,
         "__annotations__": {name: type_ for name, (type_, _) in fields.items()},
         "name": getattr(plugin, "name", "") or name.lower(),
-        "plugin": staticmethod(cast("Callable[..., object]", plugin)),  # a function: don't bind it
+        "plugin": staticmethod(cast("Callable[..., object]", plugin)),  # do not bind a function
         "foreign": foreign,
         **{name: field for name, (_, field) in fields.items()},
     }
@@ -140,16 +139,16 @@ def _fields(
 ) -> tuple[
     dict[str, tuple[type[Value], object]], dict[str, tuple[Callable[[str], object], object]]
 ]:
-    """The fields that declare the options of an old plugin, and which of them are foreign.
+    """Return fields for the options of an old plugin, and which of them are foreign.
 
     Raises:
-        PluginError: an option is not declared as it should be.
+        PluginError: an option is declared wrongly.
     """
     fields: dict[str, tuple[type[Value], object]] = {}
     foreign: dict[str, tuple[Callable[[str], object], object]] = {}
     for name, declaration in getattr(plugin, "options", {}).items():
         if not name.isidentifier() or hasattr(base, name):
-            continue  # no field can have this name; it can still be set, as if undeclared
+            continue  # not possible as a field; it can be set like an undeclared one
         try:
             text, type_, default, *choices = declaration
             if not callable(type_):
@@ -166,7 +165,7 @@ def _fields(
         except (TypeError, ValueError) as error:
             raise PluginError(
                 f"the option {name!r} of {plugin!r} is declared as {declaration!r}; "
-                f"it takes (description, type, default) and perhaps a list of choices: {error}"
+                f"expected (description, type, default) and optionally a list of choices: {error}"
             ) from None
         fields[name] = (type_, field)
     return fields, foreign

@@ -1,8 +1,8 @@
-# ruff: noqa: ARG002 - the hooks' parameters are what old plugins expect
-"""The built-in behaviors in their old form.
+# ruff: noqa: ARG002 - old plugins expect these parameters
+"""The built-in behaviors in their old form, as base classes of old plugins.
 
-Old behaviors are often derived from these, by way of ``vaurien.behaviors.delay`` and
-the like.  Those modules have today's form; ``instances`` adds what is missing from here.
+Old plugins import them from ``vaurien.behaviors.delay`` and so on, where the current
+classes are now; ``instances`` adds the old class to the bases.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from socket import SHUT_RDWR, socket
 from typing import ClassVar
 
-from .forms import Declaration, Dummy
+from .forms import Declaration, Dummy, Optioned
 
 __all__ = ["Abort", "Blackout", "Delay", "Dummy", "Error", "Hang", "Transient"]
 
@@ -29,8 +29,14 @@ STATUSES = {
 }
 
 
+def sleep(plugin: Optioned, *, before: bool) -> None:
+    """Sleep as the options ``sleep`` (seconds) and ``before`` of a ``Delay`` say."""
+    if bool(plugin.option("before")) is before:
+        time.sleep(float(str(plugin.option("sleep"))))  # noqa: TID251 - in a thread of its own
+
+
 class Delay(Dummy):
-    """Waits before the handling, or after it."""
+    """Sleep before the data is handled, or after."""
 
     name = "delay"
     options: ClassVar[Mapping[str, Declaration]] = {
@@ -41,23 +47,18 @@ class Delay(Dummy):
     def on_before_handle(
         self, protocol: object, source: socket, dest: socket, to_backend: bool
     ) -> object:
-        if self.option("before"):
-            self._sleep()
+        sleep(self, before=True)
         return True
 
     def on_after_handle(
         self, protocol: object, source: socket, dest: socket, to_backend: bool
     ) -> object:
-        if not self.option("before"):
-            self._sleep()
+        sleep(self, before=False)
         return True
-
-    def _sleep(self) -> None:
-        time.sleep(float(str(self.option("sleep"))))  # noqa: TID251 - in the connection's own thread
 
 
 class Error(Dummy):
-    """Answers with an error, or with bytes that mean nothing."""
+    """Reply with an error, or with random bytes."""
 
     name = "error"
     options: ClassVar[Mapping[str, Declaration]] = {
@@ -79,12 +80,12 @@ class Error(Dummy):
             source.sendall(http_error())
             source.close()
             return False
-        dest.sendall(data if to_backend else spoiled(data, inject=bool(self.option("inject"))))
+        dest.sendall(data if to_backend else corrupted(data, inject=bool(self.option("inject"))))
         return True
 
 
 class Transient(Error):
-    """Fails at first, then works."""
+    """Fail for the first calls, then work."""
 
     name = "transient"
     options: ClassVar[Mapping[str, Declaration]] = {
@@ -103,7 +104,7 @@ class Transient(Error):
 
 
 class Blackout(Dummy):
-    """Closes the connection at once."""
+    """Close the connection at once."""
 
     name = "blackout"
 
@@ -115,7 +116,7 @@ class Blackout(Dummy):
 
 
 class Hang(Dummy):
-    """Reads what is sent and does nothing with it, as long as somebody sends."""
+    """Read and discard, until the sender closes."""
 
     name = "hang"
 
@@ -129,7 +130,7 @@ class Hang(Dummy):
 
 
 class Abort(Dummy):
-    """Closes the backend's connection between a request and its response."""
+    """Close the backend connection between a request and its response."""
 
     name = "abort"
 
@@ -141,8 +142,8 @@ class Abort(Dummy):
         return False
 
 
-def spoiled(data: bytes, *, inject: bool) -> bytes:
-    """A response with noise inside, or with nothing but noise left of it."""
+def corrupted(data: bytes, *, inject: bool) -> bytes:
+    """Return a response with random bytes in the middle, or random bytes alone."""
     if not inject:
         return os.urandom(GARBAGE)
     middle = len(data) // 2
@@ -150,7 +151,7 @@ def spoiled(data: bytes, *, inject: bool) -> bytes:
 
 
 def http_error() -> bytes:
-    """A response that says what a server in trouble would say."""
+    """Return an HTTP response with a random status from 500 to 503."""
     code, reason = random.choice(list(STATUSES.items()))
     body = f"<title>{code} {reason}</title>\n<h1>{code} {reason}</h1>\n"
     return (

@@ -1,16 +1,15 @@
-# ruff: noqa: ARG002 - parameters that are there because old plugins expect them
-"""The classes that old plugins were derived from, and how their calls were made.
+# ruff: noqa: ARG002 - old plugins expect these parameters
+"""The base classes of old plugins, and their calling conventions.
 
 handler
-    Versions 0.1 to 0.3.  It both moves the data and misbehaves.  The name of its
-    first parameter tells how it is called: ``client_sock`` means by keyword, with
-    the ends of the connection; anything else means by position, with the socket
-    that has data and the one it is for.
+    Versions 0.1 to 0.3.  It moves the data and causes the trouble.  If its first
+    parameter is named ``client_sock``, it is called by keyword with the two ends of the
+    connection; otherwise by position, with the source and the destination of the data.
 protocol
-    From 0.4 on.  It moves the data, around the hooks of a behavior.  The number of
-    parameters of ``_handle`` tells whether it takes ``on_between_handle``.
+    Since 0.4.  It moves the data, and calls the hooks of a behavior around that.  If
+    its ``_handle`` has four parameters, the fourth is ``on_between_handle``.
 behavior
-    From 0.4 on.  Its hooks are called around a protocol's handling.
+    Since 0.4.  A protocol calls its hooks.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from typing import ClassVar, Protocol, cast
 from .sockets import HandedSocket, Received
 
 Call = Callable[[HandedSocket, HandedSocket, bool], object]
-"""A plugin, called with the client's socket, the backend's, and whether data is for the latter."""
+"""Calls a plugin with the client's socket, the backend's, and ``to_backend``."""
 Declaration = tuple[object, ...]
-"""An option: description, type, default and perhaps choices."""
+"""An option: description, type, default and, optionally, choices."""
 
 BUFFER = 8192
 TRUE_WORDS = frozenset({"y", "yes", "1", "on", "true"})
@@ -37,7 +36,7 @@ log = logging.getLogger("vaurien")
 
 
 class Hooks(Protocol):
-    """What a protocol calls on a behavior."""
+    """The methods of a behavior that a protocol calls."""
 
     def on_before_handle(
         self, protocol: object, source: socket, dest: socket, to_backend: bool
@@ -51,7 +50,7 @@ class Hooks(Protocol):
 
 
 class Optioned:
-    """Settings and options, as all old plugins know them."""
+    """Settings and options, common to all old plugins."""
 
     name: str = ""
     options: ClassVar[Mapping[str, Declaration]] = {}
@@ -67,7 +66,7 @@ class Optioned:
         self.settings.update(settings)
 
     def option(self, name: str) -> object:
-        """The value of an option, converted to its type."""
+        """Return the value of an option, converted to its type."""
         type_, default = self.options[name][1:3]
         return self._convert(self.settings.get(name, default), type_)
 
@@ -79,9 +78,9 @@ class Optioned:
         return cast(Callable[[object], object], type_)(value)
 
     def _get_data(self, sock: socket, *rest: object, buffer: int | None = None) -> Received:
-        """Read from ``(sock)``, or from the side with data of ``(client, backend, to_backend)``.
+        """Read from ``(sock)``, or from the source in ``(client, backend, to_backend)``.
 
-        One more argument, or ``buffer``, is how much to read at most.
+        A further argument, or ``buffer``, is the maximum number of bytes.
         """
         if len(rest) >= 2:
             backend, to_backend, *rest_of_all = rest
@@ -97,7 +96,7 @@ class BaseHandler(Optioned):
     """The base of handlers."""
 
     def _get_data(self, sock: socket, *rest: object, buffer: int | None = None) -> Received:
-        """As for all plugins; a handler reads nothing from a broken connection."""
+        """Read as other plugins do, but nothing from a broken connection."""
         try:
             return super()._get_data(sock, *rest, buffer=buffer)
         except OSError:
@@ -133,7 +132,7 @@ class BaseProtocol(Optioned):
 
 
 class Dummy(Optioned):
-    """The base of behaviors: hooks that do nothing."""
+    """The base of behaviors, with hooks that do nothing."""
 
     def on_before_handle(
         self, protocol: object, source: socket, dest: socket, to_backend: bool
@@ -155,13 +154,13 @@ Form = type[BaseHandler] | type[BaseProtocol] | type[Dummy]
 
 
 def form_of(plugin: object) -> Form | None:
-    """The base that a class (or an instance, or a function) has or could have had, if any."""
+    """Return the base of a class, instance or function: the one it has, or the one it fits."""
     cls = plugin if isinstance(plugin, type) else type(plugin)
     if any(hasattr(cls, hook) for hook in HOOKS):
         return Dummy
     if hasattr(cls, "_handle"):
         return BaseProtocol
-    # Not hasattr: every class is callable itself.
+    # Not hasattr: every class is callable.
     if not any("__call__" in vars(base) for base in cls.__mro__):
         return None
     call = cast(Callable[..., object], plugin)
@@ -173,7 +172,7 @@ def form_of(plugin: object) -> Form | None:
 
 
 def call_of_handler(handler: Callable[..., object]) -> Call:
-    """How a handler is called."""
+    """Return how to call a handler."""
     if takes_ends(handler):
         return lambda client, backend, to_backend: handler(
             client_sock=client, backend_sock=backend, to_backend=to_backend
@@ -184,7 +183,7 @@ def call_of_handler(handler: Callable[..., object]) -> Call:
 
 
 def call_of_protocol(protocol: Callable[..., object], behavior: object) -> Call:
-    """How a protocol is called, with the behavior whose hooks it calls."""
+    """Return how to call a protocol with a behavior."""
     return lambda client, backend, to_backend: protocol(
         *((client, backend) if to_backend else (backend, client)), to_backend, behavior
     )

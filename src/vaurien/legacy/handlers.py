@@ -1,8 +1,7 @@
-"""The handlers that once were built in, for the old handlers derived from them."""
+"""The former built-in handlers, as base classes of old handlers."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from socket import socket
 from typing import ClassVar
@@ -12,10 +11,10 @@ from .forms import BaseHandler, Declaration, takes_ends
 
 
 class Dummy(BaseHandler):
-    """Passes data on as it is.
+    """Forward data unchanged.
 
-    Unless it is to keep the connection alive, it passes back all that the other side
-    says until it closes, and ends the connection.
+    Without ``keep_alive``, it then forwards the response until the other side closes, and
+    closes the connection.
     """
 
     name = "dummy"
@@ -26,9 +25,9 @@ class Dummy(BaseHandler):
     }
 
     def __call__(self, source: socket, dest: socket, to_backend: bool) -> object:
-        """Called by position: a derived handler passes on what it was called with itself."""
+        """Called by position; a subclass may pass on its own arguments, the two ends."""
         if takes_ends(self) and not to_backend:
-            source, dest = dest, source  # they are the client and the backend
+            source, dest = dest, source  # they were the client and the backend
         self.on_before_handler()
         try:
             return self.move(source, dest, to_backend)
@@ -36,10 +35,10 @@ class Dummy(BaseHandler):
             self.on_after_handler()
 
     def on_before_handler(self) -> None:
-        """For derived handlers."""
+        """For subclasses."""
 
     def on_after_handler(self) -> None:
-        """For derived handlers."""
+        """For subclasses."""
 
     def move(self, source: socket, dest: socket, to_backend: bool) -> object:
         data = self._get_data(source)
@@ -57,25 +56,20 @@ class Dummy(BaseHandler):
 
 
 class Delay(Dummy):
-    """Waits before it passes data on, or afterwards."""
+    """Sleep before data is forwarded, or after."""
 
     name = "delay"
     options: ClassVar[Mapping[str, Declaration]] = {**behaviors.Delay.options, **Dummy.options}
 
     def on_before_handler(self) -> None:
-        if self.option("before"):
-            self._sleep()
+        behaviors.sleep(self, before=True)
 
     def on_after_handler(self) -> None:
-        if not self.option("before"):
-            self._sleep()
-
-    def _sleep(self) -> None:
-        time.sleep(float(str(self.option("sleep"))))  # noqa: TID251 - in the connection's own thread
+        behaviors.sleep(self, before=False)
 
 
 class Error(Dummy):
-    """Answers with an error, or with bytes that mean nothing."""
+    """Reply with an error, or with random bytes."""
 
     name = "error"
     options: ClassVar[Mapping[str, Declaration]] = {
@@ -96,13 +90,13 @@ class Error(Dummy):
             source.sendall(behaviors.http_error())
             return False
         if not to_backend:
-            data = behaviors.spoiled(data, inject=bool(self.option("inject")))
+            data = behaviors.corrupted(data, inject=bool(self.option("inject")))
         dest.sendall(data)
         return True
 
 
 class Blackout(Dummy):
-    """Closes the connection at once."""
+    """Close the connection at once."""
 
     name = "blackout"
 
@@ -114,7 +108,7 @@ class Blackout(Dummy):
 
 
 class Hang(Dummy):
-    """Reads what is sent and does nothing with it, as long as somebody sends."""
+    """Read and discard, until the sender closes."""
 
     name = "hang"
 

@@ -1,4 +1,4 @@
-"""Old plugins made ready to be called: with settings, a proxy and a logger."""
+"""Instances of old plugins, with their settings, proxy and logger."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MODERN_BEHAVIORS = "vaurien.behaviors."
 
 
 class PluginProxy:
-    """What an old plugin gets as its ``proxy``."""
+    """The ``proxy`` attribute of old plugins."""
 
     def __init__(self, proxy: ProxyView, settings: Mapping[str, object]) -> None:
         self._proxy = proxy
         self._logger: logging.Logger = log
         self.logger: logging.Logger = log
         self.settings = settings
-        """The settings of the proxy, as the command line names them: ``timeout`` and so on."""
+        """The proxy's settings by their flags: ``timeout`` and so on."""
 
     @property
     def backend(self) -> str:
@@ -40,15 +40,15 @@ class PluginProxy:
 
     @property
     def protocol(self) -> str:
-        """The protocol's name."""
+        """The name of the protocol."""
         return self._proxy.protocol.name
 
 
 class Instance:
     """One configured plugin on one proxy.
 
-    It is made when it is first needed, by the thread that needs it, and then called by
-    the threads of all connections, so what it counts is counted over all of them.
+    The first thread that needs the instance creates it; the threads of all connections
+    share it, and so its counters.
     """
 
     def __init__(self, adapted: Adapted, proxy: PluginProxy) -> None:
@@ -58,10 +58,10 @@ class Instance:
         self._made: object | None = None
 
     def get(self) -> object:
-        """The plugin.
+        """Return the plugin; create it on the first call.
 
         Raises:
-            Exception: whatever its ``__init__`` raised; the next one to ask tries again.
+            Exception: raised by its ``__init__``; the next call tries again.
         """
         with self._making:
             if self._made is None:
@@ -70,10 +70,10 @@ class Instance:
 
 
 def make(adapted: Adapted, proxy: PluginProxy) -> object:
-    """An instance of an old plugin that is ready to be called.
+    """Return an instance of an old plugin that is ready to be called.
 
-    It has its settings, proxy and logger before ``__init__`` runs, and still, or
-    again, afterwards.
+    It has ``settings``, ``proxy`` and ``logger`` before ``__init__`` runs, and again
+    afterwards.
     """
     made = adapted.plugin
     if isinstance(made, type):
@@ -92,9 +92,9 @@ def make(adapted: Adapted, proxy: PluginProxy) -> object:
 
 
 def completed(cls: type) -> type:
-    """The class, with the base behind it that its form has, if it is not there already.
+    """Return the class, with the base class of its form added if it lacks that.
 
-    A class derived from one of the built-in behaviors gets that behavior's old form.
+    A subclass of a built-in behavior gets that behavior's old form as a base.
     """
     base: type = cast(Form, form_of(cls))
     for ancestor in cls.__mro__:

@@ -1,5 +1,5 @@
-# ruff: noqa: ARG002 - parameters that are there because old plugins expect them
-"""Protocols that move data between blocking sockets, around the hooks of an old behavior."""
+# ruff: noqa: ARG002 - old plugins expect these parameters
+"""Protocols that move data between blocking sockets, and call the hooks of old behaviors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .forms import BaseProtocol
 
 
 class TCP(BaseProtocol):
-    """What old protocols were derived from.
+    """The base class of most old protocols.
 
-    Unless it is to keep the connection alive, it sends one request on, passes back
-    all that the backend says until it closes, and ends the connection.
+    Without ``keep_alive``, it forwards one request, forwards the response until the backend
+    closes, and closes the connection.
     """
 
     name = "tcp"
@@ -37,9 +37,9 @@ class TCP(BaseProtocol):
 
 
 class PassThrough(BaseProtocol):
-    """Moves what is there, in either direction, and ends when both peers have.
+    """Forward available data in either direction, until both peers have closed.
 
-    It stands in for the protocols of today around the hooks of an old behavior.
+    It replaces the current protocols when a behavior is an old one.
     """
 
     def __init__(self, name: str, settings: Mapping[str, object], proxy: object) -> None:
@@ -48,7 +48,7 @@ class PassThrough(BaseProtocol):
 
     def _handle(self, source: socket, dest: socket, to_backend: bool, *between: object) -> object:
         if not _readable(source):
-            return True  # a hook has read it
+            return True  # a hook has read the data
         data = self._get_data(source)
         if not data:
             dest.shutdown(SHUT_WR)

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from ..net.spec import ProxySpec
 
 THREADS_FLAG = "--max-plugin-threads"
-"""How users set ``max_threads``; the refusal names it."""
+"""The flag for ``max_threads``, for the log."""
+REFUSED = "a connection is refused"
 THREAD_NAME = "old plugin"
 CLOSED_BY_PLUGIN = frozenset({errno.EBADF, errno.ENOTCONN})
 
 
 class LegacyProxy(Proxy):
-    """A proxy that gives a connection to a thread, if an old plugin is to serve it."""
+    """A proxy that starts a thread for each connection that an old plugin serves."""
 
     def __init__(
         self,
@@ -90,10 +91,10 @@ class LegacyProxy(Proxy):
             return super().in_use(connection) | InUse.HELD
         return super().in_use(connection)
 
-    # Who serves a connection.
+    # Choosing the plugin.
 
     def _draw(self, connection: Connection) -> ActiveRule | None:
-        """The rule whose old plugin serves this connection: the first one that fires."""
+        """Return the first rule with an old plugin that fires on this connection."""
         for active_rule in self.active_plan.rules:
             old = isinstance(active_rule.rule.behavior, LegacyBehavior)
             if old and connection.decisions.draw(active_rule) is not None:
@@ -101,7 +102,7 @@ class LegacyProxy(Proxy):
         return None
 
     def _call(self, drawn: ActiveRule | None) -> Callable[[], Call]:
-        """What finds out, in the connection's thread, how to call the plugins that serve it."""
+        """Return a function for the connection's thread, which returns how to call the plugins."""
         protocol = self._protocol
         if drawn is None:
             return lambda: self._around(protocol, Dummy())
@@ -114,7 +115,7 @@ class LegacyProxy(Proxy):
         return lambda: self._around(protocol, instance.get())
 
     def _around(self, protocol: Instance | None, behavior: object) -> Call:
-        """How to call a protocol around a behavior's hooks."""
+        """Return how to call a protocol with a behavior."""
         moving: object
         if protocol is None:
             moving = PassThrough(self.protocol.name, self.settings, self._plugin_proxy)
@@ -123,22 +124,22 @@ class LegacyProxy(Proxy):
         return call_of_protocol(cast("Callable[..., object]", moving), behavior)
 
     def _has_room(self, connection: Connection) -> bool:
-        """Whether there may be one more thread; if not, the connection is refused."""
+        """Whether another thread may start; if not, refuse the connection."""
         if self._threads < self.max_threads:
             return True
         self.refuse(
             connection,
-            "a connection is refused",
-            f"old plugins are serving {self._threads} others, the most that {THREADS_FLAG} allows",
+            REFUSED,
+            f"old plugins serve {self._threads} others, the maximum of {THREADS_FLAG}",
         )
         return False
 
-    # Its life.
+    # Running it.
 
     def _serve(
         self, connection: Connection, backend: socket.socket, plugin: str, call: Callable[[], Call]
     ) -> None:
-        """Put a thread, in which a plugin is called, between a connection and its backend."""
+        """Start a thread that calls a plugin, between a connection and its backend."""
         if connection.closed or not self._has_room(connection):
             self.reactor.discard(backend)
             return
@@ -146,10 +147,10 @@ class LegacyProxy(Proxy):
             ours, theirs = socket.socketpair()
         except OSError as error:
             self.reactor.discard(backend)
-            self.refuse(connection, "a connection is refused", str(error))
+            self.refuse(connection, REFUSED, str(error))
             return
         ours.setblocking(False)
-        peer, own = _names(cast(socket.socket, connection.client_socket))
+        peer, own = _addresses(cast(socket.socket, connection.client_socket))
         session = Session(
             ClientSocket(theirs, peer, own),
             backend,
@@ -166,7 +167,7 @@ class LegacyProxy(Proxy):
         except RuntimeError as error:  # the system has no thread left
             ours.close()
             session.close()
-            self.refuse(connection, "a connection is refused", str(error))
+            self.refuse(connection, REFUSED, str(error))
             return
         self._threads += 1
         self._sessions[connection] = session
@@ -176,7 +177,7 @@ class LegacyProxy(Proxy):
     def _run(
         self, connection: Connection, session: Session, plugin: str, call: Callable[[], Call]
     ) -> None:
-        """The thread.  Nothing that a plugin does gets out of here."""
+        """Run in the thread.  No exception of a plugin leaves it."""
         try:
             session.run(call())
         except BaseException as error:  # noqa: BLE001 - a plugin may even call sys.exit
@@ -189,7 +190,7 @@ class LegacyProxy(Proxy):
             self.reactor.post(lambda: self._on_thread_done(connection))
 
     def _on_thread_done(self, connection: Connection) -> None:
-        """Close a connection when all that its plugin has said has been passed on."""
+        """Close a connection once the data that its plugin sent has been forwarded."""
         self._threads -= 1
         if self._sessions.pop(connection, None) is None or connection.closed:
             return
@@ -204,8 +205,8 @@ class LegacyProxy(Proxy):
             session.sever()
 
 
-def _names(client: socket.socket) -> tuple[object, object]:
-    """The addresses of both ends of a client's connection; empty if it is gone already."""
+def _addresses(client: socket.socket) -> tuple[object, object]:
+    """Return both addresses of a client's socket, peer first; empty if it is disconnected."""
     peer: object = ("", 0)
     own: object = ("", 0)
     with contextlib.suppress(OSError):
@@ -215,7 +216,7 @@ def _names(client: socket.socket) -> tuple[object, object]:
 
 
 def _is_end_of_connection(error: BaseException) -> bool:
-    """Whether this is only how a socket says that its connection is over."""
+    """Whether an error only means that the connection has ended."""
     return isinstance(error, (ConnectionError, TimeoutError)) or (
         isinstance(error, OSError) and error.errno in CLOSED_BY_PLUGIN
     )

@@ -1,81 +1,69 @@
-"""The registries of old, as old plugins know them; what enters is registered as today."""
+"""The registries of old versions, under which plugins register themselves as today."""
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import Generic, TypeVar
 
-from .. import behavior, protocol, registry
+from .. import registry
 from ..registry import Registry
 from ..values.options import Configurable
 from .adaptation import adapt
 
-PluginType = TypeVar("PluginType", bound=type)
-Modern = TypeVar("Modern", bound=Configurable)
+OldPlugin = TypeVar("OldPlugin", bound=type)
+PluginType = TypeVar("PluginType", bound=Configurable)
+
+
+class _Plugins(Generic[PluginType]):
+    """The plugins of one kind, old and current."""
+
+    def __init__(self, registered: Registry[PluginType]) -> None:
+        self._registered = registered
+
+    def register(self, plugin: OldPlugin) -> OldPlugin:
+        """Register an old plugin under its name; serves as a decorator.
+
+        Raises:
+            PluginError: it is not a plugin of this kind.
+        """
+        self._registered.register(adapt(plugin))  # type: ignore[arg-type] # the registry checks
+        return plugin
+
+    def get(self, name: str) -> type[PluginType]:
+        """Return the plugin of this name.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        return self._registered.get(name)
+
+    def get_all(self) -> dict[str, type[PluginType]]:
+        """Return all plugins by name."""
+        return {name: self.get(name) for name in self._registered.names()}
+
+
+_behaviors = _Plugins(registry.behaviors)
+_protocols = _Plugins(registry.protocols)
 
 
 class Handler:
-    """The registry of handlers; a plugin may be derived from it."""
+    """The registry of handlers and behaviors; old plugins may be derived from it."""
 
-    @classmethod
-    def register(cls, plugin: PluginType) -> PluginType:
-        """Register a handler or a behavior under its name; serves as a decorator.
-
-        Raises:
-            PluginError: it is neither.
-        """
-        registry.behaviors.register(adapt(plugin))  # type: ignore[arg-type] # the registry checks
-        return plugin
-
-    @classmethod
-    def get_handlers(cls) -> dict[str, type[behavior.Behavior]]:
-        """All behaviors, by name."""
-        return _all(registry.behaviors)
-
-    @classmethod
-    def get_handler(cls, name: str) -> type[behavior.Behavior]:
-        """The behavior of this name.
-
-        Raises:
-            UnknownNameError: there is none.
-        """
-        return registry.behaviors.get(name)
+    register = _behaviors.register
+    get_handlers = _behaviors.get_all
+    get_handler = _behaviors.get
 
 
 class Behavior:
-    """The registry of behaviors; a plugin may be derived from it."""
+    """The registry of behaviors; old plugins may be derived from it."""
 
-    register: ClassVar = Handler.register
-    get_behaviors: ClassVar = Handler.get_handlers
-    get_behavior: ClassVar = Handler.get_handler
+    register = _behaviors.register
+    get_behaviors = _behaviors.get_all
+    get_behavior = _behaviors.get
 
 
 class Protocol:
-    """The registry of protocols; a plugin may be derived from it."""
+    """The registry of protocols; old plugins may be derived from it."""
 
-    @classmethod
-    def register(cls, plugin: PluginType) -> PluginType:
-        """Register a protocol under its name; serves as a decorator.
-
-        Raises:
-            PluginError: it is none.
-        """
-        registry.protocols.register(adapt(plugin))  # type: ignore[arg-type] # the registry checks
-        return plugin
-
-    @classmethod
-    def get_protocols(cls) -> dict[str, type[protocol.Protocol]]:
-        """All protocols, by name."""
-        return _all(registry.protocols)
-
-    @classmethod
-    def get_protocol(cls, name: str) -> type[protocol.Protocol]:
-        """The protocol of this name.
-
-        Raises:
-            UnknownNameError: there is none.
-        """
-        return registry.protocols.get(name)
-
-
-def _all(plugins: Registry[Modern]) -> dict[str, type[Modern]]:
-    return {name: plugins.get(name) for name in plugins.names()}
+    register = _protocols.register
+    get_protocols = _protocols.get_all
+    get_protocol = _protocols.get

@@ -1,6 +1,6 @@
-"""One connection served by old plugins: its two sockets, and the loop around the calls.
+"""A connection that an old plugin serves: two sockets, and the loop that calls the plugin.
 
-It runs in a thread of its own, since the plugins block.
+It has its own thread, since old plugins block.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ PAUSE = 0.02
 
 
 class Session:
-    """Calls a plugin once for each side that is readable.
+    """Calls a plugin once for each readable side.
 
-    It ends when a call returns something false (unless it is to stay connected),
-    when either socket is closed, when both sides have come to their end, and after
-    ``timeout`` seconds (0: never) in which nothing arrives.
+    It ends when a call returns a false value (unless ``stay_connected``), when either
+    socket is closed, at end of file on both sides, and after ``timeout`` seconds without
+    data (0: never).
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Session:
         timeout: float = 0.0,
         stay_connected: bool = False,
     ) -> None:
-        """Takes over both sockets."""
+        """Take ownership of both sockets."""
         self._client = client
         self._backend = HandedSocket(backend)
         self._sides = (self._client, self._backend)
@@ -40,20 +40,20 @@ class Session:
         self._stay_connected = stay_connected
         self._severed = threading.Event()
         self.calling = False
-        """The plugin is at work."""
+        """A call of the plugin is under way."""
         for side in self._sides:
             side.settimeout(self._timeout)
 
     @property
     def severed(self) -> bool:
-        """Whether it was ended from outside; what its plugin raises then means nothing."""
+        """Whether it was ended from outside; ignore what its plugin raises after that."""
         return self._severed.is_set()
 
     def run(self, call: Call) -> None:
-        """Serve the connection to its end.
+        """Serve the connection until it ends.
 
         Raises:
-            Exception: whatever the plugin raised.
+            Exception: raised by the plugin.
         """
         while not self.severed and (sides := self._readable()):
             steps = self._steps()
@@ -72,7 +72,7 @@ class Session:
                 self._severed.wait(PAUSE)
 
     def sever(self) -> None:
-        """End it from outside, at once or when the plugin next touches a socket; any thread."""
+        """End it at once, or when the plugin next uses a socket; safe in any thread."""
         self._severed.set()
         for side in self._sides:
             side.sever()
@@ -86,7 +86,7 @@ class Session:
         return sum(side.steps for side in self._sides)
 
     def _readable(self) -> list[HandedSocket]:
-        """Wait for the sides that have something to read; none if it is time to end."""
+        """Wait for readable sides, and return them; none if the session is over."""
         if any(side.closed for side in self._sides):
             return []
         waiting = {side.fileno(): side for side in self._sides if not side.at_end}

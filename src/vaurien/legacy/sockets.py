@@ -1,7 +1,7 @@
-"""The sockets that old plugins are handed.
+"""The sockets that old plugins get.
 
-They are real blocking sockets, so that everything a socket can do works, and they
-forgive what code written for Python 2 and gevent does to them.
+They are real blocking sockets, so that every method works, and they tolerate code written
+for Python 2 and gevent.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ TRANSPORT_LEVELS = frozenset({socket.IPPROTO_TCP, socket.IPPROTO_IP, socket.IPPR
 
 
 class Received(bytes):
-    """Bytes that compare with text as the byte strings of Python 2 did.
+    """Bytes that compare equal to text, like the byte strings of Python 2.
 
-    So a loop that waits for ``data == ''`` ends.
+    So a loop that ends at ``data == ''`` does end.
     """
 
     __slots__ = ()
@@ -39,7 +39,7 @@ class Received(bytes):
 
 
 class HandedSocket(socket.socket):
-    """A blocking socket that takes over the descriptor of another one.
+    """A blocking socket that takes the descriptor of another one.
 
     Any attribute may be set on it.  Text is sent as latin-1.
     """
@@ -48,13 +48,13 @@ class HandedSocket(socket.socket):
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
         self._guard = threading.Lock()
         self.at_end = False
-        """Its reader has been told that nothing more comes."""
+        """Its reader has seen the end of file."""
         self.steps = 0
-        """How many calls have read or written; tells whether a plugin does anything."""
+        """Number of reads and writes, by which an idle plugin is detected."""
 
     @property
     def closed(self) -> bool:
-        """Whether it has been closed; gevent's sockets had this."""
+        """Whether it is closed, as on gevent's sockets."""
         return self.fileno() < 0
 
     def recv(self, bufsize: int, flags: int = 0, /) -> Received:
@@ -83,10 +83,10 @@ class HandedSocket(socket.socket):
         self.close()  # even if a plugin has set ``_closed``
 
     def sever(self) -> None:
-        """Make every blocked and later call on it end; from any thread.
+        """End every blocked and later call on it; safe in any thread.
 
-        The lock keeps the descriptor from being closed, and used anew, just then.
-        If it is taken, the socket is being closed anyway.
+        The lock keeps the descriptor from being closed and reused meanwhile.  If it is
+        taken, the socket is being closed.
         """
         if self._guard.acquire(blocking=False):
             try:
@@ -102,7 +102,7 @@ class HandedSocket(socket.socket):
 
 
 class ClientSocket(HandedSocket):
-    """One end of a socket pair that passes for the socket opened with the client."""
+    """One half of a socket pair, with the addresses of the client's socket."""
 
     def __init__(self, sock: socket.socket, peer: object, own: object) -> None:
         super().__init__(sock)
@@ -114,11 +114,11 @@ class ClientSocket(HandedSocket):
         return self._peer
 
     def getsockname(self) -> object:
-        """The address that the real client is connected to."""
+        """The address to which the real client is connected."""
         return self._own
 
     def setsockopt(self, level: int, *option: object) -> None:
-        """Options of TCP and IP are ignored: there is no TCP between here and the proxy."""
+        """Ignore options of TCP and IP: a socket pair has neither."""
         if level not in TRANSPORT_LEVELS:
             super().setsockopt(level, *option)  # type: ignore[call-overload] # it checks them
 

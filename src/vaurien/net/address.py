@@ -1,4 +1,4 @@
-"""Addresses as users write them."""
+"""Addresses of listeners and backends, in the form that users write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import AddressError
 
 PATH_LIMIT = 107 if sys.platform == "linux" else 103
-"""Bytes of a unix socket's path."""
+"""Maximum length of a unix socket's path, in bytes."""
 ALLOWED = "HOST:PORT, [IPV6]:PORT or unix:/path"
 
 
@@ -22,7 +22,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """The address meant by ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:/path``.
+        """Parse ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:/path``.
 
         Raises:
             AddressError: it is none of these, or the port is not from 0 to 65535.
@@ -51,7 +51,7 @@ class Address:
 
     @classmethod
     def parse_backend(cls, text: str) -> Address:
-        """An address that one can connect to.
+        """Parse the address of a backend, whose port cannot be 0.
 
         Raises:
             AddressError: see ``parse``, or the port is 0.

@@ -1,4 +1,4 @@
-"""Closing sockets so that the peer hears what was meant for it, and how it ended."""
+"""Close sockets so that the peer receives all data first, then the FIN or RST."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .reactor import Reactor
 from .system import Socket
 
 UNREAD_ROUNDS = 32
-"""Buffers of unread bytes that are thrown away to close with a FIN."""
-PATIENCE = 30.0
-"""Seconds that a RST waits for what the kernel still has to send."""
+"""Buffers of unread bytes that are discarded to close with a FIN."""
+RESET_LIMIT = 30.0
+"""Seconds that a RST waits for the kernel to send what is buffered."""
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
 
@@ -39,7 +39,7 @@ class InUse(enum.Flag):
 
 
 def read_unread(reactor: Reactor, sock: Socket) -> None:
-    """Throw away what has arrived: closing with unread bytes would send RST, not FIN."""
+    """Discard what has arrived: closing with unread bytes would send a RST, not a FIN."""
     with contextlib.suppress(OSError):
         for _ in range(UNREAD_ROUNDS):
             if not sock.recv_into(reactor.buffer):
@@ -51,20 +51,20 @@ def close_socket(
     sock: Socket,
     *,
     reset: bool,
-    patience: float = PATIENCE,
+    limit: float = RESET_LIMIT,
     pause: float = SHORTEST_PAUSE,
 ) -> None:
-    """Close a socket with a FIN, or with a RST once the kernel has sent what came before.
+    """Close a socket with a FIN, or with a RST once the kernel has sent what it holds.
 
-    A RST throws away what the kernel still holds for the peer, so it waits for that,
-    within limits.
+    A RST discards the kernel's send buffer, so it waits up to ``limit`` seconds for that
+    to empty, and checks after ``pause`` seconds, then after longer ones.
     """
-    if reset and patience > 0 and reactor.system.unsent(sock):
+    if reset and limit > 0 and reactor.system.unsent(sock):
         reactor.linger(sock)
-        left, longer = patience - pause, min(pause * 2, LONGEST_PAUSE)
+        left, longer = limit - pause, min(pause * 2, LONGEST_PAUSE)
         reactor.call_later(
             pause,
-            lambda: close_socket(reactor, sock, reset=True, patience=left, pause=longer),
+            lambda: close_socket(reactor, sock, reset=True, limit=left, pause=longer),
         )
         return
     if reset:

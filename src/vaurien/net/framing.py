@@ -192,7 +192,7 @@ class Conversation:
         self.backend_spoke = False
         self.protocol = copy.copy(protocol)
         self.protocol.backend = str(proxy.backend)
-        self.protocol.tell = proxy.tell  # type: ignore[method-assign]  # that is what it is for
+        self.protocol.tell = proxy.report_once  # type: ignore[method-assign]  # that is what it is for
         self.to_backend = to_backend
         self.to_client = to_client
         for link, parser in (

@@ -22,16 +22,16 @@ from .spec import ProxySpec
 from .system import Endpoint, Socket
 from .totals import Totals, add
 
-SETTLED = 0.1
-"""Seconds without a byte after which a drain takes an answered connection for finished."""
-AGAIN = 0.1
-"""Seconds until it is tried again to listen, where another process was quicker."""
+DRAIN_IDLE = 0.1
+"""Seconds without a byte after which a drain closes an answered connection."""
+RETRY_DELAY = 0.1
+"""Seconds before another attempt to listen, when another process took the address."""
 UNFINISHED = InUse.HELD | InUse.UNSENT | InUse.UNANSWERED
 """What a drain waits for."""
 KEPT_WHILE_IDLE = InUse.HELD | InUse.WATCHED
-"""What keeps a connection open on which no byte moves."""
-SWEEPS = 20
-"""How often, within one timeout, connections are looked over for idle ones."""
+"""What keeps an idle connection open."""
+SWEEPS_PER_TIMEOUT = 20
+"""Maximum number of sweeps for idle connections within one timeout."""
 
 
 def ignore_event(event: Event) -> None:
@@ -40,7 +40,7 @@ def ignore_event(event: Event) -> None:
 
 
 class Proxy:
-    """Everything here is called in the reactor's thread, but for ``open`` before it runs."""
+    """Call it in the reactor's thread; ``open`` also before the reactor runs."""
 
     def __init__(self, reactor: Reactor, spec: ProxySpec, emit: Emit = ignore_event) -> None:
         """Not open yet; ``emit`` takes its events."""
@@ -53,24 +53,25 @@ class Proxy:
         self.limits = spec.limits
         self.active_plan = ActivePlan(spec.plan, spec.name, reactor.clock())
         self.connections: dict[Connection, None] = {}
-        """Those that are open, in their order: what happens to all repeats by the seed."""
+        """The open ones, in the order of their numbers, so that a seed repeats a run."""
         self.gave_up = 0
         self.tally = Tally()
-        """What is counted of its messages, if they are framed."""
-        self.tells_firings = True
-        """Events are made of rules that fire; not doing so is faster, where nobody listens."""
+        """Counts of messages, with a framed protocol."""
+        self.emits_firings = True
+        """Emit an event for each rule that fires; without it, firing is faster."""
         self._resolver = Resolver(reactor)
         self._listener: Listener | None = None
         self._opened = 0
         self._refused = 0
         self._fired = 0
-        self._gone: dict[Direction, list[int]] = {way: [0, 0] for way in Direction}
+        self._carried: dict[Direction, list[int]] = {way: [0, 0] for way in Direction}
+        """Bytes and chunks of closed connections."""
         self._edge: Timer | None = None
         self._sweep: Timer | None = None
         self._drained: Callable[[], None] | None = None
         self._drain_limit: Timer | None = None
         self._full = False
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     @property
     def plan(self) -> Plan:
@@ -78,11 +79,11 @@ class Proxy:
 
     @property
     def address(self) -> Address:
-        """Where it listens; the port is the real one.  Any thread may ask."""
-        listener = self._listener  # which the reactor's thread may take away meanwhile
+        """Where it listens, with the actual port; safe in any thread."""
+        listener = self._listener  # read once: the reactor's thread may set it to None
         return listener.address if listener is not None else self.listen
 
-    # Its life.
+    # Opening, changing and closing.
 
     def open(self, listener: Listener | None = None) -> None:
         """Listen, with a new listener or one that another proxy had; close the present one.
@@ -100,13 +101,13 @@ class Proxy:
             self._listener.pause()
         else:
             self._listener.resume()
-        self._schedule_edge()
+        self._schedule_next_edge()
         self._refuse_or_listen()
         if self.limits.timeout and self._sweep is None:
             self._sweep = self.reactor.call_later(self.limits.timeout, self._close_idle)
 
     def make_listener(self, address: Address | None = None) -> Listener:
-        """A listener at an address, or that of the proxy, for it to be opened with.
+        """Return a listener, by default at the proxy's own address, for ``open``.
 
         Raises:
             ListenError: the address is in use, or not of this machine.
@@ -121,18 +122,18 @@ class Proxy:
 
     @property
     def listener(self) -> Listener | None:
-        """What it listens with; None if it is not open."""
+        """None if the proxy is not open."""
         return self._listener
 
     @property
     def expired(self) -> frozenset[str]:
-        """The names of the rules of its plan whose time to live has passed."""
+        """Names of the rules whose time to live has passed."""
         return self.active_plan.expired
 
     def apply(self, plan: Plan) -> None:
-        """Take a new plan: from now on, on open connections too."""
+        """Replace the plan, for open connections too."""
         self.active_plan = ActivePlan(plan, self.name, self.reactor.clock(), self.active_plan)
-        self._schedule_edge()
+        self._schedule_next_edge()
         self._refuse_or_listen()
         for connection in list(self.connections):
             connection.apply()
@@ -148,7 +149,7 @@ class Proxy:
                 connection.close(reset=True)
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
-        """Stop accepting, let exchanges finish, close, and call back within the limit."""
+        """Stop accepting, let exchanges finish, close, and call back; within ``limit`` seconds."""
         self._forget_drain()
         self._drained = done
         while self._listener is not None and self._listener.accept_waiting():
@@ -158,9 +159,9 @@ class Proxy:
         self._close_finished()
 
     def close(self, *, reset: bool = False) -> None:
-        """Close the listener and all connections now; it may be opened again.
+        """Close the listener and all connections now; the proxy may be opened again.
 
-        ``reset``: all of them with a RST; otherwise those alone that miss bytes by it.
+        ``reset``: close all with a RST; otherwise only those that lose bytes.
         """
         self._close_listener()
         for timer in (self._edge, self._sweep):
@@ -186,8 +187,8 @@ class Proxy:
         return listener
 
     def totals(self) -> Totals:
-        """What it has counted, open connections included."""
-        sums = {way: list(counted) for way, counted in self._gone.items()}
+        """Return the counters, with those of open connections."""
+        sums = {way: list(counted) for way, counted in self._carried.items()}
         for connection in self.connections:
             for link in connection.links:
                 add(sums, link)
@@ -205,14 +206,14 @@ class Proxy:
             gave_up=self.gave_up,
         )
 
-    # The seam.
+    # Backends.
 
     def connect(self, connection: Connection) -> None:
-        """Give a connection its backend end: now or later, or close it."""
+        """Attach a backend to a connection, now or later, or close it."""
         self.dial(connection, connection.attach_backend)
 
     def dial(self, connection: Connection, then: Callable[[Socket], None]) -> None:
-        """Reach the backend for a connection, and go on with the socket; refuse it otherwise."""
+        """Connect to the backend, then call ``then`` with the socket; or refuse the client."""
         backend = self.backend
 
         def on_dialled(outcome: Socket | OSError) -> None:
@@ -238,7 +239,7 @@ class Proxy:
         return connection.in_use()
 
     def refuse(self, connection: Connection, what: str, detail: str = "") -> None:
-        """A connection gets no backend: its client sees a reset."""
+        """Reset a client that gets no backend, count it, and emit why."""
         self._refused += 1
         self.emit(Trouble(self.name, what, detail))
         connection.close(reset=True)
@@ -252,26 +253,26 @@ class Proxy:
         detail = rule.behavior.detail(firing)
         if detail:
             count(self.tally.injected, detail)
-        if self.tells_firings:
+        if self.emits_firings:
             self.emit(Fired(self.name, firing, rule.behavior.name, direction, labels, detail))
 
-    def tell(self, text: str) -> None:
-        """Have a protocol's remark logged, once."""
-        if text not in self._told and len(self._told) < KINDS:
-            self._told.add(text)
+    def report_once(self, text: str) -> None:
+        """Emit a remark of the protocol, unless it was emitted before."""
+        if text not in self._reported and len(self._reported) < KINDS:
+            self._reported.add(text)
             self.emit(Trouble(self.name, text))
 
     def on_closed(self, connection: Connection) -> None:
         self.connections.pop(connection, None)
         for link in connection.links:
-            add(self._gone, link)
+            add(self._carried, link)
         if self._full and self._listener is not None:
             self._full = False
             self._listener.resume()
         if self._drained is not None and not self.connections:
             self.close()
 
-    # Inside.
+    # Internal.
 
     def _forget_drain(self) -> None:
         self._drained = None
@@ -297,11 +298,11 @@ class Proxy:
             self._full = True
             self._listener.pause()
             limit = self.limits.max_connections
-            what = f"{limit} connections are open, the most that is allowed; more must wait"
+            what = f"{limit} connections are open, the maximum; more clients wait"
             self.emit(Trouble(self.name, what))
 
     def _on_accept_error(self, error: OSError) -> None:
-        self.emit(Trouble(self.name, "a client must wait", str(error)))
+        self.emit(Trouble(self.name, "cannot accept clients", str(error)))
 
     def _close_listener(self) -> None:
         listener = self.detach_listener()
@@ -309,16 +310,16 @@ class Proxy:
             listener.close()
 
     def _close_finished(self) -> None:
-        """Close what a drain need not wait for; look again until all is closed."""
+        """Close the connections that a drain need not wait for, until none is left."""
         if self._drained is None:
             return
         now = self.reactor.clock()
         for connection in list(self.connections):
-            settled = now - connection.active_at >= SETTLED
-            if settled and not self.in_use(connection) & UNFINISHED:
+            idle = now - connection.active_at >= DRAIN_IDLE
+            if idle and not self.in_use(connection) & UNFINISHED:
                 connection.close()
         if self.connections:
-            self.reactor.call_later(SETTLED / 2, self._close_finished)
+            self.reactor.call_later(DRAIN_IDLE / 2, self._close_finished)
         else:
             self.close()
 
@@ -334,12 +335,12 @@ class Proxy:
                     connection.cut()
             else:
                 oldest = min(oldest, active_at)
-        if self._sweep is sweep:  # the last one to go may have ended a drain, and all of it
-            pause = max(oldest + timeout - now, timeout / SWEEPS)
+        if self._sweep is sweep:  # not closed meanwhile, by the last connection of a drain
+            pause = max(oldest + timeout - now, timeout / SWEEPS_PER_TIMEOUT)
             self._sweep = self.reactor.call_later(pause, self._close_idle)
 
-    def _schedule_edge(self) -> None:
-        """Have rules come on, go off and be gone when their time has come."""
+    def _schedule_next_edge(self) -> None:
+        """Set the timer for the next time at which a rule turns on or off, or expires."""
         if self._edge is not None:
             self._edge.cancel()
             self._edge = None
@@ -351,7 +352,7 @@ class Proxy:
         self.apply(self.plan)
 
     def _refuse_or_listen(self) -> None:
-        """Have the system refuse clients, if a rule says so, or no more."""
+        """Have the system refuse clients while a rule of the plan does so."""
         listener = self._listener
         if listener is None or listener.refusing is self.active_plan.refuses:
             return
@@ -361,4 +362,4 @@ class Proxy:
             listener.refuse(self.active_plan.refuses)
         except OSError as error:
             self.emit(Trouble(self.name, f"cannot listen on {self.address} again", str(error)))
-            self.reactor.call_later(AGAIN, self._refuse_or_listen)
+            self.reactor.call_later(RETRY_DELAY, self._refuse_or_listen)

@@ -17,7 +17,7 @@ from .reactor import Reactor
 
 
 class ProxyView(Interface):
-    """What the parts of a connection read of their proxy, and report to it."""
+    """What a connection reads of its proxy and reports to it."""
 
     reactor: Reactor
     name: str
@@ -34,5 +34,5 @@ class ProxyView(Interface):
     ) -> None:
         """Count a rule that has fired, and emit the event."""
 
-    def tell(self, text: str) -> None:
-        """Log a protocol's remark, once for each text."""
+    def report_once(self, text: str) -> None:
+        """Emit a remark of the protocol, unless it was emitted before."""
