@@ -707,7 +707,7 @@ def test_what_a_behavior_keeps_goes_with_its_rule(change: str) -> None:
 
 def test_a_memory_begins_empty() -> None:
     memory = Memory()
-    assert (memory.own, memory.dropped_by, memory.connection_draws) == ({}, [], {})
+    assert (memory.own, memory.dropped_by, memory.connection_draws) == ({}, set(), {})
 
 
 def test_a_lasting_rule_that_is_begun_twice_is_begun_once() -> None:

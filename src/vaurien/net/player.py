@@ -293,7 +293,7 @@ class Player:
                     if not message.again:  # one request, one reply
                         self._connection.reply(message, data)
                 case Drop():
-                    self._connection.decisions.memory.note_drop(active_rule)
+                    self._connection.decisions.memory.dropped_by.add(active_rule)
                 case Close():
                     yield from self._close(message, action)
                     return

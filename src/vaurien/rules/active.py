@@ -153,15 +153,10 @@ class Memory:
     def __init__(self) -> None:
         self.own: Kept = {}
         """What behaviors keep; each key begins with the rule."""
-        self.dropped_by: list[ActiveRule] = []
+        self.dropped_by: set[ActiveRule] = set()
         """The rules that have dropped a message: the peers may be out of step."""
         self.connection_draws: ConnectionDraws = {}
         """What was drawn for rules whose scope is the connection."""
-
-    def note_drop(self, active_rule: ActiveRule) -> None:
-        """A rule has dropped a message."""
-        if active_rule not in self.dropped_by:
-            self.dropped_by.append(active_rule)
 
     def forget(self, known: Callable[[object], bool]) -> None:
         """Drop what is kept for rules that are no longer known."""
