@@ -185,7 +185,7 @@ class World:
     @property
     def fired(self) -> list[tuple[int, int, str]]:
         found: Iterable[Fired] = (event for event in self.events if isinstance(event, Fired))
-        return [(f.firing.connection, f.firing.exchange, f.firing.rule) for f in found]
+        return [(f.connection, f.exchange, f.rule) for f in found]
 
     # The backend's listener.
 

@@ -13,7 +13,6 @@ from typing import get_args
 import pytest
 from starlette.routing import Route
 
-from acting import firing
 from live import live
 from test_architecture import RINGS
 from vaurien import Client, client, plugins
@@ -145,7 +144,7 @@ def test_every_action_is_documented() -> None:
 
 
 def test_every_field_of_the_journal_is_documented() -> None:
-    fired = Fired("p", firing(), "b", Direction.TO_CLIENT, {})
+    fired = Fired("p", "r", "b", 1, 1, 50.0, 1, Direction.TO_CLIENT, {})
     fields = list(json.loads(entry(fired, 0.0)))
     text = page("rules").partition("## The journal")[2]
     assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == fields

@@ -12,13 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acting import Stage
-from vaurien.behavior import Firing
 from vaurien.control.journal import BUFFER_LIMIT, RETRY, Journal, entry
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
-from vaurien.protocols.tcp import Tcp
-from vaurien.testing import at_work
 from vaurien.values.events import Event, Fired, Trouble
 from vaurien.values.messages import Direction
 
@@ -26,8 +22,8 @@ NOW = 1_780_000_000.0625
 
 
 def fired(exchange: int = 1, labels: Mapping[str, str] | None = None) -> Fired:
-    firing = Firing(at_work(), Stage(Tcp(), number=7), exchange, 12.5, 3, 99)
-    return Fired("vaurien", firing, "delay", Direction.TO_BACKEND, labels or {})
+    way = Direction.TO_BACKEND
+    return Fired("vaurien", "rule", "delay", 7, exchange, 12.5, 3, way, labels or {})
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_who_waits_to_be_accepted_when_the_rule_comes_is_reset(
 def test_some_are_refused_by_a_reset(start_proxy: StartProxy, redis_address: Address) -> None:
     proxy = start_proxy(redis_address, "refuse percent=40", seed=3)
     fates = [fate(proxy.address) for _ in range(100)]
-    drawn = {event.firing.connection for event in proxy.fired}
+    drawn = {event.connection for event in proxy.fired}
     assert fates == ["reset" if number in drawn else "served" for number in range(1, 101)]
     assert 20 < len(drawn) < 60
     assert proxy.totals.refused == 0

@@ -68,7 +68,7 @@ def decisions(traffic: Callable[[Address], None], seed: int = 11, *, rules: int 
         RunningProxy(backend.address, *RULES[:rules], seed=seed) as proxy,
     ):
         traffic(proxy.address)
-        fired = [event.firing for event in proxy.fired]
+        fired = list(proxy.fired)
     found = {(each.connection, each.exchange, each.rule, each.draw) for each in fired}
     assert len(found) == len(fired)
     return found

@@ -265,7 +265,7 @@ def test_the_same_seed_draws_the_same_connections(echoing: Scripted) -> None:
                 with connect(running.address) as client:
                     client.sendall(b"hi")
                     receive(client, 2)
-            return [fired.firing.connection for fired in running.fired]
+            return [fired.connection for fired in running.fired]
 
     assert drawn() == drawn() != []
 

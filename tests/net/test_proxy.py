@@ -79,7 +79,7 @@ def test_it_tells_of_each_firing_with_what_was_known() -> None:
         Direction.TO_BACKEND,
     )
     assert event.labels == {"command": "GET", "key": "b"}
-    assert (event.firing.rule, event.firing.connection, event.firing.exchange) == ("broken", 1, 2)
+    assert (event.rule, event.connection, event.exchange) == ("broken", 1, 2)
 
 
 def test_connections_are_numbered_from_1() -> None:

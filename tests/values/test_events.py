@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from acting import firing
 from vaurien.values.events import Event, Fired, PluginFailed, Trouble
 from vaurien.values.messages import NO_LABELS, Direction
 
 
 def test_a_firing_reads_as_a_line() -> None:
-    event = Fired("vaurien", firing(), "delay", Direction.TO_BACKEND, NO_LABELS)
-    assert event.text() == "rule fired: connection 1, exchange 1, draw 50.0000"
+    event = Fired("p", "rule", "delay", 1, 2, 50.0, 3, Direction.TO_BACKEND, NO_LABELS)
+    assert event.text() == "rule fired: connection 1, exchange 2, draw 50.0000"
     assert event.level == "debug"
 
 

@@ -99,7 +99,7 @@ class Narrator:
         if not isinstance(event, Fired):
             say(event.text())
             return
-        exchange = (event.firing.connection, event.firing.exchange)
+        exchange = (event.connection, event.firing.exchange)
         if exchange != self._exchange:
             self._exchange = exchange
             self._effects = []
@@ -111,7 +111,7 @@ class Narrator:
 
     def _effect(self, event: Fired) -> str:
         assert self.proxy is not None
-        rule = next(rule for rule in self.proxy.plan.rules if rule.name == event.firing.rule)
+        rule = next(rule for rule in self.proxy.plan.rules if rule.name == event.rule)
         return EFFECTS.get(event.behavior, event.behavior).format_map(rule.behavior.settings())
 
 

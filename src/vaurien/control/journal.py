@@ -102,17 +102,16 @@ class Journal:
 
 def entry(event: Fired, at: float) -> bytes:
     """Return a line of the journal; ``at`` is in seconds since 1970."""
-    firing = event.firing
     timestamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
     fields = {
         "time": timestamp.replace("+00:00", "Z"),
         "proxy": event.proxy,
-        "rule": firing.rule,
+        "rule": event.rule,
         "behavior": event.behavior,
-        "connection": firing.connection,
-        "exchange": firing.exchange,
-        "draw": firing.draw,
-        "count": firing.count,
+        "connection": event.connection,
+        "exchange": event.exchange,
+        "draw": event.draw,
+        "count": event.count,
         "direction": event.direction.value,
         "labels": dict(event.labels),
         "fault": event.detail,

@@ -254,7 +254,20 @@ class Proxy:
         if detail:
             count(self.tally.injected, detail)
         if self.emits_firings:
-            self.emit(Fired(self.name, firing, rule.behavior.name, direction, labels, detail))
+            self.emit(
+                Fired(
+                    self.name,
+                    rule.name,
+                    rule.behavior.name,
+                    firing.connection,
+                    firing.exchange,
+                    firing.draw,
+                    firing.count,
+                    direction,
+                    labels,
+                    detail,
+                )
+            )
 
     def report_once(self, text: str) -> None:
         """Emit a remark of the protocol, unless it was emitted before."""

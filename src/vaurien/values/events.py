@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from ..behavior import Firing
 from .messages import Direction
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -34,22 +33,30 @@ class Fired(Event):
     """A rule fired."""
 
     level: ClassVar[Level] = "debug"
-    firing: Firing
+    rule: str
+    """The rule's name."""
     behavior: str
     """The behavior's name."""
+    connection: int
+    """The connection's number on the proxy, counted from 1."""
+    exchange: int
+    """The exchange's number on the connection, counted from 1; 0 outside of any exchange."""
+    draw: float
+    """The number drawn, from 0 up to but not including 100."""
+    count: int
+    """How many times the rule has fired on the proxy, this time included."""
     direction: Direction
-    """The direction of the message on which it was decided."""
+    """The direction of the message that it was decided on."""
     labels: Mapping[str, str]
-    """The labels of that message; traffic said them, so escape them."""
+    """The labels of that message; they come from traffic, so escape them."""
     detail: str = ""
     """What the behavior does this time: the fault it plays."""
 
     def text(self) -> str:
-        firing = self.firing
         detail = f" ({self.detail})" if self.detail else ""
         return (
-            f"{firing.rule} fired{detail}: connection {firing.connection}, "
-            f"exchange {firing.exchange}, draw {firing.draw:.4f}"
+            f"{self.rule} fired{detail}: connection {self.connection}, "
+            f"exchange {self.exchange}, draw {self.draw:.4f}"
         )
 
 
