@@ -38,7 +38,9 @@ def test_a_behavior_may_act_on_both_directions() -> None:
 
 def test_by_itself_it_is_drawn_for_by_exchange() -> None:
     assert Behavior.scopes == ("exchange", "connection")
-    assert Behavior().fit(Tcp) == {}
+    behavior = Behavior()
+    assert behavior.fit(Tcp) is behavior
+    assert behavior.applies_to == {}
     assert Behavior().detail(firing()) == ""
 
 

@@ -8,12 +8,12 @@ either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from .protocol import Protocol
 from .rules.firing import ConnectionView, Firing, Scope
 from .values.actions import Actions, Forward
-from .values.messages import Direction, Ended, Message
+from .values.messages import NO_LABELS, Direction, Ended, Message
 from .values.options import Configurable, Option
 
 if TYPE_CHECKING:
@@ -72,17 +72,17 @@ class Behavior(Configurable):
         del given, protocol
         return {}
 
-    def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
-        """Called once, when a rule for this protocol is made with it.
+    applies_to = NO_LABELS  # not annotated: it is no option
+    """Labels that its rules match, besides those they name: label -> value, or ``~regex``."""
 
-        What comes back are labels that the rule shall match, unless it matches these labels
-        already: label -> text, or ``~regex``.
+    def fit(self, protocol: type[Protocol]) -> Self:
+        """Return the behavior for a rule of this protocol: itself, if it is the same for all.
 
         Raises:
             OptionError: it makes no sense with this protocol.
         """
         del protocol
-        return {}
+        return self
 
     def detail(self, firing: Firing) -> str:
         """What it does on this firing, in a word: the fault it plays; ``""`` for nothing to say."""

@@ -10,16 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from .errors import OptionError
 from .rules.firing import Firing
 from .values.actions import Actions, Close, Forward, Reply
 from .values.messages import NO_LABELS, Message
 from .values.options import Option, Value, one_of
-
-if TYPE_CHECKING:
-    from random import Random
 
 Values = Mapping[str, Value]
 """The values of a fault's parameters, by name: all of them, checked."""
@@ -95,6 +91,14 @@ class Answer(Fault):
                 yield Close()
 
 
+@dataclass(frozen=True)
+class ChosenFault:
+    """A fault with the values of its parameters."""
+
+    fault: Fault
+    values: Values
+
+
 class Catalogue:
     """The faults of a protocol, by any of their identifiers, in upper or lower case."""
 
@@ -119,8 +123,9 @@ class Catalogue:
                 found.setdefault(identifier.lower(), fault)
         return found
 
-    @cached_property
-    def _typical(self) -> tuple[Fault, ...]:
+    @property
+    def typical(self) -> tuple[Fault, ...]:
+        """The faults that ``error`` picks from where it is not told which."""
         return tuple(fault for fault in self.faults if fault.typical)
 
     def find(self, identifier: str) -> Fault:
@@ -137,10 +142,6 @@ class Catalogue:
             allowed = one_of(fault.name for fault in self.faults)
             raise OptionError(f"is unknown{hint}", key="fault", given=identifier, allowed=allowed)
         return fault
-
-    def pick(self, random: Random) -> Fault:
-        """A typical fault."""
-        return random.choice(self._typical)
 
 
 def values_of(fault: Fault, given: Mapping[str, object]) -> Values:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from acting import actions_of, firing, response
-from lines import Lines
-from vaurien.behavior import Behavior
+from acting import actions_of, firing, request, response
+from lines import Lines, Refusal
 from vaurien.behaviors.error import NOISE, Error
 from vaurien.errors import OptionError
+from vaurien.fault import Catalogue
 from vaurien.protocol import ERROR_SIZE
 from vaurien.protocols.tcp import Tcp
-from vaurien.values.actions import Forward
+from vaurien.values.actions import Forward, Reply
 from vaurien.values.messages import Direction, Message
 
 
-def forwarded(behavior: Behavior, message: Message, count: int = 1, seed: int = 1) -> bytes:
+def forwarded(behavior: Error, message: Message, count: int = 1, seed: int = 1) -> bytes:
     """What comes through of a message, when a rule fires for the so-manieth time."""
-    (action,) = actions_of(behavior, message, firing(count, seed=seed, protocol=Lines()))
+    fired = firing(count, seed=seed, protocol=Lines())
+    (action,) = actions_of(behavior.fit(Lines), message, fired)
     assert isinstance(action, Forward)
     assert action.message == message.with_data(action.message.data)
     return action.message.data
@@ -39,7 +40,8 @@ def test_one_error_takes_the_place_of_all_pieces() -> None:
         response(b"two", begins=False, ends=False),
         response(b"three", begins=False),
     ]
-    told = [actions_of(Error(), piece, firing(protocol=Lines())) for piece in pieces]
+    error = Error().fit(Lines)
+    told = [actions_of(error, piece, firing(protocol=Lines())) for piece in pieces]
     assert told == [[Forward(pieces[0].with_data(b"BUSY no\n"))], [], []]
 
 
@@ -100,18 +102,21 @@ def test_a_fault_must_be_of_the_protocol() -> None:
 
 
 def test_a_fault_brings_matches_and_options() -> None:
-    assert Error(fault="LOCKED").fit(Lines) == {"command": "PUT"}
+    assert Error(fault="LOCKED").fit(Lines).applies_to == {"command": "PUT"}
     assert list(Error.further_options({"fault": "BUSY"}, Lines)) == ["reason"]
     assert Error.further_options({}, Lines) == {}
 
 
 def test_settings_make_the_same_again() -> None:
-    error = Error.configured({"fault": "BUSY", "reason": "later"})
-    error.fit(Lines)
+    error = Error.configured({"fault": "BUSY", "reason": "later"}).fit(Lines)
     assert error.settings()["reason"] == "later"
-    again = Error.configured(error.settings())
-    again.fit(Lines)
-    assert again == error
+    assert Error.configured(error.settings()).fit(Lines) == error
+
+
+def test_to_fit_a_protocol_changes_nothing() -> None:
+    error = Error(fault="LOCKED")
+    assert error.fit(Lines) is not error
+    assert (error.faults, error.applies_to, error.needs_messages) == ((), {}, False)
 
 
 def test_what_one_fault_was_told_does_not_suit_another() -> None:
@@ -121,9 +126,27 @@ def test_what_one_fault_was_told_does_not_suit_another() -> None:
 
 
 def test_the_journal_is_told_the_fault() -> None:
-    error = Error(fault="17", warmup=1)
-    error.fit(Lines)
+    error = Error(fault="17", warmup=1).fit(Lines)
     assert error.detail(firing(1, protocol=Lines())) == ""
     assert error.detail(firing(2, protocol=Lines())) == "BUSY"
-    assert Error().detail(firing(protocol=Lines())) == "BUSY"
-    assert Error().detail(firing()) == "noise"
+    assert Error().fit(Lines).detail(firing(protocol=Lines())) == "BUSY"
+    assert Error(inject=True).fit(Lines).detail(firing(protocol=Lines())) == "noise"
+    assert Error().fit(Tcp).detail(firing()) == "noise"
+
+
+class TwoFaults(Lines):
+    name = "two-faults"
+    faults = Catalogue(
+        Refusal(name=name, meaning="-", exercises="-", typical=True) for name in ("ONE", "TWO")
+    )
+
+
+def test_the_fault_of_an_exchange_is_chosen_once() -> None:
+    error = Error().fit(TwoFaults)
+    names = set()
+    for seed in range(20):
+        fired = firing(seed=seed, protocol=TwoFaults())
+        name = error.detail(fired)
+        assert actions_of(error, request(b"GET a\n"), fired) == [Reply(f"{name} no\n".encode())]
+        names.add(name)
+    assert names == {"ONE", "TWO"}

@@ -38,8 +38,10 @@ def test_so_many_exchanges_fail_after_the_warmup(transient: Transient, failing: 
 def test_it_fails_as_error_does() -> None:
     fine = response(b"fine\n")
     fired = firing(protocol=Lines())
-    assert actions_of(Transient(), fine, fired) == [Forward(fine.with_data(b"BUSY no\n"))]
-    (action,) = actions_of(Transient(inject=True), fine, fired)
+    assert actions_of(Transient().fit(Lines), fine, fired) == [
+        Forward(fine.with_data(b"BUSY no\n"))
+    ]
+    (action,) = actions_of(Transient(inject=True).fit(Lines), fine, fired)
     assert isinstance(action, Forward)
     assert len(action.message.data) == len(fine.data) + NOISE
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Self
 
 from ..behavior import Behavior, Firing
 from ..errors import OptionError
@@ -25,7 +25,7 @@ class Duplicate(Behavior):
     scopes = ("connection", "exchange")
     chance: float = option(100.0, "how many of 100 chunks arrive twice", minimum=0, maximum=100)
 
-    def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
+    def fit(self, protocol: type[Protocol]) -> Self:
         if protocol.framed:
             raise OptionError(
                 f"is not allowed with the protocol {protocol.name!r}, whose messages "
@@ -33,7 +33,7 @@ class Duplicate(Behavior):
                 key="behavior",
                 given=self.name,
             )
-        return {}
+        return self
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         yield Forward(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Self
 
 from ..behavior import Behavior, Firing
 from ..errors import OptionError
@@ -25,7 +25,7 @@ class DuplicateRequest(Behavior):
     lasting = True
     needs_messages = True
 
-    def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
+    def fit(self, protocol: type[Protocol]) -> Self:
         if not protocol.framed:
             raise OptionError(
                 f"is not allowed with the protocol {protocol.name!r}, "
@@ -33,7 +33,7 @@ class DuplicateRequest(Behavior):
                 key="behavior",
                 given=self.name,
             )
-        return {}
+        return self
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         kept = firing.kept

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from ..behavior import Behavior, Firing
 from ..errors import OptionError
-from ..fault import Fault, Values, values_of
+from ..fault import ChosenFault, Fault, values_of
 from ..protocol import Protocol
 from ..values.actions import Actions, Forward
 from ..values.messages import Direction, Message
@@ -29,10 +29,13 @@ class Error(Behavior):
     warmup: int = option(0, "number of exchanges to leave alone first", minimum=0)
 
     parameters: Mapping[str, object] = field(default_factory=dict)
-    """What the fault was told."""
-    _chosen: tuple[Fault, Values] | None = field(
-        default=None, init=False, repr=False, compare=False
-    )
+    """The values given for parameters of the fault."""
+    faults: tuple[ChosenFault, ...] = field(default=(), repr=False, compare=False)
+    """The faults that it picks from, by way of ``fit``; without any it answers with noise."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.needs_messages = bool(self.faults)
 
     @classmethod
     def further_options(
@@ -63,21 +66,22 @@ class Error(Behavior):
         told = {key: value for key, value in self.parameters.items() if isinstance(value, Value)}
         return {**super().settings(), **told}
 
-    def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
-        self.needs_messages = bool(protocol.faults) and not self.inject
+    def fit(self, protocol: type[Protocol]) -> Self:
         if not self.fault and self.parameters:
             why = f"is not an option of {self.name!r} without a fault"
             allowed = one_of(options_of(type(self)))
             raise OptionError(why, key=next(iter(self.parameters)), allowed=allowed)
-        if not self.fault:
-            return protocol.faults.typical_where if self.needs_messages else {}
-        if self.inject:
+        if self.fault and self.inject:
             raise OptionError("excludes inject", key="fault", given=self.fault)
-        fault = _find(self.fault, protocol)
-        values = values_of(fault, self.parameters)
-        self.parameters = {key: values[key] for key in self.parameters}
-        self._chosen = fault, values
-        return fault.applies_to
+        if self.inject or not (self.fault or protocol.faults):
+            return self
+        catalogue = protocol.faults
+        found = (_find(self.fault, protocol),) if self.fault else catalogue.typical
+        faults = tuple(ChosenFault(fault, values_of(fault, self.parameters)) for fault in found)
+        parameters = {key: faults[0].values[key] for key in self.parameters}
+        fitted = type(self)(**super().settings(), parameters=parameters, faults=faults)
+        fitted.applies_to = found[0].applies_to if self.fault else catalogue.typical_where
+        return fitted
 
     def concerns(self, direction: Direction) -> bool:
         return self.needs_messages or direction is Direction.TO_CLIENT
@@ -85,33 +89,43 @@ class Error(Behavior):
     def detail(self, firing: Firing) -> str:
         if not self.fails(firing):
             return ""
-        if self.inject or not firing.protocol.faults:
-            return "noise"
-        return self._fault(firing)[0].name
+        return self._chosen(firing).fault.name if self.faults else "noise"
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         if not self.fails(firing):
+            return iter([Forward(message)])
+        if self.faults:
+            chosen = self._chosen(firing)
+            return chosen.fault.play(message, firing, chosen.values)
+        return self._noise(message, firing)
+
+    def _noise(self, message: Message, firing: Firing) -> Actions:
+        """Put noise inside a response, or in its place; requests pass."""
+        if message.to_backend:
             yield Forward(message)
         elif self.inject:
             yield Forward(_spoilt(message, firing))
-        elif firing.protocol.faults:
-            fault, values = self._fault(firing)
-            yield from fault.play(message, firing, values)
-        elif message.to_backend:
-            yield Forward(message)
         elif message.begins:
             yield Forward(message.with_data(firing.protocol.error(message, firing.random())))
 
     def fails(self, firing: Firing) -> bool:
-        """Whether this exchange is to fail."""
+        """Whether the exchange fails."""
         return firing.count > self.warmup
 
-    def _fault(self, firing: Firing) -> tuple[Fault, Values]:
-        """The fault to play, and what it was told; the same for all messages of an exchange."""
-        if self._chosen is not None:
-            return self._chosen
-        fault = firing.protocol.faults.pick(firing.random())
-        return fault, values_of(fault, {})
+    def _chosen(self, firing: Firing) -> ChosenFault:
+        """Return the fault for all messages of an exchange."""
+        if len(self.faults) == 1:
+            return self.faults[0]
+        choice = firing.of_exchange(Choice)
+        if choice.fault is None:
+            choice.fault = firing.random().choice(self.faults)
+        return choice.fault
+
+
+class Choice:
+    """The fault of one exchange."""
+
+    fault: ChosenFault | None = None
 
 
 def _find(identifier: str, protocol: type[Protocol]) -> Fault:
@@ -123,7 +137,7 @@ def _find(identifier: str, protocol: type[Protocol]) -> Fault:
 
 def _spoilt(message: Message, firing: Firing) -> Message:
     """A response with noise in its middle; anything else as it is."""
-    if message.to_backend or not message.begins:
+    if not message.begins:
         return message
     middle = len(message.data) // 2
     noise = firing.random().randbytes(NOISE)

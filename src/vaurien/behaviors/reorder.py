@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Self
 
 from ..behavior import Behavior, Firing
 from ..errors import OptionError
@@ -28,7 +28,7 @@ class Reorder(Behavior):
     chance: float = option(100.0, "how many of 100 chunks are overtaken", minimum=0, maximum=100)
     patience: float = option(0.05, "seconds that a chunk waits for the one that follows", minimum=0)
 
-    def fit(self, protocol: type[Protocol]) -> Mapping[str, str]:
+    def fit(self, protocol: type[Protocol]) -> Self:
         if protocol.framed:
             raise OptionError(
                 f"is not allowed with the protocol {protocol.name!r}, whose messages "
@@ -36,7 +36,7 @@ class Reorder(Behavior):
                 key="behavior",
                 given=self.name,
             )
-        return {}
+        return self
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         waiting = firing.own(Waiting, message.direction)

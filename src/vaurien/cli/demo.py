@@ -99,7 +99,7 @@ class Narrator:
         if not isinstance(event, Fired):
             say(event.text())
             return
-        exchange = (event.connection, event.firing.exchange)
+        exchange = (event.connection, event.exchange)
         if exchange != self._exchange:
             self._exchange = exchange
             self._effects = []

@@ -26,8 +26,8 @@ from ..rules.notation import (
     FindBehavior,
     check_plugin,
     describe,
-    fitted,
     make_rules,
+    matches_of,
     parse_mix,
 )
 from ..rules.plan import Rule
@@ -237,8 +237,8 @@ class Control:
             return make_rules(parse_mix(name), self._find_behavior, protocol)
         behavior = self._find_behavior(name)
         check_plugin(behavior)
-        made = behavior.configured(options)
-        match = fitted(made, protocol)
+        made = behavior.configured(options).fit(protocol)
+        match = matches_of(made, protocol)
         return (Rule(behavior=made, name=made.name, mix=MIX, scope=made.scopes[0], match=match),)
 
     def _change_one(

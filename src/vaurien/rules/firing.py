@@ -16,12 +16,29 @@ from ..values.messages import Direction, Message
 if TYPE_CHECKING:
     from random import Random
 
-    from ..protocol import Protocol
-
 T = TypeVar("T")
 Scope = Literal["exchange", "connection"]
 Kept = dict[tuple[object, ...], object]
 """What behaviors keep: the key says for whom, of which class, and for which direction."""
+
+
+class ProtocolView(Interface):
+    """The protocol of a connection, as far as behaviors and faults may look at it."""
+
+    @property
+    def name(self) -> str:
+        """The name that it is registered under."""
+
+    @property
+    def framed(self) -> bool:
+        """Whether it cuts messages out of the stream; otherwise each chunk is a message."""
+
+    @property
+    def backend(self) -> str:
+        """The address of the proxy's backend."""
+
+    def error(self, message: Message, random: Random) -> bytes:
+        """Return a typical error in answer to a request."""
 
 
 class MemoryView(Interface):
@@ -40,7 +57,7 @@ class ConnectionView(Interface):
         """Counted from 1, on its proxy."""
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> ProtocolView:
         """Its protocol; a framed protocol has an object for each connection."""
 
     @property
@@ -124,7 +141,7 @@ class Firing:
         return self.view.number
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> ProtocolView:
         """The protocol of the connection."""
         return self.view.protocol
 

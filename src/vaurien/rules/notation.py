@@ -301,21 +301,21 @@ def _make_behavior(
                 f"and what the protocol {protocol.name!r} matches on: {_listed(labels)}"
             )
             raise OptionError("is unknown here", key=key, allowed=allowed)
-    made = behavior.configured(options)
+    made = behavior.configured(options).fit(protocol)
     in_order = tuple((name, ramps[name]) for name in declared if name in ramps)
-    return made, fitted(made, protocol, texts), in_order
+    return made, matches_of(made, protocol, texts), in_order
 
 
-def fitted(
+def matches_of(
     behavior: Behavior, protocol: type[Protocol], texts: Mapping[str, str] = NO_LABELS
 ) -> tuple[Match, ...]:
-    """What a rule with this behavior matches on: what it is told, and what the behavior brings.
+    """Return the matches of a rule with this behavior: those it names, and the behavior's.
 
     Raises:
-        OptionError: the behavior makes no sense with this protocol, or with these matches.
+        OptionError: the behavior makes no sense with these matches.
     """
-    told = {**behavior.fit(protocol), **texts}
-    match = tuple(_match(label, text, protocol) for label, text in told.items())
+    wanted = {**behavior.applies_to, **texts}
+    match = tuple(_match(label, text, protocol) for label, text in wanted.items())
     _check_late(match, behavior, protocol)
     return match
 
