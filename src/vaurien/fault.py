@@ -84,11 +84,17 @@ class Answer(Fault):
                     yield Close()
         elif not message.exchange:
             yield Forward(message)
-        elif message.begins and not firing.kept:
-            firing.kept.append(message.with_data(b""))
+        elif message.begins and not firing.of_exchange(Answered).given:
+            firing.of_exchange(Answered).given = True
             yield Forward(message.with_data(self.render(message, firing, values)))
             if self.closes:
                 yield Close()
+
+
+class Answered:
+    """Whether an exchange has been given its answer."""
+
+    given = False
 
 
 @dataclass(frozen=True)

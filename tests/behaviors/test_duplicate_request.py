@@ -136,3 +136,9 @@ def test_the_second_answer_is_swallowed_after_the_time_to_live_of_the_rule() -> 
     world.backends[0].say(b"first\nsecond\nthird\n")
     world.run(lambda: client.heard.count(b"\n") == 2)
     assert bytes(client.heard) == b"first\nthird\n"
+
+
+def test_an_answer_that_comes_early_returns_and_the_request_is_sent_again_whole() -> None:
+    begun, rest = request(b"1", ends=False), request(b"2", begins=False)
+    answer, again = response(b"!"), response(b"!!")
+    assert forwarded(begun, answer, rest, again) == [begun, answer, rest, begun, rest]

@@ -36,20 +36,28 @@ class DuplicateRequest(Behavior):
         return self
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        kept = firing.kept
+        progress = firing.of_exchange(Progress)
         if not message.to_backend:
-            if not kept or kept[-1].to_backend:
+            if not progress.answered:
                 yield Forward(message)
-            if kept and message.final and message.ends:
-                kept[:] = [message.with_data(b"")]  # what comes now is the second answer
+            if progress.pieces and message.final and message.ends:
+                progress.answered = True
             return
         yield Forward(message)
         if message.continues or not message.final:
             return
         if message.offset + len(message.data) > KEEP_LIMIT:
-            kept.clear()
-        elif kept or message.begins:
-            kept.append(message)
+            progress.pieces.clear()
+        elif progress.pieces or message.begins:
+            progress.pieces.append(message)
             if message.ends:
-                for piece in kept:
+                for piece in progress.pieces:
                     yield Forward(piece._replace(again=True))
+
+
+class Progress:
+    """How far an exchange has got."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Message] = []  # of the request, to send it again
+        self.answered = False  # the first response has arrived: the next is the second

@@ -32,32 +32,34 @@ class PartialReply(Behavior):
     )
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        kept = firing.kept
+        progress = firing.of_exchange(Progress)
         if message.to_backend:
-            if message.ends and not kept:
-                kept.append(message.with_data(b""))  # all is asked
+            progress.requested |= message.ends
             yield Forward(message)
             return
-        asked = bool(kept) and kept[0].to_backend
-        pieces = kept[1:] if asked else kept[:]
+        pieces = progress.pieces
         if not message.final or not message.exchange:
-            for piece in pieces:  # its end tells that it is not the last
+            progress.pieces = []
+            for piece in pieces:  # its end shows that it is not the last response
                 yield Forward(piece)
-            del kept[asked:]
             yield Forward(message)
         elif self.bytes:
             yield from self._cut(message, self.bytes - message.offset)
         elif not pieces and (message.left or message.offset):
             whole = message.offset + len(message.data) + message.left
             yield from self._cut(message, int(whole * self.fraction) - message.offset)
-        elif message.ends or not asked or message.offset + len(message.data) >= KEEP_LIMIT:
-            del kept[asked:]
-            data = b"".join(piece.data for piece in (*pieces, message))
-            first = pieces[0] if pieces else message
-            joined = first._replace(data=data, ends=message.ends)
+        elif (
+            message.ends
+            or not progress.requested
+            or message.offset + len(message.data) >= KEEP_LIMIT
+        ):
+            progress.pieces = []
+            pieces.append(message)
+            data = b"".join(piece.data for piece in pieces)
+            joined = pieces[0]._replace(data=data, ends=message.ends)
             yield from self._cut(joined, int(len(data) * self.fraction))
         else:
-            kept.append(message)
+            pieces.append(message)
 
     def _cut(self, message: Message, size: int) -> Actions:
         """Forward so many bytes, and all of it if it has no more; then break off."""
@@ -76,3 +78,11 @@ class PartialReply(Behavior):
             yield Forward(
                 message._replace(data=rest, begins=begins, offset=message.offset + len(head))
             )
+
+
+class Progress:
+    """How far an exchange has got."""
+
+    def __init__(self) -> None:
+        self.requested = False  # the backend has the whole request
+        self.pieces: list[Message] = []  # of the response, held back to learn its length

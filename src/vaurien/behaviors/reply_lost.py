@@ -21,17 +21,23 @@ class ReplyLost(Behavior):
     reset: bool = option(False, "close with a RST, and not with a FIN")
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        kept = firing.kept
+        progress = firing.of_exchange(Progress)
         if message.to_backend:
-            if message.ends and not kept:
-                kept.append(message.with_data(b""))  # all is asked
+            progress.requested |= message.ends
             yield Forward(message)
-            return
-        loses = bool(kept) and not kept[-1].to_backend
-        if not message.exchange or not (message.final or loses):
+        elif not message.exchange or not (message.final or progress.losing):
             yield Forward(message)
-        elif not kept or (message.final and message.ends):
+        elif not progress.requested or (message.final and message.ends):
             yield Close(reset=self.reset)
-        else:  # from here on all is lost: only its end may tell that it was not the last
-            kept[:] = [message.with_data(b"")]
+        else:  # from here on all is lost: only its end may show that it was not the last
+            progress.losing = True
             yield Drop()
+
+
+class Progress:
+    """How far an exchange has got."""
+
+    requested = False
+    """The backend has the whole request."""
+    losing = False
+    """The response has begun to be lost."""
