@@ -1,9 +1,8 @@
 """Behaviors: one kind of trouble each.
 
-A behavior looks at messages, and at what becomes of their connection, and says what
-should happen, by yielding actions.  It opens no socket, reads no clock and never sleeps;
-what it needs to know comes as arguments, so its tests need no socket, clock or sleep
-either.
+A behavior sees messages and the phases of their connection, and yields actions.  It opens
+no socket, reads no clock and never sleeps; everything it needs is an argument, so its tests
+need no socket, clock or sleep either.
 """
 
 from __future__ import annotations
@@ -25,50 +24,50 @@ HOOKS = ("on_connect", "on_open", "on_message", "on_end")
 
 
 class Behavior(Configurable):
-    """The base class of behaviors; subclasses set ``name``, declare options, and act.
+    """The base class of behaviors; subclasses set ``name`` and declare options.
 
-    They act by what they override of ``on_message``, ``on_connect``, ``on_open`` and
+    They act in the hooks that they override: ``on_message``, ``on_connect``, ``on_open`` and
     ``on_end``.
     """
 
     scopes: ClassVar[tuple[Scope, ...]] = ("exchange", "connection")
-    """What a rule with it may be drawn for; the first is what it is if nothing is said."""
+    """The scopes that its rules may have; the first is the default."""
     inert: ClassVar[bool] = False
-    """It never does anything: links may stay quiet under it."""
+    """It never does anything, so links may stay quiet."""
     refuses: ClassVar[bool] = False
-    """While a rule with it is on, and about every connection, nobody listens."""
+    """While a rule with it is on and applies to every connection, nobody listens."""
     per_connection: ClassVar[bool] = False
-    """It serves whole connections from their beginning on: one that is open it leaves alone."""
+    """It acts on connections from their beginning, and not on those that are open already."""
     lasting: ClassVar[bool] = False
-    """What it has begun on an exchange it carries through, though its rule be lifted.
+    """It completes an exchange that it has begun to act on, even if its rule is lifted.
 
-    Its waits and holds end then, as those of others do.
+    Its waits and holds end when the rule is lifted, as with other behaviors.
     """
 
     @classmethod
     def overrides(cls, hook: str) -> bool:
-        """Whether it does something of its own in ``on_message`` or another hook."""
+        """Return whether it overrides ``on_message`` or another hook."""
         return getattr(cls, hook) is not getattr(Behavior, hook)
 
     def concerns(self, direction: Direction) -> bool:
-        """Whether it may do anything but forward the messages of this direction.
+        """Return whether it may do anything but forward the messages of this direction.
 
-        Saying no where it is so makes them travel faster, and changes nothing else.
+        False makes these messages faster, and changes nothing else.
         """
         del direction
         return True
 
     needs_messages = False  # not annotated: it is no option
-    """It leaves alone what has no meaning: a connection that turned to TLS, or is not understood.
+    """It ignores bytes that a framed protocol does not parse, such as those of TLS.
 
-    With a protocol that is framed, that is; plain ``tcp`` has nothing else.
+    It makes no difference with ``tcp``, which is not framed.
     """
 
     @classmethod
     def further_options(
         cls, given: Mapping[str, object], protocol: type[Protocol]
     ) -> Mapping[str, Option]:
-        """Options it takes besides those it declares, given these: what a fault may be told."""
+        """Return options that it takes besides those it declares: the parameters of a fault."""
         del given, protocol
         return {}
 
@@ -85,12 +84,12 @@ class Behavior(Configurable):
         return self
 
     def detail(self, firing: Firing) -> str:
-        """What it does on this firing, in a word: the fault it plays; ``""`` for nothing to say."""
+        """Return what it does on this firing, in a word: the fault it plays; or ``""``."""
         del firing
         return ""
 
     def on_connect(self, firing: Firing) -> Actions:
-        """What should happen before a client that was accepted gets its backend.
+        """Act after a client was accepted and before its backend is dialled.
 
         It may wait, hold, close, or refuse; when it ends, the backend is dialled.
         """
@@ -98,27 +97,27 @@ class Behavior(Configurable):
         yield from ()
 
     def on_open(self, firing: Firing) -> Actions:
-        """What should happen while a connection is open, whatever is said on it.
+        """Act while a connection is open, beside its traffic.
 
-        It starts when the backend has been reached, or when the rule comes or is on again; it
+        It starts when the backend has been reached, or when the rule is applied or turns on; it
         is stopped when the rule is lifted.  It may wait, hold, or close.
         """
         del firing
         yield from ()
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        """What should happen to a message, or to a piece of one, of an exchange it fired on.
+        """Act on a message, or a piece of one, of an exchange that the rule fired on.
 
-        It sees both directions: ``message.to_backend`` tells.  An exception here
-        closes the connection, and no other.
+        It sees both directions; see ``message.to_backend``.  An exception closes this
+        connection only.
         """
         del firing
         yield Forward(message)
 
     def on_end(self, ended: Ended, firing: Firing) -> Actions:
-        """What should happen before the one peer hears that the other has ended.
+        """Act after one peer has closed and before the other hears of it.
 
-        It may wait, hold, or close; when it is done, the end is passed on.
+        It may wait, hold, or close; when it ends, the end of the stream is passed on.
         """
         del ended, firing
         yield from ()

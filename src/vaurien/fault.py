@@ -1,7 +1,7 @@
-"""Faults: the errors that a real server of a protocol gives on a bad day.
+"""Faults: the errors that real servers of a protocol report.
 
-A fault is a value: what it is called, what it means, and how it is played.  Each
-protocol has a catalogue of them, which is data; the behavior ``error`` plays them.
+A fault is a value: its name, its meaning, and how it is played.  Each protocol has a catalogue
+of faults, which is data; the behavior ``error`` plays them.
 """
 
 from __future__ import annotations
@@ -23,57 +23,57 @@ Values = Mapping[str, Value]
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """The root of all faults; subclasses say how they are played."""
+    """The base class of faults; subclasses define how they are played."""
 
     name: str
-    """The native identifier that fits best: ``READONLY``, ``ER_LOCK_DEADLOCK``."""
+    """The native identifier: ``READONLY``, ``ER_LOCK_DEADLOCK``."""
     aliases: tuple[str, ...] = ()
-    """Other identifiers it answers to: numbers, SQLSTATEs, codes."""
+    """Other identifiers: numbers, SQLSTATEs, codes."""
     meaning: str
-    """What a client is told by it, in a line."""
+    """What it tells a client, in a line."""
     exercises: str
-    """Which behavior of clients it puts to the test, in a line."""
+    """Which behavior of clients it tests, in a line."""
     applies_to: Mapping[str, str] = field(default_factory=dict)
-    """Labels that an exchange must have for it to be true to life: label -> value, or ``~regex``.
+    """Labels of the exchanges on which a real server reports it: label -> value, or ``~regex``.
 
-    They become matches of the rule, but for those labels that the rule matches itself.
+    They become matches of the rule, unless the rule itself matches the label.
     """
     parameters: tuple[Option, ...] = ()
-    """What may be told of it, besides."""
+    """Its parameters, which rules set like options."""
     typical: bool = False
-    """``error`` may pick it where it is not told which."""
+    """``error`` may pick it if no fault is named."""
 
     @property
     def wire(self) -> str:
-        """What goes over the wire, in a line for people to read."""
+        """What goes over the wire, in a line, for documentation."""
         raise NotImplementedError
 
     def check(self, values: Values) -> None:
-        """Refuse values that can't go over the wire, beyond what their options say.
+        """Reject values that cannot go over the wire, beyond the checks of their options.
 
         Raises:
-            OptionError: it names the parameter.
+            OptionError: a value is not allowed; it names the parameter.
         """
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        """What should happen to a message of the exchange that is to fail; see ``Behavior``."""
+        """Act on a message of the exchange that fails, as ``Behavior.on_message`` does."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer(Fault):
-    """A fault that is told in place of a response.
+    """A fault that replaces the response.
 
-    The backend hears nothing of the request.  Where it was decided on only when the
-    response came, it takes the place of that, and of others to the same request that follow.
-    What a backend says unasked is left alone.
+    The backend does not see the request.  If the rule fired only when the response came, the
+    fault replaces it and all others to the same request.  Unsolicited messages of the backend
+    pass.
     """
 
     closes: bool = False
-    """The connection ends with it."""
+    """Whether it closes the connection."""
 
     def render(self, message: Message, firing: Firing, values: Values) -> bytes:
-        """The bytes that the client is told in answer to this message."""
+        """Return the bytes that answer this message."""
         raise NotImplementedError
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
@@ -92,7 +92,7 @@ class Answer(Fault):
 
 
 class Answered:
-    """Whether an exchange has been given its answer."""
+    """Whether the fault has replaced the response of an exchange."""
 
     given = False
 
@@ -106,10 +106,10 @@ class ChosenFault:
 
 
 class Catalogue:
-    """The faults of a protocol, by any of their identifiers, in upper or lower case."""
+    """The faults of a protocol, found by any of their identifiers, case-insensitively."""
 
     def __init__(self, faults: Iterable[Fault], typical_where: Mapping[str, str] = NO_LABELS):
-        """``typical_where``: the labels of exchanges that any typical fault suits."""
+        """``typical_where``: labels of the exchanges on which any typical fault is realistic."""
         self.faults = tuple(faults)
         self.typical_where = typical_where
 
@@ -131,11 +131,11 @@ class Catalogue:
 
     @property
     def typical(self) -> tuple[Fault, ...]:
-        """The faults that ``error`` picks from where it is not told which."""
+        """The faults that ``error`` picks from if none is named."""
         return tuple(fault for fault in self.faults if fault.typical)
 
     def find(self, identifier: str) -> Fault:
-        """The fault of this name, or that answers to this identifier.
+        """Return the fault with this name or other identifier.
 
         Raises:
             OptionError: there is none.
@@ -151,10 +151,10 @@ class Catalogue:
 
 
 def values_of(fault: Fault, given: Mapping[str, object]) -> Values:
-    """The values of all parameters of a fault; what is not given has its default.
+    """Return the values of all parameters of a fault; those not given have their default.
 
     Raises:
-        OptionError: a parameter that it does not have, or a value that is not allowed.
+        OptionError: an unknown parameter, or a value that is not allowed.
     """
     known = {option.name: option for option in fault.parameters}
     for name in given:

@@ -2,7 +2,7 @@
 
 A protocol is a pair of parsers, one for each direction, and the faults native to it.
 Parsers are generators without I/O, which read a ``Stream`` and mark where messages begin
-and end.  They cannot change the bytes, nor lose any: messages are cut out of what arrived.
+and end.  They can neither change nor lose bytes: messages are cut out of what arrived.
 """
 
 from __future__ import annotations
@@ -28,52 +28,52 @@ ERROR_SIZE = 1000
 class Protocol(Configurable):
     """The base class of protocols.
 
-    Each connection has an instance of its own, a copy: ``requests`` and ``responses`` run
-    side by side on it and may share attributes.
+    Each connection has its own copy of the instance: ``requests`` and ``responses`` run
+    concurrently on it and may share attributes.
     """
 
     framed: ClassVar[bool] = True
-    """It cuts messages out of the stream; otherwise each chunk is a message."""
+    """Whether it cuts messages out of the stream; otherwise each chunk is a message."""
     labels: ClassVar[Mapping[str, str]] = NO_LABELS
-    """What its requests are labelled with, and so rules may match on: label -> help."""
+    """The labels of its requests, which rules may match: label -> help."""
     response_labels: ClassVar[Mapping[str, str]] = NO_LABELS
-    """What is known with the response only: label -> help."""
+    """Labels that are known only with the response: label -> help."""
     tallied: ClassVar[str] = "command"
-    """The label by which its exchanges are counted."""
+    """The label by which exchanges are counted."""
     backend_first: ClassVar[bool] = False
-    """The backend speaks first; a client that does speaks something else."""
+    """The backend speaks first; a client that speaks first uses another protocol."""
     faults: ClassVar[Catalogue] = NO_FAULTS
-    """The errors that its servers give."""
+    """The errors that its servers report."""
 
-    # Not annotated: they are no options.
+    # Not annotated, so these are not options.
     adjusting = False
     """While it is set, each message passes through ``adjust`` before rules see it."""
     backend = ""
     """The address of the proxy's backend, as text."""
 
     def requests(self, stream: Stream) -> Parser:
-        """Parse what the client says; runs until the connection ends."""
+        """Parse what the client sends, until the connection ends."""
         del stream
         raise NotImplementedError
-        yield  # as every parser does
+        yield  # makes this a generator
 
     def responses(self, stream: Stream) -> Parser:
-        """Parse what the backend says; runs until the connection ends."""
+        """Parse what the backend sends, until the connection ends."""
         del stream
         raise NotImplementedError
-        yield  # as every parser does
+        yield  # makes this a generator
 
     def adjust(self, message: Message) -> Forward | Reply:
-        """The message as it shall go on, or what its sender is told in the other peer's place."""
+        """Return the message to pass on, or a reply to its sender in place of the other peer."""
         return Forward(message)
 
     def tell(self, text: str) -> None:
-        """Have something logged, once for each proxy; connections replace this."""
+        """Log a text, once per proxy; connections replace this method."""
 
     def error(self, message: Message, random: Random) -> bytes:
-        """A typical error in answer to a request; here, bytes that mean nothing.
+        """Return a typical error in answer to a request; by default, random bytes.
 
-        Protocols with a catalogue of faults need none.
+        Protocols with a catalogue of faults do not need it.
         """
         del message
         return random.randbytes(ERROR_SIZE)

@@ -1,8 +1,8 @@
-"""Where plugins are found by name.
+"""Registries of plugins by name.
 
-A plugin enters by ``register``, or by an entry point of its distribution in the
+A plugin is added with ``register``, or by an entry point of its distribution in the
 group ``vaurien.behaviors`` or ``vaurien.protocols``, which is loaded when its
-name is first asked for.  Built-in plugins come in by the same door.
+name is first looked up.  Built-in plugins are added in the same way.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class Registry(Generic[PluginType]):
         self._plugins[plugin.name] = plugin
 
     def register_lazily(self, name: str, load: Callable[[], object]) -> None:
-        """Add a plugin that is loaded when it is first asked for."""
+        """Add a plugin that is loaded when it is first looked up."""
         self._loaders[name] = load
 
     def get(self, name: str) -> type[PluginType]:
-        """The plugin of this name.
+        """Return the plugin of this name.
 
         Raises:
             UnknownNameError: there is none.
-            PluginError: there is one, and it cannot be loaded.
+            PluginError: it cannot be loaded.
         """
         if name not in self._plugins:
             if name not in self._loaders:
@@ -62,18 +62,18 @@ class Registry(Generic[PluginType]):
         return self._plugins[name]
 
     def names(self) -> list[str]:
-        """The names of all plugins, sorted; none is loaded for it."""
+        """Return the sorted names of all plugins, without loading any."""
         self._find_entry_points()
         return sorted({*self._plugins, *self._loaders})
 
     def copy(self) -> Self:
-        """Another one with the same plugins, to which more may be added."""
+        """Return a registry with the same plugins, to which more may be added."""
         other = type(self)(self.kind, self.base)
         other.become(self)
         return other
 
     def become(self, other: Registry[PluginType]) -> None:
-        """Have the plugins that the other one has, and no others."""
+        """Replace all plugins by those of another registry."""
         self._plugins = dict(other._plugins)
         self._loaders = dict(other._loaders)
         self._entry_points_known = other._entry_points_known
@@ -105,7 +105,7 @@ protocols: Registry[Protocol] = Registry("protocol", Protocol)
 
 
 def register(plugin: AnyPlugin) -> AnyPlugin:
-    """Register a behavior or a protocol; serves as a class decorator.
+    """Register a behavior or a protocol; usable as a class decorator.
 
     Raises:
         PluginError: it is neither, or has no name.

@@ -1,4 +1,4 @@
-"""What tests of behaviors need: rules that fire, without a proxy, a socket or a clock.
+"""For tests of behaviors: rules that fire, without a proxy, a socket or a clock.
 
 ::
 
@@ -20,14 +20,14 @@ from .values.messages import Direction
 
 @dataclass
 class Stage:
-    """A connection, as far as behaviors may look at it; times in seconds."""
+    """A connection as behaviors see it; times in seconds."""
 
     protocol: Protocol = field(default_factory=Tcp)
     at: float = 0.0
-    """What its clock says."""
+    """The time on its clock."""
     opened_at: float = 0.0
     heard: dict[Direction, float] = field(default_factory=dict)
-    """When it carried something last; if not here, when it was opened."""
+    """When each direction last carried bytes; by default, when the connection was opened."""
     number: int = 1
     memory: Memory = field(default_factory=Memory)
 
@@ -40,7 +40,7 @@ class Stage:
 
 
 def at_work(scope: Scope = "exchange", direction: Direction | None = None) -> ActiveRule:
-    """A rule on a proxy; the firings of one share what it keeps of all connections."""
+    """Return a rule on a proxy; its firings share what the behavior keeps with ``shared``."""
     rule = Rule(behavior=Behavior(), name="rule", scope=scope, direction=direction)
     return ActiveRule(rule, Dice(0, "proxy", "rule"), 0.0, 0)
 
@@ -53,8 +53,8 @@ def firing(
     count: int = 1,
     seed: int = 1,
 ) -> Firing:
-    """A rule fires on an exchange, for the ``count``-th time.
+    """Return the ``count``-th firing of a rule, on an exchange.
 
-    The firings on one stage, of one source, share what the behavior keeps of the connection.
+    Firings with the same stage and source share what the behavior keeps with ``own``.
     """
     return Firing(source or at_work(), stage or Stage(), exchange, 50.0, count, seed)

@@ -1,4 +1,4 @@
-"""abort: a connection cut between a request and its response."""
+"""abort: a connection closed between a request and its response."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..values.messages import Message
 
 
 class Abort(Behavior):
-    """Hands the request to the backend, then closes before there is a response."""
+    """Passes the request to the backend, then closes before the response."""
 
     name = "abort"
 

@@ -1,4 +1,4 @@
-"""accept-then-silence: a server that has hung, behind a system that still accepts."""
+"""accept-then-silence: a server that hangs while its system still accepts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from ..values.actions import Actions, Hold
 
 
 class AcceptThenSilence(Behavior):
-    """Lets clients connect, and then never says a byte nor reads one.
+    """Accepts clients, then neither reads nor writes.
 
-    So it is with a process that is stopped or in a deadlock: its system goes on completing
-    handshakes.  The backend is not dialled.  Once the rule is lifted it is, and gets all that
-    the client has said meanwhile.  Connections that are open go on; ``hang`` is for those.
+    A stopped or deadlocked process looks like this: its system still completes handshakes.
+    The backend is not dialled.  When the rule is lifted the backend is dialled, and gets
+    everything that the client has sent meanwhile.  Open connections are not affected; use
+    ``hang`` for those.
     """
 
     name = "accept-then-silence"

@@ -1,4 +1,4 @@
-"""bandwidth: a line that carries so many bytes a second."""
+"""bandwidth: a line of limited throughput."""
 
 from __future__ import annotations
 
@@ -8,40 +8,39 @@ from ..values.messages import Message
 from ..values.options import option
 
 SEGMENT = 1460
-"""Bytes that a TCP segment mostly carries: less is sent at once on slow lines only."""
+"""Bytes that most TCP segments carry: only on slow lines are pieces smaller."""
 SLOW, FAST = 0.1, 0.02
-"""Seconds that a piece takes: at most where it is under a segment, and where it is over one."""
+"""Seconds that a piece takes at most: if it is smaller than a segment, and if it is larger."""
 
 
 class Bandwidth(Behavior):
-    """Lets so many bytes through in a second, in each direction.
+    """Limits throughput to ``rate`` bytes per second in each direction.
 
-    What comes faster waits, in order; in the end its sender is slowed down, as by a real line.
-    Long messages are cut into pieces, and each leaves when its last byte would have: never too
-    early, and because the next counts from then and not from when the clock was looked at, the
-    rate is exact in the long run.  ``burst`` bytes go at once after a rest that was long enough
-    for them.  In no time since the start do more bytes leave than ``rate`` times that, and
-    ``burst``.
+    Excess bytes wait, in order; in the end the sender is slowed down, as by a real line.
+    Long messages are cut into pieces, and each piece leaves when its last byte would have: never
+    early.  As the next piece counts from that moment, and not from when the clock was read, the
+    rate is exact in the long run.  After a long enough rest, ``burst`` bytes pass at once.  In no
+    period do more than ``burst`` plus ``rate`` times its seconds leave.
 
-    Each connection has a line of its own.  With ``shared`` all of the proxy's connections have
-    one together, per direction, and take turns on it: a turn is about as many bytes as
-    a long piece, be it in one message or in many, so none is starved by what others say.  Rules
-    that wait belong before it then: a connection takes its next turn when what it sent last has
-    passed the rules behind.
+    Each connection has its own line.  With ``shared``, all connections of the proxy share
+    one line for each direction, and take turns on it.  A turn is about as many bytes as a long
+    piece, in one message or in many, so no connection starves another.  Place rules that wait
+    before this one: a connection takes its next turn when what it sent last has passed the
+    rules behind.
 
-    It is the generic cell rate algorithm (ITU-T I.371) on virtual time.
+    The algorithm is the generic cell rate algorithm (ITU-T I.371) on virtual time.
     """
 
     name = "bandwidth"
     scopes = ("connection", "exchange")
-    rate: int = option(100_000, "bytes a second", minimum=1)
-    shared: bool = option(False, "one line for all connections of the proxy")
-    burst: int = option(0, "bytes that go at once after a rest", minimum=0)
+    rate: int = option(100_000, "bytes per second", minimum=1)
+    shared: bool = option(False, "share one line among all connections of the proxy")
+    burst: int = option(0, "bytes that pass at once after a rest", minimum=0)
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         keep = firing.shared if self.shared else firing.own
         line = keep(Line, message.direction)
-        turn = firing.own(QueuedReply, message.direction)
+        turn = firing.own(Turn, message.direction)
         size = len(message.data)
         begin = 0
         while begin < size:
@@ -62,12 +61,12 @@ class Bandwidth(Behavior):
             yield Forward(message.part(begin, size))
 
     def _longest(self) -> int:
-        """How many bytes go at once."""
+        """Return the size of the longest piece, in bytes."""
         return max(1, min(SEGMENT, int(self.rate * SLOW)), int(self.rate * FAST))
 
 
-class QueuedReply:
-    """What a connection may still send before it is the next one's turn on a line."""
+class Turn:
+    """The bytes that a connection may still send in its turn on a line."""
 
     __slots__ = ("left",)
 
@@ -76,23 +75,23 @@ class QueuedReply:
 
 
 class Line:
-    """When the bytes of a direction leave.
+    """A schedule of when the bytes of a direction leave.
 
-    Pieces have their places on it one behind the other.  Who goes on with a turn takes
-    a place before all that still wait, which pushes these back.
+    Pieces are placed one behind the other.  A connection that continues its turn is placed
+    before all pieces that still wait, and pushes these back.
     """
 
     __slots__ = ("free_at", "left_at", "pushed_back")
 
     def __init__(self) -> None:
-        self.free_at = 0.0  # when all will have left that has a place
-        self.left_at = 0.0  # when the last that has left did
-        self.pushed_back = 0.0  # seconds by which places have moved, in all
+        self.free_at = 0.0  # when everything that is placed will have left
+        self.left_at = 0.0  # when the last piece left
+        self.pushed_back = 0.0  # seconds by which places have moved in total
 
-    def place(self, size: int, quantum: int, rate: int, at: float, turn: QueuedReply) -> float:
-        """When a piece that arrived at a moment will have left, unless it is pushed back.
+    def place(self, size: int, quantum: int, rate: int, at: float, turn: Turn) -> float:
+        """Return when a piece that arrived at ``at`` will have left, unless it is pushed back.
 
-        What places are pushed back by from the first is taken off beforehand.
+        ``pushed_back`` so far is already subtracted.
         """
         seconds = size / rate
         if size <= turn.left and at <= self.left_at:
@@ -106,5 +105,5 @@ class Line:
         return until - self.pushed_back
 
     def clear(self, now: float) -> None:
-        """Nothing waits any more."""
+        """Start anew: no piece waits any more."""
         self.free_at = self.left_at = now

@@ -1,4 +1,4 @@
-"""blackout: the connection closes instead of carrying anything."""
+"""blackout: the connection closes at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..values.messages import Message
 
 
 class Blackout(Behavior):
-    """Closes the connection at once; the backend never hears the request."""
+    """Closes the connection at once; the backend never sees the request."""
 
     name = "blackout"
 

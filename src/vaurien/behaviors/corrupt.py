@@ -1,4 +1,4 @@
-"""corrupt: bits that flip on their way."""
+"""corrupt: bits that flip in transit."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from random import Random
 
 FAR = 2.0**62
-"""Bits; further than any stream goes."""
+"""Bits; more than any stream has."""
 
 
 class Corrupt(Behavior):
-    """Flips each bit with a certain probability; nothing is lost, and sizes stay as they are.
+    """Flips each bit with a given probability; sizes do not change.
 
-    TCP's checksum keeps a line's noise from those who use it, so this is what gets past it: bad
-    memory in a router, a broken network card, a middlebox that rewrites.  It shows who checks
-    what they are told: TLS does, and hangs up; most other protocols do not.  At the default rate
-    one kilobyte in twelve is touched.  Toxiproxy has nothing like it.
+    TCP's checksum catches noise on the line, so this is what gets past it: bad memory in a
+    router, a broken network card, a middlebox that rewrites.  It shows which clients and servers
+    check their input: TLS does, and closes the connection; most other protocols do not.  The
+    default rate touches one kilobyte in twelve.  Toxiproxy has no equivalent.
 
-    The same seed flips the same bits of a stream, in whatever chunks it comes, unless the rate
-    changes on the way.
+    The same seed flips the same bits of a stream, in whatever chunks it arrives, unless the
+    rate changes meanwhile.
     """
 
     name = "corrupt"
@@ -46,11 +46,11 @@ class Corrupt(Behavior):
 
 
 class Noise:
-    """The flips of one direction: how far it is to the next, across chunks.
+    """The gap to the next flip of one direction, across chunks.
 
-    Gaps between them are geometric, which takes one draw for each flip, and none for a bit.
-    A geometric gap has no memory, so to draw it anew, as the rate has changed or another
-    exchange has begun, keeps the rate true.
+    Gaps are geometrically distributed: one draw for each flip, and not for each bit.  The
+    geometric distribution is memoryless, so drawing the gap anew when the rate changes or
+    another exchange begins keeps the rate exact.
     """
 
     def __init__(self) -> None:
@@ -60,21 +60,21 @@ class Noise:
         self._draws: Random | None = None
 
     def flips(self, bits: int, rate: float, draws: Random) -> list[int]:
-        """Which of the next so many bits are flipped, counted from 0."""
+        """Return which of the next ``bits`` bits are flipped, counted from 0."""
         if not rate:
             return []
         if rate != self._rate or draws is not self._draws:
             self._rate, self._draws = rate, draws
             self._scale = log1p(-rate) if rate < 1 else -inf
-            self._gap = self._drawn(draws)
+            self._gap = self._draw_gap(draws)
         flips = []
         bit = self._gap
         while bit < bits:
             flips.append(bit)
-            bit += 1 + self._drawn(draws)
+            bit += 1 + self._draw_gap(draws)
         self._gap = bit - bits
         return flips
 
-    def _drawn(self, draws: Random) -> int:
-        """The bits between two flips."""
+    def _draw_gap(self, draws: Random) -> int:
+        """Draw the number of bits between two flips."""
         return int(min(FAR, log(1 - draws.random()) / self._scale))

@@ -1,4 +1,4 @@
-"""delay: a slow network, or a slow backend."""
+"""delay: a slow network or a slow backend."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..values.options import option
 
 
 class Delay(Behavior):
-    """Keeps requests back for a while, or responses."""
+    """Delays requests, or responses."""
 
     name = "delay"
     sleep: float = option(1.0, "delay in seconds", minimum=0)
-    before: bool = option(True, "delay before the backend is called; otherwise after")
+    before: bool = option(True, "delay requests; if off, delay responses")
 
     def concerns(self, direction: Direction) -> bool:
         return (direction is Direction.TO_BACKEND) is self.before

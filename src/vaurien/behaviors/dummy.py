@@ -1,4 +1,4 @@
-"""dummy: nothing is done."""
+"""dummy: nothing happens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..behavior import Behavior
 
 
 class Dummy(Behavior):
-    """Leaves the traffic as it is."""
+    """Leaves traffic unchanged."""
 
     name = "dummy"
     inert: ClassVar[bool] = True

@@ -13,17 +13,16 @@ from ..values.options import option
 
 
 class Duplicate(Behavior):
-    """Hands chunks of a raw stream on twice, the copy right behind; nothing is lost.
+    """Passes chunks of a raw stream on twice, the copy right behind the original.
 
-    TCP itself never does, so this is what a sender that tries again, or a broken tunnel, makes of
-    a stream whose records it does not number.  A chunk is what one read of the system gives.
-    Only for streams without messages: of a request, ``duplicate-request`` knows where it ends.
-    Toxiproxy has nothing like it.
+    TCP never does this; a sender that retries, or a broken tunnel, does it to a stream of
+    unnumbered records.  A chunk is what one read returns.  Only for streams without messages:
+    ``duplicate-request`` knows where a request ends.  Toxiproxy has no equivalent.
     """
 
     name = "duplicate"
     scopes = ("connection", "exchange")
-    chance: float = option(100.0, "how many of 100 chunks arrive twice", minimum=0, maximum=100)
+    chance: float = option(100.0, "percentage of chunks that arrive twice", minimum=0, maximum=100)
 
     def fit(self, protocol: type[Protocol]) -> Self:
         if protocol.framed:

@@ -11,14 +11,14 @@ from ..values.actions import Actions, Forward
 from ..values.messages import Message
 
 KEEP_LIMIT = 1024 * 1024
-"""Bytes of a request that are kept to send them again; a longer one is sent once."""
+"""Bytes of a request that are kept to send it again; a longer request is sent once."""
 
 
 class DuplicateRequest(Behavior):
-    """Hands the request to the backend twice; the client gets the first answer.
+    """Sends the request to the backend twice; the client gets the first response.
 
-    Handed on once are: a request of more than 1 MiB; one that the backend may ask more of, as
-    it does of a mail's content, since it would take the second for that; and what then follows.
+    Some requests are sent once: those longer than 1 MiB; those of which the backend may ask for
+    more, such as a mail's content, as it would take the copy for that; and what then follows.
     """
 
     name = "duplicate-request"

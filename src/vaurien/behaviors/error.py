@@ -1,4 +1,4 @@
-"""error: a response that is wrong."""
+"""error: a response that reports an error."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ NOISE = 100
 
 
 class Error(Behavior):
-    """Gives the error that a real server would; where the protocol has none, noise."""
+    """Answers with an error of the protocol; if it has none, with random bytes."""
 
     name = "error"
     lasting: ClassVar[bool] = True
-    fault: str = option("", "which one, by a native identifier; otherwise a typical one at random")
-    inject: bool = option(
-        False, "put random bytes inside the response, which stays otherwise valid"
-    )
-    warmup: int = option(0, "number of exchanges to leave alone first", minimum=0)
+    fault: str = option("", "name or number of the fault; if empty, a typical one at random")
+    inject: bool = option(False, "insert random bytes into the response instead")
+    warmup: int = option(0, "number of exchanges that succeed first", minimum=0)
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     """The values given for parameters of the fault."""
@@ -57,14 +55,14 @@ class Error(Behavior):
     def over(
         cls, defaults: Mapping[str, object], values: Mapping[str, object]
     ) -> dict[str, object]:
-        if "fault" in values:  # what another one was told does not suit this one
+        if "fault" in values:  # another fault has other parameters
             known = options_of(cls)
             defaults = {key: defaults[key] for key in defaults if key in known}
         return super().over(defaults, values)
 
     def settings(self) -> dict[str, Value]:
-        told = {key: value for key, value in self.parameters.items() if isinstance(value, Value)}
-        return {**super().settings(), **told}
+        given = {key: value for key, value in self.parameters.items() if isinstance(value, Value)}
+        return {**super().settings(), **given}
 
     def fit(self, protocol: type[Protocol]) -> Self:
         if not self.fault and self.parameters:
@@ -104,7 +102,7 @@ class Error(Behavior):
         if message.to_backend:
             yield Forward(message)
         elif self.inject:
-            yield Forward(_spoilt(message, firing))
+            yield Forward(_with_noise(message, firing))
         elif message.begins:
             yield Forward(message.with_data(firing.protocol.error(message, firing.random())))
 
@@ -135,8 +133,8 @@ def _find(identifier: str, protocol: type[Protocol]) -> Fault:
     return protocol.faults.find(identifier)
 
 
-def _spoilt(message: Message, firing: Firing) -> Message:
-    """A response with noise in its middle; anything else as it is."""
+def _with_noise(message: Message, firing: Firing) -> Message:
+    """Return the first piece of a response with noise in its middle; other pieces unchanged."""
     if not message.begins:
         return message
     middle = len(message.data) // 2

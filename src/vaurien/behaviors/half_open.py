@@ -1,4 +1,4 @@
-"""half-open: a peer that has gone without a word."""
+"""half-open: a peer that is gone without notice."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ..values.messages import Ended
 
 
 class HalfOpen(Behavior):
-    """Never tells one peer that the other has gone, be it with a FIN or a reset.
+    """Never tells a peer that the other has closed or reset the connection.
 
-    So it is after a host lost its power, or a firewall forgot the connection: what was said
-    arrives, what is said now gets no answer, and only a time-out or a keep-alive finds out.
-    With ``direction=to_client`` the client is not told of the backend, with
-    ``direction=to_backend`` the backend not of the client, and by default neither of the other.
-    Once the rule is lifted, they are told.  Toxiproxy has nothing like it.
+    This happens after a power failure, or when a firewall has forgotten the connection:
+    bytes sent before arrive, bytes sent now get no answer, and only a timeout or a keep-alive
+    notices.  With ``direction=to_client`` the client does not hear of the backend's end, with
+    ``direction=to_backend`` the backend does not hear of the client's, and by default neither
+    hears.  When the rule is lifted, they do.  Toxiproxy has no equivalent.
     """
 
     name = "half-open"

@@ -1,4 +1,4 @@
-"""hang: a peer that has stopped, with the connection still open."""
+"""hang: a peer that has stopped while the connection stays open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..values.messages import Message
 
 
 class Hang(Behavior):
-    """Keeps everything back until it is lifted; then it goes on, complete and in order."""
+    """Holds everything until the rule is lifted; then it passes, complete and in order."""
 
     name = "hang"
 

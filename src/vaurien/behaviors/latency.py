@@ -11,7 +11,7 @@ from ..values.messages import Message
 from ..values.options import option
 
 LONGEST = 86_400.0
-"""Seconds, a day: no draw is longer, however heavy the tail."""
+"""Seconds, a day: the maximum of a draw, however heavy the tail."""
 
 
 def _uniform(mean: float, spread: float, z: float) -> float:
@@ -34,7 +34,7 @@ def _pareto(mean: float, spread: float, z: float) -> float:
         return 0.0
     shape = 1 + hypot(mean, spread) / spread
     least = mean * (1 - 1 / shape)
-    rarity = erfc(z / sqrt(2)) / 2  # how probable a longer wait is
+    rarity = erfc(z / sqrt(2)) / 2  # probability of a longer delay
     return float(least * rarity ** (-1 / shape))
 
 
@@ -44,45 +44,44 @@ DISTRIBUTIONS: dict[str, Callable[[float, float, float], float]] = {
     "lognormal": _lognormal,
     "pareto": _pareto,
 }
-"""What a draw from the standard normal distribution becomes, given a mean and a spread."""
+"""Maps a mean, a spread and a draw from the standard normal distribution to a delay."""
 
 
 class Latency(Behavior):
-    """Keeps each message back for a time, drawn anew for each; what follows travels with it.
+    """Delays each message by a random time; messages behind it wait, too.
 
-    Throughput stays as it is: each message waits from its own arrival, so what arrives together
-    waits together.  As in a stream nothing overtakes, a message that drew a short wait arrives
-    right behind one that drew a long one.  The pieces of a long message share its draw.
+    Throughput does not change: each message waits from its own arrival, so messages that arrive
+    together wait together.  Nothing overtakes in a stream: a message that drew a short delay
+    arrives right behind one that drew a long delay.  The pieces of a long message share its
+    draw.
 
-    With ``uniform`` the wait is from ``delay - jitter`` to ``delay + jitter``.  With the others
-    ``delay`` is the mean and ``jitter`` the standard deviation; ``lognormal`` and ``pareto``
-    have them matched to their parameters, and a tail of waits that are much longer than most.
-    No wait is below 0, which is what lower draws of ``uniform`` and ``normal`` become.
+    With ``uniform`` the delay is from ``delay - jitter`` to ``delay + jitter``.  With the other
+    distributions ``delay`` is the mean and ``jitter`` the standard deviation; ``lognormal`` and
+    ``pareto`` have their parameters fitted to these, and a tail of delays that are much longer
+    than most.  Negative draws of ``uniform`` and ``normal`` become 0.
 
-    ``correlation`` says how much of a draw comes from the one before, in its direction of the
-    connection.  netem mixes the numbers themselves, which makes the spread smaller the more
-    they are correlated; here normally distributed ones are mixed, ``c`` of the last with
-    ``sqrt(1 - c*c)`` of a new one, and made into the distribution asked for.  So that stays
-    exactly as it is said, and neighbouring draws have the correlation asked for: exactly in
-    ``normal``, a little less in the others.  With 100 each direction keeps its first draw.
+    ``correlation`` is how much of a draw comes from the one before it, in its direction of the
+    connection.  netem mixes the delays themselves, which narrows their spread as the
+    correlation grows.  Here normally distributed draws are mixed, ``c`` of the last with
+    ``sqrt(1 - c*c)`` of a new one, and then mapped to the distribution.  So the distribution is
+    exact, and so is the correlation of neighbours with ``normal``; with the others it is a little
+    less.  With 100, each direction keeps its first draw.
     """
 
     name = "latency"
-    delay: float = option(0.1, "mean time in seconds", minimum=0, maximum=LONGEST)
-    jitter: float = option(
-        0.0, "how far times spread around it, in seconds", minimum=0, maximum=LONGEST
-    )
-    distribution: str = option("uniform", "how they are distributed", choices=tuple(DISTRIBUTIONS))
+    delay: float = option(0.1, "mean delay in seconds", minimum=0, maximum=LONGEST)
+    jitter: float = option(0.0, "spread of the delay in seconds", minimum=0, maximum=LONGEST)
+    distribution: str = option("uniform", "distribution of the delay", choices=tuple(DISTRIBUTIONS))
     correlation: float = option(
-        0.0, "how much of a draw is that of the one before, in percent", minimum=0, maximum=100
+        0.0, "correlation of successive delays in percent", minimum=0, maximum=100
     )
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        yield Wait(message.at + (self._drawn(message, firing) if self.jitter else self.delay))
+        yield Wait(message.at + (self._delay_of(message, firing) if self.jitter else self.delay))
         yield Forward(message)
 
-    def _drawn(self, message: Message, firing: Firing) -> float:
-        """How long a message is to wait, or the message that this is a piece of."""
+    def _delay_of(self, message: Message, firing: Firing) -> float:
+        """Return the delay in seconds of a message, or of the message that this is a piece of."""
         last = firing.own(Last, message.direction)
         if message.begins or last.z is None:
             new = firing.draws(message.direction).gauss()
@@ -93,7 +92,7 @@ class Latency(Behavior):
 
 
 class Last:
-    """What was drawn last in a direction, from the standard normal distribution."""
+    """The last draw of a direction, from the standard normal distribution."""
 
     __slots__ = ("z",)
 

@@ -1,4 +1,4 @@
-"""limit-data: a stream that breaks off after so many bytes."""
+"""limit-data: a stream that ends after a number of bytes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from ..values.options import option
 
 
 class LimitData(Behavior):
-    """Lets so many bytes through in each direction, and then closes with a FIN.
+    """Passes ``bytes`` bytes in each direction, then closes with a FIN.
 
-    So a download ends early with every sign of a proper end: only who knows how much was to come
-    can tell.  Right after the byte that reaches the limit the connection closes on both sides;
-    what is under way the other way may be lost.  Of a connection that is open already, bytes
-    count from when the rule came; with ``scope=exchange`` those of each exchange.  Toxiproxy
-    calls it ``limit_data``.
+    A download ends early, and looks complete: only a client that knows the length notices.
+    Both sides close right after the byte that reaches the limit; bytes in flight in the other
+    direction may be lost.  On a connection that is open already, bytes count from when the rule
+    came; with ``scope=exchange`` they count for each exchange.  Toxiproxy calls it ``limit_data``.
     """
 
     name = "limit-data"
     scopes = ("connection", "exchange")
-    bytes: int = option(1024, "bytes that arrive", minimum=0)
+    bytes: int = option(1024, "bytes that pass before the connection closes", minimum=0)
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         head, rest = cut(message, self.bytes, firing)
@@ -31,18 +30,18 @@ class LimitData(Behavior):
 
 
 class Passed:
-    """Counts the bytes that have passed in one direction."""
+    """The number of bytes that have passed in one direction."""
 
     def __init__(self) -> None:
         self.size = 0
-        self.firing: Firing | None = None  # on the exchange of which they are counted
+        self.firing: Firing | None = None  # the exchange that they belong to
 
 
 def cut(message: Message, limit: int, firing: Firing) -> tuple[Message | None, Message | None]:
-    """A message, cut where so many bytes have passed: what is before that, and what is behind.
+    """Cut a message where ``limit`` bytes have passed; return the parts before and after the cut.
 
-    Nothing is before it if they had passed already.  Nothing is behind it, not even an empty
-    rest, as long as more may pass.
+    The first is None if the limit was reached before.  The second is None, and not an empty
+    message, as long as more bytes may pass.
     """
     passed = firing.own(Passed, message.direction)
     if firing.scope == "exchange" and firing is not passed.firing:

@@ -1,4 +1,4 @@
-"""no-backend: a proxy whose backend is not there."""
+"""no-backend: a proxy whose backend cannot be reached."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ REASONS = {
     "timeout": "no answer",
     "unreachable": "No route to host",
 }
-"""What is said of a backend that cannot be reached, by how it cannot."""
+"""The reason that is logged, by the value of ``how``."""
 
 
 class NoBackend(Behavior):
     """Treats new clients as if the backend could not be reached.
 
-    The client connects, and is then reset, as it is whenever a proxy or load balancer finds
-    nobody behind it: at once where the backend's machine refuses or there is no route to it, and
-    after a time where packets to it vanish.  Nothing is dialled.  It counts as refused, and the
-    log says so, as it would of a real one.  Connections that are open go on.
+    The client connects and is reset, as with any proxy or load balancer that does not reach its
+    backend: at once if the backend's host refuses or there is no route to it, after a time if
+    packets to it vanish.  Nothing is dialled.  The connection counts as refused and is logged
+    like a real failure.  Open connections are not affected.
     """
 
     name = "no-backend"
     scopes = ("connection",)
-    how: str = option("refused", "how it cannot be reached", choices=tuple(REASONS))
-    timeout: float = option(5.0, "seconds until how=timeout gives up", minimum=0)
+    how: str = option("refused", "how reaching the backend fails", choices=tuple(REASONS))
+    timeout: float = option(5.0, "seconds until how=timeout fails", minimum=0)
 
     def on_connect(self, firing: Firing) -> Actions:
         reason = REASONS[self.how]

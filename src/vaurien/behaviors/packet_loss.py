@@ -1,4 +1,4 @@
-"""packet-loss: a line that loses packets, as those who talk over TCP feel it."""
+"""packet-loss: a line that loses packets, as seen by a user of TCP."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from ..values.messages import Message
 from ..values.options import option
 
 RETRIES = 15
-"""How often a segment is sent again before its connection is given up: Linux's tcp_retries2."""
+"""Retransmissions of a segment before the connection is aborted: Linux's tcp_retries2."""
 LONGEST_TIMEOUT = 120.0
-"""Seconds to which the timeout doubles at most: Linux's TCP_RTO_MAX."""
+"""Maximum in seconds of the doubled timeout: Linux's TCP_RTO_MAX."""
 DUPLICATES = 3
-"""Segments that arrive behind a lost one, and tell its sender at once (RFC 5681, 3.2)."""
+"""Duplicate ACKs that make the sender retransmit at once (RFC 5681, 3.2)."""
 
 
 Chance = Callable[[], float]
-"""Draws from 0 up to 1 (not included)."""
+"""Return a draw from 0 up to but not including 1."""
 
 
 class PacketLoss(Behavior):
-    """Loses packets: TCP sends them again, and what comes behind them waits.
+    """Loses packets: TCP retransmits them, and the bytes behind them wait.
 
-    What arrives together is cut into segments of ``size`` bytes, each of which is lost with a
-    probability of ``loss``.  A lost one behind which three others of the same chunk arrive is
-    sent again after a round trip, ``rtt``; one near the end, for which nothing gives a hint,
-    after ``rto``.  Sent again, it may be lost again: then after ``rto``, and twice as long each
-    time, up to 120 s (RFC 6298).  The chunk arrives with the last of its segments.  One that has
-    been sent again 15 times in vain, after 15 minutes or so, is the end of the connection: a
-    RST on both sides; unless the rule is lifted before, when it arrives at once.  That TCP sends
-    more slowly after a loss is not played: ``bandwidth`` does that.
+    What arrives together is cut into segments of ``size`` bytes, each of which is lost with
+    probability ``loss``.  A lost segment that three others of the same chunk follow is
+    retransmitted after a round trip, ``rtt``; one near the end, which too few follow, after
+    ``rto``.  A retransmission may be lost again: the next follows after ``rto``, and then the
+    timeout doubles each time, up to 120 s (RFC 6298).  The chunk arrives with the last of its
+    segments.  After 15 retransmissions in vain, about 15 minutes, the connection ends
+    with a RST on both sides, unless the rule is lifted before: then the chunk arrives at once.
+    That TCP sends more slowly after a loss is not modelled; use ``bandwidth`` for that.
 
-    Losses come in bursts if there is ``correlation``.  The model is Gilbert's, a Markov chain of
-    two states, in one of which everything is lost and in the other nothing: ``loss`` percent are
+    With ``correlation``, losses come in bursts.  The model is Gilbert's, a Markov chain of two
+    states, in one of which everything is lost and in the other nothing: ``loss`` percent are
     lost in the long run, ``correlation`` is that of a segment with the one before it in its
-    direction of the connection, and a burst has ``1 / ((1 - loss) * (1 - correlation))`` of them
-    on average.  What is sent again is the next segment of the chain however long after, as with
-    netem.  With 100 all that a direction carries fares as its first segment did.
+    direction of the connection, and a burst has ``1 / ((1 - loss) * (1 - correlation))`` segments
+    on average.  A retransmission is the next segment of the chain however much later it is
+    sent, as with netem.  With 100, all segments of a direction fare as its first did.
 
-    With ``drop`` what is lost is whole messages or, without framing, chunks, and nobody sends
-    them again: they vanish, as with Toxiproxy's ``packet_loss``, which no TCP does.
+    With ``drop``, whole messages or, without framing, chunks are lost, and never retransmitted, as
+    with Toxiproxy's ``packet_loss``.  No TCP does that.
     """
 
     name = "packet-loss"
     scopes = ("connection", "exchange")
-    loss: float = option(1.0, "how many of 100 segments are lost", minimum=0, maximum=100)
+    loss: float = option(1.0, "percentage of segments that are lost", minimum=0, maximum=100)
     correlation: float = option(
-        0.0, "how much losses come in bursts, in percent", minimum=0, maximum=100
+        0.0, "correlation of successive losses in percent", minimum=0, maximum=100
     )
-    rto: float = option(0.2, "seconds until the first retransmission", minimum=0.001)
-    rtt: float = option(0.05, "seconds until one that others give a hint for", minimum=0)
-    size: int = option(1460, "bytes of a segment", minimum=1)
-    drop: bool = option(False, "lose whole messages, which nobody sends again")
+    rto: float = option(0.2, "seconds until a retransmission by timeout", minimum=0.001)
+    rtt: float = option(0.05, "seconds until a fast retransmission", minimum=0)
+    size: int = option(1460, "bytes per segment", minimum=1)
+    drop: bool = option(False, "drop whole messages, without retransmission")
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         fate = firing.own(Fate, message.direction)
@@ -73,21 +73,21 @@ class PacketLoss(Behavior):
             yield Close(reset=True)
 
     def _sent(self, size: int, fate: Fate, chance: Chance) -> tuple[float, bool]:
-        """In how many seconds the last segment arrives, or is given up; and whether it arrives."""
+        """Return the seconds until the last segment arrives or is given up, and if it arrives."""
         lost = [self._loses(fate, chance) for _ in range(0, size, self.size)]
         longest, arrive, behind = 0.0, True, 0
         for is_lost in reversed(lost) if any(lost) else ():
             if not is_lost:
                 behind += 1
                 continue
-            wait, arrives = self._sent_again(fate, chance, hinted=behind >= DUPLICATES)
+            wait, arrives = self._sent_again(fate, chance, fast=behind >= DUPLICATES)
             longest = max(longest, wait)
             arrive = arrive and arrives
         return longest, arrive
 
-    def _sent_again(self, fate: Fate, chance: Chance, *, hinted: bool) -> tuple[float, bool]:
-        """The same of a segment that is lost."""
-        wait, timeout = (self.rtt, self.rto) if hinted else (self.rto, 2 * self.rto)
+    def _sent_again(self, fate: Fate, chance: Chance, *, fast: bool) -> tuple[float, bool]:
+        """Return the same for a segment that is lost."""
+        wait, timeout = (self.rtt, self.rto) if fast else (self.rto, 2 * self.rto)
         for _ in range(RETRIES):
             if not self._loses(fate, chance):
                 return wait, True
@@ -97,7 +97,7 @@ class PacketLoss(Behavior):
         return wait, False
 
     def _loses(self, fate: Fate, chance: Chance) -> bool:
-        """Whether the next segment is lost."""
+        """Draw whether the next segment is lost."""
         loss, correlation = self.loss / 100, self.correlation / 100
         if fate.is_lost is not None:
             loss = loss * (1 - correlation) + correlation * fate.is_lost
@@ -106,7 +106,7 @@ class PacketLoss(Behavior):
 
 
 class Fate:
-    """What became of the segment that a direction sent last."""
+    """Whether the last segment of a direction was lost."""
 
     __slots__ = ("is_lost",)
 

@@ -8,26 +8,24 @@ from ..values.messages import Message
 from ..values.options import option
 
 KEEP_LIMIT = 1024 * 1024
-"""Bytes of a response that are kept back to learn how long it is."""
+"""Bytes of a response that are held back to learn its length."""
 
 
 class PartialReply(Behavior):
-    """Lets the beginning of the response arrive; then nothing more, or the end.
+    """Passes the beginning of the response; then it stalls, or the connection ends.
 
-    A fraction is that of the whole response; where nothing tells beforehand how long it is, that
-    of its first 1 MiB, or of what has come when the client waits for more.
-    Where several responses answer one request, it is the last that breaks off.
+    A fraction is that of the whole response.  If its length is not known beforehand, it is that
+    of the first 1 MiB, or of what has arrived when the client waits for more.  If several
+    responses answer one request, the last one breaks off.
     """
 
     name = "partial-reply"
     lasting = True
-    bytes: int = option(0, "bytes of the response that arrive; 0: the fraction tells", minimum=0)
-    fraction: float = option(
-        0.5, "part of the response that arrives, from 0 to 1", minimum=0, maximum=1
-    )
+    bytes: int = option(0, "bytes of the response that arrive; 0: use the fraction", minimum=0)
+    fraction: float = option(0.5, "fraction of the response that arrives", minimum=0, maximum=1)
     then: str = option(
         "stall",
-        "what comes then: nothing more until the rule is lifted, or the end of the connection",
+        "what happens then: stall until the rule is lifted, or close with a FIN or a RST",
         choices=("stall", "fin", "rst"),
     )
 
@@ -62,7 +60,7 @@ class PartialReply(Behavior):
             pieces.append(message)
 
     def _cut(self, message: Message, size: int) -> Actions:
-        """Forward so many bytes, and all of it if it has no more; then break off."""
+        """Forward ``size`` bytes of the message, or all if it is shorter; then break off."""
         if size > len(message.data) and not message.ends:
             yield Forward(message)
             return

@@ -9,13 +9,13 @@ from ..values.actions import Actions, Close
 
 
 class Refuse(Behavior):
-    """Turns new clients away, as a machine does on which the server is not running.
+    """Refuses new clients, as a host does on which the server is not running.
 
-    While the rule is for every connection, nobody listens on the port, though it stays ours:
-    clients see ``ECONNREFUSED``.  Where it is drawn for some connections only, these are reset
-    as soon as they are accepted: the client connects, and what it does next fails with
-    ``ECONNRESET``.  Connections that are open go on.  In Toxiproxy it is a proxy that is
-    disabled, which closes these too.
+    While the rule applies to every connection, nobody listens on the port, which stays bound:
+    clients see ``ECONNREFUSED``.  If it applies to some connections only, these are reset as soon
+    as they are accepted: the client connects, and its next call fails with ``ECONNRESET``.  Open
+    connections are not affected.  Toxiproxy's equivalent is a disabled proxy, which closes
+    these, too.
     """
 
     name = "refuse"

@@ -13,20 +13,19 @@ from ..values.options import option
 
 
 class Reorder(Behavior):
-    """Hands chunks of a raw stream on after the chunk that follows; nothing is lost.
+    """Passes chunks of a raw stream on after the chunk that follows; nothing is lost.
 
-    TCP itself keeps bytes in order, so this is what a broken tunnel or a sender with several
-    threads makes of a stream whose records it does not number.  A chunk is what one read of the
-    system gives.  It waits for the next one for ``patience`` seconds, and is handed on in any case
-    before the end of the stream; one that overtakes is not held back itself, so with
-    ``chance=100`` pairs change places.  Only for streams without messages.  Toxiproxy has nothing
-    like it.
+    TCP keeps bytes in order; a broken tunnel, or a sender with several threads, does this to a
+    stream of unnumbered records.  A chunk is what one read returns.  It waits ``patience`` seconds
+    for the next chunk, and is passed on before the end of the stream in any case.  A chunk that
+    overtakes is not held back itself, so with ``chance=100`` pairs are swapped.  Only for streams
+    without messages.  Toxiproxy has no equivalent.
     """
 
     name = "reorder"
     scopes = ("connection", "exchange")
-    chance: float = option(100.0, "how many of 100 chunks are overtaken", minimum=0, maximum=100)
-    patience: float = option(0.05, "seconds that a chunk waits for the one that follows", minimum=0)
+    chance: float = option(100.0, "percentage of chunks that are overtaken", minimum=0, maximum=100)
+    patience: float = option(0.05, "seconds that a chunk waits for the next one", minimum=0)
 
     def fit(self, protocol: type[Protocol]) -> Self:
         if protocol.framed:
@@ -51,7 +50,7 @@ class Reorder(Behavior):
 
 
 class Waiting:
-    """Until when a chunk of one direction waits for the next; 0 if none does."""
+    """When the chunk of a direction that waits for the next is passed on; 0 if none waits."""
 
     def __init__(self) -> None:
         self.until = 0.0

@@ -1,4 +1,4 @@
-"""reply-lost: a connection that is lost while the response is on its way."""
+"""reply-lost: a connection lost while the response is in transit."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ..values.options import option
 
 
 class ReplyLost(Behavior):
-    """Swallows the response, then closes: the backend has done it, and the client can't know.
+    """Drops the response, then closes: the backend has done the work, and the client cannot know.
 
-    Where several responses answer one request, the last is lost, and the others arrive that
-    were known not to be the last when they began.  What a backend says unasked answers nothing,
-    and arrives too.  A client that waits for the answer to a part of its request is not left
-    waiting: then the connection closes at once.
+    If several responses answer one request, the last is lost; the others arrive if they were known
+    not to be the last when they began.  Unsolicited messages of the backend arrive, too.  If the
+    response begins before the request is complete, the client may wait for an answer to a part of
+    it: then the connection closes at once.
     """
 
     name = "reply-lost"
-    reset: bool = option(False, "close with a RST, and not with a FIN")
+    reset: bool = option(False, "close with a RST instead of a FIN")
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         progress = firing.of_exchange(Progress)

@@ -1,4 +1,4 @@
-"""request-lost: a connection that is lost while the request is on its way."""
+"""request-lost: a connection lost while the request is in transit."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ..values.messages import Direction, Message
 from ..values.options import option
 
 PATIENCE = 0.2
-"""Seconds that a request in pieces has to arrive; its client may wait for an answer to a part."""
+"""Seconds that a request in pieces may take; its client may wait for an answer to a part of it."""
 
 
 class RequestLost(Behavior):
-    """Swallows the request, then closes: the backend never hears of it."""
+    """Drops the request, then closes: the backend never sees it."""
 
     name = "request-lost"
     lasting = True
-    reset: bool = option(False, "close with a RST, and not with a FIN")
+    reset: bool = option(False, "close with a RST instead of a FIN")
 
     def concerns(self, direction: Direction) -> bool:
         return direction is Direction.TO_BACKEND

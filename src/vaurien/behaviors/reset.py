@@ -1,4 +1,4 @@
-"""reset: a connection that is torn down."""
+"""reset: a connection that is reset."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from .limit_data import cut
 
 
 class Reset(Behavior):
-    """Tears the connection down with a RST on both sides: at once, after a time, or after N bytes.
+    """Resets the connection on both sides: at once, after a time, or after a number of bytes.
 
-    So it is when a process crashes, a load balancer forgets the connection, or a firewall cuts
-    it; whoever reads or writes next sees ``ECONNRESET``.  Connections on which nothing is said
-    are reset too, and those that are open when the rule comes.  Bytes count in each direction by
-    itself, from when the connection was opened or the rule came; exactly so many arrive, then
-    nothing more, and after ``seconds`` the reset.
+    A crashed process, a load balancer that forgot the connection and a firewall that cuts it look
+    like this: the next read or write fails with ``ECONNRESET``.  Idle connections are reset, too,
+    and those that are open when the rule comes.  Each direction counts its own bytes, from when
+    the connection was opened or the rule came; exactly ``bytes`` arrive, then nothing, and the
+    reset follows after ``seconds``.
 
-    A rule that matches something has it come in place of the first message that it matches.
-    With ``scope=exchange`` it comes in place of the first message of the exchange that the rule
-    sees, or after so many bytes of the exchange.  Toxiproxy's ``reset_peer`` waits for the first
-    byte, and ``timeout`` milliseconds more.
+    If the rule has a match, the reset comes in place of the first message that matches.  With
+    ``scope=exchange`` it comes in place of the first message of the exchange that the rule sees,
+    or after ``bytes`` bytes of the exchange.  Toxiproxy's ``reset_peer`` waits for the first
+    byte, and then for its ``timeout``.
     """
 
     name = "reset"
     scopes = ("connection", "exchange")
     seconds: float = option(0.0, "seconds until the reset", minimum=0)
-    bytes: int = option(0, "bytes that arrive before that; 0: do not count", minimum=0)
+    bytes: int = option(0, "bytes that pass before the reset; 0: do not count", minimum=0)
 
     def on_open(self, firing: Firing) -> Actions:
         if not self.bytes:
@@ -36,7 +36,7 @@ class Reset(Behavior):
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         if firing.scope == "connection" and not (self.bytes or firing.matches):
-            yield Forward(message)  # on_open sees to it
+            yield Forward(message)  # on_open resets
             return
         head, rest = cut(message, self.bytes, firing)
         if head is not None:

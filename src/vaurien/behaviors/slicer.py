@@ -9,19 +9,19 @@ from ..values.options import option
 
 
 class Slicer(Behavior):
-    """Cuts what is said into pieces, and sends each by itself.
+    """Cuts messages into pieces, and sends each in a write of its own.
 
-    Pieces have ``size - variation`` to ``size + variation`` bytes, each size as likely as the
-    others, and at least 1; the last of a message or chunk has what is left.  Between two pieces
-    of a direction are ``delay`` seconds or more.  Without a delay each piece is a write of its
-    own, and the system of whoever receives it may still join it with the next one.  A rule that
-    is lifted lets the rest go uncut.  Toxiproxy has it under the same name.
+    Pieces have from ``size - variation`` to ``size + variation`` bytes, uniformly distributed, and
+    at least 1; the last piece of a message or chunk has the rest.  Two pieces of a direction
+    are at least ``delay`` seconds apart.  Without a delay the receiving system may still join a
+    piece with the next.  When the rule is lifted, the rest passes uncut.  Toxiproxy has it
+    under the same name.
     """
 
     name = "slicer"
     scopes = ("connection", "exchange")
-    size: int = option(64, "bytes of a piece, on average", minimum=1)
-    variation: int = option(0, "how many bytes more or fewer it may have", minimum=0)
+    size: int = option(64, "mean bytes per piece", minimum=1)
+    variation: int = option(0, "maximum deviation from size in bytes", minimum=0)
     delay: float = option(0.0, "seconds between two pieces", minimum=0)
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
@@ -35,15 +35,15 @@ class Slicer(Behavior):
                 if firing.now < due:  # lifted
                     pace.next_at = firing.now
                     break
-            end = min(size, begin + self._drawn(message, firing))
+            end = min(size, begin + self._draw_size(message, firing))
             pace.next_at = due + self.delay
             yield Forward(message.part(begin, end))
             begin = end
         if begin < size or not size:
             yield Forward(message.part(begin, size))
 
-    def _drawn(self, message: Message, firing: Firing) -> int:
-        """How many bytes the next piece has."""
+    def _draw_size(self, message: Message, firing: Firing) -> int:
+        """Draw the size of the next piece in bytes."""
         if not self.variation:
             return self.size
         draws = firing.draws(message.direction)

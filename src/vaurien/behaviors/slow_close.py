@@ -1,4 +1,4 @@
-"""slow-close: an end that is long in coming."""
+"""slow-close: a connection that is slow to close."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from ..values.options import option
 
 
 class SlowClose(Behavior):
-    """Passes the end of what a peer says on later than it came; bytes are not delayed.
+    """Passes the end of a stream on late; bytes are not delayed.
 
-    The other peer has everything, and goes on waiting: a client reads to the end of a response
-    that has no length, a server keeps a worker for somebody who has hung up.  A FIN comes late as
-    a FIN, a reset as a reset; each direction's end waits by itself.  Toxiproxy calls it
-    ``slow_close``.
+    The other peer has all bytes, and waits: a client that reads a response without a length to
+    its end, or a server that keeps a worker for a client that is gone.  A FIN arrives late as a
+    FIN, a RST as a RST; each direction has its own delay.  Toxiproxy calls it ``slow_close``.
     """
 
     name = "slow-close"
     scopes = ("connection",)
-    delay: float = option(1.0, "seconds that the end is late", minimum=0)
+    delay: float = option(1.0, "seconds that the end is delayed", minimum=0)
 
     def on_end(self, ended: Ended, firing: Firing) -> Actions:
         del firing

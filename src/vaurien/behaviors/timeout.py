@@ -1,4 +1,4 @@
-"""timeout: a connection that is given up after a time."""
+"""timeout: a connection that closes after a time."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ..values.options import option
 
 
 class Timeout(Behavior):
-    """Lets nothing through, and closes the connection after a time.
+    """Passes nothing, and closes the connection after a time.
 
-    With ``data=drop`` bytes vanish, as in a firewall that drops them without a word, until a
-    peer or the rule gives up; with ``data=pass`` they arrive until then, as behind a load
-    balancer that allows a connection so much time.  ``lifetime`` counts from when the connection
-    was opened, or the rule came if that was later; ``idle`` from then too, and anew from each
-    byte that a peer says, in the rule's direction if it has one.  Whichever is over first closes
-    both sides with a FIN; without either nothing does.
+    With ``data=drop`` bytes vanish, as in a firewall that drops packets silently; with
+    ``data=pass`` they arrive until the time is over, as behind a load balancer that limits the
+    lifetime of connections.  ``lifetime`` counts from when the connection was opened or, if that
+    was later, the rule came; ``idle`` counts from then, too, and anew from each byte that a peer
+    sends, in the rule's direction if it has one.  Whichever is over first closes both sides with
+    a FIN; without either the connection stays open.
 
-    If a peer ends, the other is told.  A rule that is lifted after it dropped something closes the
-    connection, whose peers can't be in step any more; otherwise traffic goes on.  Toxiproxy's
+    If a peer closes, the other hears it.  When a rule that has dropped bytes is lifted, the
+    connection closes, as its peers are out of step; otherwise traffic continues.  Toxiproxy's
     ``timeout`` is ``idle`` with ``data=drop``.
     """
 
     name = "timeout"
     scopes = ("connection",)
-    lifetime: float = option(0.0, "seconds until it closes; 0: for ever", minimum=0)
-    idle: float = option(0.0, "seconds without a byte until it closes; 0: for ever", minimum=0)
-    data: str = option("drop", "what becomes of bytes meanwhile", choices=("drop", "pass"))
+    lifetime: float = option(0.0, "seconds until the connection closes; 0: no limit", minimum=0)
+    idle: float = option(0.0, "seconds without a byte until it closes; 0: no limit", minimum=0)
+    data: str = option("drop", "drop bytes, or pass them until it closes", choices=("drop", "pass"))
 
     def concerns(self, direction: Direction) -> bool:
         del direction
@@ -47,10 +47,10 @@ class Timeout(Behavior):
             yield Wait(over)
             waited = over
         if self.data == "drop":
-            yield Hold()  # for ever: the proxy's own limit on idle connections is not to end it
+            yield Hold()  # the proxy's limit on idle connections must not close it
 
     def _over(self, begun: float, firing: Firing) -> float:
-        """When the time will be over, if no byte comes until then."""
+        """Return when the time is over if no byte comes until then."""
         moments = []
         if self.lifetime:
             moments.append(begun + self.lifetime)

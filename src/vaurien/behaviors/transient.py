@@ -1,4 +1,4 @@
-"""transient: trouble that passes."""
+"""transient: an error that passes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .error import Error
 
 
 class Transient(Error):
-    """Fails the first exchanges, then works."""
+    """Fails the first exchanges, then succeeds."""
 
     name = "transient"
-    agitate: int = option(1, "number of exchanges that fail before they succeed", minimum=0)
+    agitate: int = option(1, "number of exchanges that fail before the rest succeed", minimum=0)
 
     def fails(self, firing: Firing) -> bool:
         return self.warmup < firing.count <= self.warmup + self.agitate

@@ -1,10 +1,10 @@
 """Rules as users write them: a mix, a line, or a mapping; and back to a mapping.
 
-The mapping is the one form that the others are turned into.  Its keys are
-``behavior``, the behavior's options, the rule's own (``RULE_KEYS``), and what the
-protocol's messages are matched on: a label, or ``match.LABEL`` where an option has
-the same name.  A value that begins with ``~`` is a regular expression.  Numbers may be
-ramps (``ramps``): the percentage, and the options of the behavior.
+A mix and a line are parsed into mappings, called entries.  The keys of an entry are
+``behavior``, the behavior's options, the keys of every rule (``RULE_KEYS``), and labels of
+the protocol to match: the label, or ``match.LABEL`` if an option has the same name.  A
+value that begins with ``~`` is a regular expression.  The percentage and numeric options of
+the behavior may be ramps (``values.ramps``).
 """
 
 from __future__ import annotations
@@ -32,45 +32,45 @@ TOO_MUCH = "is too much: the behavior total needs to be 100 or less"
 RULE_FORM = "BEHAVIOR KEY=VALUE ..."
 
 SHORTEST_PHASE = 0.001
-"""Seconds; who switches more often does nothing else."""
+"""Minimum in seconds of ``on`` and ``off``: switching takes time, too."""
 
 RULE_KEYS: dict[str, Option] = {
     declared.name: declared
     for declared in (
-        Option("name", str, "", "how the journal and the API call the rule"),
-        Option("percent", float, 100.0, "how many of 100 fire", minimum=0, maximum=100),
+        Option("name", str, "", "name of the rule in the journal and the API"),
+        Option("percent", float, 100.0, "probability in percent", minimum=0, maximum=100),
         Option(
             "direction",
             str,
             "both",
-            "the direction whose messages the behavior sees",
+            "direction of the messages that the behavior sees",
             choices=("both", *(direction.value for direction in Direction)),
         ),
         Option(
             "scope",
             str,
             "",
-            "draw for each exchange or each connection; if not given, as suits the behavior",
+            "draw per exchange or per connection; if empty, the behavior's default",
             choices=("", *SCOPES),
         ),
-        Option("after", int, 0, "leave so many alone first", minimum=0),
-        Option("every", int, 1, "draw for each Nth only", minimum=1),
-        Option("times", int, 0, "fire so often in all; 0: no limit", minimum=0),
-        Option("start", float, 0.0, "be on from so many seconds on", minimum=0),
-        Option("stop", float, 0.0, "be on until so many seconds; 0: no end", minimum=0),
-        Option("on", float, 0.0, "be on for so many seconds at a time; 0: always", minimum=0),
-        Option("off", float, 0.0, "and then off for so many, again and again", minimum=0),
-        Option("ttl", float, 0.0, "be gone after so many seconds; 0: stay", minimum=0),
-        Option("mix", str, "", "rules of one mix exclude each other"),
+        Option("after", int, 0, "skip this many first", minimum=0),
+        Option("every", int, 1, "draw for every Nth only", minimum=1),
+        Option("times", int, 0, "fire at most this many times; 0: no limit", minimum=0),
+        Option("start", float, 0.0, "seconds until the rule turns on", minimum=0),
+        Option("stop", float, 0.0, "seconds until the rule turns off; 0: never", minimum=0),
+        Option("on", float, 0.0, "seconds on in each cycle; 0: always on", minimum=0),
+        Option("off", float, 0.0, "seconds off in each cycle", minimum=0),
+        Option("ttl", float, 0.0, "seconds until the rule is removed; 0: never", minimum=0),
+        Option("mix", str, "", "name of the mix; at most one rule of a mix fires"),
     )
 }
 
 
 def parse_mix(text: str, options: Mapping[str, Entry] | None = None) -> list[Entry]:
-    """The entries of a mix, such as ``5:error,10:delay``.
+    """Return the entries of a mix, such as ``5:error,10:delay``.
 
-    ``options`` gives each behavior's options by its name.  What the percentages
-    leave of 100 is untouched traffic.
+    ``options`` has the options of behaviors by name.  The percentage that is left of 100
+    is untouched traffic.
 
     Raises:
         OptionError: the text is not a mix, or its total is above 100.
@@ -92,7 +92,7 @@ def parse_mix(text: str, options: Mapping[str, Entry] | None = None) -> list[Ent
 
 
 def parse_rule(text: str) -> Entry:
-    """The entry of an independent rule, such as ``delay sleep=2 percent=10``.
+    """Return the entry of an independent rule, such as ``delay sleep=2 percent=10``.
 
     Raises:
         OptionError: the text is not a behavior followed by ``key=value`` words.
@@ -118,7 +118,7 @@ def parse_rule(text: str) -> Entry:
 def make_rules(
     entries: Iterable[Entry], find: FindBehavior, protocol: type[Protocol]
 ) -> tuple[Rule, ...]:
-    """The rules that these entries say, under unique names, mixes laid out in bands.
+    """Return the rules of these entries, with unique names; those of a mix get adjacent bands.
 
     Raises:
         OptionError: an unknown key or a value that is not allowed.
@@ -162,7 +162,7 @@ def make_rules(
 
 
 def _timed(rule: Rule, own: Mapping[str, Value]) -> Rule:
-    """A rule with what its keys say of when it applies."""
+    """Return the rule with those of its own keys that say when it applies."""
     on, off = _cycle(float(own.get("on", 0.0)), float(own.get("off", 0.0)))
     return replace(
         rule,
@@ -178,7 +178,7 @@ def _timed(rule: Rule, own: Mapping[str, Value]) -> Rule:
 
 
 def describe(rule: Rule) -> dict[str, Value]:
-    """The entry that makes this rule; keys at their default are left out."""
+    """Return the entry that makes this rule, without keys at their default."""
     own: dict[str, Value] = {
         "name": rule.name,
         "percent": str(rule.percent_ramp) if rule.percent_ramp else _percent(rule),
@@ -196,7 +196,7 @@ def describe(rule: Rule) -> dict[str, Value]:
     }
     entry: dict[str, Value] = {"behavior": rule.behavior.name}
     entry |= {key: value for key, value in own.items() if value != RULE_KEYS[key].default}
-    # An old plugin may have options that are called like keys of rules: entries cannot say them.
+    # Options of an old plugin may have names of rule keys: an entry cannot contain these.
     settings = rule.behavior.settings().items()
     entry |= {name: value for name, value in settings if name not in RULE_KEYS}
     entry |= {name: str(ramp) for name, ramp in rule.ramps}
@@ -223,7 +223,7 @@ def _acts_in(behavior: Behavior) -> list[str]:
 
 
 def _scope(given: str, behavior: Behavior, match: tuple[Match, ...]) -> Scope:
-    """What a rule is drawn for; ``Plan`` looks at what it shares a mix with."""
+    """Return the scope of a rule; ``Plan`` adjusts it to the others of its mix."""
     scope = next((known for known in SCOPES if known == given), behavior.scopes[0])
     if scope not in behavior.scopes:
         why = f"is not allowed: {behavior.name!r} acts on whole connections"
@@ -246,7 +246,7 @@ def _cycle(on: float, off: float) -> tuple[float | None, float]:
 
 
 def _number(option: Option, given: object) -> tuple[float, Ramp | None]:
-    """A number, and the ramp that it is the beginning of, if that is what was given."""
+    """Return a number and None, or the first number of a ramp and the ramp."""
     if not is_ramp(given):
         return float(option.parse(given)), None
     try:
@@ -254,20 +254,20 @@ def _number(option: Option, given: object) -> tuple[float, Ramp | None]:
         for value in ramp.values:
             option.parse(value)
     except OptionError:
-        allowed = f"{option.allowed}, or a ramp between such: {ALLOWED}"
+        allowed = f"{option.allowed}, or a ramp between such numbers: {ALLOWED}"
         raise OptionError(key=option.name, given=given, allowed=allowed) from None
     return ramp.first, ramp
 
 
 def _percent(rule: Rule) -> float:
-    """The percentage that gave a rule its band: the shortest that does."""
+    """Return the percentage that gave a rule its band: the shortest one that does."""
     shorter = (round(rule.percent, digits) for digits in range(10))
     fits = (percent for percent in shorter if _top(rule.low, percent) == rule.high)
     return next(fits, rule.percent)
 
 
 def _top(low: float, percent: float) -> float:
-    """Where a band ends that begins at ``low``; 100, where it passes that by rounding only."""
+    """Return where a band that begins at ``low`` ends; a rounding error above 100 is 100."""
     high = low + percent
     return 100.0 if 100 < high <= 100 + ROUNDING else high
 
@@ -275,7 +275,7 @@ def _top(low: float, percent: float) -> float:
 def _make_behavior(
     behavior: type[Behavior], rest: Entry, protocol: type[Protocol]
 ) -> tuple[Behavior, tuple[Match, ...], tuple[tuple[str, Ramp], ...]]:
-    """A behavior with its options, what its rule matches on, and which options change."""
+    """Return a behavior with its options, its rule's matches, and the ramps of options."""
     options: dict[str, object] = {}
     texts: dict[str, str] = {}
     ramps: dict[str, Ramp] = {}
@@ -333,20 +333,20 @@ def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
 
 
 def _check_late(match: tuple[Match, ...], behavior: Behavior, protocol: type[Protocol]) -> None:
-    """Refuse to wait for the response with a behavior that has nothing to do with responses."""
+    """Reject a match on the response with a behavior that does not act on responses."""
     late = [one.label for one in match if one.late]
     if late and not behavior.concerns(Direction.TO_CLIENT):
         why = (
-            f"is known with the response only, and with these options {behavior.name!r} acts on "
+            f"is known only with the response, and with these options {behavior.name!r} acts on "
             "requests"
         )
         raise OptionError(why, key=late[0], allowed=one_of(protocol.labels))
 
 
 def _unique(name: str, taken: dict[str, int], *, given: bool) -> str:
-    """The name, numbered from the second on; a name that was given is taken as it is.
+    """Return the name, numbered from the second on; a given name is kept as it is.
 
-    ``taken`` has the names so far, each with the number to try next for it.
+    ``taken`` maps each name so far to the number to try next for it.
     """
     unique = name
     if name in taken:
@@ -363,10 +363,10 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def check_plugin(behavior: type[Configurable]) -> None:
-    """Refuse a behavior whose options could not be told from a rule's own keys.
+    """Reject a behavior with an option that has the name of a rule key.
 
-    Old plugins, which are open-ended, knew nothing of rules: their options of such names
-    are set by flags and files only.
+    Old plugins, which are open-ended, were written before there were rules: flags and files
+    set their options of such names.
 
     Raises:
         OptionError: an option has the name of a rule's key.

@@ -1,7 +1,7 @@
 """Plans: which behaviors apply, and when.
 
-Law: a plan is an immutable value, replaced as a whole.  What its rules count lives
-in an ``ActivePlan``, the plan at work on one proxy.
+Law: a plan is an immutable value, replaced as a whole.  The counters of its rules are in an
+``ActivePlan``, the plan in force on one proxy.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from ..values.ramps import Ramp
 SCOPES: tuple[Scope, ...] = ("exchange", "connection")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ROUNDING = 1e-9
-"""What percentages may be off by, having been added up."""
+"""Rounding error allowed in a sum of percentages."""
 MARGIN = 1e-6
-"""Seconds that a clock may seem to be off by, having been added up."""
+"""Rounding error allowed in a sum of seconds."""
 RULE_LIMIT = 1000
-"""Rules of a plan: each exchange looks at all of them."""
+"""Maximum number of rules in a plan: each exchange checks all of them."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A condition on one label: the same text, or a text that a regular expression finds."""
+    """A condition on one label: it equals a text, or a regular expression is found in it."""
 
     label: str
     value: str
     regex: bool = False
     late: bool = False
-    """The label is known with the response only."""
+    """The label is known only with the response."""
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -51,26 +51,26 @@ class Match:
 class Rule:
     """A behavior with its options, and when it applies.
 
-    Out of the exchanges that match, those after the first ``after`` count; of
-    these each ``every``-th is drawn for, and fires if the draw falls into the
-    band; ``times`` is how often the rule may fire in all.
+    Of the exchanges that match, the first ``after`` are skipped.  Of the rest, every
+    ``every``-th is drawn for; the rule fires if the draw is within its band, and at most
+    ``times`` times.
 
     Times are in seconds since the rule was applied.  Outside of its window a rule does
-    nothing, and lets go of what it holds.
+    nothing, and releases what it holds.
     """
 
     behavior: Behavior
     name: str
     low: float = 0.0
-    """The band of the draw in which the rule fires: from here, in percent ..."""
+    """The band of draws on which the rule fires, in percent: from this number ..."""
     high: float = 100.0
-    """... up to here, not included."""
+    """... up to but not including this one."""
     mix: str = ""
-    """Rules of one mix share one draw, and so exclude each other; '' for none."""
+    """The name of its mix, whose rules share one draw, so at most one fires; '' for none."""
     direction: Direction | None = None
-    """The only direction whose messages the behavior sees, if there is one."""
+    """The only direction whose messages the behavior sees; None for both."""
     scope: Scope = "exchange"
-    """Whether it is drawn for each exchange, or once for each connection."""
+    """Whether there is a draw for each exchange, or one for each connection."""
     match: tuple[Match, ...] = ()
     after: int = 0
     every: int = 1
@@ -80,15 +80,15 @@ class Rule:
     stop: float | None = None
     """... until this one ..."""
     on: float | None = None
-    """... for so many seconds at a time ..."""
+    """... in cycles of this many seconds on ..."""
     off: float = 0.0
-    """... with so many between them."""
+    """... and this many seconds off."""
     ramps: tuple[tuple[str, Ramp], ...] = ()
-    """Options of the behavior that change with the time the rule has been on."""
+    """Options of the behavior that change with the seconds the rule has been on."""
     percent_ramp: Ramp | None = None
-    """The same for its percentage; the band then is as wide as it ever gets."""
+    """The same for its percentage; the band is as wide as the ramp's maximum."""
     ttl: float | None = None
-    """After so long the rule is gone by itself, and lets go of what it holds."""
+    """Seconds until the rule is removed, and releases what it holds."""
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -109,7 +109,7 @@ class Rule:
         return self.high - self.low
 
     def seconds_on(self, age: float) -> float | None:
-        """How long it has been on at this age, this time; None outside of its window."""
+        """Return the seconds it has been on in this cycle, at this age; None if it is off."""
         since = age - self.start
         if since < 0 or (self.stop is not None and age >= self.stop):
             return None
@@ -119,7 +119,7 @@ class Rule:
         return since if since < self.on else None
 
     def next_edge(self, age: float) -> float | None:
-        """The age at which it next begins to be on, or ceases to be; None: never again."""
+        """Return the age at which it next turns on or off, or is removed; None: never again."""
         if self.ttl is not None and age >= self.ttl:
             return None
         edges = [moment for moment in (self.start, self.stop, self.ttl) if moment is not None]
@@ -132,13 +132,13 @@ class Rule:
 
     @cached_property
     def late(self) -> bool:
-        """It is decided on when the response comes."""
+        """Whether it is decided when the response begins."""
         return any(match.late for match in self.match)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A frozen tuple of rules, with a generation and a seed."""
+    """An immutable tuple of rules, with a generation and a seed."""
 
     rules: tuple[Rule, ...] = ()
     generation: int = 0
@@ -147,7 +147,7 @@ class Plan:
     def __post_init__(self) -> None:
         if len(self.rules) > RULE_LIMIT:
             raise OptionError(
-                f"{len(self.rules)} rules are too many: a plan has up to {RULE_LIMIT}"
+                f"{len(self.rules)} rules are too many: a plan has at most {RULE_LIMIT}"
             )
         names: set[str] = set()
         for rule in self.rules:
@@ -164,7 +164,7 @@ class Plan:
 
 
 def _scoped(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """What acts on whole connections is drawn for once on each, and so is its mix."""
+    """Set the scope of rules that act on whole connections, and of their mixes."""
     whole = {_drawn_with(rule) for rule in rules if "exchange" not in rule.behavior.scopes}
     return tuple(
         replace(rule, scope="connection") if _drawn_with(rule) in whole else rule for rule in rules
@@ -172,5 +172,5 @@ def _scoped(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 
 def _drawn_with(rule: Rule) -> tuple[str, str]:
-    """What shares a draw."""
+    """Return a key that is the same for rules that share a draw."""
     return ("mix", rule.mix) if rule.mix else ("rule", rule.name)

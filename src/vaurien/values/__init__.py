@@ -1,4 +1,4 @@
-"""Values that everything else speaks of: messages, actions, options, ramps, events.
+"""Values that everything else uses: messages, actions, options, ramps, events.
 
-Law: they are immutable, and know nothing but the standard library and each other.
+Law: they are immutable, and import only the standard library and each other.
 """

@@ -1,4 +1,4 @@
-"""What a behavior may ask for.  The link carries it out; behaviors do no I/O."""
+"""The actions that a behavior may yield.  The link performs them; behaviors do no I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Hand a message to the next behavior and, after the last one, to the wire."""
+    """Pass a message to the next behavior and, after the last one, to the receiver."""
 
     message: Message
 
@@ -19,8 +19,8 @@ class Forward:
 class Reply:
     """Answer the sender without asking the other peer.
 
-    An answer to a request takes its turn: it leaves after the responses that
-    earlier requests of the connection are still owed.
+    A reply to a request waits for its turn: it is sent after the pending responses to
+    earlier requests of the connection.
     """
 
     data: bytes
@@ -28,12 +28,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing until this moment, in seconds on the reactor's clock.
+    """Do nothing until this time, in seconds on the reactor's clock.
 
-    Count it from the message's arrival (``Wait(message.at + 0.1)``): messages
-    that arrive together then wait together.  What is forwarded afterwards has
-    arrived at that moment as far as later behaviors know, so two waits add up.
-    Lifting the rule ends the wait.
+    Count from the message's arrival (``Wait(message.at + 0.1)``), so that messages
+    that arrive together wait together.  For later behaviors, what is forwarded
+    afterwards arrived at that time, so two waits add up.  Lifting the rule ends the wait.
     """
 
     until: float
@@ -46,33 +45,32 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Swallow the message.
+    """Drop the message.
 
-    The peers of the stream may be out of step from then on, so lifting the rule
-    closes the connection.
+    The peers may be out of step from then on, so lifting the rule closes the connection.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connection on both sides, with a FIN or, if asked, a RST.
+    """Close the connection on both sides, with a FIN or a RST.
 
-    In answer to a request it takes its turn, as a Reply does; the client hears what
-    it was told before.
+    In answer to a request it waits for its turn, as a ``Reply`` does; everything before it is
+    sent.
     """
 
     reset: bool = False
     at_once: bool = False
-    """It takes no turn: not the answer to a request ends here, but the connection."""
+    """Close without waiting for the turn of a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
     """Forward a message after the next one of its direction.
 
-    Without a next one, it is forwarded at a moment in seconds on the reactor's clock, or
-    when the rule is lifted, and in any case before the end of the stream.  As far as later
-    behaviors know, it has arrived with what it goes behind, or then.
+    If none comes, it is forwarded at the time ``until``, in seconds on the reactor's clock, or
+    when the rule is lifted, and in any case before the end of the stream.  For later
+    behaviors, it arrived with the message it follows, or at that time.
     """
 
     message: Message
@@ -81,9 +79,9 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The backend cannot be reached, for this reason; the client hears what it then hears.
+    """Treat the client as if the backend could not be reached, for this reason.
 
-    Only in answer to ``on_connect``.
+    Only from ``on_connect``.
     """
 
     reason: str

@@ -1,7 +1,7 @@
-"""What the data plane tells the rest: small values, published as things happen.
+"""Events that the data plane emits: small values.
 
-There is no event for a chunk or a message: only for what is rare, or what a rule
-did.  ``level`` is how loud a log should say it.
+There is no event for a chunk or a message: only for what is rare, and for what a rule
+did.  ``level`` is the level at which to log it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Level = Literal["debug", "info", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The root of all events."""
+    """The base class of events."""
 
     level: ClassVar[Level] = "info"
     proxy: str
     """The name of the proxy it happened on."""
 
     def text(self) -> str:
-        """What happened, in a line; may hold what traffic said, so escape it."""
+        """Return what happened, in a line; it may contain traffic, so escape it."""
         return repr(self)
 
 
@@ -62,7 +62,7 @@ class Fired(Event):
 
 @dataclass(frozen=True, slots=True)
 class Trouble(Event):
-    """Something that an operator should hear of; traffic goes on."""
+    """Something that an operator should know; traffic continues."""
 
     level: ClassVar[Level] = "warning"
     what: str
@@ -86,7 +86,7 @@ class PluginFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class GaveUp(PluginFailed):
-    """A parser has met what it does not understand; the bytes pass on without meaning."""
+    """A parser met bytes that it cannot parse; the connection's traffic passes unparsed."""
 
     level: ClassVar[Level] = "warning"
 

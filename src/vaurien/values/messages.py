@@ -1,4 +1,4 @@
-"""What travels through a proxy: messages, and the direction they are heading in."""
+"""What passes through a proxy: messages, and their direction."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class Direction(enum.Enum):
-    """Which of the two peers a message is for."""
+    """Which peer a message goes to."""
 
     TO_BACKEND = "to_backend"
     TO_CLIENT = "to_client"
 
 
 class Message(NamedTuple):
-    """One protocol message, or a piece of a long one; for plain tcp, a chunk.
+    """A protocol message, or a piece of a long one; for plain tcp, a chunk.
 
-    A named tuple, because one is made for each: a frozen dataclass takes three times as long.
+    It is a named tuple, as many are made: a frozen dataclass takes three times as long.
     """
 
     data: bytes
@@ -28,41 +28,41 @@ class Message(NamedTuple):
     at: float
     """When it arrived, in seconds on the reactor's clock."""
     labels: Mapping[str, str] = NO_LABELS
-    """What rules may match on, as the protocol names it: command, path, status."""
+    """What rules may match, by the protocol's names: command, path, status."""
     exchange: int = 0
-    """The exchange it belongs to, counted from 1; 0 is what the backend says unasked."""
+    """The exchange it belongs to, counted from 1; 0 if the backend sent it unsolicited."""
     begins: bool = True
-    """This piece is the first of its message."""
+    """Whether this piece is the first of its message."""
     ends: bool = True
-    """This piece is the last of its message."""
+    """Whether this piece is the last of its message."""
     expects_reply: bool = True
-    """Of a request: the backend will answer it."""
+    """Of a request: whether the backend will answer it."""
     final: bool = True
-    """Of a response: no other response to the same request follows.
+    """Of a response: whether it is the last one to its request.
 
-    Of a request: the backend will not ask for more of it; see ``continues``.
+    Of a request: False if the backend may ask for more of it; see ``continues``.
     """
     continues: bool = False
-    """Of what a client says: more of the request before it, such as the content of a mail."""
+    """Of a request: whether it is more of the request before it, such as a mail's content."""
     about: object = None
-    """What the request parser noted for the response parser; a response has its request's."""
+    """What the request parser noted for the response parser; a response has that of its request."""
     offset: int = 0
-    """Bytes of the same message that came before this piece."""
+    """Bytes of the same message before this piece."""
     left: int = 0
-    """Bytes of it that follow this piece, where that is known."""
+    """Bytes of the same message after this piece, if known; otherwise 0."""
     again: bool = False
-    """It was handed on before, and a behavior hands it on once more."""
+    """Whether it is a copy: a behavior passes the message on again."""
 
     @property
     def to_backend(self) -> bool:
         return self.direction is Direction.TO_BACKEND
 
     def with_data(self, data: bytes) -> Message:
-        """The same message carrying other bytes."""
+        """Return the same message with other bytes."""
         return self._replace(data=data)
 
     def part(self, begin: int, end: int) -> Message:
-        """Its bytes from one up to another, as if they had come as a piece of their own."""
+        """Return the piece with the bytes from ``begin`` up to but not including ``end``."""
         size = len(self.data)
         if begin == 0 and end == size:
             return self
@@ -77,11 +77,11 @@ class Message(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A peer has ended what it says; all that came before has been dealt with."""
+    """The end of a peer's stream; everything before it has been processed."""
 
     direction: Direction
-    """That of what it said."""
+    """The direction of the stream."""
     at: float
     """When the end arrived, in seconds on the reactor's clock."""
     reset: bool
-    """It ended with a RST, and not with a FIN."""
+    """Whether it ended with a RST instead of a FIN."""

@@ -1,7 +1,7 @@
 """Options of behaviors and protocols: declared once, as typed fields.
 
-From these declarations come the command line's flags, the checks of
-configuration files and API calls, and the documentation.
+The flags of the command line, the checks of configuration files and API calls, and the
+documentation are made from these declarations.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Option:
     maximum: float | None = None
 
     def parse(self, given: object) -> Value:
-        """The value meant by a text or a JSON value.
+        """Convert a text or a JSON value to the option's value.
 
         Raises:
-            OptionError: it is of another type, or not allowed.
+            OptionError: it has the wrong type, or is not allowed.
         """
         value = self._convert(given)
         if (
@@ -54,7 +54,7 @@ class Option:
 
     @property
     def allowed(self) -> str:
-        """What the option takes, in words."""
+        """The values that are allowed, in words."""
         if self.choices:
             return "one of " + ", ".join(str(choice) for choice in self.choices)
         words = NOUNS[self.type]
@@ -72,7 +72,7 @@ class Option:
                 if isinstance(given, str):
                     return given
                 if isinstance(given, (int, float)) and not isinstance(given, bool):
-                    return str(given)  # a code that looks like a number is a text all the same
+                    return str(given)  # such as a numeric error code
             elif self.type is bool:
                 if isinstance(given, bool):
                     return given
@@ -96,7 +96,7 @@ def one_of(names: Iterable[str]) -> str:
 
 
 def _written(bound: float) -> str:
-    """A number as users write it: a whole one with all its digits."""
+    """Format a number as users write it: whole numbers with all digits."""
     return f"{bound:g}" if bound % 1 else str(int(bound))
 
 
@@ -116,10 +116,10 @@ def option(
 
 
 def options_of(cls: type[Configurable]) -> dict[str, Option]:
-    """The options a class declares, by name, in the order of declaration.
+    """Return the options that a class declares, by name, in the order of declaration.
 
     Raises:
-        PluginError: an option is of a type that options cannot have.
+        PluginError: the type of an option is not allowed.
     """
     if "_options" not in cls.__dict__:
         hints = get_type_hints(cls)
@@ -143,9 +143,9 @@ def _declared(
 
 
 class Declarations:
-    """The options of a class as plugins have always declared them: name -> (help, type, default).
+    """The options of a class in the form of old plugins: name -> (help, type, default).
 
-    Choices come fourth, where there are any.  Old plugins build their own upon these.
+    Choices are fourth, if there are any.  Old plugins extend the mapping.
     """
 
     def __get__(self, instance: object, owner: type[Configurable]) -> dict[str, tuple[object, ...]]:
@@ -162,10 +162,10 @@ class Configurable:
     name: ClassVar[str] = ""
     open_ended: ClassVar[bool] = False
     """It takes options that it does not declare, too."""
-    options = Declarations()  # not annotated: it is no field
+    options = Declarations()  # not annotated, so not a field
     _options: ClassVar[dict[str, Option]]
 
-    if TYPE_CHECKING:  # checkers cannot know that ``option(1.0, ...)`` gives a default
+    if TYPE_CHECKING:  # type checkers do not know that ``option(1.0, ...)`` is a default
 
         def __init__(self, **options: object) -> None: ...
 
@@ -179,10 +179,10 @@ class Configurable:
 
     @classmethod
     def configured(cls, values: Mapping[str, object]) -> Self:
-        """An instance with these option values; what is not given keeps its default.
+        """Return an instance with these option values; others have their default.
 
         Raises:
-            OptionError: an option that does not exist, or a value that is not allowed.
+            OptionError: an unknown option, or a value that is not allowed.
         """
         known = options_of(cls)
         for name in values:
@@ -195,9 +195,9 @@ class Configurable:
     def over(
         cls, defaults: Mapping[str, object], values: Mapping[str, object]
     ) -> dict[str, object]:
-        """These values, and what they leave to defaults."""
+        """Return these values over defaults."""
         return {**defaults, **values}
 
     def settings(self) -> dict[str, Value]:
-        """The values of all options, by name."""
+        """Return the values of all options, by name."""
         return {name: getattr(self, name) for name in options_of(type(self))}

@@ -18,21 +18,21 @@ ALLOWED = "FROM..TO/SECONDS, such as 0..50/60, or more of them: 0..50/60..0/60"
 
 @dataclass(frozen=True)
 class Ramp:
-    """A number that goes in straight lines from value to value, and stays at the last."""
+    """A number that moves linearly from value to value, and stays at the last one."""
 
     first: float
     legs: tuple[tuple[float, float], ...]
-    """The value that each leads to, and the seconds that this takes."""
+    """The value at the end of each leg, and the leg's duration in seconds."""
 
     @classmethod
     def parse(cls, text: str) -> Ramp:
-        """The ramp written as ``0..50/60``: from 0 to 50 in 60 seconds.
+        """Parse a ramp such as ``0..50/60``: from 0 to 50 in 60 seconds.
 
-        More legs may follow: ``0..50/60..50/10..0/60`` stays at 50 for 10 seconds and goes
-        back to 0.
+        More legs may follow: ``0..50/60..50/10..0/60`` stays at 50 for 10 seconds and then
+        returns to 0.
 
         Raises:
-            OptionError: it is not written so, or a leg takes less than no time.
+            OptionError: it is malformed, or the duration of a leg is negative.
         """
         found = RAMP.fullmatch(text)
         if found is None:
@@ -45,7 +45,7 @@ class Ramp:
         return cls(float(found[1]), legs)
 
     def at(self, seconds: float) -> float:
-        """The value so many seconds after its beginning."""
+        """Return the value this many seconds after the beginning."""
         value, seconds = self.first, max(seconds, 0.0)
         for to, over in self.legs:
             if seconds < over:
@@ -55,7 +55,7 @@ class Ramp:
 
     @property
     def values(self) -> tuple[float, ...]:
-        """Those it goes through; all others lie between two of them."""
+        """The first value, and the one at the end of each leg."""
         return (self.first, *(to for to, _ in self.legs))
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Ramp:
 
 
 def is_ramp(given: object) -> bool:
-    """Whether it is a text that can only be meant for a ramp."""
+    """Return whether it looks like a ramp, well-formed or not."""
     return isinstance(given, str) and LOOKS_LIKE_ONE.match(given) is not None
 
 

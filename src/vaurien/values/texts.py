@@ -1,10 +1,10 @@
-"""Texts that others wrote, as they may be shown to people."""
+"""Untrusted texts, made safe to print."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """The text on one line, with escapes for what a terminal might take for more than text."""
+    """Return the text on one line, with escapes for control characters."""
     if text.isprintable():
         return text
     return "".join(
