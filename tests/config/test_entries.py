@@ -181,5 +181,5 @@ def test_there_may_be_so_many_keys_and_rules() -> None:
     keys = {f"option{number}": 1 for number in range(KEYS_LIMIT + 1)}
     assert len(problems({"behavior": "delay", **keys})) == KEYS_LIMIT + 1
     assert problems(*[{"behavior": "delay"}] * (RULE_LIMIT + 1)) == [
-        f"rules is refused: {RULE_LIMIT + 1} rules are too many: a plan has up to {RULE_LIMIT}"
+        f"rules is refused: {RULE_LIMIT + 1} rules are too many: a plan has at most {RULE_LIMIT}"
     ]

@@ -56,7 +56,7 @@ def test_what_a_response_tells_is_too_late_for_requests() -> None:
     with pytest.raises(OptionError) as caught:
         World("delay answer=FAIL", protocol=Lines())
     assert str(caught.value) == (
-        "'answer' is known with the response only, and with these options 'delay' acts on "
+        "'answer' is known only with the response, and with these options 'delay' acts on "
         "requests: it takes one of command, key"
     )
 

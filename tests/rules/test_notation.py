@@ -308,7 +308,7 @@ KEYS = "name, percent, direction, scope, after, every, times, start, stop, on, o
         (
             ["hang percent=0..101/5"],
             "percent='0..101/5' is not allowed: it takes a number from 0 to 100, or a ramp "
-            "between such: FROM..TO/SECONDS",
+            "between such numbers: FROM..TO/SECONDS",
         ),
         (
             ["numbered whole=0..5/5"],

@@ -69,7 +69,7 @@ def test_names_are_unique_in_a_plan() -> None:
 def test_a_plan_has_so_many_rules_and_no_more() -> None:
     rules = [rule(name=f"rule-{number}") for number in range(RULE_LIMIT + 1)]
     assert len(Plan(tuple(rules[1:])).rules) == RULE_LIMIT
-    with pytest.raises(OptionError, match="1001 rules are too many: a plan has up to 1000"):
+    with pytest.raises(OptionError, match="1001 rules are too many: a plan has at most 1000"):
         Plan(tuple(rules))
 
 
