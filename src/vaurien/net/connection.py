@@ -213,7 +213,7 @@ class Connection:
     @property
     def must_finish(self) -> bool:
         """A lasting behavior has begun to act on a framed exchange, and acts to its end."""
-        return any(link.framing is not None for link in self.links) and self.decisions.lasts
+        return self.decisions.lasts and any(link.framing is not None for link in self.links)
 
     def now(self) -> float:
         """Return the time in seconds on the reactor's clock."""
