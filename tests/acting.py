@@ -48,7 +48,7 @@ def firing(
     source: ActiveRule | None = None,
     exchange: int = 1,
 ) -> Firing:
-    """A rule fires, for the so-manieth time; the same stage is the same connection."""
+    """Return the ``count``-th firing of a rule; the same stage is the same connection."""
     return testing.firing(
         stage or Stage(protocol or Tcp(), now, opened_at),
         source or at_work(scope, direction),

@@ -16,7 +16,7 @@ from vaurien.values.messages import Direction, Message
 
 
 def forwarded(behavior: Error, message: Message, count: int = 1, seed: int = 1) -> bytes:
-    """What comes through of a message, when a rule fires for the so-manieth time."""
+    """Return what a message becomes when a rule fires for the ``count``-th time."""
     fired = firing(count, seed=seed, protocol=Lines())
     (action,) = actions_of(behavior.fit(Lines), message, fired)
     assert isinstance(action, Forward)

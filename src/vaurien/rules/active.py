@@ -50,7 +50,7 @@ class ActiveRule:
         """Whether it applies to every exchange."""
         self.dice = dice
         self.applied_at = applied_at
-        self.since = since  # generation of the active plan under which it came on
+        self.since = since  # generation of the active plan under which it turned on
         self.seen = 0  # exchanges that it applies to
         self.fired = 0
         self.shared: Kept = {}  # what its behavior keeps for all connections
@@ -63,7 +63,7 @@ class ActiveRule:
         return bool(hooks) and not self.directions
 
     def seconds_on(self, now: float) -> float | None:
-        """Return the seconds since it last came on; None if it is off or expired."""
+        """Return the seconds since it last turned on; None if it is off or expired."""
         if self.is_expired(now):
             return None
         return self.rule.seconds_on(now - self.applied_at + MARGIN)
@@ -74,7 +74,7 @@ class ActiveRule:
         return ttl is not None and now - self.applied_at + MARGIN >= ttl
 
     def next_edge(self, now: float) -> float | None:
-        """Return when it next comes on, goes off or expires, on the same clock as ``now``."""
+        """Return when it next turns on or off, or expires, on the same clock as ``now``."""
         edge = self.rule.next_edge(now - self.applied_at + MARGIN)
         return None if edge is None else self.applied_at + edge
 
@@ -230,7 +230,7 @@ ConnectionDraws = dict[ActiveRule, Firing | None]
 
 
 class ActivePlan:
-    """A plan in force on one proxy, until the next plan, or until a rule comes on or goes off."""
+    """A plan in force on one proxy, until the next plan, or until a rule turns on or off."""
 
     def __init__(
         self, plan: Plan, proxy: str, now: float, previous: ActivePlan | None = None
@@ -274,7 +274,7 @@ class ActivePlan:
         """The names of the rules whose time to live has passed."""
         edges = [edge for rule in self._all if (edge := rule.next_edge(now)) is not None]
         self.next_edge = min(edges, default=None)
-        """When a rule next comes on, goes off or expires, on the same clock as ``now``."""
+        """When a rule next turns on or off, or expires, on the same clock as ``now``."""
         self.connecting = self._with("on_connect")
         self.opening = self._with("on_open")
         self.ending = self._with("on_end")

@@ -60,7 +60,7 @@ RULE_KEYS: dict[str, Option] = {
         Option("stop", float, 0.0, "seconds until the rule turns off; 0: never", minimum=0),
         Option("on", float, 0.0, "seconds on in each cycle; 0: always on", minimum=0),
         Option("off", float, 0.0, "seconds off in each cycle", minimum=0),
-        Option("ttl", float, 0.0, "seconds until the rule is removed; 0: never", minimum=0),
+        Option("ttl", float, 0.0, "seconds until the rule expires; 0: never", minimum=0),
         Option("mix", str, "", "name of the mix; at most one rule of a mix fires"),
     )
 }

@@ -88,7 +88,7 @@ class Rule:
     percent_ramp: Ramp | None = None
     """The same for its percentage; the band is as wide as the ramp's maximum."""
     ttl: float | None = None
-    """Seconds until the rule is removed, and releases what it holds."""
+    """Seconds until the rule expires, and releases what it holds."""
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -119,7 +119,7 @@ class Rule:
         return since if since < self.on else None
 
     def next_edge(self, age: float) -> float | None:
-        """Return the age at which it next turns on or off, or is removed; None: never again."""
+        """Return the age at which it next turns on or off, or expires; None: never again."""
         if self.ttl is not None and age >= self.ttl:
             return None
         edges = [moment for moment in (self.start, self.stop, self.ttl) if moment is not None]
