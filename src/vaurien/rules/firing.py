@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 from typing import Protocol as Interface
 
 from ..values.messages import Direction, Message
@@ -25,17 +25,8 @@ Kept = dict[tuple[object, ...], object]
 class ProtocolView(Interface):
     """The protocol of a connection, as far as behaviors and faults may look at it."""
 
-    @property
-    def name(self) -> str:
-        """The name that it is registered under."""
-
-    @property
-    def framed(self) -> bool:
-        """Whether it cuts messages out of the stream; otherwise each chunk is a message."""
-
-    @property
-    def backend(self) -> str:
-        """The address of the proxy's backend."""
+    name: ClassVar[str]
+    framed: ClassVar[bool]
 
     def error(self, message: Message, random: Random) -> bytes:
         """Return a typical error in answer to a request."""
@@ -44,9 +35,7 @@ class ProtocolView(Interface):
 class MemoryView(Interface):
     """What a connection remembers, as far as firings need it."""
 
-    @property
-    def own(self) -> Kept:
-        """What behaviors keep of the connection."""
+    own: Kept
 
 
 class ConnectionView(Interface):
@@ -78,25 +67,11 @@ class ConnectionView(Interface):
 class RuleView(Interface):
     """The rule that fires, as far as firings need it."""
 
-    @property
-    def name(self) -> str:
-        """Unique in its plan."""
-
-    @property
-    def scope(self) -> Scope:
-        """Whether it fires for one exchange, or for a whole connection."""
-
-    @property
-    def direction(self) -> Direction | None:
-        """The only direction that it applies to; None for both."""
-
-    @property
-    def always(self) -> bool:
-        """Whether it applies to every exchange."""
-
-    @property
-    def shared(self) -> Kept:
-        """What its behavior keeps for all connections of the proxy."""
+    name: str
+    scope: Scope
+    direction: Direction | None
+    always: bool
+    shared: Kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
