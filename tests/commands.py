@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from vaurien import plugins, registry
-from vaurien.cli.command import settings_given, vaurien
-from vaurien.config.settings import Settings
+from vaurien.cli.command import configuration_given, vaurien
+from vaurien.config.configuration import Configuration
 
-Understand = Callable[..., Settings]
+Understand = Callable[..., Configuration]
 Refuse = Callable[..., str]
 
 PLUGINS = '''
@@ -57,11 +57,11 @@ def forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 def understand(forget_plugins: None) -> Understand:
     """What the words of a command line come to; nothing is run."""
 
-    def settings(*words: str) -> Settings:
+    def configuration(*words: str) -> Configuration:
         with vaurien.make_context("vaurien", list(words)) as ctx:
-            return settings_given(ctx)
+            return configuration_given(ctx)
 
-    return settings
+    return configuration
 
 
 @pytest.fixture

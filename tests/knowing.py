@@ -1,4 +1,4 @@
-"""What documents may name in tests: the built-in plugins, the presets, and settings."""
+"""What documents may name in tests: the built-in plugins, and forms of them under other names."""
 
 from __future__ import annotations
 
@@ -7,57 +7,48 @@ from collections.abc import Mapping
 from typing import cast
 
 from vaurien import plugins, registry
-from vaurien.config.documents import Document, DocumentError
-from vaurien.config.presets import Presets
-from vaurien.config.understanding import Configuration, Known, understand
-from vaurien.errors import OptionError
-from vaurien.values.options import Configurable, Option, options_of
+from vaurien.behavior import Behavior
+from vaurien.config.configuration import Configuration
+from vaurien.config.document import Document, DocumentError, FileKey
+from vaurien.config.names import Names
+from vaurien.config.settings import GONE_PROTOCOL_OPTIONS
+from vaurien.config.understand import understand
+from vaurien.values.options import Configurable
 
 FILE = "chaos.toml"
-SETTINGS = {
-    "": {
-        "journal": Option("journal", str, "", "a file"),
-        "http_port": Option("http_port", int, 8080, "a port", minimum=0, maximum=65535),
-    },
-    "statsd": {
-        "enabled": Option("enabled", bool, False, "send counters"),
-        "sample_rate": Option("sample_rate", float, 1.0, "a share", minimum=0.0001, maximum=1),
-    },
-}
 
 
-def configure(kind: str, name: str, path: str, options: Mapping[str, object]) -> type[Configurable]:
+def load(kind: str, path: str, name: str) -> type[Configurable]:
     """The plugin of a section; ``path`` is the name of another one, which it is a form of."""
-    find = registry.behaviors.get if kind == "behavior" else registry.protocols.get
-    plugin: type[Configurable] = find(path or name)
-    known = options_of(plugin)
-    for key, value in options.items():
-        if key not in known:
-            raise OptionError("is unknown", key=key, allowed=", ".join(known))
-        known[key].parse(value)
-    return plugins.with_defaults(plugins.renamed(plugin, name), options)
+    if kind == "behavior":
+        return plugins.renamed(registry.behaviors.get(path), name)
+    return plugins.renamed(registry.protocols.get(path), name)
 
 
-def known() -> Known:
+def known() -> Names:
     plugins.install()
-    return Known(
-        find_behavior=registry.behaviors.get,
-        find_protocol=registry.protocols.get,
-        presets=Presets(),
-        configure=configure,
-        settings=SETTINGS,
-    )
+    return Names(registry.behaviors.copy(), registry.protocols.copy(), load, GONE_PROTOCOL_OPTIONS)
+
+
+def find_behavior(name: str) -> type[Behavior]:
+    """The behavior of this name or dotted path; it is registered then, as by flags."""
+    names = Names(registry.behaviors, registry.protocols, plugins.load_named, {})
+    return names.behaviors.find(name).plugin
+
+
+def document_of(content: Mapping[str, object]) -> Document:
+    return Document(content, FileKey(FILE))
 
 
 def understood(content: Mapping[str, object], *, seed: int = 0) -> Configuration:
     """What a document comes to in which nothing is wrong."""
-    return understand(Document(content, FILE), known(), seed=seed)
+    return understand(document_of(content), known(), seed=seed)
 
 
 def problems_of(document: Mapping[str, object] | Document) -> list[str]:
     """What is wrong with a document, without the file where that is the usual one."""
     if not isinstance(document, Document):
-        document = Document(document, FILE)
+        document = document_of(document)
     try:
         understand(document, known())
     except DocumentError as error:

@@ -23,7 +23,7 @@ from vaurien.cli.flags import flags_of_plugin
 from vaurien.cli.import_ini import import_ini
 from vaurien.cli.serve import serve
 from vaurien.config.presets import Presets
-from vaurien.config.table import settings_of
+from vaurien.config.settings import BY_SECTION
 from vaurien.control.classic import make_app
 from vaurien.control.journal import entry
 from vaurien.control.statsd import COUNTERS
@@ -183,7 +183,7 @@ def test_the_rings_are_those_that_are_enforced() -> None:
 
 
 def test_profiles_that_the_help_names_exist() -> None:
-    found = re.search(r"such as (.*?);", settings_of("vaurien")["profile"].option.help)
+    found = re.search(r"such as (.*?);", BY_SECTION["vaurien"]["profile"].option.help)
     assert found is not None
     assert set(re.split(", | or ", found[1])) <= set(Presets().profiles)
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,10 @@ from live import Http, controlled, echo, live
 from peers import connect, receive, receive_until_fin
 from vaurien import plugins, registry
 from vaurien.config import ini
-from vaurien.config.chosen import Chosen
+from vaurien.config.configuration import Configuration
 from vaurien.config.files import read
-from vaurien.config.settings import understand
-from vaurien.config.table import SETTINGS
-from vaurien.config.understanding import Configuration
-from vaurien.config.understanding import understand as understand_document
+from vaurien.config.understand import understand
 from vaurien.rules.notation import describe, make_rules, parse_mix, parse_rule
-from vaurien.values.options import Option
 
 ROOT = Path(__file__).parent.parent
 FILE = re.compile(r"^```python file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -135,9 +130,8 @@ def ini_files() -> list[str]:
 def test_the_configuration_file(tmp_path: Path) -> None:
     path = tmp_path / "vaurien.ini"
     path.write_text(ini_files()[0])
-    sections = ini.read(str(path), {"REDIS_PORT": "6379"})
-    settings = understand(sections, Chosen(sections))
-    (proxy,) = settings.proxies
+    settings = understand(ini.read(str(path), {"REDIS_PORT": "6379"}), knowing.known())
+    (proxy,) = settings.state.proxies
     assert str(proxy.backend) == "localhost:6379"
     assert [rule.name for rule in proxy.plan.rules] == ["delay", "error", "hang"]
     assert proxy.plan.rules[0].behavior.settings()["sleep"] == 2
@@ -156,8 +150,10 @@ def test_a_file_that_names_a_class(folder: Path, tmp_path: Path) -> None:
 def test_a_file_that_extends_another(tmp_path: Path) -> None:
     (tmp_path / "vaurien.ini").write_text(ini_files()[2])
     (tmp_path / "common.ini").write_text("[vaurien]\nproxy = localhost:1234\n")
-    sections = ini.read(str(tmp_path / "vaurien.ini"), {})
-    assert sections["vaurien"].values["proxy"].value == "localhost:1234"
+    document = ini.read(str(tmp_path / "vaurien.ini"), {})
+    found = document.find("proxies", "vaurien", "listen")
+    assert found is not None
+    assert found[1] == "localhost:1234"
 
 
 def examples(kind: str) -> list[tuple[str, str]]:
@@ -169,12 +165,7 @@ def examples(kind: str) -> list[tuple[str, str]]:
 
 def understood(path: Path) -> Configuration:
     """What a file comes to, in which nothing is wrong."""
-    settings: dict[str, dict[str, Option]] = {}
-    for setting in SETTINGS:
-        section = "" if setting.section == "vaurien" else setting.section
-        settings.setdefault(section, {})[setting.key] = setting.option
-    known = replace(knowing.known(), settings=settings)
-    return understand_document(read(str(path), {"API_PORT": "8000"}), known)
+    return understand(read(str(path), {"API_PORT": "8000"}), knowing.known())
 
 
 @pytest.mark.parametrize(

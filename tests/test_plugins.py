@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from knowing import find_behavior
 from vaurien import plugins, registry
 from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
@@ -23,7 +24,7 @@ from vaurien.net.spec import ProxySpec
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
-from vaurien.values.options import options_of
+from vaurien.values.options import Configured, options_of
 
 HERE = Address("localhost", 0)
 
@@ -57,7 +58,7 @@ def reactor() -> Iterator[Reactor]:
 
 @pytest.mark.parametrize("name", plugins.BEHAVIORS)
 def test_built_in_behaviors(name: str) -> None:
-    assert plugins.find_behavior(name).name == name
+    assert find_behavior(name).name == name
 
 
 @pytest.mark.parametrize("name", plugins.PROTOCOLS)
@@ -67,30 +68,30 @@ def test_built_in_protocols(name: str) -> None:
 
 def test_what_is_registered_comes_first() -> None:
     registry.behaviors.register(plugins.renamed(Delay, "tests.named"))
-    assert plugins.find_behavior("tests.named") is not Named
-    assert plugins.find_behavior("tests.named").name == "tests.named"
+    assert find_behavior("tests.named") is not Named
+    assert find_behavior("tests.named").name == "tests.named"
 
 
 @pytest.mark.parametrize("path", [f"{__name__}.Named", f"{__name__}:Named"])
 def test_a_path_is_loaded_and_registered(path: str) -> None:
-    assert plugins.find_behavior(path) is Named
+    assert find_behavior(path) is Named
     assert registry.behaviors.get("named") is Named
     assert path not in registry.behaviors.names()
 
 
 def test_a_name_without_a_dot_is_no_path() -> None:
     with pytest.raises(UnknownNameError):
-        plugins.find_behavior("os")
+        find_behavior("os")
 
 
 def test_a_protocol_is_no_behavior() -> None:
     with pytest.raises(PluginError, match=r"'vaurien.protocols.tcp.Tcp' is not a behavior"):
-        plugins.find_behavior("vaurien.protocols.tcp.Tcp")
-    assert plugins.find(registry.protocols, "vaurien.protocols.tcp:Tcp") is Tcp
+        find_behavior("vaurien.protocols.tcp.Tcp")
+    assert plugins.load_named("protocol", "vaurien.protocols.tcp:Tcp") is Tcp
 
 
 def test_an_old_class_is_adapted() -> None:
-    found = plugins.find_behavior(f"{__name__}.Old")
+    found = find_behavior(f"{__name__}.Old")
     assert found is adapt(Old)
     assert plugins.is_old(found)
     assert not plugins.is_old(Delay)
@@ -113,20 +114,20 @@ def test_an_old_class_renamed() -> None:
     assert list(options_of(found)) == ["foo"]
 
 
-def test_with_defaults() -> None:
-    slow = plugins.with_defaults(Delay, {"sleep": 2})
-    slower = plugins.with_defaults(slow, {"before": False})
-    assert slow.configured({}).settings() == {"sleep": 2.0, "before": True}
-    assert slower.configured({}).settings() == {"sleep": 2.0, "before": False}
-    assert slower.configured({"sleep": 1}).settings() == {"sleep": 1.0, "before": False}
-    assert Delay.configured({}).settings() == {"sleep": 1.0, "before": True}
+def test_a_name_for_what_is_loaded() -> None:
+    assert plugins.load_named("behavior", f"{__name__}.Named") is Named
+    assert plugins.load_named("behavior", f"{__name__}.Named", "named") is Named
+    other = plugins.load_named("behavior", f"{__name__}.Named", "other")
+    assert (other.name, issubclass(other, Named)) == ("other", True)
+    with pytest.raises(PluginError, match="is not a protocol"):
+        plugins.load_named("protocol", f"{__name__}.Named")
 
 
 def test_an_old_class_with_defaults() -> None:
     found = plugins.load(registry.behaviors, f"{__name__}.Old")
-    configured = plugins.with_defaults(found, {"foo": 3, "undeclared": "x"})
-    assert configured.configured({}).settings() == {"foo": 3, "undeclared": "x"}
-    assert configured.configured({"foo": 4}).settings() == {"foo": 4, "undeclared": "x"}
+    configured = Configured(found, {"foo": 3, "undeclared": "x"})
+    assert configured.make({}).settings() == {"foo": 3, "undeclared": "x"}
+    assert configured.make({"foo": 4}).settings() == {"foo": 4, "undeclared": "x"}
 
 
 def make_proxy(
@@ -147,7 +148,7 @@ def test_a_plain_proxy(reactor: Reactor) -> None:
 
 
 def test_old_plugins_get_a_proxy_that_runs_them(reactor: Reactor) -> None:
-    old = plugins.find_behavior(f"{__name__}.Old")
+    old = find_behavior(f"{__name__}.Old")
     assert type(make_proxy(reactor, Delay, live=False)) is Proxy
     for proxy in (make_proxy(reactor, old, live=False), make_proxy(reactor, Delay, live=True)):
         assert isinstance(proxy, LegacyProxy)
@@ -171,7 +172,7 @@ def test_plugins_are_found_in_the_current_directory(tmp_path: Path) -> None:
     script = tmp_path / "elsewhere" / "script.py"
     script.parent.mkdir()
     script.write_text(
-        "from vaurien import plugins\nprint(plugins.find_behavior('troubles.Mine').name)\n"
+        "from vaurien import plugins\nprint(plugins.load_named('behavior', 'troubles.Mine').name)\n"
     )
     paths = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(
@@ -193,7 +194,7 @@ def test_the_current_directory_hides_nothing(tmp_path: Path) -> None:
     script = tmp_path / "elsewhere" / "script.py"
     script.parent.mkdir()
     script.write_text(
-        "from vaurien import plugins\nplugins.find_behavior('troubles.Mine')\n"
+        "from vaurien import plugins\nplugins.load_named('behavior', 'troubles.Mine')\n"
         "import wave\nprint(wave.__name__)\n"
     )
     paths = os.pathsep.join(path for path in sys.path if path)
@@ -213,7 +214,7 @@ def test_legacy_is_not_imported_without_need() -> None:
         "import sys\n"
         "from vaurien import plugins\n"
         "plugins.install()\n"
-        "assert not plugins.is_old(plugins.find_behavior('delay'))\n"
+        "assert not plugins.is_old(plugins.behaviors.get('delay'))\n"
         "print('vaurien.legacy' in sys.modules)"
     )
     done = subprocess.run(

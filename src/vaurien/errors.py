@@ -67,9 +67,12 @@ class UnknownNameError(VaurienError, LookupError):
 
 
 class ListenError(VaurienError, OSError):
-    """An address that cannot be listened on; ``proxy`` is whose it is, if that is known."""
+    """An address that cannot be listened on."""
 
     proxy: str = ""
+    """The proxy whose address it is, if that is known."""
+    reason: str = ""
+    """The text without the name of the proxy."""
 
 
 class ProtocolError(VaurienError):

@@ -13,15 +13,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from .behavior import Behavior
-from .errors import PluginError, UnknownNameError
+from .errors import PluginError
 from .protocol import Protocol
 from .registry import Registry, behaviors, protocols
-from .values.options import Configurable, Option
+from .values.options import Configurable
 
 if TYPE_CHECKING:
     from .net.proxy import Proxy
@@ -85,36 +86,10 @@ def _loader(package: str, name: str, plugin: str) -> Callable[[], object]:
     return lambda: getattr(import_module(f"{package}.{name.replace('-', '_')}"), plugin)
 
 
-def find_behavior(name: str) -> type[Behavior]:
-    """The behavior of this name, or of this dotted path, which is then registered.
-
-    Raises:
-        UnknownNameError: there is none, and the name is not a dotted path.
-        PluginError: it cannot be loaded.
-    """
-    return find(behaviors, name)
-
-
-def find(registry: Registry[PluginType], name: str) -> type[PluginType]:
-    try:
-        return registry.get(name)
-    except UnknownNameError:
-        if not is_path(name):
-            raise
-    plugin = load(registry, name)
-    registry.register(plugin)
-    return plugin
-
-
-def is_path(name: str) -> bool:
-    """Whether this may be ``package.module.Class`` or ``package.module:Class``."""
-    return "." in name or ":" in name
-
-
 def load(registry: Registry[PluginType], path: str) -> type[PluginType]:
-    """The plugin class at a dotted path; whatever else is there must be of an old form.
+    """Return the plugin class at a dotted path, adapted if it is of an old form.
 
-    The current directory is searched too, last: nothing in it hides what is installed.
+    The current directory is searched last, so nothing in it hides what is installed.
 
     Raises:
         PluginError: it cannot be imported, or is not a plugin of the registry's kind.
@@ -153,34 +128,24 @@ def _import(path: str) -> object:
 
 
 def renamed(plugin: type[PluginType], name: str) -> type[PluginType]:
-    """The same plugin under another name."""
-    return _derived(plugin, name=name)
-
-
-def with_defaults(plugin: type[PluginType], options: Mapping[str, object]) -> type[PluginType]:
-    """The same plugin, ``configured`` with these options where it is told nothing else.
-
-    What is configured is of the plugin itself, so it is equal to what is told the same.
-    """
-
-    def configured(cls: type[PluginType], values: Mapping[str, object]) -> PluginType:
-        return plugin.configured(cls.over(options, values))
-
-    def further_options(
-        cls: type[Behavior], given: Mapping[str, object], protocol: type[Protocol]
-    ) -> Mapping[str, Option]:
-        return plugin.further_options(cls.over(options, given), protocol)  # type: ignore[attr-defined,no-any-return]  # called of behaviors only
-
-    body: dict[str, object] = {"configured": classmethod(configured)}
-    if issubclass(plugin, Behavior):
-        body["further_options"] = classmethod(further_options)
-    return _derived(plugin, **body)
-
-
-def _derived(plugin: type[PluginType], **body: object) -> type[PluginType]:
+    """Return the same plugin under another name."""
     make = cast("Callable[..., type[PluginType]]", type(plugin))
-    about = {"__doc__": plugin.__doc__, "__module__": plugin.__module__}
-    return make(plugin.__name__, (plugin,), {**about, **body})
+    body = {"__doc__": plugin.__doc__, "__module__": plugin.__module__, "name": name}
+    return make(plugin.__name__, (plugin,), body)
+
+
+def load_named(kind: str, path: str, name: str = "") -> type[Configurable]:
+    """Return the behavior or protocol at a dotted path, under this name if it is given.
+
+    Raises:
+        PluginError: see ``load``.
+    """
+    loaders: dict[str, Callable[[str], type[Configurable]]] = {
+        behaviors.kind: partial(load, behaviors),
+        protocols.kind: partial(load, protocols),
+    }
+    plugin = loaders[kind](path)
+    return plugin if name in ("", plugin.name) else renamed(plugin, name)
 
 
 def proxy_type(spec: ProxySpec, *, live: bool) -> type[Proxy]:

@@ -11,9 +11,9 @@ import pytest
 
 from commands import Refuse, Understand
 from vaurien import registry
-from vaurien.cli.command import vaurien
+from vaurien.cli.command import counted, vaurien
 from vaurien.config.presets import Presets
-from vaurien.config.table import GONE_PROTOCOL_OPTIONS, SETTINGS
+from vaurien.config.settings import GONE_PROTOCOL_OPTIONS, SETTINGS
 from vaurien.plugins import BEHAVIORS
 from vaurien.version import __version__
 
@@ -103,15 +103,15 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (
             ["--proxy", "foo"],
-            "--proxy: 'foo' is not an address: it takes HOST:PORT, [IPV6]:PORT or unix:/path",
+            "--proxy='foo' is not an address: it takes HOST:PORT, [IPV6]:PORT or unix:/path",
         ),
         (
             ["--backend", "h:65536"],
-            "--backend: 'h:65536' is not an address: it takes a port from 0 to 65535",
+            "--backend='h:65536' is not an address: it takes a port from 0 to 65535",
         ),
         (
             ["--backend", "h:0"],
-            "--backend: 'h:0' is not a backend: it takes HOST:PORT, [IPV6]:PORT or unix:/path, "
+            "--backend='h:0' is not a backend: it takes HOST:PORT, [IPV6]:PORT or unix:/path, "
             "the port not 0",
         ),
         (
@@ -133,27 +133,28 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (
             ["--behavior", "delay"],
-            "--behavior: 'delay' is not a part of a mix: it takes PERCENT:NAME",
+            "--behavior='delay' is not a mix, because of 'delay': "
+            "it takes PERCENT:NAME,... that total at most 100",
         ),
         (
             ["--behavior", "60:delay,50:error"],
-            "--behavior: '60:delay,50:error' is too much: "
+            "--behavior='60:delay,50:error' is too much: "
             "the behavior total needs to be 100 or less",
         ),
         (
             ["--behavior", "20:nope"],
-            "--behavior: 'nope' is an unknown behavior. "
-            f"Pick one of: {', '.join(map(repr, sorted(BEHAVIORS)))}.",
+            "--behavior='nope' is an unknown behavior: "
+            f"it takes one of {', '.join(sorted(BEHAVIORS))}",
         ),
         (
             ["--profile", "pigeon"],
-            "--profile: 'pigeon' is an unknown profile. "
-            f"Pick one of: {', '.join(map(repr, sorted(Presets().profiles)))}.",
+            "--profile='pigeon' is an unknown profile: "
+            f"it takes one of {', '.join(sorted(Presets().profiles))}",
         ),
         (
             ["--protocol", "ftp"],
-            "--protocol: 'ftp' is an unknown protocol. Pick one of: 'http', 'memcache', "
-            "'mysql', 'postgresql', 'redis', 'smtp', 'tcp'.",
+            "--protocol='ftp' is an unknown protocol: it takes one of http, memcache, "
+            "mysql, postgresql, redis, smtp, tcp",
         ),
         (
             ["--behavior-delay-sleep", "x"],
@@ -171,14 +172,14 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
             ["--protocol-tcp-buffer", "x"],
             "--protocol-tcp-buffer='x' is not allowed: it takes a whole number",
         ),
-        (["--rule", "delay x"], "--rule: 'delay x' is not a rule: 'x' is not KEY=VALUE"),
+        (["--rule", "delay x"], "--rule='delay x' is not a rule: 'x' is not KEY=VALUE"),
         (
             ["--rule", "delay sleep=x"],
             "--rule 'delay sleep=x': sleep='x' is not allowed: it takes a number of at least 0",
         ),
         (
             ["--rule", "delay name=a", "--rule", "hang name=a"],
-            "--rule: name='a' is given to two rules",
+            "--rule 'hang name=a': name='a' is given to two rules",
         ),
         (["--proxi", "x"], "--proxi is an unknown flag. Did you mean --proxy or --profile?"),
         (["--zzz", "x"], "--zzz is an unknown flag. --help lists all flags."),
@@ -192,7 +193,7 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
         (["something"], "Got unexpected extra argument (something)"),
         (
             ["--config", "/nowhere"],
-            "--config: '/nowhere' cannot be read: No such file or directory",
+            "/nowhere: the file cannot be read: No such file or directory",
         ),
     ],
 )
@@ -222,7 +223,9 @@ def test_what_a_mistake_repeats_is_escaped(refuse: Refuse) -> None:
 )
 @pytest.mark.usefixtures("plugin_folder")
 def test_a_plugin_that_is_none(path: str, reason: str, refuse: Refuse) -> None:
-    assert refuse("--behavior", f"20:{path}").startswith(f"--behavior: {reason}")
+    line = refuse("--behavior", f"20:{path}")
+    given = f"--behavior='20:{path}' " if path in reason else f"--behavior='{path}' "
+    assert line.startswith((f"--behavior='{path}' is refused: {reason}", f"{given}{reason}"))
 
 
 def test_a_log_that_cannot_be_written(refuse: Refuse, tmp_path: Path) -> None:
@@ -243,7 +246,7 @@ def test_a_file_of_another_form_is_for_another_command(refuse: Refuse, tmp_path:
     config = tmp_path / "v.toml"
     config.write_text('seed = 1\n[proxies.a]\nbackend = "h:1"\n')
     line = refuse("--config", str(config))
-    assert line.startswith(f"--config: {config}: File contains no section headers")
+    assert line.startswith(f"{config}: the file is not INI: File contains no section headers")
     assert line.endswith(f"; for TOML and JSON: vaurien serve --config {config}")
 
 
@@ -261,9 +264,9 @@ def imported(code: str) -> set[str]:
 
 def test_only_what_is_used_is_imported() -> None:
     modules = imported(
-        "from vaurien.cli.command import settings_given, vaurien\n"
+        "from vaurien.cli.command import configuration_given, vaurien\n"
         "words = ['--behavior', '5:error,10:delay', '--behavior-delay-sleep', '2']\n"
-        "with vaurien.make_context('vaurien', words) as ctx: settings_given(ctx)"
+        "with vaurien.make_context('vaurien', words) as ctx: configuration_given(ctx)"
     )
     assert {"vaurien.behaviors.delay", "vaurien.behaviors.error"} <= modules
     assert not modules & {
@@ -283,12 +286,20 @@ def test_only_what_is_used_is_imported() -> None:
 
 def test_a_profile_comes_before_the_rules(understand: Understand) -> None:
     settings = understand("--profile", "3g", "--rule", "hang times=1", "--seed", "1")
-    names = [rule.name for rule in settings.proxies[0].plan.rules]
+    names = [rule.name for rule in settings.state.proxies[0].plan.rules]
     profile = [str(entry["name"]) for entry in Presets().profile("3g")]
     assert names == ["dummy", *profile, "hang"]
 
 
 def test_flags_of_behaviors_that_are_not_used_are_accepted(understand: Understand) -> None:
     settings = understand("--behavior", "20:error", "--behavior-delay-sleep", "2")
-    assert [rule.behavior.name for rule in settings.proxies[0].plan.rules] == ["error"]
-    assert settings.find_behavior("delay").configured({}).settings()["sleep"] == 2.0
+    assert [rule.behavior.name for rule in settings.state.proxies[0].plan.rules] == ["error"]
+    assert settings.names.behaviors.get("delay").make({}).settings()["sleep"] == 2.0
+
+
+def test_counting_in_words() -> None:
+    assert [counted(number, "proxy", "proxies") for number in (0, 1, 2)] == [
+        "0 proxies",
+        "1 proxy",
+        "2 proxies",
+    ]

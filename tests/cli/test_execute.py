@@ -16,8 +16,10 @@ import pytest
 
 from peers import PATIENCE, Listening, receive_until_fin, wait_until
 from serving import command, proxy_table, refused
+from vaurien import plugins
 from vaurien.cli.execute import PASSED_ON, environment_of
-from vaurien.config.configuration import Source, Understood
+from vaurien.config.configuration import Configuration
+from vaurien.config.source import Source
 from vaurien.errors import OptionError
 from vaurien.net.address import Address
 
@@ -117,9 +119,9 @@ def test_its_environment(config: Path) -> None:
     assert found["PLACE"] == f"127.0.0.1 {found['VAURIEN_WEB_PORT']}"
 
 
-def understood(config: Path, text: str) -> Understood:
+def understood(config: Path, text: str) -> Configuration:
     config.write_text(text)
-    source = Source(str(config), {})
+    source = Source(str(config), plugins.load_named)
     return source.understand(source.read())
 
 

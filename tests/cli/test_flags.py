@@ -6,8 +6,8 @@ import pytest
 
 from vaurien import plugins, registry
 from vaurien.behaviors.delay import Delay
-from vaurien.cli.flags import all_flags, expand, flags_of_plugin, given_by, plugin_flags
-from vaurien.config.table import SETTINGS
+from vaurien.cli.flags import all_flags, document_of, expand, flags_of_plugin, plugin_flags
+from vaurien.config.settings import SETTINGS
 from vaurien.errors import OptionError, PluginError
 from vaurien.protocols.tcp import Tcp
 
@@ -46,13 +46,11 @@ def test_what_is_not_given_is_left_out() -> None:
     values: dict[str, object] = {str(flag.name): None for flag in flags}
     named = {flag.flag: str(flag.name) for flag in flags}
     values |= {named["--rule"]: (), named["--http"]: False, named["--statsd.sample_rate"]: "0.5"}
-    sections = given_by(flags, values)
-    assert {name: dict(section.values) for name, section in sections.items()} == {
-        "vaurien": {"http": sections["vaurien"].values["http"]},
-        "statsd": {"sample_rate": sections["statsd"].values["sample_rate"]},
-    }
-    assert sections["vaurien"].values["http"].value is False
-    assert sections["statsd"].values["sample_rate"].place == "--statsd.sample_rate"
+    document = document_of(flags, values)
+    assert document.content == {"http": False, "statsd": {"sample_rate": "0.5"}}
+    assert document.root is None
+    assert str(document.origin(("http",))) == "--http"
+    assert str(document.origin(("statsd", "sample_rate"))) == "--statsd.sample_rate"
 
 
 @pytest.mark.parametrize(
@@ -90,26 +88,26 @@ def _names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_names")
 def test_plugins_are_found_by_the_flags_that_name_them() -> None:
-    found = {flag.flag for flag in plugin_flags(["--behavior-delay-more-sleep=3", "x"], [])}
+    found = {flag.flag for flag in plugin_flags(["--behavior-delay-more-sleep=3", "x"])}
     assert "--behavior-delay-more-sleep" in found
     assert "--behavior-delay-sleep" in found  # the shorter name was tried as well
-    found = {flag.flag for flag in plugin_flags(["--no-handler-delay-before"], [])}
+    found = {flag.flag for flag in plugin_flags(["--no-handler-delay-before"])}
     assert "--handler-delay-before" in found
 
 
 @pytest.mark.usefixtures("_names")
-def test_chosen_plugins_have_flags_under_their_own_names() -> None:
-    found = {flag.flag for flag in plugin_flags([], [("behavior", Delay), ("protocol", Tcp)])}
+def test_all_flags_of_a_plugin_are_found() -> None:
+    found = {flag.flag for flag in plugin_flags(["--behavior-delay-x", "--protocol-tcp-x"])}
     assert {"--behavior-delay-sleep", "--protocol-tcp-keep-alive"} <= found
 
 
 @pytest.mark.usefixtures("_names")
 @pytest.mark.parametrize("argument", ["--behavior-nope-x", "--proxi", "--behavior", "broken", "--"])
 def test_flags_that_name_no_plugin(argument: str) -> None:
-    assert plugin_flags([argument], []) == []
+    assert plugin_flags([argument]) == []
 
 
 @pytest.mark.usefixtures("_names")
 def test_a_plugin_that_a_flag_names_is_broken() -> None:
     with pytest.raises(PluginError, match="it is broken"):
-        plugin_flags(["--behavior-broken-x"], [])
+        plugin_flags(["--behavior-broken-x"])

@@ -121,8 +121,8 @@ def test_variables_that_are_not_set(
     ("line", "trouble"),
     [
         ("timeout = soon", "timeout = 'soon' is not allowed: it takes a number of at least 0"),
-        ("rule = hang x", "vaurien.rule = 'hang x' is not a rule: 'x' is not KEY=VALUE"),
-        ("nope = 1", "nope = '1' is an unknown key"),
+        ("rule = hang x", "[vaurien] rule='hang x' is not a rule: 'x' is not KEY=VALUE"),
+        ("nope = 1", "[vaurien] nope='1' is an unknown key"),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_written(

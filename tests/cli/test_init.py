@@ -39,7 +39,7 @@ def test_other_words_are_for_the_command(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit) as caught:
         main(["--proxy", "x"])
     assert caught.value.code == 2
-    assert capsys.readouterr().err.startswith("vaurien: --proxy: 'x' is not an address")
+    assert capsys.readouterr().err.startswith("vaurien: --proxy='x' is not an address")
 
 
 @pytest.mark.parametrize("word", COMMANDS)

@@ -17,10 +17,10 @@ import pytest
 from knowing import understood, with_rules
 from peers import PATIENCE, Listening
 from serving import proxy_table
-from vaurien import registry
+from vaurien import plugins, registry
 from vaurien.behavior import Behavior
 from vaurien.cli.reload import ReloadRequests, Reloads, same
-from vaurien.config.configuration import Source, Understood, digest_of
+from vaurien.config.source import Source
 from vaurien.config.state import State
 from vaurien.control.server import Control
 from vaurien.control.store import Store
@@ -30,6 +30,7 @@ from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.spec import ProxySpec
 from vaurien.rules.plan import Rule
+from vaurien.values.options import Configured
 
 NOBODY = Address("127.0.0.1", 9)
 
@@ -38,24 +39,24 @@ class Reloading:
     """A configuration at work: its reactor runs in a thread."""
 
     def __init__(self, config: Path, store: Store | None = None) -> None:
-        self.source = Source(str(config), {})
+        self.source = Source(str(config), plugins.load_named)
         document = self.source.read()
-        self.understood: Understood = self.source.understand(document)
-        state = self.understood.configuration.state
+        self.configuration = self.source.understand(document)
+        state = self.configuration.state
         self.reactor = Reactor()
         self.proxies = Proxies(self.reactor, self.make)
         self.proxies.apply(state.proxies)
-        find = self.understood.find_behavior
+        find = self.configuration.names.behaviors.get
         self.control = Control(
             self.reactor,
             self.proxies,
             state,
             find_behavior=find,
             store=store,
-            config_digest=digest_of(document),
+            config_digest=self.source.digest(document),
         )
         self.requests: ReloadRequests = SimpleQueue()
-        self.reloads = Reloads(self.source, self.control, self.understood, self.requests, store)
+        self.reloads = Reloads(self.source, self.control, self.configuration, self.requests, store)
         self._thread = threading.Thread(target=self.reactor.run)
         self._thread.start()
 
@@ -140,7 +141,7 @@ def test_a_file_that_has_changed_wins_and_what_was_changed_live_is_kept(
         saved = Path(store.path).read_bytes()
         config.write_text(config.read_text().replace(f"foo = {number + 1}", f"foo = {number + 2}"))
         reloading.reloads.reload()
-        spec = reloading.source.understand(reloading.source.read()).configuration.state
+        spec = reloading.source.understand(reloading.source.read()).state
         assert same(spec, reloading.control.state)
         copy = Path(f"{store.path}.replaced-{number}")
         assert copy.read_bytes() == saved
@@ -258,11 +259,15 @@ def test_signals_that_come_meanwhile_are_one(
     assert left == [True, True]
 
 
+def loud(reloading: Reloading) -> Behavior:
+    return Configured.of(reloading.control._find_behavior("loud")).make({})
+
+
 def test_defaults_that_change_hold_for_what_is_set_live(reloading: Reloading, config: Path) -> None:
-    assert reloading.control._find_behavior("loud").configured({}).settings()["foo"] == 2
+    assert loud(reloading).settings()["foo"] == 2
     config.write_text(config.read_text().replace("foo = 2", "foo = 3"))
     reloading.reloads.reload()
-    assert reloading.control._find_behavior("loud").configured({}).settings()["foo"] == 3
+    assert loud(reloading).settings()["foo"] == 3
 
 
 def test_a_plugin_that_fails_leaves_all_as_it_was(

@@ -11,11 +11,11 @@ import pytest
 
 from peers import Listening
 from serving import proxy_table
-from vaurien.cli.running import Running, raise_descriptor_limit
-from vaurien.config.configuration import Source
-from vaurien.config.settings import classic_of
+from vaurien import plugins
+from vaurien.cli.running import Running, classic_of, raise_descriptor_limit
+from vaurien.config.source import Source
 from vaurien.control.server import Control
-from vaurien.errors import OptionError
+from vaurien.errors import ListenError
 from vaurien.net.address import Address
 
 NOBODY = Address("127.0.0.1", 9)
@@ -45,10 +45,10 @@ def test_all_proxies_are_open_or_none(tmp_path: Path) -> None:
             proxy_table("first", NOBODY, listen=str(free.address))
             + proxy_table("second", NOBODY, listen=str(taken.address))
         )
-        source = Source(str(config), {})
-        settings = source.understand(source.read()).settings
-        with pytest.raises(OptionError, match=f"^proxy 'second': cannot listen on {taken.address}"):
-            Running(settings, closing)
+        source = Source(str(config), plugins.load_named)
+        configuration = source.understand(source.read())
+        with pytest.raises(ListenError, match=f"proxy 'second': cannot listen on {taken.address}"):
+            Running(configuration, closing)
         Listening(free.address).close()  # nobody has it
 
 
@@ -60,15 +60,15 @@ def test_events_of_all_go_to_the_journal(tmp_path: Path) -> None:
         + proxy_table("a", NOBODY)
         + proxy_table("b", NOBODY, "enabled = false")
     )
-    source = Source(str(config), {})
-    settings = source.understand(source.read()).settings
+    source = Source(str(config), plugins.load_named)
+    configuration = source.understand(source.read())
     with ExitStack() as closing:
-        running = Running(settings, closing)
+        running = Running(configuration, closing)
         assert [proxy.name for proxy in running.proxies] == ["a", "b"]
         assert all(proxy.emits_firings for proxy in running.proxies)
         assert (tmp_path / "journal").exists()
         running.start_http(cast(Control, None))  # it is not asked for
-    first, _ = settings.proxies
+    first, _ = configuration.state.proxies
     assert classic_of(first) == {
         "proxy": "127.0.0.1:0",
         "backend": str(NOBODY),

@@ -103,8 +103,8 @@ def test_every_problem_of_a_file_is_told(tmp_path: Path) -> None:
     config.write_text('http-port = 99999\n[proxies.a]\nlisten = "x"\nbackend = "h:1"\n')
     lines = refused("serve", "--config", str(config))
     assert len(lines) == 3
-    assert lines[0].startswith(f"{config}: proxies.a.listen = 'x' is not an address")
-    assert lines[1].startswith(f"{config}: http-port = 99999 is not allowed")
+    assert lines[0].startswith(f"{config}: http-port = 99999 is not allowed")
+    assert lines[1].startswith(f"{config}: proxies.a.listen = 'x' is not an address")
     assert lines[2] == "2 problems"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from knowing import problems_of, understood, with_rules
-from vaurien.config.documents import KEYS_LIMIT
+from vaurien.config.problems import KEYS_LIMIT
 from vaurien.rules.plan import RULE_LIMIT, Rule
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vaurien.config.documents import INVALID, DocumentError
+from vaurien.config.document import INVALID, Document, DocumentError
 from vaurien.config.files import SIZE_LIMIT, read
 
 ENVIRONMENT = {"PORT": "8080", "HOST": "here"}
@@ -18,6 +18,10 @@ def write(folder: Path, name: str, text: str | bytes) -> str:
     path = folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return str(path)
+
+
+def place(document: Document, *path: str | int) -> str:
+    return str(document.origin(path))
 
 
 def problem(path: str) -> str:
@@ -32,7 +36,7 @@ def test_toml_says_what_it_says(tmp_path: Path) -> None:
     path = write(tmp_path, "a.toml", "seed = 1\r\n[proxies.a]\nrules = [{sleep = 1.5}]\n")
     document = read(path, ENVIRONMENT)
     assert document.content == {"seed": 1, "proxies": {"a": {"rules": [{"sleep": 1.5}]}}}
-    assert document.file == path
+    assert str(document.origin(())) == path
     assert not document.problems
 
 
@@ -55,7 +59,10 @@ def test_all_variables_that_are_not_set_are_problems(tmp_path: Path) -> None:
     text = 'a = "${ONE}${TWO}${PORT}"\n[b]\nc = ["${ONE}"]'
     document = read(write(tmp_path, "a.toml", text), ENVIRONMENT)
     assert document.content == {"a": INVALID, "b": {"c": [INVALID]}}
-    assert [(problem.key, problem.why) for problem in document.problems] == [
+    assert [
+        (str(problem.origin).removeprefix(f"{document.root}: "), problem.why)
+        for problem in document.problems
+    ] == [
         ("a", "needs the environment variable 'ONE', which is not set"),
         ("a", "needs the environment variable 'TWO', which is not set"),
         ("b.c[0]", "needs the environment variable 'ONE', which is not set"),
@@ -82,12 +89,12 @@ def test_a_file_gives_what_the_one_that_extends_it_leaves_open(tmp_path: Path) -
     document = read(main, {})
     assert document.content == {"x": 1, "y": 2, "t": {"a": 1, "b": 2, "u": {"c": [2], "d": 1}}}
     common = str(tmp_path / "common.toml")
-    assert document.place(("x",)) == (common, "x")
-    assert document.place(("y",)) == (main, "y")
-    assert document.place(("t", "u", "d", 3, "deep")) == (common, "t.u.d[3].deep")
-    assert document.place(("t", "u", "c", 0)) == (main, "t.u.c[0]")
-    assert document.place(("t", "u")) == (main, "t.u")
-    assert document.place(("t", "new")) == (main, "t.new")
+    assert place(document, "x") == f"{common}: x"
+    assert place(document, "y") == f"{main}: y"
+    assert place(document, "t", "u", "d", 3, "deep") == f"{common}: t.u.d[3].deep"
+    assert place(document, "t", "u", "c", 0) == f"{main}: t.u.c[0]"
+    assert place(document, "t", "u") == f"{main}: t.u"
+    assert place(document, "t", "new") == f"{main}: t.new"
 
 
 def test_of_several_files_the_later_wins(tmp_path: Path) -> None:
@@ -99,7 +106,7 @@ def test_of_several_files_the_later_wins(tmp_path: Path) -> None:
     main = write(tmp_path, "main.toml", 'extends = ["parts/one.toml", "three.toml"]')
     document = read(main, {})
     assert document.content == {"x": 3, "y": 1, "z": 2}
-    assert document.place(("z",))[0] == str(folder / "two.json")
+    assert place(document, "z") == f"{folder / 'two.json'}: z"
 
 
 def test_what_is_not_beside_the_file_is_in_the_current_folder(
@@ -174,13 +181,15 @@ def test_all_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     for problem, name in zip(
         caught.value.problems[::2], ("nosuch.toml", "nosuch2.toml"), strict=True
     ):
-        assert problem.file == name
+        assert str(problem.origin) == f"{name}: the file"
         assert problem.why == f"cannot be read: No such file or directory; {main} extends it"
 
 
 def test_extends_takes_names(tmp_path: Path) -> None:
     document = read(write(tmp_path, "a.toml", 'extends = ["${X}", 5, ""]'), {})
-    assert [problem.key for problem in document.problems] == ["extends[0]", "extends", "extends"]
+    assert [str(problem.origin) for problem in document.problems] == [
+        f"{document.root}: {key}" for key in ("extends[0]", "extends", "extends")
+    ]
     assert [problem.given for problem in document.problems[1:]] == ["5", "''"]
     assert document.problems[2].allowed == "the name of a file, or a list of such"
 

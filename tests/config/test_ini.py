@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaurien.config.given import Given
+from vaurien.config.document import FilePart
 from vaurien.config.ini import read
 from vaurien.errors import ConfigError
 from vaurien.values.options import Option
@@ -26,8 +26,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("ini") / "v.ini"
 
 
-def values(path: Path, section: str = "vaurien", **environment: str) -> dict[str, object]:
-    return {key: said.value for key, said in read(str(path), environment)[section].values.items()}
+def values(path: Path, *tables: str, **environment: str) -> object:
+    """The content of a document, or of a table in it."""
+    found: object = read(str(path), environment).content
+    for name in tables:
+        assert isinstance(found, dict)
+        found = found[name]
+    return found
 
 
 def test_sections_and_places(config: Path) -> None:
@@ -39,24 +44,25 @@ def test_sections_and_places(config: Path) -> None:
         "[handler: hang ]\n"
         "[protocol:tcp]\n"
     )
-    sections = read(str(config))
-    assert list(sections) == [
-        "vaurien",
-        "statsd",
-        "behavior:delay",
-        "behavior:hang",
-        "protocol:tcp",
-    ]
-    assert sections["vaurien"].values["proxy"] == Given(
-        f"{config}: [vaurien] proxy", "localhost:8000"
-    )
-    assert sections["vaurien"].values["http_host"].value == "::1"
-    assert sections["behavior:hang"].place == f"{config}: [handler: hang ]"
+    document = read(str(config))
+    assert document.content == {
+        "proxies": {"vaurien": {"listen": "localhost:8000"}},
+        "http_host": "::1",
+        "statsd": {"enabled": "true"},
+        "behaviors": {"delay": {"sleep": "2"}, "hang": {}},
+        "protocols": {"tcp": {}},
+    }
+    for path, part in [
+        (("proxies", "vaurien", "listen"), "[vaurien] proxy"),
+        (("http_host",), "[vaurien] http-host"),
+        (("behaviors", "hang"), "[handler: hang ]"),
+    ]:
+        assert document.origin(path) == FilePart(str(config), part)
 
 
 def test_both_words_for_behaviors_are_one_section(config: Path) -> None:
     config.write_text("[behavior:delay]\nsleep = 2\n[handler:delay]\nbefore = false\n")
-    assert values(config, "behavior:delay") == {"sleep": "2", "before": "false"}
+    assert values(config, "behaviors", "delay") == {"sleep": "2", "before": "false"}
 
 
 def test_lists_and_quotes(config: Path) -> None:
@@ -65,21 +71,28 @@ def test_lists_and_quotes(config: Path) -> None:
         "rule =\n    delay sleep=2\n\n    # not this\n    hang times=1\n"
         'journal = " spaced "\n'
         'log_output = "${NOT_FILLED}"\n'
-        'prefix = "\n'
+        '[statsd]\nprefix = "\n'
     )
     assert values(config) == {
-        "rule": ("delay sleep=2", "hang times=1"),
+        "proxies": {
+            "vaurien": {
+                "rules": [
+                    {"behavior": "delay", "sleep": "2"},
+                    {"behavior": "hang", "times": "1"},
+                ]
+            }
+        },
         "journal": " spaced ",
         "log_output": "${NOT_FILLED}",
-        "prefix": '"',
+        "statsd": {"prefix": '"'},
     }
 
 
 def test_environment_variables(config: Path) -> None:
     config.write_text("[vaurien]\nbackend = ${HOST}:${PORT}\nrule =\n  ${A}\n  delay\n")
-    assert values(config, HOST="h", PORT="80", A="hang") == {
+    assert values(config, "proxies", "vaurien", HOST="h", PORT="80", A="hang") == {
         "backend": "h:80",
-        "rule": ("hang", "delay"),
+        "rules": [{"behavior": "hang"}, {"behavior": "delay"}],
     }
 
 
@@ -87,7 +100,7 @@ def test_an_environment_variable_that_is_not_set(config: Path) -> None:
     config.write_text("[statsd]\nhost = ${NOWHERE}\n")
     with pytest.raises(ConfigError) as caught:
         read(str(config), {})
-    text = f"{config}: [statsd] host: the environment variable 'NOWHERE' is not set"
+    text = f"{config}: [statsd] host needs the environment variable 'NOWHERE', which is not set"
     assert str(caught.value) == text
 
 
@@ -100,10 +113,14 @@ def test_extends(config: Path) -> None:
     )
     (folder / "b.ini").write_text("[vaurien]\nbackend = b\nseed = 2\n[statsd]\nport = 2\n")
     (folder / "deep.ini").write_text("[vaurien]\nbackend = deep\ntimeout = 3\n")
-    assert values(config) == {"proxy": "own", "backend": "a", "timeout": "3", "seed": "2"}
-    assert values(config, "statsd") == {"port": "2"}
-    said = read(str(config))["vaurien"].values["timeout"]
-    assert said.place == f"{folder / 'deep.ini'}: [vaurien] timeout"
+    assert values(config) == {
+        "proxies": {"vaurien": {"listen": "own", "backend": "a"}},
+        "timeout": "3",
+        "seed": "2",
+        "statsd": {"port": "2"},
+    }
+    origin = read(str(config)).origin(("timeout",))
+    assert str(origin) == f"{folder / 'deep.ini'}: [vaurien] timeout"
 
 
 def test_extends_is_found_from_the_current_directory_too(
@@ -122,17 +139,17 @@ def test_extends_is_found_from_the_current_directory_too(
     [
         (
             "[DEFAULT]\nextends = nowhere.ini\n",
-            "'nowhere.ini' cannot be read: No such file or directory; {config} extends it",
+            "nowhere.ini: the file cannot be read: No such file or directory; {config} extends it",
         ),
         (
             "[DEFAULT]\nextends =\n",
             "{config}: [DEFAULT] extends='' is not allowed: it takes the name of a file, or one a",
         ),
         ("[DEFAULT]\nextends = v.ini\n", "the file extends itself"),
-        ("[DEFAULT]\nproxy = x\n", "[DEFAULT] proxy is unknown. Allowed: extends"),
+        ("[DEFAULT]\nproxy = x\n", "[DEFAULT] proxy is an unknown key: it takes extends"),
         (
             "[other]\n",
-            "[other] is an unknown section. Allowed: [vaurien], [statsd], [behavior:NAME]",
+            "[other] is an unknown section: it takes one of [vaurien], [statsd], [behavior:NAME]",
         ),
         ("[behavior:]\n", "[behavior:] is an unknown section"),
         ("[vaurien:x]\n", "[vaurien:x] is an unknown section"),
@@ -153,7 +170,7 @@ def test_a_mistake_names_the_file(config: Path, text: str, said: str) -> None:
 
 def test_a_file_in_another_encoding(config: Path) -> None:
     config.write_bytes(b"[vaurien]\nproxy = \xff\n")
-    with pytest.raises(ConfigError, match=r"v.ini' cannot be read: 'utf-8' codec"):
+    with pytest.raises(ConfigError, match=r"v.ini: the file cannot be read: 'utf-8' codec"):
         read(str(config))
 
 
@@ -176,15 +193,14 @@ def test_any_text_in_quotes_is_taken_as_it_stands(shared: Path, text: str) -> No
 @given(st.lists(LINES.filter(lambda text: '"' not in text), min_size=1))
 def test_any_lines_are_a_list(shared: Path, lines: list[str]) -> None:
     listed = "".join(f"    {line}\n" for line in lines)
-    shared.write_text(f"[vaurien]\nrule =\n{listed}", "utf-8")
-    assert values(shared) == {"rule": tuple(lines)}
+    shared.write_text(f"[behavior:a]\nx =\n{listed}", "utf-8")
+    assert values(shared, "behaviors", "a", "x") == "\n".join(lines)
 
 
 @given(st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False)))
 def test_any_value_is_understood_as_its_type(shared: Path, value: bool | int | float) -> None:
-    shared.write_text(f"[vaurien]\nx = {str(value).lower()}\n")
-    said = read(str(shared))["vaurien"].values["x"]
-    assert said.parse(Option("x", type(value), value, "")) == value
+    shared.write_text(f"[behavior:a]\nx = {str(value).lower()}\n")
+    assert Option("x", type(value), value, "").parse(values(shared, "behaviors", "a", "x")) == value
 
 
 @given(st.binary() | st.text('[]vaurien:=\n\0 $\\{}"#', max_size=60).map(str.encode))

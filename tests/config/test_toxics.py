@@ -10,7 +10,7 @@ import pytest
 from knowing import known, problems_of
 from vaurien.config import files
 from vaurien.config.toxics import TOXICS, translate
-from vaurien.config.understanding import understand
+from vaurien.config.understand import understand
 from vaurien.rules.notation import describe
 from vaurien.rules.plan import Rule
 from vaurien.values.messages import Direction

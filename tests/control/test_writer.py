@@ -15,9 +15,9 @@ from control.plane import HOST, SEED, Plane, spec
 from knowing import known
 from live import LIMIT, live
 from peers import wait_until
-from vaurien.config.documents import Document
+from vaurien.config.document import Document
 from vaurien.config.state import State, to_document
-from vaurien.config.understanding import understand
+from vaurien.config.understand import understand_state
 from vaurien.control import writer
 from vaurien.control.expiry import EXPIRES
 from vaurien.control.server import Control
@@ -365,5 +365,5 @@ def test_a_disabled_proxy_may_have_lent_its_place(plane: Plane) -> None:
     plane.control.disable("a")
     plane.control.add(spec("c", 1))
     saved = {"seed": SEED, "proxies": plane.saved}
-    state = understand(Document(saved, "FILE"), known()).state
+    state = understand_state(Document(saved), known())
     assert state.proxies == plane.control.state.proxies

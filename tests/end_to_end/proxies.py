@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
+from knowing import find_behavior
 from peers import LOOPBACK, PATIENCE, wait_until
 from servers import stop
 from vaurien import plugins
@@ -52,7 +53,7 @@ def make_plan(
     """A plan of independent rules, written as for ``--rule``, after a mix if there is one."""
     plugins.install()
     entries = [*(parse_mix(mix) if mix else ()), *map(parse_rule, rules)]
-    return Plan(make_rules(entries, plugins.find_behavior, protocol), generation, seed)
+    return Plan(make_rules(entries, find_behavior, protocol), generation, seed)
 
 
 class RunningProxy:

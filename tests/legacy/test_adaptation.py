@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from knowing import find_behavior
 from legacy.plugins import documented, handlers, hooks
 from legacy.running import behavior
 from vaurien import plugins, registry
@@ -121,7 +122,7 @@ def test_no_plugin() -> None:
 
 
 def test_found_by_its_path() -> None:
-    assert plugins.find_behavior("legacy.plugins.documented.Dummy") is adapt(documented.Dummy)
+    assert find_behavior("legacy.plugins.documented.Dummy") is adapt(documented.Dummy)
     assert plugins.load(registry.behaviors, "legacy.plugins.hooks:Refuse") is adapt(hooks.Refuse)
     assert plugins.load(registry.protocols, "legacy.plugins.hooks.Kept") is adapt(hooks.Kept)
 
@@ -133,9 +134,9 @@ def test_rules_are_drawn_for_the_whole_connection() -> None:
         {"behavior": "delay", "mix": "m", "percent": 10},
         {"behavior": "hang"},
     ]
-    rules = Plan(make_rules(entries, plugins.find_behavior, Tcp)).rules
+    rules = Plan(make_rules(entries, find_behavior, Tcp)).rules
     assert [rule.scope for rule in rules] == ["connection", "connection", "exchange"]
-    again = make_rules([describe(rule) for rule in rules], plugins.find_behavior, Tcp)
+    again = make_rules([describe(rule) for rule in rules], find_behavior, Tcp)
     assert again == rules
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaurien.errors import OptionError, PluginError
-from vaurien.values.options import Configurable, Option, Value, option, options_of
+from vaurien.values.options import Configurable, Configured, Option, Value, option, options_of
 
 
 class Example(Configurable):
@@ -204,6 +204,18 @@ def test_an_unknown_option_is_told_with_the_known_ones() -> None:
     )
     with pytest.raises(OptionError, match="it takes none"):
         Configurable.configured({"slep": 1})
+
+
+def test_a_plugin_with_defaults() -> None:
+    plain = Configured.of(Example)
+    assert Configured.of(plain) is plain
+    assert plain.make({"count": 2}) == Example(count=2)
+    slow = Configured(Example, {"sleep": 2, "count": 3})
+    assert slow.values({"count": 4}) == {"sleep": 2, "count": 4}
+    assert slow.make({"count": 4}) == Example(sleep=2, count=4)
+    assert Example.configured({}) == Example()
+    with pytest.raises(OptionError, match="'slep' is not an option"):
+        slow.make({"slep": 1})
 
 
 def test_instances_are_compared_by_class_and_options() -> None:

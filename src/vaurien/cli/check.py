@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from .. import plugins
-from ..config.configuration import Source, counted, refuse
-from ..config.conversion import converted
-from ..config.documents import DocumentError
+from ..config import ini, sections
+from ..config.document import merged
+from ..config.source import Source
 from ..config.state import State
 from ..values.texts import printable
-from .command import OneLine
+from .command import OneLine, counted
 
 INI = ".ini"
 HELP = """Check a configuration file and report all errors; nothing is opened or changed.
@@ -21,23 +21,21 @@ name ends in .json. If it ends in .ini, FILE is for 'vaurien --config'.
 
 
 def checked(name: str) -> State:
-    """Return the state that a file declares.
+    """Return the proxies that a file declares.
 
     Raises:
         DocumentError: the file cannot be used.
     """
-    source = Source(name, {})
-    document = converted(name) if name.endswith(INI) else source.read()
-    return source.understand(document).configuration.state
+    source = Source(name, plugins.load_named)
+    is_ini = name.endswith(INI)
+    document = merged(sections.ADDRESSES, ini.read(name)) if is_ini else source.read()
+    return source.understand(document).state
 
 
 @click.argument("file")
 def _check_config(file: str) -> None:
     plugins.install()
-    try:
-        state = checked(file)
-    except DocumentError as error:
-        refuse(error)
+    state = checked(file)
     rules = sum(len(declared.plan.rules) for declared in state.proxies)
     proxies = counted(len(state.proxies), "proxy", "proxies")
     click.echo(f"{printable(file)}: ok, {proxies}, {counted(rules, 'rule', 'rules')}")

@@ -5,25 +5,28 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from .. import plugins
 from ..behavior import Behavior
-from ..config.chosen import Chosen
-from ..config.given import Sections, blamed_on, merge
-from ..config.table import GONE_PROTOCOL_OPTIONS, LOG_LEVELS, SETTINGS, WITHOUT_EFFECT
+from ..config.document import Document, DocumentError, merged
+from ..config.names import Names
+from ..config.sections import DEFAULTS
+from ..config.settings import GONE_PROTOCOL_OPTIONS, LOG_LEVELS, NAME, SETTINGS, WITHOUT_EFFECT
+from ..config.understand import understand
 from ..errors import ConfigError, OptionError, VaurienError
 from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
 from ..rules.notation import RULE_KEYS
-from ..values.options import Configurable
 from ..version import __version__
-from .flags import Flag, all_flags, expand, flags_of_plugin, given_by, plugin_flags
+from .flags import Flag, all_flags, document_of, expand, flags_of_plugin, plugin_flags
 
 if TYPE_CHECKING:
-    from ..config.settings import Settings
+    from ..config.configuration import Configuration
 
 USER_ERROR = 2
 OF_MANY = (".toml", ".json")
@@ -68,8 +71,13 @@ class OneLine(click.Command):
             status = super().main(args, prog_name, standalone_mode=False)
         except click.ClickException as error:
             fail(error.format_message())
+        except DocumentError as error:
+            say_problems(error)
+            say(counted(len(error.problems), "problem", "problems"))
+            sys.exit(USER_ERROR)
         except VaurienError as error:
-            fail(str(error))
+            # An OSError's text begins with its number.
+            fail(getattr(error, "strerror", None) or str(error))
         except (click.Abort, KeyboardInterrupt):
             status = 130
         sys.exit(status or 0)
@@ -128,12 +136,28 @@ class Vaurien(Flagged):
         _write(formatter, WITHOUT_EFFECT, [*gone, *_gone_rows()])
 
 
-def fail(text: str) -> NoReturn:
-    """Print an error in one line, and exit with status 2."""
+def say(text: str) -> None:
+    """Print a line to standard error."""
     from ..values.texts import printable
 
     click.echo(f"vaurien: {printable(' '.join(text.split()))}", err=True)
+
+
+def fail(text: str) -> NoReturn:
+    """Print an error in one line, and exit with status 2."""
+    say(text)
     sys.exit(USER_ERROR)
+
+
+def say_problems(error: DocumentError) -> None:
+    """Print all problems of a document, a line each."""
+    for problem in error.problems:
+        say(str(problem))
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Return ``1 rule``, ``2 rules``."""
+    return f"{number} {one if number == 1 else many}"
 
 
 def _discard_output() -> None:
@@ -180,31 +204,38 @@ def _gone_rows() -> Iterator[tuple[str, str]]:
         yield f"--protocol-NAME-{option.name.replace('_', '-')}", option.help
 
 
-def settings_given(ctx: click.Context) -> Settings:
-    """Load the plugins that the flags and their file name, and return the settings.
+def configuration_given(ctx: click.Context) -> Configuration:
+    """Return what the flags and the file they name say; the plugins they name are registered.
 
     Raises:
-        OptionError: a value is not allowed; the message names its place.
-        click.UsageError: a flag has no value, or there is a stray argument.
+        DocumentError: all problems.
+        OptionError: a flag that is unknown.
+        click.UsageError: a flag without its value, or an argument that belongs to none.
     """
     plugins.install()
-    sections = given_by(ctx.command.params, ctx.params)
-    config = ctx.params["config"]
-    if config is not None:
-        with blamed_on("--config"):
-            sections = merge(_read(config), sections)
-    chosen = Chosen(sections)
-    sections = merge(sections, _given_to_plugins(ctx.args, chosen))
-    from ..config.settings import understand
+    document = document_of(ctx.command.params, ctx.params)
+    if ctx.params["config"] is not None:
+        document = merged(_read(ctx.params["config"]), document)
+    document = merged(DEFAULTS, document)
+    names = Names(behaviors, protocols, cache(plugins.load_named), GONE_PROTOCOL_OPTIONS)
+    names.load_paths(document.content)
+    seed = int.from_bytes(os.urandom(4), "little")
+    try:
+        document = merged(document, _given_to_plugins(ctx.args))
+    except OptionError:
+        understand(document, names)  # a plugin that cannot be loaded is why its flag is unknown
+        raise
+    configuration = understand(document, names, seed=seed)
+    written = document.find("proxies", NAME, "protocol")
+    classic = {**configuration.classic, "protocol": written[1] if written else ""}
+    return replace(configuration, classic=classic)
 
-    return understand(sections, chosen)
 
-
-def _read(config: str) -> Sections:
-    """Read an INI file.
+def _read(config: str) -> Document:
+    """Return what an INI file says.
 
     Raises:
-        ConfigError: it cannot be used; for other formats, the message names the right command.
+        ConfigError: it cannot be used; for another kind of file the message names its command.
     """
     from ..config.ini import read
 
@@ -220,26 +251,28 @@ def _read(config: str) -> Sections:
 def _classic(ctx: click.Context, /, **given: object) -> int:
     """Run one proxy, configured by flags and an INI file."""
     del given
-    settings = settings_given(ctx)
+    try:
+        configuration = configuration_given(ctx)
+    except DocumentError as error:
+        say_problems(error)
+        sys.exit(USER_ERROR)
     from .run import run
 
-    return run(settings)
+    return run(configuration)
 
 
-def _given_to_plugins(
-    arguments: list[str], chosen: Iterable[tuple[str, type[Configurable]]]
-) -> Sections:
-    """Parse the flags of plugins.
+def _given_to_plugins(arguments: list[str]) -> Document:
+    """Return what flags of plugins were given.
 
     Raises:
-        OptionError: a flag is unknown.
-        click.UsageError: a flag has no value, or there is a stray argument.
+        OptionError: a flag that is unknown.
+        click.UsageError: it lacks a value, or an argument belongs to no flag.
     """
-    flags = plugin_flags(arguments, chosen)
+    flags = plugin_flags(arguments)
     rest = click.Command("vaurien", params=list(flags), add_help_option=False)
     try:
         with rest.make_context("vaurien", expand(arguments, flags)) as ctx:
-            return given_by(flags, ctx.params)
+            return document_of(flags, ctx.params)
     except click.NoSuchOption as error:
         known = [flag.opts[0] for flag in (*vaurien.params, *flags) if not _is_hidden(flag)]
         raise OptionError(_unknown(error.option_name, known)) from None

@@ -19,9 +19,9 @@ from functools import partial
 import click
 
 from .. import plugins
-from ..config.configuration import FLAGS, Source, Understood, flags_named, refuse
-from ..config.documents import DocumentError
-from ..config.given import Given, Section
+from ..config.configuration import Configuration
+from ..config.document import Document
+from ..config.source import Source
 from ..config.state import fill_in
 from ..control.server import Control
 from ..errors import OptionError
@@ -29,12 +29,12 @@ from ..launch import report_ready
 from ..net.address import Address
 from ..values.texts import printable
 from .command import Flagged
-from .flags import given_by
+from .flags import SHARED, document_of, flags_named
 from .running import Running, begin
 
 QUIET = "warning"
 """The default log level: the command shares standard error."""
-DEFAULTS = {"vaurien": Section("", {"log_level": Given("--log-level", QUIET)})}
+DEFAULTS = Document({"log_level": QUIET})
 PASSED_ON = {
     signal.SIGINT,
     signal.SIGTERM,
@@ -63,7 +63,7 @@ the variables of [environment] in the file. Port 0 picks a free port.
 
 
 def environment_of(
-    understood: Understood, address_of: Callable[[str], Address | None]
+    configuration: Configuration, address_of: Callable[[str], Address | None]
 ) -> dict[str, str]:
     """Return the variables to add to the command's environment.
 
@@ -72,7 +72,7 @@ def environment_of(
     """
     found: dict[str, str] = {}
     owners: dict[str, str] = {}
-    for declared in understood.configuration.state.proxies:
+    for declared in configuration.state.proxies:
         address = address_of(declared.name) or declared.listen
         own = dict(_variables(declared.name, address))
         variable = next(iter(own))  # the one that every proxy has
@@ -82,7 +82,7 @@ def environment_of(
                 f"the proxies {other!r} and {declared.name!r} have the same variable: {variable}"
             )
         found |= own
-    for name, text in understood.configuration.environment.items():
+    for name, text in configuration.environment.items():
         found[name] = fill_in(text, address_of)
     return found
 
@@ -151,25 +151,24 @@ def _has_terminal() -> bool:
         return False
 
 
-def run_around(understood: Understood, words: Sequence[str]) -> int:
+def run_around(configuration: Configuration, words: Sequence[str]) -> int:
     """Run a command with proxies around it; return the exit status.
 
     Raises:
         OptionError: a proxy cannot be opened, or a file cannot be written.
     """
-    settings = understood.settings
-    begin(settings)
-    understood.adopt()
-    # Before there are threads: they inherit the mask, and leave signals to the one that waits.
+    begin(configuration)
+    configuration.names.adopt()
+    # Before there are threads: all of them inherit it, and leave signals to the one that waits.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # an ignored signal would not be delivered
     with ExitStack() as closing:
-        running = Running(settings, closing, named=True, live=settings.http is not None)
-        if settings.http is not None:
-            state = understood.configuration.state
-            find = understood.find_behavior
+        live = configuration.http is not None
+        running = Running(configuration, closing, named=True, live=live)
+        if live:
+            state, find = configuration.state, configuration.names.behaviors.get
             running.start_http(Control(running.reactor, running.proxies, state, find_behavior=find))
-        os.environ.update(environment_of(understood, running.proxies.address_of))
+        os.environ.update(environment_of(configuration, running.proxies.address_of))
         report_ready()
         early = signal.sigpending() & PASSED_ON
         if early:
@@ -201,11 +200,9 @@ def _run_command(
 ) -> int:
     del given
     plugins.install()
-    source = Source(config, given_by(ctx.command.params, ctx.params), DEFAULTS)
-    try:
-        return run_around(source.understand(source.read()), words)
-    except DocumentError as error:
-        refuse(error)
+    flags = document_of(ctx.command.params, ctx.params)
+    source = Source(config, plugins.load_named, flags, DEFAULTS)
+    return run_around(source.understand(source.read()), words)
 
 
 run_command = Flagged(
@@ -213,7 +210,7 @@ run_command = Flagged(
     callback=_run_command,
     params=[
         click.Option(["--config"], metavar="FILE", required=True, help="The configuration."),
-        *flags_named(FLAGS, {"log_level": QUIET}),
+        *flags_named(SHARED, {"log_level": QUIET}),
         click.Argument(
             ["words"], metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED
         ),

@@ -1,19 +1,22 @@
-"""Flags: click options for all settings of ``config.table``, and for the options of plugins.
+"""Flags: click's options for all settings and for the options of plugins, as a document.
 
-Values are kept as text and parsed later, together with those of the configuration file, so
-that errors are reported the same way.
+Every value arrives as text and is understood later, with those of files, so that problems
+are reported in one way.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import click
 
 from ..behavior import Behavior
-from ..config.given import Given, Section, Sections
-from ..config.table import GONE_PROTOCOL_OPTIONS, SETTINGS, Setting
+from ..config import document
+from ..config.document import Document
+from ..config.sections import Sections
+from ..config.settings import BY_SECTION, GONE_PROTOCOL_OPTIONS, SETTINGS, Setting
 from ..errors import UnknownNameError
 from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
@@ -21,6 +24,10 @@ from ..values.options import Configurable, Option, options_of
 
 HANDLER = "handler"
 """The older word for behavior, in flags as in sections."""
+
+
+SHARED = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_output")
+"""The settings that have flags in the commands whose files declare the proxies."""
 
 
 class Flag(click.Option):
@@ -92,8 +99,18 @@ def all_flags() -> list[Flag]:
     return [flag for setting in SETTINGS for flag in flags_of(setting)]
 
 
+def flags_named(keys: Iterable[str], shown: Mapping[str, str] | None = None) -> list[Flag]:
+    """Return the flags of these settings; ``shown`` are other defaults, in words."""
+    settings = (BY_SECTION["vaurien"][key] for key in keys)
+    return [
+        flag
+        for setting in settings
+        for flag in flags_of(replace(setting, shown=(shown or {}).get(setting.key, setting.shown)))
+    ]
+
+
 def flags_of_plugin(kind: str, plugin: type[Configurable]) -> Iterator[Flag]:
-    """Yield the flags of a plugin's options, ``--KIND-NAME-OPTION``; older ones are hidden."""
+    """Yield the flags ``--KIND-NAME-OPTION`` of a plugin, and hidden ones of earlier versions."""
     options = options_of(plugin)
     words = [kind]
     if kind == behaviors.kind:
@@ -111,19 +128,18 @@ def flags_of_plugin(kind: str, plugin: type[Configurable]) -> Iterator[Flag]:
             )
 
 
-def given_by(flags: Iterable[click.Parameter], values: dict[str, object]) -> Sections:
-    """Return the values of the flags that were given, by section."""
-    sections: Sections = {}
+def document_of(flags: Iterable[click.Parameter], values: Mapping[str, object]) -> Document:
+    """Return what the flags were given; ``values`` are by click's names."""
+    sections = Sections()
     for flag in flags:
         value = values.get(str(flag.name))
         if isinstance(flag, Flag) and isinstance(value, (str, bool, tuple)) and value != ():
-            section = sections.setdefault(flag.section, Section("the command line"))
-            section.values[flag.key] = Given(flag.flag, value)
-    return sections
+            sections.add(flag.section, flag.key, value, document.Flag(flag.flag))
+    return sections.document()
 
 
 def expand(arguments: Sequence[str], flags: Iterable[click.Parameter]) -> list[str]:
-    """Replace ``--SWITCH=true`` and ``--SWITCH=false`` by the forms that click accepts.
+    """Return the arguments, with ``--SWITCH=true`` and ``--SWITCH=false`` in click's own form.
 
     Raises:
         OptionError: the value is neither.
@@ -133,25 +149,19 @@ def expand(arguments: Sequence[str], flags: Iterable[click.Parameter]) -> list[s
     for argument in arguments:
         flag, equals, value = argument.partition("=")
         if equals and flag in switches:
-            is_on = Given(flag, value).parse(Option("", bool, False, ""))
+            is_on = Option(flag, bool, False, "").parse(value)
             argument = flag if is_on else switches[flag].off
         expanded.append(argument)
     return expanded
 
 
-def plugin_flags(
-    arguments: Iterable[str], chosen: Iterable[tuple[str, type[Configurable]]]
-) -> list[Flag]:
-    """Return the flags of the chosen plugins, and of those that the arguments name.
-
-    Plugins that are not named are not imported.
+def plugin_flags(arguments: Iterable[str]) -> list[Flag]:
+    """Return all flags of the plugins that these arguments name; only they are imported.
 
     Raises:
         PluginError: a plugin that a flag names cannot be loaded.
     """
     found: dict[str, Flag] = {}
-    for kind, plugin in chosen:
-        _add(found, kind, plugin)
     for argument in arguments:
         flag = argument.partition("=")[0]
         if flag.startswith("--") and flag not in found:
@@ -169,7 +179,7 @@ def _add(found: dict[str, Flag], kind: str, plugin: type[Configurable]) -> None:
 
 
 def _named_by(flag: str) -> Iterator[tuple[str, type[Configurable]]]:
-    """Yield the plugins whose name a flag may contain, the shortest first."""
+    """Yield the plugins whose names a flag may begin with, shorter names first."""
     words = flag.removeprefix("--").removeprefix("no-").split("-")
     registry: Registry[Behavior] | Registry[Protocol]
     if words[0] in (behaviors.kind, HANDLER):

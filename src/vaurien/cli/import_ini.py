@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import cache
 
 import click
 
 from .. import plugins
-from ..config.configuration import Source, refuse
-from ..config.conversion import converted
-from ..config.documents import Document, DocumentError
-from ..config.table import GONE_PROTOCOL_OPTIONS, SETTINGS, WITHOUT_EFFECT
+from ..config import files, ini
+from ..config.document import Document, DocumentError, merged
+from ..config.names import Names
+from ..config.sections import ADDRESSES
+from ..config.settings import GONE_PROTOCOL_OPTIONS, SETTINGS, WITHOUT_EFFECT
+from ..config.source import Source
 from ..config.toml import written
+from ..config.typed import typed
 from ..errors import ConfigError
+from ..registry import behaviors, protocols
 from ..values.texts import printable
-from .command import OneLine
+from .command import OneLine, say
 
 MARK = "\0"
 """Encloses the name of a variable that is kept; no text file contains it."""
@@ -48,20 +50,21 @@ class Kept(dict[str, str]):
         return f"{MARK}{name}{MARK}"
 
 
-def toml_of(document: Document) -> str:
-    """Return a document as TOML, its variables included."""
-    names = [setting.key for setting in SETTINGS if setting.heading == WITHOUT_EFFECT]
-    notes: dict[tuple[str, ...], str] = {(name,): GONE for name in names}
-    protocols = document.content.get("protocols", {})
-    if isinstance(protocols, Mapping):
-        notes |= {
-            ("protocols", name, key): GONE for name in protocols for key in GONE_PROTOCOL_OPTIONS
-        }
-    content = unmarked(document.content)
+def toml_of(document: Document, name: str) -> str:
+    """Return the document of an INI file as TOML, its variables included."""
+    keys = [setting.key for setting in SETTINGS if setting.heading == WITHOUT_EFFECT]
+    notes: dict[tuple[str, ...], str] = {(key,): GONE for key in keys}
+    known = behaviors.copy(), protocols.copy()
+    names = Names(*known, cache(plugins.load_named), GONE_PROTOCOL_OPTIONS)
+    content = unmarked(typed(merged(ADDRESSES, document), names))
     assert isinstance(content, Mapping)
+    sections = content.get("protocols", {})
+    if isinstance(sections, Mapping):
+        notes |= {
+            ("protocols", each, key): GONE for each in sections for key in GONE_PROTOCOL_OPTIONS
+        }
     return (
-        "\n".join([f"# Converted from {printable(document.file)}.", *written(content, notes=notes)])
-        + "\n"
+        "\n".join([f"# Converted from {printable(name)}.", *written(content, notes=notes)]) + "\n"
     )
 
 
@@ -80,17 +83,10 @@ def check(text: str, file: str) -> None:
     """Check a configuration in TOML.
 
     Raises:
-        DocumentError: it cannot be used; the problems name the file it was converted from.
+        DocumentError: it cannot be used; ``file`` is what messages name.
     """
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "vaurien.toml")
-        path.write_text(text, "utf-8")
-        source = Source(str(path), {})
-        try:
-            source.understand(source.read())
-        except DocumentError as error:
-            problems = (replace(problem, file=file) for problem in error.problems)
-            raise DocumentError(problems) from None
+    source = Source(file, plugins.load_named)
+    source.understand(files.parse(text, file))
 
 
 @click.argument("file")
@@ -99,21 +95,15 @@ def check(text: str, file: str) -> None:
 def _import_ini(file: str, output: str | None, force: bool) -> None:
     plugins.install()
     kept = Kept()
-    try:
-        document = converted(file, kept)
-        if document.problems:
-            raise DocumentError(document.problems)
-        text = toml_of(document)
-        lacking = sorted(kept.names - set(os.environ))
-        if lacking:
-            names = ", ".join(lacking)
-            click.echo(
-                f"vaurien: not checked, because these variables are not set: {names}", err=True
-            )
-        else:
-            check(text, file)
-    except DocumentError as error:
-        refuse(error)
+    document = ini.read(file, kept)
+    if document.problems:
+        raise DocumentError(document.problems)
+    text = toml_of(document, file)
+    lacking = sorted(kept.names - set(os.environ))
+    if lacking:
+        say(f"not checked, because these variables are not set: {', '.join(lacking)}")
+    else:
+        check(text, file)
     if output is None:
         click.echo(text, nl=False)
         return

@@ -19,8 +19,9 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ..config.configuration import Source, Understood, digest_of
-from ..config.documents import Document, DocumentError
+from ..config.configuration import Configuration
+from ..config.document import DocumentError
+from ..config.source import Source
 from ..errors import VaurienError
 from ..net.proxies import ClosePolicy
 from ..values.texts import printable
@@ -64,15 +65,15 @@ class Reloads:
         self,
         source: Source,
         control: Control,
-        understood: Understood,
+        configuration: Configuration,
         requests: ReloadRequests,
         store: Store | None = None,
     ) -> None:
-        """``understood``: the configuration at start.  ``store``: where the state is saved."""
+        """``configuration``: the one at start.  ``store``: where the state is saved."""
         self._source = source
         self._control = control
-        self._settings = understood.settings
-        self._declared = understood.configuration.state
+        self._at_start = configuration
+        self._declared = configuration.state
         """The state that the current configuration declares."""
         self._store = store
         self._ended = False
@@ -94,11 +95,12 @@ class Reloads:
         LOG.info("SIGHUP: reloading %s", printable(self._source.name))
         try:
             document = self._source.read()
-            understood = self._source.understand(document)
-            if digest_of(document) == self._control.config_digest:
+            configuration = self._source.understand(document)
+            digest = self._source.digest(document)
+            if digest == self._control.config_digest:
                 LOG.info("The configuration has not changed; live changes are kept")
             else:
-                self._apply(document, understood)
+                self._apply(configuration, digest)
         except DocumentError as error:
             for problem in error.problems:
                 LOG.error("%s", problem)
@@ -108,21 +110,21 @@ class Reloads:
             reason = getattr(error, "strerror", None) or error
             LOG.error("The configuration was not applied: %s", reason)
 
-    def _apply(self, document: Document, understood: Understood) -> None:
+    def _apply(self, configuration: Configuration, digest: str) -> None:
         before = self._control.state
-        wanted = understood.configuration.state
+        wanted = configuration.state
         lost = not any(same(state, before) for state in (self._declared, wanted))
         keeping = self._store.copied("replaced") if lost and self._store else nullcontext("")
-        undo = understood.adopt()
+        undo = configuration.names.adopt()
         try:
             with keeping as copy:
                 self._control.replace(
                     wanted,
                     close_policy=ClosePolicy(
-                        drain=self._settings.drain, reset_moved=understood.settings.reset_moved
+                        drain=self._at_start.drain, reset_moved=configuration.reset_moved
                     ),
-                    config_digest=digest_of(document),
-                    find_behavior=understood.find_behavior,
+                    config_digest=digest,
+                    find_behavior=configuration.names.behaviors.get,
                 )
         except BaseException:
             undo()
@@ -133,8 +135,9 @@ class Reloads:
             LOG.warning("Live changes are discarded%s", kept)
         for line in changes(before, self._control):
             LOG.info("%s", line)
-        now, at_start = understood.settings, self._settings
-        late = [key for key in AT_START if getattr(now, key) != getattr(at_start, key)]
+        late = [
+            key for key in AT_START if getattr(configuration, key) != getattr(self._at_start, key)
+        ]
         if late:
             LOG.warning("Takes effect at the next start: %s", ", ".join(late))
 

@@ -10,7 +10,9 @@ from functools import partial
 from types import FrameType
 from typing import Protocol
 
-from ..config.settings import Settings
+from ..config.configuration import Configuration
+from ..config.settings import origin_of
+from ..errors import ListenError, OptionError
 from ..launch import report_ready
 from ..net.reactor import Reactor
 from . import logs
@@ -31,38 +33,39 @@ class Drains(Protocol):
         """Call ``done`` when all connections have finished, after ``limit`` seconds at most."""
 
 
-def run(settings: Settings) -> int:
+def run(configuration: Configuration) -> int:
     """Run one proxy until a signal; return the exit status.
 
     Raises:
         OptionError: an address cannot be listened on, or a file cannot be written.
     """
-    begin(settings)
+    begin(configuration)
 
     def start(running: Running, closing: ExitStack) -> None:
         del closing
-        if settings.http is not None:
-            from ..config.state import State
+        if configuration.http is not None:
             from ..control.server import Control
 
-            state = State(settings.proxies)
             running.start_http(
                 Control(
                     running.reactor,
                     running.proxies,
-                    state,
-                    find_behavior=settings.find_behavior,
+                    configuration.state,
+                    find_behavior=configuration.names.behaviors.get,
                 )
             )
         (proxy,) = running.proxies
         seed = proxy.plan.seed
         LOG.info("ready: %s forwards to %s, seed %d", proxy.address, proxy.backend, seed)
 
-    return run_until_signalled(settings, start, live=settings.http is not None)
+    try:
+        return run_until_signalled(configuration, start, live=configuration.http is not None)
+    except ListenError as error:
+        raise OptionError(f"{origin_of(configuration.document, 'proxy')}: {error.reason}") from None
 
 
 def run_until_signalled(
-    settings: Settings,
+    configuration: Configuration,
     start: Callable[[Running, ExitStack], None],
     *,
     named: bool = False,
@@ -73,13 +76,13 @@ def run_until_signalled(
     ``start`` may push what it opens on its stack, to be closed at the end.
 
     Raises:
-        OptionError: see ``Running``; and whatever ``start`` raises.
+        ListenError, OptionError: see ``Running``; and whatever ``start`` raises.
     """
     try:
         with ExitStack() as closing:
-            running = Running(settings, closing, named=named, live=live)
+            running = Running(configuration, closing, named=named, live=live)
             # Before the HTTP API, which may take a while to start.
-            Signals(running.reactor, running.proxies, settings.drain)
+            Signals(running.reactor, running.proxies, configuration.drain)
             start(running, closing)
             report_ready()
             gc.freeze()  # what exists now stays, so the collector can skip it

@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import plugins
-from ..config.given import Given, blamed_on
-from ..config.settings import Settings, classic_of
+from ..config.configuration import Configuration
+from ..config.document import Document
+from ..config.settings import origin_of
 from ..errors import ListenError, OptionError
 from ..net.proxies import Proxies
 from ..net.reactor import Reactor
@@ -26,14 +27,14 @@ MOST_DESCRIPTORS = 10240
 """The limit that macOS really has where it reports none."""
 
 
-def begin(settings: Settings) -> None:
+def begin(configuration: Configuration) -> None:
     """Open the log, and raise the limit of open files.
 
     Raises:
         OptionError: the log cannot be written.
     """
-    with writable(settings.log_output):
-        logs.configure(settings.log_level, str(settings.log_output.value))
+    with writable(configuration.document, "log_output", configuration.log_output):
+        logs.configure(configuration.log_level, configuration.log_output)
     raise_descriptor_limit()
 
 
@@ -44,14 +45,20 @@ class Running:
     """
 
     def __init__(
-        self, settings: Settings, closing: ExitStack, *, named: bool = False, live: bool = False
+        self,
+        configuration: Configuration,
+        closing: ExitStack,
+        *,
+        named: bool = False,
+        live: bool = False,
     ) -> None:
         """Open all proxies, or none.
 
         Raises:
-            OptionError: an address cannot be listened on, or a file cannot be written.
+            ListenError: an address cannot be listened on.
+            OptionError: a file cannot be written.
         """
-        self.settings = settings
+        self.configuration = configuration
         self._closing = closing
         self.reactor = Reactor()
         closing.callback(self.reactor.close)
@@ -62,24 +69,26 @@ class Running:
             partial(self._make, live=live),
             partial(plugins.proxy_type, live=live),
         )
-        with _blamed_on_proxy(settings):
-            self.proxies.apply(settings.proxies)
+        self.proxies.apply(configuration.state.proxies)
         closing.callback(self.proxies.close)
         self._start_statsd()
 
     def start_http(self, control: Control) -> None:
-        """Serve the HTTP API, if the settings ask for it.
+        """Serve the HTTP API, if the configuration asks for it.
 
         Raises:
             OptionError: its address cannot be listened on.
         """
-        address = self.settings.http
+        address = self.configuration.http
         if address is None:
             return
         from ..control.http import start_control
 
-        with blamed_on(self.settings.places["http"]):
+        try:
             thread = start_control(control, address.host, address.port)
+        except ListenError as error:
+            place = _place_of_api(self.configuration.document)
+            raise OptionError(f"{place}: {error.strerror}") from None
         self._closing.callback(thread.stop)
         LOG.info("Started the HTTP server: http://%s", thread.address)
 
@@ -93,61 +102,67 @@ class Running:
             for subscriber in subscribers:
                 subscriber(event)
 
-        given = self.settings.journal
-        if given is not None:
+        name = self.configuration.journal
+        if name:
             from ..control.journal import Journal
 
-            with writable(given):
-                journal = Journal(str(given.value), self.reactor, emit)
+            with writable(self.configuration.document, "journal", name):
+                journal = Journal(name, self.reactor, emit)
             self._closing.callback(journal.close)
             subscribers.append(journal)
         return emit
 
     def _make(self, spec: ProxySpec, *, live: bool) -> Proxy:
-        settings = self.settings
+        configuration = self.configuration
         proxy = plugins.make_proxy(
             self.reactor,
             spec,
             self.emit,
-            settings={**classic_of(spec), **settings.classic},
-            max_threads=settings.max_plugin_threads,
+            settings={**classic_of(spec), **configuration.classic},
+            max_threads=configuration.max_plugin_threads,
             live=live,
         )
-        proxy.emits_firings = settings.journal is not None or LOG.isEnabledFor(logs.LEVELS["debug"])
+        proxy.emits_firings = bool(configuration.journal) or LOG.isEnabledFor(logs.LEVELS["debug"])
         return proxy
 
     def _start_statsd(self) -> None:
-        if self.settings.statsd is None:
+        where = self.configuration.statsd
+        if where is None:
             return
         from ..control.statsd import Statsd
 
         statsd = Statsd(
             self.reactor,
             self.proxies,
-            self.settings.statsd.server,
+            where.server,
             emit=self.emit,
-            prefix=self.settings.statsd.prefix,
-            sample_rate=self.settings.statsd.sample_rate,
+            prefix=where.prefix,
+            sample_rate=where.sample_rate,
         )
         statsd.start()
         self._closing.callback(statsd.close)
 
 
-@contextmanager
-def _blamed_on_proxy(settings: Settings) -> Iterator[None]:
-    """Name the flag of the proxy that could not be opened, if it has one."""
-    try:
-        yield
-    except ListenError as error:
-        if "proxy" not in settings.places:
-            raise OptionError(error.strerror or "") from None
-        reason = (error.strerror or "").removeprefix(f"proxy {error.proxy!r}: ")
-        raise OptionError(f"{settings.places['proxy']}: {reason}") from None
+def classic_of(spec: ProxySpec) -> dict[str, object]:
+    """Return what old plugins find of their proxy in their settings."""
+    return {
+        "proxy": str(spec.listen),
+        "backend": str(spec.backend),
+        "protocol": spec.protocol.name,
+        "timeout": spec.limits.timeout,
+        "backlog": spec.limits.backlog,
+    }
+
+
+def _place_of_api(document: Document) -> str:
+    """Return where the address of the API was given: either part may be what is wrong."""
+    keys = [key for key in ("http_host", "http_port") if document.find(key)]
+    return ", ".join(str(origin_of(document, key)) for key in keys or ["http_port"])
 
 
 @contextmanager
-def writable(given: Given) -> Iterator[None]:
-    """Report an OSError of the block as a file that cannot be written.
+def writable(document: Document, key: str, name: str) -> Iterator[None]:
+    """Name the setting of a file that cannot be written.
 
     Raises:
         OptionError: instead of the OSError.
@@ -155,8 +170,9 @@ def writable(given: Given) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        origin = origin_of(document, key)
         reason = error.strerror or error
-        raise OptionError(f"{given.place}={given.value!r} cannot be written: {reason}") from None
+        raise OptionError(f"{origin}{origin.equals}{name!r} cannot be written: {reason}") from None
 
 
 def raise_descriptor_limit() -> None:

@@ -9,18 +9,11 @@ from dataclasses import replace
 import click
 
 from .. import plugins
-from ..config.configuration import (
-    FLAGS,
-    Source,
-    Understood,
-    counted,
-    digest_of,
-    flags_named,
-    refuse,
-)
-from ..config.documents import Document, DocumentError
+from ..config.configuration import Configuration
+from ..config.document import Document, DocumentError, FileKey
+from ..config.source import Source
 from ..config.state import State
-from ..config.understanding import understand
+from ..config.understand import understand_state
 from ..control.expiry import adjust_ttls
 from ..control.server import Control
 from ..control.store import DamagedError, Store
@@ -28,8 +21,8 @@ from ..control.writer import CONFIG_DIGEST
 from ..errors import OptionError
 from ..values.texts import printable
 from . import logs
-from .command import Flagged
-from .flags import given_by
+from .command import Flagged, counted
+from .flags import SHARED, document_of, flags_named
 from .reload import ReloadRequests, Reloads, requests_from_signals, summary
 from .run import run_until_signalled
 from .running import Running, begin
@@ -46,11 +39,11 @@ changes.
 """
 
 
-def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, str] | None:
-    """Return the saved state and the digest of the configuration it started from, or None.
+def resumed(store: Store, digest: str, configuration: Configuration) -> tuple[State, str] | None:
+    """Return the saved state, and the digest of the configuration that it is a change of.
 
-    A state that was saved under another configuration, or is damaged, is moved aside with a
-    warning.  ``digest`` is that of the configuration, empty if there is none.
+    A file that is damaged, or was saved under another configuration than that of ``digest``,
+    is moved aside, which is logged.  ``digest`` is empty without a configuration.
 
     Raises:
         DocumentError, DamagedError: the state cannot be used, and there is no configuration.
@@ -72,8 +65,7 @@ def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, s
         LOG.warning("%s; starting from the configuration", store.set_aside(why, "replaced"))
         return None
     try:
-        known = replace(understood.known, find_behavior=understood.find_behavior)
-        return understand(Document(saved, store.path), known).state, was
+        return understand_state(Document(saved, FileKey(store.path)), configuration.names), was
     except DocumentError as error:
         if not digest:
             raise
@@ -84,45 +76,44 @@ def resumed(store: Store, digest: str, understood: Understood) -> tuple[State, s
 
 def serve_all(
     source: Source,
-    understood: Understood,
+    configuration: Configuration,
     digest: str,
     store: Store | None,
     requests: ReloadRequests,
 ) -> int:
-    """Run until a signal ends it; returns the exit status.  ``requests`` to read the file again.
+    """Run until a signal ends it; return the exit status.  ``requests``: to reload the file.
 
     Raises:
-        OptionError: an address cannot be listened on, or there is nothing to serve.
-        VaurienError: see ``resumed``.
+        OptionError: there is nothing to serve.
+        VaurienError: see ``Running`` and ``resumed``.
     """
-    begin(understood.settings)
-    understood.adopt()
-    found = resumed(store, digest, understood) if store else None
+    begin(configuration)
+    configuration.names.adopt()
+    found = resumed(store, digest, configuration) if store else None
     if found:
         LOG.info("Resuming from the state in %s", printable(str(store and store.path)))
     elif not digest:
         raise OptionError("--state: no state is saved there yet; start from a --config")
-    state, digest = found or (understood.configuration.state, digest)
-    source.seed = state.seed  # a reloaded file without a seed must not change it
-    settings = replace(understood.settings, proxies=state.proxies)
+    state, digest = found or (configuration.state, digest)
+    source.seed = state.seed  # so that a file which gives none does not change it
 
     def start(running: Running, closing: ExitStack) -> None:
         control = Control(
             running.reactor,
             running.proxies,
             state,
-            find_behavior=understood.find_behavior,
+            find_behavior=configuration.names.behaviors.get,
             store=store,
             config_digest=digest,
         )
         running.start_http(control)
-        reloads = Reloads(source, control, understood, requests, store)
+        reloads = Reloads(source, control, configuration, requests, store)
         closing.callback(reloads.end)
         for declared in state.proxies:
             LOG.info("%s", summary(declared, control))
         LOG.info("ready: %s, seed %d", counted(len(state.proxies), "proxy", "proxies"), state.seed)
 
-    return run_until_signalled(settings, start, named=True, live=True)
+    return run_until_signalled(replace(configuration, state=state), start, named=True, live=True)
 
 
 @click.pass_context
@@ -135,14 +126,11 @@ def _serve(ctx: click.Context, /, config: str | None, state: str | None, **given
             raise click.UsageError(f"{flag}='' is not allowed: it takes the name of a file")
     requests = requests_from_signals()
     plugins.install()
-    source = Source(config or "", given_by(ctx.command.params, ctx.params))
-    try:
-        document = source.read()
-        understood = source.understand(document)
-        digest = digest_of(document) if config else ""
-        return serve_all(source, understood, digest, Store(state) if state else None, requests)
-    except DocumentError as error:
-        refuse(error)
+    source = Source(config or "", plugins.load_named, document_of(ctx.command.params, ctx.params))
+    document = source.read()
+    configuration = source.understand(document)
+    digest = source.digest(document) if config else ""
+    return serve_all(source, configuration, digest, Store(state) if state else None, requests)
 
 
 serve = Flagged(
@@ -151,7 +139,7 @@ serve = Flagged(
     params=[
         click.Option(["--config"], metavar="FILE", help="The configuration."),
         click.Option(["--state"], metavar="FILE", help="Where to save live changes."),
-        *flags_named(FLAGS),
+        *flags_named(SHARED),
     ],
     help=HELP,
 )

@@ -1,7 +1,7 @@
-"""The rules that a document's entries come to, and all that is wrong with these.
+"""The entries of a proxy as a plan, or all their problems.
 
-``notation`` makes a rule of an entry, or says the first thing that is wrong.  Here it is
-asked again without the key that it blames, until it has no more to say.
+``notation`` makes a rule of an entry, or raises the first problem.  Here that is repeated
+without the key to blame, until there is no problem left.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from ..errors import VaurienError
 from ..protocol import Protocol
 from ..rules.notation import RULE_KEYS, Entry, FindBehavior, make_rules
 from ..rules.plan import ROUNDING, Plan, Rule
-from ..values.options import Option, options_of
-from .documents import Given, Problems, blamed
+from ..values.options import Configured, Option, options_of
 from .formatting import Path, format_value
+from .problems import Given, Problems, blamed
 
 BEHAVIOR_NAME = "the name of a behavior"
 
 
 class LocatedEntry(NamedTuple):
-    """An entry, and where it is."""
+    """An entry with its path."""
 
     path: Path
     entry: Mapping[str, object]
     brought_by: object = None
-    """The name at the path that the entry stands for; None if it is there itself."""
+    """The text at the path that stands for the entry; None if the entry is there itself."""
 
 
 class Unknown(Behavior):
-    """Stands for a behavior that is not known: a rule with it has its own keys checked."""
+    """Stands for an unknown behavior, so that the other keys of its rule are checked."""
 
     name = "unknown"
     open_ended = True
@@ -43,31 +43,36 @@ class Unknown(Behavior):
         return cls()
 
 
+UNKNOWN: Configured[Behavior] = Configured(Unknown)
+
+
 class Entries:
-    """The entries of one proxy, checked one by one, and then together."""
+    """Checks the entries of one proxy, one by one and then together."""
 
     def __init__(
         self, find: FindBehavior, protocol: type[Protocol] | None, problems: Problems
     ) -> None:
-        """``protocol``: None if it is not known; what depends on it is not checked then."""
+        """``protocol``: None if it is unknown; what depends on it is not checked then."""
         self._find = find
         self._protocol = protocol
         self._problems = problems
         self._blamed: set[Path] = set()
 
     def plan(self, placed: Iterable[LocatedEntry], path: Path, seed: int) -> Plan:
-        """The plan that these entries make; without rules, if something is wrong with them.
+        """Return the plan of these entries; one without rules if they have problems.
 
         ``path`` is that of the rules of the proxy.
         """
         found = len(self._problems.found)
         entries = list(placed)
         checked = [(one, rule) for one in entries if (rule := self._check(one)) is not None]
-        self._check_together(checked)
+        if len(checked) > 1:
+            self._check_together(checked)
         try:
+            if len(checked) < 2:  # nothing to be told from each other
+                return Plan(tuple(rule for _, rule in checked), seed=seed)
             flat = [{key: at[1] for key, at in _placed(*one[:2])} for one, _ in checked]
-            rules = make_rules(flat, self._find, self._known)
-            return Plan(rules, seed=seed)
+            return Plan(make_rules(flat, self._find, self._known), seed=seed)
         except VaurienError as error:
             if len(self._problems.found) == found:
                 self._problems.add_error(path, {}, error)
@@ -78,7 +83,7 @@ class Entries:
         return self._protocol or Protocol
 
     def _check(self, one: LocatedEntry) -> Rule | None:
-        """The rule of an entry; None, and problems, if there is something wrong with it."""
+        """Return the rule of an entry; None if it has problems."""
         found = len(self._problems.found)
         if one.brought_by is not None:
             rule = self._brought(one)
@@ -91,23 +96,24 @@ class Entries:
         return rule if len(self._problems.found) == found else None
 
     def _brought(self, one: LocatedEntry) -> Rule | None:
-        """The rule of an entry that the user did not write: of several the first is blamed."""
+        """Return the rule of an entry that stands for a text, which is blamed only once."""
         try:
-            behavior = self._find(str(one.entry["behavior"]))
-            if self._protocol is not None:
-                return make_rules([one.entry], lambda _: behavior, self._protocol)[0]
+            if self._protocol is None:
+                self._find(str(one.entry["behavior"]))
+            else:
+                return make_rules([one.entry], self._find, self._protocol)[0]
         except VaurienError as error:
             if one.path not in self._blamed:
                 self._problems.add_error(one.path, one.brought_by, error)
             self._blamed.add(one.path)
         return None
 
-    def _make(self, behavior: type[Behavior], values: Entry) -> Rule:
-        entry = {**values, "behavior": behavior.name}
+    def _make(self, behavior: Configured[Behavior], values: Entry) -> Rule:
+        entry = {**values, "behavior": behavior.plugin.name}
         return make_rules([entry], lambda _: behavior, self._known)[0]
 
-    def _behavior(self, one: LocatedEntry, given: Given) -> type[Behavior]:
-        """The behavior of an entry, if all is known that its options depend on."""
+    def _behavior(self, one: LocatedEntry, given: Given) -> Configured[Behavior]:
+        """Return the behavior of an entry if all that its options depend on is known."""
         path = (*one.path, "behavior")
         _, name = given.get("behavior", (path, None))
         if "behavior" not in one.entry:
@@ -116,33 +122,33 @@ class Entries:
             self._problems.add(path, format_value(name), allowed=BEHAVIOR_NAME)
         elif isinstance(name, str):
             try:
-                behavior = self._find(name)
+                behavior = Configured.of(self._find(name))
             except VaurienError as error:
                 self._problems.add_error(path, name, error)
-                return Unknown
+                return UNKNOWN
             if self._protocol is not None and self._further(behavior, one.path, given) is not None:
                 return behavior
-        return Unknown
+        return UNKNOWN
 
     def _further(
-        self, behavior: type[Behavior], path: Path, given: Given
+        self, behavior: Configured[Behavior], path: Path, given: Given
     ) -> Mapping[str, Option] | None:
-        """What a behavior can be told when it is told this; None if it is told nonsense."""
+        """Return the options that these values add; None if they have problems."""
         values = {key: value for key, (_, value) in given.items()}
         try:
-            return behavior.further_options(values, self._known)
+            return behavior.plugin.further_options(behavior.values(values), self._known)
         except VaurienError as error:
             key = blamed(error, given)
             at, value = given[key] if key is not None else (path, values)
             self._problems.add_error(at, value, error)
         return None
 
-    def _of(self, behavior: type[Behavior], given: Given) -> Given:
-        """The values whose keys mean something; others are noted."""
-        if behavior.open_ended:
+    def _of(self, behavior: Configured[Behavior], given: Given) -> Given:
+        """Return the values whose keys are known; others are problems."""
+        if behavior.plugin.open_ended:
             return given
         protocol = self._known
-        known = ["behavior", *RULE_KEYS, *options_of(behavior)]
+        known = ["behavior", *RULE_KEYS, *options_of(behavior.plugin)]
         known += self._further(behavior, (), given) or {}
         known += [*protocol.labels, *protocol.response_labels]
         meant: dict[str, tuple[Path, object]] = {}
@@ -154,7 +160,7 @@ class Entries:
         return meant
 
     def _check_together(self, checked: Iterable[tuple[LocatedEntry, Rule]]) -> None:
-        """Note names that are given twice, and mixes that come to more than there is."""
+        """Check that names are unique, and that no mix exceeds 100 percent."""
         names: set[object] = set()
         totals: dict[str, float] = {}
         for one, rule in checked:
@@ -178,7 +184,7 @@ class Entries:
 
 
 def _placed(path: Path, entry: Mapping[str, object]) -> Iterator[tuple[str, tuple[Path, object]]]:
-    """The values of an entry, and where they are; ``match`` may be a table of labels."""
+    """Yield the values of an entry with their paths; ``match`` may be a table of labels."""
     for key, value in entry.items():
         if key == "match" and isinstance(value, Mapping):
             for label, text in value.items():

@@ -13,9 +13,10 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ..errors import ConfigError
-from .documents import INVALID, Document, DocumentError, Origin, Problem
+from .document import INVALID, Document, DocumentError, FileKey, FilePart, Problem, merged
 from .formatting import Path, format_path, format_value
 from .toxics import translate
 
@@ -27,10 +28,6 @@ VARIABLE = re.compile(r"(\$?)\$\{(\w+)\}")
 LINE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 
 Content = dict[str, object]
-Said = tuple[Content, dict[Path, Origin]]
-"""What files say, and where each key comes from."""
-
-
 NAMES = "the name of a file, or a list of such"
 
 
@@ -43,30 +40,45 @@ class _SyntaxProblem(ConfigError):
 
 
 def read(name: str, environment: Mapping[str, str] = os.environ) -> Document:
-    """What a file says, and the files it extends.
+    """Return what a file says, and the files it extends.
 
     Raises:
         DocumentError: a file cannot be read, is not UTF-8, is neither TOML nor JSON, or
             extends itself.
     """
     reading = _Reading(environment)
-    content, origins = reading.read(name, ())
+    document = reading.read(name, ())
     if reading.unreadable:
         raise DocumentError(reading.unreadable)
-    return Document(content, name, origins, tuple(reading.problems))
+    return document
+
+
+def parse(text: str, name: str, environment: Mapping[str, str] = os.environ) -> Document:
+    """Return what the text of a TOML file says; ``name`` is what messages call it.
+
+    Raises:
+        DocumentError: see ``read``.
+    """
+    reading = _Reading(environment)
+    try:
+        document = reading.document(_parse(text, ".toml"), name, ())
+    except _SyntaxProblem as error:
+        reading.add_unreadable(name, error.place, str(error))
+    if reading.unreadable:
+        raise DocumentError(reading.unreadable)
+    return document
 
 
 class _Reading:
-    """The reading of one file, and of those it extends: each of them once."""
+    """The reading of one file, and of those it extends, each of them once."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.unreadable: list[Problem] = []
-        self.problems: list[Problem] = []
         self._environment = environment
-        self._read: dict[str, Said] = {}
+        self._read: dict[str, Document] = {}
 
-    def read(self, name: str, within: tuple[str, ...], by: str = "") -> Said:
-        """What a file says, and where each key comes from.
+    def read(self, name: str, within: tuple[str, ...], by: str = "") -> Document:
+        """Return what a file says, and the files it extends.
 
         ``within``: the files that extend it; ``by``: the last of them, as users call it.
         """
@@ -75,65 +87,84 @@ class _Reading:
             real = os.path.realpath(path)
             if real in within:
                 raise _SyntaxProblem("extends", "leads back to the file itself")
-            if real not in self._read:
-                self._read[real] = self._said(_parse(_text(path), path), name, (*within, real))
-            return self._read[real]
+            if real in self._read:  # its problems are known
+                return replace(self._read[real], problems=())
+            document = self.document(_parse(_text(path), path), name, (*within, real))
+            self._read[real] = document
+            return document
         except _SyntaxProblem as error:
-            self.unreadable.append(Problem(name, error.place, "", "", str(error)))
+            self.add_unreadable(name, error.place, str(error))
         except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
             reason = getattr(error, "strerror", None) or str(error)
             why = f"cannot be read: {reason}" + (f"; {by} extends it" if by else "")
-            self.unreadable.append(Problem(name, "the file", "", "", why))
-        return {}, {}
+            self.add_unreadable(name, "the file", why)
+        return Document()
 
-    def _said(self, content: Content | list[object], name: str, within: tuple[str, ...]) -> Said:
+    def add_unreadable(self, name: str, place: str, why: str) -> None:
+        self.unreadable.append(Problem(FilePart(name, place), why=why))
+
+    def document(
+        self, content: Content | list[object], name: str, within: tuple[str, ...]
+    ) -> Document:
         if isinstance(content, list):
-            document = translate(content, name)
-            self.problems += document.problems
-            return dict(document.content), dict(document.origins)
-        if not name.endswith(".json"):
-            content = {key: self._filled(value, name, (key,)) for key, value in content.items()}
-        merged: Content = {}
-        origins: dict[Path, Origin] = {}
-        if not name.endswith(".json"):
-            for other in self._extended(content, name):
-                theirs, from_theirs = self.read(other, within, name)
-                merged = _merged(merged, theirs)
-                origins |= from_theirs
-        origins |= _noted(content, name, ())
-        return _merged(merged, content), origins
+            return translate(content, name)
+        if name.endswith(".json"):
+            return Document(content, FileKey(name))
+        problems: list[Problem] = []
+        filling = _Filling(self._environment, name, problems)
+        content = {key: filling.filled(value, (key,)) for key, value in content.items()}
+        extended = Document()
+        for other in _extended(content, name, problems):
+            extended = merged(extended, self.read(other, within, name))
+        return merged(extended, Document(content, FileKey(name), problems=tuple(problems)))
 
-    def _extended(self, content: Content, name: str) -> Iterator[str]:
-        """The files that this one extends: what is not beside it is in the current folder."""
-        extends = content.pop("extends", [])
-        for other in extends if isinstance(extends, list) else [extends]:
-            if isinstance(other, str) and other:
-                beside = os.path.join(os.path.dirname(name), os.path.expanduser(other))
-                yield beside if os.path.isfile(beside) else other
-            elif other is not INVALID:
-                self.problems.append(Problem(name, "extends", format_value(other), NAMES))
 
-    def _filled(self, value: object, file: str, path: Path) -> object:
-        """A value whose texts have their variables filled in; what lacks one is broken."""
-        if isinstance(value, dict | list) and len(path) > DEPTH:
-            why = "is nested too deeply"
-            self.problems.append(Problem(file, format_path(path), "", "", why))
+class _Filling:
+    """Fills environment variables into the texts of a file."""
+
+    def __init__(self, environment: Mapping[str, str], file: str, problems: list[Problem]) -> None:
+        self._environment = environment
+        self._file = file
+        self._problems = problems
+
+    def filled(self, value: object, path: Path) -> object:
+        """Return a value with its variables filled in; ``INVALID`` if one is not set."""
+        if isinstance(value, str):
+            return self._text(value, path) if "$" in value else value
+        if not isinstance(value, dict | list):
+            return value
+        if len(path) > DEPTH:
+            self._problems.append(Problem(FileKey(self._file, path), why="is nested too deeply"))
             return INVALID
         if isinstance(value, dict):
-            return {key: self._filled(inner, file, (*path, key)) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self._filled(inner, file, (*path, at)) for at, inner in enumerate(value)]
-        if not isinstance(value, str):
-            return value
-        names = {name for dollar, name in VARIABLE.findall(value) if not dollar}
-        lacking = sorted(name for name in names if name not in self._environment)
-        for name in lacking:
+            return {key: self.filled(inner, (*path, key)) for key, inner in value.items()}
+        return [self.filled(inner, (*path, at)) for at, inner in enumerate(value)]
+
+    def _text(self, text: str, path: Path) -> object:
+        names = {name for dollar, name in VARIABLE.findall(text) if not dollar}
+        missing = sorted(name for name in names if name not in self._environment)
+        for name in missing:
             why = f"needs the environment variable {name!r}, which is not set"
-            self.problems.append(Problem(file, format_path(path), format_value(value), "", why))
-        return INVALID if lacking else VARIABLE.sub(self._fill, value)
+            origin = FileKey(self._file, path)
+            self._problems.append(Problem(origin, format_value(text), why=why))
+        return INVALID if missing else VARIABLE.sub(self._fill, text)
 
     def _fill(self, found: re.Match[str]) -> str:
         return found[0][1:] if found[1] else self._environment[found[2]]
+
+
+def _extended(content: Content, name: str, problems: list[Problem]) -> Iterator[str]:
+    """Take the names of the files that this one extends.
+
+    They are beside it, or else in the current directory.
+    """
+    extends = content.pop("extends", [])
+    for other in extends if isinstance(extends, list) else [extends]:
+        if isinstance(other, str) and other:
+            beside = os.path.join(os.path.dirname(name), os.path.expanduser(other))
+            yield beside if os.path.isfile(beside) else other
+        elif other is not INVALID:
+            problems.append(Problem(FileKey(name, ("extends",)), format_value(other), NAMES))
 
 
 def _text(path: str) -> str:
@@ -181,33 +212,3 @@ def _table(pairs: list[tuple[str, object]]) -> Content:
             raise _SyntaxProblem(format_path((key,)), "is given twice in one table")
         table[key] = value
     return table
-
-
-def _merged(first: Content, second: Content) -> Content:
-    """Both together; where both say something, the second wins, with ``-`` or with ``_``.
-
-    Keys of tables are left as they are: they may be names.
-    """
-    plain = {key.replace("-", "_") for key, value in second.items() if not isinstance(value, dict)}
-    merged = {
-        key: value
-        for key, value in first.items()
-        if isinstance(value, dict) or key in second or key.replace("-", "_") not in plain
-    }
-    for key, value in second.items():
-        before = merged.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
-            value = _merged(before, value)
-        merged[key] = value
-    return merged
-
-
-def _noted(content: Content, file: str, path: Path) -> dict[Path, Origin]:
-    """Where each key of these tables is."""
-    origins: dict[Path, Origin] = {}
-    for key, value in content.items():
-        here = (*path, key)
-        origins[here] = Origin(file, here)
-        if isinstance(value, dict) and len(here) < DEPTH:
-            origins |= _noted(value, file, here)
-    return origins

@@ -5,7 +5,6 @@ Law: each text is short, and in no value so large or deep that it takes long to 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from reprlib import Repr
@@ -77,6 +76,12 @@ def format_path(path: Path) -> str:
             text += f"[{step}]"
         else:
             word = step if len(step) <= KEY_LIMIT else f"{step[:KEY_LIMIT]}..."
-            word = word if BARE_KEY.fullmatch(word) else json.dumps(word)
+            word = word if BARE_KEY.fullmatch(word) else _quoted(word)
             text += f".{word}" if text else word
     return text
+
+
+def _quoted(text: str) -> str:
+    import json  # the command with one proxy has no use for it
+
+    return json.dumps(text)

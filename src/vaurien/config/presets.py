@@ -8,7 +8,6 @@ for; that they make sense is for tests to say.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -155,6 +154,8 @@ def _named(kind: str, name: str, known: Mapping[str, Preset]) -> Preset:
 
 def _read(name: str) -> Mapping[str, Mapping[str, object]]:
     """The tables of one of the files, each under the name of a preset."""
+    import tomllib  # the command with one proxy has no use for it
+
     return tomllib.loads((files(__package__) / "data" / name).read_text("utf-8"))
 
 

@@ -1,216 +1,293 @@
-"""What the flags and files given come to: one value, complete and checked.
+"""Everything that can be set, one line each: flags, keys of INI files and keys of documents.
 
-Law: the command with one proxy pays for one.  Documents are for the commands with many
-(``configuration``); they come to the same ``Settings``.
+The order is that of ``--help``.  Options of plugins are not here: each plugin declares its
+own.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ..errors import OptionError
-from ..net.address import Address
-from ..net.spec import Limits, ProxySpec
-from ..rules.notation import FindBehavior
-from ..rules.plan import Plan
-from ..values.options import Value, one_of
-from .chosen import Chosen
-from .given import Given, Section, Sections, blamed_on
-from .table import WITHOUT_EFFECT, settings_of
+from ..net.spec import Limits
+from ..values.options import Option, Value
+from .document import Document, Flag, Origin
 
 NAME = "vaurien"
-"""Of the proxy that flags and INI files tell of."""
-OF_PROXY = ("proxy", "backend", "protocol", "timeout", "backlog")
-"""What old plugins find of their proxy in their settings."""
+"""The name of the proxy that flags and INI files describe."""
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+PORTS = 65535
+
+GONE_PROTOCOL_OPTIONS: dict[str, Option] = {
+    declared.name: declared
+    for declared in (
+        Option("keep_alive", bool, False, "Keep the connection alive."),
+        Option("reuse_socket", bool, False, "Reuse the backend's socket."),
+        Option("buffer", int, 8124, "Bytes to read at once."),
+    )
+}
+"""Options that every protocol had in earlier versions; they have no effect."""
 
 
 @dataclass(frozen=True)
-class Statsd:
-    """Where counters go, and how."""
+class Setting:
+    """One thing that can be set."""
 
-    server: Address
-    prefix: str
-    sample_rate: float
+    heading: str
+    """The heading in ``--help``."""
+    option: Option
+    section: str = "vaurien"
+    """The section of INI files."""
+    metavar: str = ""
+    of_proxy: str = ""
+    """The key in a proxy's table of a document; ``""`` if it is outside of these."""
+    repeatable: bool = False
+    """The flag may be given several times; the key of an INI file takes one a line."""
+    shown: str | None = None
+    """The default in words, where it is not a value."""
 
+    @property
+    def key(self) -> str:
+        return self.option.name
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything a run needs to know."""
+    @property
+    def flag(self) -> str:
+        section = "" if self.section == "vaurien" else f"{self.section}."
+        return f"--{section}{self.key.replace('_', '-')}"
 
-    proxies: tuple[ProxySpec, ...]
-    find_behavior: FindBehavior
-    """Finds what is registered, with the options given for it as defaults."""
-    http: Address | None
-    statsd: Statsd | None
-    journal: Given | None
-    log_level: str
-    log_output: Given
-    drain: float
-    """Seconds."""
-    reset_moved: bool
-    max_plugin_threads: int
-    classic: Mapping[str, object]
-    """What old plugins find in their settings, whatever their proxy."""
-    places: Mapping[str, str]
-    """The flag, or the file's key, that ``http`` came from, and ``proxy`` if there is but one."""
-
-
-class Values:
-    """The values of one section: those given, else the defaults."""
-
-    def __init__(self, name: str, sections: Sections) -> None:
-        """Check that every key is known.
-
-        Raises:
-            OptionError: one is not.
-        """
-        self._known = settings_of(name)
-        self._given = sections.get(name, Section("")).values
-        for key, given in self._given.items():
-            if key not in self._known:
-                allowed = one_of(self._known)
-                raise OptionError(f"{given.place} is unknown: it takes {allowed}")
-
-    def given(self, key: str) -> Given:
-        """What was given, or the default as if it had been given."""
-        setting = self._known[key]
-        return self._given.get(key) or Given(setting.flag, str(setting.option.default))
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._given
-
-    def value(self, key: str) -> Value:
-        return self.given(key).parse(self._known[key].option)
-
-    def text(self, key: str) -> str:
-        return str(self.value(key))
-
-    def whole(self, key: str) -> int:
-        return int(self.value(key))
-
-    def number(self, key: str) -> float:
-        return float(self.value(key))
-
-    def address(self, key: str) -> Address:
-        text = self.text(key)
-        with blamed_on(self.given(key).place):
-            return Address.parse(text)
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where it is in a document."""
+        if self.of_proxy:
+            return "proxies", NAME, self.of_proxy
+        return (self.key,) if self.section == "vaurien" else (self.section, self.key)
 
 
-def understand(sections: Sections, chosen: Chosen) -> Settings:
-    """What the sections come to.
-
-    Raises:
-        OptionError: a key is unknown or a value not allowed; the message names the place.
-    """
-    vaurien = Values("vaurien", sections)
-    chosen.configure(sections)
-    spec = ProxySpec(
-        name=NAME,
-        listen=vaurien.address("proxy"),
-        backend=_backend(vaurien),
-        protocol=chosen.protocol(),
-        plan=Plan(
-            chosen.rules(), seed=vaurien.whole("seed") if "seed" in vaurien else drawn_seed()
-        ),
-        limits=Limits(
-            timeout=vaurien.number("timeout"),
-            dial_timeout=vaurien.number("connect_timeout"),
-            max_connections=vaurien.whole("max_connections"),
-            backlog=vaurien.whole("backlog"),
-        ),
-    )
-    settings = shared(sections, (spec,), chosen.behaviors.find)
-    classic = {**settings.classic, **_classic(vaurien), **chosen.protocols.kept}
-    places = {**settings.places, "proxy": vaurien.given("proxy").place}
-    return replace(settings, classic=classic, places=places)
+def _setting(
+    heading: str,
+    name: str,
+    default: Value,
+    text: str,
+    metavar: str = "",
+    *,
+    section: str = "vaurien",
+    of_proxy: str = "",
+    repeatable: bool = False,
+    shown: str | None = None,
+    choices: tuple[Value, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Setting:
+    option = Option(name, type(default), default, text, choices, minimum, maximum)
+    return Setting(heading, option, section, metavar, of_proxy, repeatable, shown)
 
 
-def drawn_seed() -> int:
-    """A seed, where none is given."""
-    return int.from_bytes(os.urandom(4), "little")
+PROXY = "Proxy"
+BEHAVIORS = "Behaviors"
+LIMITS_AND_TIMES = "Limits and timeouts"
+CONTROL = "HTTP control"
+STATSD = "Statistics"
+LOG = "Log"
+WITHOUT_EFFECT = "Without effect, kept for old plugins"
+
+SETTINGS: tuple[Setting, ...] = (
+    _setting(
+        PROXY, "proxy", "localhost:8000", "Address to listen on.", "ADDRESS", of_proxy="listen"
+    ),
+    _setting(
+        PROXY, "backend", "localhost:80", "Address of the backend.", "ADDRESS", of_proxy="backend"
+    ),
+    _setting(
+        PROXY,
+        "protocol",
+        "tcp",
+        "Protocol of the traffic: {protocols}, or package.module.Class.",
+        "NAME",
+        of_proxy="protocol",
+    ),
+    _setting(
+        BEHAVIORS,
+        "behavior",
+        "100:dummy",
+        "Behaviors with their probabilities in percent, such as 5:error,10:delay. At most "
+        "one of them applies to an exchange; the rest of the traffic is left alone. "
+        "Behaviors: {behaviors}, or package.module.Class.",
+        "PERCENT:NAME,...",
+        of_proxy="behavior",
+    ),
+    _setting(
+        BEHAVIORS,
+        "rule",
+        "",
+        "A behavior that applies independently of others, such as 'delay sleep=2 percent=10'. "
+        "Keys: the behavior's options, {keys}, and the labels of the protocol. Repeatable.",
+        "'NAME KEY=VALUE ...'",
+        of_proxy="rules",
+        repeatable=True,
+        shown="none",
+    ),
+    _setting(
+        BEHAVIORS,
+        "profile",
+        "",
+        "Simulate a kind of network, such as 3g, satellite-geo or wifi-lossy; "
+        "'vaurien profiles' lists them.",
+        "NAME",
+        of_proxy="profile",
+        shown="none",
+    ),
+    _setting(
+        BEHAVIORS,
+        "seed",
+        0,
+        "Random seed: the same seed and the same requests give the same decisions.",
+        "NUMBER",
+        shown="random",
+        minimum=0,
+    ),
+    _setting(
+        BEHAVIORS,
+        "journal",
+        "",
+        "Append a line of JSON to this file for each rule that fires.",
+        "FILE",
+        shown="none",
+    ),
+    _setting(
+        LIMITS_AND_TIMES,
+        "timeout",
+        Limits.timeout,
+        "Seconds until an idle connection is closed; 0: never.",
+        "SECONDS",
+        minimum=0,
+    ),
+    _setting(
+        LIMITS_AND_TIMES,
+        "connect_timeout",
+        Limits.dial_timeout,
+        "Seconds to wait for a connection to the backend.",
+        "SECONDS",
+        minimum=0.001,
+    ),
+    _setting(
+        LIMITS_AND_TIMES,
+        "max_connections",
+        Limits.max_connections,
+        "Maximum number of concurrent connections; more wait. 0: no limit.",
+        "NUMBER",
+        minimum=0,
+    ),
+    _setting(
+        LIMITS_AND_TIMES,
+        "backlog",
+        Limits.backlog,
+        "Maximum number of clients that wait to be accepted.",
+        "NUMBER",
+        minimum=1,
+        maximum=2**31 - 1,
+    ),
+    _setting(
+        LIMITS_AND_TIMES,
+        "drain",
+        5.0,
+        "Seconds that connections get to finish on SIGTERM or SIGINT; a second one stops at once.",
+        "SECONDS",
+        minimum=0,
+    ),
+    _setting(
+        LIMITS_AND_TIMES,
+        "reset_moved",
+        False,
+        "When SIGHUP changes the backend of a proxy, reset its connections to the old one.",
+    ),
+    _setting(
+        LIMITS_AND_TIMES,
+        "max_plugin_threads",
+        1000,
+        "Maximum number of connections in old plugins, which take a thread each; more are refused.",
+        "NUMBER",
+        minimum=1,
+    ),
+    _setting(CONTROL, "http", False, "Serve the HTTP API, which changes running proxies."),
+    _setting(CONTROL, "http_host", "localhost", "Host that the API listens on.", "HOST"),
+    _setting(
+        CONTROL,
+        "http_port",
+        8080,
+        "Port that the API listens on; 0: any free one.",
+        "PORT",
+        minimum=0,
+        maximum=PORTS,
+    ),
+    _setting(STATSD, "enabled", False, "Send counters to a statsd server.", section="statsd"),
+    _setting(STATSD, "host", "localhost", "Host of the statsd server.", "HOST", section="statsd"),
+    _setting(
+        STATSD,
+        "port",
+        8125,
+        "UDP port of the statsd server.",
+        "PORT",
+        section="statsd",
+        minimum=1,
+        maximum=PORTS,
+    ),
+    _setting(
+        STATSD, "prefix", "vaurien", "Prefix of the counters' names.", "TEXT", section="statsd"
+    ),
+    _setting(
+        STATSD,
+        "sample_rate",
+        1.0,
+        "Fraction of the counts to send, marked with this rate so that the sums stay correct.",
+        "NUMBER",
+        section="statsd",
+        minimum=0.0001,
+        maximum=1,
+    ),
+    _setting(
+        LOG, "log_level", "info", "Lowest level to log: {levels}.", "LEVEL", choices=LOG_LEVELS
+    ),
+    _setting(LOG, "log_output", "-", "Log file, or - for standard error.", "FILE"),
+    _setting(
+        WITHOUT_EFFECT, "stay_connected", False, "Go on when a handler returns a false value."
+    ),
+    _setting(WITHOUT_EFFECT, "sync", False, "Use blocking sockets."),
+    _setting(WITHOUT_EFFECT, "bufsize", 8192, "Bytes to read at once.", "NUMBER"),
+    _setting(
+        WITHOUT_EFFECT, "pool_max_size", 100, "Maximum number of pooled connections.", "NUMBER"
+    ),
+    _setting(
+        WITHOUT_EFFECT, "pool_timeout", 30, "Seconds to wait for a pooled connection.", "SECONDS"
+    ),
+)
+
+BY_SECTION: Mapping[str, Mapping[str, Setting]] = {
+    section: {setting.key: setting for setting in SETTINGS if setting.section == section}
+    for section in ("vaurien", "statsd")
+}
+"""By section and key of INI files."""
+TOP_OPTIONS: Mapping[str, Option] = {
+    setting.key: setting.option
+    for setting in BY_SECTION["vaurien"].values()
+    if not setting.of_proxy
+}
+"""The keys that documents have outside of any table."""
+STATSD_OPTIONS: Mapping[str, Option] = {
+    setting.key: setting.option for setting in BY_SECTION["statsd"].values()
+}
+LIMITS: Mapping[str, Option] = {
+    "timeout": TOP_OPTIONS["timeout"],
+    "dial_timeout": TOP_OPTIONS["connect_timeout"],
+    "max_connections": TOP_OPTIONS["max_connections"],
+    "backlog": TOP_OPTIONS["backlog"],
+}
+"""By the fields of ``Limits``.  A document gives them for one proxy, or at its top for all."""
+SEED = TOP_OPTIONS["seed"]
+PROTOCOL = BY_SECTION["vaurien"]["protocol"].option
 
 
-def shared(
-    sections: Sections, proxies: tuple[ProxySpec, ...], find_behavior: FindBehavior
-) -> Settings:
-    """What a process has once, for these proxies.
-
-    Raises:
-        OptionError: see ``understand``.
-    """
-    vaurien = Values("vaurien", sections)
-    return Settings(
-        proxies=proxies,
-        find_behavior=find_behavior,
-        http=_http(vaurien),
-        statsd=_statsd(Values("statsd", sections)),
-        journal=vaurien.given("journal") if vaurien.text("journal") else None,
-        log_level=_log_level(vaurien),
-        log_output=vaurien.given("log_output"),
-        drain=vaurien.number("drain"),
-        reset_moved=bool(vaurien.value("reset_moved")),
-        max_plugin_threads=vaurien.whole("max_plugin_threads"),
-        classic=_without_effect(vaurien),
-        places={"http": _http_place(vaurien)},
-    )
-
-
-def _log_level(vaurien: Values) -> str:
-    given = vaurien.given("log_level")
-    return str(
-        Given(given.place, str(given.value).lower()).parse(
-            settings_of("vaurien")["log_level"].option
-        )
-    )
-
-
-def _backend(vaurien: Values) -> Address:
-    given = vaurien.given("backend")
-    with blamed_on(given.place):
-        return Address.parse_backend(vaurien.text("backend"))
-
-
-def _http_place(vaurien: Values) -> str:
-    """Whatever was given of the address: either may be what is wrong with it."""
-    given = [vaurien.given(key).place for key in ("http_host", "http_port") if key in vaurien]
-    return ", ".join(given) or vaurien.given("http_port").place
-
-
-def _http(vaurien: Values) -> Address | None:
-    address = Address(vaurien.text("http_host"), vaurien.whole("http_port"))
-    return address if vaurien.value("http") else None
-
-
-def _statsd(values: Values) -> Statsd | None:
-    statsd = Statsd(
-        Address(values.text("host"), values.whole("port")),
-        values.text("prefix"),
-        values.number("sample_rate"),
-    )
-    return statsd if values.value("enabled") else None
-
-
-def _without_effect(vaurien: Values) -> dict[str, object]:
-    known = settings_of("vaurien").values()
-    keys = [setting.key for setting in known if setting.heading == WITHOUT_EFFECT]
-    return {key: vaurien.value(key) for key in keys}
-
-
-def _classic(vaurien: Values) -> dict[str, object]:
-    """What old plugins find of their proxy, as it was written."""
-    return {key: vaurien.value(key) for key in OF_PROXY}
-
-
-def classic_of(spec: ProxySpec) -> dict[str, object]:
-    """What old plugins find of their proxy."""
-    values = (
-        str(spec.listen),
-        str(spec.backend),
-        spec.protocol.name,
-        spec.limits.timeout,
-        spec.limits.backlog,
-    )
-    return dict(zip(OF_PROXY, values, strict=True))
+def origin_of(document: Document, key: str) -> Origin:
+    """Return where a setting outside of sections was given; its flag if it was not."""
+    setting = BY_SECTION["vaurien"][key]
+    found = document.find(*setting.path)
+    return document.origin(found[0]) if found else Flag(setting.flag)

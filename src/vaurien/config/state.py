@@ -6,29 +6,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..errors import OptionError, UnknownNameError
 from ..net.address import Address
-from ..net.spec import Limits, ProxySpec
+from ..net.spec import ProxySpec
 from ..rules.notation import describe
 from ..values.options import Option
+from .settings import LIMITS
 
-LIMITS: Mapping[str, Option] = {
-    "timeout": Option("timeout", float, Limits.timeout, "seconds without a byte", minimum=0),
-    "dial_timeout": Option(
-        "connect_timeout", float, Limits.dial_timeout, "seconds to be reached in", minimum=0.001
-    ),
-    "max_connections": Option(
-        "max_connections", int, Limits.max_connections, "clients at once", minimum=0
-    ),
-    "backlog": Option(
-        "backlog", int, Limits.backlog, "clients that wait", minimum=1, maximum=2**31 - 1
-    ),
-}
-"""What a proxy allows, by the field of ``Limits``; a document may say it for all proxies too."""
-SEED = Option("seed", int, 0, "whence all draws come", minimum=0)
 GENERATION = Option("generation", int, 0, "how often the state has changed", minimum=0)
 PLACE = re.compile(r"\{([A-Za-z0-9._-]+)\}")
 """Stands for a proxy's address in the text of an environment variable."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from ..net.address import ALLOWED
 from ..values.options import Option, Value
-from .documents import INVALID, Document, Origin, Problems, Table
+from .document import INVALID, Document, FileKey, Origin
 from .formatting import Path, format_value
+from .problems import Problems
+from .tables import Table
 
 MILLI = 0.001
 MICRO = 0.000001
@@ -89,7 +91,7 @@ ENABLED = Option("enabled", bool, True, "")
 def translate(proxies: list[object], file: str) -> Document:
     """The document that says what a list of proxies does."""
     origins: dict[Path, Origin] = {}
-    problems = Problems(Document({}, file))
+    problems = Problems(Document(root=FileKey(file)))
     found: dict[str, dict[str, object]] = {}
     for number, proxy in enumerate(proxies):
         table = Table(_lowered(proxy), (number,), problems, joint="_")
@@ -102,7 +104,7 @@ def translate(proxies: list[object], file: str) -> Document:
         if name and name not in found:
             found[name] = document
             origins |= translation.origins
-    return Document({"proxies": found}, file, origins, tuple(problems.found))
+    return Document({"proxies": found}, FileKey(file), origins, tuple(problems.found))
 
 
 class _Translation:
@@ -183,7 +185,7 @@ class _Translation:
         return options
 
     def _note(self, ours: Path, theirs: Path) -> None:
-        self.origins[ours] = Origin(self._file, theirs)
+        self.origins[ours] = FileKey(self._file, theirs)
 
 
 def _lowered(content: object) -> object:

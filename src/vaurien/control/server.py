@@ -31,7 +31,7 @@ from ..rules.notation import (
     parse_mix,
 )
 from ..rules.plan import Rule
-from ..values.options import Value
+from ..values.options import Configured, Value
 from .writer import AT_ONCE, Writer
 
 if TYPE_CHECKING:
@@ -235,9 +235,9 @@ class Control:
                 why = f"is a mix, which takes no options: {', '.join(options)}"
                 raise OptionError(why, given=name)
             return make_rules(parse_mix(name), self._find_behavior, protocol)
-        behavior = self._find_behavior(name)
-        check_plugin(behavior)
-        made = behavior.configured(options).fit(protocol)
+        behavior = Configured.of(self._find_behavior(name))
+        check_plugin(behavior.plugin)
+        made = behavior.make(options).fit(protocol)
         match = matches_of(made, protocol)
         return (Rule(behavior=made, name=made.name, mix=MIX, scope=made.scopes[0], match=match),)
 

@@ -197,5 +197,6 @@ def _listen(places: Mapping[str, Address], proxies: Mapping[str, Proxy]) -> dict
                 listener.close()
             failure = ListenError(error.errno, f"proxy {name!r}: {error.strerror}")
             failure.proxy = name
+            failure.reason = str(error.strerror)
             raise failure from None
     return made

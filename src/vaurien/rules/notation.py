@@ -18,12 +18,12 @@ from ..behavior import HOOKS, Behavior, Scope
 from ..errors import OptionError
 from ..protocol import Protocol
 from ..values.messages import NO_LABELS, Direction
-from ..values.options import Configurable, Option, Value, one_of, options_of
+from ..values.options import Configurable, Configured, Option, Value, one_of, options_of
 from ..values.ramps import ALLOWED, Ramp, is_ramp
 from .plan import ROUNDING, SCOPES, Match, Rule
 
 Entry = Mapping[str, object]
-FindBehavior = Callable[[str], type[Behavior]]
+FindBehavior = Callable[[str], type[Behavior] | Configured[Behavior]]
 
 MIX = "behavior"
 """The name of the mix that ``--behavior`` and ``PUT /behavior`` set."""
@@ -132,8 +132,8 @@ def make_rules(
         name = rest.pop("behavior", None)
         if not isinstance(name, str) or not name:
             raise OptionError('a rule needs a "behavior"')
-        behavior = find(name)
-        check_plugin(behavior)
+        behavior = Configured.of(find(name))
+        check_plugin(behavior.plugin)
         percent, percent_ramp = _number(RULE_KEYS["percent"], rest.pop("percent", 100.0))
         own = {key: RULE_KEYS[key].parse(rest.pop(key)) for key in RULE_KEYS if key in rest}
         made, match, ramps = _make_behavior(behavior, rest, protocol)
@@ -147,7 +147,7 @@ def make_rules(
         named = str(own.get("name") or "")
         rule = Rule(
             behavior=made,
-            name=_unique(named or behavior.name, taken, given=bool(named)),
+            name=_unique(named or made.name, taken, given=bool(named)),
             low=low,
             high=high,
             mix=mix,
@@ -273,14 +273,15 @@ def _top(low: float, percent: float) -> float:
 
 
 def _make_behavior(
-    behavior: type[Behavior], rest: Entry, protocol: type[Protocol]
+    configured: Configured[Behavior], rest: Entry, protocol: type[Protocol]
 ) -> tuple[Behavior, tuple[Match, ...], tuple[tuple[str, Ramp], ...]]:
     """Return a behavior with its options, its rule's matches, and the ramps of options."""
     options: dict[str, object] = {}
     texts: dict[str, str] = {}
     ramps: dict[str, Ramp] = {}
+    behavior = configured.plugin
     declared = options_of(behavior)
-    known = {**declared, **behavior.further_options(rest, protocol)}
+    known = {**declared, **behavior.further_options(configured.values(rest), protocol)}
     labels = {**protocol.labels, **protocol.response_labels}
     for key, value in rest.items():
         label = key.removeprefix("match.")
@@ -301,7 +302,7 @@ def _make_behavior(
                 f"and what the protocol {protocol.name!r} matches on: {_listed(labels)}"
             )
             raise OptionError("is unknown here", key=key, allowed=allowed)
-    made = behavior.configured(options).fit(protocol)
+    made = configured.make(options).fit(protocol)
     in_order = tuple((name, ramps[name]) for name in declared if name in ramps)
     return made, matches_of(made, protocol, texts), in_order
 

@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, get_type_hints
 
 from ..errors import OptionError, PluginError
 
@@ -201,3 +201,31 @@ class Configurable:
     def settings(self) -> dict[str, Value]:
         """Return the values of all options, by name."""
         return {name: getattr(self, name) for name in options_of(type(self))}
+
+
+Plugin = TypeVar("Plugin", bound=Configurable)
+
+
+@dataclass(frozen=True)
+class Configured(Generic[Plugin]):
+    """A plugin, and the options that a configuration gives it in place of its own defaults."""
+
+    plugin: type[Plugin]
+    defaults: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: type[Plugin] | Configured[Plugin]) -> Configured[Plugin]:
+        """Return a plugin without such options as one with none; any other as it is."""
+        return found if isinstance(found, Configured) else Configured(found)
+
+    def values(self, given: Mapping[str, object]) -> dict[str, object]:
+        """Return these option values, completed by the defaults."""
+        return self.plugin.over(self.defaults, given)
+
+    def make(self, given: Mapping[str, object]) -> Plugin:
+        """Return an instance with these option values.
+
+        Raises:
+            OptionError: an option that does not exist, or a value that is not allowed.
+        """
+        return self.plugin.configured(self.values(given))

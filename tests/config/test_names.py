@@ -18,7 +18,7 @@ def test_a_class_by_its_path(path: str, word: str, understand: Understand) -> No
     settings = understand(
         *["--behavior", f"20:{path}", f"--{word}-super-foo", "3", f"--no-{word}-super-loud-bar"]
     )
-    (rule,) = settings.proxies[0].plan.rules
+    (rule,) = settings.state.proxies[0].plan.rules
     assert (rule.name, rule.percent) == ("super", 20)
     assert rule.behavior.settings() == {"foo": 3, "loud_bar": False}
     assert "super" in registry.behaviors.names()
@@ -26,7 +26,7 @@ def test_a_class_by_its_path(path: str, word: str, understand: Understand) -> No
 
 def test_a_class_in_a_rule(understand: Understand) -> None:
     settings = understand("--rule", "troubles.Super foo=4 percent=1")
-    rule = settings.proxies[0].plan.rules[-1]
+    rule = settings.state.proxies[0].plan.rules[-1]
     assert (rule.name, rule.behavior.settings()["foo"]) == ("super", 4)
 
 
@@ -35,20 +35,20 @@ def test_a_protocol_by_its_path(understand: Understand) -> None:
         *["--protocol", "troubles.Lines", "--protocol-lines-strict=yes"],
         *["--protocol-lines-keep-alive", "--rule", "delay word=GET"],
     )
-    assert settings.proxies[0].protocol.name == "lines"
-    assert settings.proxies[0].protocol.settings() == {"strict": True}
+    assert settings.state.proxies[0].protocol.name == "lines"
+    assert settings.state.proxies[0].protocol.settings() == {"strict": True}
     assert settings.classic["protocol.lines.keep_alive"] is True
-    assert settings.proxies[0].plan.rules[-1].match[0].label == "word"
+    assert settings.state.proxies[0].plan.rules[-1].match[0].label == "word"
 
 
 def test_the_api_finds_what_was_loaded_but_loads_nothing(understand: Understand) -> None:
     settings = understand("--behavior", "20:troubles.Super", "--behavior-super-foo", "3")
-    assert settings.find_behavior("super").configured({"loud_bar": False}).settings() == {
+    assert settings.names.behaviors.get("super").make({"loud_bar": False}).settings() == {
         "foo": 3,
         "loud_bar": False,
     }
     with pytest.raises(LookupError, match=r"'troubles.Old' is an unknown behavior"):
-        settings.find_behavior("troubles.Old")
+        settings.names.behaviors.get("troubles.Old")
 
 
 def test_a_class_under_the_name_of_its_section(understand: Understand, plugin_folder: Path) -> None:
@@ -59,10 +59,13 @@ def test_a_class_under_the_name_of_its_section(understand: Understand, plugin_fo
         "[protocol:words]\ncallable = troubles.Lines\nstrict = true\n"
     )
     settings = understand("--config", "v.ini", "--behavior-foobar-loud-bar=off")
-    (rule,) = settings.proxies[0].plan.rules
+    (rule,) = settings.state.proxies[0].plan.rules
     assert (rule.name, rule.behavior.name) == ("foobar", "foobar")
     assert rule.behavior.settings() == {"foo": 2, "loud_bar": False}
-    assert (settings.proxies[0].protocol.name, settings.proxies[0].protocol.settings()) == (
+    assert (
+        settings.state.proxies[0].protocol.name,
+        settings.state.proxies[0].protocol.settings(),
+    ) == (
         "words",
         {"strict": True},
     )
@@ -73,8 +76,8 @@ def test_a_class_under_the_name_of_its_section(understand: Understand, plugin_fo
 def test_two_classes_of_one_name(refuse: Refuse) -> None:
     line = refuse("--behavior", "20:troubles.Super,10:troubles.Second")
     assert line == (
-        "--behavior: 'troubles.Super' and 'troubles.Second' are both named 'super'; a section "
-        "[behavior:NAME] with its callable gives one another name"
+        "--behavior='troubles.Second' and 'troubles.Super' are both named 'super': a section "
+        "[behavior:NAME] with its callable renames one"
     )
 
 
@@ -82,7 +85,10 @@ def test_one_class_by_two_names(understand: Understand) -> None:
     settings = understand(
         *["--behavior", "20:troubles.Super,10:super", "--behavior-super-foo", "3"],
     )
-    assert [rule.behavior.settings()["foo"] for rule in settings.proxies[0].plan.rules] == [3, 3]
+    assert [rule.behavior.settings()["foo"] for rule in settings.state.proxies[0].plan.rules] == [
+        3,
+        3,
+    ]
 
 
 def test_a_section_for_a_class_named_by_its_path(
@@ -91,7 +97,7 @@ def test_a_section_for_a_class_named_by_its_path(
     (plugin_folder / "v.ini").write_text(
         "[vaurien]\nbehavior = 20:troubles.Super\n[behavior:super]\nfoo = 2\n"
     )
-    (rule,) = understand("--config", "v.ini").proxies[0].plan.rules
+    (rule,) = understand("--config", "v.ini").state.proxies[0].plan.rules
     assert rule.behavior.settings()["foo"] == 2
 
 
@@ -99,7 +105,9 @@ def test_a_section_titled_with_a_path(understand: Understand, plugin_folder: Pat
     (plugin_folder / "v.ini").write_text(
         "[vaurien]\nbehavior = 20:troubles.Super\n[behavior:troubles.Super]\nfoo = 2\n"
     )
-    (rule,) = understand("--config", "v.ini", "--no-behavior-super-loud-bar").proxies[0].plan.rules
+    (rule,) = (
+        understand("--config", "v.ini", "--no-behavior-super-loud-bar").state.proxies[0].plan.rules
+    )
     assert rule.behavior.settings() == {"foo": 2, "loud_bar": False}
 
 
@@ -109,7 +117,7 @@ def test_an_old_class_and_its_options(understand: Understand, plugin_folder: Pat
         "[handler:foobar]\ncallable = troubles.Old\nundeclared = 7\nflag = True\nlist =\n  a\n  b\n"
     )
     settings = understand("--config", "v.ini", "--handler-foobar-foo", "5")
-    (rule,) = settings.proxies[0].plan.rules
+    (rule,) = settings.state.proxies[0].plan.rules
     assert rule.name == "foobar"
     assert rule.behavior.settings() == {
         "foo": 5,
@@ -124,7 +132,7 @@ def test_an_option_of_an_old_class_may_be_named_like_a_key_of_rules(
     understand: Understand,
 ) -> None:
     settings = understand("--behavior", "20:troubles.Old", "--handler-old-start", "there")
-    (rule,) = settings.proxies[0].plan.rules
+    (rule,) = settings.state.proxies[0].plan.rules
     assert rule.start == 0.0
     assert rule.behavior.settings()["start"] == "there"
 
@@ -140,14 +148,14 @@ def test_what_a_fault_may_be_told_stands_in_the_section_of_its_behavior(
     words = ["--config", "faults.ini", "--protocol", "redis"]
     path = plugin_folder / "faults.ini"
     path.write_text("[vaurien]\nbehavior=10:error\n[behavior:error]\nfault=MOVED\nslot=42\n")
-    (rule,) = understand(*words).proxies[0].plan.rules
+    (rule,) = understand(*words).state.proxies[0].plan.rules
     assert rule.behavior.settings()["slot"] == 42
-    (_, other) = understand(*words, "--rule", "error slot=7").proxies[0].plan.rules
+    (_, other) = understand(*words, "--rule", "error slot=7").state.proxies[0].plan.rules
     assert other.behavior.settings()["slot"] == 7
-    (_, other) = understand(*words, "--rule", "error fault=READONLY").proxies[0].plan.rules
+    (_, other) = understand(*words, "--rule", "error fault=READONLY").state.proxies[0].plan.rules
     assert "slot" not in other.behavior.settings()
     path.write_text("[vaurien]\nbehavior=10:error\n[behavior:error]\nfault=READONLY\nslot=42\n")
-    assert "slot is unknown" in refuse(*words)
+    assert "'slot' is not a parameter of the fault 'READONLY'" in refuse(*words)
     assert "fault='NOTHING' is unknown" in refuse(
         "--protocol", "redis", "--rule", "error fault=NOTHING"
     )

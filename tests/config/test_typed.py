@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from commands import Understand
+from vaurien import plugins
 from vaurien.cli.import_ini import Kept, toml_of
-from vaurien.config.configuration import Source
-from vaurien.config.conversion import converted
-from vaurien.config.settings import Settings
+from vaurien.config import ini as ini_files
+from vaurien.config.configuration import Configuration
+from vaurien.config.document import merged
+from vaurien.config.sections import ADDRESSES
+from vaurien.config.settings import origin_of
+from vaurien.config.source import Source
 from vaurien.config.state import State, to_document
 from vaurien.net.spec import ProxySpec
 
@@ -53,8 +57,8 @@ def acting(spec: ProxySpec) -> ProxySpec:
     return replace(spec, plan=replace(spec.plan, rules=rules))
 
 
-def only(settings: Settings) -> ProxySpec:
-    (spec,) = settings.proxies
+def only(settings: Configuration) -> ProxySpec:
+    (spec,) = settings.state.proxies
     return acting(spec)
 
 
@@ -66,13 +70,13 @@ def test_it_declares_the_same(
     monkeypatch.setenv("SECONDS", "7")
     ini, toml = plugin_folder / "v.ini", plugin_folder / "v.toml"
     ini.write_text(text)
-    toml.write_text(toml_of(converted(str(ini), Kept())))
-    source = Source(str(toml), {})
+    toml.write_text(toml_of(ini_files.read(str(ini), Kept()), str(ini)))
+    source = Source(str(toml), plugins.load_named)
     told = source.understand(source.read())
     old = understand("--config", str(ini))
-    assert only(told.settings) == only(old)
-    assert told.settings.drain == old.drain
-    assert told.settings.places["http"] == old.places["http"]
+    assert only(told) == only(old)
+    assert told.drain == old.drain
+    assert origin_of(told.document, "http") == origin_of(old.document, "http")
 
 
 @pytest.mark.usefixtures("plugin_folder")
@@ -80,11 +84,11 @@ def test_classes_under_names_of_their_own(understand: Understand, tmp_path: Path
     """Each way makes classes anew, so they are compared as documents."""
     ini, toml = tmp_path / "v.ini", tmp_path / "v.toml"
     ini.write_text(CLASSES)
-    toml.write_text(toml_of(converted(str(ini), Kept())))
-    source = Source(str(toml), {})
-    first, second = (source.understand(source.read()).settings for _ in range(2))
+    toml.write_text(toml_of(ini_files.read(str(ini), Kept()), str(ini)))
+    source = Source(str(toml), plugins.load_named)
+    first, second = (source.understand(source.read()).state for _ in range(2))
     old = understand("--config", str(ini))
-    assert to_document(State(first.proxies)) == to_document(State(old.proxies))
+    assert to_document(State(first.proxies)) == to_document(State(old.state.proxies))
     assert first.proxies == second.proxies  # reading again does not
 
 
@@ -94,7 +98,7 @@ def test_variables_are_filled_in_if_they_need_not_stay(
     monkeypatch.setenv("PLACE", "example")
     ini = tmp_path / "v.ini"
     ini.write_text("[vaurien]\nbackend = ${PLACE}:80\n")
-    proxies = converted(str(ini)).content["proxies"]
+    proxies = merged(ADDRESSES, ini_files.read(str(ini))).content["proxies"]
     assert proxies == {"vaurien": {"listen": "localhost:8000", "backend": "example:80"}}
 
 
@@ -107,10 +111,10 @@ def test_what_old_plugins_do_not_declare_is_what_it_looks_like(
         "[vaurien]\nseed = 1\nbehavior = 100:old\n"
         "[behavior:old]\ncallable = troubles.Old\nfoo = 2\nspeed = 5\nloud = true\nword = x\n"
     )
-    toml.write_text(toml_of(converted(str(ini))))
-    source = Source(str(toml), {})
-    proxies = source.understand(source.read()).settings.proxies
-    old = understand("--config", str(ini)).proxies
+    toml.write_text(toml_of(ini_files.read(str(ini)), str(ini)))
+    source = Source(str(toml), plugins.load_named)
+    proxies = source.understand(source.read()).state.proxies
+    old = understand("--config", str(ini)).state.proxies
     assert to_document(State(proxies)) == to_document(State(old))
     settings = proxies[0].plan.rules[0].behavior.settings()
     assert (settings["foo"], settings["speed"], settings["loud"]) == (2, 5, True)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from knowing import FILE, known, problems_of, understood, with_rules
+from knowing import FILE, document_of, known, problems_of, understood, with_rules
 from vaurien.config import files
-from vaurien.config.documents import Document, DocumentError
-from vaurien.config.understanding import Configuration, Known, Said, understand
+from vaurien.config.configuration import Configuration
+from vaurien.config.document import DocumentError
+from vaurien.config.settings import origin_of
+from vaurien.config.understand import understand, understand_state
 from vaurien.net.address import Address
 from vaurien.net.spec import Limits
-from vaurien.registry import behaviors, protocols
 from vaurien.rules.notation import describe
 
 DOCUMENTS = Path(__file__).parent / "documents"
@@ -91,16 +92,13 @@ def test_rules_are_what_they_are_said_to_be(everything: Configuration) -> None:
 
 def test_what_is_about_the_process_is_handed_out(everything: Configuration) -> None:
     common, main = DOCUMENTS / "common.toml", DOCUMENTS / "everything.toml"
-    assert everything.settings == {
-        "": {
-            "journal": Said("/home/me/journal", f"{common}: journal"),
-            "http_port": Said(9090, f"{main}: http-port"),
-        },
-        "statsd": {
-            "enabled": Said(True, f"{main}: statsd.enabled"),
-            "sample_rate": Said(0.5, f"{main}: statsd.sample_rate"),
-        },
-    }
+    assert everything.journal == "/home/me/journal"
+    assert str(origin_of(everything.document, "journal")) == f"{common}: journal"
+    assert str(origin_of(everything.document, "http_port")) == f"{main}: http-port"
+    assert str(origin_of(everything.document, "log_output")) == "--log-output"  # nowhere
+    assert everything.http is None
+    assert everything.statsd is not None
+    assert everything.statsd.sample_rate == 0.5
     assert everything.environment == {
         "REDIS_URL": "redis://{cache}/0",
         "PGHOST": "{db.host}",
@@ -109,9 +107,11 @@ def test_what_is_about_the_process_is_handed_out(everything: Configuration) -> N
 
 
 def test_plugins_with_options_are_handed_out(everything: Configuration) -> None:
-    assert set(everything.behaviors) == {"delay", "sluggish"}
-    assert everything.behaviors["sluggish"].configured({}).settings()["delay"] == 0.25
-    assert set(everything.protocols) == {"postgresql"}
+    names = everything.names
+    assert names.behaviors.get("sluggish").make({}).settings()["delay"] == 0.25
+    assert names.behaviors.get("delay").defaults
+    assert names.behaviors.get("hang").defaults == {}
+    assert names.protocols.get("postgresql").defaults
 
 
 # A document in which everything is wrong.
@@ -120,7 +120,7 @@ WRONG = """
 environment.C = '${NOT_SET}' needs the environment variable 'NOT_SET', which is not set
 timeout = -1 is not allowed: it takes a number of at least 0
 protocols.redis.callable is an unknown protocol: it takes one of
-behaviors.delay.slep = 1 is unknown
+behaviors.delay.slep = 1 is an unknown option: it takes one of
 behaviors.delay.sleep = 'long' is not allowed: it takes a number of at least 0
 behaviors.nosuch is an unknown behavior: it takes one of
 proxies."bad name" is named 'bad name': it takes [A-Za-z0-9._-]{1,64}
@@ -158,12 +158,12 @@ proxies.c.rulez = [] is an unknown key (did you mean 'rules'?): it takes one of 
 proxies.b.backend = 'localhost:6000' is where the proxy itself listens
 proxies.c.listen = 'LOCALHOST:6000' is where the proxy 'b' listens
 environment.A = '{nosuch}' stands for no proxy
-environment."B=" is no name of an environment variable
+environment."B=" is not a name of an environment variable
 journal = ['a'] is a list: it takes a text
 http_port = 'x' is not allowed: it takes a whole number from 0 to 65535
 statsd.sample_rate = 7 is not allowed: it takes a number from 0.0001 to 1
 statsd.portt = 1 is an unknown key
-sead = 4 is an unknown key (did you mean 'seed'?): it takes one of timeout, connect-timeout,
+sead = 4 is an unknown key (did you mean 'seed'?): it takes one of seed, journal, timeout,
 """
 
 
@@ -184,105 +184,32 @@ def test_an_empty_document_is_one() -> None:
     configuration = understood({}, seed=5)
     assert configuration.state.proxies == ()
     assert configuration.state.seed == 5
-    assert configuration.settings == {"": {}, "statsd": {}}
-
-
-def test_the_seed_is_that_of_the_proxy_or_the_document_or_is_drawn() -> None:
-    content = with_rules()
-    assert understood(content, seed=5).state.proxies[0].plan.seed == 5
-    assert understood({**content, "seed": 6}, seed=5).state.proxies[0].plan.seed == 6
-    assert understood({**with_rules(seed=7), "seed": 6}).state.proxies[0].plan.seed == 7
-
-
-def test_limits_of_all_proxies_are_those_of_each() -> None:
-    content = {**with_rules(timeout=3), "timeout": 2, "connect_timeout": 1}
-    limits = understood(content).state.proxies[0].limits
-    assert (limits.timeout, limits.dial_timeout) == (3, 1)
+    assert (configuration.http, configuration.statsd, configuration.journal) == (None, None, "")
 
 
 def test_a_configuration_declares_a_proxy() -> None:
     contents: list[dict[str, object]] = [{}, {"seed": 5}, {"proxies": {}}]
     for content in contents:
         with pytest.raises(DocumentError) as caught:
-            understand(Document(content, FILE), known(), needs_proxy=True)
+            understand(document_of(content), known(), needs_proxy=True)
         assert str(caught.value) == (
             f"{FILE}: proxies declares no proxy: it takes a table [proxies.NAME] for each"
         )
     with pytest.raises(DocumentError) as caught:
-        understand(Document({"proxies": 5}, FILE), known(), needs_proxy=True)
+        understand(document_of({"proxies": 5}), known(), needs_proxy=True)
     assert len(caught.value.problems) == 1
-    understand(Document(with_rules(), FILE), known(), needs_proxy=True)
+    understand(document_of(with_rules()), known(), needs_proxy=True)
 
 
-def test_a_recipe_has_a_name() -> None:
-    for recipe in ({"start": 3}, [{"start": 3}]):
-        (found,) = problems_of(with_rules(recipe=recipe))
-        assert found.endswith("name is missing: it takes the name of a recipe")
+def test_a_saved_state_says_nothing_of_plugins() -> None:
+    with pytest.raises(DocumentError, match=r"behaviors = .* is an unknown key"):
+        understand_state(document_of({"behaviors": {"delay": {"sleep": 2}}}), known())
 
 
-def test_all_that_is_wrong_with_a_mix_is_said() -> None:
-    def found(mix: str) -> list[str]:
-        prefix = "proxies.a.behavior = "
-        lines = problems_of(with_rules(behavior=mix))
-        assert all(line.startswith(prefix) for line in lines)
-        return [line.removeprefix(prefix).partition(": it takes one of")[0] for line in lines]
-
-    total = "the behavior total needs to be 100 or less"
-    unknown = "is an unknown behavior (did you mean 'delay'?)"
-    assert found("20:dely,90:error") == [
-        f"'20:dely,90:error' is too much: {total}",
-        f"'dely' {unknown}",
-    ]
-    assert found("20:dely,10:delya,10:dely") == [f"'dely' {unknown}", f"'delya' {unknown}"]
-    allowed = "it takes 20:NAME,... with percentages that come to 100 at most"
-    assert found("::,,") == [f"'::,,' is no mix, for '::': {allowed}"]
-    assert found("delay") == [f"'delay' is no mix, for 'delay': {allowed}"]
-    assert found("200:hang,10:dely") == [
-        f"'200:hang,10:dely' is no mix, for '200:hang': {allowed}",
-        f"'dely' {unknown}",
-    ]
-    assert found("20:delay, 80:hang") == found("") == []
-
-
-def test_two_proxies_do_not_listen_in_one_place() -> None:
-    def listening(*places: str) -> list[str]:
-        proxies = {
-            f"p{number}": {"listen": place, "backend": "b:1"} for number, place in enumerate(places)
-        }
-        return problems_of({"proxies": proxies})
-
-    assert listening("localhost:0", "localhost:0", "localhost:1", "localhost:2", "h:1") == []
-    assert listening("H:1", "h:1", "h:1") == [
-        "proxies.p1.listen = 'h:1' is where the proxy 'p0' listens",
-        "proxies.p2.listen = 'h:1' is where the proxy 'p0' listens",
-    ]
-    assert listening("unix:/x", "unix:/X") == []
-    assert len(listening("unix:/x", "unix:/x")) == 1
-
-
-def test_a_host_of_control_characters_is_escaped() -> None:
-    (found,) = problems_of({"proxies": {"a": {"backend": "a\nb\x1b:0"}}})
-    assert found.startswith(r"proxies.a.backend = 'a\nb\x1b:0' is not a")
-
-
-def test_what_is_said_of_plugins_is_for_some_documents_only() -> None:
-    document = Document({"behaviors": {"delay": {"sleep": 2}}}, FILE)
-    bare = Known(find_behavior=behaviors.get, find_protocol=protocols.get)
-    with pytest.raises(DocumentError, match=r"behaviors\.delay is not for this document to say"):
-        understand(document, bare)
-
-
-def test_without_presets_their_names_are_unknown() -> None:
-    document = Document(
-        {"proxies": {"a": {"backend": "b:1", "profile": "3g", "recipe": "x"}}}, FILE
-    )
-    bare = Known(find_behavior=behaviors.get, find_protocol=protocols.get)
-    with pytest.raises(DocumentError) as caught:
-        understand(document, bare)
-    assert [problem.why for problem in caught.value.problems] == [
-        "is an unknown profile",
-        "is an unknown recipe",
-    ]
+def test_a_saved_state_names_no_paths() -> None:
+    for keys in ({"protocol": "package.Class"}, {"rules": [{"behavior": "package.Class"}]}):
+        with pytest.raises(DocumentError, match=r"'package\.Class' is an unknown"):
+            understand_state(document_of(with_rules(**keys)), known())
 
 
 def test_variables_of_the_environment_have_names() -> None:

@@ -7,22 +7,31 @@ from pathlib import Path
 
 import pytest
 
+from vaurien import plugins
 from vaurien.cli.serve import resumed
-from vaurien.config.configuration import Source, Understood, counted, digest_of
-from vaurien.config.documents import DocumentError
-from vaurien.config.given import Given, Section, Sections
+from vaurien.config.configuration import Configuration
+from vaurien.config.document import Document, DocumentError, Flag
+from vaurien.config.sections import Sections
+from vaurien.config.settings import origin_of
+from vaurien.config.source import Source
 from vaurien.config.state import to_document
 from vaurien.control.store import Store
 from vaurien.control.writer import CONFIG_DIGEST
-from vaurien.errors import OptionError, UnknownNameError
+from vaurien.errors import UnknownNameError
 from vaurien.net.address import Address
 
 A_PROXY = '[proxies.a]\nbackend = "h:1"\n'
 
 
-def flags(**values: str | bool) -> Sections:
-    given = {key: Given(f"--{key}", value) for key, value in values.items()}
-    return {"vaurien": Section("the command line", given)}
+def flags(**values: str | bool) -> Document:
+    sections = Sections()
+    for key, value in values.items():
+        sections.add("vaurien", key, value, Flag(f"--{key}"))
+    return sections.document()
+
+
+def source_of(config: object, **values: str | bool) -> Source:
+    return Source(str(config), plugins.load_named, flags(**values))
 
 
 @pytest.fixture
@@ -32,9 +41,9 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def understood(config: Path, text: str, **values: str | bool) -> Understood:
+def understood(config: Path, text: str, **values: str | bool) -> Configuration:
     config.write_text(text)
-    source = Source(str(config), flags(**values))
+    source = source_of(config, **values)
     return source.understand(source.read())
 
 
@@ -44,11 +53,12 @@ def test_settings_of_the_process(config: Path) -> None:
         "stay_connected = true\n[statsd]\nenabled = true\nsample-rate = 0.1\n"
         "[protocols.tcp]\nbuffer = 5\n" + A_PROXY
     )
-    settings = understood(config, text).settings
+    settings = understood(config, text)
     assert settings.http == Address("localhost", 1)
     assert (settings.log_level, settings.drain) == ("warning", 2.5)
-    assert settings.journal == Given(f"{config}: journal", "j")
-    assert settings.places["http"] == f"{config}: http-port"
+    assert settings.journal == "j"
+    assert str(origin_of(settings.document, "journal")) == f"{config}: journal"
+    assert str(origin_of(settings.document, "http_port")) == f"{config}: http-port"
     assert settings.statsd is not None
     assert settings.statsd.sample_rate == 0.1
     assert settings.classic["stay_connected"] is True
@@ -58,28 +68,29 @@ def test_settings_of_the_process(config: Path) -> None:
 def test_flags_win_over_the_file_and_that_over_defaults(config: Path) -> None:
     config.write_text('http = true\nlog-level = "error"\nseed = 1\n' + A_PROXY)
     defaults = flags(log_level="warning", journal="default")
-    source = Source(str(config), flags(http=False, seed="7"), defaults)
+    source = Source(str(config), plugins.load_named, flags(http=False, seed="7"), defaults)
     told = source.understand(source.read())
-    assert told.settings.http is None
-    assert told.settings.log_level == "error"
-    assert told.settings.journal is not None
-    assert told.configuration.state.seed == 7
+    assert told.http is None
+    assert told.log_level == "error"
+    assert told.journal == "default"
+    assert told.state.seed == 7
 
 
 def test_a_seed_is_drawn_once(config: Path) -> None:
     config.write_text(A_PROXY)
-    source = Source(str(config), {})
-    first, second = (source.understand(source.read()).configuration.state for _ in range(2))
+    source = source_of(config)
+    first, second = (source.understand(source.read()).state for _ in range(2))
     assert first.seed == second.seed
-    assert len({understood(config, A_PROXY).configuration.state.seed for _ in range(5)}) > 1
+    assert len({understood(config, A_PROXY).state.seed for _ in range(5)}) > 1
 
 
 def test_behaviors_are_found_with_their_defaults(config: Path) -> None:
     told = understood(config, f"[behaviors.delay]\nsleep = 2\n{A_PROXY}")
-    assert told.find_behavior("delay").configured({}).settings()["sleep"] == 2
-    assert told.find_behavior("hang").name == "hang"
+    find = told.names.behaviors.get
+    assert find("delay").make({}).settings()["sleep"] == 2
+    assert find("hang").plugin.name == "hang"
     with pytest.raises(UnknownNameError):
-        told.find_behavior("troubles.Super")  # the API takes no paths
+        find("troubles.Super")  # the API takes no paths
 
 
 @pytest.mark.usefixtures("plugin_folder")
@@ -90,7 +101,7 @@ def test_classes(config: Path) -> None:
         '[proxies.a]\nbackend = "h:1"\nprotocol = "words"\n'
         'rules = [{behavior = "loud", word = "x"}, {behavior = "troubles.Second"}]\n'
     )
-    (declared,) = understood(config, text).settings.proxies
+    (declared,) = understood(config, text).state.proxies
     assert declared.protocol.name == "words"
     assert [rule.name for rule in declared.plan.rules] == ["loud", "super"]
     assert declared.plan.rules[0].behavior.settings()["foo"] == 3
@@ -122,32 +133,27 @@ def test_what_is_wrong(text: str, problem: str, config: Path) -> None:
 def test_a_file_declares_a_proxy(config: Path) -> None:
     with pytest.raises(DocumentError, match=r"proxies declares no proxy: it takes a table"):
         understood(config, "seed = 1")
-    nothing = Source("", {})
-    assert nothing.understand(nothing.read()).configuration.state.proxies == ()
+    nothing = source_of("")
+    assert nothing.understand(nothing.read()).state.proxies == ()
 
 
 def test_a_seed_that_is_none(config: Path) -> None:
-    with pytest.raises(OptionError, match="seed='x' is not allowed"):
-        Source(str(config), flags(seed="x")).read()
+    with pytest.raises(DocumentError, match="--seed='x' is not allowed"):
+        understood(config, A_PROXY, seed="x")
 
 
 def test_a_digest_is_that_of_what_is_said(config: Path) -> None:
     def digest(text: str) -> str:
         config.write_text(text)
-        return digest_of(Source(str(config), {}).read())
+        source = source_of(config)
+        return source.digest(source.read())
 
     text = '[proxies.a]\nbackend = "h:1"\nlisten = "h:2"\n'
     assert digest(text) == digest('# hello\n[proxies.a]\nlisten = "h:2"\nbackend = "h:1"\n')
     assert digest(text) != digest(text.replace("h:1", "h:3"))
     assert digest("x = 1979-05-27\n") != digest("x = 1979-05-28\n")  # a date is no mistake here
-
-
-def test_counting_in_words() -> None:
-    assert [counted(number, "proxy", "proxies") for number in (0, 1, 2)] == [
-        "0 proxies",
-        "1 proxy",
-        "2 proxies",
-    ]
+    seeded = source_of(config, seed="7")
+    assert seeded.digest(seeded.read()) == digest("seed = 7\nx = 1979-05-28\n")
 
 
 @pytest.mark.usefixtures("plugin_folder")
@@ -158,7 +164,7 @@ def test_a_saved_rule_of_an_old_plugin_is_what_it_was(config: Path, tmp_path: Pa
         '[proxies.a]\nbackend = "h:1"\nbehavior = "30:old"\n'
     )
     told = understood(config, text)
-    state = told.configuration.state
+    state = told.state
     with closing(Store(str(tmp_path / "state"))) as store:
         store.prepare({**to_document(state), CONFIG_DIGEST: "digest"}).commit()
         found = resumed(store, "digest", told)

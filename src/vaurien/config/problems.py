@@ -1,0 +1,138 @@
+"""Problems: all that is wrong with a document, each with the place that the user wrote.
+
+Law: nothing here stops at the first problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from ..errors import NOT_GIVEN, OptionError, UnknownNameError, VaurienError
+from ..values.options import Option, Value, one_of
+from .document import INVALID, Document, DocumentError, Problem
+from .formatting import Path, format_value, why_unusable
+
+Given = Mapping[str, tuple[Path, object]]
+"""Values by name, each with its path."""
+T = TypeVar("T")
+
+KEYS_LIMIT = 100
+"""Keys of an entry, or options of a plugin."""
+NAME_LIMIT = 64
+"""Longer names get no suggestion: comparing them takes time."""
+LIKENESS = 0.7
+"""A name is suggested if it is at least this similar; 1: the same."""
+SUGGESTIONS = 100
+"""Suggestions for one document: they take time."""
+
+
+class Problems:
+    """The problems of a document that were found so far."""
+
+    def __init__(self, document: Document) -> None:
+        self.found = list(document.problems)
+        self.document = document
+        self._suggested = 0
+
+    def check(self) -> None:
+        """Raise ``DocumentError`` if there are problems."""
+        if self.found:
+            raise DocumentError(self.found)
+
+    def add(
+        self, path: Path, given: str = "", why: str = "is not allowed", allowed: str = ""
+    ) -> None:
+        self.found.append(Problem(self.document.origin(path), given, allowed, why))
+
+    def add_unknown(self, path: Path, given: object, known: Iterable[str]) -> None:
+        """Add a key that means nothing here."""
+        known = list(known)
+        why = f"is an unknown key{self._suggestion(str(path[-1]), known)}"
+        self.add(path, format_value(given), why, one_of(known) if known else "no keys")
+
+    def add_error(self, path: Path, given: object, error: VaurienError) -> None:
+        """Add the error that a value led to."""
+        value = "" if isinstance(given, Mapping) else format_value(given)
+        if isinstance(error, UnknownNameError):
+            why = f"is an unknown {error.kind}{self._suggestion(error.name, error.known)}"
+            self.add(path, value, why, one_of(error.known) if error.known else "")
+        elif isinstance(error, OptionError) and _is_about(error, path, given):
+            self.add(path, value, error.why, error.allowed)
+        else:
+            # An OSError's text begins with its number.
+            text = getattr(error, "strerror", None) or error
+            self.add(path, value, f"is refused: {text}")
+
+    def is_plain(self, path: Path, given: object) -> bool:
+        """Whether a value could be an option's; if not, add that."""
+        if given is INVALID:
+            return False
+        if flaw := why_unusable(given):
+            self.add(path, format_value(given), flaw, "a text, a number, true or false")
+        return not flaw
+
+    def parse(self, path: Path, given: object, option: Option) -> Value | None:
+        """Return the value meant; None if it is not allowed, which is added."""
+        if given is INVALID:
+            return None
+        flaw = why_unusable(given) or ("holds a NUL" if "\0" in str(given) else "")
+        if not flaw:
+            try:
+                return option.parse(given)
+            except OptionError:
+                flaw = "is not allowed"
+        self.add(path, format_value(given), flaw, option.allowed)
+        return None
+
+    def made(self, path: Path, given: Given, make: Callable[[dict[str, object]], T]) -> T | None:
+        """Return what is made of these values; try again without each that is to blame."""
+        if len(given) > KEYS_LIMIT:
+            self.add(path, why=f"has {len(given)} keys", allowed=f"{KEYS_LIMIT} at most")
+            return None
+        left = {key: value for key, (_, value) in given.items()}
+        while True:
+            try:
+                return make(left)
+            except VaurienError as error:
+                key = blamed(error, left)
+                if key is not None:
+                    self.add_error(given[key][0], left.pop(key), error)
+                    continue
+                if len(left) == len(given):  # otherwise it may lack what was wrong
+                    missing = error.key if isinstance(error, OptionError) else ""
+                    self.add_error((*path, missing) if missing else path, left, error)
+                return None
+
+    def _suggestion(self, name: str, known: Iterable[str]) -> str:
+        if len(name) > NAME_LIMIT or self._suggested >= SUGGESTIONS:
+            return ""
+        self._suggested += 1
+        return suggestion(name, known)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the known name that was probably meant, as a question; ``""`` if there is none."""
+    from difflib import get_close_matches
+
+    similar = get_close_matches(name, known, 1, LIKENESS)
+    return f" (did you mean {similar[0]!r}?)" if similar else ""
+
+
+def blamed(error: VaurienError, keys: Iterable[str]) -> str | None:
+    """Return the key that an error is about, if it is one of these."""
+    if not isinstance(error, OptionError) or not error.key:
+        return None
+    return next((key for key in keys if _label(key) == _label(error.key)), None)
+
+
+def _is_about(error: OptionError, path: Path, given: object) -> bool:
+    """Whether an error is about the very key, or value, at a path."""
+    if error.key:
+        return bool(path) and _label(str(path[-1])) == _label(error.key)
+    return error.given is not NOT_GIVEN and error.given == given
+
+
+def _label(key: str) -> str:
+    """Return a key of a rule without the word that marks it as a label to match on."""
+    return key.removeprefix("match.")

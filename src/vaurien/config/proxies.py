@@ -1,0 +1,203 @@
+"""The tables ``[proxies.NAME]`` of a document, as proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ..errors import OptionError, VaurienError
+from ..net.address import ALLOWED, Address
+from ..net.spec import Limits, ProxySpec
+from ..protocol import Protocol
+from ..rules.notation import Entry, FindBehavior, parse_mix
+from ..rules.plan import NAME
+from ..values.options import Configured, Option, Value, options_of
+from .document import INVALID
+from .entries import Entries, LocatedEntry
+from .formatting import Path, format_value
+from .presets import Presets
+from .problems import Problems
+from .settings import LIMITS, PROTOCOL, SEED
+from .state import place_of, talks_to_itself
+from .tables import Table
+
+FindProtocol = Callable[[str], Configured[Protocol]]
+
+ENABLED = Option("enabled", bool, True, "whether it listens")
+START = Option("start", float, 0.0, "seconds until the recipe begins", minimum=0)
+RECIPE = Option("recipe", str, "", "the name of a recipe")
+OPTIONS = {option.name: option for option in (SEED, ENABLED, *LIMITS.values())}
+"""Keys of a proxy that are plain options."""
+MIX = "PERCENT:NAME,... that total at most 100"
+ANYWHERE = Address("localhost", 0)
+"""Where a proxy listens by default: any free port."""
+PRESETS = Presets()
+
+
+def limits_of(values: Mapping[str, Value], otherwise: Limits) -> Limits:
+    """Return the limits that these options give; what they leave out is as ``otherwise``."""
+    given: dict[str, Any] = {
+        field: values[option.name] for field, option in LIMITS.items() if option.name in values
+    }
+    return replace(otherwise, **given) if given else otherwise
+
+
+class DeclaredProxies:
+    """Reads the proxies of a document."""
+
+    def __init__(
+        self, find_behavior: FindBehavior, find_protocol: FindProtocol, problems: Problems
+    ) -> None:
+        self._find_behavior = find_behavior
+        self._find_protocol = find_protocol
+        self._problems = problems
+
+    def read(self, top: Table, limits: Limits, seed: int) -> tuple[ProxySpec, ...]:
+        """Take all proxies; one with problems is whatever is nearest to what it should be.
+
+        ``limits`` and ``seed`` are for those that give none of their own.
+        """
+        proxies = tuple(
+            self._proxy(name, table, limits, seed) for name, table in top.tables("proxies")
+        )
+        self._check_addresses(proxies)
+        return proxies
+
+    def _proxy(self, name: str, table: Table, limits: Limits, seed: int) -> ProxySpec:
+        if not NAME.fullmatch(name):
+            self._problems.add(
+                table.path, why=f"is named {format_value(name)}", allowed=NAME.pattern
+            )
+        listen = self._address(table, "listen", Address.parse)
+        table.need("backend", ALLOWED)
+        backend = self._address(table, "backend", Address.parse_backend)
+        protocol = self._protocol(table)
+        values = table.take_all(OPTIONS)
+        entries = Entries(
+            self._find_behavior, protocol.plugin if protocol else None, self._problems
+        )
+        spec = ProxySpec(
+            name=name,
+            listen=listen or ANYWHERE,
+            backend=backend or ANYWHERE,
+            protocol=self._with_options(protocol, table),
+            plan=entries.plan(
+                self._entries(table), table.where("rules"), int(values.get(SEED.name, seed))
+            ),
+            limits=limits_of(values, limits),
+            enabled=values.get(ENABLED.name) is not False,
+        )
+        table.end()
+        return spec
+
+    def _address(self, table: Table, key: str, parse: Callable[[str], Address]) -> Address | None:
+        path, text = table.text(key)
+        try:
+            return parse(text) if text else None
+        except VaurienError as error:
+            self._problems.add_error(path, text, error)
+        return None
+
+    def _protocol(self, table: Table) -> Configured[Protocol] | None:
+        path, name = table.text("protocol", str(PROTOCOL.default))
+        try:
+            return self._find_protocol(name)
+        except VaurienError as error:
+            self._problems.add_error(path, name, error)
+        return None
+
+    def _with_options(self, protocol: Configured[Protocol] | None, table: Table) -> Protocol:
+        inner = table.table("options")
+        options = inner.plain()
+        if protocol is None:
+            return Protocol()
+        known = options_of(protocol.plugin)
+        for key in [key for key in options if key not in known and not protocol.plugin.open_ended]:
+            self._problems.add_unknown(*options.pop(key), known)
+        return self._problems.made(inner.path, options, protocol.make) or protocol.plugin()
+
+    def _entries(self, table: Table) -> Iterator[LocatedEntry]:
+        """Yield all entries in order: of the mix, the profile, the recipes, and the rules."""
+        yield from self._mix(*table.text("behavior"))
+        yield from self._brought(*table.text("profile"), PRESETS.profile)
+        for path, recipe, start in self._recipes(table):
+            yield from self._brought(path, recipe, partial(PRESETS.recipe, start=start))
+        for path, entry in table.items("rules"):
+            if isinstance(entry, Mapping):
+                yield LocatedEntry(path, entry)
+            elif entry is not INVALID:
+                self._problems.add(path, format_value(entry), allowed="a table")
+
+    def _mix(self, path: Path, text: str) -> Iterator[LocatedEntry]:
+        """Yield the entries of a mix; none if it has problems."""
+        found = len(self._problems.found)
+        entries = self._parts(path, text)
+        for name in dict.fromkeys(str(entry["behavior"]) for entry in entries):
+            try:
+                self._find_behavior(name)
+            except VaurienError as error:
+                self._problems.add_error(path, name, error)
+        if len(self._problems.found) == found:
+            yield from (LocatedEntry(path, entry, text) for entry in entries)
+
+    def _parts(self, path: Path, text: str) -> list[Entry]:
+        """Return the well-formed parts of a mix; others, and a sum too high, are problems."""
+        if not text:
+            return []
+        try:
+            return parse_mix(text)
+        except OptionError as error:
+            entries: list[Entry] = []
+            wrong: list[str] = []
+            for part in text.split(","):
+                try:
+                    entries += parse_mix(part)
+                except OptionError:
+                    wrong.append(part)
+            if wrong:
+                why = f"is not a mix, because of {format_value(wrong[0])}"
+                self._problems.add(path, format_value(text), why, MIX)
+            else:
+                self._problems.add_error(path, text, error)
+            return entries
+
+    def _brought(
+        self, path: Path, text: str, make: Callable[[str], Iterable[Entry]]
+    ) -> Iterator[LocatedEntry]:
+        """Yield the entries that a text stands for."""
+        try:
+            entries = make(text) if text else ()
+        except VaurienError as error:
+            self._problems.add_error(path, text, error)
+        else:
+            yield from (LocatedEntry(path, entry, text) for entry in entries)
+
+    def _recipes(self, table: Table) -> Iterator[tuple[Path, str, float]]:
+        """Yield the path, the name and the start of each recipe of a proxy."""
+        for path, given in table.one_or_more("recipe"):
+            if isinstance(given, Mapping):
+                inner = Table(given, path, self._problems)
+                inner.need("name", RECIPE.help)
+                at, name = inner.text("name")
+                yield at, name, float(inner.take(START) or 0.0)
+                inner.end()
+            else:
+                yield path, str(self._problems.parse(path, given, RECIPE) or ""), 0.0
+
+    def _check_addresses(self, proxies: Iterable[ProxySpec]) -> None:
+        """Check that no two proxies listen in one place, and that none is its own backend."""
+        taken: dict[tuple[str, int, str], str] = {}
+        for proxy in proxies:
+            path: Path = ("proxies", proxy.name)
+            if talks_to_itself(proxy):
+                why = "is where the proxy itself listens"
+                self._problems.add((*path, "backend"), format_value(str(proxy.backend)), why)
+            place = place_of(proxy.listen)
+            if place is None or not proxy.enabled:
+                continue
+            if place in taken:
+                why = f"is where the proxy {taken[place]!r} listens"
+                self._problems.add((*path, "listen"), format_value(str(proxy.listen)), why)
+            taken.setdefault(place, proxy.name)

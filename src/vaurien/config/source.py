@@ -1,0 +1,69 @@
+"""A file and flags that are understood together, and can be read again."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from hashlib import sha256
+
+from ..registry import behaviors, protocols
+from . import files
+from .configuration import Configuration
+from .document import Document, merged
+from .names import Load, Names
+from .settings import GONE_PROTOCOL_OPTIONS, SEED
+from .understand import understand
+
+NOTHING = Document()
+
+
+def drawn_seed() -> int:
+    """Return a random seed, for a document that gives none."""
+    return int.from_bytes(os.urandom(4), "little")
+
+
+class Source:
+    """Where a configuration comes from; without the name of a file, from flags alone."""
+
+    def __init__(
+        self, name: str, load: Load, flags: Document = NOTHING, defaults: Document = NOTHING
+    ) -> None:
+        """``flags`` win over the file, and the file over ``defaults``."""
+        self.name = name
+        self._flags = flags
+        self._defaults = defaults
+        self.seed = drawn_seed()
+        """For a document that gives none."""
+        self._registered = behaviors.copy(), protocols.copy()
+        self._load = cache(load)  # so that what is read again names the same classes
+
+    def read(self) -> Document:
+        """Return what the file says.
+
+        Raises:
+            DocumentError: it cannot be read.
+        """
+        return files.read(self.name) if self.name else NOTHING
+
+    def understand(self, document: Document) -> Configuration:
+        """Return what a document and the flags say; ``Names.adopt`` registers its plugins.
+
+        Raises:
+            DocumentError: all problems.
+        """
+        known = self._registered[0].copy(), self._registered[1].copy()
+        return understand(
+            merged(merged(self._defaults, document), self._flags),
+            Names(*known, self._load, GONE_PROTOCOL_OPTIONS),
+            seed=self.seed,
+            needs_proxy=bool(self.name),
+        )
+
+    def digest(self, document: Document) -> str:
+        """Return a digest of a document that was understood, and of the flag ``--seed``."""
+        seed = self._flags.content.get(SEED.name)
+        given = {} if seed is None else {SEED.name: SEED.parse(seed)}
+        content = {**document.content, **given}
+        text = json.dumps(content, sort_keys=True, default=str)
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

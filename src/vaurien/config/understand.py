@@ -1,0 +1,187 @@
+"""Documents as configurations: ``understand`` makes one, or raises all problems.
+
+::
+
+    seed = 42
+    timeout = 60
+
+    [behaviors.delay]
+    sleep = 2
+
+    [environment]
+    REDIS_URL = "redis://{cache}/0"
+
+    [proxies.cache]
+    listen = "localhost:6380"
+    backend = "localhost:6379"
+    protocol = "redis"
+    behavior = "20:delay"
+    profile = "3g"
+    rules = [{ behavior = "hang", times = 1 }]
+
+Law: to understand a document is to change nothing, but that the classes it names are
+imported, and registered in its ``Names``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..behavior import Behavior
+from ..errors import VaurienError
+from ..net.address import Address
+from ..net.spec import Limits, ProxySpec
+from ..protocol import Protocol
+from ..values.options import Option, Value, options_of
+from .configuration import Configuration, Statsd
+from .document import Document
+from .names import CALLABLE, Names, Plugins
+from .problems import Given, Problems
+from .proxies import DeclaredProxies, limits_of
+from .sections import guessed
+from .settings import SEED, SETTINGS, STATSD_OPTIONS, TOP_OPTIONS, WITHOUT_EFFECT
+from .state import GENERATION, State, fill_in
+from .tables import TEXT, Table
+
+PROXIES = "a table [proxies.NAME] for each"
+CLASSIC = [setting.key for setting in SETTINGS if setting.heading == WITHOUT_EFFECT]
+"""What old plugins find in their settings, and nobody else."""
+
+
+def understand(
+    document: Document, names: Names, *, seed: int = 0, needs_proxy: bool = False
+) -> Configuration:
+    """Return what a document says; ``seed`` is for one that gives none.
+
+    ``needs_proxy``: a document that declares no proxy has a problem.
+
+    Raises:
+        DocumentError: all its problems.
+    """
+    problems = Problems(document)
+    configuration = _Understanding(document, names, problems).configuration(seed)
+    if needs_proxy and document.content.get("proxies", {}) == {}:
+        problems.add(("proxies",), why="declares no proxy", allowed=PROXIES)
+    problems.check()
+    return configuration
+
+
+def understand_state(document: Document, names: Names) -> State:
+    """Return the proxies of a saved document, whose plugins are registered in ``names``.
+
+    Raises:
+        DocumentError: all its problems.
+    """
+    problems = Problems(document)
+    top = Table(document.content, (), problems)
+    values = top.take_all({SEED.name: SEED, GENERATION.name: GENERATION})
+    seed = int(values.get(SEED.name, 0))
+    declared = DeclaredProxies(names.behaviors.get, names.protocols.get, problems)
+    proxies = declared.read(top, Limits(), seed)
+    top.end()
+    problems.check()
+    return State(proxies, int(values.get(GENERATION.name, 0)), seed)
+
+
+class _Understanding:
+    """One document on its way to be understood."""
+
+    def __init__(self, document: Document, names: Names, problems: Problems) -> None:
+        self._document = document
+        self._names = names
+        self._problems = problems
+        self._top = Table(document.content, (), problems)
+
+    def configuration(self, seed: int) -> Configuration:
+        top = self._top
+        values = top.take_all({**TOP_OPTIONS, GENERATION.name: GENERATION})
+        seed = int(values.get(SEED.name, seed))
+        self._plugins()
+        names = self._names
+        declared = DeclaredProxies(names.behaviors.find, names.protocols.find, self._problems)
+        proxies = declared.read(top, limits_of(values, Limits()), seed)
+        environment = self._environment(proxies)
+        statsd = self._statsd()
+        top.end()
+
+        def value(key: str) -> Value:
+            return values.get(key, TOP_OPTIONS[key].default)
+
+        api = Address(str(value("http_host")), int(value("http_port")))
+        return Configuration(
+            document=self._document,
+            names=names,
+            state=State(proxies, int(values.get(GENERATION.name, 0)), seed),
+            environment=environment,
+            http=api if value("http") else None,
+            statsd=statsd,
+            journal=str(value("journal")),
+            log_level=str(value("log_level")),
+            log_output=str(value("log_output")),
+            drain=float(value("drain")),
+            reset_moved=bool(value("reset_moved")),
+            max_plugin_threads=int(value("max_plugin_threads")),
+            classic={
+                **{key: value(key) for key in CLASSIC},
+                **names.protocols.gone_values,
+            },
+        )
+
+    def _statsd(self) -> Statsd | None:
+        table = self._top.table("statsd")
+        given = table.take_all(STATSD_OPTIONS)
+        table.end()
+        if not given.get("enabled"):
+            return None
+        values = {key: given.get(key, option.default) for key, option in STATSD_OPTIONS.items()}
+        server = Address(str(values["host"]), int(values["port"]))
+        return Statsd(server, str(values["prefix"]), float(values["sample_rate"]))
+
+    def _environment(self, proxies: Sequence[ProxySpec]) -> dict[str, str]:
+        addresses = {proxy.name: proxy.listen for proxy in proxies}
+        variables: dict[str, str] = {}
+        for path, given in self._top.table("environment").plain().values():
+            name = str(path[-1])
+            if not name or "=" in name or "\0" in name:
+                self._problems.add(path, why="is not a name of an environment variable")
+            text = str(self._problems.parse(path, given, TEXT) or "")
+            try:
+                fill_in(text, addresses.get)
+            except VaurienError as error:
+                self._problems.add_error(path, given, error)
+            variables[name] = text
+        return variables
+
+    def _plugins(self) -> None:
+        """Load and configure the plugins that have sections."""
+        if "behaviors" in self._top or "protocols" in self._top:
+            self._names.load_paths(self._document.content)
+        self._configure("protocols", self._names.protocols)
+        self._configure("behaviors", self._names.behaviors)
+
+    def _configure(self, key: str, kind: Plugins[Behavior] | Plugins[Protocol]) -> None:
+        for name, table in self._top.tables(key):
+            path, dotted = table.text(CALLABLE)
+            given = table.plain()
+            try:
+                if dotted:
+                    kind.add(dotted, name)
+                declared = options_of(kind.find(name).plugin)
+            except VaurienError as error:
+                self._problems.add_error(path if dotted else table.path, {}, error)
+                continue
+
+            def configure(values: Mapping[str, object], name: str = name) -> bool:
+                kind.configure(name, values)
+                return True
+
+            self._problems.made(table.path, self._guessed(given, declared), configure)
+
+    def _guessed(self, given: Given, declared: Mapping[str, Option]) -> Given:
+        """Return values of which those without a declared type are what they look like."""
+        return {
+            key: (path, value)
+            if key in declared or self._document.origin(path).typed
+            else (path, guessed(value))
+            for key, (path, value) in given.items()
+        }
