@@ -55,6 +55,7 @@ class Entries:
         """``protocol``: None if it is unknown; what depends on it is not checked then."""
         self._find = find
         self._protocol = protocol
+        self._known = protocol or Protocol
         self._problems = problems
         self._blamed: set[Path] = set()
 
@@ -78,10 +79,6 @@ class Entries:
                 self._problems.add_error(path, {}, error)
         return Plan(seed=seed)
 
-    @property
-    def _known(self) -> type[Protocol]:
-        return self._protocol or Protocol
-
     def _check(self, one: LocatedEntry) -> Rule | None:
         """Return the rule of an entry; None if it has problems."""
         found = len(self._problems.found)
@@ -90,9 +87,9 @@ class Entries:
         else:
             placed = _placed(*one[:2])
             given = {key: at for key, at in placed if self._problems.is_plain(*at)}
-            behavior = self._behavior(one, given)
+            behavior, further = self._behavior(one, given)
             make = partial(self._make, behavior)
-            rule = self._problems.made(one.path, self._of(behavior, given), make)
+            rule = self._problems.made(one.path, self._of(behavior, further, given), make)
         return rule if len(self._problems.found) == found else None
 
     def _brought(self, one: LocatedEntry) -> Rule | None:
@@ -112,8 +109,13 @@ class Entries:
         entry = {**values, "behavior": behavior.plugin.name}
         return make_rules([entry], lambda _: behavior, self._known)[0]
 
-    def _behavior(self, one: LocatedEntry, given: Given) -> Configured[Behavior]:
-        """Return the behavior of an entry if all that its options depend on is known."""
+    def _behavior(
+        self, one: LocatedEntry, given: Given
+    ) -> tuple[Configured[Behavior], Mapping[str, Option]]:
+        """Return the behavior of an entry, and the options that its values add.
+
+        It is ``UNKNOWN`` unless all that its options depend on is known.
+        """
         path = (*one.path, "behavior")
         _, name = given.get("behavior", (path, None))
         if "behavior" not in one.entry:
@@ -125,10 +127,11 @@ class Entries:
                 behavior = Configured.of(self._find(name))
             except VaurienError as error:
                 self._problems.add_error(path, name, error)
-                return UNKNOWN
-            if self._protocol is not None and self._further(behavior, one.path, given) is not None:
-                return behavior
-        return UNKNOWN
+                return UNKNOWN, {}
+            if self._protocol is not None:
+                further = self._further(behavior, one.path, given)
+                return (UNKNOWN, {}) if further is None else (behavior, further)
+        return UNKNOWN, {}
 
     def _further(
         self, behavior: Configured[Behavior], path: Path, given: Given
@@ -143,13 +146,14 @@ class Entries:
             self._problems.add_error(at, value, error)
         return None
 
-    def _of(self, behavior: Configured[Behavior], given: Given) -> Given:
+    def _of(
+        self, behavior: Configured[Behavior], further: Mapping[str, Option], given: Given
+    ) -> Given:
         """Return the values whose keys are known; others are problems."""
         if behavior.plugin.open_ended:
             return given
         protocol = self._known
-        known = ["behavior", *RULE_KEYS, *options_of(behavior.plugin)]
-        known += self._further(behavior, (), given) or {}
+        known = ["behavior", *RULE_KEYS, *options_of(behavior.plugin), *further]
         known += [*protocol.labels, *protocol.response_labels]
         meant: dict[str, tuple[Path, object]] = {}
         for key, (path, value) in given.items():

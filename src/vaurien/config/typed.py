@@ -1,4 +1,4 @@
-"""A document of texts with each as the type that its option takes: TOML has types, INI has none.
+"""A document of texts, each made the type that its option takes: INI has no types, TOML has.
 
 What is wrong stays a text, and is reported when the document is understood.
 """
@@ -11,7 +11,7 @@ from contextlib import suppress
 from ..behavior import Behavior
 from ..errors import OptionError, VaurienError
 from ..protocol import Protocol
-from ..rules.notation import RULE_KEYS, Entry
+from ..rules.notation import RULE_KEYS
 from ..values.options import Option, options_of
 from .document import Content, Document
 from .names import CALLABLE, Names, Plugins
@@ -22,25 +22,73 @@ Options = Mapping[str, Option]
 Table = dict[str, object]
 
 
-def typed(document: Document, names: Names) -> Content:
-    """Return the content of a document that an INI file says."""
+def typed(document: Document, names: Names) -> Table:
+    """Return the content of a document that was read from an INI file."""
     names.load_paths(document.content)
-    content: Table = {}
-    for key, value in document.content.items():
+    typing = _Typing(document, names)
+    return {key: typing.value(key, value) for key, value in document.content.items()}
+
+
+class _Typing:
+    """Gives the values of one document their types."""
+
+    def __init__(self, document: Document, names: Names) -> None:
+        self._names = names
+        found = document.find("proxies", NAME, "protocol")
+        self._protocol: type[Protocol] = Protocol
+        with suppress(VaurienError):
+            name = str(found[1] if found else PROTOCOL.default)
+            self._protocol = names.protocols.find(name).plugin
+
+    def value(self, key: str, value: object) -> object:
+        """Return a value at the top of the document."""
         if not isinstance(value, Mapping):
-            content[key] = _typed(value, TOP_OPTIONS.get(key))
-        elif key == "statsd":
-            content[key] = _table(value, STATSD_OPTIONS)
-        elif key == "protocols":
-            content[key] = {name: _section(names.protocols, name, value[name]) for name in value}
-        elif key == "behaviors":
-            protocol = _protocol(document, names)
-            content[key] = {
-                name: _section(names.behaviors, name, value[name], protocol) for name in value
-            }
-        else:
-            content[key] = {NAME: _proxy(value[NAME], _protocol(document, names), names)}
-    return content
+            return _typed(value, TOP_OPTIONS.get(key))
+        if key == "statsd":
+            return _table(value, STATSD_OPTIONS)
+        if key == "proxies":
+            return {name: self._proxy(table) for name, table in value.items()}
+        kind = self._names.behaviors if key == "behaviors" else self._names.protocols
+        return {name: self._section(kind, name, table) for name, table in value.items()}
+
+    def _proxy(self, table: Content) -> Table:
+        rules = table.get("rules")
+        if not isinstance(rules, list):
+            return dict(table)
+        return {**table, "rules": [self._rule(rule) for rule in rules]}
+
+    def _rule(self, rule: object) -> object:
+        if not isinstance(rule, Mapping):
+            return rule
+        options = self._options(self._names.behaviors, str(rule["behavior"]), rule)
+        return _table(rule, {**RULE_KEYS, **options})
+
+    def _section(
+        self, kind: Plugins[Behavior] | Plugins[Protocol], name: str, table: Content
+    ) -> Table:
+        options = self._options(kind, name, table)
+        given = dict(table)
+        with suppress(VaurienError):
+            if kind.find(name).plugin.open_ended:
+                known = {*options, CALLABLE}
+                given |= {key: guessed(table[key]) for key in table if key not in known}
+        return _table(given, options)
+
+    def _options(
+        self, kind: Plugins[Behavior] | Plugins[Protocol], name: str, given: Content
+    ) -> Options:
+        """Return the options of a plugin when it is given this; none if it is unknown."""
+        options: dict[str, Option] = {}
+        with suppress(VaurienError):
+            plugin = kind.find(name).plugin
+            options |= {**kind.gone, **options_of(plugin)}
+            if issubclass(plugin, Behavior):
+                options |= plugin.further_options(given, self._protocol)
+        return options
+
+
+def _table(table: Content, options: Options) -> Table:
+    return {key: _typed(value, options.get(key)) for key, value in table.items()}
 
 
 def _typed(value: object, option: Option | None) -> object:
@@ -48,65 +96,3 @@ def _typed(value: object, option: Option | None) -> object:
         with suppress(OptionError):
             return option.parse(value)
     return value
-
-
-def _table(table: Content, options: Options) -> Table:
-    return {key: _typed(value, options.get(key)) for key, value in table.items()}
-
-
-def _proxy(table: Content, protocol: type[Protocol], names: Names) -> Table:
-    rules = table.get("rules")
-    if not isinstance(rules, list):
-        return dict(table)
-    return {**table, "rules": [_rule(rule, protocol, names) for rule in rules]}
-
-
-def _rule(rule: object, protocol: type[Protocol], names: Names) -> object:
-    if not isinstance(rule, Mapping):
-        return rule
-    options = _options(names.behaviors, str(rule["behavior"]), rule, protocol)
-    return _table(rule, {**RULE_KEYS, **options})
-
-
-def _section(
-    kind: Plugins[Behavior] | Plugins[Protocol],
-    name: str,
-    table: Content,
-    protocol: type[Protocol] | None = None,
-) -> Table:
-    options = _options(kind, name, table, protocol)
-    is_open = False
-    with suppress(VaurienError):
-        is_open = kind.find(name).plugin.open_ended
-    return {
-        key: guessed(value)
-        if is_open and key not in options and key != CALLABLE
-        else _typed(value, options.get(key))
-        for key, value in table.items()
-    }
-
-
-def _options(
-    kind: Plugins[Behavior] | Plugins[Protocol],
-    name: str,
-    given: Entry,
-    protocol: type[Protocol] | None,
-) -> Options:
-    """Return the options of a plugin when it is given this; none if it is unknown."""
-    with suppress(VaurienError):
-        plugin = kind.find(name).plugin
-        options = {**kind.gone, **options_of(plugin)}
-        if protocol is not None and issubclass(plugin, Behavior):
-            options |= plugin.further_options(given, protocol)
-        return options
-    return {}
-
-
-def _protocol(document: Document, names: Names) -> type[Protocol]:
-    """Return the protocol of the proxy, if it is known."""
-    proxies = document.content.get("proxies")
-    proxy = proxies[NAME] if isinstance(proxies, Mapping) else {}
-    try:
-        return names.protocols.find(str(proxy.get("protocol", PROTOCOL.default))).plugin
-    except VaurienError:
-        return Protocol

@@ -44,6 +44,9 @@ from .state import GENERATION, State, fill_in
 from .tables import TEXT, Table
 
 PROXIES = "a table [proxies.NAME] for each"
+DEFAULTS: Mapping[str, Value] = {key: option.default for key, option in TOP_OPTIONS.items()} | {
+    GENERATION.name: GENERATION.default
+}
 CLASSIC = [setting.key for setting in SETTINGS if setting.heading == WITHOUT_EFFECT]
 """What old plugins find in their settings, and nobody else."""
 
@@ -94,35 +97,32 @@ class _Understanding:
 
     def configuration(self, seed: int) -> Configuration:
         top = self._top
-        values = top.take_all({**TOP_OPTIONS, GENERATION.name: GENERATION})
-        seed = int(values.get(SEED.name, seed))
+        given = top.take_all({**TOP_OPTIONS, GENERATION.name: GENERATION})
+        value = {**DEFAULTS, SEED.name: seed, **given}
+        seed = int(value[SEED.name])
         self._plugins()
         names = self._names
         declared = DeclaredProxies(names.behaviors.find, names.protocols.find, self._problems)
-        proxies = declared.read(top, limits_of(values, Limits()), seed)
+        proxies = declared.read(top, limits_of(given, Limits()), seed)
         environment = self._environment(proxies)
         statsd = self._statsd()
         top.end()
-
-        def value(key: str) -> Value:
-            return values.get(key, TOP_OPTIONS[key].default)
-
-        api = Address(str(value("http_host")), int(value("http_port")))
+        api = Address(str(value["http_host"]), int(value["http_port"]))
         return Configuration(
             document=self._document,
             names=names,
-            state=State(proxies, int(values.get(GENERATION.name, 0)), seed),
+            state=State(proxies, int(value[GENERATION.name]), seed),
             environment=environment,
-            http=api if value("http") else None,
+            http=api if value["http"] else None,
             statsd=statsd,
-            journal=str(value("journal")),
-            log_level=str(value("log_level")),
-            log_output=str(value("log_output")),
-            drain=float(value("drain")),
-            reset_moved=bool(value("reset_moved")),
-            max_plugin_threads=int(value("max_plugin_threads")),
+            journal=str(value["journal"]),
+            log_level=str(value["log_level"]),
+            log_output=str(value["log_output"]),
+            drain=float(value["drain"]),
+            reset_moved=bool(value["reset_moved"]),
+            max_plugin_threads=int(value["max_plugin_threads"]),
             classic={
-                **{key: value(key) for key in CLASSIC},
+                **{key: value[key] for key in CLASSIC},
                 **names.protocols.gone_values,
             },
         )
