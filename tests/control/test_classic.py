@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from live import LIMIT, Http, Live, controlled, live
+from vaurien import plugins
 from vaurien.control import classic, writer
 from vaurien.control.store import Store
 
@@ -88,6 +89,11 @@ def test_a_plan_goes_round(http: Http, running: Live) -> None:
 
 
 NO_OBJECT = ("the value is not a valid json object", "")
+NO_BEHAVIOR = "rules[0].behavior is missing: it takes the name of a behavior"
+UNKNOWN_X = (
+    "rules[0].behavior='X' is an unknown behavior: "
+    f"it takes one of {', '.join(sorted(plugins.BEHAVIORS))}"
+)
 ADDRESS = "is not an address: it takes HOST:PORT, [IPV6]:PORT or unix:/path"
 
 
@@ -128,8 +134,8 @@ ADDRESS = "is not an address: it takes HOST:PORT, [IPV6]:PORT or unix:/path"
         ("/plan", {"plan": []}, 'the value should contain a "rules" key', ""),
         ("/plan", {"rules": {}}, '"rules" should be a list of json objects', "rules"),
         ("/plan", {"rules": [5]}, '"rules" should be a list of json objects', "rules"),
-        ("/plan", {"rules": [{"behavior": "X"}]}, "the 'X' behavior does not exist", "rules"),
-        ("/plan", {"rules": [{}]}, 'a rule needs a "behavior"', "rules"),
+        ("/plan", {"rules": [{"behavior": "X"}]}, UNKNOWN_X, "rules"),
+        ("/plan", {"rules": [{}]}, NO_BEHAVIOR, "rules"),
     ],
 )
 def test_a_refusal_says_why_and_changes_nothing(

@@ -13,6 +13,7 @@ from peers import Listening, connect, receive_until_reset
 from vaurien import registry
 from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
+from vaurien.config.document import DocumentError
 from vaurien.config.state import State
 from vaurien.control.server import Control, UnnamedError
 from vaurien.errors import AddressError, ListenError, OptionError, UnknownNameError
@@ -202,9 +203,15 @@ def test_a_plan_comes_back_as_it_was() -> None:
 def test_a_plan_with_one_wrong_rule_changes_nothing() -> None:
     with live([RULE]) as running:
         before = running.proxy.plan
-        with pytest.raises(OptionError, match="'slep' is unknown here"):
-            running.control.set_plan([{"behavior": "hang"}, {"behavior": "delay", "slep": 1}])
-        with pytest.raises(UnknownNameError):
+        with pytest.raises(DocumentError) as caught:
+            running.control.set_plan(
+                [{"behavior": "hang", "every": 0}, {"behavior": "delay", "slep": 1}]
+            )
+        assert [str(problem).partition(" is")[0] for problem in caught.value.problems] == [
+            "rules[0].every=0",
+            "rules[1].slep=1",
+        ]
+        with pytest.raises(DocumentError, match=r"rules\[1\]\.behavior='nope' is an unknown"):
             running.control.set_plan([{"behavior": "hang"}, {"behavior": "nope"}])
         assert running.proxy.plan is before
 

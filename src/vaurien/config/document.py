@@ -83,6 +83,21 @@ class FileKey(Origin):
 
 
 @dataclass(frozen=True)
+class RequestKey(Origin):
+    """A key of the JSON object in a request's body."""
+
+    typed = True
+
+    path: Path = ()
+
+    def within(self, path: Path) -> RequestKey:
+        return RequestKey((*self.path, *path)) if path else self
+
+    def __str__(self) -> str:
+        return format_path(self.path)
+
+
+@dataclass(frozen=True)
 class Problem:
     """One thing that is wrong; as a text it is one line."""
 

@@ -6,7 +6,7 @@ without the key to blame, until there is no problem left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -16,6 +16,7 @@ from ..protocol import Protocol
 from ..rules.notation import RULE_KEYS, Entry, FindBehavior, make_rules
 from ..rules.plan import ROUNDING, Plan, Rule
 from ..values.options import Configured, Option, options_of
+from .document import Document, RequestKey
 from .formatting import Path, format_value
 from .problems import Given, Problems, blamed
 
@@ -41,6 +42,21 @@ class Unknown(Behavior):
     def configured(cls, values: Mapping[str, object]) -> Self:
         del values
         return cls()
+
+
+def plan_of_request(
+    rules: Sequence[Entry], find: FindBehavior, protocol: type[Protocol], seed: int
+) -> Plan:
+    """Return the plan of the ``rules`` in a request's body.
+
+    Raises:
+        DocumentError: all their problems.
+    """
+    problems = Problems(Document({"rules": list(rules)}, RequestKey()))
+    located = [LocatedEntry(("rules", number), rule) for number, rule in enumerate(rules)]
+    plan = Entries(find, protocol, problems).plan(located, ("rules",), seed)
+    problems.check()
+    return plan
 
 
 UNKNOWN: Configured[Behavior] = Configured(Unknown)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..config.entries import plan_of_request
 from ..config.formatting import format_value, why_unusable
 from ..config.state import State, talks_to_itself
 from ..errors import OptionError, UnknownNameError, VaurienError
@@ -161,12 +162,13 @@ class Control:
         """Replace all rules; if any entry is invalid, change nothing.
 
         Raises:
-            UnknownNameError, OptionError: an entry is invalid.
+            DocumentError: entries are invalid; it has all their problems.
         """
 
         def change(spec: ProxySpec) -> ProxySpec:
-            rules = make_rules(entries, self._find_behavior, type(spec.protocol))
-            return _with_rules(spec, rules)
+            protocol, seed = type(spec.protocol), spec.plan.seed
+            plan = plan_of_request(entries, self._find_behavior, protocol, seed)
+            return _with_rules(spec, plan.rules)
 
         self._change_one(proxy, change)
         LOG.info("Plan%s replaced; rules: %d", _of(proxy), len(entries))
