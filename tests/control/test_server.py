@@ -208,10 +208,10 @@ def test_a_plan_with_one_wrong_rule_changes_nothing() -> None:
                 [{"behavior": "hang", "every": 0}, {"behavior": "delay", "slep": 1}]
             )
         assert [str(problem).partition(" is")[0] for problem in caught.value.problems] == [
-            "rules[0].every=0",
-            "rules[1].slep=1",
+            "rules[0].every = 0",
+            "rules[1].slep = 1",
         ]
-        with pytest.raises(DocumentError, match=r"rules\[1\]\.behavior='nope' is an unknown"):
+        with pytest.raises(DocumentError, match=r"rules\[1\]\.behavior = 'nope' is an unknown"):
             running.control.set_plan([{"behavior": "hang"}, {"behavior": "nope"}])
         assert running.proxy.plan is before
 

@@ -86,6 +86,7 @@ class FileKey(Origin):
 class RequestKey(Origin):
     """A key of the JSON object in a request's body."""
 
+    equals = " = "
     typed = True
 
     path: Path = ()

@@ -1,9 +1,9 @@
-"""Files that documents are read from: TOML, and the JSON of others and of our own.
+"""Read files as documents: TOML, our own JSON, and Toxiproxy's.
 
-A TOML file may extend others: it says ``extends = "common.toml"``, or a list of files of
-which later ones win, and what it does not say itself is theirs; tables are merged key by
-key.  ``${NAME}`` in a text is the environment variable, ``$${NAME}`` stands for the former.
-JSON is taken literally: a list is that of Toxiproxy, a table a document as we write it.
+A TOML file may extend others: ``extends = "common.toml"``, or a list of files of which later
+ones win.  What it does not set is theirs; tables are merged key by key.  ``${NAME}`` in a
+text is replaced by the environment variable; ``$${NAME}`` is a literal ``${NAME}``.  JSON is
+taken literally: a list is Toxiproxy's, a table is a document.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .toxics import translate
 SIZE_LIMIT = 16 * 1024 * 1024
 """Bytes of a file."""
 DEPTH = 16
-"""Tables and lists within each other; nothing that we know needs as many."""
+"""Limit of nested tables and lists; no document needs as many."""
 VARIABLE = re.compile(r"(\$?)\$\{(\w+)\}")
 LINE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 
@@ -32,7 +32,7 @@ NAMES = "the name of a file, or a list of such"
 
 
 class _SyntaxProblem(ConfigError):
-    """A text that is not of the form it should be; ``place`` is where, in words."""
+    """A syntax error; ``place`` is where, in words."""
 
     def __init__(self, place: str, why: str) -> None:
         super().__init__(why)

@@ -1,4 +1,4 @@
-"""Values and keys of documents as texts that one can read, whatever is in them.
+"""Values and keys of documents as readable texts, whatever they contain.
 
 Law: each text is short, and in no value so large or deep that it takes long to make.
 """
@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from reprlib import Repr
 
 Path = tuple[str | int, ...]
-"""Where something is in a document, such as ``("proxies", "cache", "rules", 2, "sleep")``."""
+"""A place in a document, such as ``("proxies", "cache", "rules", 2, "sleep")``."""
 
 KEY_LIMIT = 64
 """Characters of a key that are shown."""
 VALUE_LIMIT = 80
 WHOLE_NUMBERS = 2**64
-"""Whole numbers are under it."""
+"""The limit of whole numbers."""
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def why_unusable(given: object) -> str:
-    """Why a value is none that any option could take; ``""`` if it is not so."""
+    """Return why no option could take a value; ``""`` if one could."""
     if isinstance(given, Mapping):
         return "is a table"
     if isinstance(given, list):
@@ -42,7 +42,7 @@ def _is_unicode(text: str) -> bool:
 
 
 class _Shown(Repr):
-    """Values as users write them, cut to a size that one can read."""
+    """Values as users write them, shortened."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,11 +65,11 @@ class _Shown(Repr):
 
 
 format_value = _Shown().repr
-"""A value as a short text."""
+"""Return a value as a short text."""
 
 
 def format_path(path: Path) -> str:
-    """A path as a text: ``proxies.cache.rules[2].sleep``."""
+    """Return a path as a text: ``proxies.cache.rules[2].sleep``."""
     text = ""
     for step in path:
         if isinstance(step, int):

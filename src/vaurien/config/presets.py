@@ -1,9 +1,8 @@
-"""Network profiles and recipes: rules that are made already, from the files in ``data/``.
+"""Network profiles and recipes: predefined rules, from the files in ``data/``.
 
-A profile is what a link is like, a 3G phone's or a satellite's; a recipe is what goes wrong
-on a bad day, one thing after the other.  Both are entries as ``notation`` has them, to be
-made into rules for the protocol of a proxy.  The files are read when they are first asked
-for; that they make sense is for tests to say.
+A profile simulates a link, such as that of a 3G phone or a satellite; a recipe is a sequence
+of failures over time.  Both are entries as in ``notation``, to be made into rules for the
+protocol of a proxy.  The files are read on first use; tests check that they make sense.
 """
 
 from __future__ import annotations
@@ -20,38 +19,38 @@ from ..rules.notation import Entry
 MS_OF_SECOND = 1000
 BYTES_OF_KBIT = 125
 LEAST_TIMEOUT = 0.2
-"""Seconds over a round trip after which Linux sends again what was not acknowledged, at least."""
+"""Minimum of Linux's retransmission timeout, in seconds on top of the round trip."""
 SEGMENT = 1460
-"""Bytes of data in a packet of Ethernet."""
+"""Bytes of data in an Ethernet packet."""
 MOMENTS = ("start", "stop", "ttl")
-"""The keys of a rule that are moments; ``on`` and ``off`` are lengths of time."""
+"""The keys of a rule that are points in time; ``on`` and ``off`` are durations."""
 
 Preset = TypeVar("Preset")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """What a link is like: times in seconds, rates in bytes a second (0: no limit)."""
+    """The properties of a link: times in seconds, rates in bytes per second (0: no limit)."""
 
     name: str
     description: str
     source: str
     round_trip: float
     jitter: float
-    """Of each way."""
+    """In each direction."""
     distribution: str
     down: int = 0
     up: int = 0
     loss: float = 0.0
-    """Percent of the segments, each way."""
+    """Percent of the segments, in each direction."""
     correlation: float = 0.0
 
     def entries(self) -> list[Entry]:
-        """The rules that make a connection like it, every option said: a default that a
-        configuration gives for a behavior is not the network's.
+        """Return the rules that simulate it, with every option given: the defaults of a
+        configuration are not the network's.
 
         The rates are those of the link, so all connections of a proxy share them.  They come
-        last: who waits behind a shared line keeps others from their turns on it.
+        last, so that what waits for the shared line delays no other rule.
         """
         rates = {"down": ("to_client", self.down), "up": ("to_backend", self.up)}
         return [
@@ -83,7 +82,7 @@ class Profile:
         }
 
     def _loss(self) -> Entry:
-        """What is lost is sent again after a round trip, or when its sender's timer says so."""
+        """A lost segment is sent again after a round trip, or after the retransmission timeout."""
         return {
             "behavior": "packet-loss",
             "name": f"{self.name}-loss",
@@ -99,17 +98,17 @@ class Profile:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Rules over time, in seconds from its start."""
+    """Rules over time; times are in seconds from its start."""
 
     name: str
     description: str
     protocol: str
-    """The protocol it needs; '' for any."""
+    """The protocol it requires; ``""`` for any."""
     teaches: str
     rules: tuple[Entry, ...]
 
     def entries(self, start: float = 0.0) -> list[Entry]:
-        """The rules, ``start`` seconds later; their names begin with the recipe's."""
+        """Return the rules, delayed by ``start`` seconds and named after the recipe."""
         return [self._entry(rule, start) for rule in self.rules]
 
     def _entry(self, rule: Entry, start: float) -> Entry:
@@ -122,7 +121,7 @@ class Presets:
     """All profiles and recipes, by their names."""
 
     def profile(self, name: str) -> list[Entry]:
-        """The rules of a profile.
+        """Return the rules of a profile.
 
         Raises:
             UnknownNameError: there is none of this name.
@@ -130,7 +129,7 @@ class Presets:
         return _named("profile", name, self.profiles).entries()
 
     def recipe(self, name: str, start: float = 0.0) -> list[Entry]:
-        """The rules of a recipe that begins ``start`` seconds after they are applied.
+        """Return the rules of a recipe that begins ``start`` seconds after they are applied.
 
         Raises:
             UnknownNameError: there is none of this name.
@@ -153,14 +152,14 @@ def _named(kind: str, name: str, known: Mapping[str, Preset]) -> Preset:
 
 
 def _read(name: str) -> Mapping[str, Mapping[str, object]]:
-    """The tables of one of the files, each under the name of a preset."""
+    """Read a file of presets: tables by their names."""
     import tomllib  # the command with one proxy has no use for it
 
     return tomllib.loads((files(__package__) / "data" / name).read_text("utf-8"))
 
 
 def _profile(name: str, table: Mapping[str, object]) -> Profile:
-    """A profile of its table, which speaks in milliseconds and kilobits."""
+    """Return the profile of a table, which is in milliseconds and kilobits per second."""
 
     def number(key: str) -> float:
         return float(cast(float, table.get(key, 0)))

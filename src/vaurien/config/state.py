@@ -1,6 +1,6 @@
 """The state: all proxies of a process, each with its plan, as one value; and as a document.
 
-``to_document`` gives the document that ``understanding`` makes the same state of again.
+``to_document`` is the inverse of ``understand_state``.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from .settings import LIMITS
 
 GENERATION = Option("generation", int, 0, "how often the state has changed", minimum=0)
 PLACE = re.compile(r"\{([A-Za-z0-9._-]+)\}")
-"""Stands for a proxy's address in the text of an environment variable."""
+"""The placeholder of a proxy's address in the text of an environment variable."""
 
 
 @dataclass(frozen=True)
 class State:
-    """All proxies, as they shall be."""
+    """The wanted state of all proxies."""
 
     proxies: tuple[ProxySpec, ...] = ()
     generation: int = 0
     seed: int = 0
-    """Of the plans of proxies that are given none of their own."""
+    """The seed of proxies without one of their own."""
 
     def get(self, name: str) -> ProxySpec | None:
-        """The proxy of this name."""
+        """Return the proxy of this name, if there is one."""
         return next((proxy for proxy in self.proxies if proxy.name == name), None)
 
     def with_proxy(self, spec: ProxySpec) -> State:
-        """The next state: with a proxy in the place of the one of its name, or at the end."""
+        """Return the next state, with a proxy in place of the one of its name, or at the end."""
         others = tuple(spec if proxy.name == spec.name else proxy for proxy in self.proxies)
         new = () if self.get(spec.name) is not None else (spec,)
         return replace(self, proxies=(*others, *new), generation=self.generation + 1)
 
     def without_proxy(self, name: str) -> State:
-        """The next state: without a proxy.
+        """Return the next state, without a proxy.
 
         Raises:
             UnknownNameError: there is none of this name.
@@ -53,23 +53,23 @@ class State:
 
 
 def place_of(address: Address) -> tuple[str, int, str] | None:
-    """What only one can listen at; None for any free port."""
+    """Return what only one proxy can listen on; None for any free port."""
     if not address.port and not address.path:
         return None
     return address.host.lower(), address.port, address.path
 
 
 def talks_to_itself(proxy: ProxySpec) -> bool:
-    """Whether its backend is where it listens."""
+    """Whether a proxy's backend is where it listens."""
     place = place_of(proxy.listen)
     return place is not None and place == place_of(proxy.backend)
 
 
 def to_document(state: State) -> dict[str, object]:
-    """The document of a state: of texts, numbers, lists and tables.
+    """Return the document of a state: texts, numbers, lists and tables.
 
-    ``understand`` makes an equal state of it, but for the generations of the plans, which
-    whoever applies plans counts.
+    ``understand_state`` makes an equal state of it, but for the generations of the plans,
+    which are counted when plans are applied.
     """
     return {
         "generation": state.generation,
@@ -92,7 +92,7 @@ def _described(proxy: ProxySpec, seed: int) -> dict[str, object]:
 
 
 def fill_in(text: str, address_of: Callable[[str], Address | None]) -> str:
-    """A text with the addresses of proxies in it.
+    """Return a text with the addresses of proxies filled in.
 
     ``{NAME}`` is ``HOST:PORT`` of the proxy NAME, or ``unix:/path``; ``{NAME.host}`` and
     ``{NAME.port}`` are its parts.

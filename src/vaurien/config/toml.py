@@ -1,4 +1,4 @@
-"""TOML, written: what the standard library reads and does not write."""
+"""Write TOML, which the standard library only reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_NOTES: Mapping[Path, str] = MappingProxyType({})
 
 
 def written(table: Table, path: Path = (), notes: Mapping[Path, str] = NO_NOTES) -> Iterator[str]:
-    """The lines of a table: first what is not a table, then each table under its heading.
+    """Yield the lines of a table: first its values, then each inner table under its heading.
 
     Values are texts, numbers, true or false, lists of these, tables, and lists of tables,
     none of them empty.  ``notes`` are comments behind values.
@@ -36,7 +36,7 @@ def written(table: Table, path: Path = (), notes: Mapping[Path, str] = NO_NOTES)
 
 
 def _tables(value: object) -> list[Table]:
-    """The tables that a value is, if it is any."""
+    """Return the tables that a value consists of, if it does."""
     inner = value if isinstance(value, list) else [value]
     found = [each for each in inner if isinstance(each, Mapping)]
     return found if len(found) == len(inner) else []
@@ -47,7 +47,7 @@ def key_text(key: str) -> str:
 
 
 def value_text(value: object) -> str:
-    """A value on one line; a float keeps every digit."""
+    """Return a value on one line; a float keeps every digit."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Toxiproxy's JSON as a document of ours: its proxies, each with its toxics as rules.
+"""Toxiproxy's JSON as a document: its proxies, each with its toxics as rules.
 
 Its units are milliseconds, microseconds and KB of 1000 bytes; ours are seconds and bytes.
 Problems name the keys of the JSON, and the values that it gives.
@@ -30,22 +30,22 @@ class Attribute:
     """An attribute of a toxic."""
 
     option: str
-    """The behavior's option that it becomes ..."""
+    """The option of the behavior that it becomes."""
     factor: float = 1
-    """... of which one of it is so much."""
+    """The value of the option for 1."""
     declared: Option = WHOLE
 
 
 @dataclass(frozen=True)
 class Toxic:
-    """A toxic: the behavior that does the same, and its attributes."""
+    """A toxic: the equivalent behavior, and its attributes."""
 
     behavior: str
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     options: Mapping[str, Value] = field(default_factory=dict)
-    """What the behavior is told besides."""
+    """Further options of the behavior."""
     stalls: bool = False
-    """With its first attribute at 0 nothing gets through."""
+    """If its first attribute is 0, nothing gets through."""
 
 
 TOXICS: Mapping[str, Toxic] = {
@@ -81,7 +81,7 @@ STALL = "hang"
 """The behavior that lets nothing through."""
 
 KEYS = {"name": "name", "behavior": "type", "direction": "stream", "percent": "toxicity"}
-"""Of a rule, each with that of a toxic that it comes from."""
+"""Keys of a rule, each with the key of a toxic that it comes from."""
 STREAM = Option("stream", str, "downstream", "", tuple(DIRECTIONS))
 TOXICITY = Option("toxicity", float, 1.0, "", minimum=0, maximum=1)
 FREE_PORT = "localhost:0"
@@ -89,7 +89,7 @@ ENABLED = Option("enabled", bool, True, "")
 
 
 def translate(proxies: list[object], file: str) -> Document:
-    """The document that says what a list of proxies does."""
+    """Return the document of a list of proxies."""
     origins: dict[Path, Origin] = {}
     problems = Problems(Document(root=FileKey(file)))
     found: dict[str, dict[str, object]] = {}
@@ -108,7 +108,7 @@ def translate(proxies: list[object], file: str) -> Document:
 
 
 class _Translation:
-    """The translation of one proxy: notes where each key of ours comes from."""
+    """Translates one proxy, and notes where each key comes from."""
 
     def __init__(self, table: Table, path: Path, file: str) -> None:
         self.origins: dict[Path, Origin] = {}
@@ -132,7 +132,7 @@ class _Translation:
         return document
 
     def _address(self, ours: str, theirs: str, host: str) -> object:
-        """An address; ``host`` is meant by one without."""
+        """Return an address; ``host`` is that of one without."""
         there = theirs in self._table
         where = self._table.where(theirs)
         self._note((*self._path, ours), where)
@@ -142,7 +142,7 @@ class _Translation:
         return f"{host}{address}" if str(address).startswith(":") else address
 
     def _rule(self, toxic: object, where: Path) -> object:
-        """The entry of a toxic; broken, if something is wrong with it."""
+        """Return the entry of a toxic; ``INVALID`` if it has problems."""
         table = Table(_lowered(toxic), where, self._table.problems, joint="_")
         found = len(self._table.problems.found)
         table.need("type", KINDS)
@@ -173,7 +173,7 @@ class _Translation:
         return INVALID if len(table.problems.found) > found else entry
 
     def _attributes(self, kind: Toxic, where: Path, given: object, place: Path) -> dict[str, Value]:
-        """The options that a toxic's attributes come to."""
+        """Return the options of a toxic's attributes."""
         content = {} if given is None else _lowered(given)
         table = Table(content, where, self._table.problems, joint="_")
         options: dict[str, Value] = {}
@@ -189,14 +189,14 @@ class _Translation:
 
 
 def _lowered(content: object) -> object:
-    """A table as Toxiproxy reads it: no matter the case of its keys, null for what is not there."""
+    """Return a table as Toxiproxy reads it: keys in any case, null the same as missing."""
     if not isinstance(content, Mapping):
         return content
     return {str(key).lower(): value for key, value in content.items() if value is not None}
 
 
 def _word(table: Table, option: Option) -> str:
-    """A value that may be in any case."""
+    """Return a word that may be in any case."""
     where, given = table.pop(option.name)
     word = given.lower() if isinstance(given, str) else given
     found = table.problems.parse(where, option.default if word is None else word, option)
@@ -204,6 +204,6 @@ def _word(table: Table, option: Option) -> str:
 
 
 def _scaled(value: Value, factor: float) -> Value:
-    """Rounded to what was meant: a thousandth of 1001 is not 1.0009999999999999."""
+    """Return a scaled value, rounded: a thousandth of 1001 is not 1.0009999999999999."""
     assert isinstance(value, int | float)
     return round(value * factor, 9)
