@@ -48,6 +48,11 @@ class Fault:
         """What goes over the wire, in a line, for documentation."""
         raise NotImplementedError
 
+    def derive(self, **fields: object) -> None:
+        """Set fields that follow from others, in ``__post_init__``."""
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
     def check(self, values: Values) -> None:
         """Reject values that cannot go over the wire, beyond the checks of their options.
 

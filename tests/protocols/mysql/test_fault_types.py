@@ -180,4 +180,7 @@ def test_parameters_are_those_of_the_form() -> None:
     assert isinstance(fault, ErrPacket)
     assert [option.name for option in fault.parameters] == ["message"]
     assert fault.parameters[0].default == fault.text
-    assert replace(fault, errno=1, parameters=()).parameters == fault.parameters
+    assert (
+        replace(fault, error=f"1 (HY000): {fault.text}", parameters=()).parameters
+        == fault.parameters
+    )

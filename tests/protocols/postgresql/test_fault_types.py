@@ -37,8 +37,7 @@ ABOUT: dict[str, Any] = {"name": "trouble", "meaning": "trouble", "exercises": "
 
 FAILURE = StatementError(
     **ABOUT,
-    aliases=("40P01",),
-    text="deadlock on {relation} by {command}",
+    error="40P01: deadlock on {relation} by {command}",
     detail="Process {pid} waits.",
     hint="See {nothing}.",
     objects={"t": "{relation}"},
@@ -47,8 +46,7 @@ FAILURE = StatementError(
 )
 ENDING = SessionEnd(
     **ABOUT,
-    aliases=("57P01",),
-    text="goodbye",
+    error="57P01: goodbye",
     parameters=(Option("idle", bool, False, "later"),),
 )
 
@@ -103,7 +101,7 @@ def test_a_report_can_be_told_otherwise() -> None:
 
 
 def test_a_pooler_says_less() -> None:
-    fault = SessionEnd(**ABOUT, aliases=("08P01",), text="query_wait_timeout", bare=True)
+    fault = SessionEnd(**ABOUT, error="08P01: query_wait_timeout", bare=True)
     (reply, _) = play(fault, request(UPDATE, SIMPLE))
     assert isinstance(reply, Reply)
     assert fields(reply.data) == {"S": "FATAL", "C": "08P01", "M": "query_wait_timeout"}
@@ -117,7 +115,7 @@ def test_numbers_are_the_same_for_the_same_firing() -> None:
 
 def test_forms_show_what_goes_over_the_wire() -> None:
     assert FAILURE.wire == "ErrorResponse ERROR 40P01 deadlock on {relation} by {command}"
-    crash = CrashNotice(**ABOUT, aliases=("57P02",), text="crash")
+    crash = CrashNotice(**ABOUT, error="57P02: crash")
     assert crash.wire == "NoticeResponse WARNING 57P02 crash"
     assert RawBytes(**ABOUT, answer=b"N").wire == "b'N' and no message"
     assert "trouble=on" in ParameterStatus(**ABOUT).wire
@@ -294,7 +292,7 @@ def test_an_ending_can_wait_for_the_end_of_the_answer() -> None:
 
 
 def test_a_crash_is_a_notice() -> None:
-    crash = CrashNotice(**ABOUT, aliases=("57P02",), text="crash")
+    crash = CrashNotice(**ABOUT, error="57P02: crash")
     reply, close = play(crash, request(UPDATE, SIMPLE))
     assert isinstance(reply, Reply)
     assert reply.data[:1] == b"N"
@@ -304,7 +302,7 @@ def test_a_crash_is_a_notice() -> None:
 
 @pytest.mark.parametrize("state", ["I", "T", "E"])
 def test_a_timeout_waits_for_its_state(state: str) -> None:
-    timeout = SessionTimeout(**ABOUT, aliases=("25P03",), text="too late", states=b"TE")
+    timeout = SessionTimeout(**ABOUT, error="25P03: too late", states=b"TE")
     ready = response(frame("Z", state.encode()), SIMPLE)
     actions = play(timeout, ready)
     assert (actions == [Forward(ready)]) is (state == "I")
@@ -315,7 +313,7 @@ def test_a_timeout_waits_for_its_state(state: str) -> None:
 def test_any_report_can_be_fatal(severity: str) -> None:
     fault = AnyErrorReport(
         **ABOUT,
-        text="anything",
+        error="<sqlstate>: anything",
         parameters=(Option("sqlstate", str, "XX000", ""), Option("severity", str, "ERROR", "")),
     )
     actions = play(fault, request(UPDATE, SIMPLE), sqlstate="22012", severity=severity)

@@ -265,7 +265,7 @@ def test_several_members_are_missed_in_a_transaction_too() -> None:
 
 
 def test_an_error_has_its_name_as_its_code() -> None:
-    error = ErrorReply(name="CODE", text="text", meaning="meaning", exercises="exercises")
+    error = ErrorReply(error="CODE text", meaning="meaning", exercises="exercises")
     assert (error.name, error.code, error.applies_to) == ("CODE", "CODE", {})
     assert [option.name for option in error.parameters] == ["message", "blob"]
     assert error.parameters[0].default == "text"
@@ -273,9 +273,7 @@ def test_an_error_has_its_name_as_its_code() -> None:
 
 
 def test_an_error_may_have_another_name() -> None:
-    error = ErrorReply(
-        name="other", code="CODE", text="text", meaning="", exercises="", closes=True
-    )
+    error = ErrorReply(name="other", error="CODE text", meaning="", exercises="", closes=True)
     assert error.name == "other"
     assert error.wire == "-CODE text, then the end of the connection"
 

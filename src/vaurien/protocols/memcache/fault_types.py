@@ -240,9 +240,7 @@ class AnyErrorFault(MemcacheFault):
 
     parameters: tuple[Option, ...] = (KIND, MESSAGE, STATUS)
 
-    @property
-    def wire(self) -> str:
-        return "ERROR, CLIENT_ERROR or SERVER_ERROR with any message; binary: any status"
+    wire = "ERROR, CLIENT_ERROR or SERVER_ERROR with any message; binary: any status"
 
     def render(self, request: MemcacheRequest, values: Values) -> bytes:
         kind = str(values["kind"])

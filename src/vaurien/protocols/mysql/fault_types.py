@@ -7,7 +7,7 @@ answer.  Source: the client/server protocol in the documentation of both servers
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...fault import Fault, Values
 from ...rules.firing import Firing
@@ -43,22 +43,33 @@ class RefusedRequest:
 class ErrPacket(Fault):
     """An ERR packet in place of a response."""
 
-    errno: int
-    sqlstate: str = "HY000"
-    """By default, that of errors without one of their own."""
-    text: str
-    """The exact text of MySQL; labels and so on are filled in, see ``_text``."""
+    error: str
+    """Error number, SQLSTATE and text of MySQL, as its programs print them.
+
+    Labels and so on are filled in, see ``_text``.
+    """
+    errno: int = field(init=False)
+    sqlstate: str = field(init=False)
+    text: str = field(init=False)
     of_mariadb: str = ""
     """The text of MariaDB, if it differs."""
     rolls_back: bool = False
     """The transaction is rolled back; otherwise, at most the statement is."""
     closes: bool = False
-    """The server closes the connection after it."""
+    """The server closes the connection after it, as after all errors before the first command."""
 
     def __post_init__(self) -> None:
-        message = Option("message", str, self.text, "the text; {user}, {sql}, … are filled in")
-        object.__setattr__(self, "parameters", (*self.parameters, message))
-        object.__setattr__(self, "aliases", (str(self.errno),))
+        number, state, text = self.error.split(" ", 2)
+        message = Option("message", str, text, "the text; {user}, {sql}, … are filled in")
+        before_commands = self.applies_to.get("phase") in ("greeting", "login")
+        self.derive(
+            errno=int(number),
+            sqlstate=state.strip("():"),
+            text=text,
+            closes=self.closes or before_commands,
+            parameters=(*self.parameters, message),
+            aliases=(number,),
+        )
 
     @property
     def wire(self) -> str:
@@ -156,11 +167,9 @@ class AnyErrPacket(ErrPacket):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "aliases", ())  # 1105 is another entry of the catalogue
+        self.derive(aliases=())  # 1105 is another entry of the catalogue
 
-    @property
-    def wire(self) -> str:
-        return "ERR packet: errno (sqlstate) message"
+    wire = "ERR packet: errno (sqlstate) message"
 
     def check(self, values: Values) -> None:
         check_sqlstate(values)
@@ -196,9 +205,7 @@ class IdleErrPacket(ErrPacket):
 class ServerGone(Fault):
     """A connection that dies while idle, and is found dead at its next use."""
 
-    @property
-    def wire(self) -> str:
-        return "RST after the response, while the client is idle"
+    wire = "RST after the response, while the client is idle"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         yield Forward(message)
@@ -210,9 +217,7 @@ class ServerGone(Fault):
 class ServerLost(Fault):
     """A connection that ends in place of a response."""
 
-    @property
-    def wire(self) -> str:
-        return "the request is passed on; FIN in place of the response"
+    wire = "the request is passed on; FIN in place of the response"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if message.to_backend:
@@ -235,9 +240,7 @@ class MalformedPacket(Fault):
         ),
     )
 
-    @property
-    def wire(self) -> str:
-        return "half of the first packet, then FIN; or a wrong sequence id"
+    wire = "half of the first packet, then FIN; or a wrong sequence id"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         data = message.data

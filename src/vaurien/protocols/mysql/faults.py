@@ -29,73 +29,58 @@ COMMITS = {"verb": "~^COMMIT$"}
 
 LOGINS: tuple[Fault, ...] = (
     ErrPacket(
-        errno=1040,
         name="ER_CON_COUNT_ERROR",
-        sqlstate="08004",
-        text="Too many connections",
+        error="1040 (08004): Too many connections",
         applies_to=AT_GREETING,
-        closes=True,
         meaning="max_connections is reached; sent instead of the greeting, without a SQLSTATE",
         exercises="backing off when connecting; the limit and the queue of a pool",
     ),
     ErrPacket(
-        errno=1129,
         name="ER_HOST_IS_BLOCKED",
-        text="Host '127.0.0.1' is blocked because of many connection errors; "
+        error="1129 (HY000): Host '127.0.0.1' is blocked because of many connection errors; "
         "unblock with 'mysqladmin flush-hosts'",
         of_mariadb="Host '127.0.0.1' is blocked because of many connection errors; "
         "unblock with 'mariadb-admin flush-hosts'",
         applies_to=AT_GREETING,
-        closes=True,
         meaning="this host has reached max_connect_errors; sent instead of the greeting",
         exercises="giving up instead of reconnecting forever",
     ),
     ErrPacket(
-        errno=1130,
         name="ER_HOST_NOT_PRIVILEGED",
-        text="Host '127.0.0.1' is not allowed to connect to this MySQL server",
+        error="1130 (HY000): Host '127.0.0.1' is not allowed to connect to this MySQL server",
         of_mariadb="Host '127.0.0.1' is not allowed to connect to this MariaDB server",
         applies_to=AT_GREETING,
-        closes=True,
         meaning="no account may log in from this host; sent instead of the greeting",
         exercises="what operators see when a network changes",
     ),
     ErrPacket(
-        errno=1045,
         name="ER_ACCESS_DENIED_ERROR",
-        sqlstate="28000",
-        text="Access denied for user '{user}'@'localhost' (using password: {password})",
+        error="1045 (28000): Access denied for user '{user}'@'localhost' (using password: "
+        "{password})",
         applies_to=AT_LOGIN,
-        closes=True,
         meaning="the password is wrong, or has been changed",
         exercises="credential rotation: reading them again without storming the server",
     ),
     ErrPacket(
-        errno=1203,
         name="ER_TOO_MANY_USER_CONNECTIONS",
-        sqlstate="42000",
-        text="User {user} already has more than 'max_user_connections' active connections",
+        error="1203 (42000): User {user} already has more than 'max_user_connections' active "
+        "connections",
         applies_to=AT_LOGIN,
-        closes=True,
         meaning="the server's limit on connections per user is reached",
         exercises="backing off when connecting; the limit of a pool",
     ),
     ErrPacket(
-        errno=1226,
         name="ER_USER_LIMIT_REACHED",
-        sqlstate="42000",
-        text="User '{user}' has exceeded the 'max_user_connections' resource (current value: 10)",
+        error="1226 (42000): User '{user}' has exceeded the 'max_user_connections' resource "
+        "(current value: 10)",
         applies_to=AT_LOGIN,
-        closes=True,
         meaning="a limit of this account is reached; with another message, one on its commands",
         exercises="backing off when connecting; distinguishing a limit from a failure",
     ),
     ErrPacket(
-        errno=3032,
         name="ER_SERVER_OFFLINE_MODE",
-        text="The server is currently in offline mode",
+        error="3032 (HY000): The server is currently in offline mode",
         applies_to=AT_LOGIN,
-        closes=True,
         meaning="offline_mode is on, for maintenance (MySQL)",
         exercises="waiting for maintenance to end, or trying another server",
     ),
@@ -104,19 +89,16 @@ LOGINS: tuple[Fault, ...] = (
 
 TRANSACTIONS: tuple[Fault, ...] = (
     ErrPacket(
-        errno=1205,
         name="ER_LOCK_WAIT_TIMEOUT",
-        text="Lock wait timeout exceeded; try restarting transaction",
+        error="1205 (HY000): Lock wait timeout exceeded; try restarting transaction",
         applies_to=QUERIES,
         typical=True,
         meaning="innodb_lock_wait_timeout has passed; only the statement is rolled back",
         exercises="retrying a statement inside a transaction that is still open",
     ),
     ErrPacket(
-        errno=1213,
         name="ER_LOCK_DEADLOCK",
-        sqlstate="40001",
-        text="Deadlock found when trying to get lock; try restarting transaction",
+        error="1213 (40001): Deadlock found when trying to get lock; try restarting transaction",
         applies_to=QUERIES,
         rolls_back=True,
         typical=True,
@@ -124,18 +106,16 @@ TRANSACTIONS: tuple[Fault, ...] = (
         exercises="retrying whole transactions (Rails' Deadlocked, Django, Hibernate)",
     ),
     ErrPacket(
-        errno=3572,
         name="ER_LOCK_NOWAIT",
-        text="Statement aborted because lock(s) could not be acquired immediately and NOWAIT is "
-        "set.",
+        error="3572 (HY000): Statement aborted because lock(s) could not be acquired immediately "
+        "and NOWAIT is set.",
         applies_to={"sql": r"~(?i)\bNOWAIT\b"},
         meaning="a row requested with NOWAIT is locked (MySQL; MariaDB gives 1205)",
         exercises="queues in tables: moving on to another row",
     ),
     ErrPacket(
-        errno=1020,
         name="ER_CHECKREAD",
-        text="Record has changed since last read in table 't'",
+        error="1020 (HY000): Record has changed since last read in table 't'",
         of_mariadb="Record has changed since last read in table 't'; try restarting transaction",
         applies_to=QUERIES,
         rolls_back=True,
@@ -143,18 +123,16 @@ TRANSACTIONS: tuple[Fault, ...] = (
         exercises="retrying whole transactions after errors other than deadlocks",
     ),
     ErrPacket(
-        errno=1206,
         name="ER_LOCK_TABLE_FULL",
-        text="The total number of locks exceeds the lock table size",
+        error="1206 (HY000): The total number of locks exceeds the lock table size",
         applies_to=QUERIES,
         rolls_back=True,
         meaning="locks have filled the buffer pool; the whole transaction is rolled back",
         exercises="reducing the size of batches",
     ),
     ErrPacket(
-        errno=1180,
         name="ER_ERROR_DURING_COMMIT",
-        text="Got error 149 - 'Lock deadlock; Retry transaction' during COMMIT",
+        error="1180 (HY000): Got error 149 - 'Lock deadlock; Retry transaction' during COMMIT",
         of_mariadb='Got error 149 "Lock deadlock; Retry transaction" during COMMIT',
         applies_to=COMMITS,
         rolls_back=True,
@@ -162,29 +140,25 @@ TRANSACTIONS: tuple[Fault, ...] = (
         exercises="retrying when the COMMIT fails (Group Replication, Galera)",
     ),
     ErrPacket(
-        errno=3101,
         name="ER_TRANSACTION_ROLLBACK_DURING_COMMIT",
-        sqlstate="40000",
-        text="Plugin instructed the server to rollback the current transaction.",
+        error="3101 (40000): Plugin instructed the server to rollback the current transaction.",
         applies_to=COMMITS,
         rolls_back=True,
         meaning="Group Replication found a conflict; the transaction is rolled back (MySQL)",
         exercises="retrying when the COMMIT fails",
     ),
     ErrPacket(
-        errno=1105,
         name="ER_UNKNOWN_ERROR",
-        text="The last transaction was aborted due to Seamless Scaling. Please retry.",
+        error="1105 (HY000): The last transaction was aborted due to Seamless Scaling. Please "
+        "retry.",
         applies_to=STATEMENTS,
         rolls_back=True,
         meaning="Aurora Serverless has scaled during a transaction",
         exercises="retries that depend on the text of an error (Laravel)",
     ),
     ErrPacket(
-        errno=1062,
         name="ER_DUP_ENTRY",
-        sqlstate="23000",
-        text="Duplicate entry '1' for key 'PRIMARY'",
+        error="1062 (23000): Duplicate entry '1' for key 'PRIMARY'",
         applies_to=ROW_WRITES,
         meaning="the row already exists, as after a retry whose first attempt succeeded",
         exercises="idempotent writes; distinguishing this error from those worth a retry",
@@ -194,10 +168,9 @@ TRANSACTIONS: tuple[Fault, ...] = (
 
 READ_ONLY: tuple[Fault, ...] = (
     ErrPacket(
-        errno=1290,
         name="ER_OPTION_PREVENTS_STATEMENT",
-        text="The MySQL server is running with the --read-only option so it cannot execute "
-        "this statement",
+        error="1290 (HY000): The MySQL server is running with the --read-only option so it cannot "
+        "execute this statement",
         of_mariadb="The MariaDB server is running with the --read-only option so it cannot "
         "execute this statement",
         applies_to=WRITES,
@@ -205,27 +178,23 @@ READ_ONLY: tuple[Fault, ...] = (
         exercises="failover: reconnecting (go-sql-driver's rejectReadOnly, Connector/J)",
     ),
     ErrPacket(
-        errno=1836,
         name="ER_READ_ONLY_MODE",
-        text="Running in read-only mode",
+        error="1836 (HY000): Running in read-only mode",
         applies_to=WRITES,
         meaning="the storage engine is read-only (innodb_read_only, an Aurora reader)",
         exercises="failover: reconnecting",
     ),
     ErrPacket(
-        errno=1792,
         name="ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION",
-        sqlstate="25006",
-        text="Cannot execute statement in a READ ONLY transaction.",
+        error="1792 (25006): Cannot execute statement in a READ ONLY transaction.",
         of_mariadb="Cannot execute statement in a READ ONLY transaction",
         applies_to=WRITES,
         meaning="the transaction was started READ ONLY, or that is the server's default",
         exercises="routing of reads and writes",
     ),
     ErrPacket(
-        errno=1114,
         name="ER_RECORD_FILE_FULL",
-        text="The table 't' is full",
+        error="1114 (HY000): The table 't' is full",
         applies_to=ROW_WRITES,
         meaning="out of space: a full disk, MEMORY table or temporary table",
         exercises="writes that keep failing while reads succeed",
@@ -235,63 +204,53 @@ READ_ONLY: tuple[Fault, ...] = (
 
 INTERRUPTIONS: tuple[Fault, ...] = (
     ErrPacket(
-        errno=1317,
         name="ER_QUERY_INTERRUPTED",
-        sqlstate="70100",
-        text="Query execution was interrupted",
+        error="1317 (70100): Query execution was interrupted",
         applies_to=STATEMENTS,
         typical=True,
         meaning="somebody ran KILL QUERY",
         exercises="an error that is no reason to reconnect",
     ),
     ErrPacket(
-        errno=3024,
         name="ER_QUERY_TIMEOUT",
-        text="Query execution was interrupted, maximum statement execution time exceeded",
+        error="3024 (HY000): Query execution was interrupted, maximum statement execution time "
+        "exceeded",
         applies_to=SELECTS,
         meaning="the statement exceeded max_execution_time (MySQL)",
         exercises="slow queries: no immediate retry",
     ),
     ErrPacket(
-        errno=1969,
         name="ER_STATEMENT_TIMEOUT",
-        sqlstate="70100",
-        text="Query execution was interrupted (max_statement_time exceeded)",
+        error="1969 (70100): Query execution was interrupted (max_statement_time exceeded)",
         applies_to=QUERIES,
         meaning="the statement exceeded max_statement_time (MariaDB)",
         exercises="slow queries: no immediate retry",
     ),
     ErrPacket(
-        errno=1047,
         name="ER_UNKNOWN_COM_ERROR",
-        sqlstate="08S01",
-        text="WSREP has not yet prepared node for application use",
+        error="1047 (08S01): WSREP has not yet prepared node for application use",
         applies_to=STATEMENTS,
         meaning="the Galera node is out of sync with the cluster, or cut off from it",
         exercises="trying another node",
     ),
     ErrPacket(
-        errno=1461,
         name="ER_MAX_PREPARED_STMT_COUNT_REACHED",
-        sqlstate="42000",
-        text="Can't create more than max_prepared_stmt_count statements (current value: 16382)",
+        error="1461 (42000): Can't create more than max_prepared_stmt_count statements (current "
+        "value: 16382)",
         applies_to={"command": "STMT_PREPARE"},
         meaning="prepared statements are leaking: somebody does not close them",
         exercises="falling back to plain queries",
     ),
     ErrPacket(
-        errno=1615,
         name="ER_NEED_REPREPARE",
-        text="Prepared statement needs to be re-prepared",
+        error="1615 (HY000): Prepared statement needs to be re-prepared",
         applies_to={"command": "STMT_EXECUTE"},
         meaning="its tables have changed, or were evicted from the table cache",
         exercises="preparing again",
     ),
     ErrPacket(
-        errno=1153,
         name="ER_NET_PACKET_TOO_LARGE",
-        sqlstate="08S01",
-        text="Got a packet bigger than 'max_allowed_packet' bytes",
+        error="1153 (08S01): Got a packet bigger than 'max_allowed_packet' bytes",
         applies_to=STATEMENTS,
         closes=True,
         meaning="the statement is longer than max_allowed_packet; the server closes the connection",
@@ -302,10 +261,8 @@ INTERRUPTIONS: tuple[Fault, ...] = (
 
 ENDS: tuple[Fault, ...] = (
     ErrPacket(
-        errno=1053,
         name="ER_SERVER_SHUTDOWN",
-        sqlstate="08S01",
-        text="Server shutdown in progress",
+        error="1053 (08S01): Server shutdown in progress",
         applies_to=AT_COMMANDS,
         closes=True,
         typical=True,
@@ -313,10 +270,8 @@ ENDS: tuple[Fault, ...] = (
         exercises="reconnecting; pools that discard a connection",
     ),
     ErrPacket(
-        errno=1927,
         name="ER_CONNECTION_KILLED",
-        sqlstate="70100",
-        text="Connection was killed",
+        error="1927 (70100): Connection was killed",
         applies_to=AT_COMMANDS,
         closes=True,
         meaning="somebody ran KILL, or idle_transaction_timeout has passed (MariaDB)",
@@ -324,9 +279,8 @@ ENDS: tuple[Fault, ...] = (
     ),
     IdleErrPacket(
         name="ER_CLIENT_INTERACTION_TIMEOUT",
-        errno=4031,
-        text="The client was disconnected by the server because of inactivity. "
-        "See wait_timeout and interactive_timeout for configuring this behavior.",
+        error="4031 (HY000): The client was disconnected by the server because of inactivity. See "
+        "wait_timeout and interactive_timeout for configuring this behavior.",
         applies_to=AT_COMMANDS,
         meaning="wait_timeout has passed (MySQL from 8.0.24); sent to the idle client",
         exercises="pools that test connections before use: pool_pre_ping, testOnBorrow",
@@ -353,9 +307,8 @@ ENDS: tuple[Fault, ...] = (
         exercises="detecting it, and discarding the connection",
     ),
     AnyErrPacket(
-        errno=1105,
         name="error",
-        text="Unknown error",
+        error="1105 (HY000): Unknown error",
         applies_to=AT_COMMANDS,
         meaning="any error, given by its parameters",
         exercises="whatever handles that error",

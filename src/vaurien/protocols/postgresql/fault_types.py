@@ -72,13 +72,14 @@ class ResponseTail:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorReport(Fault):
-    """An error report; the first of ``aliases`` is its SQLSTATE.
+    """An error report.
 
     Placeholders such as ``{user}`` in its texts are filled in: labels, parameters, ``{command}``
     (see ``command_of``), and process and transaction ids.
     """
 
-    text: str
+    error: str
+    """SQLSTATE and message, as verbose programs print them."""
     detail: str = ""
     hint: str = ""
     objects: Labels = field(default_factory=dict)
@@ -96,13 +97,20 @@ class ErrorReport(Fault):
             Option("detail", str, self.detail, "its DETAIL; none if empty"),
             Option("hint", str, self.hint, "its HINT; none if empty"),
         )
-        object.__setattr__(self, "parameters", (*texts, *self.parameters))
+        self.derive(parameters=(*texts, *self.parameters), aliases=(self.sqlstate, *self.aliases))
+
+    @property
+    def sqlstate(self) -> str:
+        return self.error.partition(": ")[0]
+
+    @property
+    def text(self) -> str:
+        return self.error.partition(": ")[2]
 
     @property
     def wire(self) -> str:
-        code = self.aliases[0] if self.aliases else "<sqlstate>"
         what = "NoticeResponse" if self.kind == wire.NOTICE_RESPONSE else "ErrorResponse"
-        return f"{what} {self.severity} {code} {self.text}"
+        return f"{what} {self.severity} {self.sqlstate} {self.text}"
 
     def report(
         self, message: Message, firing: Firing, values: Values, *, fatal: bool = False
@@ -116,7 +124,7 @@ class ErrorReport(Fault):
         fields = {
             "S": severity,
             "V": "" if self.bare else severity,
-            "C": str(values.get("sqlstate", self.aliases[0] if self.aliases else "")),
+            "C": str(values.get("sqlstate", self.sqlstate)),
             "M": fill(str(values["message"]), words),
             "D": fill(str(values["detail"]), words),
             "H": fill(str(values["hint"]), words),
@@ -269,6 +277,10 @@ class AnyErrorReport(ErrorReport):
     """An error with the SQLSTATE and severity that parameters give."""
 
     applies_to: Labels = field(default_factory=lambda: WORK)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.derive(aliases=())  # a parameter gives its SQLSTATE
 
     def check(self, values: Values) -> None:
         check_sqlstate(values)

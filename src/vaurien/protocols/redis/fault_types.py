@@ -114,22 +114,25 @@ class InjectedReply(Fault):
 class ErrorReply(InjectedReply):
     """An error: a code in upper case, and a text."""
 
-    code: str = ""
-    """Its first word; the name by default."""
-    text: str
-    """The rest; ``{command}``, ``{key}``, ``{arguments}`` and parameters are filled in."""
+    name: str = ""
+    """The code by default."""
+    error: str
+    """Code and text; ``{command}``, ``{key}``, ``{arguments}`` and parameters are filled in."""
     routes: bool = False
     """Redis Cluster checks this before anything else: EXEC gets the same text."""
 
     def __post_init__(self) -> None:
-        message = Option("message", str, self.text, "the text after the code")
-        object.__setattr__(self, "code", self.code or self.name)
-        object.__setattr__(self, "parameters", (message, BLOB, *self.parameters))
+        message = Option("message", str, self.error.split(" ", 1)[1], "the text after the code")
+        parameters = (message, BLOB, *self.parameters)
+        self.derive(name=self.name or self.code, parameters=parameters)
+
+    @property
+    def code(self) -> str:
+        return self.error.split(" ", 1)[0]
 
     @property
     def wire(self) -> str:
-        line = f"-{self.code} {self.text}"
-        return f"{line}, then the end of the connection" if self.closes else line
+        return f"-{self.error}" + (", then the end of the connection" if self.closes else "")
 
     def reply(self, message: Message, request: RedisRequest, values: Values) -> bytes:
         line = self._line(message, request, values)
@@ -174,9 +177,7 @@ class NullReply(InjectedReply):
     arrays: frozenset[str] = frozenset()
     """Commands that return arrays."""
 
-    @property
-    def wire(self) -> str:
-        return "$-1, *-1 or *0, depending on the command; in RESP3 _, *0 or ~0"
+    wire = "$-1, *-1 or *0, depending on the command; in RESP3 _, *0 or ~0"
 
     def reply(self, message: Message, request: RedisRequest, values: Values) -> bytes:
         command = message.labels.get("command")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...fault import Catalogue
 from ...values.options import Option
 from .commands import names
@@ -27,162 +29,126 @@ NULL_ARRAYS = names(
 ADDRESS = Option("address", str, "127.0.0.1:6379", "address of the other node, as host:port")
 SLOT = Option("slot", int, -1, "the hash slot; -1 for that of the key", minimum=-1, maximum=16383)
 
+ClusterError = partial(ErrorReply, routes=True)
+CommandError = partial(ErrorReply, runs=True)
+
 CLUSTER = (
-    ErrorReply(
-        name="MOVED",
-        text="{slot} {address}",
+    ClusterError(
+        error="MOVED {slot} {address}",
         meaning="another node serves the slot",
         exercises="refreshing the slot map (redis-py: MovedError)",
-        parameters=(
-            SLOT,
-            ADDRESS,
-        ),
+        parameters=(SLOT, ADDRESS),
         applies_to=KEYED,
-        routes=True,
     ),
-    ErrorReply(
-        name="ASK",
-        text="{slot} {address}",
+    ClusterError(
+        error="ASK {slot} {address}",
         meaning="the slot is being migrated, and the key is already on the other node",
         exercises="retrying there once, after ASKING (redis-py: AskError)",
-        parameters=(
-            SLOT,
-            ADDRESS,
-        ),
+        parameters=(SLOT, ADDRESS),
         applies_to=KEYED,
-        routes=True,
     ),
-    ErrorReply(
-        name="TRYAGAIN",
-        text="Multiple keys request during rehashing of slot",
+    ClusterError(
+        error="TRYAGAIN Multiple keys request during rehashing of slot",
         meaning="the keys are on two nodes while their slot is being migrated",
         exercises="retrying (redis-py: TryAgainError)",
         applies_to=SEVERAL_KEYS,
-        routes=True,
     ),
-    ErrorReply(
-        name="CROSSSLOT",
-        text="Keys in request don't hash to the same slot",
+    ClusterError(
+        error="CROSSSLOT Keys in request don't hash to the same slot",
         meaning="the keys of a command hash to different slots",
         exercises="hash tags (redis-py: ClusterCrossSlotError)",
         applies_to=SEVERAL_KEYS,
-        routes=True,
     ),
-    ErrorReply(
-        name="CLUSTERDOWN",
-        text="The cluster is down",
+    ClusterError(
+        error="CLUSTERDOWN The cluster is down",
         meaning="too many nodes are down",
         exercises="waiting for a failover (redis-py: ClusterDownError)",
         applies_to=DATA,
-        routes=True,
     ),
-    ErrorReply(
+    ClusterError(
         name="slot-not-served",
-        code="CLUSTERDOWN",
-        text="Hash slot not served",
+        error="CLUSTERDOWN Hash slot not served",
         meaning="no node serves the slot",
         exercises="waiting for a failover (redis-py: ClusterDownError)",
         applies_to=KEYED,
-        routes=True,
     ),
-    ErrorReply(
+    ClusterError(
         name="cluster-read-only",
-        code="CLUSTERDOWN",
-        text="The cluster is down and only accepts read commands",
+        error="CLUSTERDOWN The cluster is down and only accepts read commands",
         meaning="too many nodes are down, and cluster-allow-reads-when-down is on",
         exercises="reporting failed writes while reads continue (redis-py: ClusterDownError)",
         applies_to=WRITES,
-        routes=True,
     ),
 )
 
 COMMANDS = (
-    ErrorReply(
-        name="WRONGTYPE",
-        text="Operation against a key holding the wrong kind of value",
+    CommandError(
+        error="WRONGTYPE Operation against a key holding the wrong kind of value",
         meaning="the key holds a value of another type",
         exercises="two programs that use the same key",
         applies_to=ONE_BY_ONE,
-        runs=True,
     ),
-    ErrorReply(
-        name="NOSCRIPT",
-        text="No matching script. Please use EVAL.",
+    CommandError(
+        error="NOSCRIPT No matching script. Please use EVAL.",
         meaning="the server has restarted and lost its scripts",
         exercises="loading the script again (redis-py: NoScriptError)",
         applies_to={"command": "~^EVALSHA(_RO)?$"},
-        runs=True,
     ),
-    ErrorReply(
-        name="NOTBUSY",
-        text="No scripts in execution right now.",
+    CommandError(
+        error="NOTBUSY No scripts in execution right now.",
         meaning="no script is running",
         exercises="tools that kill scripts",
         applies_to=KILL,
-        runs=True,
     ),
-    ErrorReply(
-        name="UNKILLABLE",
-        text="Sorry the script already executed write commands against the dataset. You can either "
-        "wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE "
-        "command.",
+    CommandError(
+        error="UNKILLABLE Sorry the script already executed write commands against the dataset. "
+        "You can either wait the script termination or kill the server in a hard way using the "
+        "SHUTDOWN NOSAVE command.",
         meaning="the script has already written",
         exercises="tools that kill scripts",
         applies_to=KILL,
-        runs=True,
     ),
-    ErrorReply(
-        name="BUSYGROUP",
-        text="Consumer Group name already exists",
+    CommandError(
+        error="BUSYGROUP Consumer Group name already exists",
         meaning="another consumer has already created the group",
         exercises="consumers that create their group at startup",
         applies_to={"command": "XGROUP", "subcommand": "CREATE"},
-        runs=True,
     ),
-    ErrorReply(
-        name="NOGROUP",
-        text="No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option",
+    CommandError(
+        error="NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP "
+        "option",
         meaning="the stream or the group no longer exists",
         exercises="consumers that recreate their group",
         parameters=(Option("group", str, "", "the missing group; '' for the one in the command"),),
         applies_to={"command": "XREADGROUP"},
-        runs=True,
     ),
-    ErrorReply(
-        name="BUSYKEY",
-        text="Target key name already exists.",
+    CommandError(
+        error="BUSYKEY Target key name already exists.",
         meaning="RESTORE without REPLACE found an existing key",
         exercises="tools that copy data",
         applies_to={"command": "RESTORE"},
-        runs=True,
     ),
-    ErrorReply(
-        name="IOERR",
-        text="error or timeout reading to target instance",
+    CommandError(
+        error="IOERR error or timeout reading to target instance",
         meaning="MIGRATE cannot tell whether the target has the key",
         exercises="tools that move data",
         applies_to={"command": "MIGRATE"},
-        runs=True,
     ),
-    ErrorReply(
+    CommandError(
         name="not-an-integer",
-        code="ERR",
-        text="value is not an integer or out of range",
+        error="ERR value is not an integer or out of range",
         meaning="a counter holds something other than an integer",
         exercises="two programs that use the same key",
         applies_to={"command": "~^(DECR|DECRBY|HINCRBY|INCR|INCRBY)$"},
-        runs=True,
     ),
     ErrorReply(
         name="unknown-command",
-        code="ERR",
-        text="unknown command '{command}', with args beginning with: {arguments}",
+        error="ERR unknown command '{command}', with args beginning with: {arguments}",
         meaning="the server is too old, or the command is disabled",
         exercises="doing without the command (redis-py: ResponseError)",
     ),
     ErrorReply(
-        name="EXECABORT",
-        text="Transaction discarded because of previous errors.",
+        error="EXECABORT Transaction discarded because of previous errors.",
         meaning="a command of the transaction was refused",
         exercises="retrying the transaction (redis-py: ExecAbortError)",
         applies_to=EXEC,
@@ -216,8 +182,7 @@ OTHERS = (
     ErrorReply(
         name="error",
         aliases=("ERR",),
-        code="ERR",
-        text="injected by vaurien",
+        error="ERR injected by vaurien",
         meaning="any error, given by its parameters",
         exercises="how the client handles this code",
         parameters=(Option("code", str, "ERR", "the first word of the error"),),

@@ -8,7 +8,7 @@ rejected after the final dot, and for a failed ``BDAT``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from ...fault import Answer, Fault, Values
@@ -52,12 +52,32 @@ def session(firing: Firing) -> SmtpSession:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplyFault(Answer):
-    """A reply with an error code."""
+    """A reply with an error code; a 421 closes the connection (RFC 5321 section 3.8)."""
 
-    code: int
-    enhanced: str = ""
-    """The enhanced status code (RFC 3463); '' for none."""
-    text: str
+    reply: str
+    """Code, enhanced status code (RFC 3463) and text; ``-`` stands for no enhanced code."""
+    at: str = "command"
+    """Whether it rejects the command DATA, or the content."""
+    code: int = field(init=False)
+    enhanced: str = field(init=False)
+    text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        code, enhanced, text = self.reply.split(" ", 2)
+        enhanced = enhanced.strip("-")
+        at = "for DATA: reject the command or the content"
+        self.derive(
+            code=int(code),
+            enhanced=enhanced,
+            text=text,
+            closes=code == "421",
+            aliases=(*filter(None, (code, enhanced)), *self.aliases),
+            parameters=(
+                Option("message", str, text, "text of the reply; line breaks: a multiline reply"),
+                Option("at", str, self.at, at, choices=PARTS),
+                *self.parameters,
+            ),
+        )
 
     @property
     def wire(self) -> str:
@@ -145,12 +165,13 @@ class RejectingGreeting(ReplyFault):
 class MalformedReply(ReplyFault):
     """A reply that breaks the grammar of replies."""
 
-    code: int = 250
-    text: str = "Ok"
+    reply: str = "250 - Ok"
 
-    @property
-    def wire(self) -> str:
-        return "a reply that RFC 5321 does not allow: " + ", ".join(MALFORMED)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.derive(aliases=(), parameters=(KIND,))
+
+    wire = "a reply that RFC 5321 does not allow: " + ", ".join(MALFORMED)
 
     def render(self, message: Message, firing: Firing, values: Values) -> bytes:
         return MALFORMED[str(values["kind"])]
@@ -177,9 +198,7 @@ class HiddenExtension(Fault):
 class BrokenTls(Fault):
     """STARTTLS is accepted and the handshake answered with garbage; the backend sees neither."""
 
-    @property
-    def wire(self) -> str:
-        return f"220 to STARTTLS, {GARBAGE_SIZE} random bytes in answer to the ClientHello, close"
+    wire = f"220 to STARTTLS, {GARBAGE_SIZE} random bytes in answer to the ClientHello, close"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if not message.to_backend:
@@ -196,50 +215,10 @@ class BrokenTls(Fault):
 class DropAfterData(Fault):
     """The mail is accepted, and the client never hears of it."""
 
-    @property
-    def wire(self) -> str:
-        return "no 250 after the final dot; the connection closes instead"
+    wire = "no 250 after the final dot; the connection closes instead"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if not message.to_backend and message.final and message.data.startswith(b"2"):
             yield Close(reset=bool(values["reset"]))
         else:
             yield Forward(message)
-
-
-def reply_fault(
-    name: str,
-    reply: str,
-    applies_to: Mapping[str, str],
-    meaning: str,
-    exercises: str,
-    *,
-    aliases: tuple[str, ...] = (),
-    at: str = "command",
-    typical: bool = False,
-    kind: type[ReplyFault] = ReplyFault,
-    more: tuple[Option, ...] = (),
-) -> ReplyFault:
-    """Make a fault of a reply such as ``450 4.2.1 text``; ``-`` stands for no enhanced code.
-
-    A 421 closes the connection (RFC 5321 section 3.8).
-    """
-    code, enhanced, text = reply.split(" ", 2)
-    enhanced = enhanced.strip("-")
-    return kind(
-        name=name,
-        aliases=(code, enhanced, *aliases) if enhanced else (code, *aliases),
-        meaning=meaning,
-        exercises=exercises,
-        applies_to=applies_to,
-        parameters=(
-            Option("message", str, text, "text of the reply; line breaks: a multiline reply"),
-            Option("at", str, at, "for DATA: reject the command or the content", choices=PARTS),
-            *more,
-        ),
-        typical=typical,
-        closes=code == "421",
-        code=int(code),
-        enhanced=enhanced,
-        text=text,
-    )
