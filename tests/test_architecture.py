@@ -107,7 +107,7 @@ WITHOUT_TESTS = {
         "a name: the tests beside it",
     ),
     "handlers": "names of old: tests/legacy",
-    "legacy.__init__": "names: tests/legacy",
+    "legacy.__init__": "a docstring",
 }
 """Modules and folders without a test file of their own, and why."""
 

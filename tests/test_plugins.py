@@ -15,7 +15,8 @@ from vaurien import plugins, registry
 from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
 from vaurien.errors import PluginError, UnknownNameError
-from vaurien.legacy import LegacyProxy, adapt
+from vaurien.legacy.adaptation import adapt
+from vaurien.legacy.proxy import LegacyProxy
 from vaurien.net.address import Address
 from vaurien.net.proxy import Proxy, ignore_event
 from vaurien.net.reactor import Reactor

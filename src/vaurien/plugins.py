@@ -99,7 +99,7 @@ def load(registry: Registry[PluginType], path: str) -> type[PluginType]:
     if isinstance(found, type) and issubclass(found, (Behavior, Protocol)) and not _is_old(found):
         plugin = found
     else:
-        from .legacy import adapt
+        from .legacy.adaptation import adapt
 
         plugin = adapt(found)
     if not issubclass(plugin, registry.base):
@@ -154,7 +154,7 @@ def proxy_type(spec: ProxySpec, *, live: bool) -> type[Proxy]:
     ``live``: its plan may be replaced by one with any registered behavior.
     """
     if _old_plugins_may_run(spec, live=live):
-        from .legacy import LegacyProxy
+        from .legacy.proxy import LegacyProxy
 
         return LegacyProxy
     from .net.proxy import Proxy
@@ -176,7 +176,7 @@ def make_proxy(
     ``settings`` and ``max_threads`` are for old plugins.
     """
     if _old_plugins_may_run(spec, live=live):
-        from .legacy import LegacyProxy
+        from .legacy.proxy import LegacyProxy
 
         return LegacyProxy(reactor, spec, emit, settings=settings, max_threads=max_threads)
     from .net.proxy import Proxy
@@ -188,7 +188,7 @@ def is_old(plugin: type[Configurable]) -> bool:
     """Whether it was adapted from an old form."""
     if "vaurien.legacy" not in sys.modules:
         return False  # nobody can have adapted anything
-    from .legacy import is_legacy
+    from .legacy.adaptation import is_legacy
 
     return is_legacy(plugin)
 

@@ -9,7 +9,8 @@ from end_to_end.proxies import NO_LIMITS, RunningProxy
 from peers import LOOPBACK
 from vaurien import plugins
 from vaurien.behavior import Behavior
-from vaurien.legacy import LegacyProxy, adapt
+from vaurien.legacy.adaptation import adapt
+from vaurien.legacy.proxy import LegacyProxy
 from vaurien.net.address import Address
 from vaurien.net.reactor import Reactor
 from vaurien.net.spec import Limits, ProxySpec

@@ -11,8 +11,7 @@ from vaurien import plugins, registry
 from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
 from vaurien.errors import OptionError, PluginError
-from vaurien.legacy import adapt, is_legacy
-from vaurien.legacy.adaptation import Adapted
+from vaurien.legacy.adaptation import Adapted, adapt, is_legacy
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.notation import Entry, describe, make_rules

@@ -10,7 +10,8 @@ from legacy.plugins import documented, handlers, hooks
 from vaurien import behaviors, plugins, protocols, registry
 from vaurien import handlers as old_handlers
 from vaurien.errors import PluginError, UnknownNameError
-from vaurien.legacy import Behavior, Handler, Protocol, adapt
+from vaurien.legacy.adaptation import adapt
+from vaurien.legacy.registries import Behavior, Handler, Protocol
 
 
 @pytest.fixture(autouse=True)

@@ -68,10 +68,7 @@ class Bandwidth(Behavior):
 class Turn:
     """The bytes that a connection may still send in its turn on a line."""
 
-    __slots__ = ("left",)
-
-    def __init__(self) -> None:
-        self.left = 0
+    left = 0
 
 
 class Line:
@@ -81,12 +78,9 @@ class Line:
     before all pieces that still wait, and pushes these back.
     """
 
-    __slots__ = ("free_at", "left_at", "pushed_back")
-
-    def __init__(self) -> None:
-        self.free_at = 0.0  # when everything that is placed will have left
-        self.left_at = 0.0  # when the last piece left
-        self.pushed_back = 0.0  # seconds by which places have moved in total
+    free_at = 0.0  # when everything that is placed will have left
+    left_at = 0.0  # when the last piece left
+    pushed_back = 0.0  # seconds by which places have moved in total
 
     def place(self, size: int, quantum: int, rate: int, at: float, turn: Turn) -> float:
         """Return when a piece that arrived at ``at`` will have left, unless it is pushed back.

@@ -53,11 +53,10 @@ class Noise:
     another exchange begins keeps the rate exact.
     """
 
-    def __init__(self) -> None:
-        self._gap = 0
-        self._scale = 0.0
-        self._rate = 0.0
-        self._draws: Random | None = None
+    _gap = 0
+    _scale = 0.0
+    _rate = 0.0
+    _draws: Random | None = None
 
     def flips(self, bits: int, rate: float, draws: Random) -> list[int]:
         """Return which of the next ``bits`` bits are flipped, counted from 0."""

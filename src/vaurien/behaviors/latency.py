@@ -94,7 +94,4 @@ class Latency(Behavior):
 class Last:
     """The last draw of a direction, from the standard normal distribution."""
 
-    __slots__ = ("z",)
-
-    def __init__(self) -> None:
-        self.z: float | None = None
+    z: float | None = None

@@ -32,9 +32,8 @@ class LimitData(Behavior):
 class Passed:
     """The number of bytes that have passed in one direction."""
 
-    def __init__(self) -> None:
-        self.size = 0
-        self.firing: Firing | None = None  # the exchange that they belong to
+    size = 0
+    firing: Firing | None = None  # the exchange that they belong to
 
 
 def cut(message: Message, limit: int, firing: Firing) -> tuple[Message | None, Message | None]:

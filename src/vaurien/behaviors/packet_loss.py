@@ -16,7 +16,6 @@ LONGEST_TIMEOUT = 120.0
 DUPLICATES = 3
 """Duplicate ACKs that make the sender retransmit at once (RFC 5681, 3.2)."""
 
-
 Chance = Callable[[], float]
 """Return a draw from 0 up to but not including 1."""
 
@@ -108,7 +107,4 @@ class PacketLoss(Behavior):
 class Fate:
     """Whether the last segment of a direction was lost."""
 
-    __slots__ = ("is_lost",)
-
-    def __init__(self) -> None:
-        self.is_lost: bool | None = None
+    is_lost: bool | None = None

@@ -52,5 +52,4 @@ class Reorder(Behavior):
 class Waiting:
     """When the chunk of a direction that waits for the next is passed on; 0 if none waits."""
 
-    def __init__(self) -> None:
-        self.until = 0.0
+    until = 0.0

@@ -53,7 +53,4 @@ class Slicer(Behavior):
 class Pace:
     """When the next piece of a direction may leave."""
 
-    __slots__ = ("next_at",)
-
-    def __init__(self) -> None:
-        self.next_at = 0.0
+    next_at = 0.0

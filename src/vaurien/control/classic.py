@@ -48,9 +48,6 @@ def make_app(control: Control) -> Starlette:
     # The first call searches the installed packages; no request should wait for that.
     control.behaviors()
 
-    def get_behavior(proxy: str) -> Body:
-        return {"behavior": control.behavior(proxy)}
-
     def put_behavior(body: Body, proxy: str) -> None:
         name = _value(body, "name")
         if not isinstance(name, str):
@@ -58,21 +55,11 @@ def make_app(control: Control) -> Starlette:
         options = {key: body[key] for key in body if key != "name"}
         control.set_behavior(name, options, proxy)
 
-    def get_behaviors(proxy: str) -> Body:
-        del proxy  # the same for all
-        return {"behaviors": control.behaviors()}
-
-    def get_backend(proxy: str) -> Body:
-        return {"backend": control.backend(proxy)}
-
     def put_backend(body: Body, proxy: str) -> None:
         backend = _value(body, "backend")
         if not isinstance(backend, str):
             raise BodyError(f"{backend!r} is not an address: HOST:PORT", "backend")
         control.set_backend(backend, proxy, moved=RESET.parse(body.get("reset", False)) is True)
-
-    def get_plan(proxy: str) -> Body:
-        return {"rules": control.plan(proxy)}
 
     def put_plan(body: Body, proxy: str) -> None:
         rules = _value(body, "rules")
@@ -82,10 +69,10 @@ def make_app(control: Control) -> Starlette:
 
     app = Starlette(
         routes=[
-            _route("/behavior", "name", get_behavior, put_behavior),
-            _route("/behaviors", "", get_behaviors),
-            _route("/backend", "backend", get_backend, put_backend),
-            _route("/plan", "rules", get_plan, put_plan),
+            _route("/behavior", "behavior", control.behavior, put_behavior, key="name"),
+            _route("/behaviors", "behaviors", lambda _: control.behaviors()),
+            _route("/backend", "backend", control.backend, put_backend, key="backend"),
+            _route("/plan", "rules", control.plan, put_plan, key="rules"),
         ],
         exception_handlers={HTTPException: _on_http_exception, Exception: _on_exception},
     )
@@ -107,21 +94,24 @@ def problem(status: int, location: str, name: str, description: str) -> Response
 
 def _route(
     path: str,
-    key: str,
-    get: Callable[[str], Body],
+    field: str,
+    get: Callable[[str], object],
     put: Callable[[Body, str], None] | None = None,
+    *,
+    key: str = "",
 ) -> Route:
     """Route one resource; ``get`` and ``put`` get the proxy's name, '' if none is given.
 
-    ``key`` is reported as the name of a refused value, even for an option of a behavior:
-    clients older than version 3 show the description only if the error's name is "name".
+    ``field`` of the response has what ``get`` returns.  ``key`` is reported as the name of a
+    refused value, even for an option of a behavior: clients older than version 3 show the
+    description only if the error's name is "name".
     """
 
     async def endpoint(request: Request) -> Response:
         proxy = request.query_params.get("proxy", "")
         try:
             if put is None or request.method != "PUT":
-                return answer(get(proxy))
+                return answer({field: get(proxy)})
             body = _parse(await _read(request))
             # In a thread, because it blocks until the data plane has applied it.
             async with asyncio.timeout(3 * PATIENCE):

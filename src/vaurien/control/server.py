@@ -30,6 +30,7 @@ from ..rules.notation import (
     make_rules,
     matches_of,
     parse_mix,
+    unique_name,
 )
 from ..rules.plan import Rule
 from ..values.options import Configured, Value
@@ -302,14 +303,7 @@ def _with_rules(spec: ProxySpec, rules: Rules) -> ProxySpec:
 def _with_mix(mix: Rules, rules: Rules) -> Rules:
     """Put another mix where the old one was, renaming its rules where a name is taken."""
     others = [rule for rule in rules if rule.mix != MIX]
-    taken = {rule.name for rule in others}
-    fresh = []
-    for rule in mix:
-        name = rule.name
-        number = 2
-        while name in taken:
-            name, number = f"{rule.name}-{number}", number + 1
-        taken.add(name)
-        fresh.append(replace(rule, name=name))
+    taken = {rule.name: 2 for rule in others}
+    fresh = [replace(rule, name=unique_name(rule.name, taken)) for rule in mix]
     place = next((at for at, rule in enumerate(rules) if rule.mix == MIX), 0)
     return (*others[:place], *fresh, *others[place:])

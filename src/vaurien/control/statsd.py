@@ -58,17 +58,12 @@ class Counters:
         self.update()
         self._pending = dict.fromkeys(COUNTERS, 0.0)
 
-    def take(self, rate: float) -> Iterator[tuple[str, int]]:
-        """Yield each counter's name and its sampled count; keep the remainder."""
+    def take(self, rate: float, whole: Callable[[float], int]) -> Iterator[tuple[str, int]]:
+        """Yield each counter's name and its sampled count made ``whole``; keep the remainder."""
         for name, pending in self._pending.items():
-            sampled = int(pending * rate)
+            sampled = whole(pending * rate)
             self._pending[name] -= sampled / rate
             yield name, sampled
-
-    def take_all(self) -> Iterator[tuple[str, int]]:
-        """Yield each counter's name and all that is pending."""
-        for name, pending in self._pending.items():
-            yield name, round(pending)
 
 
 class Statsd:
@@ -110,12 +105,7 @@ class Statsd:
     def close(self) -> None:
         """Send what is left."""
         self._closed = True
-        self._update()
-        self._send(
-            self._line(proxy, name, count, 1.0)
-            for proxy, counters in self._counters.items()
-            for name, count in counters.take_all()
-        )
+        self._send_counts(1.0, round)
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -128,21 +118,21 @@ class Statsd:
     def _report(self) -> None:
         if self._socket is None:
             return  # counts accumulate until the name is resolved
-        self._update()
-        self._send(
-            self._line(proxy, name, count, self._rate)
-            for proxy, counters in self._counters.items()
-            for name, count in counters.take(self._rate)
-        )
+        self._send_counts(self._rate, int)
         for removed in self._counters.keys() - set(self._proxies):
             del self._counters[removed]  # its last counts have been sent
 
-    def _update(self) -> None:
+    def _send_counts(self, rate: float, whole: Callable[[float], int]) -> None:
         for proxy in self._proxies:
             if proxy not in self._counters:
                 self._counters[proxy] = Counters(proxy)
         for counters in self._counters.values():
             counters.update()
+        self._send(
+            self._line(proxy, name, count, rate)
+            for proxy, counters in self._counters.items()
+            for name, count in counters.take(rate, whole)
+        )
 
     def _line(self, proxy: Proxy, name: str, count: int, rate: float) -> str:
         """Format a counter for statsd, '' for zero; the server divides the count by the rate."""

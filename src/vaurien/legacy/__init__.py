@@ -10,23 +10,3 @@ Quarantine: this package may import all others.  Only ``plugins`` and the old pu
 import paths (``vaurien.handlers``, ``vaurien.behaviors``, ``vaurien.protocols``,
 ``vaurien.util``) import it.
 """
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from .adaptation import adapt, is_legacy
-from .registries import Behavior, Handler, Protocol
-
-if TYPE_CHECKING:
-    from .proxy import LegacyProxy
-
-__all__ = ["Behavior", "Handler", "LegacyProxy", "Protocol", "adapt", "is_legacy"]
-
-
-def __getattr__(name: str) -> object:
-    if name == "LegacyProxy":  # lazy: it imports the data plane
-        from .proxy import LegacyProxy
-
-        return LegacyProxy
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

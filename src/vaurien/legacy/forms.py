@@ -19,7 +19,7 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from socket import socket
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, cast
 
 from .sockets import HandedSocket, Received
 
@@ -33,20 +33,6 @@ TRUE_WORDS = frozenset({"y", "yes", "1", "on", "true"})
 HOOKS = ("on_before_handle", "on_between_handle", "on_after_handle")
 
 log = logging.getLogger("vaurien")
-
-
-class Hooks(Protocol):
-    """The methods of a behavior that a protocol calls."""
-
-    def on_before_handle(
-        self, protocol: object, source: socket, dest: socket, to_backend: bool
-    ) -> object: ...
-    def on_between_handle(
-        self, protocol: object, source: socket, dest: socket, to_backend: bool
-    ) -> object: ...
-    def on_after_handle(
-        self, protocol: object, source: socket, dest: socket, to_backend: bool
-    ) -> object: ...
 
 
 class Optioned:
@@ -112,7 +98,7 @@ class BaseProtocol(Optioned):
         "keep_alive": ("Keep the connection alive", bool, False),
     }
 
-    def __call__(self, source: socket, dest: socket, to_backend: bool, behavior: Hooks) -> object:
+    def __call__(self, source: socket, dest: socket, to_backend: bool, behavior: Dummy) -> object:
         if not behavior.on_before_handle(self, source, dest, to_backend):
             return True
         between = functools.partial(behavior.on_between_handle, self, source, dest, to_backend)

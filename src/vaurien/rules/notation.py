@@ -147,7 +147,7 @@ def make_rules(
         named = str(own.get("name") or "")
         rule = Rule(
             behavior=made,
-            name=_unique(named or made.name, taken, given=bool(named)),
+            name=unique_name(named or made.name, taken, given=bool(named)),
             low=low,
             high=high,
             mix=mix,
@@ -344,7 +344,7 @@ def _check_late(match: tuple[Match, ...], behavior: Behavior, protocol: type[Pro
         raise OptionError(why, key=late[0], allowed=one_of(protocol.labels))
 
 
-def _unique(name: str, taken: dict[str, int], *, given: bool) -> str:
+def unique_name(name: str, taken: dict[str, int], *, given: bool = False) -> str:
     """Return the name, numbered from the second on; a given name is kept as it is.
 
     ``taken`` maps each name so far to the number to try next for it.

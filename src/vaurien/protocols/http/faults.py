@@ -70,14 +70,8 @@ def status_options(status: int = 0, *, location: str = "") -> tuple[Option, ...]
         Option("close", bool, status in CLOSING, "close the connection, with Connection: close"),
     ]
     if not status or status in REDIRECTS:
-        options.append(
-            Option(
-                "location",
-                str,
-                location,
-                "Location of a redirect; '' for the target of the request",
-            )
-        )
+        text = "Location of a redirect; '' for the target of the request"
+        options.append(Option("location", str, location, text))
     return tuple(options)
 
 
