@@ -67,35 +67,22 @@ class FilePart(Origin):
 
 @dataclass(frozen=True)
 class FileKey(Origin):
-    """A key of a file of nested tables; without a path, the whole file."""
+    """A key of a file of nested tables; without a path, the whole file.
+
+    Without a file it is a key of the JSON object in a request's body.
+    """
 
     equals = " = "
     typed = True
 
-    file: str
+    file: str = ""
     path: Path = ()
 
     def within(self, path: Path) -> FileKey:
         return FileKey(self.file, (*self.path, *path)) if path else self
 
     def __str__(self) -> str:
-        return f"{self.file}: {format_path(self.path)}" if self.path else self.file
-
-
-@dataclass(frozen=True)
-class RequestKey(Origin):
-    """A key of the JSON object in a request's body."""
-
-    equals = " = "
-    typed = True
-
-    path: Path = ()
-
-    def within(self, path: Path) -> RequestKey:
-        return RequestKey((*self.path, *path)) if path else self
-
-    def __str__(self) -> str:
-        return format_path(self.path)
+        return ": ".join(filter(None, (self.file, format_path(self.path))))
 
 
 @dataclass(frozen=True)
@@ -142,7 +129,7 @@ class Document:
             origin = self.origins.get(path[:length])
             if origin is not None:
                 return origin.within(path[length:])
-        return (self.root or FileKey("")).within(path)
+        return (self.root or FileKey()).within(path)
 
     def find(self, *names: str) -> tuple[Path, object] | None:
         """Return a value and its path as it was written, ``-`` or ``_``; None if not there."""

@@ -16,7 +16,7 @@ from ..protocol import Protocol
 from ..rules.notation import RULE_KEYS, Entry, FindBehavior, make_rules
 from ..rules.plan import ROUNDING, Plan, Rule
 from ..values.options import Configured, Option, options_of
-from .document import Document, RequestKey
+from .document import Document, FileKey
 from .formatting import Path, format_value
 from .problems import Given, Problems, blamed
 
@@ -52,7 +52,7 @@ def plan_of_request(
     Raises:
         DocumentError: all their problems.
     """
-    problems = Problems(Document({"rules": list(rules)}, RequestKey()))
+    problems = Problems(Document({"rules": list(rules)}, FileKey()))
     located = [LocatedEntry(("rules", number), rule) for number, rule in enumerate(rules)]
     plan = Entries(find, protocol, problems).plan(located, ("rules",), seed)
     problems.check()

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
 from typing import TypeVar, cast
 
 from ..errors import UnknownNameError
@@ -153,7 +152,9 @@ def _named(kind: str, name: str, known: Mapping[str, Preset]) -> Preset:
 
 def _read(name: str) -> Mapping[str, Mapping[str, object]]:
     """Read a file of presets: tables by their names."""
-    import tomllib  # the command with one proxy has no use for it
+    # Most commands have no use for these.
+    import tomllib
+    from importlib.resources import files
 
     return tomllib.loads((files(__package__) / "data" / name).read_text("utf-8"))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError, VaurienError
 from ..net.address import ALLOWED, Address
@@ -17,11 +17,13 @@ from ..values.options import Configured, Option, Value, options_of
 from .document import INVALID
 from .entries import Entries, LocatedEntry
 from .formatting import Path, format_value
-from .presets import Presets
 from .problems import Problems
 from .settings import LIMITS, PROTOCOL, SEED
 from .state import place_of, talks_to_itself
 from .tables import Table
+
+if TYPE_CHECKING:
+    from .presets import Presets
 
 FindProtocol = Callable[[str], Configured[Protocol]]
 
@@ -33,7 +35,6 @@ OPTIONS = {option.name: option for option in (SEED, ENABLED, *LIMITS.values())}
 MIX = "PERCENT:NAME,... that total at most 100"
 ANYWHERE = Address("localhost", 0)
 """Where a proxy listens by default: any free port."""
-PRESETS = Presets()
 
 
 def limits_of(values: Mapping[str, Value], otherwise: Limits) -> Limits:
@@ -42,6 +43,14 @@ def limits_of(values: Mapping[str, Value], otherwise: Limits) -> Limits:
         field: values[option.name] for field, option in LIMITS.items() if option.name in values
     }
     return replace(otherwise, **given) if given else otherwise
+
+
+@cache
+def _presets() -> Presets:
+    """Return the predefined rules; most proxies have none."""
+    from .presets import Presets
+
+    return Presets()
 
 
 class DeclaredProxies:
@@ -121,9 +130,11 @@ class DeclaredProxies:
     def _entries(self, table: Table) -> Iterator[LocatedEntry]:
         """Yield all entries in order: of the mix, the profile, the recipes, and the rules."""
         yield from self._mix(*table.text("behavior"))
-        yield from self._brought(*table.text("profile"), PRESETS.profile)
+        path, profile = table.text("profile")
+        if profile:
+            yield from self._brought(path, profile, _presets().profile)
         for path, recipe, start in self._recipes(table):
-            yield from self._brought(path, recipe, partial(PRESETS.recipe, start=start))
+            yield from self._brought(path, recipe, partial(_presets().recipe, start=start))
         for path, entry in table.items("rules"):
             if isinstance(entry, Mapping):
                 yield LocatedEntry(path, entry)
