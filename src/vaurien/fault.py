@@ -96,6 +96,12 @@ class Answer(Fault):
                 yield Close()
 
 
+class FirstPiece:
+    """The first piece of the message that a fault of several pieces acts on; kept meanwhile."""
+
+    first: Message | None = None
+
+
 class Answered:
     """Whether the fault has replaced the response of an exchange."""
 

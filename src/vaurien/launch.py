@@ -107,8 +107,10 @@ def _start(command: list[str], limit: float) -> int:
     finally:
         os.close(report_fd)
     launched = _Launched(process)
+    poll = select.poll()
+    poll.register(ready, select.POLLIN)
     try:
-        report = _wait_for_report(ready, limit)
+        report = os.read(ready, 1) if poll.poll(limit * 1000) else None  # b"": it has exited
     except BaseException:
         launched.end()
         raise
@@ -120,13 +122,6 @@ def _start(command: list[str], limit: float) -> int:
     launched.end()
     what = f"was not ready within {limit:g} s" if report is None else "exited"
     raise RuntimeError(f"the proxy {what}: {launched.last_line or 'it printed nothing'}")
-
-
-def _wait_for_report(ready: int, limit: float) -> bytes | None:
-    """Return what the process writes: b"" if it exits instead, None if it takes too long."""
-    poll = select.poll()
-    poll.register(ready, select.POLLIN)
-    return os.read(ready, 1) if poll.poll(limit * 1000) else None
 
 
 class _Launched:

@@ -77,14 +77,6 @@ def test_a_mix_is_percentages_and_names() -> None:
     assert parse_mix("20:package.module:Class")[0]["behavior"] == "package.module:Class"
 
 
-def test_a_mix_takes_options_by_behavior() -> None:
-    options: dict[str, Entry] = {"delay": {"sleep": "2"}, "error": {"inject": True}}
-    assert parse_mix("10:delay,5:hang", options) == [
-        {"sleep": "2", "behavior": "delay", "percent": 10.0, "mix": "behavior"},
-        {"behavior": "hang", "percent": 5.0, "mix": "behavior"},
-    ]
-
-
 def test_a_mix_is_laid_out_in_bands() -> None:
     rules = make(*parse_mix("0.1:error,0.2:delay,99.7:hang"))
     assert [(rule.low, rule.high) for rule in rules] == [

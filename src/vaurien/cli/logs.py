@@ -7,19 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from ..config.settings import LOG_LEVELS
 from ..values.events import Event, PluginFailed, Trouble
 from ..values.texts import printable
 
 LOGGER = logging.getLogger("vaurien")
 FORMAT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
-LEVELS = {
-    "critical": logging.CRITICAL,
-    "error": logging.ERROR,
-    "warning": logging.WARNING,
-    "info": logging.INFO,
-    "debug": logging.DEBUG,
-}
+LEVELS = {name: logging.getLevelNamesMapping()[name.upper()] for name in LOG_LEVELS}
 REPEAT_INTERVAL = 5.0
 """Seconds during which the same trouble is logged only once."""
 NUMBERS = re.compile(r"\d+")

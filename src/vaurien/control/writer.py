@@ -55,7 +55,7 @@ class Unsaved:
 class Writer:
     """Serializes changes of the state; ``state`` may be read at any time, from any thread.
 
-    The parameters are those of ``Control``; ``clock`` returns seconds since 1970.
+    The parameters are those of ``Control``.
     """
 
     def __init__(
@@ -65,15 +65,13 @@ class Writer:
         state: State,
         store: Store | None,
         config_digest: str,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._reactor = reactor
         self._proxies = proxies
         self._state = state  # replaced as a whole, so that readers need no lock
         self._store = store
         self.config_digest = config_digest
-        self._clock = clock
-        self._expires = expiry_times(state, clock(), state, {})
+        self._expires = expiry_times(state, time.time(), state, {})
         self._writing = threading.Lock()
 
     @property
@@ -112,7 +110,7 @@ class Writer:
         after = _numbered(change(current), before, current)
         if after is before and digest == self.config_digest:
             return True
-        expires = expiry_times(after, self._clock(), current, self._expires)
+        expires = expiry_times(after, time.time(), current, self._expires)
         prepared = self._prepare(after, digest, expires)
         try:
             applied = self._on_reactor(partial(self._apply, current, after, close_policy))

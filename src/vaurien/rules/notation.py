@@ -66,11 +66,10 @@ RULE_KEYS: dict[str, Option] = {
 }
 
 
-def parse_mix(text: str, options: Mapping[str, Entry] | None = None) -> list[Entry]:
+def parse_mix(text: str) -> list[Entry]:
     """Return the entries of a mix, such as ``5:error,10:delay``.
 
-    ``options`` has the options of behaviors by name.  The percentage that is left of 100
-    is untouched traffic.
+    The percentage that is left of 100 is untouched traffic.
 
     Raises:
         OptionError: the text is not a mix, or its total is above 100.
@@ -83,9 +82,7 @@ def parse_mix(text: str, options: Mapping[str, Entry] | None = None) -> list[Ent
             raise OptionError("is not a part of a mix", given=part.strip(), allowed="PERCENT:NAME")
         share = RULE_KEYS["percent"].parse(percent)
         total += float(share)
-        entries.append(
-            {**((options or {}).get(name) or {}), "behavior": name, "percent": share, "mix": MIX}
-        )
+        entries.append({"behavior": name, "percent": share, "mix": MIX})
     if total > 100 + ROUNDING:
         raise OptionError(TOO_MUCH, given=text)
     return entries
@@ -209,17 +206,14 @@ def _direction(given: str, behavior: Behavior) -> Direction | None:
     if given == "both":
         return None
     direction = Direction(given)
-    if set(_acts_in(behavior)) == {"on_message"} and not behavior.concerns(direction):
+    acts_in = [hook for hook in HOOKS if behavior.overrides(hook)]
+    if acts_in == ["on_message"] and not behavior.concerns(direction):
         why = (
             f"is not allowed: with these options {behavior.name!r} does nothing to messages of "
             "that direction"
         )
         raise OptionError(why, key="direction", given=given)
     return direction
-
-
-def _acts_in(behavior: Behavior) -> list[str]:
-    return [hook for hook in HOOKS if behavior.overrides(hook)]
 
 
 def _scope(given: str, behavior: Behavior, match: tuple[Match, ...]) -> Scope:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vaurien.protocols.redis.server_faults import ACCESS, REPLICATION, SERVER
+from vaurien.protocols.redis.server_faults import SERVER_FAULTS
 
 
 def test_variants_have_names_of_their_own() -> None:
-    rows = [*SERVER, *REPLICATION, *ACCESS]
+    rows = SERVER_FAULTS
     assert len({row.name for row in rows}) == len(rows)
     assert {row.name for row in rows if row.closes} == {
         "max-clients",

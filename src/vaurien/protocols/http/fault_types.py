@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import cast
 
-from ...fault import Fault, Values
+from ...fault import Fault, FirstPiece, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Hold, Reply, Wait
 from ...values.messages import Message
@@ -75,13 +75,6 @@ class HttpFault(Fault):
 # Responses replaced.
 
 
-@dataclass(slots=True)
-class FirstPiece:
-    """The first piece of the message that is replaced."""
-
-    message: Message | None = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReplacedResponse(HttpFault):
     """Replaces the response; the backend never sees the request.
@@ -93,9 +86,9 @@ class ReplacedResponse(HttpFault):
     def first_piece(self, message: Message, firing: Firing) -> Message | None:
         """Return the first piece of the message acted on; None if this is no piece of it."""
         kept = firing.of_exchange(FirstPiece)
-        if kept.message is None and message.begins and message.final:
-            kept.message = message
-        first = kept.message
+        if kept.first is None and message.begins and message.final:
+            kept.first = message
+        first = kept.first
         return first if first is not None and first.direction is message.direction else None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ...fault import Fault, Values
+from ...fault import Fault, FirstPiece, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
 from ...values.messages import Message
@@ -92,14 +92,6 @@ MESSAGE = Option(
 )
 
 
-@dataclass(slots=True)
-class RefusedRequest:
-    """The request that fails; kept until the exchange is over."""
-
-    first: Message | None = None
-    """Its first piece."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class MemcacheFault(Fault):
     """A response that says why the server did not carry out a request.
@@ -115,8 +107,8 @@ class MemcacheFault(Fault):
     """The same for some commands: command -> line."""
     code: str = ""
     """The return code that answers meta commands; '': the line does."""
-    status: int | None
-    """The binary status; None: the line answers binary requests, too."""
+    status: int | None = 0
+    """The status of binary requests; 0: that of its kind; None: the line answers those, too."""
     statuses: Mapping[str, int] = field(default_factory=dict)
     """The same for some commands: command -> status."""
     bodies: Mapping[str, str] = field(default_factory=dict)
@@ -131,6 +123,10 @@ class MemcacheFault(Fault):
     """The same, for the binary protocol only."""
     forgets: bool = False
     """A ``set`` that fails deletes the old value, as on a real server."""
+
+    def __post_init__(self) -> None:
+        if self.status == 0:
+            self.derive(status=DEFAULTS[self.line.split()[0]][0])
 
     @property
     def wire(self) -> str:
@@ -168,7 +164,7 @@ class MemcacheFault(Fault):
         return line.encode() + b"\r\n"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        refused = firing.of_exchange(RefusedRequest)
+        refused = firing.of_exchange(FirstPiece)
         if refused.first is None and message.to_backend and message.begins:
             refused.first = message
         first = refused.first or message

@@ -36,7 +36,6 @@ FAULTS: tuple[MemcacheFault, ...] = (
         meaning="any error, with any text",
         exercises="how the application handles errors it has never seen",
         line="ERROR",
-        status=0x81,
     ),
     ResultFault(
         name="UNKNOWN_COMMAND",
@@ -44,7 +43,6 @@ FAULTS: tuple[MemcacheFault, ...] = (
         meaning="the server does not know the command",
         exercises="fallback for older servers, and for imitations of memcached",
         line="ERROR",
-        status=0x81,
     ),
     MemcacheFault(
         name="EINVAL",
@@ -52,7 +50,6 @@ FAULTS: tuple[MemcacheFault, ...] = (
         meaning="the request is malformed",
         exercises="telling bugs of the application from outages; not retrying them",
         line="CLIENT_ERROR bad command line format",
-        status=0x04,
         closes_binary=True,
     ),
     MemcacheFault(
@@ -61,7 +58,6 @@ FAULTS: tuple[MemcacheFault, ...] = (
         exercises="telling a rejected value from a rejected command",
         applies_to={**LINES, "command": _one_of(*STORAGE)},
         line="CLIENT_ERROR bad data chunk",
-        status=0x04,
     ),
     MemcacheFault(
         name="request-too-long",
@@ -69,7 +65,6 @@ FAULTS: tuple[MemcacheFault, ...] = (
         exercises="splitting of large multi-gets",
         applies_to=LINES,
         line="CLIENT_ERROR request too long",
-        status=0x04,
         closes=True,
     ),
     MemcacheFault(
@@ -78,7 +73,6 @@ FAULTS: tuple[MemcacheFault, ...] = (
         exercises="validation of arguments",
         applies_to={"form": "text", "command": _one_of("touch", "gat", "gats", "flush_all")},
         line="CLIENT_ERROR invalid exptime argument",
-        status=0x04,
     ),
     MemcacheFault(
         name="invalid-delta",
@@ -86,7 +80,6 @@ FAULTS: tuple[MemcacheFault, ...] = (
         exercises="validation of arguments",
         applies_to={"form": "text", "command": _one_of("incr", "decr")},
         line="CLIENT_ERROR invalid numeric delta argument",
-        status=0x04,
     ),
     MemcacheFault(
         name="DELTA_BADVAL",
@@ -116,7 +109,6 @@ FAULTS: tuple[MemcacheFault, ...] = (
         typical=True,
         line="SERVER_ERROR out of memory",
         lines=OUT_OF_MEMORY_LINES,
-        status=0x82,
         bodies=OUT_OF_MEMORY_BODIES,
         forgets=True,
     ),
@@ -194,7 +186,6 @@ FAULTS: tuple[MemcacheFault, ...] = (
         exercises="very hot keys",
         applies_to={**LINES, "command": "mg"},
         line="SERVER_ERROR refcount overflow during fetch",
-        status=0x82,
     ),
     MemcacheFault(
         name="backend-failure",

@@ -27,7 +27,8 @@ WRITES = {"verb": "~^(INSERT|UPDATE|DELETE|REPLACE|LOAD|CREATE|ALTER|DROP|TRUNCA
 COMMITS = {"verb": "~^COMMIT$"}
 """Labels of the requests that servers refuse with such errors."""
 
-LOGINS: tuple[Fault, ...] = (
+FAULTS: tuple[Fault, ...] = (
+    # In place of the greeting, or of a successful login.
     ErrPacket(
         name="ER_CON_COUNT_ERROR",
         error="1040 (08004): Too many connections",
@@ -84,10 +85,7 @@ LOGINS: tuple[Fault, ...] = (
         meaning="offline_mode is on, for maintenance (MySQL)",
         exercises="waiting for maintenance to end, or trying another server",
     ),
-)
-"""Errors in place of the greeting, or of a successful login."""
-
-TRANSACTIONS: tuple[Fault, ...] = (
+    # Locks and conflicts.
     ErrPacket(
         name="ER_LOCK_WAIT_TIMEOUT",
         error="1205 (HY000): Lock wait timeout exceeded; try restarting transaction",
@@ -163,10 +161,7 @@ TRANSACTIONS: tuple[Fault, ...] = (
         meaning="the row already exists, as after a retry whose first attempt succeeded",
         exercises="idempotent writes; distinguishing this error from those worth a retry",
     ),
-)
-"""Locks and conflicts."""
-
-READ_ONLY: tuple[Fault, ...] = (
+    # Writes.
     ErrPacket(
         name="ER_OPTION_PREVENTS_STATEMENT",
         error="1290 (HY000): The MySQL server is running with the --read-only option so it cannot "
@@ -199,10 +194,7 @@ READ_ONLY: tuple[Fault, ...] = (
         meaning="out of space: a full disk, MEMORY table or temporary table",
         exercises="writes that keep failing while reads succeed",
     ),
-)
-"""Errors of writes."""
-
-INTERRUPTIONS: tuple[Fault, ...] = (
+    # Statements that are interrupted or refused.
     ErrPacket(
         name="ER_QUERY_INTERRUPTED",
         error="1317 (70100): Query execution was interrupted",
@@ -256,10 +248,7 @@ INTERRUPTIONS: tuple[Fault, ...] = (
         meaning="the statement is longer than max_allowed_packet; the server closes the connection",
         exercises="large values; not retrying what cannot succeed",
     ),
-)
-"""Statements that are interrupted or refused."""
-
-ENDS: tuple[Fault, ...] = (
+    # Connections that end, broken responses, and the rest.
     ErrPacket(
         name="ER_SERVER_SHUTDOWN",
         error="1053 (08S01): Server shutdown in progress",
@@ -314,9 +303,5 @@ ENDS: tuple[Fault, ...] = (
         exercises="whatever handles that error",
     ),
 )
-"""Connections that end, broken responses, and the rest."""
 
-CATALOGUE = Catalogue(
-    (*LOGINS, *TRANSACTIONS, *READ_ONLY, *INTERRUPTIONS, *ENDS),
-    typical_where={"verb": "~^(SELECT|INSERT|UPDATE|DELETE|REPLACE)$"},
-)
+CATALOGUE = Catalogue(FAULTS, typical_where={"verb": "~^(SELECT|INSERT|UPDATE|DELETE|REPLACE)$"})

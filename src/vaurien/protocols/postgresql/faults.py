@@ -26,9 +26,19 @@ STATEMENT = Option("statement", str, "__asyncpg_stmt_1__", "the prepared stateme
 FILE = Option("file", str, "base/16384/16397", "the file it names")
 
 SERIALIZATION = "could not serialize access due to "
-MIGHT_SUCCEED = "The transaction might succeed if retried."
 
-CONCURRENCY: tuple[Fault, ...] = (
+FAULTS: tuple[Fault, ...] = (
+    AnyErrorReport(
+        name="error",
+        meaning="any error, given by its parameters",
+        exercises="how the application handles errors it has never seen",
+        parameters=(
+            Option("sqlstate", str, "XX000", "its SQLSTATE"),
+            Option("severity", str, "ERROR", "FATAL ends the session", choices=("ERROR", "FATAL")),
+        ),
+        error="<sqlstate>: injected by vaurien",
+    ),
+    # Concurrency.
     StatementError(
         name="deadlock_detected",
         meaning="two transactions waited for each other; this one was chosen as the victim",
@@ -62,7 +72,7 @@ CONCURRENCY: tuple[Fault, ...] = (
         exercises="retrying the whole transaction; commits that fail",
         error=f"40001: {SERIALIZATION}read/write dependencies among transactions",
         detail="Reason code: Canceled on identification as a pivot, during commit attempt.",
-        hint=MIGHT_SUCCEED,
+        hint="The transaction might succeed if retried.",
         source="predicate.c 4879 PreCommit_CheckForSerializationFailure",
     ),
     StatementError(
@@ -112,9 +122,7 @@ CONCURRENCY: tuple[Fault, ...] = (
         error="XX000: tuple concurrently updated",
         source="heapam.c 4417 simple_heap_update",
     ),
-)
-
-RESOURCES: tuple[Fault, ...] = (
+    # Resources.
     StatementError(
         name="disk_full",
         meaning="no space is left to extend a table",
@@ -182,9 +190,7 @@ RESOURCES: tuple[Fault, ...] = (
         error="XX001: invalid page in block 0 of relation {file}",
         source="bufmgr.c 1052 ReadBuffer_common",
     ),
-)
-
-STATES: tuple[Fault, ...] = (
+    # The state of the server, the session or a prepared statement.
     StatementError(
         name="read_only_sql_transaction",
         meaning="the server has become a standby, or accepts no writes",
@@ -238,9 +244,7 @@ STATES: tuple[Fault, ...] = (
         "requires 0",
         source="postgres.c 1674 exec_bind_message",
     ),
-)
-
-REFUSED: tuple[Fault, ...] = (
+    # Constraints, privileges and names.
     StatementError(
         name="unique_violation",
         meaning="another session has written the same key",
@@ -276,29 +280,9 @@ REFUSED: tuple[Fault, ...] = (
         error='42703: column "{column}" does not exist',
         source="parse_relation.c 3665 errorMissingColumn",
     ),
+    *ENDED_SESSIONS,
+    *REFUSED_SESSIONS,
+    *REPORTED_SETTINGS,
 )
 
-ANY = AnyErrorReport(
-    name="error",
-    meaning="any error, given by its parameters",
-    exercises="how the application handles errors it has never seen",
-    parameters=(
-        Option("sqlstate", str, "XX000", "its SQLSTATE"),
-        Option("severity", str, "ERROR", "FATAL ends the session", choices=("ERROR", "FATAL")),
-    ),
-    error="<sqlstate>: injected by vaurien",
-)
-
-CATALOGUE = Catalogue(
-    (
-        ANY,
-        *CONCURRENCY,
-        *RESOURCES,
-        *STATES,
-        *REFUSED,
-        *ENDED_SESSIONS,
-        *REFUSED_SESSIONS,
-        *REPORTED_SETTINGS,
-    ),
-    typical_where=WORK,
-)
+CATALOGUE = Catalogue(FAULTS, typical_where=WORK)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from ...fault import Catalogue
+from ...fault import Catalogue, Fault
 from ...values.options import Option
 from .commands import names
 from .fault_types import ErrorReply, NullReply, PushMessage
-from .server_faults import ACCESS, DATA, KEYED, REPLICATION, SERVER, WRITES
+from .server_faults import DATA, KEYED, SERVER_FAULTS, WRITES
 
 ONE_BY_ONE = {"access": "~^(read|write)$", "command": "~^(?!EXEC$)"}
 """Errors of single commands, which the reply to EXEC may contain, but never is."""
@@ -32,7 +32,9 @@ SLOT = Option("slot", int, -1, "the hash slot; -1 for that of the key", minimum=
 ClusterError = partial(ErrorReply, routes=True)
 CommandError = partial(ErrorReply, runs=True)
 
-CLUSTER = (
+FAULTS: tuple[Fault, ...] = (
+    *SERVER_FAULTS,
+    # Cluster.
     ClusterError(
         error="MOVED {slot} {address}",
         meaning="another node serves the slot",
@@ -79,9 +81,7 @@ CLUSTER = (
         exercises="reporting failed writes while reads continue (redis-py: ClusterDownError)",
         applies_to=WRITES,
     ),
-)
-
-COMMANDS = (
+    # Single commands.
     CommandError(
         error="WRONGTYPE Operation against a key holding the wrong kind of value",
         meaning="the key holds a value of another type",
@@ -153,9 +153,7 @@ COMMANDS = (
         exercises="retrying the transaction (redis-py: ExecAbortError)",
         applies_to=EXEC,
     ),
-)
-
-OTHERS = (
+    # Replies that are not errors, and any error.
     NullReply(
         name="watch-failed",
         aliases=("WatchError",),
@@ -189,6 +187,4 @@ OTHERS = (
     ),
 )
 
-CATALOGUE = Catalogue(
-    (*SERVER, *REPLICATION, *ACCESS, *CLUSTER, *COMMANDS, *OTHERS), typical_where=DATA
-)
+CATALOGUE = Catalogue(FAULTS, typical_where=DATA)

@@ -14,7 +14,8 @@ BLOCKING = (
     "~^(BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|BZMPOP|BZPOPMAX|BZPOPMIN|WAIT|XREAD|XREADGROUP)$"
 )
 
-SERVER = (
+SERVER_FAULTS = (
+    # The server.
     ErrorReply(
         error="LOADING Redis is loading the dataset in memory",
         meaning="the server has restarted and is loading its data",
@@ -94,9 +95,7 @@ SERVER = (
         exercises="discarding a connection that is out of sync",
         closes=True,
     ),
-)
-
-REPLICATION = (
+    # Replication.
     ErrorReply(
         error="READONLY You can't write against a read only replica.",
         meaning="the server is a replica, after a failover or because the address is wrong",
@@ -138,9 +137,7 @@ REPLICATION = (
         applies_to={"command": BLOCKING},
         runs=True,
     ),
-)
-
-ACCESS = (
+    # Access.
     ErrorReply(
         error="NOAUTH Authentication required.",
         meaning="the server requires a password",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from ...fault import Answer, Fault, Values
+from ...fault import Answer, Fault, FirstPiece, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
 from ...values.messages import Message
@@ -35,15 +35,14 @@ MALFORMED: Mapping[str, bytes] = {
 }
 """Replies that RFC 5321 section 4.2 does not allow, by what is wrong with them."""
 PARTS = ("command", "content")
+EXERCISES = {
+    ("MAIL", "4"): "queueing the mail, and retrying later",
+    ("MAIL", "5"): "giving up on the mail, and notifying its sender",
+    ("RCPT", "4"): "retrying later, for this recipient only",
+    ("RCPT", "5"): "giving up on this recipient, and delivering to the others",
+}
+"""Transient and permanent errors (RFC 5321 section 4.2.1), of a mail and of one recipient."""
 KIND = Option("kind", str, "no-code", "what is wrong with the reply", choices=tuple(MALFORMED))
-
-
-@dataclass(slots=True)
-class RefusedRequest:
-    """The request that fails; kept until the exchange is over."""
-
-    first: Message | None = None
-    """Its first piece, without the data."""
 
 
 def session(firing: Firing) -> SmtpSession:
@@ -54,6 +53,8 @@ def session(firing: Firing) -> SmtpSession:
 class ReplyFault(Answer):
     """A reply with an error code; a 421 closes the connection (RFC 5321 section 3.8)."""
 
+    exercises: str = ""
+    """By default what the code asks for, see ``EXERCISES``."""
     reply: str
     """Code, enhanced status code (RFC 3463) and text; ``-`` stands for no enhanced code."""
     at: str = "command"
@@ -65,8 +66,10 @@ class ReplyFault(Answer):
     def __post_init__(self) -> None:
         code, enhanced, text = self.reply.split(" ", 2)
         enhanced = enhanced.strip("-")
+        about = "RCPT" if self.applies_to.get("verb") == "RCPT" else "MAIL"
         at = "for DATA: reject the command or the content"
         self.derive(
+            exercises=self.exercises or EXERCISES[about, code[0]],
             code=int(code),
             enhanced=enhanced,
             text=text,
@@ -99,7 +102,7 @@ class ReplyFault(Answer):
         return "".join(replies).encode("utf-8", "surrogateescape")
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        refused = firing.of_exchange(RefusedRequest)
+        refused = firing.of_exchange(FirstPiece)
         if message.to_backend:
             if refused.first is None and message.begins and not message.continues:
                 refused.first = message.with_data(b"")

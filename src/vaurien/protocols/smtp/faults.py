@@ -31,10 +31,6 @@ MAIL: Mapping[str, str] = {"verb": "MAIL"}
 RCPT: Mapping[str, str] = {"verb": "RCPT"}
 DATA: Mapping[str, str] = {"verb": "DATA"}
 
-RETRY = "queueing the mail, and retrying later"
-RETRY_ONE = "retrying later, for this recipient only"
-GIVE_UP = "giving up on the mail, and notifying its sender"
-GIVE_UP_ONE = "giving up on this recipient, and delivering to the others"
 RECONNECT = "reconnecting later, or to another server"
 OTHER_LOGIN = "another mechanism, or giving up"
 
@@ -75,7 +71,6 @@ FAULTS: tuple[Fault, ...] = (
         reply="451 4.3.0 Temporary lookup error",
         applies_to=MAIL,
         meaning="the server can't look something up at the moment",
-        exercises=RETRY,
         typical=True,
     ),
     ReplyFault(
@@ -83,7 +78,6 @@ FAULTS: tuple[Fault, ...] = (
         reply="452 4.3.1 Insufficient system storage",
         applies_to=MAIL,
         meaning="the server's disk is full",
-        exercises=RETRY,
         typical=True,
     ),
     ReplyFault(
@@ -91,7 +85,6 @@ FAULTS: tuple[Fault, ...] = (
         reply="552 5.3.4 Message size exceeds fixed limit",
         applies_to=MAIL,
         meaning="the announced size is above the limit",
-        exercises=GIVE_UP,
     ),
     ReplyFault(
         name="unknown-parameters",
@@ -106,7 +99,6 @@ FAULTS: tuple[Fault, ...] = (
         reply="450 4.2.1 Requested mail action not taken: mailbox unavailable",
         applies_to=RCPT,
         meaning="the mailbox can't take mail at the moment",
-        exercises=RETRY_ONE,
     ),
     ReplyFault(
         name="greylisted",
@@ -114,14 +106,12 @@ FAULTS: tuple[Fault, ...] = (
         "come back later",
         applies_to=RCPT,
         meaning="the recipient is accepted when the client retries some minutes later",
-        exercises=RETRY_ONE,
     ),
     ReplyFault(
         name="over-quota-for-now",
         reply="452 4.2.2 <{address}> Quota exceeded (mailbox for user is full)",
         applies_to=RCPT,
         meaning="the mailbox is full for now",
-        exercises=RETRY_ONE,
     ),
     ReplyFault(
         name="too-many-recipients",
@@ -136,28 +126,24 @@ FAULTS: tuple[Fault, ...] = (
         "table",
         applies_to=RCPT,
         meaning="the mailbox does not exist",
-        exercises=GIVE_UP_ONE,
     ),
     ReplyFault(
         name="mailbox-full",
         reply="552 5.2.2 <{address}> Quota exceeded (mailbox for user is full)",
         applies_to=RCPT,
         meaning="the mailbox is full",
-        exercises=GIVE_UP_ONE,
     ),
     ReplyFault(
         name="mailbox-name-not-allowed",
         reply="553 5.1.3 Requested action not taken: mailbox name not allowed",
         applies_to=RCPT,
         meaning="the recipient's address is invalid",
-        exercises=GIVE_UP_ONE,
     ),
     ReplyFault(
         name="relay-denied",
         reply="554 5.7.1 <{address}>: Relay access denied",
         applies_to=RCPT,
         meaning="the server does not relay mail to that domain",
-        exercises=GIVE_UP_ONE,
     ),
     # DATA and the content.
     ReplyFault(
@@ -165,14 +151,12 @@ FAULTS: tuple[Fault, ...] = (
         reply="554 5.5.1 Error: no valid recipients",
         applies_to=DATA,
         meaning="no recipient was accepted",
-        exercises=GIVE_UP,
     ),
     ReplyFault(
         name="queue-write-error",
         reply="451 4.3.0 Error: queue file write error",
         applies_to=DATA,
         meaning="the content arrived, but could not be stored",
-        exercises=RETRY,
         at="content",
     ),
     ReplyFault(
@@ -180,7 +164,6 @@ FAULTS: tuple[Fault, ...] = (
         reply="552 5.3.4 Error: message file too big",
         applies_to=DATA,
         meaning="the content is too large",
-        exercises=GIVE_UP,
         at="content",
     ),
     ReplyFault(
@@ -188,7 +171,6 @@ FAULTS: tuple[Fault, ...] = (
         reply="550 5.7.1 Error: message content rejected",
         applies_to=DATA,
         meaning="the server rejects the content",
-        exercises=GIVE_UP,
         at="content",
     ),
     ReplyFault(
@@ -196,7 +178,6 @@ FAULTS: tuple[Fault, ...] = (
         reply="554 5.7.1 Spam message rejected",
         applies_to=DATA,
         meaning="the content is classified as spam",
-        exercises=GIVE_UP,
         at="content",
     ),
     DropAfterData(
@@ -233,7 +214,6 @@ FAULTS: tuple[Fault, ...] = (
         reply="553 5.7.1 <{address}>: Sender address rejected: not logged in",
         applies_to=MAIL,
         meaning="mail from this sender requires a login",
-        exercises=GIVE_UP,
     ),
     ReplyFault(
         name="mechanism-too-weak",
@@ -298,7 +278,6 @@ FAULTS: tuple[Fault, ...] = (
         reply="501 5.5.4 Syntax: MAIL FROM:<address>",
         applies_to=MAIL,
         meaning="the arguments of the command are invalid",
-        exercises=GIVE_UP,
     ),
     ReplyFault(
         name="not-implemented",
