@@ -48,7 +48,7 @@ class AddressError(OptionError):
 
 
 class ConfigError(VaurienError):
-    """A configuration file that cannot be read, or says something impossible."""
+    """A configuration file that cannot be read or used."""
 
 
 class PluginError(VaurienError):

@@ -1,11 +1,11 @@
-"""The composition root: where plugins enter, and old ones meet the data plane.
+"""The composition root: where plugins are loaded, and old ones meet the data plane.
 
-Law: nothing else imports ``legacy`` (but the old public import paths), and
-``legacy`` is not imported before a plugin of an old form is there.
+Law: nothing else imports ``legacy`` (except the old public import paths), and ``legacy`` is
+not imported before an old plugin is.
 
-Classes are loaded by their dotted path for the command line and configuration
-files only.  The API takes names of what is registered, and may be the first to load it
-(a built-in plugin, an entry point): it must never take a path.
+Only the command line and configuration files load classes by their dotted paths.  The API
+takes the names of registered plugins, and may be the first to load one (a built-in plugin,
+an entry point); it must never take a path.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ BEHAVIORS = {
     "accept-then-silence": "AcceptThenSilence",
     "no-backend": "NoBackend",
 }
-"""The class of each, in the module of its name."""
+"""The class of each behavior, in the module of its name."""
 PROTOCOLS = {
     "tcp": "Tcp",
     "http": "Http",
@@ -187,7 +187,7 @@ def make_proxy(
 def is_old(plugin: type[Configurable]) -> bool:
     """Whether it was adapted from an old form."""
     if "vaurien.legacy" not in sys.modules:
-        return False  # nobody can have adapted anything
+        return False  # nothing can have been adapted
     from .legacy.adaptation import is_legacy
 
     return is_legacy(plugin)
@@ -203,5 +203,5 @@ def _old_plugins_may_run(spec: ProxySpec, *, live: bool) -> bool:
 
 def _registered() -> Iterator[type[Behavior]]:
     for name in behaviors.names():
-        with suppress(PluginError):  # whoever asks for it will be told
+        with suppress(PluginError):  # reported when it is used
             yield behaviors.get(name)

@@ -93,7 +93,7 @@ class Problem:
     given: str = ""
     """The value, formatted; ``""`` if there is none."""
     allowed: str = ""
-    """What could be there instead; ``""`` if ``why`` says it."""
+    """What is accepted; ``""`` if ``why`` covers it."""
     why: str = "is not allowed"
 
     def __str__(self) -> str:

@@ -40,7 +40,7 @@ class _SyntaxProblem(ConfigError):
 
 
 def read(name: str, environment: Mapping[str, str] = os.environ) -> Document:
-    """Return what a file says, and the files it extends.
+    """Return the document of a file, merged with those of the files it extends.
 
     Raises:
         DocumentError: a file cannot be read, is not UTF-8, is neither TOML nor JSON, or
@@ -54,7 +54,7 @@ def read(name: str, environment: Mapping[str, str] = os.environ) -> Document:
 
 
 def parse(text: str, name: str, environment: Mapping[str, str] = os.environ) -> Document:
-    """Return what the text of a TOML file says; ``name`` is what messages call it.
+    """Return the document of a text in TOML; messages call it ``name``.
 
     Raises:
         DocumentError: see ``read``.
@@ -78,7 +78,7 @@ class _Reading:
         self._read: dict[str, Document] = {}
 
     def read(self, name: str, within: tuple[str, ...], by: str = "") -> Document:
-        """Return what a file says, and the files it extends.
+        """Return the document of a file, merged with those of the files it extends.
 
         ``within``: the files that extend it; ``by``: the last of them, as users call it.
         """
@@ -185,9 +185,9 @@ def _parse(text: str, path: str) -> Content | list[object]:
     try:
         return _json(text) if path.endswith(".json") else tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        said = str(error)
-        place = LINE.search(said)
-        what = LINE.sub("", said)
+        text = str(error)
+        place = LINE.search(text)
+        what = LINE.sub("", text)
         raise _SyntaxProblem(place[1] if place else "the file", f"is not TOML: {what}") from None
     except json.JSONDecodeError as error:
         place_of = f"line {error.lineno}, column {error.colno}"

@@ -41,7 +41,7 @@ NAMES = "the name of a file, or one a line"
 
 
 def read(name: str, environment: Mapping[str, str] = os.environ) -> Document:
-    """Return what a file says, and the files it extends.
+    """Return the document of a file, merged with those of the files it extends.
 
     Raises:
         DocumentError: a file cannot be read or is not INI, a section does not exist, or an
@@ -75,7 +75,7 @@ class _File:
         self._environment = environment
 
     def read(self, by: str) -> tuple[Document, tuple[str, ...]]:
-        """Return what the file says itself, and the names of the files that it extends."""
+        """Return the file's own document, and the names of the files that it extends."""
         parser = self._parse(by)
         sections = Sections(FileKey(str(self._path)))
         extends: tuple[str, ...] = ()

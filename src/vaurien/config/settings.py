@@ -281,7 +281,7 @@ LIMITS: Mapping[str, Option] = {
     "max_connections": TOP_OPTIONS["max_connections"],
     "backlog": TOP_OPTIONS["backlog"],
 }
-"""By the fields of ``Limits``.  A document gives them for one proxy, or at its top for all."""
+"""By the fields of ``Limits``; for one proxy, or at the top of a document for all."""
 SEED = TOP_OPTIONS["seed"]
 PROTOCOL = BY_SECTION["vaurien"]["protocol"].option
 

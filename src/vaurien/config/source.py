@@ -19,7 +19,7 @@ NOTHING = Document()
 
 
 def drawn_seed() -> int:
-    """Return a random seed, for a document that gives none."""
+    """Return a random seed, for a document without one."""
     return int.from_bytes(os.urandom(4), "little")
 
 
@@ -34,12 +34,12 @@ class Source:
         self._flags = flags
         self._defaults = defaults
         self.seed = drawn_seed()
-        """For a document that gives none."""
+        """For a document without one."""
         self._registered = behaviors.copy(), protocols.copy()
         self._load = cache(load)  # so that what is read again names the same classes
 
     def read(self) -> Document:
-        """Return what the file says.
+        """Return the document of the file.
 
         Raises:
             DocumentError: it cannot be read.

@@ -30,7 +30,7 @@ def typed(document: Document, names: Names) -> Table:
 
 
 class _Typing:
-    """Gives the values of one document their types."""
+    """Converts the values of one document."""
 
     def __init__(self, document: Document, names: Names) -> None:
         self._names = names

@@ -48,13 +48,13 @@ DEFAULTS: Mapping[str, Value] = {key: option.default for key, option in TOP_OPTI
     GENERATION.name: GENERATION.default
 }
 CLASSIC = [setting.key for setting in SETTINGS if setting.heading == WITHOUT_EFFECT]
-"""What old plugins find in their settings, and nobody else."""
+"""Settings without effect, for old plugins only."""
 
 
 def understand(
     document: Document, names: Names, *, seed: int = 0, needs_proxy: bool = False
 ) -> Configuration:
-    """Return what a document says; ``seed`` is for one that gives none.
+    """Return the configuration that a document describes; ``seed`` is for one without.
 
     ``needs_proxy``: a document that declares no proxy has a problem.
 
