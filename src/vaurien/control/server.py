@@ -289,14 +289,15 @@ def _of(proxy: str) -> str:
 
 def _check_savable(key: str, value: object) -> None:
     """Refuse a value that a document cannot represent: it could be saved, but not loaded."""
-    if isinstance(value, str | int) and (flaw := why_unusable(value)):
-        raise OptionError(f"{key}={format_value(value)} {flaw}")
+    if flaw := why_unusable(value):
+        raise OptionError(f"{flaw}: {format_value(value)}", key=key)
 
 
 def _with_rules(spec: ProxySpec, rules: Rules) -> ProxySpec:
     for rule in rules:
         for key, value in describe(rule).items():
-            _check_savable(key, value)
+            if isinstance(value, str | int):
+                _check_savable(key, value)
     return replace(spec, plan=replace(spec.plan, rules=rules))
 
 
