@@ -251,7 +251,7 @@ def test_a_change_does_not_wait_for_ever_for_others(
     plane: Plane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "PATIENCE", 0.05)
-    with plane.control._writer._turn(), pytest.raises(StalledError, match="earlier changes"):
+    with plane.control._writer._writing, pytest.raises(StalledError, match="earlier changes"):
         plane.control.set_plan([HANG], "a")
 
 

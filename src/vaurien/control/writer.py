@@ -11,8 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -96,11 +95,17 @@ class Writer:
             StalledError, ListenError, StoreError: see ``Control``.
             Exception: whatever ``change`` raises; nothing has changed.
         """
-        with self._turn():
+        if not self._writing.acquire(timeout=PATIENCE):
+            raise StalledError(
+                f"earlier changes did not finish within {PATIENCE:g} s; this one was withdrawn"
+            )
+        try:
             digest = self.config_digest if config_digest is None else config_digest
             while not self._attempt(change, close_policy, digest):
                 pass  # a rule expired in the meantime: compute the change again
             return self._state
+        finally:
+            self._writing.release()
 
     def _attempt(
         self, change: Callable[[State], State], close_policy: ClosePolicy, digest: str
@@ -193,18 +198,6 @@ class Writer:
         if len(rules) == len(spec.plan.rules):
             return spec
         return replace(spec, plan=replace(spec.plan, rules=rules))
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Hold the lock that serializes changes."""
-        if not self._writing.acquire(timeout=PATIENCE):
-            raise StalledError(
-                f"earlier changes did not finish within {PATIENCE:g} s; this one was withdrawn"
-            )
-        try:
-            yield
-        finally:
-            self._writing.release()
 
 
 def _numbered(wanted: State, before: State, current: State) -> State:

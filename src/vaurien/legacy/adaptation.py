@@ -18,6 +18,7 @@ from ..values.messages import Direction
 from ..values.options import Configurable, Option, Value, option, options_of
 from .forms import BaseProtocol, form_of
 
+Foreign = tuple[Callable[[str], object], object]
 PLAIN_TYPES: tuple[type[Value], ...] = (bool, int, float, str)
 
 
@@ -26,7 +27,7 @@ class Adapted(Configurable):
 
     plugin: ClassVar[object]
     """The old class, an instance of one, or a function."""
-    foreign: ClassVar[Mapping[str, tuple[Callable[[str], object], object]]] = {}
+    foreign: ClassVar[Mapping[str, Foreign]] = {}
     """Type and default of the options that are strings here, because their type is not bool,
     int, float or str, or their default is None."""
     open_ended: ClassVar[bool] = True
@@ -136,16 +137,14 @@ def _adapted(plugin: Hashable) -> type[Behavior] | type[Protocol]:
 
 def _fields(
     plugin: object, base: type[Adapted]
-) -> tuple[
-    dict[str, tuple[type[Value], object]], dict[str, tuple[Callable[[str], object], object]]
-]:
+) -> tuple[dict[str, tuple[type[Value], object]], dict[str, Foreign]]:
     """Return fields for the options of an old plugin, and which of them are foreign.
 
     Raises:
         PluginError: an option is declared wrongly.
     """
     fields: dict[str, tuple[type[Value], object]] = {}
-    foreign: dict[str, tuple[Callable[[str], object], object]] = {}
+    foreign: dict[str, Foreign] = {}
     for name, declaration in getattr(plugin, "options", {}).items():
         if not name.isidentifier() or hasattr(base, name):
             continue  # not possible as a field; it can be set like an undeclared one

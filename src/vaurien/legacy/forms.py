@@ -125,15 +125,8 @@ class Dummy(Optioned):
     ) -> object:
         return True
 
-    def on_between_handle(
-        self, protocol: object, source: socket, dest: socket, to_backend: bool
-    ) -> object:
-        return True
-
-    def on_after_handle(
-        self, protocol: object, source: socket, dest: socket, to_backend: bool
-    ) -> object:
-        return True
+    on_between_handle = on_before_handle
+    on_after_handle = on_before_handle
 
 
 Form = type[BaseHandler] | type[BaseProtocol] | type[Dummy]
@@ -163,15 +156,13 @@ def call_of_handler(handler: Callable[..., object]) -> Call:
         return lambda client, backend, to_backend: handler(
             client_sock=client, backend_sock=backend, to_backend=to_backend
         )
-    return lambda client, backend, to_backend: handler(
-        *((client, backend) if to_backend else (backend, client)), to_backend
-    )
+    return call_by_position(handler)
 
 
-def call_of_protocol(protocol: Callable[..., object], behavior: object) -> Call:
-    """Return how to call a protocol with a behavior."""
-    return lambda client, backend, to_backend: protocol(
-        *((client, backend) if to_backend else (backend, client)), to_backend, behavior
+def call_by_position(plugin: Callable[..., object], *more: object) -> Call:
+    """Return how to call a handler, or a protocol with a behavior."""
+    return lambda client, backend, to_backend: plugin(
+        *((client, backend) if to_backend else (backend, client)), to_backend, *more
     )
 
 

@@ -16,7 +16,7 @@ from ..rules.active import ActiveRule
 from ..rules.plan import Plan
 from ..values.events import Emit, PluginFailed
 from .adaptation import LegacyBehavior, LegacyProtocol
-from .forms import BaseHandler, Call, Dummy, call_of_handler, call_of_protocol, form_of
+from .forms import BaseHandler, Call, Dummy, call_by_position, call_of_handler, form_of
 from .instances import Instance, PluginProxy
 from .protocols import PassThrough
 from .session import Session
@@ -121,7 +121,7 @@ class LegacyProxy(Proxy):
             moving = PassThrough(self.protocol.name, self.settings, self._plugin_proxy)
         else:
             moving = protocol.get()
-        return call_of_protocol(cast("Callable[..., object]", moving), behavior)
+        return call_by_position(cast("Callable[..., object]", moving), behavior)
 
     def _has_room(self, connection: Connection) -> bool:
         """Whether another thread may start; if not, refuse the connection."""

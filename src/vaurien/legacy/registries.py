@@ -28,17 +28,9 @@ class _Plugins(Generic[PluginType]):
         self._registered.register(adapt(plugin))  # type: ignore[arg-type] # the registry checks
         return plugin
 
-    def get(self, name: str) -> type[PluginType]:
-        """Return the plugin of this name.
-
-        Raises:
-            UnknownNameError: there is none.
-        """
-        return self._registered.get(name)
-
     def get_all(self) -> dict[str, type[PluginType]]:
         """Return all plugins by name."""
-        return {name: self.get(name) for name in self._registered.names()}
+        return {name: self._registered.get(name) for name in self._registered.names()}
 
 
 _behaviors = _Plugins(registry.behaviors)
@@ -50,7 +42,7 @@ class Handler:
 
     register = _behaviors.register
     get_handlers = _behaviors.get_all
-    get_handler = _behaviors.get
+    get_handler = registry.behaviors.get
 
 
 class Behavior:
@@ -58,7 +50,7 @@ class Behavior:
 
     register = _behaviors.register
     get_behaviors = _behaviors.get_all
-    get_behavior = _behaviors.get
+    get_behavior = registry.behaviors.get
 
 
 class Protocol:
@@ -66,4 +58,4 @@ class Protocol:
 
     register = _protocols.register
     get_protocols = _protocols.get_all
-    get_protocol = _protocols.get
+    get_protocol = registry.protocols.get

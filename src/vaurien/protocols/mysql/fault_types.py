@@ -29,7 +29,6 @@ def is_greeting(message: Message) -> bool:
     return message.labels.get("phase") == "greeting"
 
 
-@dataclass(slots=True)
 class RefusedRequest:
     """What is kept of a request that gets an error."""
 

@@ -62,7 +62,6 @@ def command_of(labels: Labels) -> str:
     return COMMANDS.get(verb, verb)
 
 
-@dataclass(slots=True)
 class ResponseTail:
     """What is kept of a response that an error report replaces."""
 

@@ -32,7 +32,6 @@ SCRIPTED_ARRAY = encoded(b"EVAL", b"return {}", b"0")
 BLOB = Option("blob", bool, False, "send a blob error, if the connection uses RESP3")
 
 
-@dataclass(slots=True)
 class RefusedCommand:
     """What is kept of an exchange with an injected reply."""
 
