@@ -11,6 +11,7 @@ import os
 import random
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from socket import SHUT_RDWR, socket
 from typing import ClassVar
 
@@ -21,12 +22,6 @@ __all__ = ["Abort", "Blackout", "Delay", "Dummy", "Error", "Hang", "Transient"]
 NOISE = 100
 GARBAGE = 1000
 CHUNK = 1024
-STATUSES = {
-    500: "Internal Server Error",
-    501: "Not Implemented",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-}
 
 
 def sleep(plugin: Optioned, *, before: bool) -> None:
@@ -152,7 +147,8 @@ def corrupted(data: bytes, *, inject: bool) -> bytes:
 
 def http_error() -> bytes:
     """Return an HTTP response with a random status from 500 to 503."""
-    code, reason = random.choice(list(STATUSES.items()))
+    code = random.randint(500, 503)
+    reason = HTTPStatus(code).phrase
     body = f"<title>{code} {reason}</title>\n<h1>{code} {reason}</h1>\n"
     return (
         f"HTTP/1.1 {code} {reason}\r\nContent-Type: text/html; charset=UTF-8\r\n"

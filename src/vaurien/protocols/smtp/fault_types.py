@@ -55,6 +55,7 @@ class ReplyFault(Answer):
 
     exercises: str = ""
     """By default what the code asks for, see ``EXERCISES``."""
+    applies_to: Mapping[str, str] = field(default_factory=lambda: {"phase": "command"})
     reply: str
     """Code, enhanced status code (RFC 3463) and text; ``-`` stands for no enhanced code."""
     at: str = "command"

@@ -21,7 +21,6 @@ from .fault_types import (
     ReplyFault,
 )
 
-ANY: Mapping[str, str] = {"phase": "command"}
 GREETING: Mapping[str, str] = {"phase": "greeting"}
 HELLO: Mapping[str, str] = {"verb": "~^(EHLO|HELO|LHLO)$"}
 EHLO: Mapping[str, str] = {"verb": "EHLO"}
@@ -39,7 +38,6 @@ FAULTS: tuple[Fault, ...] = (
     ReplyFault(
         name="service-shutdown",
         reply="421 4.3.2 Service not available, closing transmission channel",
-        applies_to=ANY,
         meaning="the server is being shut down",
         exercises=RECONNECT,
         typical=True,
@@ -54,14 +52,12 @@ FAULTS: tuple[Fault, ...] = (
     ReplyFault(
         name="timeout-exceeded",
         reply="421 4.4.2 {host} Error: timeout exceeded",
-        applies_to=ANY,
         meaning="the client was idle for too long, and learns of it with its next command",
         exercises="reconnecting when a pooled connection is stale",
     ),
     ReplyFault(
         name="too-many-errors",
         reply="421 4.7.0 {host} Error: too many errors",
-        applies_to=ANY,
         meaning="the client has made too many errors on this connection",
         exercises=RECONNECT,
     ),
@@ -269,7 +265,6 @@ FAULTS: tuple[Fault, ...] = (
     ReplyFault(
         name="command-unrecognized",
         reply="500 5.5.2 Error: command not recognized",
-        applies_to=ANY,
         meaning="the server does not know the command",
         exercises="doing without the command, or giving up",
     ),
@@ -282,7 +277,6 @@ FAULTS: tuple[Fault, ...] = (
     ReplyFault(
         name="not-implemented",
         reply="502 5.5.1 Error: command not implemented",
-        applies_to=ANY,
         meaning="the server knows the command, but does not implement it",
         exercises="doing without the command, or giving up",
     ),
@@ -304,12 +298,10 @@ FAULTS: tuple[Fault, ...] = (
         name="malformed-reply",
         meaning="a reply that is not valid SMTP",
         exercises="not treating it as success, and not waiting forever",
-        applies_to=ANY,
     ),
     ReplyFault(
         name="reply",
         reply="451 - Requested action aborted: local error in processing",
-        applies_to=ANY,
         meaning="any reply, with any code and text",
         exercises="replies that no other fault covers",
         aliases=("error",),
