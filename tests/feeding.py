@@ -58,6 +58,8 @@ def feed(stream: Stream, chunks: Iterable[bytes]) -> list[Message]:
     pieces: list[Message] = []
     for chunk in chunks:
         pieces += stream.feed(chunk, 0.0)
+        while stream.lags:
+            pieces += stream.feed(stream.take_aside(), 0.0)
     return pieces + stream.surrender()
 
 
@@ -115,20 +117,36 @@ def parse_in_all_ways(
 ) -> list[Whole]:
     """What a parser makes of some bytes: always the same, and no byte is lost.
 
-    They are fed whole, in halves, byte by byte and, where given, in these chunks; each
-    time to another connection, whose ``exchanges`` are made for it.
+    They are fed whole, in halves, byte by byte, so that the parser pauses after each message
+    and, where given, in these chunks; each time to another connection, whose ``exchanges``
+    are made for it.
     """
     ways = {
         "whole": [data],
         "in halves": cut(data, [len(data) // 2]),
         "byte by byte": cut(data, range(len(data))),
         "in chunks": list(chunks) or [data],
+        "a message a turn": [data],
     }
     outcomes = {}
     for way, arriving in ways.items():
-        pieces = feed(stream_of(parse, direction, exchanges()), arriving)
+        stream = stream_of(parse, direction, exchanges())
+        stream.turn = way == "a message a turn"
+        pieces = feed(stream, arriving)
         assert b"".join(piece.data for piece in pieces) == data, way
         outcomes[way] = put_together(pieces)
     for way, outcome in outcomes.items():
         assert outcome == outcomes["whole"], way
     return outcomes["whole"]
+
+
+def run_once(steps: Callable[[Stream], Parser]) -> Parse:
+    """A parser that takes these steps and then lets everything pass."""
+
+    def parse(stream: Stream) -> Parser:
+        yield from steps(stream)
+        if not stream.in_message:
+            stream.begin()
+        yield from stream.rest()
+
+    return parse

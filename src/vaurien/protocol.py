@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .fault import NO_FAULTS, Catalogue
 from .parsing.exchanges import Exchanges
-from .parsing.stream import LINE_LIMIT, READ_LIMIT, Parser, Stream
+from .parsing.reader import LINE_LIMIT, READ_LIMIT, Parser
+from .parsing.stream import Stream
 from .values.actions import Forward, Reply
 from .values.messages import NO_LABELS, Message
 from .values.options import Configurable

@@ -290,6 +290,8 @@ class Notes:
     replies: list[QueuedReply] = field(default_factory=list)
     arrived: list[Decided] = field(default_factory=list)
     resumed: int = 0
+    paused: bool = False
+    postponed: bool = False
 
     def arrive(self, decided: list[Decided]) -> None:
         self.arrived += decided
@@ -303,6 +305,9 @@ class Notes:
     def settle(self) -> None:
         pass
 
+    def catch_up(self) -> None:
+        pass
+
     def update_quiet(self) -> None:
         pass
 
@@ -310,7 +315,7 @@ class Notes:
         """Receive bytes, and return the messages that pass."""
         framing = self.framing
         assert framing is not None
-        decided = framing.receive(data)
+        decided = framing.receive(data, 0.0)
         framing.conversation.after_parsing(self, framing)
         return [message.data for message, decision in decided if not isinstance(decision, Reply)]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import tracemalloc
-from collections.abc import Callable, Generator
 
 import pytest
 from hypothesis import given, settings
@@ -18,29 +16,19 @@ from feeding import (
     feed_any,
     owing,
     parse_in_all_ways,
-    put_together,
+    run_once,
     stream_of,
 )
 from lines import Lines
 from vaurien.errors import ProtocolError
-from vaurien.parsing.stream import Parser, Stream
+from vaurien.parsing.exchanges import Exchanges
+from vaurien.parsing.reader import Parser
+from vaurien.parsing.stream import Stream
 from vaurien.protocol import Protocol
 from vaurien.values.messages import Direction, Message
 
 TO_BACKEND, TO_CLIENT = Direction.TO_BACKEND, Direction.TO_CLIENT
 LINES = Lines()
-
-
-def run_once(steps: Callable[[Stream], Parser]) -> Parse:
-    """A parser that takes these steps and then lets everything pass."""
-
-    def parse(stream: Stream) -> Parser:
-        yield from steps(stream)
-        if not stream.in_message:
-            stream.begin()
-        yield from stream.rest()
-
-    return parse
 
 
 # What a parser marks is the same however the bytes arrive.
@@ -228,56 +216,7 @@ def test_messages_are_not_nested() -> None:
         feed(stream_of(acting_on(["line", "end"])), [b"abc\n"])
 
 
-# Taking bytes.
-
-
-@pytest.mark.parametrize("chunks", [[b"12345678\n"], [b"1234", b"5678", b"\n"]])
-def test_a_line_up_to_the_limit(chunks: list[bytes]) -> None:
-    lines = []
-
-    def parse(stream: Stream) -> Parser:
-        lines.append((yield from stream.readline(9)))
-
-    feed(stream_of(run_once(parse)), chunks)
-    assert lines == [b"12345678\n"]
-
-
-@pytest.mark.parametrize("chunks", [[b"123456789\n"], [b"1234", b"56789", b"0"], [b"x" * 1000]])
-def test_a_line_beyond_the_limit(chunks: list[bytes]) -> None:
-    stream = stream_of(run_once(lambda stream: steps_of(stream.readline(9))))
-    with pytest.raises(ProtocolError, match="a line of more than 9 bytes"):
-        feed(stream, chunks)
-
-
-def steps_of(taking: Generator[None, None, bytes]) -> Parser:
-    """Take the steps of ``readline`` or ``read``, and drop the result."""
-    yield from taking
-
-
-def test_reading_takes_exactly_so_many_bytes() -> None:
-    taken = []
-
-    def parse(stream: Stream) -> Parser:
-        first = yield from stream.read(3, limit=4)
-        second = yield from stream.read(0, limit=4)
-        third = yield from stream.read(4, limit=4)
-        taken.append((first, second, third))
-
-    (whole,) = parse_in_all_ways(run_once(parse), b"abcdefgh")
-    assert taken == [(b"abc", b"", b"defg")] * 4
-    assert whole.data == b"abcdefgh"
-
-
-@pytest.mark.parametrize("size", [5, -1, 10**20])
-def test_reading_more_than_the_limit(size: int) -> None:
-    stream = stream_of(run_once(lambda stream: steps_of(stream.read(size, limit=4))))
-    with pytest.raises(ProtocolError, match=f"cannot read {size} bytes at once: the limit is 4"):
-        stream.feed(b"x", 1.0)
-
-
-def test_skipping_less_than_nothing() -> None:
-    with pytest.raises(ProtocolError, match="cannot skip -1 bytes"):
-        stream_of(run_once(lambda stream: stream.skip(-1))).feed(b"x", 1.0)
+# Skipping and keeping back.
 
 
 def test_what_is_skipped_passes_in_pieces_as_it_arrives() -> None:
@@ -336,26 +275,42 @@ def test_bytes_are_kept_back_until_their_message_begins() -> None:
     assert (stream.kept_back, stream.in_message) == (0, False)
 
 
-def test_what_is_at_hand_is_not_taken() -> None:
-    seen: list[tuple[bytes, bool]] = []
-
-    def parse(stream: Stream) -> Parser:
-        seen.append((stream.at_hand(3), stream.drained))
-        assert stream.match(re.compile(rb"(\w+)\n")) is None
-        yield
-        found = stream.match(re.compile(rb"(\w+)\n"))
-        assert found is not None
-        seen.append((found[1], stream.drained))
-        yield from stream.readuntil(b"--")
-        seen.append((stream.at_hand(), stream.drained))
-
-    (whole,) = put_together(feed(stream_of(run_once(parse)), [b"abcd", b"e\n1-", b"-"]))
-    assert seen == [(b"abc", False), (b"abcde", False), (b"", True)]
-    assert whole.data == b"abcde\n1--"
+# Turns.
 
 
-@pytest.mark.parametrize("said", [b"123-45--", b"12345----"])
-def test_an_ending_beyond_the_limit(said: bytes) -> None:
-    stream = stream_of(run_once(lambda stream: steps_of(stream.readuntil(b"--", 6))))
-    with pytest.raises(ProtocolError, match="a line of more than 6 bytes"):
-        feed(stream, [said])
+def test_a_parser_pauses_when_it_has_used_up_its_turn() -> None:
+    stream = stream_of(LINES.requests)
+    stream.turn = 2
+    data = b"GET a\nGET b\nGET c\nGET d\nGE"
+    assert [piece.data for piece in stream.feed(data, 1.0)] == [b"GET a\n", b"GET b\n"]
+    assert (stream.lags, stream.kept_back) == (True, len(b"GET c\nGET d\nGE"))
+    further = stream.feed(stream.take_aside(), 1.0)
+    assert [piece.data for piece in further] == [b"GET c\n", b"GET d\n"]
+    assert stream.lags
+    assert stream.feed(stream.take_aside(), 1.0) == []
+    assert (stream.lags, stream.kept_back) == (False, 2)
+
+
+def test_a_turn_that_ends_with_what_has_arrived_leaves_nothing_aside() -> None:
+    stream = stream_of(LINES.requests)
+    stream.turn = 2
+    assert len(stream.feed(b"GET a\nGET b\n", 1.0)) == 2
+    assert not stream.lags
+
+
+def test_what_is_watched_takes_turns_too() -> None:
+    exchanges = Exchanges()
+    stream = stream_of(LINES.requests, exchanges=exchanges)
+    stream.turn = 1
+    assert stream.watch(b"GET a\nGET b\n", 1.0) == len(b"GET b\n")
+    assert (exchanges.begun, stream.lags) == (1, True)
+    assert stream.watch(stream.take_aside(), 1.0) == 0
+    assert (exchanges.begun, stream.lags) == (2, False)
+
+
+def test_what_a_parser_has_not_seen_is_surrendered_with_the_rest() -> None:
+    stream = stream_of(LINES.requests)
+    stream.turn = 1
+    stream.feed(b"GET a\nGET b\nGE", 1.0)
+    assert [piece.data for piece in stream.surrender()] == [b"GET b\nGE"]
+    assert not stream.lags

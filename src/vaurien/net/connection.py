@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol as Interface
 
@@ -133,6 +133,8 @@ class Connection:
 
     def close(self, *, reset: bool = False) -> None:
         """Close both sides; what players hold is lost."""
+        for link in self.links:
+            link.flush()
         if self.closed:
             return
         self.closed = True
@@ -195,6 +197,29 @@ class Connection:
         """Reset a client that has no backend yet, as if the backend could not be reached."""
         self.proxy.refuse(self, f"backend {self.proxy.backend} cannot be reached", detail)
 
+    @contextlib.contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Send what both links write meanwhile in one send each, at the end."""
+        if self.conversation is None or self.to_client.gathers:
+            yield
+            return
+        self.to_backend.gathers = self.to_client.gathers = True
+        try:
+            yield
+        finally:
+            for link in self.links:
+                link.gathers = False
+                link.flush()
+
+    def go_on_reading(self, link: Link) -> None:
+        """Read both peers again: the parser of a link has caught up."""
+        opposite = link.sink.outgoing
+        postponed = opposite.postponed
+        for each in self.links:
+            each.paused = each.postponed = False
+        if postponed and opposite.source.interest & READ:
+            opposite.on_readable()  # the link that has just had its turn comes later
+
     def settle(self) -> None:
         """Have both links follow a change."""
         for link in self.links:
@@ -225,7 +250,7 @@ class Connection:
         running = self._hooks.running if self._hooks is not None else []
         if any(map(self._is_awaited, running)) or any(map(self._holds, self.links)):
             found |= InUse.HELD
-        if any(link.player is not None for link in self.links):
+        if any(link.player is not None or link.paused for link in self.links):
             found |= InUse.QUEUED
         if any(link.blocked for link in self.links):
             found |= InUse.UNSENT

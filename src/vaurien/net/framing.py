@@ -19,15 +19,20 @@ from typing import Protocol as Interface
 
 from ..errors import ProtocolError
 from ..parsing.exchanges import Exchanges, QueuedReply
-from ..parsing.stream import Parser, Stream
+from ..parsing.reader import Parser
+from ..parsing.stream import Stream
 from ..rules.active import Decision
 from ..values.actions import Reply
 from ..values.events import GaveUp, PluginFailed
 from ..values.messages import Direction, Message
+from .reactor import BUFFER_SIZE
 
 if TYPE_CHECKING:
     from ..protocol import Protocol
     from .decisions import Decisions
+
+READ_SIZE = 8 * 1024
+"""Bytes that are read at once, if they may have to be parsed."""
 
 Decided = tuple[Message, Decision | Reply]
 """A message with the decision on it, or with the protocol's reply to it."""
@@ -52,8 +57,10 @@ class Framing:
         "_protocol",
         "_reactor",
         "_sent_ahead",
+        "at",
         "conversation",
         "failure",
+        "observes",
         "state",
         "stream",
     )
@@ -64,6 +71,10 @@ class Framing:
         self.state = State.START
         self.failure: Exception | None = None
         """What the parser raised."""
+        self.at = 0.0
+        """When the newest bytes arrived."""
+        self.observes = False
+        """These were passed on before the parser saw them."""
         self._exchanges = conversation.exchanges
         self._protocol = conversation.protocol
         self._reactor = conversation.decisions.proxy.reactor
@@ -74,25 +85,55 @@ class Framing:
         """The sink has the beginning of a message, and not its end."""
         return self.stream.in_message or self._sent_ahead > 0
 
-    def observe(self, view: memoryview) -> bool:
+    @property
+    def room(self) -> int:
+        """Bytes that may be read at once: few, if all may have to be parsed."""
+        return min(max(READ_SIZE, self.stream.skipping), BUFFER_SIZE)
+
+    @property
+    def lags(self) -> bool:
+        """The parser has not seen all that has arrived."""
+        return self.stream.lags
+
+    @property
+    def holds_unseen(self) -> bool:
+        """It lags, and what the parser has not seen has not been passed on either."""
+        return self.stream.lags and not self.observes
+
+    def observe(self, view: bytes | memoryview, at: float) -> bool:
         """Parse what was passed on already; True if ``after_parsing`` is to be called."""
+        self.at = at
+        self.observes = True
+        stream = self.stream
+        stream.turn = self.conversation.decisions.proxy.active_plan.turn
         try:
             if self.state is State.START:
                 self._start()
-            self._sent_ahead = self.stream.watch(view, self._reactor.now)
+            self._sent_ahead = stream.watch(view, at)
         except Exception as error:  # noqa: BLE001 - a parser must not break traffic
-            self.stream.surrender()
+            stream.surrender()
             self.failure = error
             return True
         exchanges = self._exchanges
-        return exchanges.opaque or self._protocol.adjusting or len(exchanges.replies) > 0
+        return (
+            exchanges.opaque
+            or self._protocol.adjusting
+            or stream.lags
+            or len(exchanges.replies) > 0
+        )
 
-    def receive(self, data: bytes) -> list[Decided]:
-        """Cut what has arrived into messages, and decide on them; all of it if the parser fails."""
+    def receive(self, data: bytes, at: float) -> list[Decided]:
+        """Cut what has arrived into messages, as many as one turn allows, and decide on them.
+
+        If the parser fails, return all of it.
+        """
+        self.at = at
+        self.observes = False
+        self.stream.turn = self.conversation.decisions.proxy.active_plan.turn
         try:
             if self.state is State.START:
                 self._start()
-            messages = self.stream.feed(data, self._reactor.clock())
+            messages = self.stream.feed(data, at)
         except Exception as error:  # noqa: BLE001 - a parser must not break traffic
             messages = self.stream.surrender(data if self.state is State.START else b"")
             self.failure = error
@@ -153,6 +194,8 @@ class FramedLink(Interface):
     direction: Direction
     quiet: bool
     framing: Framing | None
+    paused: bool
+    postponed: bool
 
     @property
     def congested(self) -> bool: ...
@@ -161,6 +204,7 @@ class FramedLink(Interface):
     def resume(self) -> None: ...
     def settle(self) -> None: ...
     def update_quiet(self) -> None: ...
+    def catch_up(self) -> None: ...
 
 
 class Conversation:
@@ -218,6 +262,9 @@ class Conversation:
             self._resume_client()
         if not link.quiet:
             link.update_quiet()
+        if framing.lags and not link.paused:
+            self.to_backend.paused = self.to_client.paused = True
+            self.decisions.proxy.reactor.call_next(link.catch_up)
 
     def end(self, link: FramedLink) -> None:
         """The source of a link has ended: pass on what is in no message yet."""

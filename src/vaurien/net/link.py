@@ -8,6 +8,7 @@ reads no more while it does.
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 from ..parsing.exchanges import QueuedReply
@@ -15,6 +16,7 @@ from ..rules.active import Decision, Firings
 from ..values.actions import Close, Reply
 from ..values.messages import NO_LABELS, Direction, Message
 from .closing import Ending
+from .outlet import Outlet
 from .player import QUEUE_LIMIT, Player
 from .reactor import BUFFER_SIZE
 from .splice import CANNOT_SPLICE, Siphon
@@ -29,14 +31,11 @@ SPLICE_WORTH = 16 * 1024
 """Bytes in one splice below which copying costs less: the link goes back to that."""
 
 
-class Link:
+class Link(Outlet):
     """Carries bytes from one end of a connection to the other."""
 
     __slots__ = (
-        "_pending",
         "_receive",
-        "_send",
-        "_siphon",
         "active_at",
         "bytes",
         "chunks",
@@ -47,9 +46,10 @@ class Link:
         "ending",
         "firings",
         "framing",
+        "paused",
         "player",
+        "postponed",
         "quiet",
-        "reactor",
         "sink",
         "source",
     )
@@ -60,8 +60,8 @@ class Link:
     def __init__(
         self, connection: Connection, direction: Direction, source: End, sink: End
     ) -> None:
+        super().__init__(connection.proxy.reactor, sink.sock)
         self.connection = connection
-        self.reactor = connection.proxy.reactor
         self.direction = direction
         self.source = source
         self.sink = sink
@@ -74,10 +74,9 @@ class Link:
         self.ending: Ending | None = None  # how the source has ended, if it has
         self.end_sent = False  # to the sink
         self.dead = False  # the sink takes no more
-        self._pending: memoryview | None = None  # what the sink has not taken yet
-        self._siphon: Siphon | None = None  # the same, while bytes move inside the kernel
+        self.paused = False  # nothing is read until the connection's parsers have caught up
+        self.postponed = False  # the source was readable meanwhile
         self._receive = source.sock.recv_into
-        self._send = sink.sock.send
 
     # Called by the source's end.
 
@@ -86,9 +85,13 @@ class Link:
         if self._siphon is not None:
             self._splice(self._siphon)
             return
+        if self.paused:
+            self.postponed = True
+            return
         reactor = self.reactor
+        framing = self.framing
         try:
-            size = self._receive(reactor.buffer)
+            size = self._receive(reactor.buffer, 0 if framing is None else framing.room)
         except BlockingIOError:
             return
         except OSError:
@@ -109,15 +112,12 @@ class Link:
             else:
                 if sent < size:
                     self._keep(view[sent:])
-            framing = self.framing
-            if framing is not None and framing.observe(view):
+            if framing is not None and framing.observe(view, reactor.now):
                 framing.conversation.after_parsing(self, framing)
         elif self.dead:
             pass  # the sink is gone, and the source is not to notice
-        elif self.framing is not None:
-            framing = self.framing
-            self.arrive(framing.receive(bytes(view)))
-            framing.conversation.after_parsing(self, framing)
+        elif framing is not None:
+            self._parse(framing, bytes(view), reactor.clock())
         else:
             self._chunk(view)
         if (
@@ -146,21 +146,12 @@ class Link:
     def on_writable(self) -> None:
         """Send what the sink has not taken yet."""
         self.active_at = self.reactor.now
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
-            self.write(pending)
-        elif self._siphon is not None and self._siphon.held:
-            self._drain(self._siphon)
+        self._send_pending()
         if not self.blocked:
             self.sink.want(WRITE, wanted=False)
             self.resume()
 
     # Called by the player.
-
-    @property
-    def blocked(self) -> bool:
-        """The sink takes no more at the moment."""
-        return self._pending is not None or (self._siphon is not None and self._siphon.held > 0)
 
     @property
     def congested(self) -> bool:
@@ -172,18 +163,6 @@ class Link:
         if conversation is None or self.direction is Direction.TO_CLIENT:
             return False
         return conversation.exchanges.replies.size > QUEUE_LIMIT
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Send bytes to the sink; those that it does not take follow when it does."""
-        try:
-            sent = self._send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self.connection.on_reset(self.sink)
-            return
-        if sent < len(data):
-            self._keep(memoryview(data)[sent:])
 
     def deliver(self, message: Message) -> None:
         """Send a message on which no rule acts any more."""
@@ -199,6 +178,8 @@ class Link:
         """Send a reply to the sink, behind what is queued."""
         if self.dead:
             return
+        if isinstance(reply, Close):
+            self.flush()
         if self.player is None and not self.blocked:
             self.perform(reply)
             return
@@ -216,7 +197,8 @@ class Link:
     def resume(self) -> None:
         """Go on: the sink takes more, or what the player waited for has come."""
         if self.player is not None:
-            self.player.step()
+            with self.connection.gathering():
+                self.player.step()
         self.settle()
         if self.direction is Direction.TO_CLIENT and not self.connection.closed:
             self.sink.outgoing.resume()  # replies may have kept the client from being read
@@ -225,6 +207,8 @@ class Link:
         """Send the end of the stream if nothing is left before it; read if there is room."""
         if self.connection.closed:
             return
+        if self.ending is not None:
+            self.flush()
         idle = self.player is None and not self.blocked
         if idle and self.ending is not None and not self.end_sent:
             if not self.connection.may_end(self):
@@ -258,6 +242,7 @@ class Link:
             or connection.protocol.adjusting
             or connection.must_finish
             or self._awaits_replies
+            or (self.framing is not None and self.framing.holds_unseen)
         )
         if self.quiet and self.framing is not None:
             self.firings = ()
@@ -282,10 +267,7 @@ class Link:
 
     def release(self) -> None:
         """Drop everything that is held."""
-        self._pending = None
-        if self._siphon is not None:
-            self._siphon.close()
-            self._siphon = None
+        super().release()
         if self.player is not None:
             self.player.close()
             self.player = None
@@ -315,10 +297,37 @@ class Link:
 
     # Messages.
 
+    def _parse(self, framing: Framing, data: bytes, at: float) -> None:
+        """Play the messages that have arrived, as many as one turn allows."""
+        with self.connection.gathering():
+            self.arrive(framing.receive(data, at))
+            framing.conversation.after_parsing(self, framing)
+
+    def catch_up(self) -> None:
+        """Parse more of what has been read: the parser's last turn has ended before that."""
+        connection, framing = self.connection, self.framing
+        if connection.closed:
+            return
+        try:
+            if framing is not None and framing.lags:
+                self.active_at = self.reactor.now
+                unseen = framing.stream.take_aside()
+                if not framing.observes and not self.dead:
+                    self._parse(framing, unseen, framing.at)
+                elif framing.observes and framing.observe(unseen, framing.at):
+                    framing.conversation.after_parsing(self, framing)
+            if self.framing is not None and self.framing.lags:
+                self.reactor.call_next(self.catch_up)
+            else:
+                connection.go_on_reading(self)
+        except Exception:  # noqa: BLE001 - it ends this connection only
+            connection.on_failure(traceback.format_exc())
+
     def arrive(self, decided: list[Decided]) -> None:
         """Send messages on which no rule acts, and queue the others to be played."""
         to_client = self.direction is Direction.TO_CLIENT
         conversation = self.connection.conversation if to_client else None
+        unsettled = False
         for message, decision in decided:
             if conversation is not None and message.begins and message.exchange:
                 conversation.send_due_replies(message.exchange)
@@ -327,23 +336,21 @@ class Link:
                     self.firings = decision.firings_for(self.direction)
                 if self.player is None and not self.blocked and not self.firings:
                     self.deliver(message)
-                    if self.connection.decisions.played(message):
-                        self.connection.settle()
+                    unsettled |= self.connection.decisions.played(message)
                     continue
             self._play(message, decision)
+        if unsettled:  # not before: a quiet link would let what follows overtake the others
+            self.connection.settle()
 
     # A sink that blocks, and bytes moved inside the kernel.
-
-    def _keep(self, rest: memoryview) -> None:
-        """Hold what the sink has not taken."""
-        shared = rest.obj is self.reactor.buffer
-        self._pending = memoryview(bytes(rest)) if shared else rest
-        self._block()
 
     def _block(self) -> None:
         self.update_quiet()
         self.sink.want(WRITE, wanted=True)
         self.source.want(READ, wanted=False)
+
+    def _on_broken(self) -> None:
+        self.connection.on_reset(self.sink)
 
     def _splice(self, siphon: Siphon) -> None:
         """Move what has arrived inside the kernel, unless a rule may act on it."""
@@ -373,12 +380,3 @@ class Link:
         self._drain(siphon)
         if moved < SPLICE_WORTH and not siphon.held:
             self._siphon = None
-
-    def _drain(self, siphon: Siphon) -> None:
-        try:
-            siphon.drain()
-        except OSError:
-            self.connection.on_reset(self.sink)
-            return
-        if siphon.held:
-            self._block()

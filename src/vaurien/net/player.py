@@ -30,8 +30,8 @@ FLIGHT_LIMIT = 16 * 1024 * 1024
 FLIGHTS_LIMIT = 256 * 1024 * 1024
 """... while the queues of all links together hold no more than this."""
 
-BATCH = 256
-"""Messages sent in a row before other connections get their turn."""
+BATCH = 64
+"""Steps in a row, of a rule on a message, before other connections get their turn."""
 
 OVERHEAD = 512
 """Approximate bytes of memory that a queued message takes besides its data."""
@@ -57,6 +57,7 @@ class PlayedLink(Interface):
     def congested(self) -> bool: ...
     def deliver(self, message: Message) -> None: ...
     def perform(self, reply: QueuedReply) -> None: ...
+    def flush(self) -> None: ...
     def kill(self) -> None: ...
     def resume(self) -> None: ...
 
@@ -203,6 +204,8 @@ class Player:
             overtaken, self._overtaken = self._overtaken, []
             arrived = self._link.reactor.clock()
             if self._queue:
+                if self._ends_turn():
+                    yield self._link.reactor.clock()
                 item = self._queue.popleft()
                 if isinstance(item, tuple):
                     arrived = item[0].at
@@ -213,9 +216,16 @@ class Player:
                 message = late.message._replace(at=at)
                 yield from self._act(message, late.decision, late.firings)
 
+    def _ends_turn(self) -> bool:
+        """Count a step; True if other connections should have their turn before it."""
+        self._left_in_batch -= 1
+        return not self._left_in_batch
+
     def _play_item(self, item: Queued) -> Steps:
         link, connection = self._link, self._connection
         if not isinstance(item, tuple):
+            if isinstance(item, Close):
+                link.flush()
             yield from self._wait_for_sink()
             link.perform(item)
             return
@@ -251,14 +261,13 @@ class Player:
 
     def _act(self, message: Message, decision: Decision, firings: Firings) -> Steps:
         """Let the first of these act on a message, and the others on what it forwards."""
-        link = self._link
+        link, clock = self._link, self._link.reactor.clock
         if not firings:
             yield from self._wait_for_sink()
             link.deliver(message)
             return
         (active_rule, firing), rest = firings[0], firings[1:]
         rule = active_rule.rule
-        clock = link.reactor.clock
         if not self._proxy.active_plan.is_on(active_rule):
             if active_rule not in decision.lasting:
                 yield from self._act(message, decision, rest)
@@ -269,17 +278,18 @@ class Player:
         actions = iter(behavior.on_message(message, firing))
         arrived = message.at
         while (action := next(actions, None)) is not None:
+            if self._ends_turn():
+                yield clock()
             match action:
                 case Forward(forwarded):
                     if arrived > forwarded.at:
                         forwarded = forwarded._replace(at=arrived)
-                    if rest or link.blocked:
+                    if (forwarded.offset, forwarded.ends) != (message.offset, message.ends):
+                        yield from self._act_on_piece(forwarded, decision, rest)
+                    elif rest or link.blocked:
                         yield from self._act(forwarded, decision, rest)
                     else:
                         link.deliver(forwarded)
-                        self._left_in_batch -= 1
-                        if not self._left_in_batch:
-                            yield clock()
                 case Wait(until):
                     yield from self._wait(active_rule, until)
                     arrived = max(arrived, min(until, clock()))
@@ -300,8 +310,15 @@ class Player:
                 case _:
                     raise TypeError(f"{rule.name} yielded {action!r}, which is not an action")
 
+    def _act_on_piece(self, message: Message, decision: Decision, firings: Firings) -> Steps:
+        """Act on a piece that a behavior has cut, and have it leave in a send of its own."""
+        self._link.flush()
+        yield from self._act(message, decision, firings)
+        self._link.flush()
+
     def _close(self, message: Message, action: Close) -> Steps:
         """Pass on nothing more, and close when it is the message's turn."""
+        self._link.flush()
         yield from self._wait_for_sink()
         self._link.kill()
         self._connection.reply(message, action)

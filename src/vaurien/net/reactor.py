@@ -24,6 +24,10 @@ T = TypeVar("T")
 BUFFER_SIZE = 128 * 1024
 LONGEST_WAIT = 3600.0
 """Seconds; pollers count milliseconds in 31 bits, and waking up once an hour is cheap."""
+ROUND = 16
+"""Continuations that run between two polls."""
+TIMERS = 64
+"""Timers that run between two polls."""
 PURGE_LEVEL = 1024
 """Timers in the heap before cancelled ones are purged."""
 
@@ -69,6 +73,7 @@ class Reactor:
         """Number of timers at which cancelled ones are purged next."""
         self._order = itertools.count()
         self._soon: list[Callable[[], None]] = []
+        self._unfinished: deque[Callable[[], None]] = deque()
         self._submitted: deque[Callable[[], None]] = deque()
         self._closing: list[Socket] = []
         self.waiting_bytes = 0
@@ -118,6 +123,10 @@ class Reactor:
         """Call at the end of the current batch of events."""
         self._soon.append(call)
 
+    def call_next(self, call: Callable[[], None]) -> None:
+        """Call after the next poll, when it is this call's turn: to go on with long work."""
+        self._unfinished.append(call)
+
     def post(self, call: Callable[[], None]) -> None:
         """Call in the reactor's thread; safe in any thread and in signal handlers."""
         self._submitted.append(call)
@@ -155,6 +164,7 @@ class Reactor:
 
     def run_once(self) -> None:
         """Wait for one batch of events, and handle it."""
+        unfinished = min(len(self._unfinished), ROUND)
         events = self._wait(self._timeout())
         self.now = now = self.clock()
         watchers = self._watchers
@@ -171,6 +181,8 @@ class Reactor:
                 watcher.on_failure(traceback.format_exc())
         if self._timers and self._timers[0][0] <= now:
             self._run_timers()
+        for _ in range(unfinished):
+            self._guarded(self._unfinished.popleft())
         if self._submitted or self._soon or self._closing:
             self._end_batch()
 
@@ -200,7 +212,7 @@ class Reactor:
         self.system.close()
 
     def _timeout(self) -> float | None:
-        if self._stopped or self._soon or self._submitted or self._closing:
+        if self._stopped or self._soon or self._submitted or self._closing or self._unfinished:
             return 0.0
         timers = self._timers
         while timers and timers[0][2].call is None:
@@ -220,10 +232,13 @@ class Reactor:
         self._purge_at = max(PURGE_LEVEL, 2 * len(timers))
 
     def _run_timers(self) -> None:
+        """Run the timers that are due; those that they set have their turn after the next poll."""
         timers = self._timers
         now = self.clock()
-        while timers and timers[0][0] <= now:
-            timer = heapq.heappop(timers)[2]
+        due: list[Timer] = []
+        while timers and timers[0][0] <= now and len(due) < TIMERS:
+            due.append(heapq.heappop(timers)[2])
+        for timer in due:
             if timer.call is not None:
                 call, timer.call = timer.call, None
                 self._guarded(call)

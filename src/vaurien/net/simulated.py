@@ -55,7 +55,7 @@ class SimulatedSocket:
             raise OSError(errno.ENOTCONN, "not connected")
         return self.peer.name
 
-    def recv_into(self, buffer: bytearray) -> int:
+    def recv_into(self, buffer: bytearray, limit: int = 0) -> int:
         if not self.inbox:
             if self.fin_received:
                 return 0  # even if a RST followed
@@ -63,7 +63,7 @@ class SimulatedSocket:
             if self.reset:
                 return 0
             raise BlockingIOError
-        size = self.system.some_of(min(len(self.inbox), len(buffer)))
+        size = self.system.some_of(min(len(self.inbox), limit or len(buffer)))
         buffer[:size] = self.inbox[:size]
         del self.inbox[:size]
         return size
@@ -80,6 +80,7 @@ class SimulatedSocket:
         if not room:
             raise BlockingIOError
         size = self.system.some_of(room)
+        self.system.sends += 1
         peer.inbox += data[:size]
         return size
 
@@ -148,6 +149,8 @@ class SimulatedSystem(System):
         self.clock = lambda: self.time
         self.poller = self
         self.wake_fd = -1
+        self.sends = 0
+        """Sends that have moved bytes, so far."""
         self._random = Random(seed)
         self._whole = whole
         self._next_fd = FIRST_FD

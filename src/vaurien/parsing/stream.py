@@ -6,25 +6,16 @@ messages are cut out of what arrived, and what it does not understand is passed 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 
 from ..errors import ProtocolError
 from ..values.messages import NO_LABELS, Direction, Message
 from .exchanges import Exchanges
+from .reader import Parser, Reader
 from .tally import count
 
-Parser = Generator[None, None, None]
 
-LINE_LIMIT = 64 * 1024
-"""Maximum bytes of a line, unless a parser says otherwise."""
-READ_LIMIT = 1024 * 1024
-"""Maximum bytes taken at once, unless a parser says otherwise."""
-WINDOW = 16 * 1024
-"""Bytes that ``at_hand`` returns at most."""
-
-
-class Stream:
+class Stream(Reader):
     """One direction of a connection, as a parser sees it.
 
     The parser takes bytes with ``yield from`` (``readline``, ``read``, ``readuntil``, ``skip``)
@@ -35,10 +26,10 @@ class Stream:
 
     __slots__ = (
         "_about",
+        "_aside",
         "_asks",
         "_at",
         "_begins",
-        "_buffer",
         "_continues",
         "_cut",
         "_exchange",
@@ -47,26 +38,22 @@ class Stream:
         "_final",
         "_labels",
         "_latency",
+        "_left",
         "_offset",
         "_parser",
-        "_sized",
-        "_skipping",
         "_start",
-        "_taken",
         "_watching",
         "direction",
         "in_message",
+        "turn",
     )
 
     def __init__(self, direction: Direction, exchanges: Exchanges) -> None:
+        super().__init__()
         self.direction = direction
         self._asks = direction is Direction.TO_BACKEND
         self._exchanges = exchanges
-        self._buffer: bytes | bytearray = b""
         self._start = 0  # where in the buffer that begins which is in no message yet
-        self._taken = 0  # bytes of the buffer that the parser has taken
-        self._skipping = 0  # bytes still to come that the parser skips
-        self._sized = False  # the message ends with these
         self.in_message = False
         """A message has begun and not ended; parsers leave it alone."""
         self._begins = True  # the next piece is the first of its message
@@ -82,88 +69,10 @@ class Stream:
         self._watching = False
         self._cut: list[Message] = []
         self._parser: Parser | None = None
-
-    # For parsers: taking bytes.
-
-    def readline(self, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
-        r"""Take bytes up to and including the next ``\n``.
-
-        Raises:
-            ProtocolError: the line is longer than the limit.
-        """
-        return self.readuntil(b"\n", limit)
-
-    def readuntil(self, end: bytes, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
-        """Take bytes up to and including an ending.
-
-        Raises:
-            ProtocolError: there are more than the limit.
-        """
-        searched = 0
-        while (found := self._buffer.find(end, self._taken + searched)) < 0:
-            waiting = len(self._buffer) - self._taken
-            if waiting > limit:
-                raise ProtocolError(f"a line of more than {limit} bytes")
-            searched = max(0, waiting - len(end) + 1)
-            yield
-        size = found + len(end) - self._taken
-        if size > limit:
-            raise ProtocolError(f"a line of more than {limit} bytes")
-        return self._take(size)
-
-    def read(self, size: int, limit: int = READ_LIMIT) -> Generator[None, None, bytes]:
-        """Take exactly ``size`` bytes.
-
-        Raises:
-            ProtocolError: that is more than the limit; use ``skip`` for long bodies.
-        """
-        if not 0 <= size <= limit:
-            raise ProtocolError(f"cannot read {size} bytes at once: the limit is {limit}")
-        while len(self._buffer) - self._taken < size:
-            yield
-        return self._take(size)
-
-    def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """Take what a pattern matches of the bytes that have arrived; without a match, nothing.
-
-        Use the match before the next ``yield``: its groups are views of the buffer.
-        """
-        found = pattern.match(self._buffer, self._taken)
-        if found is not None:
-            self._taken = found.end()
-        return found
-
-    def at_hand(self, limit: int = WINDOW) -> bytes:
-        """Return the next bytes that have arrived, without taking them."""
-        return bytes(self._buffer[self._taken : self._taken + limit])
-
-    @property
-    def drained(self) -> bool:
-        """All that has arrived is taken: ``yield`` next."""
-        return self._taken == len(self._buffer)
-
-    def skip(self, size: int, *, last: bool = False) -> Parser:
-        """Let exactly ``size`` bytes pass, unseen and in pieces.
-
-        ``last``: the message ends with them, so its size is known before it has arrived.
-        """
-        if size < 0:
-            raise ProtocolError(f"cannot skip {size} bytes")
-        self._skipping = size
-        self._sized = last
-        while True:
-            step = min(self._skipping, len(self._buffer) - self._taken)
-            self._taken += step
-            self._skipping -= step
-            if not self._skipping:
-                return
-            yield
-
-    def rest(self) -> Parser:
-        """Let all further bytes pass, as one message without an end."""
-        while True:
-            self._taken = len(self._buffer)
-            yield
+        self.turn = 0
+        """Messages that may end before the parser pauses; 0: any number."""
+        self._left = 0  # of these
+        self._aside = b""  # what has arrived and is kept from the parser until its next turn
 
     # For parsers: marking messages.
 
@@ -233,6 +142,10 @@ class Stream:
         self._begins = True
         if not self._asks and self._final and self._exchange:
             self._exchanges.answered(self._latency)
+        self._left -= 1
+        if not self._left and self._taken < len(self._buffer):
+            self._aside = bytes(self._buffer[self._taken :])
+            self._buffer = self._buffer[: self._taken]
 
     def error(self, code: str) -> None:
         """Count an error with which the backend has answered, by its code."""
@@ -250,7 +163,22 @@ class Stream:
     @property
     def kept_back(self) -> int:
         """Bytes that have been fed, and are in no message yet."""
-        return len(self._buffer)
+        return len(self._buffer) + len(self._aside)
+
+    @property
+    def skipping(self) -> int:
+        """Bytes still to come that the parser does not look at."""
+        return self._skipping
+
+    @property
+    def lags(self) -> bool:
+        """The parser has used up its turn, and not seen all that has arrived."""
+        return bool(self._aside)
+
+    def take_aside(self) -> bytes:
+        """Remove and return what the parser has not seen, for it to be watched or fed again."""
+        aside, self._aside = self._aside, b""
+        return aside
 
     def peek(self, start: int) -> bytes:
         """Return the bytes that are kept back, from an offset on; they stay."""
@@ -296,7 +224,7 @@ class Stream:
                 self._start = self._taken = 0
             else:
                 self._compact()
-        return len(self._buffer)
+        return self.kept_back
 
     def feed(self, data: bytes, at: float) -> list[Message]:
         """Parse bytes, and return the messages and pieces of messages cut out of them.
@@ -329,7 +257,7 @@ class Stream:
         """
         self._parser = None
         self._watching = False
-        self._buffer += unread
+        self._buffer += self.take_aside() + unread
         self._taken = len(self._buffer)
         if self.in_message:
             self.end()
@@ -345,6 +273,7 @@ class Stream:
 
     def _resume(self) -> None:
         """Have the parser go on with what has arrived."""
+        self._left = self.turn
         try:
             if self._parser is not None:
                 next(self._parser)
@@ -352,11 +281,6 @@ class Stream:
             self._parser = None
             if not self._exchanges.opaque:
                 raise ProtocolError("the parser returned") from None
-
-    def _take(self, size: int) -> bytes:
-        start = self._taken
-        self._taken = start + size
-        return bytes(self._buffer[start : start + size])
 
     def _compact(self) -> None:
         """Drop from the buffer what was cut."""

@@ -17,6 +17,11 @@ from .dice import SEED_LIMIT, Dice
 from .firing import ConnectionView, Firing, Kept
 from .plan import MARGIN, Plan, Rule
 
+TURN = 32
+"""Messages of a connection that are decided on before others have their turn ..."""
+TURN_DECISIONS = 256
+"""... or fewer, so that this many decisions on a rule are made at most."""
+
 
 class ActiveRule:
     """A rule in force on one proxy: what it has counted, and its dice."""
@@ -291,6 +296,11 @@ class ActivePlan:
             and not active_rule.rule.match
             and active_rule.rule.behavior.overrides(hook)
         )
+
+    @property
+    def turn(self) -> int:
+        """Messages of a connection that are decided on before others have their turn."""
+        return max(1, min(TURN, TURN_DECISIONS // (len(self._message_rules) or 1)))
 
     def is_on(self, active_rule: ActiveRule) -> bool:
         """Whether the plan includes a rule, and it is on."""

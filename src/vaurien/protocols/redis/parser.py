@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from ...errors import ProtocolError
 from ...fault import Catalogue
-from ...parsing.stream import LINE_LIMIT, READ_LIMIT, Parser, Stream
+from ...parsing.reader import LINE_LIMIT, READ_LIMIT, Parser
+from ...parsing.stream import Stream
 from ...protocol import Protocol
 from . import wire
 from .commands import SUBSCRIPTIONS, UNSUBSCRIBING, RedisCommand, command_in, command_of

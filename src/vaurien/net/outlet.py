@@ -1,0 +1,101 @@
+"""What a link sends to its sink: at once, gathered with what follows, or when the sink takes more.
+
+Law: bytes leave in the order in which they were written.
+"""
+
+from __future__ import annotations
+
+from .reactor import Reactor
+from .splice import Siphon
+from .system import Socket
+
+
+class Outlet:
+    """The side of a link towards its sink."""
+
+    __slots__ = (
+        "_gathered",
+        "_pending",
+        "_send",
+        "_siphon",
+        "gathers",
+        "reactor",
+    )
+
+    def __init__(self, reactor: Reactor, sink: Socket) -> None:
+        self.reactor = reactor
+        self.gathers = False
+        """What is written leaves with the next ``flush``, in one send."""
+        self._gathered: list[bytes] | None = None
+        self._pending: memoryview | None = None  # what the sink has not taken yet
+        self._siphon: Siphon | None = None  # the same, while bytes move inside the kernel
+        self._send = sink.send
+
+    @property
+    def blocked(self) -> bool:
+        """The sink takes no more at the moment."""
+        return self._pending is not None or (self._siphon is not None and self._siphon.held > 0)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Send bytes to the sink; those that it does not take follow when it does."""
+        if self.gathers:
+            if self._gathered is None:
+                self._gathered = []
+            self._gathered.append(bytes(data))
+            return
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._on_broken()
+            return
+        if sent < len(data):
+            self._keep(memoryview(data)[sent:])
+
+    def flush(self) -> None:
+        """Send what is gathered."""
+        gathered = self._gathered
+        if gathered is not None:
+            self._gathered = None
+            gathers, self.gathers = self.gathers, False
+            self.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
+            self.gathers = gathers
+
+    def release(self) -> None:
+        """Drop what the sink has not taken."""
+        self._gathered = self._pending = None
+        if self._siphon is not None:
+            self._siphon.close()
+            self._siphon = None
+
+    def _send_pending(self) -> None:
+        """Send what the sink has not taken yet."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self.write(pending)
+        elif self._siphon is not None and self._siphon.held:
+            self._drain(self._siphon)
+
+    def _keep(self, rest: memoryview) -> None:
+        """Hold what the sink has not taken."""
+        shared = rest.obj is self.reactor.buffer
+        self._pending = memoryview(bytes(rest)) if shared else rest
+        self._block()
+
+    def _drain(self, siphon: Siphon) -> None:
+        try:
+            siphon.drain()
+        except OSError:
+            self._on_broken()
+            return
+        if siphon.held:
+            self._block()
+
+    def _block(self) -> None:
+        """Wait until the sink takes more."""
+        raise NotImplementedError
+
+    def _on_broken(self) -> None:
+        """The sink takes nothing more, ever."""
+        raise NotImplementedError

@@ -1,0 +1,116 @@
+"""The bytes of a stream that have arrived, as a parser takes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from sys import maxsize
+
+from ..errors import ProtocolError
+
+Parser = Generator[None, None, None]
+
+LINE_LIMIT = 64 * 1024
+"""Maximum bytes of a line, unless a parser says otherwise."""
+READ_LIMIT = 1024 * 1024
+"""Maximum bytes taken at once, unless a parser says otherwise."""
+WINDOW = 16 * 1024
+"""Bytes that ``at_hand`` returns at most."""
+
+
+class Reader:
+    """What has arrived, and how far the parser has taken it.
+
+    A parser that needs more than that yields, and is resumed when more has arrived.
+    """
+
+    __slots__ = ("_buffer", "_sized", "_skipping", "_taken")
+
+    def __init__(self) -> None:
+        self._buffer: bytes | bytearray = b""
+        self._taken = 0  # bytes of the buffer that the parser has taken
+        self._skipping = 0  # bytes still to come that the parser skips
+        self._sized = False  # the message ends with these
+
+    def readline(self, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
+        r"""Take bytes up to and including the next ``\n``.
+
+        Raises:
+            ProtocolError: the line is longer than the limit.
+        """
+        return self.readuntil(b"\n", limit)
+
+    def readuntil(self, end: bytes, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
+        """Take bytes up to and including an ending.
+
+        Raises:
+            ProtocolError: there are more than the limit.
+        """
+        searched = 0
+        while (found := self._buffer.find(end, self._taken + searched)) < 0:
+            waiting = len(self._buffer) - self._taken
+            if waiting > limit:
+                raise ProtocolError(f"a line of more than {limit} bytes")
+            searched = max(0, waiting - len(end) + 1)
+            yield
+        size = found + len(end) - self._taken
+        if size > limit:
+            raise ProtocolError(f"a line of more than {limit} bytes")
+        return self._take(size)
+
+    def read(self, size: int, limit: int = READ_LIMIT) -> Generator[None, None, bytes]:
+        """Take exactly ``size`` bytes.
+
+        Raises:
+            ProtocolError: that is more than the limit; use ``skip`` for long bodies.
+        """
+        if not 0 <= size <= limit:
+            raise ProtocolError(f"cannot read {size} bytes at once: the limit is {limit}")
+        while len(self._buffer) - self._taken < size:
+            yield
+        return self._take(size)
+
+    def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """Take what a pattern matches of the bytes that have arrived; without a match, nothing.
+
+        Use the match before the next ``yield``: its groups are views of the buffer.
+        """
+        found = pattern.match(self._buffer, self._taken)
+        if found is not None:
+            self._taken = found.end()
+        return found
+
+    def at_hand(self, limit: int = WINDOW) -> bytes:
+        """Return the next bytes that have arrived, without taking them."""
+        return bytes(self._buffer[self._taken : self._taken + limit])
+
+    @property
+    def drained(self) -> bool:
+        """All that has arrived is taken: ``yield`` next."""
+        return self._taken == len(self._buffer)
+
+    def skip(self, size: int, *, last: bool = False) -> Parser:
+        """Let exactly ``size`` bytes pass, unseen and in pieces.
+
+        ``last``: the message ends with them, so its size is known before it has arrived.
+        """
+        if size < 0:
+            raise ProtocolError(f"cannot skip {size} bytes")
+        self._skipping = size
+        self._sized = last
+        while True:
+            step = min(self._skipping, len(self._buffer) - self._taken)
+            self._taken += step
+            self._skipping -= step
+            if not self._skipping:
+                return
+            yield
+
+    def rest(self) -> Parser:
+        """Let all further bytes pass, as one message without an end."""
+        return self.skip(maxsize)
+
+    def _take(self, size: int) -> bytes:
+        start = self._taken
+        self._taken = start + size
+        return bytes(self._buffer[start : start + size])

@@ -1,0 +1,170 @@
+"""No connection keeps the reactor to itself: how much is done between two polls."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lines import Lines
+from scenario import Peer, World
+from vaurien.net.framing import READ_SIZE
+from vaurien.net.simulated import CAPACITY
+from vaurien.rules.active import TURN, TURN_DECISIONS
+
+ARMED = ("delay after=1000000",)
+MANY = tuple(f"delay after=1000000 name=rule{number}" for number in range(100))
+REQUEST = b"GET a\n"
+
+
+def answer(peer: Peer, data: bytes) -> None:
+    """Answer each request with a line, whatever the pieces that they come in."""
+    peer.say(b"yes\n" * data.count(b"\n"))
+
+
+@pytest.mark.parametrize("rules", [(), ARMED, MANY], ids=["quiet", "armed", "many"])
+@pytest.mark.parametrize("pipelined", [REQUEST, b"X\n"], ids=["requests", "shortest"])
+def test_a_pipelining_client_has_turns_of_bounded_size(
+    rules: tuple[str, ...], pipelined: bytes
+) -> None:
+    world = World(*rules, protocol=Lines(), whole=True, on_data=answer)
+    client = world.client()
+    world.run(lambda: world.backends, seconds=1)
+    (connection,) = world.proxy.connections
+    count = CAPACITY // len(pipelined)
+    client.say(pipelined * count)
+    assert connection.conversation is not None
+    exchanges = connection.conversation.exchanges
+    turn = min(TURN, TURN_DECISIONS // len(rules)) if rules else TURN
+    while exchanges.begun < count or exchanges.pending:
+        before = exchanges.begun, len(exchanges.pending), connection.to_backend.bytes
+        world.reactor.run_once()
+        begun = exchanges.begun - before[0]
+        assert begun <= 2 * turn  # an event, and what was left over
+        assert before[1] + begun - len(exchanges.pending) <= 2 * turn
+        assert connection.to_backend.bytes - before[2] <= READ_SIZE
+    assert bytes(world.backends[0].heard) == pipelined * count
+    world.run(lambda: len(client.heard) == count * 4, seconds=1)
+    assert bytes(client.heard) == b"yes\n" * count
+
+
+@pytest.mark.parametrize("rules", [(), ARMED], ids=["quiet", "armed"])
+def test_others_have_their_turn_beside_a_pipelining_client(rules: tuple[str, ...]) -> None:
+    world = World(*rules, protocol=Lines(), whole=True, on_data=answer)
+    busy, other = world.client(), world.client()
+    world.run(lambda: len(world.backends) == 2, seconds=1)
+    busy.say(REQUEST * 10_000)
+    for trips in range(1, 51):
+        other.say(REQUEST)
+        polls = 0
+        while len(other.heard) < 4 * trips:
+            world.reactor.run_once()
+            polls += 1
+        assert polls <= 6  # as without the other client
+    assert len(busy.heard) < 4 * 10_000
+
+
+def test_a_body_is_read_in_large_pieces() -> None:
+    world = World(*ARMED, protocol=Lines(), whole=True)
+    client = world.client()
+    world.run(lambda: world.backends, seconds=1)
+    client.say(b"PUT 1000000\n" + bytes(1_000_000))
+    world.run(seconds=1)
+    (connection,) = world.proxy.connections
+    assert len(world.backends[0].heard) == 1_000_012
+    assert connection.to_backend.chunks < 1_000_000 / CAPACITY + 4
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    rules=st.lists(
+        st.sampled_from(["", "delay sleep=0.001 percent=50", "hang", "slicer size=3", "error"]),
+        min_size=1,
+        max_size=6,
+    ),
+    pause=st.sampled_from([0.0, 0.0001, 0.01]),
+)
+def test_no_byte_is_lost_or_out_of_order_whatever_changes_meanwhile(
+    seed: int, rules: list[str], pause: float
+) -> None:
+    """Rules come and go amid a burst of requests, some of which the proxy has not parsed yet."""
+    world = World(protocol=Lines(), seed=seed, on_data=answer)
+    client = world.client()
+    world.run(lambda: world.backends, seconds=1)
+    client.say(REQUEST * 600)
+    for rule in rules:
+        polls = iter(range(3))
+        world.run(lambda polls=polls: next(polls, None) is None)  # type: ignore[misc]
+        world.apply(*filter(None, [rule]))
+        world.run(seconds=pause)
+    world.apply()
+    world.run(seconds=5)
+    client.say(REQUEST)
+    world.run(seconds=5)
+    (connection,) = world.proxy.connections
+    backend = bytes(world.backends[0].heard)
+    assert backend == REQUEST * (len(backend) // len(REQUEST))
+    assert client.heard.count(b"\n") == 601
+    assert not connection.to_backend.paused
+    assert [link.quiet for link in connection.links] == [True, True]
+
+
+# What one turn writes leaves at once.
+
+
+def sends_after(world: World, peer: Peer, data: bytes) -> int:
+    """Return in how many sends the proxy passes something on."""
+    world.run(seconds=1)
+    peer.say(data)
+    before = world.system.sends
+    world.run(lambda: world.system.sends > before, seconds=1)  # of the peer
+    world.run(seconds=1)
+    return world.system.sends - before - 1
+
+
+@pytest.mark.parametrize("rules", [(), ARMED, ("delay sleep=0.1",)], ids=["quiet", "armed", "late"])
+def test_requests_that_come_together_leave_together(rules: tuple[str, ...]) -> None:
+    world = World(*rules, protocol=Lines(), whole=True)
+    client = world.client()
+    assert sends_after(world, client, REQUEST * 16) == 1
+    assert bytes(world.backends[0].heard) == REQUEST * 16
+    assert sends_after(world, world.backends[0], b"yes\n" * 16) == 1
+    assert bytes(client.heard) == b"yes\n" * 16
+
+
+def test_replies_of_one_turn_leave_together() -> None:
+    world = World("error", protocol=Lines(), whole=True)
+    client = world.client()
+    assert sends_after(world, client, REQUEST * 16) == 1
+    assert client.heard.count(b"\n") == 16
+
+
+def test_what_a_rule_cuts_into_pieces_leaves_in_pieces() -> None:
+    world = World("slicer size=3", protocol=Lines(), whole=True)
+    client = world.client()
+    assert sends_after(world, client, REQUEST * 4) == 8
+    assert bytes(world.backends[0].heard) == REQUEST * 4
+
+
+@pytest.mark.parametrize("then", ["abort", "blackout"])
+def test_a_close_does_not_overtake_what_was_written_in_the_same_turn(then: str) -> None:
+    world = World(f"{then} direction=to_client after=3", protocol=Lines(), whole=True)
+    client = world.client()
+    world.run(seconds=1)
+    client.say(REQUEST * 4)
+    world.run(seconds=1)
+    world.backends[0].say(b"yes\n" * 4)
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"yes\n" * 3
+    assert client.ended
+
+
+def test_an_end_does_not_overtake_what_was_written_in_the_same_turn() -> None:
+    world = World(*ARMED, protocol=Lines(), whole=True)
+    client = world.client()
+    world.run(seconds=1)
+    client.say(REQUEST * 500 + b"GE", finish=True)
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == REQUEST * 500 + b"GE"
+    assert world.backends[0].ended == "fin"
