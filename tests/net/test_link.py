@@ -65,8 +65,12 @@ def test_a_link_is_quiet_where_no_rule_can_act() -> None:
     client, _, connection = connected(world)
     assert connection.to_backend.quiet
     world.apply("delay after=1000")
+    client.say(b"x")
+    world.run(seconds=1)
     assert not connection.to_backend.quiet
     world.apply("dummy")
+    client.say(b"x")
+    world.run(seconds=1)
     assert connection.to_backend.quiet
     world.apply("hang")
     client.say(b"held")

@@ -7,10 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lines import Lines
-from scenario import Peer, World
+from scenario import Peer, World, echo
+from vaurien import registry
+from vaurien.behavior import Behavior, Firing
 from vaurien.net.framing import READ_SIZE
 from vaurien.net.simulated import CAPACITY
+from vaurien.net.spec import Limits
+from vaurien.net.turns import PORTION, in_turns
 from vaurien.rules.active import TURN, TURN_DECISIONS
+from vaurien.values.actions import Actions, Hold
 
 ARMED = ("delay after=1000000",)
 MANY = tuple(f"delay after=1000000 name=rule{number}" for number in range(100))
@@ -168,3 +173,166 @@ def test_an_end_does_not_overtake_what_was_written_in_the_same_turn() -> None:
     world.run(seconds=1)
     assert bytes(world.backends[0].heard) == REQUEST * 500 + b"GE"
     assert world.backends[0].ended == "fin"
+
+
+# Work on many connections.
+
+
+def test_work_on_many_things_is_done_in_turns() -> None:
+    world = World()
+    done: list[int] = []
+    ends: list[int] = []
+    in_turns(world.reactor, range(PORTION + 10), done.append, lambda: ends.append(len(done)))
+    assert (done, ends) == (list(range(PORTION)), [])
+    world.reactor.run_once()
+    assert (done, ends) == (list(range(PORTION + 10)), [PORTION + 10])
+
+
+ASKED: list[tuple[int, float]] = []
+"""The connections that ``Opener`` was asked to act on, and when."""
+
+
+class Opener(Behavior):
+    """Waits on every other connection."""
+
+    name = "test-opener"
+    scopes = ("connection",)
+
+    def on_open(self, firing: Firing) -> Actions:
+        ASKED.append((firing.connection, firing.now))
+        if firing.connection % 2:
+            yield Hold()
+
+
+@pytest.fixture(autouse=True)
+def _opener() -> None:
+    registry.behaviors.register(Opener)
+    ASKED.clear()
+
+
+def crowd(world: World, size: int) -> list[Peer]:
+    """Return clients that are connected."""
+    clients = [world.client() for _ in range(size)]
+    world.run(lambda: len(world.backends) == size, seconds=1)
+    return clients
+
+
+def following(world: World) -> list[int]:
+    """Return the numbers of the connections that follow the present plan."""
+    now = world.proxy.active_plan.generation
+    return [each.number for each in world.proxy.connections if each.generation == now]
+
+
+def test_an_idle_connection_notices_a_plan_when_it_carries_something() -> None:
+    world = World("hang after=1000", whole=True, on_data=echo)
+    clients = crowd(world, 5)
+    for client in clients:
+        client.say(b"before")
+    world.run(seconds=1)
+    world.apply("delay sleep=3")
+    assert following(world) == []
+    clients[2].say(b"x")
+    world.run(seconds=4)
+    assert following(world) == [3]
+    assert clients[2].heard_at[-1] == pytest.approx(4.0)
+    assert bytes(clients[2].heard) == b"beforex"
+
+
+@pytest.mark.parametrize("rule", ["hang", "test-opener"])
+def test_a_connection_that_holds_something_is_told_of_a_plan_at_once(rule: str) -> None:
+    world = World(rule, protocol=Lines(), whole=True)
+    clients = crowd(world, 5)
+    clients[2].say(b"PUT 10\nhalf")
+    world.run(seconds=0.1)
+    world.apply()
+    assert following(world) == ([1, 2, 3, 4, 5] if rule == "test-opener" else [3])
+    world.apply("dummy")  # they hold nothing any more
+    assert following(world) == []
+
+
+def test_a_message_of_which_only_a_part_has_come_is_passed_on_when_rules_go() -> None:
+    world = World(*ARMED, protocol=Lines(), whole=True)
+    (client,) = crowd(world, 1)
+    client.say(b"GE")
+    world.run(seconds=1)
+    assert not world.backends[0].heard
+    world.apply()
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"GE"
+
+
+def test_many_connections_that_hold_something_are_told_in_turns() -> None:
+    world = World("hang", whole=True)
+    size = 3 * PORTION + 5
+    for client in crowd(world, size):
+        client.say(b"x")
+    world.run(seconds=1)
+    world.apply()
+    told = [len(following(world))]
+    while told[-1] < size:
+        world.reactor.run_once()
+        told.append(len(following(world)))
+    assert told == [PORTION, 2 * PORTION, 3 * PORTION, size]
+    world.run(seconds=1)
+    assert sum(len(backend.heard) for backend in world.backends) == size
+
+
+def test_another_plan_does_not_keep_the_last_ones_from_being_told() -> None:
+    world = World("hang", whole=True)
+    for client in crowd(world, 3 * PORTION):
+        client.say(b"x")
+    world.run(seconds=1)
+    for _ in range(3):
+        world.apply()
+    world.run(seconds=1)
+    assert sum(len(backend.heard) for backend in world.backends) == 3 * PORTION
+
+
+def test_a_rule_that_goes_and_comes_again_is_decided_on_anew() -> None:
+    """Though the connection was idle while the rule was off, and did not notice."""
+    world = World("delay sleep=0.1 on=1 off=1", protocol=Lines(), whole=True)
+    (client,) = crowd(world, 1)
+    world.run(seconds=0.5)
+    client.say(REQUEST)
+    world.run(seconds=2)
+    world.backends[0].say(b"yes\n")
+    world.run(seconds=1)
+    assert world.fired == [(1, 1, "delay")] * 2
+
+
+def test_a_hook_of_a_rule_that_goes_and_comes_again_runs_anew() -> None:
+    world = World("test-opener on=1 off=1", whole=True)
+    crowd(world, 2)
+    world.run(seconds=4.5)
+    assert [number for number, _ in ASKED] == [1, 2, 1, 2, 1, 2]
+    assert [int(at) for _, at in ASKED] == [0, 0, 2, 2, 4, 4]
+
+
+def test_idle_connections_are_looked_at_in_turns() -> None:
+    world = World(limits=Limits(timeout=1), whole=True)
+    crowd(world, 3 * PORTION)
+    left = len(world.proxy.connections)
+    while left:
+        world.reactor.run_once()
+        before, left = left, len(world.proxy.connections)
+        assert before - left <= PORTION
+    assert world.system.time == pytest.approx(1.0)
+
+
+def test_connections_to_a_backend_that_is_replaced_are_reset_in_turns() -> None:
+    world = World(whole=True)
+    crowd(world, 2 * PORTION)
+    world.proxy.change_backend(world.proxy.backend, reset=True)
+    assert len(world.proxy.connections) == PORTION
+    world.run(lambda: not world.proxy.connections, seconds=1)
+
+
+def test_a_drain_closes_what_is_finished_in_turns() -> None:
+    world = World(whole=True)
+    crowd(world, 3 * PORTION)
+    world.run(seconds=1)
+    done: list[float] = []
+    world.proxy.drain(lambda: done.append(world.system.time), 10)
+    assert len(world.proxy.connections) == 2 * PORTION
+    world.run(lambda: bool(done), seconds=1)
+    assert not world.proxy.connections

@@ -35,6 +35,9 @@ class Owner(ProxyView, Interface):
     def refuse(self, connection: Connection, what: str, detail: str = "") -> None:
         """Reset a client that gets no backend, and say why."""
 
+    def on_holding(self, connection: Connection) -> None:
+        """A connection begins to hold something for a rule."""
+
     def on_closed(self, connection: Connection) -> None:
         """A connection has closed."""
 
@@ -51,6 +54,7 @@ class Connection:
         "closed",
         "conversation",
         "decisions",
+        "generation",
         "number",
         "on_close",
         "opened_at",
@@ -73,6 +77,7 @@ class Connection:
         self.conversation: Conversation | None = None  # if the protocol is framed
         self.decisions = Decisions(proxy, self)
         self.closed = False
+        self.generation = proxy.active_plan.generation  # of the plan that it follows
         self.opened_at = proxy.reactor.now
         self.on_close: Callable[[], None] | None = None
         self._hooks: Hooks | None = None
@@ -113,7 +118,11 @@ class Connection:
 
     def apply(self) -> None:
         """Follow the proxy's new plan."""
+        if self.closed:
+            return
         plan = self.proxy.active_plan
+        missed_inert = plan.last_inert > self.generation
+        self.generation = plan.generation
         if not self.decisions.follow_plan():
             self.close()
             return
@@ -125,7 +134,7 @@ class Connection:
         if self.closed:
             return
         playing = any(link.player is not None for link in self.links)
-        if not plan.acts_on_messages and not playing and not self.must_finish:
+        if missed_inert and not playing and not self.must_finish:
             self.decisions.forget()
         for link in self.links:
             if not self.closed:
@@ -231,6 +240,15 @@ class Connection:
         return () if self.client_socket is not None else (self.to_backend, self.to_client)
 
     @property
+    def holds(self) -> bool:
+        """It holds something that may have to be let go when a rule is lifted."""
+        return (
+            (self._hooks is not None and bool(self._hooks.running))
+            or any(link.holds for link in self.links)
+            or self.decisions.has_dropped
+        )
+
+    @property
     def memory(self) -> Memory:
         """What it keeps for the rules that fire on it."""
         return self.decisions.memory
@@ -326,6 +344,7 @@ class Connection:
     def _make_hooks(self) -> Hooks:
         if self._hooks is None:
             self._hooks = Hooks(self)
+        self.proxy.on_holding(self)
         return self._hooks
 
     def _is_awaited(self, key: Key) -> bool:

@@ -51,6 +51,11 @@ class Decisions:
             self._memory = Memory()
         return self._memory
 
+    @property
+    def has_dropped(self) -> bool:
+        """A rule has dropped a message."""
+        return self._memory is not None and bool(self._memory.dropped_by)
+
     def follow_plan(self) -> bool:
         """Forget the rules that are gone; False if one of them has dropped a message.
 

@@ -76,7 +76,7 @@ class Hooks:
         """Go on where a rule has been lifted."""
         is_on = self._proxy.active_plan.is_on
         for key, run in list(self._runs.items()):
-            if isinstance(key, ActiveRule) and not is_on(key):
+            if isinstance(key, ActiveRule) and (not is_on(key) or key.since > run.generation):
                 run.cancel()
                 del self._runs[key]
             else:
@@ -138,10 +138,12 @@ class Hooks:
 class HookRun:
     """One run."""
 
-    __slots__ = ("_connection", "_stepping", "_steps", "_timer", "then")
+    __slots__ = ("_connection", "_stepping", "_steps", "_timer", "generation", "then")
 
     def __init__(self, connection: HookedConnection, steps: Steps) -> None:
         self._connection = connection
+        self.generation = connection.decisions.proxy.active_plan.generation
+        """Of the plan under which it began."""
         self._steps: Steps | None = steps
         self.then: Callable[[], None] | None = None
         """Called when it ends, unless the connection is closed."""

@@ -82,6 +82,11 @@ class Link(Outlet):
 
     def on_readable(self) -> None:
         """Pass on what has arrived."""
+        connection = self.connection
+        if connection.generation != connection.proxy.active_plan.generation:
+            connection.apply()
+            if connection.closed:
+                return
         if self._siphon is not None:
             self._splice(self._siphon)
             return
@@ -120,15 +125,8 @@ class Link(Outlet):
             self._parse(framing, bytes(view), reactor.clock())
         else:
             self._chunk(view)
-        if (
-            size == BUFFER_SIZE
-            and self.framing is None
-            and not self.dead
-            and reactor.system.splice is not None
-        ):
-            self._siphon = Siphon(
-                reactor.system.splice, reactor.pipes, self.source.fd, self.sink.fd
-            )
+        if size == BUFFER_SIZE and self.framing is None and not self.dead:
+            self._begin_splicing(self.source.fd, self.sink.fd)
 
     def end(self, how: Ending) -> None:
         """The source has ended; the sink sees that after all that came before."""
@@ -183,9 +181,7 @@ class Link(Outlet):
         if self.player is None and not self.blocked:
             self.perform(reply)
             return
-        if self.player is None:
-            self.player = Player(self, self.connection)
-        self.player.put(reply)
+        self._make_player().put(reply)
 
     def perform(self, reply: QueuedReply) -> None:
         """Send a reply now, or close."""
@@ -224,6 +220,13 @@ class Link(Outlet):
         self.source.want(READ, wanted=read and not full and self.ending is None)
 
     # Called by the connection.
+
+    @property
+    def holds(self) -> bool:
+        """It holds bytes because of what rules do, or might do."""
+        if self.player is not None:
+            return True
+        return not self.quiet and self.framing is not None and self.framing.stream.kept_back > 0
 
     def apply(self) -> None:
         """Follow the proxy's new plan from the next message on."""
@@ -287,13 +290,18 @@ class Link(Outlet):
         self._play(message, decision)
 
     def _play(self, message: Message, decision: Decision | Reply) -> None:
-        if self.player is None:
-            self.player = Player(self, self.connection)
+        player = self._make_player()
         if self.quiet:
             self.update_quiet()
-        self.player.put((message, decision))
+        player.put((message, decision))
         if self.player is not None or self.blocked or self.source.incoming.player is not None:
             self.settle()
+
+    def _make_player(self) -> Player:
+        if self.player is None:
+            self.player = Player(self, self.connection)
+            self.connection.proxy.on_holding(self.connection)
+        return self.player
 
     # Messages.
 
@@ -302,6 +310,8 @@ class Link(Outlet):
         with self.connection.gathering():
             self.arrive(framing.receive(data, at))
             framing.conversation.after_parsing(self, framing)
+        if framing.stream.kept_back:
+            self.connection.proxy.on_holding(self.connection)
 
     def catch_up(self) -> None:
         """Parse more of what has been read: the parser's last turn has ended before that."""
@@ -309,6 +319,8 @@ class Link(Outlet):
         if connection.closed:
             return
         try:
+            if connection.generation != connection.proxy.active_plan.generation:
+                connection.apply()
             if framing is not None and framing.lags:
                 self.active_at = self.reactor.now
                 unseen = framing.stream.take_aside()

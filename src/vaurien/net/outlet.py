@@ -83,6 +83,12 @@ class Outlet:
         self._pending = memoryview(bytes(rest)) if shared else rest
         self._block()
 
+    def _begin_splicing(self, source_fd: int, sink_fd: int) -> None:
+        """Move bytes inside the kernel from now on, where that is possible."""
+        reactor = self.reactor
+        if reactor.system.splice is not None:
+            self._siphon = Siphon(reactor.system.splice, reactor.pipes, source_fd, sink_fd)
+
     def _drain(self, siphon: Siphon) -> None:
         try:
             siphon.drain()

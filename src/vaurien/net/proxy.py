@@ -21,6 +21,7 @@ from .resolver import Resolver
 from .spec import ProxySpec
 from .system import Endpoint, Socket
 from .totals import Totals, add
+from .turns import Followers, in_turns
 
 DRAIN_IDLE = 0.1
 """Seconds without a byte after which a drain closes an answered connection."""
@@ -59,6 +60,7 @@ class Proxy:
         """Counts of messages, with a framed protocol."""
         self.emits_firings = True
         """Emit an event for each rule that fires; without it, firing is faster."""
+        self._followers = Followers(reactor)
         self._resolver = Resolver(reactor)
         self._listener: Listener | None = None
         self._opened = 0
@@ -132,11 +134,12 @@ class Proxy:
 
     def apply(self, plan: Plan) -> None:
         """Replace the plan, for open connections too."""
+        before = self.active_plan.opening
         self.active_plan = ActivePlan(plan, self.name, self.reactor.clock(), self.active_plan)
         self._schedule_next_edge()
         self._refuse_or_listen()
-        for connection in list(self.connections):
-            connection.apply()
+        opens = not set(self.active_plan.opening) <= set(before)  # then there is work for all
+        self._followers.tell(self.connections if opens else ())
 
     def change_backend(self, backend: Address, *, reset: bool = False) -> None:
         """Connect new clients to another backend.
@@ -145,8 +148,7 @@ class Proxy:
         """
         self.backend = backend
         if reset:
-            for connection in list(self.connections):
-                connection.close(reset=True)
+            in_turns(self.reactor, self.connections, lambda each: each.close(reset=True))
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
         """Stop accepting, let exchanges finish, close, and call back; within ``limit`` seconds."""
@@ -275,8 +277,12 @@ class Proxy:
             self._reported.add(text)
             self.emit(Trouble(self.name, text))
 
+    def on_holding(self, connection: Connection) -> None:
+        self._followers.hold(connection)
+
     def on_closed(self, connection: Connection) -> None:
         self.connections.pop(connection, None)
+        self._followers.leave(connection)
         for link in connection.links:
             add(self._carried, link)
         if self._full and self._listener is not None:
@@ -326,31 +332,40 @@ class Proxy:
         """Close the connections that a drain need not wait for, until none is left."""
         if self._drained is None:
             return
-        now = self.reactor.clock()
-        for connection in list(self.connections):
-            idle = now - connection.active_at >= DRAIN_IDLE
+        clock = self.reactor.clock
+
+        def look_at(connection: Connection) -> None:
+            idle = clock() - connection.active_at >= DRAIN_IDLE
             if idle and not self.in_use(connection) & UNFINISHED:
                 connection.close()
-        if self.connections:
-            self.reactor.call_later(DRAIN_IDLE / 2, self._close_finished)
-        else:
-            self.close()
+
+        def come_again() -> None:
+            if self.connections:
+                self.reactor.call_later(DRAIN_IDLE / 2, self._close_finished)
+            else:
+                self.close()
+
+        in_turns(self.reactor, self.connections, look_at, come_again)
 
     def _close_idle(self) -> None:
         timeout = self.limits.timeout
         sweep = self._sweep
-        now = self.reactor.clock()
-        oldest = now
-        for connection in list(self.connections):
+        now = oldest = self.reactor.clock()
+
+        def look_at(connection: Connection) -> None:
+            nonlocal oldest
             active_at = connection.active_at
-            if now - active_at >= timeout:
-                if not self.in_use(connection) & KEPT_WHILE_IDLE and not connection.is_draining():
-                    connection.cut()
-            else:
+            if now - active_at < timeout:
                 oldest = min(oldest, active_at)
-        if self._sweep is sweep:  # not closed meanwhile, by the last connection of a drain
-            pause = max(oldest + timeout - now, timeout / SWEEPS_PER_TIMEOUT)
-            self._sweep = self.reactor.call_later(pause, self._close_idle)
+            elif not self.in_use(connection) & KEPT_WHILE_IDLE and not connection.is_draining():
+                connection.cut()
+
+        def come_again() -> None:
+            if self._sweep is sweep:  # not closed meanwhile, by the last connection of a drain
+                pause = max(oldest + timeout - now, timeout / SWEEPS_PER_TIMEOUT)
+                self._sweep = self.reactor.call_at(now + pause, self._close_idle)
+
+        in_turns(self.reactor, self.connections, look_at, come_again)
 
     def _schedule_next_edge(self) -> None:
         """Set the timer for the next time at which a rule turns on or off, or expires."""

@@ -243,15 +243,7 @@ class ActivePlan:
         """Rules that the previous plan included unchanged keep what they have counted."""
         self.plan = plan
         self.generation: int = 0 if previous is None else previous.generation + 1
-        kept: dict[str, ActiveRule] = {}
-        if previous is not None and previous.plan.seed == plan.seed:
-            # A rule that has expired starts afresh if another plan includes it.
-            again = previous.expired if previous.plan is not plan else frozenset()
-            kept = {
-                active_rule.rule.name: active_rule
-                for active_rule in previous._all
-                if active_rule.rule.name not in again
-            }
+        kept = {} if previous is None else previous._kept_for(plan)
 
         def active_rule(rule: Rule) -> ActiveRule:
             old = kept.get(rule.name)
@@ -269,6 +261,9 @@ class ActivePlan:
         self._message_rules = tuple(rule for rule in self.rules if not rule.ignores_messages)
         self.acts_on_messages = bool(self._message_rules)
         """Whether any rule that is on may act on messages."""
+        before = -1 if previous is None else previous.last_inert
+        self.last_inert: int = before if self.acts_on_messages else self.generation
+        """Generation of the newest active plan so far of which that is not so."""
         self._on = frozenset(self.rules)
         for rule in self.rules:
             if previous is not None and not previous.is_on(rule):
@@ -287,6 +282,14 @@ class ActivePlan:
         """Whether no connection is to be accepted."""
         self.late = any(rule.rule.late for rule in self.rules)
         """Whether any rule is decided on when the response comes."""
+
+    def _kept_for(self, plan: Plan) -> dict[str, ActiveRule]:
+        """Return the rules that another plan may keep, by name."""
+        if self.plan.seed != plan.seed:
+            return {}
+        # A rule that has expired starts afresh if another plan includes it.
+        again = self.expired if self.plan is not plan else frozenset()
+        return {rule.name: rule for rule in self._all if rule.name not in again}
 
     def _with(self, hook: str) -> tuple[ActiveRule, ...]:
         return tuple(
