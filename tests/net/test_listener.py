@@ -80,6 +80,33 @@ def test_clients_are_accepted_a_round_at_a_time() -> None:
     assert len(door.clients) == ACCEPT_BATCH + 10
 
 
+def test_all_that_wait_are_accepted_a_round_at_a_time() -> None:
+    door = Door()
+    door.knock(ACCEPT_BATCH + 10)
+    seen: list[int] = []
+    door.listener.accept_all(lambda: seen.append(len(door.clients)))
+    assert (len(door.clients), seen) == (ACCEPT_BATCH, [])
+    door.run()
+    assert seen == [ACCEPT_BATCH + 10]
+    door.knock(3)
+    door.listener.accept_all(lambda: seen.append(len(door.clients)))
+    assert seen[1:] == [ACCEPT_BATCH + 13]  # there was nothing to wait for
+
+
+def test_clients_that_come_for_ever_do_not_keep_it_from_ending() -> None:
+    door = Door()
+    door.knock(ACCEPT_BATCH)
+    rounds = 0
+    ends: list[int] = []
+    door.listener.accept_all(lambda: ends.append(len(door.clients)))
+    while not ends:
+        door.knock(ACCEPT_BATCH)
+        door.reactor.run_once()
+        rounds += 1
+        assert rounds < 1000
+    assert ends[0] <= 300  # three times the queue
+
+
 def test_while_it_pauses_clients_wait() -> None:
     door = Door()
     door.listener.pause()

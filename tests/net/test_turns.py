@@ -12,7 +12,6 @@ from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.net.framing import READ_SIZE
 from vaurien.net.simulated import CAPACITY
-from vaurien.net.spec import Limits
 from vaurien.net.turns import PORTION, in_turns
 from vaurien.rules.active import TURN, TURN_DECISIONS
 from vaurien.values.actions import Actions, Hold
@@ -306,17 +305,6 @@ def test_a_hook_of_a_rule_that_goes_and_comes_again_runs_anew() -> None:
     world.run(seconds=4.5)
     assert [number for number, _ in ASKED] == [1, 2, 1, 2, 1, 2]
     assert [int(at) for _, at in ASKED] == [0, 0, 2, 2, 4, 4]
-
-
-def test_idle_connections_are_looked_at_in_turns() -> None:
-    world = World(limits=Limits(timeout=1), whole=True)
-    crowd(world, 3 * PORTION)
-    left = len(world.proxy.connections)
-    while left:
-        world.reactor.run_once()
-        before, left = left, len(world.proxy.connections)
-        assert before - left <= PORTION
-    assert world.system.time == pytest.approx(1.0)
 
 
 def test_connections_to_a_backend_that_is_replaced_are_reset_in_turns() -> None:

@@ -13,8 +13,8 @@ from .address import Address
 from .reactor import Reactor
 from .system import READ, Endpoint, Socket
 
-ACCEPT_BATCH = 64
-"""Clients accepted per event, so that other sockets are not starved."""
+ACCEPT_BATCH = 16
+"""Clients accepted in one turn, each of which is a dial: others are not to wait for long."""
 ACCEPT_PAUSE = 0.1
 """Seconds without accepting after accept failed, for lack of descriptors for instance."""
 
@@ -77,8 +77,9 @@ class Listener:
 
     def release(self) -> None:
         """Accept the clients that wait, then free the address until it is reclaimed."""
-        while self.accept_waiting():
-            pass
+        for _ in range(0, self._backlog, ACCEPT_BATCH):
+            if not self.accept_waiting():
+                break
         self.close()
 
     def reclaim(self) -> None:
@@ -142,6 +143,21 @@ class Listener:
         for listening, (family, _) in zip(self._sockets, self.endpoints, strict=True):
             accepted += self._accept(listening, family)
         return accepted
+
+    def accept_all(self, then: Callable[[], None]) -> None:
+        """Accept the clients that are in the queue now, in turns, and then call."""
+        left = self._backlog
+
+        def go_on() -> None:
+            nonlocal left
+            accepted = self.accept_waiting()
+            left -= accepted
+            if accepted >= ACCEPT_BATCH and left > 0:
+                self._reactor.call_next(go_on)
+            else:
+                then()
+
+        go_on()
 
     def on_failure(self, report: str) -> None:
         self._reactor.report(report)

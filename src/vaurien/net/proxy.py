@@ -19,6 +19,7 @@ from .listener import Listener
 from .reactor import Reactor, Timer
 from .resolver import Resolver
 from .spec import ProxySpec
+from .sweep import Sweep
 from .system import Endpoint, Socket
 from .totals import Totals, add
 from .turns import Followers, in_turns
@@ -29,10 +30,6 @@ RETRY_DELAY = 0.1
 """Seconds before another attempt to listen, when another process took the address."""
 UNFINISHED = InUse.HELD | InUse.UNSENT | InUse.UNANSWERED
 """What a drain waits for."""
-KEPT_WHILE_IDLE = InUse.HELD | InUse.WATCHED
-"""What keeps an idle connection open."""
-SWEEPS_PER_TIMEOUT = 20
-"""Maximum number of sweeps for idle connections within one timeout."""
 
 
 def ignore_event(event: Event) -> None:
@@ -69,7 +66,7 @@ class Proxy:
         self._carried: dict[Direction, list[int]] = {way: [0, 0] for way in Direction}
         """Bytes and chunks of closed connections."""
         self._edge: Timer | None = None
-        self._sweep: Timer | None = None
+        self._sweep = Sweep(self, spec.limits.timeout)
         self._drained: Callable[[], None] | None = None
         self._drain_limit: Timer | None = None
         self._full = False
@@ -105,8 +102,7 @@ class Proxy:
             self._listener.resume()
         self._schedule_next_edge()
         self._refuse_or_listen()
-        if self.limits.timeout and self._sweep is None:
-            self._sweep = self.reactor.call_later(self.limits.timeout, self._close_idle)
+        self._sweep.start()
 
     def make_listener(self, address: Address | None = None) -> Listener:
         """Return a listener, by default at the proxy's own address, for ``open``.
@@ -154,11 +150,17 @@ class Proxy:
         """Stop accepting, let exchanges finish, close, and call back; within ``limit`` seconds."""
         self._forget_drain()
         self._drained = done
-        while self._listener is not None and self._listener.accept_waiting():
-            pass
-        self._close_listener()
         self._drain_limit = self.reactor.call_later(limit, self.close)
-        self._close_finished()
+
+        def stop_accepting() -> None:
+            if self._drained is done:
+                self._close_listener()
+                self._close_finished()
+
+        if self._listener is not None:
+            self._listener.accept_all(stop_accepting)
+        else:
+            stop_accepting()
 
     def close(self, *, reset: bool = False) -> None:
         """Close the listener and all connections now; the proxy may be opened again.
@@ -166,10 +168,10 @@ class Proxy:
         ``reset``: close all with a RST; otherwise only those that lose bytes.
         """
         self._close_listener()
-        for timer in (self._edge, self._sweep):
-            if timer is not None:
-                timer.cancel()
-        self._edge = self._sweep = None
+        self._sweep.stop()
+        if self._edge is not None:
+            self._edge.cancel()
+            self._edge = None
         for connection in list(self.connections):
             if reset:
                 connection.close(reset=True)
@@ -347,26 +349,6 @@ class Proxy:
 
         in_turns(self.reactor, self.connections, look_at, come_again)
 
-    def _close_idle(self) -> None:
-        timeout = self.limits.timeout
-        sweep = self._sweep
-        now = oldest = self.reactor.clock()
-
-        def look_at(connection: Connection) -> None:
-            nonlocal oldest
-            active_at = connection.active_at
-            if now - active_at < timeout:
-                oldest = min(oldest, active_at)
-            elif not self.in_use(connection) & KEPT_WHILE_IDLE and not connection.is_draining():
-                connection.cut()
-
-        def come_again() -> None:
-            if self._sweep is sweep:  # not closed meanwhile, by the last connection of a drain
-                pause = max(oldest + timeout - now, timeout / SWEEPS_PER_TIMEOUT)
-                self._sweep = self.reactor.call_at(now + pause, self._close_idle)
-
-        in_turns(self.reactor, self.connections, look_at, come_again)
-
     def _schedule_next_edge(self) -> None:
         """Set the timer for the next time at which a rule turns on or off, or expires."""
         if self._edge is not None:
@@ -384,9 +366,16 @@ class Proxy:
         listener = self._listener
         if listener is None or listener.refusing is self.active_plan.refuses:
             return
+        if self.active_plan.refuses:
+            listener.accept_all(self._refuse_or_listen_now)
+        else:
+            self._refuse_or_listen_now()
+
+    def _refuse_or_listen_now(self) -> None:
+        listener = self._listener
+        if listener is None:
+            return
         try:
-            while self.active_plan.refuses and listener.accept_waiting():
-                pass
             listener.refuse(self.active_plan.refuses)
         except OSError as error:
             self.emit(Trouble(self.name, f"cannot listen on {self.address} again", str(error)))
