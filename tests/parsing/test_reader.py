@@ -85,3 +85,100 @@ def test_what_is_at_hand_is_not_taken() -> None:
     (whole,) = put_together(feed(stream_of(run_once(parse)), [b"abcd", b"e\n1-", b"-"]))
     assert seen == [(b"abc", False), (b"abcde", False), (b"", True)]
     assert whole.data == b"abcde\n1--"
+
+
+# What a parser waits for inside a message is passed on when it arrives.
+
+END = re.compile(rb"\r\n\.\r\n")
+WORD = re.compile(rb"\w+")
+
+
+def lines(stream: Stream) -> Parser:
+    stream.begin()
+    yield from stream.readline()
+    yield from stream.read(4)
+    stream.end()
+    yield from stream.readline()
+    stream.begin()
+    stream.end()
+    yield
+
+
+def text_with_an_end(stream: Stream) -> Parser:
+    """A text of which each byte belongs to its message, those of its end included."""
+    stream.begin()
+    while not stream.match(END):
+        stream.claim()
+        yield
+    stream.end()
+    yield from stream.rest()
+
+
+def test_a_line_that_is_not_complete_passes_if_its_message_has_begun() -> None:
+    stream = stream_of(lines)
+    pieces = [stream.feed(bytes([byte]), 0.0) for byte in b"hi\nabcdxy\n"]
+    passed = [b"".join(message.data for message in of_byte) for of_byte in pieces]
+    assert passed == [b"h", b"i", b"\n", b"a", b"b", b"c", b"d", b"", b"", b"xy\n"]
+
+
+def test_bytes_that_a_parser_claims_pass_while_it_looks_at_them() -> None:
+    stream = stream_of(text_with_an_end)
+    pieces = [stream.feed(chunk, 0.0) for chunk in (b"\r\n", b".", b"\r\n")]
+    assert [[message.data for message in piece] for piece in pieces] == [
+        [b"\r\n"],
+        [b"."],
+        [b"\r\n"],
+    ]
+    assert [message.ends for piece in pieces for message in piece] == [False, False, True]
+    assert [message.offset for piece in pieces for message in piece] == [0, 2, 3]
+
+
+def test_bytes_that_were_claimed_on_a_quiet_link_are_not_cut_again() -> None:
+    stream = stream_of(text_with_an_end)
+    assert stream.watch(b"\r\n", 0.0) == 0
+    assert stream.peek(0) == b""
+    (rest,) = stream.feed(b".\r\n", 0.0)
+    assert (rest.data, rest.begins, rest.ends, rest.offset) == (b".\r\n", False, True, 2)
+
+
+def test_bytes_that_were_claimed_are_given_back_once_only() -> None:
+    stream = stream_of(text_with_an_end)
+    assert b"".join(piece.data for piece in feed(stream, [b"\r", b"\n."])) == b"\r\n."
+
+
+def test_a_message_ends_behind_the_bytes_that_were_claimed_for_it() -> None:
+    def parse(stream: Stream) -> Parser:
+        stream.begin()
+        stream.claim()
+        yield
+        stream.end()
+
+    stream = stream_of(parse)
+    stream.feed(b"ab", 0.0)
+    with pytest.raises(ProtocolError, match="ended a message before bytes"):
+        stream.feed(b"c", 0.0)
+
+
+def test_nothing_is_claimed_outside_of_messages() -> None:
+    def parse(stream: Stream) -> Parser:
+        stream.claim()
+        yield from stream.readline()
+        stream.begin()
+        stream.end()
+        yield from stream.rest()
+
+    stream = stream_of(parse)
+    assert stream.feed(b"ab", 0.0) == []
+    assert [message.data for message in stream.feed(b"\n", 0.0)] == [b"ab\n"]
+
+
+def test_a_match_looks_no_further_than_its_limit() -> None:
+    found = []
+
+    def parse(stream: Stream) -> Parser:
+        stream.begin()
+        found.append(stream.match(WORD, 3))
+        yield from stream.rest()
+
+    stream_of(parse).feed(b"abcdef", 0.0)
+    assert [match and match[0] for match in found] == [b"abc"]

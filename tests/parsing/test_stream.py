@@ -151,7 +151,7 @@ def test_a_message_that_a_parser_leaves_unfinished_stays_what_it_is() -> None:
     assert (last.data, last.exchange, last.begins, last.ends) == (b"", 1, False, True)
 
 
-def test_bytes_that_are_kept_back_in_a_message_end_it() -> None:
+def test_bytes_of_a_line_that_is_cut_short_are_passed_on_and_its_message_ends() -> None:
     def parse(stream: Stream) -> Parser:
         stream.begin({"kind": "pair"})
         yield from stream.readline()
@@ -160,8 +160,8 @@ def test_bytes_that_are_kept_back_in_a_message_end_it() -> None:
     stream = stream_of(parse)
     (first,) = stream.feed(b"one\ntw", 1.0)
     (second,) = stream.surrender()
-    assert (first.data, first.begins, first.ends) == (b"one\n", True, False)
-    assert (second.data, second.begins, second.ends) == (b"tw", False, True)
+    assert (first.data, first.begins, first.ends) == (b"one\ntw", True, False)
+    assert (second.data, second.begins, second.ends) == (b"", False, True)
     assert second.labels == {"kind": "pair"}
 
 

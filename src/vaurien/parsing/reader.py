@@ -24,13 +24,16 @@ class Reader:
     A parser that needs more than that yields, and is resumed when more has arrived.
     """
 
-    __slots__ = ("_buffer", "_sized", "_skipping", "_taken")
+    __slots__ = ("_buffer", "_claimed", "_sized", "_skipping", "_taken", "in_message")
 
     def __init__(self) -> None:
         self._buffer: bytes | bytearray = b""
         self._taken = 0  # bytes of the buffer that the parser has taken
+        self._claimed = 0  # those that belong to the message under way, taken or not
         self._skipping = 0  # bytes still to come that the parser skips
         self._sized = False  # the message ends with these
+        self.in_message = False
+        """A message has begun and not ended; parsers leave it alone."""
 
     def readline(self, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
         r"""Take bytes up to and including the next ``\n``.
@@ -52,6 +55,7 @@ class Reader:
             if waiting > limit:
                 raise ProtocolError(f"a line of more than {limit} bytes")
             searched = max(0, waiting - len(end) + 1)
+            self.claim()
             yield
         size = found + len(end) - self._taken
         if size > limit:
@@ -67,15 +71,19 @@ class Reader:
         if not 0 <= size <= limit:
             raise ProtocolError(f"cannot read {size} bytes at once: the limit is {limit}")
         while len(self._buffer) - self._taken < size:
+            self.claim()
             yield
         return self._take(size)
 
-    def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+    def match(self, pattern: re.Pattern[bytes], limit: int = maxsize) -> re.Match[bytes] | None:
         """Take what a pattern matches of the bytes that have arrived; without a match, nothing.
+
+        ``limit``: look at this many bytes only, as if the stream ended there.
 
         Use the match before the next ``yield``: its groups are views of the buffer.
         """
-        found = pattern.match(self._buffer, self._taken)
+        end = len(self._buffer) if limit == maxsize else self._taken + limit
+        found = pattern.match(self._buffer, self._taken, end)
         if found is not None:
             self._taken = found.end()
         return found
@@ -83,6 +91,16 @@ class Reader:
     def at_hand(self, limit: int = WINDOW) -> bytes:
         """Return the next bytes that have arrived, without taking them."""
         return bytes(self._buffer[self._taken : self._taken + limit])
+
+    def claim(self, size: int = maxsize) -> None:
+        """Pass on the next ``size`` bytes of those that have arrived.
+
+        They belong to the message under way, whatever follows.  The parser can still look at
+        them, and has to take them before it ends the message.  Without a message under way,
+        this does nothing.
+        """
+        if self.in_message:
+            self._claimed = min(self._taken + size, len(self._buffer))
 
     @property
     def drained(self) -> bool:

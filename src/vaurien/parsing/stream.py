@@ -21,7 +21,11 @@ class Stream(Reader):
     The parser takes bytes with ``yield from`` (``readline``, ``read``, ``readuntil``, ``skip``)
     or with ``match``, and calls ``begin`` and ``end`` around each message.  The bytes that it
     takes before ``begin`` belong to the message that begins.  They are kept back until then, so
-    it should not take many.
+    it begins a message as soon as it knows the labels, and never waits for the next message first.
+
+    Inside a message, bytes are passed on when they arrive, also those for which ``read`` and
+    ``readline`` still wait.  A parser that looks ahead with ``match`` or ``at_hand`` says with
+    ``claim`` that the bytes belong to the message in any case.
     """
 
     __slots__ = (
@@ -44,7 +48,6 @@ class Stream(Reader):
         "_start",
         "_watching",
         "direction",
-        "in_message",
         "turn",
     )
 
@@ -53,9 +56,7 @@ class Stream(Reader):
         self.direction = direction
         self._asks = direction is Direction.TO_BACKEND
         self._exchanges = exchanges
-        self._start = 0  # where in the buffer that begins which is in no message yet
-        self.in_message = False
-        """A message has begun and not ended; parsers leave it alone."""
+        self._start = 0  # where in the buffer that begins which was neither cut nor passed on
         self._begins = True  # the next piece is the first of its message
         self._labels: Mapping[str, str] = NO_LABELS
         self._exchange = 0
@@ -132,6 +133,8 @@ class Stream(Reader):
         """End the message.  ``final``: see ``begin``, when that could not know it yet."""
         if not self.in_message:
             raise ProtocolError("the parser ended a message that had not begun")
+        if self._claimed > self._taken:
+            raise ProtocolError("the parser ended a message before bytes that belong to it")
         if final is not None:
             self._final = final
         if self._watching:
@@ -163,7 +166,7 @@ class Stream(Reader):
     @property
     def kept_back(self) -> int:
         """Bytes that have been fed, and are in no message yet."""
-        return len(self._buffer) + len(self._aside)
+        return len(self._buffer) - self._start + len(self._aside)
 
     @property
     def skipping(self) -> int:
@@ -182,7 +185,7 @@ class Stream(Reader):
 
     def peek(self, start: int) -> bytes:
         """Return the bytes that are kept back, from an offset on; they stay."""
-        return bytes(self._buffer[start:])
+        return bytes(self._buffer[self._start + start :])
 
     @property
     def opaque(self) -> bool:
@@ -216,12 +219,13 @@ class Stream(Reader):
             self._resume()
         finally:
             if self.in_message:
-                self._offset += self._taken - self._start
-                self._start = self._taken
+                passed = max(self._start, self._taken, self._claimed)
+                self._offset += passed - self._start
+                self._start = passed
                 self._begins = False
-            if self._start == len(self._buffer):  # by far the most frequent
+            if self._start == self._taken == len(self._buffer):  # by far the most frequent
                 self._buffer = b""
-                self._start = self._taken = 0
+                self._start = self._taken = self._claimed = 0
             else:
                 self._compact()
         return self.kept_back
@@ -242,7 +246,7 @@ class Stream(Reader):
         else:
             self._buffer = data
         self._resume()
-        if self.in_message and self._taken > self._start:
+        if self.in_message and max(self._taken, self._claimed) > self._start:
             self._slice(ends=False)
         self._compact()
         messages, self._cut = self._cut, []
@@ -283,18 +287,19 @@ class Stream(Reader):
                 raise ProtocolError("the parser returned") from None
 
     def _compact(self) -> None:
-        """Drop from the buffer what was cut."""
-        start = self._start
-        if start == len(self._buffer):
+        """Drop from the buffer what was cut and taken."""
+        done = min(self._start, self._taken)
+        if done == len(self._buffer):
             self._buffer = b""
-        elif start or type(self._buffer) is bytes:
-            self._buffer = bytearray(memoryview(self._buffer)[start:])
-        self._taken -= start
-        self._start = 0
+        elif done or type(self._buffer) is bytes:
+            self._buffer = bytearray(memoryview(self._buffer)[done:])
+        self._taken -= done
+        self._start -= done
+        self._claimed = max(0, self._claimed - done)
 
     def _slice(self, *, ends: bool) -> None:
-        start, self._start = self._start, self._taken
-        self._cut.append(self._piece(bytes(self._buffer[start : self._taken]), ends=ends))
+        start, self._start = self._start, max(self._taken, self._claimed)
+        self._cut.append(self._piece(bytes(self._buffer[start : self._start]), ends=ends))
 
     def _piece(self, data: bytes, *, ends: bool) -> Message:
         begins, self._begins = self._begins, False
