@@ -113,11 +113,12 @@ class Exchanges:
         if message.to_backend and message.begins and message.expects_reply:
             self.expect_response(message.exchange, message.about, at)
 
-    def answered(self, latency: float) -> None:
-        """The oldest pending request has its response; ``latency`` in seconds."""
+    def answered(self, latency: float | None) -> None:
+        """The oldest pending request has its response; ``latency`` in seconds, None if ignored."""
         if self.pending:
             self.pending.popleft()
-            self.tally.latency.add(latency)
+            if latency is not None:
+                self.tally.latency.add(latency)
 
     def lose_step(self) -> None:
         """Responses can't be matched to requests any more: expect none."""

@@ -83,6 +83,10 @@ class Stream(Reader):
         pending = self._exchanges.pending
         return pending[0].about if pending else None
 
+    def ignored(self) -> None:
+        """The oldest request that awaits a response does not get one."""
+        self._exchanges.answered(None)
+
     def begin(
         self,
         labels: Mapping[str, str] = NO_LABELS,

@@ -22,6 +22,7 @@ from vaurien.protocols.postgresql.fault_types import (
     StatementError,
     command_of,
 )
+from vaurien.protocols.postgresql.statements import PgRequest
 from vaurien.values.actions import Action, Close, Forward, Reply
 from vaurien.values.messages import Direction, Message
 from vaurien.values.options import Option
@@ -52,11 +53,15 @@ ENDING = SessionEnd(
 
 
 def request(data: bytes, labels: Mapping[str, str], **more: Any) -> Message:
-    return Message(data, Direction.TO_BACKEND, 0.0, labels, 1, about=labels)._replace(**more)
+    return Message(
+        data, Direction.TO_BACKEND, 0.0, labels, 1, about=PgRequest(labels, synced=True)
+    )._replace(**more)
 
 
 def response(data: bytes, labels: Mapping[str, str], **more: Any) -> Message:
-    return Message(data, Direction.TO_CLIENT, 0.0, {}, 1, about=labels)._replace(**more)
+    return Message(
+        data, Direction.TO_CLIENT, 0.0, {}, 1, about=PgRequest(labels, synced=True)
+    )._replace(**more)
 
 
 def play(
@@ -144,7 +149,7 @@ def test_commands_have_the_names_of_the_server(verb: str, sql: str, command: str
 def test_a_query_is_sent_as_one_that_fails() -> None:
     (action,) = play(FAILURE, request(UPDATE, SIMPLE))
     assert isinstance(action, Forward)
-    assert action.message == request(query("vaurien injects trouble"), SIMPLE)
+    assert action.message == request(query('SELECT "vaurien injects trouble"'), SIMPLE)
 
 
 def test_a_long_query_is_sent_when_it_has_ended() -> None:
@@ -153,10 +158,10 @@ def test_a_long_query_is_sent_when_it_has_ended() -> None:
     last = request(UPDATE[9:], SIMPLE, begins=False, offset=9)
     (action,) = play(FAILURE, last, fired)
     assert isinstance(action, Forward)
-    assert action.message == request(query("vaurien injects trouble"), SIMPLE)
+    assert action.message == request(query('SELECT "vaurien injects trouble"'), SIMPLE)
 
 
-STAND_IN = [b"P", b"B", b"E", b"C", b"H"]
+STAND_IN = [b"P", b"H"]
 
 
 def kinds(data: bytes) -> list[bytes]:
@@ -171,7 +176,7 @@ def kinds(data: bytes) -> list[bytes]:
 def test_a_batch_is_sent_as_one_that_fails() -> None:
     data = forwarded(play(FAILURE, request(BATCH, EXTENDED)))
     assert kinds(data) == [*STAND_IN, b"S"]
-    assert b"vaurien injects trouble\0" in data
+    assert b'SELECT "vaurien injects trouble"\0' in data
     assert b"UPDATE" not in data
 
 
@@ -187,6 +192,28 @@ def test_a_batch_fails_before_its_sync() -> None:
     assert forwarded(play(FAILURE, last, fired)) == SYNC
     closing = play(FAILURE, response(READY, EXTENDED, begins=False), fired)
     assert forwarded(closing) == READY
+
+
+def test_a_batch_that_a_query_ends_fails_without_a_sync() -> None:
+    unsynced = PgRequest({**EXTENDED, "verb": "COMMIT"}, over=True)
+    data = forwarded(play(FAILURE, request(BATCH, EXTENDED, about=PgRequest(EXTENDED, over=True))))
+    assert kinds(data) == STAND_IN
+    data = forwarded(play(FAILURE, request(BATCH, unsynced.labels, about=unsynced)))
+    assert kinds(data) == [b"P", b"B", b"E", b"C", b"H", *STAND_IN]
+
+
+def test_in_a_failed_transaction_the_backend_answers_itself() -> None:
+    known = PgRequest(SIMPLE, aborted=True)
+    assert forwarded(play(FAILURE, request(UPDATE, SIMPLE, about=known))) == UPDATE
+    refusal = frame("E", b"C25P02\0\0") + READY
+    assert forwarded(play(FAILURE, response(refusal, SIMPLE, about=known))) == refusal
+    said = response(refusal, SIMPLE)._replace(labels={"error": "25P02"})
+    assert forwarded(play(FAILURE, said)) == refusal
+
+
+def test_what_the_backend_has_ignored_gets_no_error() -> None:
+    assert forwarded(play(FAILURE, response(READY, EXTENDED))) == READY
+    assert forwarded(play(FAILURE, request(UPDATE, SIMPLE, expects_reply=False))) == UPDATE
 
 
 @pytest.mark.parametrize("mode", ["simple", "extended"])

@@ -13,6 +13,7 @@ from vaurien.fault import Fault, values_of
 from vaurien.protocols.postgresql.fault_types import NO_WORK, ErrorReport
 from vaurien.protocols.postgresql.faults import CATALOGUE
 from vaurien.protocols.postgresql.parser import PostgreSQL
+from vaurien.protocols.postgresql.statements import PgRequest
 from vaurien.values.actions import Forward
 from vaurien.values.messages import Direction, Message
 
@@ -80,7 +81,7 @@ def test_a_fault_is_described_and_restricted_by_labels_that_exist(fault: Fault) 
 @pytest.mark.parametrize("fault", REPORTS, ids=name_of)
 def test_every_word_of_a_text_is_filled_in(fault: ErrorReport) -> None:
     labels = {"phase": "query", "verb": "INSERT", "sql": "INSERT", "mode": "simple"}
-    message = Message(b"", Direction.TO_CLIENT, 0.0, {}, 1, ends=False, about=labels)
+    message = Message(b"", Direction.TO_CLIENT, 0.0, {}, 1, ends=False, about=PgRequest(labels))
     fired = firing(protocol=PostgreSQL())
     told = fault.report(message, fired, values_of(fault, {}))
     for text in fields(told).values():
@@ -101,7 +102,7 @@ def test_typical_faults_can_be_played_on_typical_exchanges(fault: Fault) -> None
     assert fault.applies_to["phase"] == CATALOGUE.typical_where["phase"]
     assert fault.applies_to.get("verb", "") in ("", CATALOGUE.typical_where["verb"])
     labels = {"phase": "query", "verb": "SELECT", "mode": "simple"}
-    message = Message(b"Q", Direction.TO_BACKEND, 0.0, labels, 1, about=labels)
+    message = Message(b"Q", Direction.TO_BACKEND, 0.0, labels, 1, about=PgRequest(labels))
     fired = firing(protocol=PostgreSQL())
     actions = list(fault.play(message, fired, values_of(fault, {})))
     assert actions

@@ -17,7 +17,6 @@ from feeding import (
     cut,
     feed,
     feed_any,
-    owing,
     parse_in_all_ways,
     put_together,
     stream_of,
@@ -40,8 +39,10 @@ from postgresql_server import (
     startup,
 )
 from vaurien.errors import ProtocolError
+from vaurien.parsing.exchanges import Exchanges, Pending
 from vaurien.protocol import Stream
 from vaurien.protocols.postgresql.parser import PostgreSQL
+from vaurien.protocols.postgresql.statements import PgRequest
 from vaurien.values.actions import Forward, Reply
 from vaurien.values.messages import NO_LABELS, Direction, Message
 
@@ -66,6 +67,18 @@ def authentication(code: int, more: bytes = b"") -> bytes:
     return frame("R", struct.pack(">I", code) + more)
 
 
+def owing_each(*exchanges: int, phase: str = "query") -> Callable[[], Exchanges]:
+    """Makes exchanges that are owed a response, each to a request of its own."""
+
+    def make() -> Exchanges:
+        made = Exchanges()
+        for exchange in exchanges:
+            made.pending.append(Pending(exchange, PgRequest({"phase": phase}, over=True)))
+        return made
+
+    return make
+
+
 def requests_in(data: bytes, chunks: list[bytes] | None = None) -> list[Whole]:
     """What a client says after its start-up."""
     start, *rest = parse_in_all_ways(PostgreSQL().requests, LOGIN + data, chunks=chunks or [])
@@ -77,7 +90,7 @@ def responses_in(
     data: bytes, phase: str = "query", pending: int = 1, chunks: list[bytes] | None = None
 ) -> list[Whole]:
     """What a backend says that owes so many responses, to requests of this phase."""
-    exchanges = owing(*range(1, pending + 1), about={"phase": phase})
+    exchanges = owing_each(*range(1, pending + 1), phase=phase)
     return parse_in_all_ways(
         PostgreSQL().responses, data, TO_CLIENT, exchanges, chunks=chunks or []
     )
@@ -188,7 +201,7 @@ def test_nothing_is_refused_where_tls_may_pass() -> None:
 
 @pytest.mark.parametrize("answer", [b"S", b"G"])
 def test_encryption_makes_a_connection_opaque(answer: bytes) -> None:
-    exchanges = owing(1, about={"phase": "encryption"})()
+    exchanges = owing_each(1, phase="encryption")()
     stream = stream_of(PostgreSQL().responses, TO_CLIENT, exchanges)
     (piece,) = stream.feed(answer, 0.0)
     assert piece.data == answer
@@ -334,11 +347,12 @@ def test_the_data_of_a_copy_continues_its_request() -> None:
 
 @pytest.mark.parametrize("end", [COPY_DONE, frame("f", b"no more\0")])
 @pytest.mark.parametrize("rows", [0, 2])
-def test_a_copy_in_the_extended_protocol_ends_with_a_sync(end: bytes, rows: int) -> None:
+def test_the_sync_after_the_data_of_a_copy_is_a_request(end: bytes, rows: int) -> None:
     batch = parse("COPY t FROM STDIN") + bind() + execute() + SYNC
-    copied = frame("d", b"1\n") * rows + end + SYNC
-    wholes = requests_in(batch + copied + query("SELECT 1"))
-    assert sizes(wholes) == [len(batch), len(copied), len(query("SELECT 1"))]
+    copied = frame("d", b"1\n") * rows + end
+    wholes = requests_in(batch + copied + SYNC + query("SELECT 1"))
+    assert sizes(wholes) == [len(batch), len(copied), len(SYNC), len(query("SELECT 1"))]
+    assert [whole.exchange for whole in wholes] == [2, 2, 3, 4]
 
 
 def test_a_copy_may_be_asked_for_by_a_query_that_ends_a_batch() -> None:
@@ -351,7 +365,7 @@ def test_a_copy_may_be_asked_for_by_a_query_that_ends_a_batch() -> None:
 
 def test_a_sync_amid_the_data_is_ignored() -> None:
     batch = parse("COPY t FROM STDIN") + bind() + execute() + SYNC
-    copied = frame("d", b"1\n") + SYNC + FLUSH + frame("d", b"2\n") + COPY_DONE + SYNC
+    copied = frame("d", b"1\n") + SYNC + FLUSH + frame("d", b"2\n") + COPY_DONE
     assert sizes(requests_in(batch + copied + SYNC)) == [len(batch), len(copied), len(SYNC)]
 
 
@@ -363,7 +377,7 @@ def test_a_client_may_give_up_on_a_copy() -> None:
 
 def test_a_copy_is_asked_for_in_a_response_of_its_own() -> None:
     prelude = frame("1") + frame("2") + NOTICE
-    exchanges = owing(1, about={"phase": "query"})
+    exchanges = owing_each(1, phase="query")
     data = prelude + COPY_IN + frame("C", b"COPY 3\0") + READY
     wholes = parse_in_all_ways(PostgreSQL().responses, data, TO_CLIENT, exchanges)
     assert sizes(wholes) == [len(prelude), len(COPY_IN), len(data) - len(prelude + COPY_IN)]
@@ -373,7 +387,7 @@ def test_a_copy_is_asked_for_in_a_response_of_its_own() -> None:
 
 
 def test_replication_makes_a_connection_opaque() -> None:
-    exchanges = owing(1, about={"phase": "query"})()
+    exchanges = owing_each(1, phase="query")()
     stream = stream_of(PostgreSQL().responses, TO_CLIENT, exchanges)
     (piece,) = stream.feed(frame("W", b"\0\0\0"), 0.0)
     assert not piece.final
@@ -396,7 +410,7 @@ def test_a_login_goes_back_and_forth() -> None:
     welcome = authentication(0) + STATUS * 2 + KEY + READY
     scram = [authentication(10, b"SCRAM-SHA-256\0\0"), authentication(11, b"r=abc")]
     end = authentication(12, b"v=abc") + welcome
-    exchanges = owing(1, about={"phase": "startup"})
+    exchanges = owing_each(1, phase="startup")
     data = b"".join(scram) + end
     wholes = parse_in_all_ways(PostgreSQL().responses, data, TO_CLIENT, exchanges)
     assert [whole.data for whole in wholes] == [*scram, end]
@@ -425,7 +439,7 @@ def test_an_error_is_labelled_where_a_response_begins_with_it() -> None:
 
 
 def test_errors_are_counted() -> None:
-    exchanges = owing(1, 2, about={"phase": "query"})()
+    exchanges = owing_each(1, 2)()
     stream = stream_of(PostgreSQL().responses, TO_CLIENT, exchanges)
     feed(stream, [SYNTAX_ERROR + READY + ROW + SYNTAX_ERROR + READY + LAST_WORD])
     assert exchanges.tally.errors == {"42601": 2, "57P01": 1}
@@ -463,7 +477,7 @@ def test_what_no_backend_says_ends_the_parser(data: bytes, pending: int) -> None
 
 
 def test_pieces_of_a_response_flow_as_they_come() -> None:
-    exchanges = owing(1, about={"phase": "query"})()
+    exchanges = owing_each(1, phase="query")()
     stream = stream_of(PostgreSQL().responses, TO_CLIENT, exchanges)
     for message in (frame("1"), frame("2"), HEADING, ROW, ROW):
         (piece,) = stream.feed(message, 0.0)
@@ -476,7 +490,7 @@ def test_pieces_of_a_response_flow_as_they_come() -> None:
 @pytest.mark.parametrize("length", [10, 1_000, 300_000])
 def test_long_messages_are_not_kept(length: int) -> None:
     row = frame("D", bytes(length))
-    stream = stream_of(PostgreSQL().responses, TO_CLIENT, owing(1, about={"phase": "query"})())
+    stream = stream_of(PostgreSQL().responses, TO_CLIENT, owing_each(1, phase="query")())
     for chunk in cut(HEADING + row * 5, range(0, 5 * length, 1_000)):
         stream.feed(chunk, 0.0)
         assert stream.kept_back < 5
@@ -555,7 +569,7 @@ def test_nothing_breaks_the_parsers(random: Random, noise: bytes, seed: int) -> 
         chunks = cut(bytes(spoilt), random.sample(range(len(spoilt)), 5))
         protocol = PostgreSQL()
         parser = protocol.requests if direction is Direction.TO_BACKEND else protocol.responses
-        make = owing(1, 2, 3, 4, 5, about={"phase": "query"})
+        make = owing_each(1, 2, 3, 4, 5)
         pieces = feed_any(stream_of(parser, direction, make()), chunks)
         assert b"".join(piece.data for piece in pieces) == spoilt
         watched(stream_of(parser, direction, make()), chunks)

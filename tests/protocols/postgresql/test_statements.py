@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from acting import request
 from vaurien.protocols.postgresql.statements import (
+    PgRequest,
     request_labels,
     startup_labels,
     statement_labels,
@@ -12,7 +13,7 @@ from vaurien.protocols.postgresql.statements import (
 
 def test_a_message_has_the_labels_of_its_request() -> None:
     labels = {"phase": "query"}
-    message = request(b"x")._replace(labels={"error": "42P01"}, about=labels)
+    message = request(b"x")._replace(labels={"error": "42P01"}, about=PgRequest(labels))
     assert request_labels(message) is labels
     assert request_labels(message._replace(about=None)) == {"error": "42P01"}
 

@@ -19,7 +19,8 @@ from ...values.options import Option
 from ..checks import check_sqlstate
 from ..texts import fill
 from . import wire
-from .statements import Labels, request_labels
+from .positions import position_of, table_in
+from .statements import Labels, PgRequest, request_labels, request_of
 from .wire import encoded
 
 NO_WORK = "BEGIN|START|ROLLBACK|ABORT|EMPTY|BIND|DESCRIBE|EXECUTE|CLOSE|FLUSH|SYNC"
@@ -31,6 +32,14 @@ WORK = {**QUERIES, "verb": f"~^(?!({NO_WORK})$)"}
 NAME = b"vaurien\0"
 """Name of the prepared statement and the portal that replace the client's."""
 COMMITS = ("COMMIT", "END")
+ROLLBACK = (
+    encoded(wire.PARSE, NAME + b"ROLLBACK\0" + bytes(2))
+    + encoded(wire.BIND, NAME + NAME + bytes(6))
+    + encoded(wire.EXECUTE, NAME + bytes(4))
+    + encoded(wire.CLOSE, b"S" + NAME)
+    + encoded(wire.FLUSH)
+)
+IN_FAILED_TRANSACTION = "25P02"
 TAIL = re.compile(
     rb"(?s)((?:S\x00\x00..[^\x00]*\x00[^\x00]*\x00|A\x00\x00.{6}[^\x00]*\x00[^\x00]*\x00)*"
     rb"Z\x00\x00\x00\x05[ITE])\Z"
@@ -62,11 +71,23 @@ def command_of(labels: Labels) -> str:
     return COMMANDS.get(verb, verb)
 
 
+def _is_true(message: Message) -> bool:
+    """Whether a response tells that the backend did not look at the statement.
+
+    Its transaction has failed, or it ignores everything up to the Sync that it answers.
+    """
+    if message.labels.get("error") == IN_FAILED_TRANSACTION:
+        return True
+    return message.ends and message.data[:1] == bytes([wire.READY_FOR_QUERY])
+
+
 class ResponseTail:
     """What is kept of a response that an error report replaces."""
 
     data: bytes = b""
     """Its last bytes, up to ``TAIL_SIZE``."""
+    is_true: bool = False
+    """The backend has answered as it answers any statement: this is not replaced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +104,10 @@ class ErrorReport(Fault):
     hint: str = ""
     objects: Labels = field(default_factory=dict)
     """Fields that name database objects, by code: s, t, c, n."""
+    points_at: str = ""
+    """The parameter whose word in the statement it gives the position of."""
+    context: Labels = field(default_factory=dict)
+    """Its CONTEXT, by verb; ``{table}`` is filled in as well."""
     source: str = ""
     """Where PostgreSQL 15 raises it: file, line, routine."""
     bare: bool = False
@@ -119,6 +144,8 @@ class ErrorReport(Fault):
         severity = str(values.get("severity", self.severity))
         if fatal and severity == "ERROR":
             severity = "FATAL"
+        labels = request_labels(message)
+        context = self.context.get(labels.get("verb", ""), "")
         file, line, routine = self.source.split() if self.source else ("", "", "")
         fields = {
             "S": severity,
@@ -127,6 +154,8 @@ class ErrorReport(Fault):
             "M": fill(str(values["message"]), words),
             "D": fill(str(values["detail"]), words),
             "H": fill(str(values["hint"]), words),
+            "P": self._position(labels, values),
+            "W": fill(context, {"table": table_in(labels) or "accounts"}),
             **{code: fill(text, words) for code, text in self.objects.items()},
             "F": file,
             "L": line,
@@ -134,6 +163,11 @@ class ErrorReport(Fault):
         }
         texts = (f"{code}{text}".replace("\0", "") for code, text in fields.items() if text)
         return encoded(self.kind, "\0".join(texts).encode() + b"\0\0")
+
+    def _position(self, labels: Labels, values: Values) -> str:
+        if not self.points_at:
+            return ""
+        return position_of(self.points_at, str(values.get(self.points_at, "")), labels)
 
     def _words(self, message: Message, firing: Firing, values: Values) -> Mapping[str, object]:
         labels = request_labels(message)
@@ -164,45 +198,55 @@ class ErrorReport(Fault):
             yield Close()
 
     def fail_statement(self, message: Message, firing: Firing, values: Values) -> Actions:
-        """Send it in place of the response, up to its ReadyForQuery, which is the backend's."""
-        if "mode" not in request_labels(message) and not message.continues:
+        """Send it in place of the response, up to its ReadyForQuery, which is the backend's.
+
+        In a transaction that has failed before, the backend's own answer is the only true one.
+        """
+        request = request_of(message)
+        if "mode" not in request.labels and not message.continues:
             yield from self.end_session(message, firing, values)  # any error ends a start-up
         elif message.to_backend:
-            if message.expects_reply:
-                yield from self._substitute(message)
+            if request.aborted or not (message.expects_reply or message.continues):
+                yield Forward(message)
+            elif message.expects_reply:
+                yield from self._substitute(message, request)
         else:
             tail = firing.of_exchange(ResponseTail)
             data = b""
             if message.begins:
                 tail.data = b""
+                tail.is_true = request.aborted or _is_true(message)
                 data = self.report(message, firing, values)
+            if tail.is_true:
+                yield Forward(message)
+                return
             tail.data = (tail.data + message.data)[-TAIL_SIZE:]
             if message.ends and (found := TAIL.search(tail.data)) is not None:
                 data += found[1]
             if data:
                 yield Forward(message.with_data(data))
 
-    def _substitute(self, message: Message) -> Actions:
-        """Send a request of the same mode that fails; in place of a COMMIT, a ROLLBACK."""
-        labels = request_labels(message)
-        commits = labels.get("verb") in COMMITS
-        text = ("ROLLBACK" if commits else f"vaurien injects {self.name}").encode() + b"\0"
-        if labels["mode"] != "extended":
+    def _substitute(self, message: Message, request: PgRequest) -> Actions:
+        """Send a request of the same mode that fails; in place of a COMMIT, a ROLLBACK.
+
+        It fails when it is analyzed, as the server refuses it in a failed transaction only if
+        it can be parsed.
+        """
+        commits = request.labels.get("verb") in COMMITS
+        failing = f'SELECT "vaurien injects {self.name}"'.encode() + b"\0"
+        if not request.extended:
             if message.ends:
-                data = encoded(wire.QUERY, text)
+                data = encoded(wire.QUERY, b"ROLLBACK\0" if commits else failing)
                 yield Forward(message._replace(data=data, begins=True, offset=0))
             return
+        fails = encoded(wire.PARSE, NAME + failing + bytes(2)) + encoded(wire.FLUSH)
         data = b""
         if message.begins:
-            data = (
-                encoded(wire.PARSE, NAME + text + bytes(2))
-                + encoded(wire.BIND, NAME + NAME + bytes(6))
-                + encoded(wire.EXECUTE, NAME + bytes(4))
-                + encoded(wire.CLOSE, b"S" + NAME)
-                + encoded(wire.FLUSH)
-            )
-        if message.ends:
+            data = ROLLBACK if commits else fails
+        if message.ends and request.synced:
             data += encoded(wire.SYNC)
+        elif message.ends and commits:
+            data += fails  # the server then ignores all up to a Sync, as after any error
         if data:
             yield Forward(message.with_data(data))
 

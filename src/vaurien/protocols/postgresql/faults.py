@@ -10,6 +10,7 @@ from __future__ import annotations
 from ...fault import Catalogue, Fault
 from ...values.options import Option
 from .fault_types import WORK, AnyErrorReport, StatementError
+from .positions import IN_COPY, WAITED_FOR_ROW
 from .session_faults import ENDED_SESSIONS, REFUSED_SESSIONS, REPORTED_SETTINGS
 
 WRITES = {
@@ -49,6 +50,7 @@ FAULTS: tuple[Fault, ...] = (
         "{other_pid}.\nProcess {other_pid} waits for ShareLock on transaction {other_xid}; "
         "blocked by process {pid}.",
         hint="See server log for query details.",
+        context={**WAITED_FOR_ROW, **IN_COPY},
         source="deadlock.c 1147 DeadLockReport",
     ),
     StatementError(
@@ -89,6 +91,7 @@ FAULTS: tuple[Fault, ...] = (
         exercises="migrations under load; retrying",
         typical=True,
         error="55P03: canceling statement due to lock timeout",
+        context={**WAITED_FOR_ROW, **IN_COPY},
         source="postgres.c 3312 ProcessInterrupts",
     ),
     StatementError(
@@ -104,6 +107,7 @@ FAULTS: tuple[Fault, ...] = (
         meaning="somebody cancelled the statement",
         exercises="distinguishing a cancelled statement from one that failed",
         error="57014: canceling statement due to user request",
+        context=IN_COPY,
         source="postgres.c 3349 ProcessInterrupts",
     ),
     StatementError(
@@ -112,6 +116,7 @@ FAULTS: tuple[Fault, ...] = (
         exercises="timeouts; whether the same slow statement is retried forever",
         typical=True,
         error="57014: canceling statement due to statement timeout",
+        context=IN_COPY,
         source="postgres.c 3319 ProcessInterrupts",
     ),
     StatementError(
@@ -131,6 +136,7 @@ FAULTS: tuple[Fault, ...] = (
         parameters=(FILE,),
         error='53100: could not extend file "{file}": No space left on device',
         hint="Check free disk space.",
+        context=IN_COPY,
         source="md.c 486 mdextend",
     ),
     StatementError(
@@ -254,6 +260,7 @@ FAULTS: tuple[Fault, ...] = (
         error='23505: duplicate key value violates unique constraint "{constraint}"',
         detail="Key ({column})=(1) already exists.",
         objects={"s": "public", "t": "{relation}", "n": "{constraint}"},
+        context=IN_COPY,
         source="nbtinsert.c 664 _bt_check_unique",
     ),
     StatementError(
@@ -270,6 +277,7 @@ FAULTS: tuple[Fault, ...] = (
         exercises="deployments that run before their migrations",
         parameters=(RELATION,),
         error='42P01: relation "{relation}" does not exist',
+        points_at="relation",
         source="parse_relation.c 1392 parserOpenTable",
     ),
     StatementError(
@@ -278,6 +286,7 @@ FAULTS: tuple[Fault, ...] = (
         exercises="deployments that run before their migrations",
         parameters=(COLUMN,),
         error='42703: column "{column}" does not exist',
+        points_at="column",
         source="parse_relation.c 3665 errorMissingColumn",
     ),
     *ENDED_SESSIONS,

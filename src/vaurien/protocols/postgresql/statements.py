@@ -1,15 +1,17 @@
-"""The labels of requests, and the statements that a connection has prepared."""
+"""What is known of requests, and the statements that a connection has prepared."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ...protocol import Stream
 from ...values.messages import Message
 from ..sql import without_secrets
-from .wire import BIND, DESCRIBE, EXECUTE, PARSE, body_size, take_head
+from .wire import BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, take_head
 
 TEXT_LIMIT = 2_000  # characters of a statement that labels hold
 SQL_SIZE = 4 * TEXT_LIMIT  # bytes of a statement that are read
@@ -17,16 +19,78 @@ NAME_LIMIT = 200  # bytes of the name of a prepared statement or portal that is 
 STATEMENTS_LIMIT = 1_000  # prepared statements and portals remembered on a connection
 START_SIZE = SQL_SIZE + 2 * NAME_LIMIT  # bytes at the start of a message that are read
 
-NAMING = re.compile(rb"(?s)([PB])(\x00\x00..)([^\x00]{0,%d})\x00([^\x00]*)\x00" % NAME_LIMIT)
-"""A short Parse or Bind, up to the names and texts it begins with."""
 VERB = re.compile(rb"(?s)(?:\s++|--[^\n]*+|/\*.*?\*/|[(;])*+([A-Za-z]+)")
+ASKING = re.compile(rb"(?i)\b(?:COPY|START_REPLICATION)\b")
+"""What a statement contains after which the server may ask the client to continue."""
+BEGIN = re.compile(
+    r"""\s*+(?:BEGIN(?:\s+(?:WORK|TRANSACTION))?|START\s+TRANSACTION)
+    (?:[\s,]+(?:ISOLATION\s+LEVEL\s+(?:SERIALIZABLE|REPEATABLE\s+READ|READ\s+(?:UN)?COMMITTED)
+    |READ\s+(?:ONLY|WRITE)|(?:NOT\s+)?DEFERRABLE))*[\s;]*+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A statement that the server does not refuse, unless a transaction is open."""
+BEGIN_VERBS = ("BEGIN", "START")
+PLAIN_BIND = re.compile(rb"\x00{4}(?:\x00\x00|\x00\x01\x00[\x00\x01])")
+"""What follows the names in a Bind without parameters."""
 
 Labels = Mapping[str, str]
 
 
+@dataclass(slots=True)
+class PgRequest:
+    """What is known of a request, and of the response to it so far."""
+
+    labels: Labels
+    steps: int = 0
+    """Its messages of the extended protocol, each of which the server answers."""
+    over: bool = False
+    """It has arrived to its end."""
+    synced: bool = False
+    """A Sync has ended it; otherwise the server answers no more of it after an error."""
+    copied: bool = False
+    """It contains the end of a COPY's data."""
+    extra_syncs: int = 0
+    """Syncs amid the data of a COPY, which the server answers if it has refused the COPY."""
+
+    done: int = 0
+    """Steps that the server has answered."""
+    failed: bool = False
+    """The server ignores what follows, up to a Sync."""
+    copying: bool = False
+    """The server has asked for the data of a COPY."""
+    answering: bool = False
+    """The response has begun ..."""
+    answered: bool = False
+    """... and ended."""
+    aborted: bool = False
+    """Its transaction had failed before it; the server says so, and nothing else is true."""
+
+    @property
+    def extended(self) -> bool:
+        return self.labels.get("mode") == "extended"
+
+
+def request_of(message: Message) -> PgRequest:
+    """The request that a message is, or that it answers."""
+    return message.about if isinstance(message.about, PgRequest) else PgRequest(message.labels)
+
+
 def request_labels(message: Message) -> Labels:
     """The labels of the request that a message is, or that it answers."""
-    return message.about if isinstance(message.about, Mapping) else message.labels
+    return request_of(message).labels
+
+
+def asks_for_more(text: bytes) -> bool:
+    """Whether the server may ask the client to continue this statement.
+
+    A text may hold several; of a long one, only the beginning is known.
+    """
+    return len(text) >= SQL_SIZE or ASKING.search(text) is not None
+
+
+@lru_cache(256)
+def _is_begin(sql: str) -> bool:
+    return BEGIN.fullmatch(sql) is not None
 
 
 @lru_cache(256)
@@ -47,19 +111,35 @@ def startup_labels(body: bytes) -> Labels:
     return {"phase": "startup", "verb": "STARTUP", "user": user, "database": database}
 
 
+class Step(NamedTuple):
+    """A message of the extended protocol, of which the beginning has been taken."""
+
+    kind: int
+    labels: Labels | None
+    """Those of the statement that it is about, if that is known."""
+    left: int
+    """Bytes that have not been taken."""
+    silent: bool
+    """The server does not answer it by itself: not before a Flush or a Sync."""
+
+
 class Statements(dict[bytes, Labels]):
     r"""The labels of prepared statements, by name, and of portals, by ``b"\0"`` and name."""
 
-    def take(self, stream: Stream) -> Generator[None, None, tuple[Labels | None, int]]:
-        """Take the start of a message; return its statement's labels, and the bytes left."""
-        if (found := stream.match(NAMING)) is not None:
-            _, length, first, second = found.groups()
-            left = body_size(length) - len(first) - len(second) - 2
-            return self._note(found[1][0], first, second), left
+    def take(self, stream: Stream) -> Generator[None, None, Step]:
+        """Take the start of a message."""
         kind, size = yield from take_head(stream)
         head = yield from stream.read(min(size, START_SIZE))
         first, _, rest = head.partition(b"\0")
-        return self._note(kind, first, rest.partition(b"\0")[0]), size - len(head)
+        second, _, rest = rest.partition(b"\0")
+        silent = kind == CLOSE or (kind == PARSE and not (first and first in self))
+        labels = self._note(kind, first, second)
+        if kind != CLOSE:
+            silent = silent or (kind == BIND and PLAIN_BIND.fullmatch(rest) is not None)
+            silent = silent or kind in (DESCRIBE, EXECUTE)
+            silent = silent and labels is not None and labels["verb"] in BEGIN_VERBS
+            silent = silent and labels is not None and _is_begin(labels["sql"])
+        return Step(kind, labels, size - len(head), silent)
 
     def _note(self, kind: int, first: bytes, second: bytes) -> Labels | None:
         """``first`` and ``second``: the strings that the message begins with."""
@@ -71,6 +151,8 @@ class Statements(dict[bytes, Labels]):
             return self.get(b"\0" + first)
         if kind == DESCRIBE:
             return self.get(first[1:] if first[:1] == b"S" else b"\0" + first[1:])
+        if kind == CLOSE:
+            self.pop(first[1:] if first[:1] == b"S" else b"\0" + first[1:], None)
         return None
 
     def _remember(self, name: bytes, labels: Labels | None) -> Labels | None:

@@ -22,7 +22,7 @@ QUERY, FUNCTION_CALL, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, FLUSH, SYNC, TERMIN
 COPY_DATA, COPY_DONE, COPY_FAIL, PASSWORD = b"dcfp"
 """Types of messages to the backend; both peers send ``COPY_DATA`` and ``COPY_DONE``."""
 COPY_IN, COPY_BOTH, READY_FOR_QUERY, AUTHENTICATION = b"GWZR"
-ERROR_RESPONSE, NOTICE_RESPONSE, PARAMETER_STATUS = b"ENS"
+ERROR_RESPONSE, NOTICE_RESPONSE, PARAMETER_STATUS, COMMAND_COMPLETE = b"ENSC"
 """Types of messages to the client."""
 
 READY_SIZE = 6
@@ -32,6 +32,10 @@ READY_SIZE = 6
 def all_but(kinds: bytes) -> bytes:
     """A table of message types: 1 for all but these."""
     return bytes(kind not in kinds for kind in range(256))
+
+
+NONE = bytes(256)
+"""A table without types."""
 
 
 def encoded(kind: int, body: bytes = b"") -> bytes:
@@ -72,24 +76,28 @@ def peek(stream: Stream, size: int) -> Generator[None, None, bytes]:
     return ahead
 
 
-def skip_up_to(stream: Stream, stops: bytes) -> Generator[None, None, int]:
+def skip_up_to(stream: Stream, stops: bytes, foreign: bytes = NONE) -> Generator[None, None, int]:
     """Skip messages up to one of these types, which is returned and not taken.
 
     ``stops``: a table of types, see ``all_but``.  A result may have millions of messages, and
     this loop is their cost.
+    ``foreign``: types that may not belong to the message under way, or that have to be passed on
+    whole; the beginning of any other is passed on.
     """
     while True:
         window = stream.at_hand()
-        if len(window) < HEAD_SIZE:
-            yield
-            continue
-        place, last = 0, len(window) - HEAD_SIZE
+        place, size = 0, len(window)
+        last = size - HEAD_SIZE
         while place <= last and not stops[window[place]]:
-            size = LENGTH.unpack_from(window, place + 1)[0]
-            if not LENGTH.size <= size <= MESSAGE_LIMIT:
-                raise ProtocolError(f"a message of {size} bytes")
-            place += 1 + size
+            length = LENGTH.unpack_from(window, place + 1)[0]
+            if not LENGTH.size <= length <= MESSAGE_LIMIT:
+                raise ProtocolError(f"a message of {length} bytes")
+            place += 1 + length
         if place:
             yield from stream.skip(place)
-        if place <= last:
+        if place < size and stops[window[place]]:
             return window[place]
+        if not place:
+            if window and not foreign[window[0]]:
+                stream.claim()
+            yield

@@ -1,0 +1,212 @@
+"""The backend's side of a PostgreSQL connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from ...errors import ProtocolError
+from ...protocol import Parser, Stream
+from . import wire
+from .statements import Labels, PgRequest
+from .wire import LENGTH, all_but, peek, skip_up_to, take_head, take_message
+
+if TYPE_CHECKING:
+    from .parser import PostgreSQL
+
+ERROR_LIMIT = 4_096  # bytes of an error report that are read; its code comes first
+FATAL = re.compile(rb"(?:^S|\x00V)(?:FATAL|PANIC)\x00")  # S may be translated, V is not
+SQLSTATE = re.compile(rb"\x00C([0-9A-Z]{5})\x00")
+
+AUTHENTICATED = (0, 12)  # AuthenticationOk, and SASLFinal, which it follows at once
+UNSOLICITED = b"AS"  # NotificationResponse and ParameterStatus never begin a response
+KNOWN = b"123ACDHIKNSTVcdnstv"
+"""Types of messages that a response may contain, besides those that end it or ask for more."""
+STEP_ENDS = b"123nTCIs"
+"""Types of which one ends the answer to each message of a batch."""
+STOPS = all_but(KNOWN)
+STOPS_IN_BATCH = all_but(bytes(set(KNOWN) - set(STEP_ENDS)))
+NOT_CUT = bytes(kind == wire.READY_FOR_QUERY for kind in range(256))
+"""Faults look for it in the last piece of a response."""
+
+
+class ResponseParser:
+    """Parses what a backend sends."""
+
+    __slots__ = ("_ignoring", "_protocol", "_stream")
+
+    def __init__(self, stream: Stream, protocol: PostgreSQL) -> None:
+        self._stream = stream
+        self._protocol = protocol
+        self._ignoring = False  # the server ignores requests, up to one with a Sync
+
+    def parse(self) -> Parser:
+        stream = self._stream
+        while True:
+            kind = (yield from peek(stream, 1))[0]
+            request = self._asked()
+            if request is not None and request.labels["phase"] == "encryption":
+                if (yield from self._encryption(request)):
+                    return
+            elif request is None or kind in UNSOLICITED:
+                yield from self._unsolicited()
+            elif (yield from self._awaits_client(kind)):
+                self._note_begin(request)
+                request.copying |= kind == wire.COPY_IN
+                stream.begin(final=False)
+                yield from take_message(stream)
+                stream.end()
+                if kind == wire.COPY_BOTH:  # replication, in which both peers send at any time
+                    stream.turn_opaque()
+                    return
+            else:
+                self._note_begin(request)
+                yield from self._response(request, kind)
+
+    def _asked(self) -> PgRequest | None:
+        """The request that is answered next; those that the server ignores are passed over."""
+        while isinstance(request := self._stream.asked, PgRequest):
+            if not self._ignoring:
+                return request
+            if request.synced or not request.over:
+                request.failed = not request.over
+                self._ignoring = False
+                return request
+            self._stream.ignored()
+            request.answered = True
+        return None
+
+    def _note_begin(self, request: PgRequest) -> None:
+        if not request.answering:
+            request.answering = True
+            request.aborted = self._protocol.status == b"E"
+
+    def _end(self, request: PgRequest, *, final: bool = True) -> None:
+        """End a response, or one of several to the same request."""
+        if final:
+            request.answered = True
+            request.done = 0
+            request.answering = False
+        self._stream.end(final=final)
+
+    def _unsolicited(self) -> Parser:
+        """Take a message that answers no request: a notice, a notification, a fatal error."""
+        stream = self._stream
+        kind = stream.at_hand(1)[0]
+        if kind == wire.ERROR_RESPONSE:
+            _, size = yield from take_head(stream)
+            _, labels, size = yield from self._report(size)
+            stream.begin(labels, unsolicited=True)
+            yield from stream.skip(size)
+        elif STOPS[kind] and kind != wire.READY_FOR_QUERY:
+            raise ProtocolError(f"an unsolicited message of type {chr(kind)!r} to the client")
+        else:
+            stream.begin(unsolicited=True)
+            yield from take_message(stream)
+        stream.end()
+
+    def _encryption(self, request: PgRequest) -> Generator[None, None, bool]:
+        """Take the answer to a request for encryption, a byte; return whether it was granted."""
+        stream = self._stream
+        answer = yield from stream.read(1)
+        if answer not in (b"S", b"G", b"N", b"E"):
+            raise ProtocolError(f"{answer!r} in response to a request for encryption")
+        stream.begin()
+        if answer == b"E":  # a server that cannot fork sends its reason, and closes
+            yield from stream.rest()
+        self._end(request)
+        if answer == b"N":
+            return False
+        stream.turn_opaque()
+        return True
+
+    def _awaits_client(self, kind: int) -> Generator[None, None, bool]:
+        """Whether a message asks the client to continue its request."""
+        if kind == wire.AUTHENTICATION:
+            ahead = yield from peek(self._stream, wire.HEAD_SIZE + LENGTH.size)
+            code = LENGTH.unpack_from(ahead, wire.HEAD_SIZE)[0]
+            return code not in AUTHENTICATED
+        return kind in (wire.COPY_IN, wire.COPY_BOTH)
+
+    def _report(self, size: int) -> Generator[None, None, tuple[bool, Labels, int]]:
+        """Take the start of an error.
+
+        Return whether it is fatal, its labels, and the bytes left.
+        """
+        head = yield from self._stream.read(min(size, ERROR_LIMIT))
+        found = SQLSTATE.search(head)
+        code = found[1].decode("ascii") if found is not None else ""
+        self._stream.error(code)
+        return FATAL.search(head) is not None, {"error": code}, size - len(head)
+
+    def _response(self, request: PgRequest, kind: int) -> Parser:
+        """Take a response.
+
+        It ends with ReadyForQuery, a fatal error, a message that awaits the client, or where the
+        server begins to ignore what the client sends up to its next Sync.
+        """
+        stream = self._stream
+        stops = STOPS_IN_BATCH if request.extended else STOPS
+        begun = kind != wire.ERROR_RESPONSE
+        if begun:
+            stream.begin()
+            if not stops[kind]:
+                kind = yield from skip_up_to(stream, stops, NOT_CUT)
+        while kind != wire.READY_FOR_QUERY:
+            if kind == wire.ERROR_RESPONSE:
+                _, size = yield from take_head(stream)
+                fatal, labels, size = yield from self._report(size)
+                if not begun:
+                    stream.begin(labels)
+                    begun = True
+                yield from stream.skip(size)
+                if fatal or self._is_last(request):
+                    self._end(request)
+                    return
+            elif kind in STEP_ENDS:
+                yield from take_message(stream)
+                request.done += 1
+                if kind == wire.COMMAND_COMPLETE and request.copying and _ignored_sync(request):
+                    self._end(request)
+                    return
+            elif (yield from self._awaits_client(kind)):
+                self._end(request, final=False)
+                return
+            elif kind == wire.AUTHENTICATION:
+                yield from take_message(stream)
+            elif STOPS[kind]:
+                raise ProtocolError(f"a message of type {chr(kind)!r} to the client")
+            kind = yield from skip_up_to(stream, stops, NOT_CUT)
+        yield from self._ready(request)
+
+    def _ready(self, request: PgRequest) -> Parser:
+        """Take a ReadyForQuery, in one piece."""
+        stream = self._stream
+        while len(ready := stream.at_hand(wire.READY_SIZE)) < wire.READY_SIZE:
+            yield
+        yield from stream.read(wire.READY_SIZE)
+        self._protocol.status = ready[-1:]
+        refused = request.extra_syncs > 0 and not request.copying
+        request.extra_syncs -= refused
+        self._end(request, final=not refused)
+
+    def _is_last(self, request: PgRequest) -> bool:
+        """Whether no ReadyForQuery follows an error: the server waits for another Sync."""
+        if not request.extended:
+            return False
+        if request.copying and _ignored_sync(request):
+            return True
+        if not request.over:
+            request.failed = True
+            return False
+        if request.synced or request.done >= request.steps:
+            return False
+        self._ignoring = True
+        self._protocol.ignoring = self._protocol.unsynced is not None
+        return True
+
+
+def _ignored_sync(request: PgRequest) -> bool:
+    """Whether the server read the Sync of a batch while it waited for the data of a COPY."""
+    return request.extended and request.synced and not request.copied
