@@ -57,7 +57,7 @@ def test_a_begin_waits_for_the_statement_that_labels_the_batch() -> None:
 def test_a_begin_that_the_server_may_refuse_does_not_wait(status: bytes) -> None:
     protocol = PostgreSQL()
     stream = connected(protocol)
-    protocol.status = status
+    protocol.session.status = status
     assert [piece.data for piece in fed(stream, parse("BEGIN"))] == [parse("BEGIN")]
 
 

@@ -2,11 +2,14 @@
 
 ==================  ==============================================================
 ``wire``            message types, framing, messages encoded
-``statements``      labels of requests, and prepared statements
+``statements``      what is known of requests and sessions, and prepared statements
+``positions``       what errors say about places in a statement
 ``fault_types``     the kinds of faults, and how each is played
 ``session_faults``  the catalogue, first part: sessions that end, or do not begin
 ``faults``          the catalogue: those, and statements that fail
-``parser``          the protocol: ``PostgreSQL``, with the parsers of requests and responses
+``requests``        the parser of requests
+``responses``       the parser of responses
+``parser``          the protocol: ``PostgreSQL``
 ==================  ==============================================================
 """
 

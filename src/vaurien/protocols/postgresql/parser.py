@@ -7,6 +7,7 @@ messages of the extended protocol up to and including a Sync.  Here these are ca
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import ClassVar
 
 from ...fault import Catalogue
@@ -17,7 +18,7 @@ from ...values.options import option
 from .faults import CATALOGUE
 from .requests import ENCRYPTION_LABELS, RequestParser
 from .responses import ResponseParser
-from .statements import TEXT_LIMIT, PgRequest
+from .statements import TEXT_LIMIT, Session
 
 
 class PostgreSQL(Protocol):
@@ -45,13 +46,10 @@ class PostgreSQL(Protocol):
         choices=("refuse", "pass"),
     )
 
-    # What the two parsers of a connection tell each other.
-    status = b"I"
-    """The state of the transaction after the newest response: I for idle, T, or E for failed."""
-    unsynced: PgRequest | None = None
-    """The first batch without a Sync since the last Sync."""
-    ignoring = False
-    """The server ignores all requests, up to the next Sync, and no Sync is under way."""
+    @cached_property
+    def session(self) -> Session:
+        """What the two parsers of a connection tell each other."""
+        return Session()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,7 +64,7 @@ class PostgreSQL(Protocol):
         return Forward(message)
 
     def requests(self, stream: Stream) -> Parser:
-        return RequestParser(stream, self).parse()
+        return RequestParser(stream, self.session, tls=self.tls).parse()
 
     def responses(self, stream: Stream) -> Parser:
-        return ResponseParser(stream, self).parse()
+        return ResponseParser(stream, self.session).parse()

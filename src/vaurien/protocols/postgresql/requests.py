@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping
 from struct import Struct
-from typing import TYPE_CHECKING
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Stream
@@ -20,6 +19,7 @@ from .statements import (
     START_SIZE,
     Labels,
     PgRequest,
+    Session,
     Statements,
     Step,
     asks_for_more,
@@ -27,9 +27,6 @@ from .statements import (
     statement_labels,
 )
 from .wire import LENGTH, all_but, body_size, peek, skip_up_to, take_head, take_message
-
-if TYPE_CHECKING:
-    from .parser import PostgreSQL
 
 CANCEL_REQUEST, SSL_REQUEST, GSSENC_REQUEST = 80877102, 80877103, 80877104
 MAJOR_VERSION = 3
@@ -74,11 +71,12 @@ BATCH_LABELS: Mapping[int, Labels] = {
 class RequestParser:
     """Parses what a client sends."""
 
-    __slots__ = ("_newest", "_protocol", "_statements", "_stream")
+    __slots__ = ("_newest", "_session", "_statements", "_stream", "_tls")
 
-    def __init__(self, stream: Stream, protocol: PostgreSQL) -> None:
+    def __init__(self, stream: Stream, session: Session, *, tls: str) -> None:
         self._stream = stream
-        self._protocol = protocol
+        self._session = session
+        self._tls = tls
         self._statements = Statements()
         self._newest: PgRequest | None = None
 
@@ -103,7 +101,7 @@ class RequestParser:
         stream = self._stream
         while True:
             if (yield from peek(stream, 1))[0] == TLS_HANDSHAKE:
-                if self._protocol.tls != "pass":
+                if self._tls != "pass":
                     raise ProtocolError("a direct TLS handshake, which needs tls=pass")
                 stream.begin(DIRECT_TLS_LABELS, expects_reply=False)
                 yield from stream.read(1)
@@ -134,11 +132,11 @@ class RequestParser:
     def _begin(self, labels: Labels, *, steps: int = 0, final: bool = True) -> PgRequest:
         """Begin a request that the server answers, unless it ignores all up to a Sync."""
         request = PgRequest(labels, steps)
-        before, protocol = self._newest, self._protocol
-        request.aborted = protocol.status == b"E" and (before is None or before.answered)
-        request.failed = protocol.ignoring
+        before, session = self._newest, self._session
+        request.aborted = session.status == b"E" and (before is None or before.answered)
+        request.failed = session.ignoring
         self._newest = request
-        answered = request.extended or not protocol.ignoring
+        answered = request.extended or not session.ignoring
         self._stream.begin(labels, about=request, final=final, expects_reply=answered)
         return request
 
@@ -201,7 +199,7 @@ class RequestParser:
         """No transaction is open, as far as the server has answered; so it does not refuse one."""
         before = self._newest
         idle = before is None or before.answered or before.labels["phase"] == "startup"
-        return idle and self._protocol.status == b"I"
+        return idle and self._session.status == b"I"
 
     def _look_ahead(self, steps: list[Step]) -> Parser:
         """Take messages, as long as the server answers none of them by itself."""
@@ -212,7 +210,7 @@ class RequestParser:
 
     def _up_to_sync(self, request: PgRequest, *, asking: bool) -> Parser:
         """Take what is left of a batch; ``asking``: the server may ask the client to continue."""
-        stream, protocol = self._stream, self._protocol
+        stream, session = self._stream, self._session
         while True:
             kind = yield from skip_up_to(stream, STOPS_IN_BATCH)
             if kind == wire.SYNC:
@@ -238,9 +236,9 @@ class RequestParser:
         request.over = True
         request.synced = kind == wire.SYNC
         if request.synced:
-            protocol.unsynced, protocol.ignoring = None, False
-        elif protocol.unsynced is None:
-            protocol.unsynced = request
+            session.unsynced, session.ignoring = None, False
+        elif session.unsynced is None:
+            session.unsynced = request
         stream.end(final=not asking)
 
     def _asks_in_query(self) -> Generator[None, None, bool]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Stream
 from . import wire
-from .statements import Labels, PgRequest
+from .statements import Labels, PgRequest, Session
 from .wire import LENGTH, all_but, peek, skip_up_to, take_head, take_message
-
-if TYPE_CHECKING:
-    from .parser import PostgreSQL
 
 ERROR_LIMIT = 4_096  # bytes of an error report that are read; its code comes first
 FATAL = re.compile(rb"(?:^S|\x00V)(?:FATAL|PANIC)\x00")  # S may be translated, V is not
@@ -34,11 +30,11 @@ NOT_CUT = bytes(kind == wire.READY_FOR_QUERY for kind in range(256))
 class ResponseParser:
     """Parses what a backend sends."""
 
-    __slots__ = ("_ignoring", "_protocol", "_stream")
+    __slots__ = ("_ignoring", "_session", "_stream")
 
-    def __init__(self, stream: Stream, protocol: PostgreSQL) -> None:
+    def __init__(self, stream: Stream, session: Session) -> None:
         self._stream = stream
-        self._protocol = protocol
+        self._session = session
         self._ignoring = False  # the server ignores requests, up to one with a Sync
 
     def parse(self) -> Parser:
@@ -80,7 +76,7 @@ class ResponseParser:
     def _note_begin(self, request: PgRequest) -> None:
         if not request.answering:
             request.answering = True
-            request.aborted = self._protocol.status == b"E"
+            request.aborted = self._session.status == b"E"
 
     def _end(self, request: PgRequest, *, final: bool = True) -> None:
         """End a response, or one of several to the same request."""
@@ -186,7 +182,7 @@ class ResponseParser:
         while len(ready := stream.at_hand(wire.READY_SIZE)) < wire.READY_SIZE:
             yield
         yield from stream.read(wire.READY_SIZE)
-        self._protocol.status = ready[-1:]
+        self._session.status = ready[-1:]
         refused = request.extra_syncs > 0 and not request.copying
         request.extra_syncs -= refused
         self._end(request, final=not refused)
@@ -203,7 +199,7 @@ class ResponseParser:
         if request.synced or request.done >= request.steps:
             return False
         self._ignoring = True
-        self._protocol.ignoring = self._protocol.unsynced is not None
+        self._session.ignoring = self._session.unsynced is not None
         return True
 
 

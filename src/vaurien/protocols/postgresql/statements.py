@@ -70,6 +70,18 @@ class PgRequest:
         return self.labels.get("mode") == "extended"
 
 
+@dataclass(slots=True)
+class Session:
+    """What is known of a connection's session, from both of its directions."""
+
+    status: bytes = b"I"
+    """The state of the transaction after the newest response: I for idle, T, or E for failed."""
+    unsynced: PgRequest | None = None
+    """The first batch without a Sync since the last Sync."""
+    ignoring: bool = False
+    """The server ignores all requests, up to the next Sync, and no Sync is under way."""
+
+
 def request_of(message: Message) -> PgRequest:
     """The request that a message is, or that it answers."""
     return message.about if isinstance(message.about, PgRequest) else PgRequest(message.labels)
