@@ -18,7 +18,8 @@ class DuplicateRequest(Behavior):
     """Sends the request to the backend twice; the client gets the first response.
 
     Some requests are sent once: those longer than 1 MiB; those of which the backend may ask for
-    more, such as a mail's content, as it would take the copy for that; and what then follows.
+    more, such as a mail's content, as it would take the copy for that; what then follows; and
+    those whose second response could not be told from others, as after ``CLIENT REPLY SKIP``.
     """
 
     name = "duplicate-request"
@@ -45,6 +46,7 @@ class DuplicateRequest(Behavior):
             return
         yield Forward(message)
         if message.continues or not message.final:
+            progress.pieces.clear()
             return
         if message.offset + len(message.data) > KEEP_LIMIT:
             progress.pieces.clear()

@@ -105,7 +105,8 @@ class Stream(Reader):
         ``unsolicited``: the backend sends it unasked (a push, a notification), so it answers
         no request.
         ``final=False``: of a response, another one to the same request follows; of a request,
-        the backend may ask for more of it, which then ``continues`` it.
+        it must not be sent twice: the backend may ask for more of it, which then ``continues``
+        it, or would not answer it alike.
         """
         if self.in_message:
             raise ProtocolError("the parser began a message inside another")

@@ -40,7 +40,8 @@ class Message(NamedTuple):
     final: bool = True
     """Of a response: whether it is the last one to its request.
 
-    Of a request: False if the backend may ask for more of it; see ``continues``.
+    Of a request: False if it must not be sent twice, because the backend may ask for more of it
+    (see ``continues``), or would not answer it alike.
     """
     continues: bool = False
     """Of a request: whether it is more of the request before it, such as a mail's content."""

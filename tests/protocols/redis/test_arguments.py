@@ -17,6 +17,8 @@ from vaurien.protocols.redis.arguments import arguments_of, group_of, quoted
         (command("foo", "", "a\r\n$1\r\n"), [b"", b"a\r\n$1\r\n"]),
         (command("foo a b")[:-3], [b"a", b""]),
         (b"foo  a b\r\n", [b"a", b"b"]),
+        (b'foo "a b" c\r\n', [b"a b", b"c"]),
+        (b'foo "a b', [b'"a', b"b"]),
         (b"\r\n", []),
     ],
 )

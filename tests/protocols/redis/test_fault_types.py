@@ -16,7 +16,7 @@ from vaurien.protocols.redis.fault_types import (
     ErrorReply,
 )
 from vaurien.protocols.redis.faults import CATALOGUE
-from vaurien.protocols.redis.session import slot_of
+from vaurien.protocols.redis.session import PLAIN, slot_of
 from vaurien.values.actions import Action, Close, Forward, Reply
 from vaurien.values.messages import Message
 
@@ -27,7 +27,7 @@ WRONGTYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
 def requests(*words: str | bytes, version: int = 2) -> list[Message]:
     """What the parser makes of these requests."""
     talk = Talk()
-    talk.protocol.version = version
+    talk.protocol.session.plain = PLAIN[version]
     return talk.ask(b"".join(command(each) if isinstance(each, str) else each for each in words))
 
 

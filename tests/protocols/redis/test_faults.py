@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from redis_talk import Talk, command
 from vaurien.fault import Fault, values_of
 from vaurien.protocols.redis.fault_types import ErrorReply
 from vaurien.protocols.redis.faults import CATALOGUE
@@ -52,3 +53,16 @@ def test_typical_errors_do_no_more_than_answer() -> None:
     typical = [fault for fault in CATALOGUE if fault.typical]
     assert {fault.name for fault in typical} == {"LOADING", "BUSY", "MASTERDOWN"}
     assert CATALOGUE.typical_where == {"access": "~^(read|write)$"}
+
+
+@pytest.mark.parametrize("fault", ["MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT", "TRYAGAIN"])
+@pytest.mark.parametrize("words", ["WATCH a b", "SSUBSCRIBE a b", "MSET a 1 b 2", "EVAL x 2 a b"])
+def test_a_cluster_refuses_whatever_names_keys(fault: str, words: str) -> None:
+    (message,) = Talk().ask(command(words))
+    for label, value in CATALOGUE.find(fault).applies_to.items():
+        assert re.search(value.removeprefix("~"), message.labels[label])
+
+
+def test_a_cluster_serves_commands_without_keys() -> None:
+    (message,) = Talk().ask(command("DBSIZE"))
+    assert "key" not in message.labels

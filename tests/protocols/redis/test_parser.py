@@ -13,7 +13,8 @@ from feeding import chunkings, cut, parse_in_all_ways, put_together
 from redis_talk import Talk, command
 from vaurien.errors import ProtocolError
 from vaurien.protocol import Parser, Stream
-from vaurien.protocols.redis.parser import NESTING_LIMIT, Redis
+from vaurien.protocols.redis.parser import Redis
+from vaurien.protocols.redis.responses import NESTING_LIMIT
 from vaurien.values.messages import Direction, Message
 
 TO_CLIENT = Direction.TO_CLIENT
@@ -336,15 +337,15 @@ def test_the_version_is_what_both_agree_to() -> None:
     talk = Talk()
     talk.ask(command("HELLO 3"))
     talk.answer(b"-NOPROTO unsupported protocol version\r\n")
-    assert talk.protocol.version == 2
+    assert talk.protocol.session.version == 2
     talk.ask(command("HELLO 3 AUTH user secret"))
     talk.answer(HELLO)
-    assert talk.protocol.version == 3
+    assert talk.protocol.session.version == 3
     talk.ask(command("HELLO"))
     talk.answer(HELLO)
-    assert talk.protocol.version == 3
+    assert talk.protocol.session.version == 3
     talk.ask(command("RESET"))
-    assert talk.protocol.version == 2
+    assert talk.protocol.session.version == 2
 
 
 @pytest.mark.parametrize(
@@ -355,13 +356,13 @@ def test_a_version_may_be_agreed_to_in_a_transaction(told: bytes, version: int) 
     talk = Talk()
     talk.ask(command("MULTI"), command("HELLO 3"))
     talk.answer(OK + QUEUED)
-    assert talk.protocol.version == 2
+    assert talk.protocol.session.version == 2
     talk.ask(command("EXEC"))
-    assert talk.protocol.version == 3
+    assert talk.protocol.session.version == 3
     talk.answer(told)
-    assert talk.protocol.version == version
+    assert talk.protocol.session.version == version
     talk.ask(command("MULTI"), command("HELLO 3"), command("DISCARD"))
-    assert talk.protocol.version == version
+    assert talk.protocol.session.version == version
 
 
 # What follows is no RESP.

@@ -35,7 +35,7 @@ def test_a_transaction_does_what_its_commands_do() -> None:
     transaction = Transaction()
     seen = []
     for name in (b"ECHO", b"PING", b"GET", b"DEL", b"SET", b"GET"):
-        transaction.queue(command_of(name))
+        transaction.queue(command_of(name), [], 0)
         seen.append((transaction.access, transaction.grows))
     assert seen == [
         ("control", "no"),

@@ -66,7 +66,7 @@ def binary_requests(stream: Stream) -> Parser:
         quiet = opcode.quiet
         request = MemcacheRequest(name, "binary", quiet, after_quiet, key, header=header)
         labels = request.labels(key or None, quiet=quiet)
-        stream.begin(labels, expects_reply=not quiet, about=request)
+        stream.begin(labels, expects_reply=not quiet, final=not quiet, about=request)
         if size > lead:
             yield from stream.skip(size - lead)
         stream.end()

@@ -198,7 +198,7 @@ def text_requests(stream: Stream) -> Parser:
         parse, plain, after = COMMANDS.get(name, UNKNOWN)
         request, key, size, silent = parse(after if after_quiet else plain, first, rest)
         labels = request.labels(key, quiet=silent and request.command != "quit")
-        stream.begin(labels, expects_reply=not silent, about=request)
+        stream.begin(labels, expects_reply=not silent, final=not request.quiet, about=request)
         if size:
             yield from stream.skip(size)
         stream.end()

@@ -4,11 +4,13 @@
 ``wire``           RESP: patterns of short messages, sizes, requests encoded
 ``commands``       the tables of commands: access, keys, replies
 ``session``        what a connection remembers: requests, a transaction, subscriptions
-``arguments``      the arguments of a request, as errors quote them
+``arguments``      the arguments of a request, inline or not, and as errors quote them
 ``fault_types``    the kinds of faults, and how each is played
 ``server_faults``  the catalogue, first part: errors that do not depend on the command
 ``faults``         the catalogue: those, and the errors of single commands
-``parser``         the protocol: ``Redis``, with the parsers of requests and responses
+``requests``       the parser of requests
+``responses``      the parser of responses
+``parser``         the protocol: ``Redis``
 =================  ===============================================================
 """
 

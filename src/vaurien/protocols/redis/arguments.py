@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ...errors import ProtocolError
 from ...values.messages import Message
 from .wire import text_of
 
@@ -13,6 +14,43 @@ QUOTED_LIMIT = 128
 """Bytes of arguments that Redis quotes, about (``commandCheckExistence`` in ``server.c``)."""
 
 
+WORD = re.compile(
+    rb"""\s*+(?=\S)([^\s"']*+)
+    (?: "((?:[^"\\]|\\.)*+)"(?=\s|\Z) | '((?:\\'|[^'])*+)'(?=\s|\Z) | (?=\s|\Z) )""",
+    re.VERBOSE | re.DOTALL,
+)
+"""A word of an inline command; groups 2 and 3: what is in double or single quotes."""
+ESCAPED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
+
+
+def inline_words(line: bytes) -> list[bytes]:
+    """Return the words of an inline command, without quotes (``sdssplitargs`` in ``sds.c``).
+
+    Raises:
+        ProtocolError: its quotes are not balanced.
+    """
+    if b'"' not in line and b"'" not in line:
+        return line.split()
+    words, place, end = [], 0, len(line.rstrip())
+    while place < end:
+        found = WORD.match(line, place)
+        if found is None:
+            raise ProtocolError("an inline command with unbalanced quotes")
+        word, double, single = found.groups()
+        if double is not None:
+            word += ESCAPED.sub(_unescaped, double)
+        elif single is not None:
+            word += single.replace(b"\\'", b"'")
+        words.append(word)
+        place = found.end()
+    return words
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[1].decode()) if found[1] else ESCAPES.get(found[2], found[2])
+
+
 def arguments_of(message: Message) -> list[bytes]:
     """The arguments in the first piece of a request; none for any other message."""
     data = message.data
@@ -20,7 +58,10 @@ def arguments_of(message: Message) -> list[bytes]:
         return []
     found = COUNT.match(data)
     if found is None:
-        return data.split()[1:]
+        try:
+            return inline_words(data)[1:]
+        except ProtocolError:  # a piece of a line
+            return data.split()[1:]
     words = []
     place = found.end()
     while (found := SIZE.match(data, place)) is not None:

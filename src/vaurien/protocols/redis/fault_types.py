@@ -4,8 +4,9 @@ Inside a transaction, an error changes what the backend has to do at EXEC.  The 
 therefore receives another command that has this effect: one with a wrong number of arguments
 aborts the transaction, a script returns the error itself when EXEC runs it, and DISCARD in
 place of EXEC ends a transaction that fails.  A HELLO that fails is replaced as well, so the
-response parser knows that the RESP version has not changed; so is a request without a reply,
-because the backend counts requests when it suppresses replies.
+response parser knows that the RESP version has not changed; so is what follows a HELLO that is
+not answered yet, because its reply depends on that; and a request without a reply, because the
+backend counts requests when it suppresses replies.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class InjectedReply(Fault):
         elif not message.ends:
             return
         elif message.expects_reply and (
-            self.closes or (request.transaction is None and special != "HELLO")
+            self.closes
+            or (request.transaction is None and special != "HELLO" and not request.is_open)
         ):
             yield Reply(self.reply(message, request, values))
             if self.closes:
@@ -139,7 +141,7 @@ class ErrorReply(InjectedReply):
             reason = line.removeprefix("ERR ")
             line = f"EXECABORT Transaction discarded because of: {reason}"
         data = line.encode()
-        if request.version == 3 and values.get("blob"):
+        if request.resp == 3 and values.get("blob"):
             return b"!%d\r\n%b\r\n" % (len(data), data)
         return b"-%b\r\n" % data
 
@@ -182,8 +184,8 @@ class NullReply(InjectedReply):
         command = message.labels.get("command")
         several = request.total > 1  # the second argument is a count
         if several and command in MEMBERS:
-            return b"~0\r\n" if request.version == 3 and command == "SPOP" else b"*0\r\n"
-        if request.version == 3:
+            return b"~0\r\n" if request.resp == 3 and command == "SPOP" else b"*0\r\n"
+        if request.resp == 3:
             return b"_\r\n"
         return b"*-1\r\n" if command in self.arrays or several else b"$-1\r\n"
 
@@ -203,5 +205,5 @@ class PushMessage(Fault):
         return " ".join(self.data.decode().split())
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        pushed = not message.to_backend and message.begins and request_of(message).version == 3
+        pushed = not message.to_backend and message.begins and request_of(message).resp == 3
         yield Forward(message.with_data(self.data + message.data) if pushed else message)

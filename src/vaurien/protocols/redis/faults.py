@@ -12,10 +12,16 @@ from .server_faults import DATA, KEYED, SERVER_FAULTS, WRITES
 
 ONE_BY_ONE = {"access": "~^(read|write)$", "command": "~^(?!EXEC$)"}
 """Errors of single commands, which the reply to EXEC may contain, but never is."""
-SEVERAL_KEYS = {
-    "command": "~^(BITOP|BLMOVE|COPY|DEL|EXISTS|LMOVE|MGET|MSET|MSETNX|PFCOUNT|PFMERGE|RENAME|"
-    "RENAMENX|RPOPLPUSH|SDIFF|SDIFFSTORE|SINTER|SINTERSTORE|SMOVE|SUNION|SUNIONSTORE|TOUCH|UNLINK)$"
-}
+SEVERAL_KEYS = names(
+    "BITOP BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN COPY DEL EVAL EVALSHA "
+    "EVALSHA_RO EVAL_RO EXISTS FCALL FCALL_RO GEORADIUS GEORADIUSBYMEMBER GEOSEARCHSTORE LCS LMOVE "
+    "LMPOP MGET MSET MSETNX PFCOUNT PFMERGE RENAME RENAMENX RPOPLPUSH SDIFF SDIFFSTORE SINTER "
+    "SINTERCARD SINTERSTORE SMOVE SORT SORT_RO SSUBSCRIBE SUNION SUNIONSTORE SUNSUBSCRIBE TOUCH "
+    "UNLINK WATCH XREAD XREADGROUP ZDIFF ZDIFFSTORE ZINTER ZINTERCARD ZINTERSTORE ZMPOP "
+    "ZRANGESTORE ZUNION ZUNIONSTORE"
+)
+"""Commands that may name several keys."""
+ACROSS_SLOTS = {"command": f"~^({'|'.join(sorted(SEVERAL_KEYS))})$", "key": "~."}
 KILL = {"command": "~^(SCRIPT|FUNCTION)$", "subcommand": "KILL"}
 EXEC = {"command": "EXEC"}
 NULL_STRINGS = names(
@@ -53,19 +59,19 @@ FAULTS: tuple[Fault, ...] = (
         error="TRYAGAIN Multiple keys request during rehashing of slot",
         meaning="the keys are on two nodes while their slot is being migrated",
         exercises="retrying (redis-py: TryAgainError)",
-        applies_to=SEVERAL_KEYS,
+        applies_to=ACROSS_SLOTS,
     ),
     ClusterError(
         error="CROSSSLOT Keys in request don't hash to the same slot",
         meaning="the keys of a command hash to different slots",
         exercises="hash tags (redis-py: ClusterCrossSlotError)",
-        applies_to=SEVERAL_KEYS,
+        applies_to=ACROSS_SLOTS,
     ),
     ClusterError(
         error="CLUSTERDOWN The cluster is down",
         meaning="too many nodes are down",
         exercises="waiting for a failover (redis-py: ClusterDownError)",
-        applies_to=DATA,
+        applies_to=KEYED,
     ),
     ClusterError(
         name="slot-not-served",
@@ -79,7 +85,7 @@ FAULTS: tuple[Fault, ...] = (
         error="CLUSTERDOWN The cluster is down and only accepts read commands",
         meaning="too many nodes are down, and cluster-allow-reads-when-down is on",
         exercises="reporting failed writes while reads continue (redis-py: ClusterDownError)",
-        applies_to=WRITES,
+        applies_to={**WRITES, **KEYED},
     ),
     # Single commands.
     CommandError(

@@ -7,7 +7,7 @@ from .fault_types import ErrorReply
 DATA = {"access": "~^(read|write)$"}
 WRITES = {"access": "write"}
 BUT_CONTROL = {"access": "~^(read|write|other)$"}
-KEYED = {"access": "~^(read|write)$", "key": "~."}
+KEYED = {"key": "~."}
 AUTHENTICATED = {"command": "~^(?!(AUTH|HELLO|QUIT|RESET)$)"}
 LOGIN = {"command": "~^(AUTH|HELLO)$"}
 BLOCKING = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from binascii import crc_hqx
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ...errors import ProtocolError
 from ...values.messages import Message
 from .commands import SUBSCRIPTIONS, RedisCommand
 
@@ -13,8 +14,24 @@ ACCESS_RANKS = ("control", "other", "read", "write")
 SLOTS = 16384  # cluster specification, "Key distribution model"
 
 CONFIRMATIONS = {name.lower().encode(): name for name in SUBSCRIPTIONS}
+MULTIPLE = SUBSCRIPTIONS | {"PUBLISH", "SPUBLISH"}
+"""Commands that are answered by more than a value inside a transaction."""
 PUBLISHED = frozenset([b"message", b"pmessage", b"smessage"])
 """First words of what a connection in subscribed mode receives."""
+
+
+STEPS_LIMIT = 10_000
+"""Commands of a transaction that are remembered."""
+
+
+class Step(NamedTuple):
+    """A command of a transaction whose reply is more than a value, or changes the version."""
+
+    place: int
+    """Its place among the commands, from 0."""
+    command: str
+    channels: int
+    """How many it names."""
 
 
 @dataclass(slots=True)
@@ -24,18 +41,52 @@ class Transaction:
     access: str = "control"
     """The highest access of its commands."""
     grows: str = "no"
+    key: str = ""
+    """The first key that they name."""
     aborted: bool = False
     """A command was refused while it was queued, so EXEC will fail."""
     version: int = 0
     """The RESP version that a HELLO in it asks for; 0 if none does."""
+    commands: int = 0
+    """How many are queued."""
+    steps: list[Step] = field(default_factory=list)
+    """Those whose replies are special."""
 
-    def queue(self, command: RedisCommand) -> None:
-        """Account for a command that is queued."""
+    @property
+    def labels(self) -> dict[str, str]:
+        """Those that EXEC has because of them."""
+        labels = {"access": self.access, "grows": self.grows}
+        return {**labels, "key": self.key} if self.key else labels
+
+    def queue(self, command: RedisCommand, arguments: list[bytes], total: int) -> None:
+        """Account for a command that is queued; ``total``: the number of its arguments.
+
+        Raises:
+            ProtocolError: there is more to remember than a client asks for.
+        """
         access = command.labels["access"]
         if ACCESS_RANKS.index(access) > ACCESS_RANKS.index(self.access):
             self.access = access
         if command.labels["grows"] == "yes":
             self.grows = "yes"
+        version = version_in(arguments) if command.name == "HELLO" else 0
+        self.version = version or self.version
+        if version or command.name in MULTIPLE:
+            if len(self.steps) >= STEPS_LIMIT:
+                raise ProtocolError(f"a transaction with more than {STEPS_LIMIT} subscriptions")
+            self.steps.append(Step(self.commands, command.name, total))
+        self.commands += 1
+
+
+@dataclass(slots=True)
+class Hello:
+    """A version of RESP that a client has asked for."""
+
+    version: int
+    """The one that holds from this request on, as far as the server has answered."""
+    before: RedisRequest
+    settled: bool = False
+    """The server has answered."""
 
 
 class RedisRequest(NamedTuple):
@@ -46,13 +97,27 @@ class RedisRequest(NamedTuple):
     total: int = 0
     """The number of arguments, of commands such as SUBSCRIBE and LPOP."""
     version: int = 2
-    """The RESP version when it was sent; its reply is in the same, except for HELLO's."""
+    """The RESP version when it was sent, unless ``hello`` tells."""
     transaction: Transaction | None = None
     """The transaction it belongs to."""
     substituted: bool = False
     """The backend received another command instead."""
     slot: int = -1
     """The hash slot of its key, if the label does not hold the whole key; otherwise -1."""
+    hello: Hello | None = None
+    """What settles the version of its reply, if that was open when it was sent."""
+    asks: Hello | None = None
+    """The version that it asks for itself."""
+
+    @property
+    def resp(self) -> int:
+        """The RESP version of its reply, as far as that is known; HELLO's own may differ."""
+        return self.hello.version if self.hello is not None else self.version
+
+    @property
+    def is_open(self) -> bool:
+        """The version of its reply is not known yet."""
+        return self.hello is not None and not self.hello.settled
 
     @property
     def is_aborted(self) -> bool:
@@ -64,6 +129,42 @@ PLAIN = {version: RedisRequest(version=version) for version in (2, 3)}
 """Requests of which nothing else is remembered, by RESP version."""
 UNANSWERED = RedisRequest("nothing")
 """Requests that Redis never answers: those without words, and a replica's acknowledgements."""
+
+
+class Session:
+    """The RESP version of a connection: what the server has agreed to.
+
+    A client may ask for a version and send more before the server has answered.
+    """
+
+    __slots__ = ("plain",)
+
+    def __init__(self) -> None:
+        self.plain = PLAIN[2]
+        """What is remembered of a request, if nothing else is."""
+
+    @property
+    def version(self) -> int:
+        return self.plain.resp
+
+    def ask(self, version: int) -> Hello:
+        """Expect a version from the next request on, until the server has answered."""
+        hello = Hello(version, self.plain)
+        self.plain = RedisRequest(version=version, hello=hello)
+        return hello
+
+    def agree(self, hello: Hello) -> None:
+        """The server has agreed to the version that was asked for."""
+        hello.settled = True
+        if self.plain.hello is hello:
+            self.plain = PLAIN[hello.version]
+
+    def refuse(self, hello: Hello) -> None:
+        """The server has refused it: the version before holds."""
+        hello.version = hello.before.resp
+        self.agree(hello)
+
+
 NEVER_REFUSED = frozenset(["CLIENT REPLY", "RESET", UNANSWERED.special])
 """Requests that Redis never refuses; the state of the connection depends on their replies."""
 
@@ -71,6 +172,11 @@ NEVER_REFUSED = frozenset(["CLIENT REPLY", "RESET", UNANSWERED.special])
 def request_of(message: Message) -> RedisRequest:
     """The request that a message is, or that it answers."""
     return message.about if isinstance(message.about, RedisRequest) else PLAIN[2]
+
+
+def version_in(arguments: list[bytes]) -> int:
+    """The RESP version that a HELLO asks for; 0 for none that Redis knows."""
+    return int(arguments[0]) if arguments and arguments[0] in (b"2", b"3") else 0
 
 
 def slot_of(key: bytes) -> int:

@@ -1,0 +1,195 @@
+"""The client's side of a Redis connection: requests in RESP, and inline commands."""
+
+from __future__ import annotations
+
+from ...errors import ProtocolError
+from ...protocol import Parser, Stream
+from . import wire
+from .arguments import inline_words
+from .commands import SUBSCRIPTIONS, UNSUBSCRIBING, RedisCommand, command_in, command_of
+from .session import (
+    PLAIN,
+    UNANSWERED,
+    RedisRequest,
+    Session,
+    Transaction,
+    slot_of,
+    version_in,
+)
+from .wire import NAME_LIMIT, size_of, text_of
+
+WORDS_LIMIT = 2**31 - 1
+"""Words that a request may announce (``processMultibulkBuffer`` in ``networking.c``)."""
+ONCE = frozenset(["MONITOR", "PSYNC", "SYNC"])
+"""Commands that Redis does not answer a second time."""
+
+
+class RequestParser:
+    """The client's side of one connection."""
+
+    __slots__ = ("_queued", "_replies_off", "_session", "_skips_reply", "_stream")
+
+    def __init__(self, stream: Stream, session: Session) -> None:
+        self._stream = stream
+        self._session = session
+        self._queued: RedisRequest | None = None  # any request of the open transaction
+        self._replies_off = False  # by CLIENT REPLY OFF
+        self._skips_reply = False  # the next one, by CLIENT REPLY SKIP
+
+    def parse(self) -> Parser:
+        stream, session = self._stream, self._session
+        match, begin, end = stream.match, stream.begin, stream.end
+        while True:
+            found = match(wire.REQUEST)
+            if found is None:
+                if stream.drained:
+                    yield
+                else:
+                    yield from self._other()
+                continue
+            words, name, first, second = found.group(4, 5, 6, 7)
+            command = command_in(name)
+            if (
+                not command.plain
+                or self._queued
+                or self._replies_off
+                or self._skips_reply
+                or (first and not first.isascii())
+                or (command.takes_count and (second or words))
+            ):
+                arguments = [word[word.index(b"\n") + 1 :] for word in (first, second) if word]
+                yield from self._command(command, arguments, int(words) - 2 if words else 0)
+                continue
+            labels = command.labels
+            if first is not None and command.key:
+                labels = {**labels, "key": first[first.index(b"\n") + 1 :].decode()}
+            begin(labels, about=session.plain)
+            if words is not None:
+                yield from self._arguments(int(words) - 2)
+            end()
+
+    def _other(self) -> Parser:
+        """Take a request that is inline, long or incomplete."""
+        stream = self._stream
+        if stream.match(wire.COUNTED):
+            words = size_of((yield from stream.readline(NAME_LIMIT)))
+            if words > WORDS_LIMIT:  # Redis answers at once, and reads no more
+                raise ProtocolError(f"a request of {words} words")
+            if words > 0:
+                size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
+                name = (yield from stream.read(size + 2, NAME_LIMIT + 2))[:-2]
+                yield from self._command(command_of(name), [], words - 1)
+                return
+        elif stream.match(wire.INLINE):
+            words_of_line = inline_words((yield from stream.readline()))
+            if words_of_line:
+                name, *arguments = words_of_line
+                yield from self._command(command_of(name[:NAME_LIMIT]), arguments, 0)
+                return
+        else:
+            raise ProtocolError("neither an array nor an inline command")
+        stream.begin(expects_reply=False, about=UNANSWERED)
+        stream.end()
+
+    def _command(self, command: RedisCommand, arguments: list[bytes], left: int) -> Parser:
+        """Take the rest of a command: some arguments have been taken, and others are left."""
+        stream = self._stream
+        total = len(arguments) + left
+        unread = 0
+        while left and len(arguments) < command.arguments_needed and not unread:
+            size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
+            left -= 1
+            if size > wire.ARGUMENT_LIMIT:
+                unread = size + 2
+            else:
+                arguments.append((yield from stream.read(size + 2))[:-2])
+        if command.container and arguments:
+            command = command_of(b"%b|%b" % (command.name.encode(), arguments[0][:NAME_LIMIT]))
+        once = self._skips_reply or command.name in ONCE
+        request, expects_reply = self._request(command, arguments, total)
+        labels = dict(command.labels)
+        key = command.key_in(arguments)
+        if key is not None:
+            labels["key"] = label = text_of(key[: wire.KEY_LIMIT])
+            if label.encode() != key:
+                request = request._replace(slot=slot_of(key))
+        transaction = request.transaction
+        if transaction is not None and request.special == "EXEC":
+            labels.update(transaction.labels)
+        elif transaction is not None and "key" in labels:
+            transaction.key = transaction.key or labels["key"]
+        stream.begin(labels, expects_reply=expects_reply, final=not once, about=request)
+        if unread:
+            yield from stream.skip(unread)
+        yield from self._arguments(left)
+        stream.end()
+
+    def _arguments(self, left: int) -> Parser:
+        """Skip this many arguments."""
+        stream = self._stream
+        while left:
+            if left >= wire.RUN and stream.match(wire.ARGUMENTS):
+                left -= wire.RUN
+            elif stream.match(wire.ARGUMENT):
+                left -= 1
+            else:
+                size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
+                yield from stream.skip(size + 2)
+                left -= 1
+
+    def _request(
+        self, command: RedisCommand, arguments: list[bytes], total: int
+    ) -> tuple[RedisRequest, bool]:
+        """What to remember of a command until it is answered, and whether it will be."""
+        name = command.name
+        session = self._session
+        plain = session.plain
+        replies = not (self._replies_off or self._skips_reply)
+        self._skips_reply = False
+        if name == "RESET":
+            self._replies_off, self._queued = False, None
+            session.plain = PLAIN[2]
+            return RedisRequest(name), True
+        if self._queued is not None:
+            return self._in_transaction(command, arguments, total), replies
+        if command.takes_count:
+            return plain._replace(total=total), replies
+        if name == "MULTI":
+            self._queued = None if total else plain._replace(transaction=Transaction())
+        elif name == "CLIENT" and total == 2 and arguments[0].upper() == b"REPLY":
+            return self._reply_mode(arguments[1].upper(), replies)
+        elif name in SUBSCRIPTIONS:  # confirmed even with replies off
+            subscription = plain._replace(special=name, total=total)
+            return subscription, replies or total > 0 or name in UNSUBSCRIBING
+        elif name == "HELLO":
+            asks = session.ask(version_in(arguments)) if version_in(arguments) else None
+            return plain._replace(special=name, asks=asks), replies
+        elif name in ("MONITOR", "SYNC", "PSYNC"):
+            return plain._replace(special=name), replies
+        elif name == "REPLCONF" and total and arguments[0].upper() == b"ACK":
+            return UNANSWERED, False
+        return plain, replies
+
+    def _in_transaction(
+        self, command: RedisCommand, arguments: list[bytes], total: int
+    ) -> RedisRequest:
+        """What to remember of a command between MULTI and EXEC, and of these two."""
+        queued, name = self._queued, command.name
+        assert queued is not None
+        assert queued.transaction is not None
+        if name not in ("EXEC", "DISCARD"):
+            queued.transaction.queue(command, arguments, total)
+            return queued._replace(total=total) if command.takes_count else queued
+        self._queued = None
+        version = queued.transaction.version
+        asks = self._session.ask(version) if name == "EXEC" and version else None
+        return queued._replace(special=name, asks=asks)
+
+    def _reply_mode(self, mode: bytes, replies: bool) -> tuple[RedisRequest, bool]:
+        if mode == b"ON":
+            self._replies_off, replies = False, True
+        elif mode == b"OFF":
+            self._replies_off, replies = True, False
+        elif mode == b"SKIP":
+            self._skips_reply, replies = not self._replies_off, False
+        return RedisRequest("CLIENT REPLY"), replies
