@@ -44,9 +44,10 @@ PREPARED = {"ER_MAX_PREPARED_STMT_COUNT_REACHED", "ER_NEED_REPREPARE"}
 """Met by prepared statements only."""
 REFUSALS = {fault.name: fault for fault in CATALOGUE if type(fault) is ErrPacket}
 AT_CONNECT = [
-    name for name, fault in REFUSALS.items() if fault.applies_to.get("phase") != "command"
+    name
+    for name, fault in REFUSALS.items()
+    if fault.applies_to.get("phase") == "greeting" or fault.refuses_logins
 ]
-AT_CONNECT = [name for name in AT_CONNECT if "phase" in REFUSALS[name].applies_to]
 TO_STATEMENTS = [name for name in REFUSALS if name not in {*AT_CONNECT, *PREPARED}]
 OTHERS = {
     "ER_CLIENT_INTERACTION_TIMEOUT",
@@ -155,7 +156,7 @@ def test_a_connection_is_refused(proxy: RunningProxy, name: str) -> None:
     with pytest.raises(pymysql.OperationalError) as raised:
         connect(proxy.address)
     assert raised.value.args == (fault.errno, text_of(fault))
-    greeting = fault.applies_to["phase"] == "greeting"
+    greeting = not fault.refuses_logins
     assert raised.value.sqlstate == (None if greeting else fault.sqlstate)
     with pytest.raises(mysql.connector.Error) as refused:
         connect_oracle(proxy.address)

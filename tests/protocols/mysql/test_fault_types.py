@@ -86,6 +86,47 @@ def test_a_refused_statement_forgets_its_long_data() -> None:
     ]
 
 
+def test_a_deadlock_leaves_no_older_statement_to_execute() -> None:
+    fired = firing()
+    single = MySqlRequest(ResponseKind.SINGLE)
+    told = play("1213", asking(packet(0, b"\x16INSERT INTO t VALUES (2)")), fired)
+    passed = [action.message for action in told if isinstance(action, Forward)]
+    rollback, prepare = passed
+    assert rollback == asking(packet(0, b"\x03ROLLBACK"), single)
+    failing = packet(0, b"\x16vaurien injects an error")
+    assert prepare == asking(failing, single)._replace(again=True)
+    assert play("1213", answering(about=single), fired) == []
+    (error,) = play("1213", answering(about=single), fired)
+    assert isinstance(error, Forward)
+    assert error.message.data[3:13] == b"\x01\xff\xbd\x04#40001"
+
+
+def test_a_deadlock_of_a_statement_forgets_its_long_data() -> None:
+    execute = asking(packet(0, b"\x17\x07\0\0\0\0\x01\0\0\0"))
+    told = play("1213", execute)
+    passed = [action.message.data[4:] for action in told if isinstance(action, Forward)]
+    assert passed == [b"\x03ROLLBACK", b"\x1a\x07\0\0\0"]
+
+
+def test_mariadb_continues_after_it_has_refused_another_user() -> None:
+    about = MySqlRequest(
+        ResponseKind.LOGIN, mariadb=True, user="you", changes_user=True, resets=True
+    )
+    change = asking(packet(0, b"\x11you\0\0\0"), about)._replace(
+        labels={"phase": "command", "command": "CHANGE_USER", "user": "you"}
+    )
+    fired = firing()
+    (passed,) = play("1045", change, fired)
+    assert isinstance(passed, Forward)
+    assert passed.message.data == packet(0, b"\x1f")  # COM_RESET_CONNECTION
+    (told,) = play("1045", answering(about=MySqlRequest(ResponseKind.SINGLE)), fired)
+    assert isinstance(told, Forward)
+    assert b"user 'you'@" in told.message.data
+    assert play("1053", change)[1:] == [Close()]
+    of_mysql = change._replace(about=about._replace(mariadb=False))
+    assert play("1045", of_mysql)[1:] == [Close()]
+
+
 def test_a_refused_login_ends() -> None:
     login = asking(packet(1, b"..."), MySqlRequest(ResponseKind.LOGIN, 1))._replace(
         labels={"user": "me"}

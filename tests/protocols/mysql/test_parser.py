@@ -233,6 +233,53 @@ def conversation(
         down.feed(next(replies, b""), 0.0)
 
 
+def test_another_user_has_no_statements_of_the_one_before() -> None:
+    protocol = logged_in(OLD)
+    exchanges = Exchanges()
+    up = stream_of(protocol.requests, exchanges=exchanges)
+    down = stream_of(protocol.responses, Direction.TO_CLIENT, exchanges)
+    change = packet(0, b"\x11you\0\x01xshop\0\x2d\0")
+    conversation(up, down, [b"", login()], [GREETING, packet(2, OK)])
+    protocol._remember(7, "SELECT 1")
+    conversation(up, down, [change], [packet(1, b"\xff\x15\x04#28000no")])
+    assert (protocol.user, protocol._statements) == ("me", {7: "SELECT 1"})
+    conversation(up, down, [change], [packet(1, OK)])
+    assert (protocol.user, protocol._statements) == ("you", {})
+    (message,) = up.feed(change, 0.0)
+    assert message.labels == {
+        "phase": "command",
+        "command": "CHANGE_USER",
+        "verb": "CHANGE_USER",
+        "user": "you",
+        "database": "shop",
+    }
+
+
+def test_what_belongs_to_a_message_is_passed_on_at_once() -> None:
+    protocol = logged_in(OLD)
+    up = stream_of(protocol.requests)
+    up.feed(login(), 0.0)
+    for byte in packet(0, b"\x03LOAD DATA LOCAL INFILE 'x' INTO TABLE t"):
+        up.feed(bytes([byte]), 0.0)
+    passed = [up.feed(bytes([byte]), 0.0) for byte in packet(2, b"a,b")]
+    assert [bool(pieces) for pieces in passed] == [False] * 3 + [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("sql", "final"),
+    [
+        (b"SELECT 1", True),
+        (b"SELECT 1; LOAD DATA LOCAL INFILE 'x' INTO TABLE t", False),
+        (b"SELECT '" + b"x" * 9_000 + b"'", False),
+    ],
+)
+def test_a_query_that_may_ask_for_a_file_says_so(sql: bytes, *, final: bool) -> None:
+    up = stream_of(logged_in(OLD).requests)
+    up.feed(login(), 0.0)
+    (message,) = up.feed(packet(0, b"\x03" + sql), 0.0)
+    assert message.final is final
+
+
 def test_only_so_many_statements_are_remembered() -> None:
     protocol = logged_in(OLD)
     for number in range(1500):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaurien.protocols.mysql.statements import SQL_SIZE, statement_in, verb_of
+from vaurien.protocols.mysql.statements import ASKING, SQL_SIZE, statement_in, verb_of
 
 SELECT = b"SELECT 1"
 
@@ -64,3 +66,33 @@ def test_statements_are_cut_and_need_not_be_utf8() -> None:
     text = "é".encode() * 3000
     assert statement_in(b"\x03" + text, attributes=False) == "é" * SQL_SIZE
     assert statement_in(b"\x03\xff", attributes=False) == "\ufffd"
+
+
+class Counted(bytes):
+    """Bytes that count how often they are read."""
+
+    reads = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        Counted.reads += 1
+        return super().__getitem__(place)
+
+
+def test_attributes_that_are_declared_and_not_there_cost_nothing() -> None:
+    nulls = bytes(62_000 // 8 + 1)
+    start = b"\x03\xfc" + (62_000).to_bytes(2, "little") + b"\x01" + nulls + b"\x01"
+    assert statement_in(Counted(start + bytes(8192 - len(start))), attributes=True) == ""
+    assert Counted.reads < 1_000
+
+
+@pytest.mark.parametrize(
+    ("sql", "asks"),
+    [
+        (b"select 1; load data local infile 'x' into table t", True),
+        (b"/* x */ LOAD DATA LOCAL INFILE 'x' INTO TABLE t", True),
+        (b"execute immediate @s", True),
+        (b"select 'loaded'", False),
+    ],
+)
+def test_what_may_ask_for_a_file_is_known(sql: bytes, *, asks: bool) -> None:
+    assert (ASKING.search(sql) is not None) is asks

@@ -14,6 +14,8 @@ from ...values.messages import Message
 from .wire import HEADER_SIZE, LONGEST
 
 QUERY = 0x03
+CHANGE_USER = 0x11
+RESET_CONNECTION = 0x1F
 STMT_PREPARE = 0x16
 STMT_EXECUTE = 0x17
 STMT_CLOSE = 0x19
@@ -50,6 +52,12 @@ class MySqlRequest(NamedTuple):
     """Whether the server is MariaDB."""
     password: bool = True
     """Whether a login has a password."""
+    user: str = ""
+    """The user of a login."""
+    changes_user: bool = False
+    """It is a login on a connection that has a user."""
+    resets: bool = False
+    """If it succeeds, the session begins anew."""
 
 
 def request_of(message: Message) -> MySqlRequest | None:
@@ -107,7 +115,7 @@ COMMANDS = {
     0x0E: MySqlCommand("PING"),
     0x0F: MySqlCommand("TIME"),
     0x10: MySqlCommand("DELAYED_INSERT"),
-    0x11: MySqlCommand("CHANGE_USER", ResponseKind.LOGIN),
+    CHANGE_USER: MySqlCommand("CHANGE_USER", ResponseKind.LOGIN),
     0x12: MySqlCommand("BINLOG_DUMP", opaque=True),
     0x13: MySqlCommand("TABLE_DUMP", opaque=True),
     0x14: MySqlCommand("CONNECT_OUT"),
@@ -121,7 +129,7 @@ COMMANDS = {
     0x1C: MySqlCommand("STMT_FETCH", ResponseKind.ROWS),
     0x1D: MySqlCommand("DAEMON"),
     0x1E: MySqlCommand("BINLOG_DUMP_GTID", opaque=True),
-    0x1F: MySqlCommand("RESET_CONNECTION"),
+    RESET_CONNECTION: MySqlCommand("RESET_CONNECTION"),
     0x20: MySqlCommand("CLONE", opaque=True),
     0x21: MySqlCommand("SUBSCRIBE_GROUP_REPLICATION_STREAM", opaque=True),
     BULK_EXECUTE: MySqlCommand("STMT_BULK_EXECUTE", ResponseKind.RESULTS),

@@ -36,6 +36,8 @@ class RefusedRequest:
     """Its first piece."""
     last: Message | None = None
     """Its newest piece."""
+    to_swallow: int = 0
+    """Responses of the backend that come before the one that the error replaces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ class ErrPacket(Fault):
     def __post_init__(self) -> None:
         number, state, text = self.error.split(" ", 2)
         message = Option("message", str, text, "the text; {user}, {sql}, … are filled in")
-        before_commands = self.applies_to.get("phase") in ("greeting", "login")
+        before_commands = self.applies_to.get("phase") == "greeting" or self.refuses_logins
         self.derive(
             errno=int(number),
             sqlstate=state.strip("():"),
@@ -71,6 +73,10 @@ class ErrPacket(Fault):
         )
 
     @property
+    def refuses_logins(self) -> bool:
+        return "LOGIN" in self.applies_to.get("command", "")
+
+    @property
     def wire(self) -> str:
         state = "" if self.applies_to.get("phase") == "greeting" else f" ({self.sqlstate})"
         end = ", then FIN" if self.closes else ""
@@ -79,6 +85,8 @@ class ErrPacket(Fault):
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         if message.to_backend:
             yield from self._refuse(message, firing, values)
+        elif (refused := firing.of_exchange(RefusedRequest)).to_swallow:
+            refused.to_swallow -= message.ends
         elif message.begins:
             yield from self._replace(message, firing, values)
 
@@ -93,10 +101,13 @@ class ErrPacket(Fault):
         refused.last = message
         if not message.ends:
             return
-        substitute = self._substitute(refused.first or message)
-        if substitute:
-            data = packet(0, substitute)
-            yield Forward(message._replace(data=data, begins=True, offset=0, about=SUBSTITUTE))
+        substitutes = self._substitutes(refused.first or message, values)
+        refused.to_swallow = max(0, len(substitutes) - 1)
+        for number, payload in enumerate(substitutes):
+            data = packet(0, payload)
+            passed = message._replace(data=data, begins=True, offset=0, about=SUBSTITUTE)
+            yield Forward(passed._replace(again=number > 0))
+        if substitutes:
             return
         yield Reply(self._render(message, sequence_after(message), firing, values))
         if self._ends(message, values):
@@ -108,26 +119,38 @@ class ErrPacket(Fault):
         sequence = sequence_after(last) if last else message.data[3]
         data = self._render(last or message, sequence, firing, values)
         yield Forward(message.with_data(data))
-        if self._ends(message, values) or not message.final:
+        if self._ends(last or message, values) or not message.final:
             yield Close()
 
-    def _substitute(self, first: Message) -> bytes:
-        """The command for the backend instead, given the request's first piece; b"" for none."""
+    def _substitutes(self, first: Message, values: Values) -> list[bytes]:
+        """The commands for the backend instead, given the request's first piece.
+
+        The error replaces the response to the last of them.
+        """
         code = int.from_bytes(first.data[HEADER_SIZE : HEADER_SIZE + 1])
-        if self.rolls_back and not is_login(first):
-            request = request_of(first)
+        request = request_of(first)
+        if is_login(first):  # a server that refuses another user has ended the session of the old
+            survives = request is not None and not self._ends(first, values)
+            return [bytes([commands.RESET_CONNECTION])] if survives else []
+        found = []
+        if self.rolls_back:
             attributes = NO_ATTRIBUTES if request and request.attributes else b""
-            return bytes([commands.QUERY]) + attributes + b"ROLLBACK"
+            found.append(bytes([commands.QUERY]) + attributes + b"ROLLBACK")
         if code == commands.STMT_PREPARE:  # or MariaDB would take an older one for the last
-            return bytes([code]) + b"vaurien injects an error"
+            found.append(bytes([code]) + b"vaurien injects an error")
         if code == commands.STMT_EXECUTE:  # discard the long data that was sent for it
             number = first.data[HEADER_SIZE + 1 : HEADER_SIZE + 5]
-            return bytes([commands.STMT_RESET]) + number
-        return b""
+            found.append(bytes([commands.STMT_RESET]) + number)
+        return found
 
     def _ends(self, message: Message, values: Values) -> bool:
+        """Whether the connection ends; MariaDB refuses to change the user, and continues."""
         closes = bool(values.get("closes", self.closes))
-        return closes or is_greeting(message) or is_login(message)
+        if not is_login(message):
+            return closes or is_greeting(message)
+        request = request_of(message)
+        continues = request is not None and request.mariadb and request.changes_user
+        return not continues or (closes and not self.refuses_logins)
 
     def _render(self, message: Message, sequence: int, firing: Firing, values: Values) -> bytes:
         errno = int(values.get("errno", self.errno))

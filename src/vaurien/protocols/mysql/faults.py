@@ -17,7 +17,7 @@ from .fault_types import (
 )
 
 AT_GREETING = {"phase": "greeting"}
-AT_LOGIN = {"phase": "login"}
+AT_LOGIN = {"command": "~^(LOGIN|CHANGE_USER)$"}
 AT_COMMANDS = {"phase": "command"}
 STATEMENTS = {"command": "~^(QUERY|STMT_EXECUTE|STMT_BULK_EXECUTE)$"}
 QUERIES = {"verb": "~^(SELECT|WITH|INSERT|UPDATE|DELETE|REPLACE|LOAD|CALL)$"}

@@ -20,7 +20,7 @@ from . import commands, wire
 from .commands import COMMANDS, MySqlCommand, MySqlRequest, ResponseKind
 from .faults import CATALOGUE
 from .responses import ResponseReader, is_labelled, labels_of
-from .statements import SQL_SIZE, statement_in, verb_of
+from .statements import ASKING, SQL_SIZE, statement_in, verb_of
 from .wire import HEADER_SIZE, LONGEST, errno_of, size_of
 
 GREETING_LIMIT = 4096
@@ -117,23 +117,35 @@ class MySQL(Protocol):
         while not opaque:
             head = yield from stream.read(HEADER_SIZE)
             size, sequence = size_of(head), head[3]
-            start = yield from stream.read(min(size, REQUEST_START))
             continues = bool(sequence or wraps)
             if continues:
                 stream.begin(labels, continues=True)
+                left = size
             else:
-                if not start:
-                    raise ProtocolError("an empty command")
-                command = COMMANDS.get(start[0]) or MySqlCommand(f"0x{start[0]:02X}")
-                labels, request = self._command(command, start)
-                final = labels["verb"] not in CONTINUED
-                stream.begin(labels, expects_reply=command.replies, final=final, about=request)
-                opaque = command.opaque
-            if size == LONGEST or size > len(start):
-                sequence = yield from _skip_packets(stream, size, size - len(start), sequence)
+                start = yield from stream.read(min(size, REQUEST_START))
+                left = size - len(start)
+                labels, opaque = self._begin(stream, start, whole=not left)
+            sequence = yield from _skip_packets(stream, size, left, sequence)
             stream.end()
             wraps = continues and sequence == 255 and size > 0  # an empty packet ends a file
         stream.turn_opaque()
+
+    def _begin(
+        self, stream: Stream, start: bytes, *, whole: bool
+    ) -> tuple[Mapping[str, str], bool]:
+        """Begin a command; return its labels, and whether a stream follows it.
+
+        ``whole``: ``start`` is the whole payload.
+        """
+        if not start:
+            raise ProtocolError("an empty command")
+        command = COMMANDS.get(start[0]) or MySqlCommand(f"0x{start[0]:02X}")
+        labels, request = self._command(command, start)
+        asks = labels["verb"] in CONTINUED
+        if start[0] == commands.QUERY:
+            asks = not whole or ASKING.search(start) is not None
+        stream.begin(labels, expects_reply=command.replies, final=not asks, about=request)
+        return labels, command.opaque
 
     def _login(self, stream: Stream) -> Generator[None, None, tuple[Mapping[str, str], bool]]:
         """Take the client's first message; return its labels, and whether TLS follows."""
@@ -148,7 +160,7 @@ class MySQL(Protocol):
         labels = {"phase": "login", "command": name, "verb": name}
         password = False
         if not opaque:
-            identity, password = _identity(flags, start)
+            identity, password = _identity(flags, start[SSL_REQUEST_SIZE:])
             labels |= identity
             self.user = identity["user"]
             self._flags = flags & self._offered
@@ -157,7 +169,7 @@ class MySQL(Protocol):
                 kind: MySqlRequest(kind, 0, "", attributes, self._mariadb) for kind in ResponseKind
             }
         request = MySqlRequest(
-            ResponseKind.LOGIN, head[3], mariadb=self._mariadb, password=password
+            ResponseKind.LOGIN, head[3], mariadb=self._mariadb, password=password, user=self.user
         )
         stream.begin(labels, expects_reply=not opaque, final=False, about=request)
         yield from _skip_packets(stream, size, size - len(start), head[3])
@@ -176,6 +188,14 @@ class MySQL(Protocol):
         if code == commands.STMT_PREPARE:
             sql = self._last_prepared = statement_in(start, attributes=False)
             return command.labels_with(sql, command.name), request._replace(statement=sql)
+        if code == commands.CHANGE_USER:
+            identity, password = _identity(self._flags | wire.WITH_DATABASE, start[1:])
+            request = request._replace(
+                password=password, user=identity["user"], changes_user=True, resets=True
+            )
+            return {**command.labels, **identity}, request
+        if code == commands.RESET_CONNECTION:
+            return command.labels, request._replace(resets=True)
         number = int.from_bytes(start[1:5], "little")
         if code in {commands.STMT_EXECUTE, commands.BULK_EXECUTE}:
             sql = self._statements.get(number, "")
@@ -206,12 +226,13 @@ class MySQL(Protocol):
                 if response.taken:
                     break
                 if not size:
+                    stream.claim()
                     yield
                 window = stream.at_hand()
             if response.error:
                 stream.error(response.error)
-            elif response.statement is not None and request:
-                self._remember(response.statement, request.statement)
+            elif request is not None and response.final:
+                self._note_success(request, response)
             stream.end(final=response.final)
             logged_in = kind is ResponseKind.LOGIN and response.final and not response.error
             if logged_in and self._flags & (wire.COMPRESS | wire.ZSTD):
@@ -235,6 +256,14 @@ class MySQL(Protocol):
             self._mariadb = b"MariaDB" in data
         stream.begin(labels, unsolicited=True)
         stream.end()
+
+    def _note_success(self, request: MySqlRequest, response: ResponseReader) -> None:
+        if response.statement is not None:
+            self._remember(response.statement, request.statement)
+        elif request.resets:
+            self._statements.clear()
+            self._last_prepared = ""
+            self.user = request.user or self.user
 
     def _remember(self, number: int, sql: str) -> None:
         """Keep the text of a prepared statement."""
@@ -271,11 +300,11 @@ def _positions_of_capabilities(greeting: bytes) -> tuple[int, ...]:
 
 
 def _identity(flags: int, login: bytes) -> tuple[dict[str, str], bool]:
-    """The labels in the payload of a login: user and database; and whether it has a password.
+    """The labels in what follows the head of a login; and whether it has a password.
 
     Some clients send a zero byte in place of an empty password.
     """
-    user, _, rest = login[SSL_REQUEST_SIZE:].partition(b"\0")
+    user, _, rest = login.partition(b"\0")
     labels = {"user": user.decode("utf-8", "replace")[:NAME_SIZE]}
     password = bool(rest) and not rest.startswith((b"\0", b"\1\0"))
     if flags & wire.WITH_DATABASE:

@@ -21,6 +21,9 @@ VERB = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+ASKING = re.compile(rb"(?i)\b(?:LOAD|EXECUTE)\b")
+"""What a statement contains after which the server may ask the client for a file."""
+
 FIXED_SIZES = {1: 1, 2: 2, 13: 2, 3: 4, 9: 4, 4: 4, 8: 8, 5: 8, 6: 0}
 """Sizes of numbers and NULL, in bytes, by type."""
 TEMPORAL = frozenset({7, 10, 11, 12})
@@ -55,12 +58,14 @@ def _end_of_attributes(start: bytes) -> int:
     if number > 8 * len(nulls):
         return len(start)
     at += len(nulls) + 1
-    types = []
-    for _ in range(number):
+    types: list[bytes] = []
+    while len(types) < number and at < len(start):
         types.append(start[at : at + 1])
         size, at = integer_at(start, at + 2)
         at += size
     for index, kind in enumerate(types):
+        if at >= len(start):
+            break
         if kind and not nulls[index // 8] >> index % 8 & 1:
             at = _end_of_value(start, at, kind[0])
     return at
