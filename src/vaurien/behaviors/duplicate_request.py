@@ -45,10 +45,9 @@ class DuplicateRequest(Behavior):
                 progress.answered = True
             return
         yield Forward(message)
-        if message.continues or not message.final:
-            progress.pieces.clear()
+        if message.continues:
             return
-        if message.offset + len(message.data) > KEEP_LIMIT:
+        if not message.final or message.offset + len(message.data) > KEEP_LIMIT:
             progress.pieces.clear()
         elif progress.pieces or message.begins:
             progress.pieces.append(message)
