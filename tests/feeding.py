@@ -28,7 +28,7 @@ class Whole:
 
 
 def owing(*exchanges: int, about: object = None) -> Callable[[], Exchanges]:
-    """Makes exchanges of which these are still owed a response, the same being noted of each."""
+    """Make exchanges whose requests all await a response, with the same noted for each."""
 
     def make() -> Exchanges:
         made = Exchanges()

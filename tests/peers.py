@@ -101,7 +101,7 @@ def connect(address: Address, room: int = 0) -> socket.socket:
 
 
 def receive(sock: socket.socket, size: int) -> bytes:
-    """Exactly so many bytes.
+    """Exactly this many bytes.
 
     Raises:
         EOFError: the stream ends before.
@@ -182,7 +182,7 @@ def dribble(sock: socket.socket, data: bytes) -> None:
 
 
 def send_until_stuck(sock: socket.socket, block: bytes, quiet: float = 0.5) -> int:
-    """Send blocks until nothing has been taken for so many seconds; gives the bytes taken."""
+    """Send blocks until none has been taken for this many seconds; return the bytes taken."""
     patience = sock.gettimeout()
     sock.setblocking(False)
     taken = 0

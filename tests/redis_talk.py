@@ -62,7 +62,7 @@ def ask(sock: socket.socket, *requests: bytes) -> list[bytes]:
 
 
 def told(sock: socket.socket, talk: Talk) -> list[bytes]:
-    """The messages that come until nothing is owed any more."""
+    """The messages that come until no response is pending."""
     found: list[bytes] = []
     under_way = False
     while talk.exchanges.pending:

@@ -31,7 +31,7 @@ class Shaped:
         self._firing = self._fire()
 
     def says(self, size: int, at: float = ARRIVAL) -> list[Forward]:
-        """So many bytes to the backend, in a message."""
+        """A message of this many bytes to the backend."""
         return self.plays(Message(bytes(size), Direction.TO_BACKEND, at))
 
     def plays(self, message: Message) -> list[Forward]:

@@ -35,7 +35,7 @@ class Behavior(Configurable):
     inert: ClassVar[bool] = False
     """It never does anything, so links may stay quiet."""
     refuses: ClassVar[bool] = False
-    """While a rule with it is on and applies to every connection, nobody listens."""
+    """While a rule with it is on and applies to every connection, the proxy does not listen."""
     per_connection: ClassVar[bool] = False
     """It acts on connections from their beginning, and not on those that are open already."""
     lasting: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""bandwidth lets so many bytes through in a second: never more, and as good as never fewer."""
+"""bandwidth passes its rate in bytes per second: never more, and hardly ever less."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_what_is_shared_is_shared_by_connections_and_not_by_directions() -> None
 
 
 def crowd(world: World, count: int) -> list[tuple[Peer, Peer]]:
-    """So many clients, each with the backend's end of its connection."""
+    """This many clients, each with the backend's end of its connection."""
     pairs: list[tuple[Peer, Peer]] = []
     for _ in range(count):
         client = world.client()

@@ -23,7 +23,7 @@ FAR = 1.95 / sqrt(DRAWS)
 
 
 def waits(latency: Latency, count: int = DRAWS, *, scope: Scope = "connection") -> list[float]:
-    """How long so many messages wait, one long after the other."""
+    """How long this many messages wait, each sent long after the last."""
     shaped = Shaped(latency, scope=scope)
     found = []
     for number in range(count):

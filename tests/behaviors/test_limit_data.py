@@ -1,4 +1,4 @@
-"""limit-data lets so many bytes through, and then closes."""
+"""limit-data passes a number of bytes, then closes."""
 
 from __future__ import annotations
 

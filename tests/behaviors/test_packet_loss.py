@@ -32,7 +32,7 @@ class Scripted(PacketLoss):
 
 
 def waited(script: str, size: int, **options: object) -> float:
-    """How long a chunk of so many bytes, in segments of 10, waits for all of them."""
+    """How long a chunk of this many bytes, in segments of 10, waits for all of them."""
     loss = Scripted(size=10, rto=1, rtt=0.1, **options)
     loss.script = script
     (left,) = Shaped(loss).says(size)
@@ -137,7 +137,7 @@ def test_the_first_timeout_is_not_0() -> None:
 
 
 def losses(loss: PacketLoss, *, scope: Scope = "connection") -> list[bool]:
-    """What became of so many chunks of a segment each, none of which was sent again."""
+    """What became of this many chunks of a segment each, none of which was sent again."""
     shaped = Shaped(loss, scope=scope)
     return [shaped.acts(request(b"?"))[0][0] == Drop() for _ in range(SEGMENTS)]
 

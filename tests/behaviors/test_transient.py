@@ -13,7 +13,7 @@ from vaurien.values.messages import Direction
 
 
 def failures(transient: Transient, exchanges: int) -> list[int]:
-    """Which of so many exchanges fail, counted from 1."""
+    """Which of this many exchanges fail, counted from 1."""
     fine = response(b"fine\n")
     return [
         count

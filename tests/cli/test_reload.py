@@ -36,7 +36,7 @@ NOBODY = Address("127.0.0.1", 9)
 
 
 class Reloading:
-    """A configuration at work: its reactor runs in a thread."""
+    """A running configuration: its reactor runs in a thread."""
 
     def __init__(self, config: Path, store: Store | None = None) -> None:
         self.source = Source(str(config), plugins.load_named)

@@ -55,7 +55,7 @@ def world(entries: list[Entry], **options: Any) -> World:
 
 
 def settled(peer: Peer, seconds: float) -> bytes:
-    """What somebody has heard so many seconds later."""
+    """What a peer has received after this many seconds."""
     peer.world.run(seconds=seconds)
     return bytes(peer.heard)
 
@@ -239,7 +239,7 @@ def test_all_recipes_for_any_protocol_go_together() -> None:
     Plan(rules([*PRESETS.profile("3g"), *entries], "tcp"))
 
 
-# Recipes at work, in virtual time.
+# Recipes that run, in virtual time.
 
 
 def test_a_flapping_link_lets_traffic_pass_in_between() -> None:

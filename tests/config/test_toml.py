@@ -7,7 +7,7 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaurien.config.toml import value_text, written
+from vaurien.config.toml import toml_lines, value_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 VALUES = st.one_of(
@@ -28,7 +28,7 @@ TABLES = st.recursive(
 
 @given(TABLES)
 def test_what_is_written_is_read_again(table: dict[str, object]) -> None:
-    assert tomllib.loads("\n".join(written(table))) == table
+    assert tomllib.loads("\n".join(toml_lines(table))) == table
 
 
 def test_it_looks_as_one_would_write_it() -> None:
@@ -36,7 +36,7 @@ def test_it_looks_as_one_would_write_it() -> None:
         "proxies": {"my.cache": {"listen": "h:1", "rules": [{"sleep": 2.5}, {"tls": True}]}},
         "seed": 7,
     }
-    assert "\n".join(written(table)) == (
+    assert "\n".join(toml_lines(table)) == (
         "seed = 7\n"
         "\n"
         '[proxies."my.cache"]\n'

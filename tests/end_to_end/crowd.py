@@ -41,7 +41,7 @@ RETRY = 0.05
 WORD = b"*1\r\n$4\r\nPING\r\n"
 """What a client says that takes whatever happens; redis knows it as a request and as a reply."""
 PATIENCE = 30.0
-"""Seconds that everything owed may take at the end."""
+"""Seconds that pending responses may take at the end."""
 
 Handler = Callable[[int], None]
 
@@ -266,7 +266,7 @@ class Crowd:
             Apart(self, next(numbers), port)
 
     def disperse(self) -> None:
-        """Stop talking, and wait until all that is owed has come."""
+        """Stop talking, and wait for all pending responses."""
         self.stopping = True
         end = time.monotonic() + PATIENCE
         for client in self._clients:
@@ -275,7 +275,9 @@ class Crowd:
         while waiting := [client for client in self._clients if not client.ended]:
             if time.monotonic() > end:
                 told = ", ".join(f"{each.heard} of {each.said}" for each in waiting[:5])
-                raise SystemExit(f"{len(waiting)} clients are still owed: have {told} bytes")
+                raise SystemExit(
+                    f"{len(waiting)} clients still wait for responses: have {told} bytes"
+                )
             self.loop.turn()
 
     def counted(self) -> dict[str, int]:

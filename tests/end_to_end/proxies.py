@@ -158,11 +158,11 @@ class RunningProxy:
         return [event.text() for event in list(self.events) if isinstance(event, Trouble)]
 
     def wait_for_connections(self, count: int) -> None:
-        """Wait until so many connections are open."""
+        """Wait until this many connections are open."""
         wait_until(lambda: self.totals.open == count, f"{count} open connections")
 
     def wait_for_firings(self, count: int) -> None:
-        """Wait until rules have fired so often."""
+        """Wait until rules have fired this many times."""
         wait_until(lambda: self.totals.fired >= count, f"{count} firings")
 
 

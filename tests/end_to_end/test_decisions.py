@@ -27,7 +27,7 @@ Decisions = set[tuple[int, int, str, float]]
 
 
 def say(address: Address, count: int) -> None:
-    """So many exchanges on a connection of their own."""
+    """This many exchanges on a new connection."""
     with connect(address) as client:
         for number in range(count):
             client.sendall(b"%8d" % number)

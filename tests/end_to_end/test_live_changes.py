@@ -149,7 +149,7 @@ def test_a_new_backend_is_for_new_connections(start_proxy: StartProxy) -> None:
 
 
 def durations_of_changes(proxy: RunningProxy, count: int, keep: str = "") -> list[float]:
-    """Change the plan so often, keeping one rule; gives the seconds that each change took."""
+    """Change the plan this many times, keeping one rule; return the seconds of each change."""
     plans = [
         (),
         ("delay sleep=0.001 percent=20",),

@@ -102,7 +102,7 @@ class Crowd:
         return self._process.poll() is None
 
     def counted(self) -> dict[str, int]:
-        """What it has counted, once all that it was owed has come; fails if that does not."""
+        """What it has counted, once all pending responses have arrived; fail if they do not."""
         counted: dict[str, int] = json.loads(self._line())
         assert self._process.wait(PATIENCE) == 0
         return counted

@@ -68,7 +68,7 @@ def test_each_command_has_its_answer(proxy: RunningProxy) -> None:
             b"+QUEUED\r\n",
             b"*2\r\n:2\r\n*1\r\n$1\r\na\r\n",
         ]
-        wait_until(lambda: not pending(proxy), "nothing is owed")
+        wait_until(lambda: not pending(proxy), "no response is pending")
     tally = proxy.proxy.tally
     assert tally.exchanges["LRANGE"] == 3
     assert tally.errors == {"WRONGTYPE": 1}
@@ -89,7 +89,7 @@ def test_subscribers_in_both_versions(proxy: RunningProxy, redis_address: Addres
             client.sock.sendall(command("UNSUBSCRIBE") + command("PUNSUBSCRIBE"))
             client.hear(b":0\r\n")
             assert client.told("ECHO x") == b"$1\r\nx\r\n"
-            wait_until(lambda: not pending(proxy), "nothing is owed")
+            wait_until(lambda: not pending(proxy), "no response is pending")
 
 
 def test_invalidations(proxy: RunningProxy, redis_address: Address) -> None:

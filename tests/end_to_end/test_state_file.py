@@ -46,7 +46,7 @@ def running(script: str, *arguments: object) -> subprocess.Popen[bytes]:
 
 
 def said_by_one_that_is_killed(path: Path, words: int, seconds: float) -> list[int]:
-    """What a process says until it is killed: so many numbers, and what comes meanwhile."""
+    """What a process prints until it is killed: this many numbers, and what comes meanwhile."""
     with running(WRITING, path, LARGEST) as process:
         assert process.stdout is not None
         try:

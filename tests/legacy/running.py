@@ -98,5 +98,5 @@ def _pair(chosen: type | tuple[type, Mapping[str, object]]) -> tuple[type, Mappi
 
 
 def plugin_threads() -> Sequence[threading.Thread]:
-    """The threads in which old plugins are at work."""
+    """The threads that run old plugins."""
     return [thread for thread in threading.enumerate() if thread.name == "old plugin"]

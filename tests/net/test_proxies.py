@@ -96,7 +96,7 @@ class Site:
         return found
 
     def fail_at(self, *ports: int, times: int = 1_000_000) -> None:
-        """Let listening on these ports fail, so often."""
+        """Let listening on these ports fail this many times."""
         really: Callable[[Endpoint, int], Socket] = type(self.system).listen.__get__(self.system)
         left = times
 
@@ -315,7 +315,7 @@ def test_enabled_again_while_it_drains_it_keeps_whom_it_has(moment: float) -> No
     backend.say(b"answer")
     site.world.run(seconds=moment)
     drained = bool(client.ended)
-    assert drained is (moment >= 0.13)  # it looks every so often whether the exchange is over
+    assert drained is (moment >= 0.13)  # it checks periodically whether the exchange is over
     site.apply(at("a", 1))
     site.world.run(seconds=100)
     assert bool(client.ended) is drained

@@ -170,9 +170,9 @@ def test_percent_is_of_the_exchanges_and_by_the_draw() -> None:
 
 def test_a_firing_says_what_was_drawn_and_counted() -> None:
     active_rule = ActiveRule(rule(direction=RESPONSE), Dice(5, "proxy", "rule"), 0.0, 0)
-    carrier = Stage(TCP, at=7.0, opened_at=3.0, number=3)
+    stage = Stage(TCP, at=7.0, opened_at=3.0, number=3)
     for count in (1, 2):
-        firing = active_rule.fire(carrier, 10 + count, 0.0)
+        firing = active_rule.fire(stage, 10 + count, 0.0)
         assert firing is not None
         assert (firing.rule, firing.scope, firing.direction) == ("rule", "exchange", RESPONSE)
         assert (firing.connection, firing.exchange) == (3, 10 + count)

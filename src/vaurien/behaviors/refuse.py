@@ -1,4 +1,4 @@
-"""refuse: nobody listens."""
+"""refuse: a port on which nothing listens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..values.actions import Actions, Close
 class Refuse(Behavior):
     """Refuses new clients, as a host does on which the server is not running.
 
-    While the rule applies to every connection, nobody listens on the port, which stays bound:
+    While the rule applies to every connection, nothing listens on the port, which stays bound:
     clients see ``ECONNREFUSED``.  If it applies to some connections only, these are reset as soon
     as they are accepted: the client connects, and its next call fails with ``ECONNRESET``.  Open
     connections are not affected.  Toxiproxy's equivalent is a disabled proxy, which closes

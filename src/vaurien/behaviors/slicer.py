@@ -9,7 +9,7 @@ from ..values.options import option
 
 
 class Slicer(Behavior):
-    """Cuts messages into pieces, and sends each in a write of its own.
+    """Cuts messages into pieces, and sends each in its own write.
 
     Pieces have from ``size - variation`` to ``size + variation`` bytes, uniformly distributed, and
     at least 1; the last piece of a message or chunk has the rest.  Two pieces of a direction

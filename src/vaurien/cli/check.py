@@ -36,7 +36,7 @@ def checked(name: str) -> State:
 def _check_config(file: str) -> None:
     plugins.install()
     state = checked(file)
-    rules = sum(len(declared.plan.rules) for declared in state.proxies)
+    rules = sum(len(spec.plan.rules) for spec in state.proxies)
     proxies = counted(len(state.proxies), "proxy", "proxies")
     click.echo(f"{printable(file)}: ok, {proxies}, {counted(rules, 'rule', 'rules')}")
 

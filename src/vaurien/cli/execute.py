@@ -72,14 +72,14 @@ def environment_of(
     """
     found: dict[str, str] = {}
     owners: dict[str, str] = {}
-    for declared in configuration.state.proxies:
-        address = address_of(declared.name) or declared.listen
-        own = dict(_variables(declared.name, address))
+    for spec in configuration.state.proxies:
+        address = address_of(spec.name) or spec.listen
+        own = dict(_variables(spec.name, address))
         variable = next(iter(own))  # the one that every proxy has
-        other = owners.setdefault(variable, declared.name)
-        if other != declared.name:
+        other = owners.setdefault(variable, spec.name)
+        if other != spec.name:
             raise OptionError(
-                f"the proxies {other!r} and {declared.name!r} have the same variable: {variable}"
+                f"the proxies {other!r} and {spec.name!r} have the same variable: {variable}"
             )
         found |= own
     for name, text in configuration.environment.items():

@@ -16,7 +16,7 @@ from ..config.names import Names
 from ..config.sections import ADDRESSES
 from ..config.settings import GONE_PROTOCOL_OPTIONS, SETTINGS, WITHOUT_EFFECT
 from ..config.source import Source
-from ..config.toml import written
+from ..config.toml import toml_lines
 from ..config.typed import typed
 from ..errors import ConfigError
 from ..registry import behaviors, protocols
@@ -64,12 +64,13 @@ def toml_of(document: Document, name: str) -> str:
             ("protocols", each, key): GONE for each in sections for key in GONE_PROTOCOL_OPTIONS
         }
     return (
-        "\n".join([f"# Converted from {printable(name)}.", *written(content, notes=notes)]) + "\n"
+        "\n".join([f"# Converted from {printable(name)}.", *toml_lines(content, notes=notes)])
+        + "\n"
     )
 
 
 def unmarked(value: object) -> object:
-    """Return a value with its variables written as in TOML files."""
+    """Return a value with its variables toml_lines as in TOML files."""
     if isinstance(value, Mapping):
         return {key: unmarked(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -113,7 +114,7 @@ def _import_ini(file: str, output: str | None, force: bool) -> None:
     except FileExistsError:
         raise ConfigError(f"-o={output!r}: the file exists; --force overwrites it") from None
     except OSError as error:
-        raise ConfigError(f"-o={output!r} cannot be written: {error.strerror}") from None
+        raise ConfigError(f"-o={output!r} cannot be toml_lines: {error.strerror}") from None
 
 
 import_ini = click.command("vaurien import-ini", cls=OneLine, help=HELP)(_import_ini)

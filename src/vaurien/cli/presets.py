@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 
 from ..config.presets import Presets, Profile, Recipe
-from ..config.toml import written
+from ..config.toml import toml_lines
 from ..rules.notation import Entry
 from .command import OneLine
 
@@ -47,7 +47,7 @@ def details(about: Sequence[str], entries: Sequence[Entry]) -> Iterator[str]:
     """Describe a preset, and show its rules as in a configuration file."""
     for text in about:
         yield click.wrap_text(text, width=WIDTH, initial_indent="# ", subsequent_indent="# ")
-    yield from written({"proxies": {"NAME": {"rules": [dict(entry) for entry in entries]}}})
+    yield from toml_lines({"proxies": {"NAME": {"rules": [dict(entry) for entry in entries]}}})
 
 
 @click.argument("name", required=False, default="")

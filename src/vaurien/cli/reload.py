@@ -3,7 +3,7 @@
 A file that has not changed changes nothing.  One that has replaces live changes; the state
 file with these is kept as a copy.
 
-Law: neither traffic nor a signal handler waits for a reload.  A thread of its own reads and
+Law: neither traffic nor a signal handler waits for a reload.  A separate thread reads and
 checks the file, and only a valid one reaches the data plane.
 """
 

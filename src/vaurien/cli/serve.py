@@ -109,8 +109,8 @@ def serve_all(
         running.start_http(control)
         reloads = Reloads(source, control, configuration, requests, store)
         closing.callback(reloads.end)
-        for declared in state.proxies:
-            LOG.info("%s", summary(declared, control))
+        for spec in state.proxies:
+            LOG.info("%s", summary(spec, control))
         LOG.info("ready: %s, seed %d", counted(len(state.proxies), "proxy", "proxies"), state.seed)
 
     return run_until_signalled(replace(configuration, state=state), start, named=True, live=True)

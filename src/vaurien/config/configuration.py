@@ -25,7 +25,7 @@ class Configuration:
     """What a document says, complete and checked."""
 
     document: Document
-    """For messages, about where a value was given."""
+    """Tells where a value was written, for messages."""
     names: Names
     """The plugins it may name, with their options as defaults."""
     state: State
@@ -43,4 +43,4 @@ class Configuration:
     reset_moved: bool
     max_plugin_threads: int
     classic: Mapping[str, object]
-    """What old plugins find in their settings, whatever their proxy."""
+    """The settings that old plugins get on every proxy."""

@@ -117,9 +117,9 @@ class Document:
 
     content: Content = field(default_factory=dict)
     root: Origin | None = None
-    """Where all was written that ``origins`` do not tell of."""
+    """The origin of every value that has none in ``origins``."""
     origins: Mapping[Path, Origin] = field(default_factory=dict)
-    """Each holds for all that is within its path."""
+    """Each covers everything within its path."""
     problems: tuple[Problem, ...] = ()
     """Found while reading; the values are ``INVALID``."""
 
@@ -146,7 +146,7 @@ class Document:
 
 
 def merged(first: Document, second: Document) -> Document:
-    """Return both together; where both say something, the second wins.
+    """Return both together; where both have a value, the second wins.
 
     Tables are merged key by key.  Keys of values match with ``-`` for ``_``; those of tables
     are left as they are, for they may be names.
@@ -175,7 +175,7 @@ def merged(first: Document, second: Document) -> Document:
 def _merged(
     first: Content, second: Content, path: Path, kept: set[Path], replaced: set[Path]
 ) -> Content:
-    """``kept`` gets the paths that only the first has, and ``replaced`` those that it loses."""
+    """Add the paths of the first to ``kept``, and those of the second to ``replaced``."""
     values = {key.replace("-", "_") for key, value in second.items() if not _is_table(value)}
     both: dict[str, object] = {}
     for key, value in first.items():

@@ -29,7 +29,7 @@ class LocatedEntry(NamedTuple):
     path: Path
     entry: Mapping[str, object]
     brought_by: object = None
-    """The text at the path that stands for the entry; None if the entry is there itself."""
+    """The text at the path that the entry comes from; None if the entry itself is there."""
 
 
 class Unknown(Behavior):
@@ -75,20 +75,20 @@ class Entries:
         self._problems = problems
         self._blamed: set[Path] = set()
 
-    def plan(self, placed: Iterable[LocatedEntry], path: Path, seed: int) -> Plan:
+    def plan(self, located: Iterable[LocatedEntry], path: Path, seed: int) -> Plan:
         """Return the plan of these entries; one without rules if they have problems.
 
         ``path`` is that of the rules of the proxy.
         """
         found = len(self._problems.found)
-        entries = list(placed)
+        entries = list(located)
         checked = [(one, rule) for one in entries if (rule := self._check(one)) is not None]
         if len(checked) > 1:
             self._check_together(checked)
         try:
-            if len(checked) < 2:  # nothing to be told from each other
+            if len(checked) < 2:  # no names or bands to share
                 return Plan(tuple(rule for _, rule in checked), seed=seed)
-            flat = [{key: at[1] for key, at in _placed(*one[:2])} for one, _ in checked]
+            flat = [{key: at[1] for key, at in _located(*one[:2])} for one, _ in checked]
             return Plan(make_rules(flat, self._find, self._known), seed=seed)
         except VaurienError as error:
             if len(self._problems.found) == found:
@@ -101,8 +101,8 @@ class Entries:
         if one.brought_by is not None:
             rule = self._brought(one)
         else:
-            placed = _placed(*one[:2])
-            given = {key: at for key, at in placed if self._problems.is_plain(*at)}
+            located = _located(*one[:2])
+            given = {key: at for key, at in located if self._problems.is_plain(*at)}
             behavior, further = self._behavior(one, given)
             make = partial(self._make, behavior)
             rule = self._problems.made(one.path, self._of(behavior, further, given), make)
@@ -203,7 +203,7 @@ class Entries:
             self._blamed.add(one.path)
 
 
-def _placed(path: Path, entry: Mapping[str, object]) -> Iterator[tuple[str, tuple[Path, object]]]:
+def _located(path: Path, entry: Mapping[str, object]) -> Iterator[tuple[str, tuple[Path, object]]]:
     """Yield the values of an entry with their paths; ``match`` may be a table of labels."""
     for key, value in entry.items():
         if key == "match" and isinstance(value, Mapping):

@@ -131,7 +131,7 @@ class Names:
         self.protocols = Plugins(protocols, load, gone)
 
     def adopt(self) -> Callable[[], None]:
-        """Register these plugins, and no others, for the process; return what undoes that."""
+        """Register only these plugins for the process; return a function that undoes it."""
         before = registered_behaviors.copy(), registered_protocols.copy()
 
         def undo() -> None:
@@ -170,7 +170,7 @@ def is_path(name: str) -> bool:
 
 
 def takes_more(plugin: type[Configurable]) -> bool:
-    """Whether a plugin takes options that it does not declare; rules will tell whether these."""
+    """Whether a plugin takes options that it does not declare; its rules tell which."""
     if plugin.open_ended or not issubclass(plugin, Behavior):
         return plugin.open_ended
     return any("further_options" in vars(each) for each in plugin.__mro__ if each is not Behavior)

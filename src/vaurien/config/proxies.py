@@ -38,7 +38,7 @@ ANYWHERE = Address("localhost", 0)
 
 
 def limits_of(values: Mapping[str, Value], otherwise: Limits) -> Limits:
-    """Return the limits that these options give; what they leave out is as ``otherwise``."""
+    """Return the limits that these options set; the others are those of ``otherwise``."""
     given: dict[str, Any] = {
         field: values[option.name] for field, option in LIMITS.items() if option.name in values
     }
@@ -53,7 +53,7 @@ def _presets() -> Presets:
     return Presets()
 
 
-class DeclaredProxies:
+class ProxyReader:
     """Reads the proxies of a document."""
 
     def __init__(
@@ -64,9 +64,9 @@ class DeclaredProxies:
         self._problems = problems
 
     def read(self, top: Table, limits: Limits, seed: int) -> tuple[ProxySpec, ...]:
-        """Take all proxies; one with problems is whatever is nearest to what it should be.
+        """Take all proxies; of one with problems, what is wrong has its default or is left out.
 
-        ``limits`` and ``seed`` are for those that give none of their own.
+        ``limits`` and ``seed`` are the defaults of proxies that set none.
         """
         proxies = tuple(
             self._proxy(name, table, limits, seed) for name, table in top.tables("proxies")

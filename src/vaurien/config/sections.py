@@ -18,7 +18,6 @@ from .settings import BY_SECTION, NAME, SETTINGS, Setting
 
 Text = str | bool | tuple[str, ...]
 """A value; a tuple where there may be several."""
-Table = dict[str, object]
 
 
 def _defaults(keys: tuple[str, ...]) -> Document:
@@ -31,9 +30,9 @@ def _defaults(keys: tuple[str, ...]) -> Document:
 
 
 DEFAULTS = _defaults(("listen", "backend", "protocol", "behavior"))
-"""What the command with one proxy does if it is given nothing."""
+"""The defaults of the command with one proxy."""
 ADDRESSES = _defaults(("listen", "backend"))
-"""The part of it that a file has to give if it declares a proxy."""
+"""The defaults that also complete a file which sets neither address."""
 
 
 class Sections:
@@ -41,7 +40,7 @@ class Sections:
 
     def __init__(self, root: Origin | None = None) -> None:
         self._root = root
-        self._content: Table = {}
+        self._content: dict[str, object] = {}
         self._origins: dict[Path, Origin] = {}
         self._problems: list[Problem] = []
 
@@ -57,7 +56,7 @@ class Sections:
         self._origins[path] = origin
 
     def add(self, section: str, key: str, value: Text, origin: Origin) -> None:
-        """Give a key of a section a value."""
+        """Set a key of a section."""
         if ":" in section:
             text = "\n".join(value) if isinstance(value, tuple) else value
             self._put((*_path_of(section), key), text, origin)
@@ -98,10 +97,10 @@ class Sections:
         self._table(path[:-1])[str(path[-1])] = value
         self._origins[path] = origin
 
-    def _table(self, path: Path) -> Table:
+    def _table(self, path: Path) -> dict[str, object]:
         table = self._content
         for key in path:
-            table = cast("Table", table.setdefault(str(key), {}))
+            table = cast("dict[str, object]", table.setdefault(str(key), {}))
         return table
 
 

@@ -249,7 +249,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     _setting(LOG, "log_output", "-", "Log file, or - for standard error.", "FILE"),
     _setting(
-        WITHOUT_EFFECT, "stay_connected", False, "Go on when a handler returns a false value."
+        WITHOUT_EFFECT, "stay_connected", False, "Continue when a handler returns a false value."
     ),
     _setting(WITHOUT_EFFECT, "sync", False, "Use blocking sockets."),
     _setting(WITHOUT_EFFECT, "bufsize", 8192, "Bytes to read at once.", "NUMBER"),

@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+from .document import Content
 from .formatting import BARE_KEY
 
-Table = Mapping[str, object]
-Path = tuple[str, ...]
-NO_NOTES: Mapping[Path, str] = MappingProxyType({})
+Keys = tuple[str, ...]
+NO_NOTES: Mapping[Keys, str] = MappingProxyType({})
 
 
-def written(table: Table, path: Path = (), notes: Mapping[Path, str] = NO_NOTES) -> Iterator[str]:
+def toml_lines(
+    table: Content, path: Keys = (), notes: Mapping[Keys, str] = NO_NOTES
+) -> Iterator[str]:
     """Yield the lines of a table: first its values, then each inner table under its heading.
 
     Values are texts, numbers, true or false, lists of these, tables, and lists of tables,
@@ -32,10 +34,10 @@ def written(table: Table, path: Path = (), notes: Mapping[Path, str] = NO_NOTES)
                 yield from ("", f"[[{heading}]]")
             elif not each or not all(map(_tables, each.values())):
                 yield from ("", f"[{heading}]")
-            yield from written(each, here, notes)
+            yield from toml_lines(each, here, notes)
 
 
-def _tables(value: object) -> list[Table]:
+def _tables(value: object) -> list[Content]:
     """Return the tables that a value consists of, if it does."""
     inner = value if isinstance(value, list) else [value]
     found = [each for each in inner if isinstance(each, Mapping)]
@@ -53,6 +55,6 @@ def value_text(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(value_text, value))}]"
     if isinstance(value, str):
-        # JSON's escapes are TOML's too, but for a character that it does not escape.
+        # JSON's escapes are TOML's too, except for one character that it does not escape.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)

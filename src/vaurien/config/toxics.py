@@ -1,7 +1,7 @@
 """Toxiproxy's JSON as a document: its proxies, each with its toxics as rules.
 
 Its units are milliseconds, microseconds and KB of 1000 bytes; ours are seconds and bytes.
-Problems name the keys of the JSON, and the values that it gives.
+Problems name the keys and the values of the JSON.
 """
 
 from __future__ import annotations

@@ -19,10 +19,9 @@ from .sections import guessed
 from .settings import NAME, PROTOCOL, STATSD_OPTIONS, TOP_OPTIONS
 
 Options = Mapping[str, Option]
-Table = dict[str, object]
 
 
-def typed(document: Document, names: Names) -> Table:
+def typed(document: Document, names: Names) -> dict[str, object]:
     """Return the content of a document that was read from an INI file."""
     names.load_paths(document.content)
     typing = _Typing(document, names)
@@ -51,7 +50,7 @@ class _Typing:
         kind = self._names.behaviors if key == "behaviors" else self._names.protocols
         return {name: self._section(kind, name, table) for name, table in value.items()}
 
-    def _proxy(self, table: Content) -> Table:
+    def _proxy(self, table: Content) -> dict[str, object]:
         rules = table.get("rules")
         if not isinstance(rules, list):
             return dict(table)
@@ -65,7 +64,7 @@ class _Typing:
 
     def _section(
         self, kind: Plugins[Behavior] | Plugins[Protocol], name: str, table: Content
-    ) -> Table:
+    ) -> dict[str, object]:
         options = self._options(kind, name, table)
         given = dict(table)
         with suppress(VaurienError):
@@ -87,7 +86,7 @@ class _Typing:
         return options
 
 
-def _table(table: Content, options: Options) -> Table:
+def _table(table: Content, options: Options) -> dict[str, object]:
     return {key: _typed(value, options.get(key)) for key, value in table.items()}
 
 

@@ -37,7 +37,7 @@ from .configuration import Configuration, Statsd
 from .document import Document
 from .names import CALLABLE, Names, Plugins
 from .problems import Given, Problems
-from .proxies import DeclaredProxies, limits_of
+from .proxies import ProxyReader, limits_of
 from .sections import guessed
 from .settings import SEED, SETTINGS, STATSD_OPTIONS, TOP_OPTIONS, WITHOUT_EFFECT
 from .state import GENERATION, State, fill_in
@@ -79,8 +79,8 @@ def understand_state(document: Document, names: Names) -> State:
     top = Table(document.content, (), problems)
     values = top.take_all({SEED.name: SEED, GENERATION.name: GENERATION})
     seed = int(values.get(SEED.name, 0))
-    declared = DeclaredProxies(names.behaviors.get, names.protocols.get, problems)
-    proxies = declared.read(top, Limits(), seed)
+    reader = ProxyReader(names.behaviors.get, names.protocols.get, problems)
+    proxies = reader.read(top, Limits(), seed)
     top.end()
     problems.check()
     return State(proxies, int(values.get(GENERATION.name, 0)), seed)
@@ -102,8 +102,8 @@ class _Understanding:
         seed = int(value[SEED.name])
         self._plugins()
         names = self._names
-        declared = DeclaredProxies(names.behaviors.find, names.protocols.find, self._problems)
-        proxies = declared.read(top, limits_of(given, Limits()), seed)
+        reader = ProxyReader(names.behaviors.find, names.protocols.find, self._problems)
+        proxies = reader.read(top, limits_of(given, Limits()), seed)
         environment = self._environment(proxies)
         statsd = self._statsd()
         top.end()
@@ -178,7 +178,7 @@ class _Understanding:
             self._problems.made(table.path, self._guessed(given, declared), configure)
 
     def _guessed(self, given: Given, declared: Mapping[str, Option]) -> Given:
-        """Return values of which those without a declared type are what they look like."""
+        """Return these values, with those that have no declared type as what they look like."""
         return {
             key: (path, value)
             if key in declared or self._document.origin(path).typed

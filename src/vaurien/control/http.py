@@ -1,4 +1,4 @@
-"""An HTTP server in a thread of its own: uvicorn on the standard asyncio loop.
+"""An HTTP server in its own thread: uvicorn on the standard asyncio loop.
 
 Law: it shares the interpreter lock with the traffic, so its steps are short; and it limits
 connections, heads and bodies, so its clients cannot exhaust memory.

@@ -33,7 +33,7 @@ class InUse(enum.Flag):
     UNSENT = enum.auto()
     """A peer does not take what it is sent."""
     UNANSWERED = enum.auto()
-    """The client has spoken last, or there is no backend yet."""
+    """The client sent last, or there is no backend yet."""
     WATCHED = enum.auto()
     """A rule's ``on_open`` is running, and the client has not ended."""
 

@@ -87,7 +87,7 @@ class Decisions:
         """Return the decision on the exchange that an unframed chunk belongs to."""
         generation = self.proxy.active_plan.generation
         if self.exchanges is not None and self.exchange < self.exchanges.begun:
-            self.exchange = self.exchanges.begun  # go on from where the parser stopped counting
+            self.exchange = self.exchanges.begun  # continue where the parser stopped counting
             self._client_may_continue = False
             self._of_turn = Decision(self.exchange)  # what was decided has been played
             self._of_turn.generation = generation

@@ -4,7 +4,7 @@ Law: framing makes messages of bytes, and puts none on the wire.
 
 A quiet link has passed the bytes on before the parser sees them.  Otherwise messages are cut
 out of them, and decided on.  When a parser fails, or a connection turns to something else (TLS,
-a WebSocket), its links go on without framing: bytes without meaning.
+a WebSocket), its links continue without framing.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Hooks:
         return [key for key, run in self._runs.items() if not run.over]
 
     def connect(self, then: Callable[[], None]) -> None:
-        """Run ``on_connect`` of each rule, and then go on."""
+        """Run ``on_connect`` of each rule, then continue."""
         if self._start(CONNECT, self._on_connect(), then) and not self._connection.closed:
             then()
 
@@ -73,7 +73,7 @@ class Hooks:
         return key in self._runs
 
     def follow_plan(self) -> None:
-        """Go on where a rule has been lifted."""
+        """Continue where a rule has been lifted."""
         is_on = self._proxy.active_plan.is_on
         for key, run in list(self._runs.items()):
             if isinstance(key, ActiveRule) and (not is_on(key) or key.since > run.generation):
@@ -88,7 +88,7 @@ class Hooks:
             run.cancel()
 
     def _start(self, key: Key, steps: Steps, then: Callable[[], None] | None = None) -> bool:
-        """Start a run; True if it has ended at once, and then nobody is called."""
+        """Start a run; True if it has ended at once; ``then`` is not called in that case."""
         run = self._runs[key] = HookRun(self._connection, steps)
         run.step()
         run.then = then
@@ -181,7 +181,7 @@ class HookRun:
             self._timer = reactor.call_at(until, self.step)
 
     def cancel(self) -> None:
-        """Stop; nobody is called."""
+        """Stop, without calling ``then``."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

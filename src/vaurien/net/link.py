@@ -191,7 +191,7 @@ class Link(Outlet):
             self.write(reply)
 
     def resume(self) -> None:
-        """Go on: the sink takes more, or what the player waited for has come."""
+        """Continue: the sink takes more, or what the player waited for has come."""
         if self.player is not None:
             with self.connection.gathering():
                 self.player.step()

@@ -100,7 +100,7 @@ class Siphon:
             self.close()
 
     def close(self) -> None:
-        """Give the pipe back; what it holds is lost."""
+        """Release the pipe; what it holds is lost."""
         if self._pipe is not None:
             self._pipes.give_back(self._pipe, empty=not self.held)
             self._pipe = None

@@ -198,7 +198,7 @@ class System:
         self._wake_writer.close()
 
     def run_in_thread(self, work: Callable[[], None]) -> None:
-        """Run blocking work in a thread of its own."""
+        """Run blocking work in a separate thread."""
         threading.Thread(target=work, name="vaurien resolver", daemon=True).start()
 
     def resolve(self, host: str, port: int) -> list[Endpoint]:

@@ -1,4 +1,4 @@
-"""When trouble happens: rules and plans as values, and a plan at work on a proxy.
+"""When trouble happens: rules and plans as values, and a plan in force on a proxy.
 
 ``notation`` reads rules as users write them, ``plan`` holds them, ``active`` decides which of
 them fire, and ``dice`` draws.

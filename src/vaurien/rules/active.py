@@ -346,7 +346,7 @@ class ActivePlan:
             ):
                 continue
             elif active_rule in connection_draws:
-                drawn = connection_draws[active_rule]  # each exchange keeps things of its own
+                drawn = connection_draws[active_rule]  # each exchange has its own memory
                 firing = drawn and replace(drawn, exchange=max(exchange, 0))
             elif active_rule.rule.behavior.per_connection:
                 firing = None  # the connection was open before the rule came

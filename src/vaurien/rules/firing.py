@@ -161,7 +161,7 @@ class Firing:
         return Random(self.seed)
 
     def draws(self, direction: Direction) -> Random:
-        """Return the generator of a direction, which goes on from message to message.
+        """Return the generator of a direction, which continues from message to message.
 
         There is one for each exchange, or one for each connection if that is the scope.
         """

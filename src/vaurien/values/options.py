@@ -59,11 +59,11 @@ class Option:
             return "one of " + ", ".join(str(choice) for choice in self.choices)
         words = NOUNS[self.type]
         if self.minimum is not None and self.maximum is not None:
-            return f"{words} from {_written(self.minimum)} to {_written(self.maximum)}"
+            return f"{words} from {_bound_text(self.minimum)} to {_bound_text(self.maximum)}"
         if self.minimum is not None:
-            return f"{words} of at least {_written(self.minimum)}"
+            return f"{words} of at least {_bound_text(self.minimum)}"
         if self.maximum is not None:
-            return f"{words} of at most {_written(self.maximum)}"
+            return f"{words} of at most {_bound_text(self.maximum)}"
         return words
 
     def _convert(self, given: object) -> Value:
@@ -95,7 +95,7 @@ def one_of(names: Iterable[str]) -> str:
     return f"one of {listed}" if listed else "none"
 
 
-def _written(bound: float) -> str:
+def _bound_text(bound: float) -> str:
     """Format a number as users write it: whole numbers with all digits."""
     return f"{bound:g}" if bound % 1 else str(int(bound))
 

@@ -59,8 +59,8 @@ class Ramp:
         return (self.first, *(to for to, _ in self.legs))
 
     def __str__(self) -> str:
-        legs = (f"..{_written(to)}/{_written(over)}" for to, over in self.legs)
-        return _written(self.first) + "".join(legs)
+        legs = (f"..{_number_text(to)}/{_number_text(over)}" for to, over in self.legs)
+        return _number_text(self.first) + "".join(legs)
 
 
 def is_ramp(given: object) -> bool:
@@ -68,5 +68,5 @@ def is_ramp(given: object) -> bool:
     return isinstance(given, str) and LOOKS_LIKE_ONE.match(given) is not None
 
 
-def _written(number: float) -> str:
+def _number_text(number: float) -> str:
     return str(int(number)) if number.is_integer() else repr(number)

@@ -78,7 +78,7 @@ def requests(data: bytes, flags: int = OLD) -> list[Whole]:
 def responses(
     data: bytes, form: ResponseKind = ResponseKind.RESULTS, flags: int = OLD, *, count: int = 1
 ) -> list[Whole]:
-    """The messages in what a server says, to so many requests of a kind."""
+    """The messages in what a server sends, in response to this many requests of a kind."""
     pending = owing(*range(1, count + 1), about=MySqlRequest(form))
     made = parse_in_all_ways(after(flags), GREETING + data, Direction.TO_CLIENT, pending)
     assert made[0] == Whole(GREETING, {"phase": "greeting"}, 0)
@@ -225,7 +225,7 @@ def test_statements_are_known_where_they_are_executed() -> None:
 def conversation(
     up: Stream, down: Stream, said: Iterable[bytes], answered: Iterable[bytes]
 ) -> None:
-    """Both speak in turn; requests that are passed on are owed an answer."""
+    """Both speak in turn; requests that are passed on expect a response."""
     replies = iter(answered)
     for data in said:
         for message in up.feed(data, 0.0) if data else []:

@@ -89,7 +89,7 @@ def requests_in(data: bytes, chunks: list[bytes] | None = None) -> list[Whole]:
 def responses_in(
     data: bytes, phase: str = "query", pending: int = 1, chunks: list[bytes] | None = None
 ) -> list[Whole]:
-    """What a backend says that owes so many responses, to requests of this phase."""
+    """The messages of a backend with this many pending requests of this phase."""
     exchanges = owing_each(*range(1, pending + 1), phase=phase)
     return parse_in_all_ways(
         PostgreSQL().responses, data, TO_CLIENT, exchanges, chunks=chunks or []

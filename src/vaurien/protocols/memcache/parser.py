@@ -1,4 +1,4 @@
-"""memcache: what memcached speaks.  A client chooses text or binary with its first byte."""
+"""memcache: the protocols of memcached.  A client chooses text or binary with its first byte."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ decides which exchange a response belongs to.  Facts are from ``doc/protocol.txt
 1.6 and its sources.
 
 Quiet requests (a ``q`` flag, a quiet opcode) are answered only if the outcome is unusual.
-They expect no reply, and their responses count as unsolicited.  Such a response is told from
-the one to a later request by its code, its opcode or its tokens.
+They expect no reply, and their responses count as unsolicited.  Such a response is
+distinguished from the one to a later request by its code, its opcode or its tokens.
 """
 
 from __future__ import annotations
@@ -246,9 +246,9 @@ OTHER = ResultWord()
 
 
 def _answers_quiet(request: object, word: bytes, rest: bytes) -> bool:
-    """Whether a line answers a quiet request before ``request``, which is owed a response.
+    """Whether a line answers a quiet request before ``request``, which expects a response.
 
-    An error may answer either; it then counts as the response that is owed, except that
+    An error may answer either; it then counts as the response to ``request``, except that
     ``mn`` never fails.
     """
     if not isinstance(request, MemcacheRequest) or not request.after_quiet:

@@ -116,7 +116,7 @@ ACCESS: Mapping[str, str] = {
 
 
 class RedisCommand(NamedTuple):
-    """What the name of a command tells."""
+    """A command, and what follows from its name."""
 
     name: str
     """In upper case."""
