@@ -32,7 +32,7 @@ def _defaults(keys: tuple[str, ...]) -> Document:
 DEFAULTS = _defaults(("listen", "backend", "protocol", "behavior"))
 """The defaults of the command with one proxy."""
 ADDRESSES = _defaults(("listen", "backend"))
-"""The defaults that also complete a file which sets neither address."""
+"""The defaults that complete an INI file by itself, without flags."""
 
 
 class Sections:
