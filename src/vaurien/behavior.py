@@ -115,7 +115,7 @@ class Behavior(Configurable):
         yield Forward(message)
 
     def on_end(self, ended: Ended, firing: Firing) -> Actions:
-        """Act after one peer has closed and before the other hears of it.
+        """Act after one peer has closed and before its end is passed on.
 
         It may wait, hold, or close; when it ends, the end of the stream is passed on.
         """

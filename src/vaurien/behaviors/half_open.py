@@ -12,9 +12,9 @@ class HalfOpen(Behavior):
 
     This happens after a power failure, or when a firewall has forgotten the connection:
     bytes sent before arrive, bytes sent now get no answer, and only a timeout or a keep-alive
-    notices.  With ``direction=to_client`` the client does not hear of the backend's end, with
-    ``direction=to_backend`` the backend does not hear of the client's, and by default neither
-    hears.  When the rule is lifted, they do.  Toxiproxy has no equivalent.
+    notices.  With ``direction=to_client`` the backend's end is hidden from the client, with
+    ``direction=to_backend`` the client's from the backend, and by default both.  When the rule is
+    lifted, the end is passed on.  Toxiproxy has no equivalent.
     """
 
     name = "half-open"

@@ -28,7 +28,7 @@ class PacketLoss(Behavior):
     retransmitted after a round trip, ``rtt``; one near the end, which too few follow, after
     ``rto``.  A retransmission may be lost again: the next follows after ``rto``, and then the
     timeout doubles each time, up to 120 s (RFC 6298).  The chunk arrives with the last of its
-    segments.  After 15 retransmissions in vain, about 15 minutes, the connection ends
+    segments.  After 15 failed retransmissions, about 15 minutes, the connection ends
     with a RST on both sides, unless the rule is lifted before: then the chunk arrives at once.
     That TCP sends more slowly after a loss is not modelled; use ``bandwidth`` for that.
 

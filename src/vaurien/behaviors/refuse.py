@@ -9,7 +9,7 @@ from ..values.actions import Actions, Close
 
 
 class Refuse(Behavior):
-    """Refuses new clients, as a host does on which the server is not running.
+    """Refuses new clients, as if the server were not running.
 
     While the rule applies to every connection, nothing listens on the port, which stays bound:
     clients see ``ECONNREFUSED``.  If it applies to some connections only, these are reset as soon

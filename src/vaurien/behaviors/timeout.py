@@ -14,11 +14,11 @@ class Timeout(Behavior):
     With ``data=drop`` bytes vanish, as in a firewall that drops packets silently; with
     ``data=pass`` they arrive until the time is over, as behind a load balancer that limits the
     lifetime of connections.  ``lifetime`` counts from when the connection was opened or, if that
-    was later, the rule came; ``idle`` counts from then, too, and anew from each byte that a peer
+    was later, the rule came; ``idle`` counts from then, too, and again from each byte that a peer
     sends, in the rule's direction if it has one.  Whichever is over first closes both sides with
     a FIN; without either the connection stays open.
 
-    If a peer closes, the other hears it.  When a rule that has dropped bytes is lifted, the
+    If a peer closes, its end is passed on.  When a rule that has dropped bytes is lifted, the
     connection closes, as its peers are out of step; otherwise traffic continues.  Toxiproxy's
     ``timeout`` is ``idle`` with ``data=drop``.
     """

@@ -124,7 +124,7 @@ class Reactor:
         self._soon.append(call)
 
     def call_next(self, call: Callable[[], None]) -> None:
-        """Call after the next poll, when it is this call's turn: to go on with long work."""
+        """Call after the next poll, when it is this call's turn: to continue long work."""
         self._unfinished.append(call)
 
     def post(self, call: Callable[[], None]) -> None:

@@ -281,7 +281,7 @@ class Stream(Reader):
     # Inside.
 
     def _resume(self) -> None:
-        """Have the parser go on with what has arrived."""
+        """Run the parser on what has arrived."""
         self._left = self.turn
         try:
             if self._parser is not None:

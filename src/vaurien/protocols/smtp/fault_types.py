@@ -217,7 +217,7 @@ class BrokenTls(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class DropAfterData(Fault):
-    """The mail is accepted, and the client never hears of it."""
+    """The mail is accepted, and the client gets no reply."""
 
     wire = "no 250 after the final dot; the connection closes instead"
 
