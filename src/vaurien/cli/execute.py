@@ -28,6 +28,7 @@ from ..errors import OptionError
 from ..launch import report_ready
 from ..net.address import Address
 from ..values.texts import printable
+from . import logs
 from .command import Flagged
 from .flags import SHARED, document_of, flags_named
 from .running import Running, begin
@@ -169,6 +170,7 @@ def run_around(configuration: Configuration, words: Sequence[str]) -> int:
             state, find = configuration.state, configuration.names.behaviors.get
             running.start_http(Control(running.reactor, running.proxies, state, find_behavior=find))
         os.environ.update(environment_of(configuration, running.proxies.address_of))
+        logs.drain()  # whoever waits for it may read the log next
         report_ready()
         early = signal.sigpending() & PASSED_ON
         if early:

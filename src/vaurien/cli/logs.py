@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ..config.settings import LOG_LEVELS
 from ..values.events import Event, PluginFailed, Trouble
 from ..values.texts import printable
+from .log_file import LogFile, opener
 
 LOGGER = logging.getLogger("vaurien")
 FORMAT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
@@ -18,6 +19,10 @@ LEVELS = {name: logging.getLevelNamesMapping()[name.upper()] for name in LOG_LEV
 REPEAT_INTERVAL = 5.0
 """Seconds during which the same trouble is logged only once."""
 NUMBERS = re.compile(r"\d+")
+KINDS_LIMIT = 100
+"""Kinds of trouble within ``REPEAT_INTERVAL`` that are told from each other."""
+OTHERS = Trouble("", "trouble of yet another kind")
+"""Stands for what is beyond that limit."""
 CONTINUATION = "\n    "
 """Starts further lines of a record, so that no text from the traffic can pass for a record."""
 
@@ -28,11 +33,7 @@ def configure(level: str, output: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    handler: logging.Handler
-    if output == "-":
-        handler = logging.StreamHandler()
-    else:
-        handler = logging.FileHandler(output, encoding="utf-8", errors="backslashreplace")
+    handler = LogFile(opener(output))
     handler.setFormatter(RecordFormatter(FORMAT, DATE_FORMAT))
     logging.raiseExceptions = False  # a log that cannot be written must not affect traffic
     LOGGER.setLevel(LEVELS[level])
@@ -40,6 +41,21 @@ def configure(level: str, output: str) -> None:
         LOGGER.removeHandler(earlier)
         earlier.close()
     LOGGER.addHandler(handler)
+    logging.lastResort = handler  # for libraries, which would write to standard error, and wait
+
+
+def reopen() -> None:
+    """Open the log file anew, under the name it was configured with."""
+    for handler in LOGGER.handlers:
+        if isinstance(handler, LogFile):
+            handler.reopen()
+
+
+def drain() -> None:
+    """Wait, for a limited time, until everything is written."""
+    for handler in LOGGER.handlers:
+        if isinstance(handler, LogFile):
+            handler.drain()
 
 
 class RecordFormatter(logging.Formatter):
@@ -52,9 +68,9 @@ class RecordFormatter(logging.Formatter):
 class EventLog:
     """A subscriber to events: it logs them.
 
-    Trouble that differs only in numbers is logged once in ``REPEAT_INTERVAL`` seconds, then
-    with the number of repetitions.  ``call_later`` is the reactor's.  ``named``: start each
-    line with the proxy's name.
+    Trouble of one kind, which is its proxy and ``what`` without the numbers, is logged once
+    in ``REPEAT_INTERVAL`` seconds, then with the number of repetitions.  ``call_later`` is the
+    reactor's.  ``named``: start each line with the proxy's name.
     """
 
     def __init__(
@@ -70,7 +86,9 @@ class EventLog:
         if not LOGGER.isEnabledFor(level):
             return
         if isinstance(event, (Trouble, PluginFailed)):
-            key = event.proxy, NUMBERS.sub("#", event.what)
+            key = _key(event)
+            if key not in self._logged and len(self._logged) >= KINDS_LIMIT:
+                event, key = OTHERS, _key(OTHERS)
             if key in self._logged:
                 self._repeats[key] += 1
                 return
@@ -96,7 +114,11 @@ class EventLog:
         self._remember(key, event)
 
     def _name(self, event: Event) -> str:
-        return f"{event.proxy}: " if self._named else ""
+        return f"{event.proxy}: " if self._named and event.proxy else ""
+
+
+def _key(event: Trouble | PluginFailed) -> tuple[str, str]:
+    return event.proxy, NUMBERS.sub("#", event.what)
 
 
 def _line(event: Event) -> str:

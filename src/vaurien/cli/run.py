@@ -84,6 +84,7 @@ def run_until_signalled(
             # Before the HTTP API, which may take a while to start.
             Signals(running.reactor, running.proxies, configuration.drain)
             start(running, closing)
+            logs.drain()  # whoever waits for it may read the log next
             report_ready()
             gc.freeze()  # what exists now stays, so the collector can skip it
             running.reactor.run()

@@ -348,7 +348,7 @@ class Conversation:
             f"{proxy.protocol.name}; the connection is passed on unparsed"
         )
         if isinstance(error, ProtocolError):
-            proxy.emit(GaveUp(proxy.name, f"{what}: {error}", ""))
+            proxy.emit(GaveUp(proxy.name, what, str(error)))
         else:
             proxy.emit(PluginFailed(proxy.name, what, "".join(format_exception(error))))
 

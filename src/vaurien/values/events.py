@@ -66,6 +66,7 @@ class Trouble(Event):
 
     level: ClassVar[Level] = "warning"
     what: str
+    """Its kind: apart from numbers, none of it comes from traffic."""
     detail: str = ""
 
     def text(self) -> str:
@@ -85,13 +86,8 @@ class PluginFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class GaveUp(PluginFailed):
+class GaveUp(Trouble):
     """A parser met bytes that it cannot parse; the connection's traffic passes unparsed."""
-
-    level: ClassVar[Level] = "warning"
-
-    def text(self) -> str:
-        return self.what
 
 
 Emit = Callable[[Event], None]
