@@ -197,6 +197,22 @@ def test_a_port_in_use_changes_nothing(config: Path, echoing: Address, log: Path
         assert serving.ask("web") == b"hello"
 
 
+def test_a_signal_has_files_that_were_moved_opened_anew(
+    config: Path, log: Path, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    words = ["--config", str(config), "--journal", str(journal), "--log-output", str(log)]
+    with served(*words, log=log) as serving:
+        for file in (journal, log):
+            file.rename(file.with_suffix(".moved"))
+        serving.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: log.exists() and "has not changed" in serving.log, "the new log")
+        wait_until(journal.exists, "the new journal")
+        serving.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: "SIGUSR1" in serving.log, "what the signal did")
+        assert serving.end() == 0
+
+
 def test_two_signals_in_a_row(config: Path, log: Path) -> None:
     with served("--config", str(config), log=log) as serving:
         for _ in range(5):

@@ -59,6 +59,31 @@ def exchanges(data: bytes) -> list[int]:
     return [json.loads(line)["exchange"] for line in data.splitlines()]
 
 
+class Pipe:
+    """A file that takes a limited number of bytes until somebody reads."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = path
+        self.fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def read(self) -> bytes:
+        data = b""
+        try:
+            while piece := os.read(self.fd, 65536):
+                data += piece
+        except BlockingIOError:
+            pass
+        return data
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Pipe]:
+    pipe = Pipe(tmp_path / "pipe")
+    yield pipe
+    os.close(pipe.fd)
+
+
 def test_a_line() -> None:
     line = entry(fired(2, {"command": "GET"}), NOW)
     assert line.endswith(b"}\n")
@@ -136,6 +161,48 @@ def test_a_file_that_is_truncated_or_moved_gets_whole_lines(
     assert exchanges((tmp_path / "moved").read_bytes()) == [2, 3]
 
 
+def test_one_that_was_moved_is_opened_anew(
+    open_journal: Open, reactor: Reactor, told: list[Event], tmp_path: Path
+) -> None:
+    path = tmp_path / "folder" / "journal"
+    path.parent.mkdir()
+    journal = open_journal(path)
+    journal(fired(1))
+    path.rename(tmp_path / "moved")
+    reactor.run_once()
+    journal.reopen()
+    journal(fired(2))
+    reactor.run_once()
+    assert exchanges((tmp_path / "moved").read_bytes()) == [1]
+    assert exchanges(path.read_bytes()) == [2]
+    path.parent.rename(tmp_path / "gone")
+    journal.reopen()
+    journal(fired(3))
+    reactor.run_once()
+    assert exchanges((tmp_path / "gone" / "journal").read_bytes()) == [2, 3]
+    what = f"the journal {str(path)!r} cannot be opened again"
+    assert told == [Trouble("journal", what, "No such file or directory")]
+
+
+def test_a_line_that_is_begun_is_not_ended_in_another_file(
+    open_journal: Open, reactor: Reactor, pipe: Pipe
+) -> None:
+    journal = open_journal(pipe.path)
+    count = 1000
+    for exchange in range(count):
+        journal(fired(exchange))
+    reactor.run_once()
+    pipe.path.rename(pipe.path.with_name("moved"))
+    pipe.path.touch()
+    journal.reopen()
+    while not pipe.path.stat().st_size:
+        reactor.run_once()
+    begun = pipe.read()
+    there = exchanges(pipe.path.read_bytes())
+    assert there == list(range(count - len(there), count))
+    assert begun.count(b"\n") + (not begun.endswith(b"\n")) + len(there) == count
+
+
 def test_a_folder_cannot_be_written(open_journal: Open, tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         open_journal(tmp_path)
@@ -152,30 +219,6 @@ def test_a_full_disk_is_told_once(reactor: Reactor, told: list[Event]) -> None:
     assert told == [waiting]
     journal.close()
     assert told == [waiting, Trouble("journal", what, "3 entries are lost")]
-
-
-class Pipe:
-    """A file that takes a limited number of bytes until somebody reads."""
-
-    def __init__(self, path: Path) -> None:
-        os.mkfifo(path)
-        self.path = path
-        self.fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-
-    def read(self) -> bytes:
-        data = b""
-        while True:
-            try:
-                data += os.read(self.fd, 65536)
-            except BlockingIOError:
-                return data
-
-
-@pytest.fixture
-def pipe(tmp_path: Path) -> Iterator[Pipe]:
-    pipe = Pipe(tmp_path / "pipe")
-    yield pipe
-    os.close(pipe.fd)
 
 
 def drained(pipe: Pipe, reactor: Reactor, until: Callable[[], bool]) -> bytes:

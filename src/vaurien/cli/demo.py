@@ -29,6 +29,7 @@ from ..rules.notation import make_rules, parse_mix
 from ..rules.plan import Plan
 from ..values.events import Event, Fired
 from ..values.messages import Direction
+from .logs import reopen
 from .run import ForcedExit, Signals
 
 MIX = "20:delay,10:abort"
@@ -161,7 +162,7 @@ def main() -> None:
         except ListenError:
             server = start_control(control, LISTEN.host, 0)
         closing.callback(server.stop)
-        Signals(reactor, proxies, DRAIN)
+        Signals(reactor, proxies, DRAIN, reopen)
         urls = {"proxy": f"http://{control.address()}", "control": f"http://{server.address}"}
         say(WELCOME.format_map(urls | {"mix": MIX}))
         try:

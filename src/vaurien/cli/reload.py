@@ -12,7 +12,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from queue import SimpleQueue
@@ -68,14 +68,17 @@ class Reloads:
         configuration: Configuration,
         requests: ReloadRequests,
         store: Store | None = None,
+        reopen: Callable[[], None] = lambda: None,
     ) -> None:
-        """``configuration``: the one at start.  ``store``: where the state is saved."""
+        """``configuration``: the one at start.  ``store``: where the state is saved.
+        ``reopen`` opens the log and the journal anew."""
         self._source = source
         self._control = control
         self._at_start = configuration
         self._declared = configuration.state
         """The state that the current configuration declares."""
         self._store = store
+        self._reopen = reopen
         self._ended = False
         self._requests = requests
         self._thread = threading.Thread(target=self._work, name="reload", daemon=True)
@@ -88,7 +91,8 @@ class Reloads:
         self._thread.join(END_LIMIT)
 
     def reload(self) -> None:
-        """Read the file, and apply it if it is valid."""
+        """Open the log and the journal anew; read the file, and apply it if it is valid."""
+        self._reopen()
         if not self._source.name:
             LOG.warning("SIGHUP: there is no configuration file to reload")
             return

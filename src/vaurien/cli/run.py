@@ -82,7 +82,7 @@ def run_until_signalled(
         with ExitStack() as closing:
             running = Running(configuration, closing, named=named, live=live)
             # Before the HTTP API, which may take a while to start.
-            Signals(running.reactor, running.proxies, configuration.drain)
+            Signals(running.reactor, running.proxies, configuration.drain, running.reopen)
             start(running, closing)
             logs.drain()  # whoever waits for it may read the log next
             report_ready()
@@ -96,16 +96,24 @@ def run_until_signalled(
 
 
 class Signals:
-    """Stops the proxies: the first signal lets connections finish, the second does not."""
+    """Stops the proxies: the first signal lets connections finish, the second does not.
 
-    def __init__(self, reactor: Reactor, proxies: Drains, limit: float) -> None:
+    SIGUSR1 has files opened anew.
+    """
+
+    def __init__(
+        self, reactor: Reactor, proxies: Drains, limit: float, reopen: Callable[[], None]
+    ) -> None:
         """``limit``: seconds that connections get to finish."""
         self._reactor = reactor
         self._proxies = proxies
         self._limit = limit
+        self._reopen = reopen
         self._received = 0
         for number in STOPPING:
             signal.signal(number, self._on_signal)
+        if hasattr(signal, "SIGUSR1"):
+            signal.signal(signal.SIGUSR1, lambda *_: reactor.post(self._open_anew))
         if hasattr(signal, "SIGPIPE"):
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
@@ -116,6 +124,10 @@ class Signals:
             self._reactor.post(partial(self._drain, signal.Signals(number).name))
         elif self._received == 2:
             raise ForcedExit
+
+    def _open_anew(self) -> None:
+        self._reopen()
+        LOG.info("SIGUSR1: the log and the journal are opened again")
 
     def _drain(self, name: str) -> None:
         LOG.info("%s: connections get %g seconds to finish", name, self._limit)

@@ -19,6 +19,7 @@ from ..values.events import Emit, Event
 from . import logs
 
 if TYPE_CHECKING:
+    from ..control.journal import Journal
     from ..control.server import Control
     from ..net.proxy import Proxy
 
@@ -63,6 +64,7 @@ class Running:
         self.reactor = Reactor()
         closing.callback(self.reactor.close)
         self.reactor.report = partial(LOG.error, "%s")
+        self._journal: Journal | None = None
         self.emit = self._subscribers(named=named)
         self.proxies = Proxies(
             self.reactor,
@@ -92,6 +94,12 @@ class Running:
         self._closing.callback(thread.stop)
         LOG.info("Started the HTTP server: http://%s", thread.address)
 
+    def reopen(self) -> None:
+        """Open the log and the journal anew, as they may have been moved; safe in any thread."""
+        logs.reopen()
+        if self._journal is not None:
+            self.reactor.post(self._journal.reopen)
+
     def _subscribers(self, *, named: bool) -> Emit:
         """Subscribe the log and the journal to events; return the function that emits them."""
         event_log = logs.EventLog(self.reactor.call_later, named=named)
@@ -107,9 +115,9 @@ class Running:
             from ..control.journal import Journal
 
             with writable(self.configuration.document, "journal", name):
-                journal = Journal(name, self.reactor, emit)
-            self._closing.callback(journal.close)
-            subscribers.append(journal)
+                self._journal = Journal(name, self.reactor, emit)
+            self._closing.callback(self._journal.close)
+            subscribers.append(self._journal)
         return emit
 
     def _make(self, spec: ProxySpec, *, live: bool) -> Proxy:

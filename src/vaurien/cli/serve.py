@@ -107,7 +107,7 @@ def serve_all(
             config_digest=digest,
         )
         running.start_http(control)
-        reloads = Reloads(source, control, configuration, requests, store)
+        reloads = Reloads(source, control, configuration, requests, store, running.reopen)
         closing.callback(reloads.end)
         for spec in state.proxies:
             LOG.info("%s", summary(spec, control))

@@ -53,6 +53,8 @@ class Journal:
         self._clock = clock
         self._pending = bytearray()
         self._scheduled = False
+        self._torn = False
+        """What waits begins within a line."""
         self._failing = False
         self._lost = 0
 
@@ -68,6 +70,22 @@ class Journal:
             self._scheduled = True
             self._reactor.call_soon(self._flush)
 
+    def reopen(self) -> None:
+        """Open the file anew, as it may have been moved; the present one stays if that fails."""
+        if self._pending and not self._scheduled:
+            self._flush()
+        try:
+            fd = os.open(self._path, FLAGS, 0o600)
+        except OSError as error:
+            self._report("cannot be opened again", str(error.strerror))
+            return
+        os.close(self._fd)
+        self._fd = fd
+        if self._torn:  # its beginning is in the other file
+            del self._pending[: self._pending.index(b"\n") + 1]
+            self._torn = False
+            self._lost += 1
+
     def close(self) -> None:
         """Write what is buffered, if possible, and close the file."""
         if self._pending:
@@ -81,8 +99,9 @@ class Journal:
         self._scheduled = False
         try:
             while self._pending:
-                # A short write leaves the rest of its line at the front of the buffer.
-                del self._pending[: os.write(self._fd, self._pending)]
+                written = os.write(self._fd, self._pending)
+                self._torn = not self._pending.endswith(b"\n", 0, written)
+                del self._pending[:written]
         except OSError as error:
             self._scheduled = True
             self._reactor.call_later(RETRY, self._flush)
