@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -25,8 +25,9 @@ from vaurien.control.store import Prepared, Store, StoreError
 from vaurien.control.writer import StalledError
 from vaurien.errors import ListenError, OptionError
 from vaurien.net.address import Address
-from vaurien.net.proxies import ClosePolicy
+from vaurien.net.proxies import ClosePolicy, Hosts
 from vaurien.net.spec import ProxySpec
+from vaurien.net.system import Endpoint
 
 HANG: dict[str, object] = {"behavior": "hang"}
 BRIEF: dict[str, object] = {"behavior": "hang", "name": "brief", "ttl": 10.0}
@@ -113,8 +114,9 @@ def test_what_can_neither_be_committed_nor_taken_back_is_told(plane: Plane) -> N
         wanted: Sequence[ProxySpec],
         *,
         close_policy: ClosePolicy = ClosePolicy(),  # noqa: B008
+        hosts: Hosts = {},  # noqa: B006
     ) -> None:
-        apply(wanted, close_policy=close_policy)
+        apply(wanted, close_policy=close_policy, hosts=hosts)
         plane.system.taken = {1}  # somebody was quicker
 
     plane.proxies.apply = apply_once  # type: ignore[method-assign]
@@ -231,6 +233,63 @@ def test_a_rule_that_expires_while_a_change_is_prepared_does_not_come_back(
 # Waiting.
 
 
+def test_names_are_resolved_before_the_data_plane_is_asked(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resolving may take seconds, for which all traffic would wait."""
+    resolve, submit = plane.system.resolve, plane.reactor.submit
+    resolved: list[tuple[int, bool]] = []
+    asked = False
+
+    def resolve_noted(host: str, port: int) -> list[Endpoint]:
+        resolved.append((port, asked))
+        return resolve(host, port)
+
+    def submit_noted(call: Callable[[], bool]) -> Future[bool]:
+        nonlocal asked
+        asked = True
+        try:
+            return submit(call)
+        finally:
+            asked = False
+
+    monkeypatch.setattr(plane.system, "resolve", resolve_noted)
+    monkeypatch.setattr(plane.reactor, "submit", submit_noted)
+    plane.control.set_plan([HANG], "a")
+    assert resolved == []
+    plane.control.add(spec("c", 3))
+    plane.control.replace(State((spec("a", 4), spec("b", 2, enabled=False), spec("c", 3))))
+    plane.control.enable("b")
+    plane.store.fault = "commit"
+    with pytest.raises(StoreError):
+        plane.control.disable("b")
+    assert resolved == [(3, False), (4, False), (2, False), (2, False)]
+
+
+def test_what_takes_too_long_to_save_is_withdrawn(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told that a change was not made can rely on it."""
+    now = 0.0
+    prepare = plane.store.prepare
+
+    def take_long(document: Mapping[str, object]) -> Prepared:
+        nonlocal now
+        now += writer.PREPARATION_LIMIT + 0.1
+        return prepare(document)
+
+    monkeypatch.setattr(plane.control._writer, "_timer", lambda: now)
+    with monkeypatch.context() as slow:
+        slow.setattr(plane.store, "prepare", take_long)
+        with pytest.raises(StalledError, match="could not be prepared within 6 s"):
+            plane.control.set_plan([HANG], "a")
+    assert plane.plans() == {"a": [], "b": []}
+    assert plane.saved == {}
+    assert plane.leftovers == set()
+    plane.control.set_plan([HANG], "a")
+    assert plane.plans() == {"a": ["hang"], "b": []}
+
+
 def test_a_stalled_reactor_is_not_waited_for(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "PATIENCE", 0.05)
     plane.reactor.stalled = True
@@ -263,10 +322,12 @@ def test_what_the_data_plane_has_begun_is_waited_for_and_saved(
     with closing(Store(str(tmp_path / "state.json"))) as store, live(store=store) as running:
         apply = running.proxies.apply
 
-        def apply_slowly(wanted: Sequence[ProxySpec], *, close_policy: ClosePolicy) -> None:
+        def apply_slowly(
+            wanted: Sequence[ProxySpec], *, close_policy: ClosePolicy, hosts: Hosts
+        ) -> None:
             begun.set()
             go_on.wait(LIMIT)
-            apply(wanted, close_policy=close_policy)
+            apply(wanted, close_policy=close_policy, hosts=hosts)
 
         monkeypatch.setattr(running.proxies, "apply", apply_slowly)
         with ThreadPoolExecutor(1) as pool:

@@ -21,7 +21,7 @@ from ..errors import UnknownNameError, VaurienError
 from ..values.options import Option
 from .server import Control, UnnamedError
 from .store import StoreError
-from .writer import PATIENCE, StalledError
+from .writer import StalledError
 
 BODY_LIMIT = 64 * 1024
 BODY_PATIENCE = 10.0
@@ -113,9 +113,9 @@ def _route(
             if put is None or request.method != "PUT":
                 return answer({field: get(proxy)})
             body = _parse(await _read(request))
-            # In a thread, because it blocks until the data plane has applied it.
-            async with asyncio.timeout(3 * PATIENCE):
-                await asyncio.to_thread(put, body, proxy)
+            # In a thread, because it blocks until the data plane has applied it.  It limits
+            # itself; with a limit here, what the answer says might not be what happens.
+            await asyncio.to_thread(put, body, proxy)
         except BodyError as error:
             return problem(400, "body", error.key, str(error))
         except UnnamedError as error:
@@ -123,8 +123,8 @@ def _route(
         except UnknownNameError as error:
             where = ("querystring", "proxy") if error.kind == "proxy" else ("body", key)
             return problem(400, *where, f"the '{error.name}' {error.kind} does not exist")
-        except (StalledError, TimeoutError) as error:
-            raise HTTPException(503, str(error) or "the proxy is busy") from None
+        except StalledError as error:
+            raise HTTPException(503, str(error)) from None
         except StoreError as error:
             raise HTTPException(500, str(error)) from None
         except VaurienError as error:

@@ -59,7 +59,8 @@ class Control:
     ``UnknownNameError``; a missing one, ``UnnamedError``.
 
     A change raises ``StalledError`` if earlier changes, or the data plane, keep it waiting
-    for more than ``PATIENCE`` seconds each; ``ListenError`` if an address cannot be
+    for more than ``PATIENCE`` seconds each, or if saving it and resolving names takes more than
+    ``PREPARATION_LIMIT``; ``ListenError`` if an address cannot be
     listened on; ``StoreError`` if the change cannot be saved.  In all these cases nothing has
     changed, unless a ``StoreError`` says that the change could not be undone.  A change that
     the data plane has started on is always waited for.

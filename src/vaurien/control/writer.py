@@ -2,8 +2,10 @@
 
 Law: a change is atomic, in the data plane, in the state file and in the answer to the
 caller.  Changes are serialized, and each takes the same steps: compute the new state, write
-it to a temporary file beside the state file, apply it to the data plane, rename the file,
-return.  The data plane comes before the rename because it may refuse.
+it to a temporary file beside the state file, resolve the names to listen on, apply it to the
+data plane, rename the file, return.  The data plane comes before the rename because it may
+refuse.  Whatever may take long comes before the data plane, so a change that took too long can
+still be withdrawn.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from .store import StoreError
 
 if TYPE_CHECKING:
     from ..config.state import State
-    from ..net.proxies import Proxies
+    from ..net.proxies import Hosts, Proxies
     from ..net.reactor import Reactor
     from ..net.spec import ProxySpec
     from .store import Prepared, Store
@@ -34,6 +36,8 @@ LOG = logging.getLogger("vaurien")
 
 PATIENCE = 2.0
 """Seconds that a change may wait for earlier changes, and again for the data plane."""
+PREPARATION_LIMIT = 3 * PATIENCE
+"""Seconds that writing a change to disk and resolving its names may take."""
 AT_ONCE = ClosePolicy()
 CONFIG_DIGEST = "config_digest"
 """The saved state's key for the digest of the configuration that it started from."""
@@ -70,6 +74,7 @@ class Writer:
         self._state = state  # replaced as a whole, so that readers need no lock
         self._store = store
         self.config_digest = config_digest
+        self._timer = time.monotonic
         self._expires = expiry_times(state, time.time(), state, {})
         self._writing = threading.Lock()
 
@@ -116,9 +121,16 @@ class Writer:
         if after is before and digest == self.config_digest:
             return True
         expires = expiry_times(after, time.time(), current, self._expires)
+        begun = self._timer()
         prepared = self._prepare(after, digest, expires)
         try:
-            applied = self._on_reactor(partial(self._apply, current, after, close_policy))
+            hosts = self._proxies.resolve(after.proxies)
+            if self._timer() - begun > PREPARATION_LIMIT:
+                raise StalledError(
+                    f"the change could not be prepared within {PREPARATION_LIMIT:g} s; "
+                    "it was withdrawn"
+                )
+            applied = self._on_reactor(partial(self._apply, current, after, close_policy, hosts))
         except BaseException:
             prepared.discard()
             raise
@@ -144,11 +156,11 @@ class Writer:
             LOG.error("A change was refused because it cannot be saved: %s", error)
             raise
 
-    def _apply(self, current: State, after: State, close_policy: ClosePolicy) -> bool:
+    def _apply(self, current: State, after: State, close_policy: ClosePolicy, hosts: Hosts) -> bool:
         """Apply a state, in the reactor's thread; return False if ``current`` is out of date."""
         if self._without_expired(self._state) != current:
             return False
-        self._proxies.apply(after.proxies, close_policy=close_policy)
+        self._proxies.apply(after.proxies, close_policy=close_policy, hosts=hosts)
         return True
 
     def _roll_back(self, current: State, after: State, error: StoreError) -> NoReturn:
@@ -158,7 +170,8 @@ class Writer:
             StoreError: always; the text says so if the change could not be undone.
         """
         try:
-            self._on_reactor(partial(self._proxies.apply, current.proxies))
+            hosts = self._proxies.resolve(current.proxies)
+            self._on_reactor(partial(self._proxies.apply, current.proxies, hosts=hosts))
         except VaurienError as trouble:
             self._state = after
             raise StoreError(

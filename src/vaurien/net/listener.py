@@ -11,7 +11,8 @@ from collections.abc import Callable
 from ..errors import ListenError
 from .address import Address
 from .reactor import Reactor
-from .system import READ, Endpoint, Socket
+from .resolver import Resolved
+from .system import READ, Endpoint, Socket, System
 
 ACCEPT_BATCH = 16
 """Clients accepted in one turn, each of which is a dial: others are not to wait for long."""
@@ -30,8 +31,12 @@ class Listener:
         *,
         on_client: Callable[[Socket], None],
         on_accept_error: Callable[[OSError], None],
+        resolved: Resolved | None = None,
     ) -> None:
         """Bind and listen at once.
+
+        ``resolved``: what ``resolve_host`` returned for the host; by default it is resolved now,
+        which may block.
 
         Raises:
             ListenError: the address is in use, or not of this machine.
@@ -45,7 +50,7 @@ class Listener:
         self.refusing = False
         self.endpoints: list[Endpoint] = []
         try:
-            self._open(address, backlog)
+            self._open(address, resolved or resolve_host(reactor.system, address))
         except OSError as error:
             self.close()
             raise ListenError(
@@ -178,16 +183,18 @@ class Listener:
             self._on_client(sock)
         return ACCEPT_BATCH
 
-    def _open(self, address: Address, backlog: int) -> None:
+    def _open(self, address: Address, resolved: Resolved) -> None:
         """Bind every endpoint of the address, except in families that this machine lacks."""
+        if isinstance(resolved, OSError):
+            raise resolved
         system = self._reactor.system
         port = address.port
         skipped: OSError | None = None
-        for family, where in self._endpoints_of(address):
+        for family, where in resolved:
             if not isinstance(where, str):
                 where = (where[0], port, *where[2:])  # the same port for all
             try:
-                sock = system.listen((family, where), backlog)
+                sock = system.listen((family, where), self._backlog)
             except OSError as error:
                 # Port 0 is free for the first endpoint, and may be in use for the others.
                 chosen = self._sockets and not address.port
@@ -203,16 +210,21 @@ class Listener:
         if not self._sockets:
             raise skipped or OSError(errno.EADDRNOTAVAIL, "the name has no address")
 
-    def _endpoints_of(self, address: Address) -> list[Endpoint]:
-        if address.path:
-            return [(int(socket.AF_UNIX), address.path)]
-        if address.host == "localhost":  # both families, whatever the hosts file says
-            return [
-                (int(socket.AF_INET), ("127.0.0.1", address.port)),
-                (int(socket.AF_INET6), ("::1", address.port, 0, 0)),
-            ]
-        return self._reactor.system.resolve(address.host, address.port)
-
     def _bound(self, address: Address) -> Address:
         where = self.endpoints[0][1]
         return address if isinstance(where, str) else Address(address.host, where[1])
+
+
+def resolve_host(system: System, address: Address) -> Resolved:
+    """Return the endpoints to listen on, with any port, or the error; this may block."""
+    if address.path:
+        return [(int(socket.AF_UNIX), address.path)]
+    if address.host == "localhost":  # both families, whatever the hosts file says
+        return [
+            (int(socket.AF_INET), ("127.0.0.1", address.port)),
+            (int(socket.AF_INET6), ("::1", address.port, 0, 0)),
+        ]
+    try:
+        return system.resolve(address.host, address.port)
+    except OSError as error:
+        return error

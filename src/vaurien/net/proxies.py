@@ -10,13 +10,18 @@ import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from ..errors import ListenError
 from .address import Address
-from .listener import Listener
+from .listener import Listener, resolve_host
 from .proxy import Proxy
 from .reactor import Reactor
+from .resolver import Resolved
 from .spec import ProxySpec
+
+Hosts = Mapping[str, Resolved]
+"""The endpoints of hosts, with any port, or why there are none."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,28 @@ class Proxies:
         proxy = self._proxies.get(name)
         return None if proxy is None else proxy.address
 
+    def resolve(self, wanted: Sequence[ProxySpec]) -> Hosts:
+        """Resolve the hosts that ``apply`` will listen on; it may block, in any thread."""
+        proxies, specs = self._proxies, self._specs
+        found: dict[str, Resolved] = {}
+        for spec in wanted:
+            proxy, before = proxies.get(spec.name), specs.get(spec.name)
+            stays = proxy and before and proxy.listener and before.listen == spec.listen
+            host = spec.listen.host
+            if host and spec.enabled and not stays and host not in found:
+                found[host] = resolve_host(self._reactor.system, spec.listen)
+        return found
+
     def apply(
-        self, wanted: Sequence[ProxySpec], *, close_policy: ClosePolicy = ClosePolicy()
+        self,
+        wanted: Sequence[ProxySpec],
+        *,
+        close_policy: ClosePolicy = ClosePolicy(),
+        hosts: Hosts = MappingProxyType({}),
     ) -> None:
         """Make the present proxies the wanted ones.
+
+        ``hosts``: from ``resolve``; those that are missing are resolved now, which may block.
 
         An unchanged proxy keeps its connections, and so does one whose plan, listening
         address or (see ``close_policy``) backend changes.  One whose protocol or limits
@@ -76,7 +99,7 @@ class Proxies:
             raise ListenError(errno.ESHUTDOWN, "the proxies are ending")
         proxies = {spec.name: self._proxy_for(spec) for spec in wanted}
         places = {spec.name: self._place(spec) for spec in wanted if spec.enabled}
-        listeners = self._listeners(places, proxies)
+        listeners = self._listeners(places, proxies, hosts)
         changing = {
             listener for name, listener in listeners.items() if proxies[name].listener != listener
         }
@@ -139,7 +162,7 @@ class Proxies:
         return spec.listen
 
     def _listeners(
-        self, places: Mapping[str, Address], proxies: Mapping[str, Proxy]
+        self, places: Mapping[str, Address], proxies: Mapping[str, Proxy], hosts: Hosts
     ) -> dict[str, Listener]:
         """A listener for each place, by the name of its proxy: a present one, or a new one.
 
@@ -154,14 +177,14 @@ class Proxies:
                 found[name] = spare.pop(place)
         missing = {name: place for name, place in places.items() if name not in found}
         try:
-            return found | _listen(missing, proxies)
+            return found | _listen(missing, proxies, hosts)
         except ListenError:
             if not spare:
                 raise
         for listener in spare.values():  # one of them may cover an address
             listener.release()
         try:
-            return found | _listen(missing, proxies)
+            return found | _listen(missing, proxies, hosts)
         except ListenError:
             for listener in spare.values():
                 self._reclaim(listener)
@@ -182,7 +205,9 @@ class Proxies:
             proxy.close(reset=True)
 
 
-def _listen(places: Mapping[str, Address], proxies: Mapping[str, Proxy]) -> dict[str, Listener]:
+def _listen(
+    places: Mapping[str, Address], proxies: Mapping[str, Proxy], hosts: Hosts
+) -> dict[str, Listener]:
     """A new listener for each place; after a failure none of them.
 
     Raises:
@@ -191,7 +216,7 @@ def _listen(places: Mapping[str, Address], proxies: Mapping[str, Proxy]) -> dict
     made: dict[str, Listener] = {}
     for name, place in places.items():
         try:
-            made[name] = proxies[name].make_listener(place)
+            made[name] = proxies[name].make_listener(place, hosts.get(place.host))
         except ListenError as error:
             for listener in made.values():
                 listener.close()

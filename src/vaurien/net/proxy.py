@@ -17,7 +17,7 @@ from .connection import Connection
 from .dial import Dial
 from .listener import Listener
 from .reactor import Reactor, Timer
-from .resolver import Resolver
+from .resolver import Resolved, Resolver
 from .spec import ProxySpec
 from .sweep import Sweep
 from .system import Endpoint, Socket
@@ -104,8 +104,12 @@ class Proxy:
         self._refuse_or_listen()
         self._sweep.start()
 
-    def make_listener(self, address: Address | None = None) -> Listener:
+    def make_listener(
+        self, address: Address | None = None, resolved: Resolved | None = None
+    ) -> Listener:
         """Return a listener, by default at the proxy's own address, for ``open``.
+
+        ``resolved``: the endpoints of its host, if they are known.
 
         Raises:
             ListenError: the address is in use, or not of this machine.
@@ -116,6 +120,7 @@ class Proxy:
             self.limits.backlog,
             on_client=self._on_client,
             on_accept_error=self._on_accept_error,
+            resolved=resolved,
         )
 
     @property
