@@ -101,6 +101,8 @@ ADDRESS = "is not an address: it takes HOST:PORT, [IPV6]:PORT or unix:/path"
         ("/behavior", b"[" * 60_000, *NO_OBJECT),
         ("/behavior", b'["name"]', *NO_OBJECT),
         ("/behavior", b'"delay"', *NO_OBJECT),
+        ("/behavior", b'{"name": "delay", "name": "hang"}', "the key 'name' is given twice", ""),
+        ("/plan", b'{"rules": [{"a": 1, "a": 2}]}', "the key 'a' is given twice", ""),
         ("/behavior", {}, 'the value should contain a "name" key', ""),
         ("/behavior", {"behavior": "x"}, 'the value should contain a "name" key', ""),
         ("/behavior", {"name": "X"}, "the 'X' behavior does not exist", "name"),

@@ -54,6 +54,14 @@ def test_a_saved_document_ages() -> None:
     assert document[EXPIRES]  # and is left as it was
 
 
+def test_a_clock_that_was_set_back_lengthens_no_life() -> None:
+    saved = state(mortal("long"), mortal("short", 5.0))
+    document = {**to_document(saved), EXPIRES: expiry_times(saved, NOW, state(), {})}
+    rest: Any = adjust_ttls(document, NOW - 365 * 86_400)
+    rules = rest["proxies"]["a"]["rules"]
+    assert [(rule["name"], rule["ttl"]) for rule in rules] == [("long", 60), ("short", 5)]
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -63,6 +71,8 @@ def test_a_saved_document_ages() -> None:
         {"expires": {"a": 1}, "proxies": {"a": {"rules": []}}},
         {"expires": {"a": {"x": "soon"}}, "proxies": {"a": {"rules": [{"name": "x"}, 3]}}},
         {"expires": {"a": {"x": 1}}, "proxies": {"a": {"rules": 3}, "b": 4}},
+        {"expires": {"a": {"x": 1.5}}, "proxies": {"a": {"rules": [{"name": ["x"]}]}}},
+        {"expires": {"a": {"x": 2e9}}, "proxies": {"a": {"rules": [{"name": "x", "ttl": "y"}]}}},
     ],
 )
 def test_what_is_none_is_left_to_others(document: dict[str, object]) -> None:

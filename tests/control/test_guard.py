@@ -38,6 +38,8 @@ def test_the_names_of_this_machine_are_let_through(http: Http) -> None:
         "127.1:{port}",
         "::1:{port}",
         "[::ffff:127.0.0.1]:{port}",
+        *[f"localhost:{{port}}{blank}" for blank in "\x85\xa0\x1c\x1f"],
+        "\xa0localhost:{port}",
     ],
 )
 @pytest.mark.parametrize("path", ["/behavior", "/nothing"])

@@ -207,6 +207,22 @@ def test_names(reactor: Reactor, server: Server, prefix: str, name: str) -> None
     ]
 
 
+def test_no_two_proxies_share_a_name(reactor: Reactor, server: Server) -> None:
+    here = Address("127.0.0.1", 0)
+    names = ("a.b", "a_b", "a-b", "a", "a.tcp", "tcp")
+    proxies = [
+        Counting(reactor, ProxySpec(name=name, listen=here, backend=here, protocol=Tcp()))
+        for name in names
+    ]
+    sender = Statsd(reactor, proxies, server.address)
+    sender.start()
+    for proxy in proxies:
+        proxy.counted += 1
+    sender.close()
+    told = [line.partition(":")[0] for line in server.receive()]
+    assert len(told) == len(set(told)) == len(names) * len(FIELDS)
+
+
 @given(
     rate=st.floats(0.0001, 1),
     counts=st.lists(st.integers(0, 10_000), max_size=5),

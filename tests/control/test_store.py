@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -98,6 +99,31 @@ def test_a_symbolic_link_stands_for_its_target(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert json.loads(target.read_bytes()) == {"format": 1, **OLD}
     assert names_in(tmp_path) == {"state.json", "kept"}
+
+
+def test_the_target_of_a_link_is_copied_and_not_moved(tmp_path: Path) -> None:
+    target = tmp_path / "kept" / "real.json"
+    target.parent.mkdir()
+    target.write_text("damaged")
+    link = tmp_path / "state.json"
+    link.symlink_to(target)
+    with closing(Store(str(link))) as store:
+        with pytest.raises(
+            DamagedError, match=f"; it was copied to {re.escape(str(link))}.damaged-1$"
+        ):
+            store.load()
+        assert target.read_text() == "damaged"
+        store.prepare(OLD).commit()
+        with store.copied("replaced") as copy:
+            assert copy == f"{link}.replaced-1"
+    assert names_in(tmp_path) == {
+        "state.json",
+        "state.json.damaged-1",
+        "state.json.replaced-1",
+        "kept",
+    }
+    assert names_in(target.parent) == {"real.json", "real.json.lock"}
+    assert (tmp_path / "state.json.damaged-1").read_text() == "damaged"
 
 
 def test_a_relative_path_is_of_the_folder_it_began_in(

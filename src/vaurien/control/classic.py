@@ -20,7 +20,7 @@ from starlette.routing import Route
 from ..errors import UnknownNameError, VaurienError
 from ..values.options import Option
 from .server import Control, UnnamedError
-from .store import StoreError
+from .store import RepeatedKeyError, StoreError, unique
 from .writer import StalledError
 
 BODY_LIMIT = 64 * 1024
@@ -158,7 +158,9 @@ async def _read(request: Request) -> bytes:
 
 def _parse(data: bytes) -> Body:
     try:
-        body = json.loads(data)
+        body = json.loads(data, object_pairs_hook=unique)
+    except RepeatedKeyError as error:
+        raise BodyError(str(error)) from None
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):

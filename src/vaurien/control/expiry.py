@@ -7,6 +7,7 @@ the proxy's name and the rule's name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
 from ..config.state import State
 from ..rules.plan import Rule
@@ -37,6 +38,8 @@ def expiry_times(state: State, now: float, before: State, known: ExpiryTimes) ->
 def adjust_ttls(document: Mapping[str, object], now: float) -> dict[str, object]:
     """Return a saved document without the rules that have expired, and the others' ttl reduced.
 
+    A ttl is never increased, should the clock have been set back.
+
     Values of an unexpected type are kept as they are: what parses the document reports them.
     """
     rest = dict(document)
@@ -57,12 +60,18 @@ def _adjusted(table: object, times: object, now: float) -> object:
         return table
     kept = []
     for rule in rules:
-        expires = times.get(rule.get("name")) if isinstance(rule, dict) else None
-        if not isinstance(expires, float | int):
+        name = rule.get("name") if isinstance(rule, dict) else None
+        expires = times.get(name) if isinstance(name, str) else None
+        if not isinstance(expires, float):
             kept.append(rule)
         elif expires > now:
-            kept.append({**rule, "ttl": expires - now})
+            ttl = rule.get("ttl")
+            kept.append({**rule, "ttl": min(expires - now, ttl)} if is_number(ttl) else rule)
     return {**table, "rules": kept}
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, float | int) and not isinstance(value, bool)
 
 
 def _mortal(state: State) -> Iterator[tuple[tuple[str, str], Rule]]:

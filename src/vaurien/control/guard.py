@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:/?#@\[\]]+))(?::([0-9]{1,5}))?")
 OWN_SITES = frozenset({"same-origin", "none"})
+BLANKS = " \t"
+"""What may surround a value (RFC 9110, section 5.6.3); Python's ``strip`` removes more."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Denial = tuple[int, str, str]
@@ -47,7 +49,7 @@ class Guard:
 
     def _check(self, scope: Scope) -> Denial | None:
         headers: list[tuple[str, str]] = [
-            (name.decode("latin-1"), value.decode("latin-1").strip())
+            (name.decode("latin-1"), value.decode("latin-1").strip(BLANKS))
             for name, value in scope["headers"]
         ]
         local: tuple[str, int] = scope["server"]
@@ -90,7 +92,7 @@ def _check_type(content_type: str) -> Denial | None:
 
     Programs are exempt: ``curl -d`` sends the type of a form.
     """
-    if content_type.partition(";")[0].strip().lower() == "application/json":
+    if content_type.partition(";")[0].strip(BLANKS).lower() == "application/json":
         return None
     why = f"{content_type!r} is not allowed from a browser: it takes application/json"
     return 415, "Content-Type", why

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..net.address import Address
@@ -95,6 +96,7 @@ class Statsd:
         self._counters = {proxy: Counters(proxy) for proxy in proxies}
         for counters in self._counters.values():
             counters.skip()
+        self._words = words_of(proxy.name for proxy in self._counters)
         self._closed = False
 
     def start(self) -> None:
@@ -126,6 +128,7 @@ class Statsd:
         for proxy in self._proxies:
             if proxy not in self._counters:
                 self._counters[proxy] = Counters(proxy)
+                self._words = words_of(each.name for each in self._counters)
         for counters in self._counters.values():
             counters.update()
         self._send(
@@ -139,9 +142,9 @@ class Statsd:
         if not count:
             return ""
         sampled = f"|@{rate}" if rate < 1 else ""
-        own = [proxy.name] if len(self._counters) > 1 else []
-        words = [word.replace(".", "_") for word in (*own, proxy.protocol.name)]
-        path = NOT_ALLOWED.sub("_", ".".join([*filter(None, [self._prefix]), *words]))
+        own = self._words.get(proxy.name, "") if len(self._counters) > 1 else ""
+        words = self._prefix, own, proxy.protocol.name.replace(".", "_")
+        path = NOT_ALLOWED.sub("_", ".".join(filter(None, words)))
         return f"{path}.{name}:{count}|c{sampled}"
 
     def _send(self, lines: Iterable[str]) -> None:
@@ -172,6 +175,13 @@ class Statsd:
         what = f"the statsd server {self._server} cannot be {goal}"
         self._emit(Trouble("statsd", what, str(error)))
         self._reactor.call_later(RETRY, self._resolve)
+
+
+def words_of(names: Iterable[str]) -> dict[str, str]:
+    """Return a word for the name of each proxy, without dots unless two would be the same."""
+    words = {name: name.replace(".", "_") for name in names}
+    alike = Counter(words.values())
+    return {name: word if alike[word] == 1 else name for name, word in words.items()}
 
 
 def _datagrams(lines: Iterable[str]) -> Iterator[str]:

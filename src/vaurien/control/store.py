@@ -19,7 +19,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..errors import VaurienError
 
@@ -77,7 +77,10 @@ class Prepared:
 
 
 class Store:
-    """The state file of one process; symbolic links are followed.
+    """The state file of one process.
+
+    If its path is a symbolic link, its target is the state file, and copies are put beside
+    the link: the target is somebody else's to move.
 
     A state is a JSON object; its key ``format`` is reserved for the store.
     """
@@ -89,6 +92,7 @@ class Store:
             StoreError: another process uses the file, or its folder is not writable.
         """
         self.path = os.path.realpath(path)
+        self._beside = os.path.abspath(path) if os.path.islink(path) else self.path
         self._lock = _lock(self.path)
         folder, name = os.path.split(self.path)
         self._new = os.path.join(folder, f".{name}.vaurien-")
@@ -108,7 +112,7 @@ class Store:
             if not stat.S_ISREG(os.stat(self.path).st_mode):
                 raise StoreError(f"{self.path} is not a regular file")
             with open(self.path, "rb") as file:
-                saved = json.loads(file.read())
+                saved = json.loads(file.read(), object_pairs_hook=unique)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -130,13 +134,15 @@ class Store:
         return document
 
     def set_aside(self, why: str, word: str = "damaged") -> DamagedError:
-        """Move the file to ``FILE.WORD-N``, with the first unused number N.
+        """Move the file to ``FILE.WORD-N``, with the first unused number N; copy a link's target.
 
         ``why`` is the predicate of a sentence about the file.  Return the error to raise.
 
         Raises:
             StoreError: it cannot be moved, and is still in its place.
         """
+        if self._beside != self.path:
+            return DamagedError(f"{self.path} {why}; it was copied to {self._copy(word)}")
         try:
             aside = self._new_file(word)
             try:
@@ -162,12 +168,9 @@ class Store:
             StoreError: the file cannot be copied.
         """
         try:
-            with open(self.path, "rb") as file:
-                copy = self._new_file(word, file.read())
+            copy = self._copy(word)
         except FileNotFoundError:
             copy = ""
-        except OSError as error:
-            raise StoreError(f"{self.path} cannot be copied: {error.strerror or error}") from None
         try:
             yield copy
         except BaseException:
@@ -194,11 +197,26 @@ class Store:
         """Unlock the file."""
         os.close(self._lock)
 
+    def _copy(self, word: str) -> str:
+        """Copy the file to ``FILE.WORD-N``, and return the name of the copy.
+
+        Raises:
+            FileNotFoundError: there is no file.
+            StoreError: it cannot be copied.
+        """
+        try:
+            with open(self.path, "rb") as file:
+                return self._new_file(word, file.read())
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be copied: {error.strerror or error}") from None
+
     def _new_file(self, word: str, data: bytes = b"") -> str:
         """Create ``FILE.WORD-N`` with this data, and return its name."""
         number = 1
         while True:
-            name = f"{self.path}.{word}-{number}"
+            name = f"{self._beside}.{word}-{number}"
             try:
                 _write(name, data)
             except FileExistsError:
@@ -217,6 +235,24 @@ class Store:
                     and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
                 ):
                     os.unlink(entry.path)
+
+
+class RepeatedKeyError(ValueError):
+    """A key is given twice in a JSON object."""
+
+
+def unique(pairs: Iterable[tuple[str, object]]) -> Document:
+    """Return a JSON object.
+
+    Raises:
+        RepeatedKeyError: a key is given twice.
+    """
+    table: Document = {}
+    for key, value in pairs:
+        if key in table:
+            raise RepeatedKeyError(f"the key {key!r} is given twice")
+        table[key] = value
+    return table
 
 
 def _lock(path: str) -> int:
