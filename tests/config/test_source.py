@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vaurien import plugins
-from vaurien.cli.serve import resumed
+from vaurien.cli.resume import resumed
 from vaurien.config.configuration import Configuration
 from vaurien.config.document import Document, DocumentError, Flag
 from vaurien.config.sections import Sections

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -10,20 +9,16 @@ import click
 
 from .. import plugins
 from ..config.configuration import Configuration
-from ..config.document import Document, DocumentError, FileKey
 from ..config.source import Source
-from ..config.state import State
-from ..config.understand import understand_state
-from ..control.expiry import adjust_ttls
 from ..control.server import Control
-from ..control.store import DamagedError, Store
-from ..control.writer import CONFIG_DIGEST
+from ..control.store import Store
 from ..errors import OptionError
 from ..values.texts import printable
 from . import logs
 from .command import Flagged, counted
 from .flags import SHARED, document_of, flags_named
 from .reload import ReloadRequests, Reloads, requests_from_signals, summary
+from .resume import resumed
 from .run import run_until_signalled
 from .running import Running, begin
 
@@ -37,41 +32,6 @@ connections finish, then stop all proxies.
 With --state, changes made over HTTP survive restarts, until the configuration itself
 changes.
 """
-
-
-def resumed(store: Store, digest: str, configuration: Configuration) -> tuple[State, str] | None:
-    """Return the saved state, and the digest of the configuration that it is a change of.
-
-    A file that is damaged, or was saved under another configuration than that of ``digest``,
-    is moved aside, which is logged.  ``digest`` is empty without a configuration.
-
-    Raises:
-        DocumentError, DamagedError: the state cannot be used, and there is no configuration.
-        StoreError: the state can neither be used nor moved aside.
-    """
-    try:
-        saved = store.load()
-    except DamagedError as error:
-        if not digest:
-            raise
-        LOG.warning("%s; starting from the configuration", error)
-        return None
-    if saved is None:
-        return None
-    saved = adjust_ttls(saved, time.time())
-    was = str(saved.pop(CONFIG_DIGEST, ""))
-    if digest and was != digest:
-        why = "was saved under another configuration"
-        LOG.warning("%s; starting from the configuration", store.set_aside(why, "replaced"))
-        return None
-    try:
-        return understand_state(Document(saved, FileKey(store.path)), configuration.names), was
-    except DocumentError as error:
-        if not digest:
-            raise
-        aside = store.set_aside(f"cannot be understood ({error.problems[0]})")
-        LOG.warning("%s; starting from the configuration", aside)
-        return None
 
 
 def serve_all(
