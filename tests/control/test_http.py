@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import re
@@ -9,7 +10,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from typing import NoReturn
 
 import pytest
 
@@ -222,6 +224,36 @@ def test_connections_over_the_limit_are_cut(ask: Http, monkeypatch: pytest.Monke
     finally:
         for sock in held:
             sock.close()
+
+
+def test_being_out_of_descriptors_is_said_once_until_it_is_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """asyncio calls accept until it is told to stop: each failure is followed by that."""
+
+    def fail(sock: socket.socket) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    said = "The HTTP server cannot accept clients: Too many open files"
+    with http._listening("127.0.0.1", 0) as listening:
+        for times in (1, 2):
+            with monkeypatch.context() as failing:
+                failing.setattr(socket.socket, "accept", fail)
+                for _ in range(3):
+                    with pytest.raises(OSError, match="Too many"):
+                        listening.accept()
+                    with pytest.raises(BlockingIOError):
+                        listening.accept()
+            with socket.create_connection(listening.getsockname()):
+                listening.accept()[0].close()
+            assert caplog.messages == [said] * times
+
+
+def test_what_goes_wrong_otherwise_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with closing(asyncio.new_event_loop()) as loop:
+        http.on_trouble(loop, {"message": "no", "exception": OSError(errno.EMFILE, "no")})
+        http.on_trouble(loop, {"message": "odd", "exception": ValueError("odd")})
+    assert [record.message.splitlines()[0] for record in caplog.records] == ["odd"]
 
 
 def test_it_stops_although_somebody_is_in_the_middle_of_a_request(running: Live) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import select
 import socket
 import sys
@@ -24,6 +25,7 @@ from peers import (
     receive_until_fin,
     wait_until,
 )
+from vaurien.client import Client
 from vaurien.net.spec import Limits
 
 IDLE = 0.4
@@ -59,6 +61,26 @@ def test_having_no_descriptor_left_makes_clients_wait(tmp_path: Path, descriptor
                 client.close()
                 waiting.remove(client)
         assert proxy.process.poll() is None
+        assert "Traceback" not in proxy.log
+
+
+def test_the_api_answers_when_traffic_has_no_descriptor_left(tmp_path: Path) -> None:
+    with (
+        Scripted(echo) as backend,
+        command_line(
+            backend.address, "--http", "--http-port", "0", log=tmp_path / "log", descriptors=64
+        ) as proxy,
+        ExitStack() as clients,
+    ):
+        for _ in range(100):
+            clients.enter_context(connect(proxy.address))
+        wait_until(lambda: "cannot accept clients" in proxy.log, "the proxy is out of descriptors")
+        found = re.search(r"HTTP server: http://localhost:(\d+)", proxy.log)
+        assert found is not None
+        client = Client(port=int(found[1]), timeout=PATIENCE)
+        for name in ("hang", "dummy") * 10:
+            client.set_behavior(name)
+            assert client.get_behavior() == name
         assert "Traceback" not in proxy.log
 
 

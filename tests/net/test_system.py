@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -392,6 +392,27 @@ def test_dialling_what_cannot_be_reached_gives_a_code(system: System, endpoint: 
     sock, code = system.dial(endpoint)
     assert code not in (0, errno.EINPROGRESS)
     sock.close()
+
+
+def test_descriptors_over_the_limit_are_left_to_others(system: System) -> None:
+    with ExitStack() as ends:
+        listening = ends.enter_context(closing(system.listen(LOOPBACK, 10)))
+        address = listening.getsockname()
+        for _ in range(3):
+            ends.enter_context(socket.create_connection(("127.0.0.1", int(address[1]))))
+        probe = os.dup(system.wake_fd)
+        os.close(probe)
+        system.descriptor_limit = probe + 1
+        last = ends.enter_context(closing(system.accept(listening, INET)))
+        with pytest.raises(OSError, match="Too many open files"):
+            system.dial((INET, address))
+        over = ends.enter_context(closing(system.accept(listening, INET)))
+        assert last.fileno() < system.descriptor_limit <= over.fileno()
+        with pytest.raises(OSError, match="Too many open files"):
+            system.accept(listening, INET)
+        last.close()
+        with closing(system.accept(listening, INET)) as another:
+            assert another.fileno() < system.descriptor_limit
 
 
 def test_a_reset_on_close(system: System) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ..net.proxy import Proxy
 
 LOG = logs.LOGGER
+RESERVED_DESCRIPTORS = 64
+"""Descriptors that traffic leaves to the API and to files; fewer if there are few."""
 MOST_DESCRIPTORS = 10240
 """The limit that macOS really has where it reports none."""
 
@@ -64,6 +67,7 @@ class Running:
         self.reactor = Reactor()
         closing.callback(self.reactor.close)
         self.reactor.report = partial(LOG.error, "%s")
+        self.reactor.limit_descriptors(descriptors_for_traffic())
         self._journal: Journal | None = None
         self.emit = self._subscribers(named=named)
         self.proxies = Proxies(
@@ -181,6 +185,16 @@ def writable(document: Document, key: str, name: str) -> Iterator[None]:
         origin = origin_of(document, key)
         reason = error.strerror or error
         raise OptionError(f"{origin}{origin.equals}{name!r} cannot be written: {reason}") from None
+
+
+def descriptors_for_traffic() -> int:
+    """Return how many descriptors traffic may use; the others are for the API, files and so on."""
+    try:
+        import resource
+    except ImportError:
+        return sys.maxsize
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return most - min(RESERVED_DESCRIPTORS, most // 8)
 
 
 def raise_descriptor_limit() -> None:

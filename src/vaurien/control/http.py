@@ -37,6 +37,8 @@ CONNECTION_LIMIT = 256
 BACKLOG = 128
 STOP_LIMIT = 5.0
 SWITCH_INTERVAL = 0.0005
+NO_RESOURCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""The errors after which asyncio pauses accepting."""
 LOOPBACK = ("127.0.0.1", "::1")
 LOG = logging.getLogger("vaurien")
 SERVER_LOG = LOG.getChild("http")
@@ -82,6 +84,41 @@ class LimitedProtocol(H11Protocol):
             self._deadline = None
 
 
+class ListeningSocket(socket.socket):
+    """Says once, until it accepts again, that it cannot.
+
+    asyncio pauses accepting for a second, but only after it has accepted as often as the
+    backlog is long, each failure with a traceback: here a failure ends its loop.
+    """
+
+    _failing = False
+    _ended = False
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if self._ended:
+            self._ended = False
+            raise BlockingIOError
+        try:
+            accepted = super().accept()
+        except OSError as error:
+            if error.errno not in NO_RESOURCE:
+                raise
+            self._ended = True
+            if not self._failing:
+                self._failing = True
+                LOG.error("The HTTP server cannot accept clients: %s", error.strerror)
+            raise
+        self._failing = False
+        return accepted
+
+
+def on_trouble(loop: asyncio.AbstractEventLoop, trouble: dict[str, Any]) -> None:
+    """Leave out what a ``ListeningSocket`` has logged."""
+    error = trouble.get("exception")
+    if not (isinstance(error, OSError) and error.errno in NO_RESOURCE):
+        loop.default_exception_handler(trouble)
+
+
 class StoppableServer(Server):
     """uvicorn's server, waiting for an event instead of polling ten times a second."""
 
@@ -93,6 +130,7 @@ class StoppableServer(Server):
 
     async def main_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(on_trouble)
         self._started.set()
         await self._stopping.wait()
 
@@ -198,4 +236,4 @@ def _listening(host: str, port: int) -> socket.socket:
     # Connections inherit this.  Without it, the body of a response waits for the client's
     # delayed ACK of its head: 40 ms.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
+    return ListeningSocket(fileno=sock.detach())

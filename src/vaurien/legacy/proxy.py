@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 import threading
 import traceback
@@ -136,6 +137,14 @@ class LegacyProxy(Proxy):
 
     # Running it.
 
+    def _socket_pair(self) -> tuple[socket.socket, socket.socket]:
+        pair = socket.socketpair()
+        if max(one.fileno() for one in pair) >= self.reactor.system.descriptor_limit:
+            for one in pair:
+                one.close()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return pair
+
     def _serve(
         self, connection: Connection, backend: socket.socket, plugin: str, call: Callable[[], Call]
     ) -> None:
@@ -144,7 +153,7 @@ class LegacyProxy(Proxy):
             self.reactor.discard(backend)
             return
         try:
-            ours, theirs = socket.socketpair()
+            ours, theirs = self._socket_pair()
         except OSError as error:
             self.reactor.discard(backend)
             self.refuse(connection, REFUSED, str(error))

@@ -106,6 +106,10 @@ class Reactor:
             self.unwatch(sock.fileno())
         self._closing.append(sock)
 
+    def limit_descriptors(self, limit: int) -> None:
+        """Leave descriptors of this number and above to others in the process."""
+        self.system.descriptor_limit = self.pipes.descriptor_limit = limit
+
     # Timers and calls.
 
     def call_at(self, when: float, call: Callable[[], None]) -> Timer:

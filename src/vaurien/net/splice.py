@@ -28,6 +28,8 @@ class PipePool:
 
     def __init__(self) -> None:
         self._idle: list[Pipe] = []
+        self.descriptor_limit = sys.maxsize
+        """Descriptors of this number and above are left to others in the process."""
 
     def take(self) -> Pipe:
         """Return an empty, non-blocking pipe.
@@ -38,6 +40,10 @@ class PipePool:
         if self._idle:
             return self._idle.pop()
         pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        if max(pipe) >= self.descriptor_limit:
+            os.close(pipe[0])
+            os.close(pipe[1])
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         with contextlib.suppress(OSError):  # the user's limit on pipes is reached: it stays small
             fcntl.fcntl(pipe[1], F_SETPIPE_SZ, PIPE_SIZE)
         return pipe

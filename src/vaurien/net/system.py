@@ -159,6 +159,10 @@ class System:
         getattr(os, "splice", None) if sys.platform == "linux" else None
     )
 
+    descriptor_limit = sys.maxsize
+    """Descriptors of this number and above are left to others in the process."""
+    _at_limit = False
+
     def __init__(self, poller: Poller | None = None) -> None:
         self.clock: Callable[[], float] = time.monotonic
         self.poller: Poller = poller or (
@@ -250,8 +254,11 @@ class System:
             BlockingIOError: no client is waiting.
             OSError: accept failed; see errno.
         """
+        if self._at_limit:
+            self._check_descriptors()
         # Like socket.accept, without its enums, which cost more than the call.
         fd, _ = listener._accept()  # type: ignore[attr-defined]
+        self._at_limit = fd >= self.descriptor_limit  # one is too many, and the last one
         sock = socket.SocketType(family, socket.SOCK_STREAM, 0, fd)
         sock.setblocking(False)
         self._tune(sock, family)
@@ -267,6 +274,9 @@ class System:
         """
         family, address = endpoint
         sock = socket.SocketType(family, socket.SOCK_STREAM | NONBLOCK)
+        if sock.fileno() >= self.descriptor_limit:
+            sock.close()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         if not NONBLOCK:
             sock.setblocking(False)
         self._tune(sock, family)
@@ -277,6 +287,13 @@ class System:
         if code == errno.EINPROGRESS and self.is_connected(sock):
             code = 0  # as it may be on loopback
         return sock, code
+
+    def _check_descriptors(self) -> None:
+        """Raise EMFILE if no descriptor below the limit is free; the system gives the lowest."""
+        fd = os.dup(self.wake_fd)
+        os.close(fd)
+        if fd >= self.descriptor_limit:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     def is_connected(self, sock: Socket) -> bool:
         """Whether a dialled socket is connected."""
