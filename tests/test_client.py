@@ -89,6 +89,14 @@ def test_behaviors(client: Client, running: Live) -> None:
     assert client.list_behaviors() == running.control.behaviors()
 
 
+def test_behaviors_by_their_oldest_name(client: Client, running: Live) -> None:
+    client.set_handler("delay", sleep=0)
+    with client.with_handler("hang"):
+        assert client.get_handler() == "hang"
+    assert client.get_handler() == "delay"
+    assert client.list_handlers() == client.list_behaviors()
+
+
 def test_a_refusal_is_a_value_error(client: Client) -> None:
     with pytest.raises(ValueError, match=r"^the 'nope' behavior does not exist$"):
         client.set_behavior("nope")

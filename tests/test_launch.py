@@ -41,6 +41,15 @@ def runs(pid: int) -> bool:
     return True
 
 
+def test_the_oldest_name_of_its_port(backend: Address) -> None:
+    port = free_port()
+    pid = start_proxy(port=port, backend_host=backend.host, backend_port=backend.port, http=False)
+    try:
+        assert ask(port) == b"hello"
+    finally:
+        stop_proxy(pid)
+
+
 def test_it_accepts_at_once_and_no_more_after_it_was_stopped(backend: Address) -> None:
     port, http_port = free_port(), free_port()
     pid = start_proxy(

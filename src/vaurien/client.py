@@ -80,6 +80,12 @@ class Client:
             else:
                 self._put("/plan", before)
 
+    # Before version 0.4, behaviors were called handlers.
+    set_handler = set_behavior
+    get_handler = get_behavior
+    list_handlers = list_behaviors
+    with_handler = with_behavior
+
     def get_backend(self) -> str:
         """Return the address of the backend."""
         return str(self._get("/backend")["backend"])

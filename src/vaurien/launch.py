@@ -46,17 +46,22 @@ def start_proxy(
     options: Sequence[str] | None = None,
     log_level: str = "info",
     log_output: str = "-",
+    *,
+    port: int | None = None,
 ) -> int:
     """Start a proxy, and return its process id once it and its HTTP API accept connections.
 
     ``warmup``: maximum seconds to wait for that, but at least ``START_LIMIT``.
     ``options``: further command-line arguments, such as ``["--behavior", "20:delay"]``.
+    ``port``: the oldest name of ``proxy_port``; as the port of the API, it says nothing new.
     If ``stop_proxy`` is not called, the proxy is stopped when the calling process exits.
 
     Raises:
         RuntimeError: the process exited, or was not ready in time; with the last line of
             its standard error.
     """
+    if port is not None and port != http_port:
+        proxy_port = port
     command = [sys.executable, "-m", "vaurien"]
     command += ["--proxy", str(Address(proxy_host, proxy_port))]
     command += ["--backend", str(Address(backend_host, backend_port))]

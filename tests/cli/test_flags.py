@@ -6,10 +6,31 @@ import pytest
 
 from vaurien import plugins, registry
 from vaurien.behaviors.delay import Delay
-from vaurien.cli.flags import all_flags, document_of, expand, flags_of_plugin, plugin_flags
+from vaurien.cli.flags import (
+    all_flags,
+    document_of,
+    expand,
+    flags_of_plugin,
+    plugin_flags,
+    respelled,
+)
 from vaurien.config.settings import SETTINGS
 from vaurien.errors import OptionError, PluginError
 from vaurien.protocols.tcp import Tcp
+
+
+@pytest.mark.parametrize(
+    ("argument", "today"),
+    [
+        ("--handlers.delay.sleep=1", "--handler-delay-sleep=1"),
+        ("--handlers.my-own.some_thing", "--handler-my-own-some-thing"),
+        ("--handler.delay.sleep=a.b", "--handler-delay-sleep=a.b"),
+        ("--statsd.port", "--statsd.port"),
+        ("handlers.delay.sleep", "handlers.delay.sleep"),
+    ],
+)
+def test_flags_of_the_oldest_form(argument: str, today: str) -> None:
+    assert respelled(argument) == today
 
 
 def test_every_setting_has_its_flag() -> None:

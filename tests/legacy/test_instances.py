@@ -9,6 +9,8 @@ import pytest
 from legacy.plugins import documented, handlers, hooks, unruly
 from legacy.running import RunningLegacy, behavior
 from peers import Listening
+from vaurien.behaviors import delay, error
+from vaurien.behaviors import dummy as today
 from vaurien.legacy.adaptation import Adapted
 from vaurien.legacy.behaviors import Delay
 from vaurien.legacy.forms import BaseHandler, BaseProtocol, Dummy
@@ -73,3 +75,59 @@ def test_derived_from_a_built_in_behavior(proxy: PluginProxy) -> None:
 def test_failure_to_make_it(proxy: PluginProxy) -> None:
     with pytest.raises(TypeError, match="something"):
         made(unruly.Unmakeable, proxy)
+
+
+class OfDummy(today.Dummy):
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.calls = 1
+
+    def on_before_handle(self, protocol: object, *ends: object) -> object:
+        return True
+
+
+class OfDelay(delay.Delay):
+    def __init__(self, settings: Any = None, proxy: Any = None) -> None:
+        super().__init__(settings, proxy)  # type: ignore[call-arg]  # it was another class
+        self.calls = self.option("sleep")  # type: ignore[attr-defined]
+
+    def on_before_handle(self, protocol: object, *ends: object) -> object:
+        return True
+
+
+class OfError(error.Error):
+    def __init__(self) -> None:
+        self.calls = 1
+
+    def on_before_handle(self, protocol: object, *ends: object) -> object:
+        return True
+
+
+class Further(OfDummy):
+    pass
+
+
+class Alone:
+    def __init__(self, settings: Any, proxy: Any) -> None:
+        self.calls = 1
+        self.given = settings, proxy
+
+    def on_before_handle(self, protocol: object, *ends: object) -> object:
+        return True
+
+
+@pytest.mark.parametrize("cls", [OfDummy, OfDelay, OfError, Further, Alone])
+def test_what_init_sets_is_there(cls: type, proxy: PluginProxy) -> None:
+    one = made(cls, proxy)
+    assert one.calls == 1
+    assert one.proxy is proxy
+    assert one.on_before_handle(None, None, None, True)
+    assert made(cls, proxy, word="x").settings["word"] == "x"
+
+
+def test_init_may_read_options(proxy: PluginProxy) -> None:
+    assert made(OfDelay, proxy, sleep=3).calls == 3
+
+
+def test_init_gets_what_it_asks_for(proxy: PluginProxy) -> None:
+    assert made(Alone, proxy, word="x").given == ({"word": "x"}, proxy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import reload
 
 import pytest
@@ -69,3 +71,17 @@ def test_old_paths() -> None:
 def test_no_such_name(package: object) -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nobody'"):
         package.nobody  # type: ignore[attr-defined] # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from vaurien.behaviors import get_behaviors; get_behaviors()['delay']",
+        "from vaurien.handlers import get_handlers; get_handlers()['hang']",
+        "from vaurien.protocols import get_protocols; get_protocols()['http']",
+        "from vaurien.behaviors import get_behavior; get_behavior('delay')",
+        "from vaurien.protocols import Protocol; Protocol.get_protocol('redis')",
+    ],
+)
+def test_in_a_process_that_has_done_nothing_else(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

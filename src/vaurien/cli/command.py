@@ -23,7 +23,7 @@ from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
 from ..rules.notation import RULE_KEYS
 from ..version import __version__
-from .flags import Flag, all_flags, document_of, expand, flags_of_plugin, plugin_flags
+from .flags import Flag, all_flags, document_of, expand, flags_of_plugin, plugin_flags, respelled
 
 if TYPE_CHECKING:
     from ..config.configuration import Configuration
@@ -268,6 +268,7 @@ def _given_to_plugins(arguments: list[str]) -> Document:
         OptionError: a flag that is unknown.
         click.UsageError: it lacks a value, or an argument belongs to no flag.
     """
+    arguments = list(map(respelled, arguments))
     flags = plugin_flags(arguments)
     rest = click.Command("vaurien", params=list(flags), add_help_option=False)
     try:

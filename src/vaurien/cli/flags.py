@@ -26,6 +26,8 @@ HANDLER = "handler"
 """The older word for behavior, in flags as in sections."""
 
 
+OLDEST = re.compile(r"--handlers?\.(?P<name>[^.=]+)\.(?P<option>[^.=]+)(?P<value>=.*)?", re.DOTALL)
+"""A flag of version 0.1."""
 SHARED = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_output")
 """The settings that have flags in the commands whose files declare the proxies."""
 
@@ -153,6 +155,14 @@ def expand(arguments: Sequence[str], flags: Iterable[click.Parameter]) -> list[s
             argument = flag if is_on else switches[flag].off
         expanded.append(argument)
     return expanded
+
+
+def respelled(argument: str) -> str:
+    """Return an argument in today's form if it is ``--handlers.NAME.OPTION`` of version 0.1."""
+    old = OLDEST.fullmatch(argument)
+    if old is None:
+        return argument
+    return f"--{HANDLER}-{old['name']}-{old['option'].replace('_', '-')}{old['value'] or ''}"
 
 
 def plugin_flags(arguments: Iterable[str]) -> list[Flag]:

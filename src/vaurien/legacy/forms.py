@@ -44,7 +44,8 @@ class Optioned:
     def __init__(
         self, settings: Mapping[str, object] | None = None, proxy: object | None = None
     ) -> None:
-        self.settings: dict[str, object] = dict(settings or {})
+        before: Mapping[str, object] = getattr(self, "settings", {})  # it may have been equipped
+        self.settings: dict[str, object] = dict(before if settings is None else settings)
         self.proxy = proxy
         self.logger = log
 
@@ -176,6 +177,11 @@ def takes_between(handle: Callable[..., object]) -> bool:
     """Whether a ``_handle`` takes ``on_between_handle`` after source, dest and direction."""
     parameters = _parameters(handle)
     return len(parameters) > 3 or any(one.kind is one.VAR_POSITIONAL for one in parameters)
+
+
+def names_of_parameters(function: Callable[..., object]) -> list[str]:
+    """Return the names of a function's parameters; none if it does not tell."""
+    return [parameter.name for parameter in _parameters(function)]
 
 
 def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:

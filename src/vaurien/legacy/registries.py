@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from .. import registry
+from ..plugins import install
 from ..registry import Registry
 from ..values.options import Configurable
 from .adaptation import adapt
@@ -28,9 +29,19 @@ class _Plugins(Generic[PluginType]):
         self._registered.register(adapt(plugin))  # type: ignore[arg-type] # the registry checks
         return plugin
 
+    def get(self, name: str) -> type[PluginType]:
+        """Return the plugin of this name.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        install()
+        return self._registered.get(name)
+
     def get_all(self) -> dict[str, type[PluginType]]:
         """Return all plugins by name."""
-        return {name: self._registered.get(name) for name in self._registered.names()}
+        install()
+        return {name: self.get(name) for name in self._registered.names()}
 
 
 _behaviors = _Plugins(registry.behaviors)
@@ -42,7 +53,7 @@ class Handler:
 
     register = _behaviors.register
     get_handlers = _behaviors.get_all
-    get_handler = registry.behaviors.get
+    get_handler = _behaviors.get
 
 
 class Behavior:
@@ -50,7 +61,7 @@ class Behavior:
 
     register = _behaviors.register
     get_behaviors = _behaviors.get_all
-    get_behavior = registry.behaviors.get
+    get_behavior = _behaviors.get
 
 
 class Protocol:
@@ -58,4 +69,4 @@ class Protocol:
 
     register = _protocols.register
     get_protocols = _protocols.get_all
-    get_protocol = registry.protocols.get
+    get_protocol = _protocols.get

@@ -28,6 +28,7 @@ class Dial:
         "_deadline",
         "_endpoints",
         "_listening",
+        "_looped",
         "_reactor",
         "_sock",
         "_then",
@@ -52,6 +53,7 @@ class Dial:
         self._reactor = reactor
         self._listening = listening
         self._then: OnDialled | None = then
+        self._looped: OSError | None = None  # says more than that another endpoint refused
         self._sock: Socket | None = None
         self._endpoints: list[Endpoint] = []
         self._timer: Timer | None = None
@@ -99,12 +101,13 @@ class Dial:
     def _dial_next(self, error: OSError) -> None:
         """Dial the next endpoint, or fail with the last one's error if none is left."""
         if not self._endpoints:
-            self._call_back(error)
+            self._call_back(self._looped or error)
             return
         endpoint = self._endpoints.pop(0)
         try:
             if any(reaches(endpoint, own) for own in self._listening):
-                raise OSError(errno.ELOOP, "the backend is the proxy itself")
+                self._looped = OSError(errno.ELOOP, "the backend is the proxy itself")
+                raise self._looped
             sock, code = self._reactor.system.dial(endpoint)
         except OSError as failure:
             if failure.errno in NO_DESCRIPTOR:

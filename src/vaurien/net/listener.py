@@ -219,11 +219,6 @@ def resolve_host(system: System, address: Address) -> Resolved:
     """Return the endpoints to listen on, with any port, or the error; this may block."""
     if address.path:
         return [(int(socket.AF_UNIX), address.path)]
-    if address.host == "localhost":  # both families, whatever the hosts file says
-        return [
-            (int(socket.AF_INET), ("127.0.0.1", address.port)),
-            (int(socket.AF_INET6), ("::1", address.port, 0, 0)),
-        ]
     try:
         return system.resolve(address.host, address.port)
     except OSError as error:

@@ -13,13 +13,14 @@ import select
 import selectors
 import signal
 import socket
-import stat
 import struct
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, cast
+
+from .stale import remove_stale_socket
 
 if sys.platform == "linux":
     import fcntl  # at start: imports fail once descriptors have run out
@@ -208,9 +209,16 @@ class System:
     def resolve(self, host: str, port: int) -> list[Endpoint]:
         """Return the endpoints of a host, in the system's order of preference; blocks.
 
+        ``localhost`` is both IPv4 and IPv6, whatever the hosts file says.
+
         Raises:
             OSError: the name cannot be resolved.
         """
+        if host.lower() == "localhost":
+            return [
+                (int(socket.AF_INET), ("127.0.0.1", port)),
+                (int(socket.AF_INET6), ("::1", port, 0, 0)),
+            ]
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except UnicodeError as error:
@@ -385,21 +393,3 @@ def is_local(endpoint: Endpoint) -> bool:
         probe.connect(address)  # UDP: this sends nothing
         return bool(probe.getsockname()[0] == probe.getpeername()[0])
     return False
-
-
-def remove_stale_socket(path: str) -> None:
-    """Remove a socket file that a killed process has left behind.
-
-    Raises:
-        OSError: EADDRINUSE: a process listens there, or the file is not a socket.
-    """
-    try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise OSError(errno.EADDRINUSE, "the file exists and is not a socket")
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)  # a listener whose queue is full is alive, too
-        if probe.connect_ex(path) != errno.ECONNREFUSED:
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-    os.unlink(path)
