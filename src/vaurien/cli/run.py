@@ -130,8 +130,8 @@ class Signals:
         LOG.info("SIGUSR1: the log and the journal are opened again")
 
     def _drain(self, name: str) -> None:
-        LOG.info("%s: connections get %g seconds to finish", name, self._limit)
         self._proxies.drain(self._reactor.stop, self._limit)
+        LOG.info("%s: connections get %g seconds to finish", name, self._limit)
 
 
 def ignore_signals() -> None:
