@@ -96,7 +96,7 @@ def test_a_status_is_a_whole_response_and_the_connection_goes_on() -> None:
         f"Content-Length: {len(body)}",
     ]
     assert b"<h1>503 Service Unavailable</h1>" in body
-    assert b"The server can't answer at the moment." in body
+    assert b"The server is temporarily unavailable." in body
     assert isinstance(reply, Reply)
 
 
