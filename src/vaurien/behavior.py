@@ -72,7 +72,7 @@ class Behavior(Configurable):
         return {}
 
     applies_to = NO_LABELS  # not annotated: it is no option
-    """Labels that its rules match, besides those they name: label -> value, or ``~regex``."""
+    """Labels that its rules match, besides those they name: label -> value, as in rules."""
 
     def fit(self, protocol: type[Protocol]) -> Self:
         """Return the behavior for a rule of this protocol: itself, if it is the same for all.

@@ -34,7 +34,7 @@ class Fault:
     exercises: str
     """Which behavior of clients it tests, in a line."""
     applies_to: Mapping[str, str] = field(default_factory=dict)
-    """Labels of the exchanges on which a real server reports it: label -> value, or ``~regex``.
+    """Labels of the exchanges on which a real server reports it: label -> value, as in rules.
 
     They become matches of the rule, unless the rule itself matches the label.
     """

@@ -185,6 +185,12 @@ def test_a_rule_has_what_its_keys_say() -> None:
     )
 
 
+def test_a_pattern_may_be_one_that_must_not_be_found() -> None:
+    (rule,) = make("delay command=!~^(GET|HEAD)$")
+    assert rule.match == (Match("command", "^(GET|HEAD)$", regex=True, negated=True),)
+    assert describe(rule)["match.command"] == "!~^(GET|HEAD)$"
+
+
 def test_a_rule_that_says_nothing_fires_always() -> None:
     (rule,) = make("delay")
     assert rule == Rule(behavior=Delay(), name="delay")
@@ -293,6 +299,7 @@ KEYS = "name, percent, direction, scope, after, every, times, start, stop, on, o
         (["hang name='a b'"], "name='a b' is not allowed: it takes [A-Za-z0-9._-]{1,64}"),
         (["hang name=a", "delay name=a"], "name='a' is given to two rules"),
         (["hang key=~("], "key='~(' is not a regular expression: "),
+        (["hang key=!~("], "key='!~(' is not a regular expression: "),
         (
             ["hang mix=m percent=60", "delay mix=m percent=60"],
             "mix='m' is too much: the behavior total needs to be 100 or less",

@@ -37,6 +37,13 @@ def test_a_match_is_a_text_that_an_expression_finds() -> None:
     assert not match.accepts({})
 
 
+def test_a_match_is_a_text_in_which_an_expression_is_not_found() -> None:
+    match = Match("command", "^(GET|HEAD)$", regex=True, negated=True)
+    assert match.accepts({"command": "SET"})
+    assert not match.accepts({"command": "GET"})
+    assert not match.accepts({})
+
+
 # Rules and plans that may not be.
 
 

@@ -3,8 +3,9 @@
 A mix and a line are parsed into mappings, called entries.  The keys of an entry are
 ``behavior``, the behavior's options, the keys of every rule (``RULE_KEYS``), and labels of
 the protocol to match: the label, or ``match.LABEL`` if an option has the same name.  A
-value that begins with ``~`` is a regular expression.  The percentage and numeric options of
-the behavior may be ramps (``values.ramps``).
+value that begins with ``~`` is a regular expression, and one that begins with ``!~`` is one that
+must not be found.  The percentage and numeric options of the behavior may be ramps
+(``values.ramps``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..protocol import Protocol
 from ..values.messages import NO_LABELS, Direction
 from ..values.options import Configurable, Configured, Option, Value, one_of, options_of
 from ..values.ramps import ALLOWED, Ramp, is_ramp
+from .pattern import compile_pattern
 from .plan import ROUNDING, SCOPES, Match, Rule
 
 Entry = Mapping[str, object]
@@ -30,6 +32,9 @@ MIX = "behavior"
 
 TOO_MUCH = "is too much: the behavior total needs to be 100 or less"
 RULE_FORM = "BEHAVIOR KEY=VALUE ..."
+
+PATTERN = re.compile("!?~")
+"""What precedes a pattern, or one that must not be found."""
 
 SHORTEST_PHASE = 0.001
 """Minimum in seconds of ``on`` and ``off``: switching takes time, too."""
@@ -198,7 +203,8 @@ def describe(rule: Rule) -> dict[str, Value]:
     entry |= {name: value for name, value in settings if name not in RULE_KEYS}
     entry |= {name: str(ramp) for name, ramp in rule.ramps}
     for match in rule.match:
-        entry[f"match.{match.label}"] = f"~{match.value}" if match.regex else match.value
+        sign = ("!~" if match.negated else "~") if match.regex else ""
+        entry[f"match.{match.label}"] = f"{sign}{match.value}"
     return entry
 
 
@@ -317,14 +323,15 @@ def matches_of(
 
 def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
     late = label not in protocol.labels
-    if not value.startswith("~"):
+    found = PATTERN.match(value)
+    if found is None:
         return Match(label, value, late=late)
+    pattern = value[found.end() :]
     try:
-        re.compile(value[1:])
-    except re.error as error:
-        why = f"is not a regular expression: {error}"
-        raise OptionError(why, key=label, given=value) from None
-    return Match(label, value[1:], regex=True, late=late)
+        compile_pattern(pattern)
+    except OptionError as error:
+        raise OptionError(error.why, key=label, given=value) from None
+    return Match(label, pattern, regex=True, negated=found[0] != "~", late=late)
 
 
 def _check_late(match: tuple[Match, ...], behavior: Behavior, protocol: type[Protocol]) -> None:

@@ -15,6 +15,7 @@ from ..behavior import Behavior, Scope
 from ..errors import OptionError
 from ..values.messages import Direction
 from ..values.ramps import Ramp
+from .pattern import Finds, compile_pattern
 
 SCOPES: tuple[Scope, ...] = ("exchange", "connection")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -28,23 +29,27 @@ RULE_LIMIT = 1000
 
 @dataclass(frozen=True)
 class Match:
-    """A condition on one label: it equals a text, or a regular expression is found in it."""
+    """A condition on one label, which must be there: a text that it equals, or a pattern."""
 
     label: str
     value: str
+    """The text, or the pattern."""
     regex: bool = False
+    """The pattern must be found in the label ..."""
+    negated: bool = False
+    """... or must not."""
     late: bool = False
     """The label is known only with the response."""
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        return re.compile(self.value)
+    def _finds(self) -> Finds:
+        return compile_pattern(self.value)
 
     def accepts(self, labels: Mapping[str, str]) -> bool:
         text = labels.get(self.label)
         if text is None:
             return False
-        return bool(self._pattern.search(text)) if self.regex else text == self.value
+        return self._finds(text) is not self.negated if self.regex else text == self.value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ EXERCISES = {
     503: "honoring Retry-After; retries and circuit breakers",
 }
 """By status code, or else by its class."""
-NOT_HEAD = {"method": "~^(?!HEAD$)"}
+NOT_HEAD = {"method": "!~^HEAD$"}
 """Requests whose responses have bodies."""
 
 RESET = Option("reset", bool, False, "close with a RST instead of a FIN")

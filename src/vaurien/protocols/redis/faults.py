@@ -10,7 +10,7 @@ from .commands import names
 from .fault_types import ErrorReply, NullReply, PushMessage
 from .server_faults import DATA, KEYED, SERVER_FAULTS, WRITES
 
-ONE_BY_ONE = {"access": "~^(read|write)$", "command": "~^(?!EXEC$)"}
+ONE_BY_ONE = {"access": "~^(read|write)$", "command": "!~^EXEC$"}
 """Errors of single commands, which the reply to EXEC may contain, but never is."""
 SEVERAL_KEYS = names(
     "BITOP BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN COPY DEL EVAL EVALSHA "

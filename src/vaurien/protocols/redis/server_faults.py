@@ -8,7 +8,7 @@ DATA = {"access": "~^(read|write)$"}
 WRITES = {"access": "write"}
 BUT_CONTROL = {"access": "~^(read|write|other)$"}
 KEYED = {"key": "~."}
-AUTHENTICATED = {"command": "~^(?!(AUTH|HELLO|QUIT|RESET)$)"}
+AUTHENTICATED = {"command": "!~^(AUTH|HELLO|QUIT|RESET)$"}
 LOGIN = {"command": "~^(AUTH|HELLO)$"}
 BLOCKING = (
     "~^(BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|BZMPOP|BZPOPMAX|BZPOPMIN|WAIT|XREAD|XREADGROUP)$"
