@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feeding import owing
 from vaurien.errors import ProtocolError
-from vaurien.parsing.exchanges import UNANSWERED_LIMIT, Exchanges, Pending, ReplyQueue
+from vaurien.parsing.exchanges import (
+    DECIDED_SIZE,
+    PENDING_SIZE,
+    REMEMBERED_LIMIT,
+    Exchanges,
+    Pending,
+    ReplyQueue,
+)
 from vaurien.values.actions import Close
+from vaurien.values.messages import Direction, Message
 
 
 def test_requests_are_numbered_as_they_begin() -> None:
@@ -19,18 +29,54 @@ def test_requests_are_numbered_as_they_begin() -> None:
     assert not exchanges.pending
 
 
-def test_so_many_debts_are_a_misunderstanding() -> None:
-    exchanges = owing(*range(UNANSWERED_LIMIT))()
-    with pytest.raises(ProtocolError, match="100000 requests without a response"):
-        exchanges.begin()
+def ask_until_refused(exchanges: Exchanges, pass_on: Callable[[int], None]) -> None:
+    for _ in range(REMEMBERED_LIMIT // PENDING_SIZE + 2):
+        pass_on(exchanges.begin())
+
+
+TOO_MANY = r"requests without a response, which take 8 MiB"
+
+
+def test_requests_that_nobody_answers_take_so_much_memory_and_no_more() -> None:
+    exchanges = Exchanges()
+    with pytest.raises(ProtocolError, match=TOO_MANY):
+        ask_until_refused(exchanges, exchanges.expect_response)
+    assert 30_000 < len(exchanges.pending) <= REMEMBERED_LIMIT / PENDING_SIZE + 1
+
+
+def test_those_that_were_decided_on_take_more() -> None:
+    exchanges = Exchanges()
+    noop = Message(b"NOOP\r\n", Direction.TO_BACKEND, 0.0)
+    with pytest.raises(ProtocolError, match=TOO_MANY):
+        ask_until_refused(
+            exchanges, lambda number: exchanges.pass_on(noop._replace(exchange=number), 0.0)
+        )
+    assert 10_000 < len(exchanges.pending) <= REMEMBERED_LIMIT / DECIDED_SIZE + 1
+
+
+def test_long_requests_count_with_what_is_noted_of_them() -> None:
+    exchanges = Exchanges()
+    labels = {"path": "/" * 2000, "query": "x" * 2000}
+    message = Message(b"GET" * 2000, Direction.TO_BACKEND, 0.0, labels, exchange=1)
+    exchanges.begin()
+    exchanges.pass_on(message, 0.0)
+    assert 4000 < exchanges.remembered < 6000
+    exchanges.answered(0.0)
+    assert exchanges.remembered == 0
 
 
 def test_answers_whose_turn_does_not_come_are_debts_too() -> None:
     exchanges = owing(1)()
-    for _ in range(UNANSWERED_LIMIT - 1):
-        exchanges.replies.put(exchanges.begin(), Close())
-    with pytest.raises(ProtocolError, match="100000 requests without a response"):
-        exchanges.begin()
+    with pytest.raises(ProtocolError, match=TOO_MANY):
+        ask_until_refused(exchanges, lambda number: exchanges.replies.put(number, Close()))
+
+
+def test_nothing_is_remembered_where_responses_cannot_be_told_apart() -> None:
+    exchanges = Exchanges()
+    exchanges.expect_response(exchanges.begin())
+    exchanges.lose_step()
+    exchanges.expect_response(exchanges.begin())
+    assert exchanges.remembered == 0
 
 
 def test_it_is_known_how_much_waits_for_its_turn() -> None:

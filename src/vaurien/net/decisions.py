@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .view import ProxyView
 
 
+FIRING_SIZE = 300
+"""Bytes of memory that a rule takes which fires on an exchange, about."""
+
+
 class Decisions:
     """The decisions on the exchanges of one connection, under the plan in force."""
 
@@ -135,7 +139,7 @@ class Decisions:
                 self._by_exchange[number] = decision
                 before = self._by_exchange.get(number - 1)
                 if before is not None and before.finished:
-                    del self._by_exchange[number - 1]
+                    self._drop(number - 1)
         if message.begins:
             self.update(decision, message)
         return decision
@@ -181,7 +185,7 @@ class Decisions:
         if number == exchanges.begun:
             decision.finished = True
             return False
-        del self._by_exchange[number]
+        self._drop(number)
         return bool(decision.lasting)
 
     @property
@@ -204,10 +208,22 @@ class Decisions:
 
     def forget(self) -> None:
         """Forget all decisions on exchanges of a framed protocol."""
+        for number in list(self._by_exchange or ()):
+            self._drop(number)
         self._by_exchange = None
+
+    def _drop(self, number: int) -> None:
+        """Forget the decision on an exchange."""
+        if self._by_exchange:
+            self._count_firings(-len(self._by_exchange.pop(number).firings))
+
+    def _count_firings(self, count: int) -> None:
+        if self.exchanges is not None:
+            self.exchanges.remembered += FIRING_SIZE * count
 
     def _decide(self, decision: Decision, direction: Direction, *, opaque: bool = False) -> None:
         proxy = self.proxy
+        before = len(decision.firings)
         connection_draws: ConnectionDraws = (
             {} if self._memory is None else self._memory.connection_draws
         )
@@ -221,5 +237,7 @@ class Decisions:
         )
         if connection_draws and self._memory is None:
             self.memory.connection_draws = connection_draws
+        if self._by_exchange and self._by_exchange.get(decision.exchange) is decision:
+            self._count_firings(len(decision.firings) - before)
         for active_rule, firing in fired:
             proxy.on_fired(active_rule.rule, firing, direction, decision.labels)

@@ -9,13 +9,21 @@ from typing import NamedTuple
 from ..errors import ProtocolError
 from ..values.actions import Close
 from ..values.messages import NO_LABELS, Message
+from .memory import memory_of
 from .tally import Tally, count
 
 QueuedReply = bytes | Close
 """What a client gets in place of a response: bytes, or the end of its connection."""
 
-UNANSWERED_LIMIT = 100_000
-"""Requests that may be unanswered before the parser is taken to have misunderstood."""
+REMEMBERED_LIMIT = 8 * 1024 * 1024
+"""Bytes of memory that unanswered requests may take before the parser is taken to have
+misunderstood."""
+PENDING_SIZE = 200
+"""Bytes of memory that a pending request takes, about ..."""
+DECIDED_SIZE = 700
+"""... and one that was decided on ..."""
+SMALL = 256
+"""... if it has up to this many bytes; what is noted of a larger one is measured."""
 
 
 class Pending(NamedTuple):
@@ -26,6 +34,8 @@ class Pending(NamedTuple):
     """What the request parser noted for the response parser."""
     at: float = 0.0
     """When it was passed on, in seconds on the reactor's clock."""
+    size: int = PENDING_SIZE
+    """Bytes of memory that are kept for it."""
 
 
 class ReplyQueue(deque[tuple[int, QueuedReply, int]]):
@@ -68,6 +78,7 @@ class Exchanges:
         "begun",
         "opaque",
         "pending",
+        "remembered",
         "replies",
         "tallied",
         "tally",
@@ -79,6 +90,8 @@ class Exchanges:
         """Number of the newest request; requests are counted from 1."""
         self.pending: deque[Pending] = deque()
         """Requests that await a response, oldest first."""
+        self.remembered = 0
+        """Bytes of memory that is kept for these."""
         self.replies = ReplyQueue()
         self.opaque = False
         """Neither direction is parsed any more."""
@@ -90,10 +103,13 @@ class Exchanges:
         """Count a request that begins, and return its number.
 
         Raises:
-            ProtocolError: as many requests are unanswered as may be.
+            ProtocolError: the requests without a response take as much memory as they may.
         """
-        if len(self.pending) + len(self.replies) >= UNANSWERED_LIMIT:
-            raise ProtocolError(f"{UNANSWERED_LIMIT} requests without a response")
+        if self.remembered + PENDING_SIZE * len(self.replies) >= REMEMBERED_LIMIT:
+            waiting = len(self.pending) + len(self.replies)
+            raise ProtocolError(
+                f"{waiting} requests without a response, which take {REMEMBERED_LIMIT >> 20} MiB"
+            )
         counts, kind = self.tally.exchanges, labels.get(self.tallied, "")
         if kind in counts:
             counts[kind] += 1
@@ -102,21 +118,30 @@ class Exchanges:
         self.begun = begun = self.begun + 1
         return begun
 
-    def expect_response(self, exchange: int, about: object = None, at: float = 0.0) -> None:
-        """Expect a response to a request that is passed on, if a parser has begun it."""
+    def expect_response(
+        self, exchange: int, about: object = None, at: float = 0.0, size: int = PENDING_SIZE
+    ) -> None:
+        """Expect a response to a request that is passed on, if a parser has begun it.
+
+        ``size``: the bytes of memory that are kept for it.
+        """
         if self._in_step and 0 < exchange <= self.begun:
             # The same as Pending(...) in half the time: this runs for each request.
-            self.pending.append(tuple.__new__(Pending, (exchange, about, at)))
+            self.pending.append(tuple.__new__(Pending, (exchange, about, at, size)))
+            self.remembered += size
 
     def pass_on(self, message: Message, at: float) -> None:
         """Expect a response to a message that is passed on, if it is a request that has one."""
         if message.to_backend and message.begins and message.expects_reply:
-            self.expect_response(message.exchange, message.about, at)
+            size = DECIDED_SIZE
+            if len(message.data) > SMALL:
+                size += memory_of(message.labels) + memory_of(message.about)
+            self.expect_response(message.exchange, message.about, at, size)
 
     def answered(self, latency: float | None) -> None:
         """The oldest pending request has its response; ``latency`` in seconds, None if ignored."""
         if self.pending:
-            self.pending.popleft()
+            self.remembered -= self.pending.popleft().size
             if latency is not None:
                 self.tally.latency.add(latency)
 
@@ -124,6 +149,7 @@ class Exchanges:
         """Responses can't be matched to requests any more: expect none."""
         self._in_step = False
         self.pending.clear()
+        self.remembered = 0
 
     def due_replies(self, before: int | None = None) -> list[QueuedReply]:
         """Remove and return the replies that are due: no earlier request awaits a response.

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from ..errors import ProtocolError
 from ..values.messages import NO_LABELS, Direction, Message
-from .exchanges import Exchanges
+from .exchanges import PENDING_SIZE, SMALL, Exchanges
+from .memory import memory_of
 from .reader import Parser, Reader
 from .tally import count
 
@@ -121,9 +122,12 @@ class Stream(Reader):
             else:
                 self._exchange = exchange = exchanges.begin(labels)
                 if self._watching and expects_reply:
-                    exchanges.expect_response(exchange, about, self._at)
+                    size = PENDING_SIZE
+                    if self._taken - self._start > SMALL:
+                        size += memory_of(about)
+                    exchanges.expect_response(exchange, about, self._at, size)
         elif (pending := exchanges.pending) and not unsolicited:
-            self._exchange, self._about, at = pending[0]
+            self._exchange, self._about, at, _ = pending[0]
             self._latency = self._at - at
         else:
             self._exchange, self._about = 0, None
