@@ -189,7 +189,18 @@ def test_a_silent_set_that_fails_deletes_silently() -> None:
     assert not message.expects_reply
 
 
-@pytest.mark.parametrize("data", [b"add key 0 0 1\r\nx\r\n", b"get key\r\n", request(0x0C, b"k")])
+NO_SETS = [
+    b"add key 0 0 1\r\nx\r\n",
+    b"get key\r\n",
+    request(0x0C, b"k"),
+    b"set\r\n",
+    b"ms\r\n",
+    b"ms " + b"k" * 251 + b" 1\r\n",
+    request(0x01, b"k" * 251, extras=bytes(8)),
+]
+
+
+@pytest.mark.parametrize("data", NO_SETS)
 def test_no_other_request_deletes(data: bytes) -> None:
     assert isinstance(played(FULL, asked_for(data))[0], Reply)
 

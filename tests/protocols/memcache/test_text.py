@@ -20,9 +20,12 @@ from feeding import (
     stream_of,
 )
 from memcache_server import request, response
+from vaurien.errors import ProtocolError
 from vaurien.parsing.exchanges import Exchanges
+from vaurien.parsing.memory import memory_of
 from vaurien.protocol import Stream
 from vaurien.protocols.memcache.parser import Memcache
+from vaurien.protocols.memcache.text import COMMAND_LIMIT
 from vaurien.values.messages import Direction, Message
 
 TO_CLIENT = Direction.TO_CLIENT
@@ -106,6 +109,16 @@ REQUESTS = {
     b"mg\r\n": meta("mg"),
     b"ms key\r\n": meta("ms"),
     b"ms key x\r\n": meta("ms", "key"),
+    # What the server rejects wants an answer, and has no value.
+    b"mg key k k q\r\n": meta("mg", "key"),
+    b"mg key Oa Ob q\r\n": meta("mg", "key"),
+    b"ms key 1 q q\r\nx\r\n": meta("ms", "key"),
+    b"mg key q" + b" a b c d" * 5 + b"\r\n": meta("mg", "key"),
+    b"ms key 1" + b" a b c d" * 5 + b"\r\n": meta("ms", "key"),
+    b"mg " + b"k" * 251 + b" q\r\n": meta("mg", "k" * 250),
+    b"ms " + b"k" * 251 + b" 1 q\r\n": meta("ms", "k" * 250),
+    b"config get cluster x\r\n": text("unknown"),
+    b"flush_all noreply 0\r\n": text("flush_all"),
     b"set key 0 0\r\n": text("set", "key"),
     b"set key noreply\r\n": text("set", "key"),
     b"set key 0 0 -1\r\n": text("set", "key"),
@@ -184,6 +197,30 @@ def test_a_line_of_a_megabyte_passes_and_an_endless_one_is_given_up() -> None:
     endless = [100_000 * b"x"] * 20
     pieces = feed_any(stream_of(Memcache().requests), endless)
     assert b"".join(piece.data for piece in pieces) == b"".join(endless)
+
+
+def test_what_is_noted_of_a_request_is_little_whatever_its_shape() -> None:
+    key, flags = b"K" * 900, b" k" * 500
+    for line in (
+        b"mg " + key + flags,
+        b"mg k" + b" O" + key,
+        b"ms k 1 k O1" + flags,
+        b"get" + flags,
+    ):
+        (message, *_) = feed(stream_of(Memcache().requests), [line + b"\r\n"])
+        assert memory_of(message.about) < 1000
+
+
+@pytest.mark.parametrize("ahead", [b"", b"get a\r\n"])
+@pytest.mark.parametrize("end", [b"", b"\r\n"])
+def test_a_command_that_the_server_would_close_on_is_given_up(ahead: bytes, end: bytes) -> None:
+    line = b"set " + b"x" * COMMAND_LIMIT + end
+    for chunks in ([ahead + line], [ahead, line], cut(ahead + line, range(len(ahead + line)))):
+        stream = stream_of(Memcache().requests)
+        messages = feed_any(stream, chunks)
+        assert [message.data for message in messages if message.exchange] == [ahead][: len(ahead)]
+        with pytest.raises(ProtocolError, match="a command of more than 2048 bytes"):
+            stream_of(Memcache().requests).feed(line, 0.0)
 
 
 # Responses.

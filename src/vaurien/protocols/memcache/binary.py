@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Stream
-from .wire import HEADER, REQUEST, RESPONSE, STATUSES, MemcacheRequest
+from .wire import HEADER, KEY_LIMIT, REQUEST, RESPONSE, STATUSES, MemcacheRequest
 
 PACKET = re.compile(rb"[\x80\x81].{23}", re.DOTALL)
 
@@ -64,7 +64,8 @@ def binary_requests(stream: Stream) -> Parser:
         key = (yield from stream.read(lead))[extras:]
         name = "cas" if opcode.name == "set" and cas != NO_CAS else opcode.name
         quiet = opcode.quiet
-        request = MemcacheRequest(name, "binary", quiet, after_quiet, key, header=header)
+        noted = key if len(key) <= KEY_LIMIT else b""  # the server rejects a longer one
+        request = MemcacheRequest(name, "binary", quiet, after_quiet, noted, header=header)
         labels = request.labels(key or None, quiet=quiet)
         stream.begin(labels, expects_reply=not quiet, final=not quiet, about=request)
         if size > lead:

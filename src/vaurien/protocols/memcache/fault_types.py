@@ -186,7 +186,7 @@ class MemcacheFault(Fault):
         """Act on the last piece of a request, ``message``."""
         answered = first.expects_reply or (request.quiet and not self.ordinary)
         stand_in = None
-        if self.forgets and _replaces_value(request):
+        if self.forgets and _replaces_value(first, request):
             stand_in = delete(message, first, request)
         elif answered and (request.quiet or request.after_quiet):
             stand_in = noop(message, request)
@@ -216,8 +216,10 @@ def _repeated_tokens(request: MemcacheRequest) -> Iterator[bytes]:
             yield b"b"
 
 
-def _replaces_value(request: MemcacheRequest) -> bool:
-    """Whether a request replaces a value; a binary set may depend on a cas."""
+def _replaces_value(first: Message, request: MemcacheRequest) -> bool:
+    """Whether a request replaces the value of a key; a binary set may depend on a cas."""
+    if not (request.key or (request.form == "text" and "key" in first.labels)):
+        return False
     return request.command in ("set", "ms") or (
         request.form == "binary" and request.command == "cas"
     )

@@ -22,6 +22,14 @@ from .wire import KEY_LIMIT, MemcacheRequest
 
 VALUE_LIMIT = 2**31 - 3
 """Maximum size of a value in bytes; a longer value is refused, and taken for commands."""
+COMMAND_LIMIT = 2048
+"""Maximum bytes of a line; the server closes the connection on a longer one, except for ..."""
+RETRIEVAL = ([b"get"], [b"gets"], [b"gat"], [b"gats"], [b"bget"])
+"""... commands that take any number of keys."""
+WORD_LIMIT = 19
+"""Maximum words of a meta command."""
+OPAQUE_LIMIT = 32
+"""Maximum bytes of an opaque token, with its ``O``."""
 
 LINE = re.compile(rb" *+([^ \r\n]*+)(?: ++([^ \r\n]++))?+([^\n]*+)\n")
 RESULT = re.compile(rb"([A-Za-z_]*+)([^\n]*+)\n")
@@ -66,7 +74,7 @@ def _storage(request: MemcacheRequest, first: bytes | None, rest: bytes) -> Pars
     usual = USUAL.fullmatch(rest)
     if usual and first is not None and len(first) <= KEY_LIMIT and request.command != "cas":
         return request, first, int(usual[1]) + 2, usual[2] is not None
-    words = rest.split()
+    words = rest.split(None, 6)
     needed = 4 if request.command == "cas" else 3
     if not needed <= len(words) <= needed + 1:
         return request, first, 0, False
@@ -83,7 +91,7 @@ def _storage(request: MemcacheRequest, first: bytes | None, rest: bytes) -> Pars
 
 def _config(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:
     """``config get cluster``, the only form of ElastiCache's ``config``."""
-    found = first == b"get" and rest.split() == [b"cluster"]
+    found = first == b"get" and rest.split(None, 1) == [b"cluster"]
     return (request if found else UNKNOWN.request), None, 0, False
 
 
@@ -94,21 +102,27 @@ def _keyed(request: MemcacheRequest, first: bytes | None, rest: bytes) -> Parsed
 
 def _keyless(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:
     """``flush_all [<time>] [noreply]``."""
-    return request, None, 0, b"noreply" in (first, *rest.split())[-1:]
+    return request, None, 0, (rest.rsplit(None, 1) or [first])[-1] == b"noreply"
 
 
 def _meta(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:
     """``mg <key> <flag>*``."""
-    return (request, None, 0, False) if first is None else _with_flags(request, first, rest.split())
+    if first is None:
+        return request, None, 0, False
+    flags = rest.split(None, WORD_LIMIT)
+    if len(first) > KEY_LIMIT or len(flags) > WORD_LIMIT - 2:
+        return request, first, 0, False
+    return _with_flags(request, first, flags)
 
 
 def _meta_set(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:
     """``ms <key> <length> <flag>*``, and the value."""
-    words = rest.split()
+    words = rest.split(None, WORD_LIMIT)
     if first is None or not words:
         return request, None, 0, False
-    size = _value_size(words[0]) if len(first) <= KEY_LIMIT else 0
-    return _with_flags(request, first, words[1:], size)
+    if len(first) > KEY_LIMIT or len(words) > WORD_LIMIT - 2:
+        return request, first, 0, False
+    return _with_flags(request, first, words[1:], _value_size(words[0]))
 
 
 def _quit(request: MemcacheRequest, _first: bytes | None, _rest: bytes) -> ParsedLine:
@@ -119,17 +133,17 @@ def _quit(request: MemcacheRequest, _first: bytes | None, _rest: bytes) -> Parse
 def _with_flags(
     request: MemcacheRequest, key: bytes, flags: list[bytes], size: int = 0
 ) -> ParsedLine:
-    quiet = base64 = False
+    """Note the flags of a meta command; the server rejects one that is given twice."""
+    by_letter = {flag[:1]: flag for flag in flags}
+    if len(by_letter) < len(flags):
+        return request, key, size, False
     tokens = []
-    for flag in flags:
-        if flag.startswith(b"O"):
+    for letter, flag in by_letter.items():
+        if letter == b"O" and len(flag) <= OPAQUE_LIMIT:
             tokens.append(flag)
-        elif flag.startswith(b"k"):
+        elif letter == b"k":
             tokens.append(b"k" + key)
-        elif flag.startswith(b"q"):
-            quiet = True
-        elif flag.startswith(b"b"):
-            base64 = True
+    quiet, base64 = b"q" in by_letter, b"b" in by_letter
     request = MemcacheRequest(
         request.command, "meta", quiet, request.after_quiet, key, base64, tuple(tokens)
     )
@@ -189,11 +203,38 @@ def _wait(
     return found
 
 
+def _request_line(stream: Stream) -> Generator[None, None, re.Match[bytes]]:
+    """Take the line of a request when it has arrived.
+
+    Raises:
+        ProtocolError: it is longer than the server accepts.
+    """
+    while not (found := stream.match(LINE)):
+        begun = stream.at_hand(COMMAND_LIMIT + 1)
+        if len(begun) > COMMAND_LIMIT:
+            _check_length(begun)
+            return (yield from _wait(stream, LINE, READ_LIMIT))
+        yield
+    return found
+
+
+def _check_length(line: bytes) -> None:
+    """Check a line of more than ``COMMAND_LIMIT`` bytes, of which this is the beginning.
+
+    Raises:
+        ProtocolError: the server closes the connection on such a line.
+    """
+    if line.split(None, 1)[:1] not in RETRIEVAL:
+        raise ProtocolError(f"a command of more than {COMMAND_LIMIT} bytes")
+
+
 def text_requests(stream: Stream) -> Parser:
     """Parse what a client of the text protocol sends."""
     after_quiet = False
     while True:
-        line = stream.match(LINE) or (yield from _wait(stream, LINE, READ_LIMIT))
+        line = stream.match(LINE) or (yield from _request_line(stream))
+        if line.end() - line.start() > COMMAND_LIMIT:
+            _check_length(line[0][:COMMAND_LIMIT])
         name, first, rest = line.groups()
         parse, plain, after = COMMANDS.get(name, UNKNOWN)
         request, key, size, silent = parse(after if after_quiet else plain, first, rest)
