@@ -68,10 +68,17 @@ class Play:
             )
         )
 
-    def answer(self, data: bytes, *, final: bool = True, exchange: int = 1) -> list[Action]:
+    def answer(
+        self,
+        data: bytes,
+        *,
+        final: bool = True,
+        exchange: int = 1,
+        about: SmtpRequest | None = None,
+    ) -> list[Action]:
         """Return the actions on a reply."""
         self.answered = Message(
-            data, Direction.TO_CLIENT, 0.0, {}, exchange, final=final, about=self.request
+            data, Direction.TO_CLIENT, 0.0, {}, exchange, final=final, about=about or self.request
         )
         return self.act(self.answered)
 
@@ -151,7 +158,7 @@ def test_rejected_content_never_arrives() -> None:
     assert isinstance(reset, Forward)
     assert reset.message.data == RSET
     assert isinstance(reset.message.about, SmtpRequest)
-    assert reset.message.about.verb == ""
+    assert reset.message.about.verb == "RSET"
     (granted,) = play.answer(b"250 2.0.0 Ok\r\n")
     assert granted == Forward(play.answered.with_data(GO_AHEAD)._replace(final=False))
     assert play.go_on(b"Subject: x\r\n", ends=False) == []
@@ -173,9 +180,25 @@ def test_any_reply_may_follow_the_content() -> None:
 def test_over_lmtp_each_recipient_is_rejected() -> None:
     play = Play("452", "DATA", at="content", message="full")
     play.ask(b"DATA\r\n")
-    play.answer(b"250 2.0.0 Ok\r\n")
-    play.smtp.recipients = 3
+    play.answer(b"250 2.0.0 Ok\r\n", about=SmtpRequest("RSET", recipients=3))
     assert play.go_on(b".\r\n") == [Reply(b"452 4.3.1 full\r\n" * 3)]
+
+
+def test_over_lmtp_each_recipient_of_the_last_chunk_is_rejected() -> None:
+    for last, count in ((False, 1), (True, 3)):
+        play = Play("452", "BDAT", message="full")
+        play.request.last_chunk = last
+        play.ask(b"BDAT 1\r\nx")
+        (reply,) = play.answer(b"250 Ok\r\n", about=SmtpRequest("RSET", recipients=3))
+        assert reply == Forward(play.answered.with_data(b"452 4.3.1 full\r\n" * count))
+
+
+def test_an_error_instead_of_the_start_of_tls_closes() -> None:
+    play = Play("454", "STARTTLS")
+    told, close = play.answer(b"220 2.0.0 Ready to start TLS\r\n")
+    assert isinstance(told, Forward)
+    assert close == Close()
+    assert len(Play("454", "STARTTLS").answer(b"502 no\r\n")) == 1
 
 
 def test_the_backend_may_answer_the_reset_with_an_error() -> None:

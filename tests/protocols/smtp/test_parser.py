@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeding import chunkings, feed_any, owing, parse_in_all_ways, put_together, stream_of
+from feeding import chunkings, cut, feed_any, owing, parse_in_all_ways, put_together, stream_of
 from vaurien.errors import OptionError, ProtocolError
 from vaurien.parsing.exchanges import Exchanges
 from vaurien.parsing.stream import Stream
@@ -107,6 +107,22 @@ def test_an_endless_line_is_given_up() -> None:
         stream.feed(b" " * 100_000, 0.0)
 
 
+@pytest.mark.parametrize("before", [b"", b"NOOP\r\n" * 20])
+@pytest.mark.parametrize("after", [b"", b"\r\n", b"x" * 40 + b"\r\n"])
+def test_a_nul_is_no_command_wherever_it_comes(before: bytes, after: bytes) -> None:
+    data = before + b"NO\0OP" + after
+    places = range(len(data))
+    for chunks in ([data], [before, data[len(before) :]], cut(data, places), cut(data, [40])):
+        messages = feed_any(stream_of(Smtp().requests), chunks)
+        assert b"".join(message.data for message in messages) == data
+        assert len({message.exchange for message in messages} - {0}) == before.count(b"NOOP")
+
+
+def test_a_nul_is_not_waited_for() -> None:
+    with pytest.raises(ProtocolError, match="NUL"):
+        stream_of(Smtp().requests).feed(b"\0", 0.0)
+
+
 def test_chunks_pass_in_pieces() -> None:
     data = b"BDAT 12\r\nQUIT\r\n.\r\n\r\n\nBDAT 3 LAST\r\nabcRSET\r\n"
     wholes = parse_in_all_ways(Smtp().requests, data)
@@ -164,6 +180,16 @@ def test_content_is_not_kept_back() -> None:
     for _ in range(1000):
         talk.say(block * 100)
         assert talk.requests.kept_back <= 4
+
+
+@given(chunkings(b"x\r\n.\r" * 3 + CONTENT))
+def test_each_byte_of_the_content_passes_when_it_arrives(chunks: list[bytes]) -> None:
+    talk = Talk()
+    talk.say(b"DATA\r\n")
+    talk.hear(b"354 go ahead\r\n")
+    for chunk in chunks:
+        assert b"".join(piece.data for piece in talk.say(chunk)) == chunk
+        assert talk.requests.kept_back == 0
 
 
 @pytest.mark.parametrize("refusal", [b"503 5.5.1 no\r\n", b"554 no\r\n", b"421 bye\r\n"])
@@ -328,6 +354,45 @@ def test_lmtp_answers_for_each_recipient() -> None:
     talk.say(b"MAIL FROM:<a@b>\r\nRCPT TO:<1@b>\r\nRCPT TO:<2@b>\r\nBDAT 3\r\nabcBDAT 0 LAST\r\n")
     replies = talk.hear(b"250 ok\r\n250 ok\r\n250 ok\r\n250 chunk\r\n250 one\r\n250 two\r\n")
     assert [reply.final for reply in replies] == [True, True, True, True, False, True]
+    assert not talk.exchanges.pending
+
+
+def lmtp(recipients: int, hello: bytes = b"LHLO x\r\n") -> Talk:
+    """Return a talk with a mail begun, for recipients that were accepted."""
+    talk = Talk()
+    talk.say(hello)
+    talk.hear(HELLO)
+    talk.say(b"MAIL FROM:<a@b>\r\n" + b"RCPT TO:<1@b>\r\n" * recipients)
+    talk.hear(b"250 ok\r\n" * (recipients + 1))
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("said", "replies"),
+    [
+        (b"RSET\r\nBDAT 0 LAST\r\n", b"250 ok\r\n503 no mail\r\n"),
+        (b"LHLO y\r\nBDAT 0 LAST\r\n", b"250 ok\r\n503 no mail\r\n"),
+        (b"MAIL FROM:<c@d>\r\nBDAT 0 LAST\r\n", b"503 nested\r\n250 one\r\n250 two\r\n"),
+        (b"BDAT 0 LAST\r\nBDAT 0 LAST\r\n", b"250 one\r\n250 two\r\n503 no mail\r\n"),
+        (b"BDAT 1\r\nxBDAT 0 LAST\r\n", b"552 too much\r\n503 failed\r\n"),
+    ],
+)
+def test_how_many_replies_are_due_follows_from_what_the_server_has_answered(
+    said: bytes, replies: bytes
+) -> None:
+    talk = lmtp(2)
+    talk.say(said + b"NOOP\r\n")
+    heard = talk.hear(replies + b"250 noop\r\n")
+    assert heard[-1].exchange == talk.exchanges.begun
+    assert not talk.exchanges.pending
+
+
+def test_a_refused_greeting_is_no_lmtp() -> None:
+    talk = Talk()
+    talk.say(b"LHLO x\r\n")
+    talk.hear(b"500 no\r\n")
+    talk.say(b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<1@b>\r\nRCPT TO:<2@b>\r\nBDAT 0 LAST\r\n")
+    talk.hear(HELLO + b"250 ok\r\n" * 4)
     assert not talk.exchanges.pending
 
 

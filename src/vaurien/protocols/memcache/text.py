@@ -102,7 +102,7 @@ def _keyed(request: MemcacheRequest, first: bytes | None, rest: bytes) -> Parsed
 
 def _keyless(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:
     """``flush_all [<time>] [noreply]``."""
-    return request, None, 0, (rest.rsplit(None, 1) or [first])[-1] == b"noreply"
+    return request, None, 0, (rest.rsplit(None, 1) or [first or b""])[-1] == b"noreply"
 
 
 def _meta(request: MemcacheRequest, first: bytes | None, rest: bytes) -> ParsedLine:

@@ -45,6 +45,12 @@ EXERCISES = {
 KIND = Option("kind", str, "no-code", "what is wrong with the reply", choices=tuple(MALFORMED))
 
 
+class RefusedRequest(FirstPiece):
+    """The request that fails, and how many replies the client waits for."""
+
+    replies = 1
+
+
 def session(firing: Firing) -> SmtpSession:
     return cast(SmtpSession, firing.protocol)
 
@@ -103,46 +109,51 @@ class ReplyFault(Answer):
         return "".join(replies).encode("utf-8", "surrogateescape")
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
-        refused = firing.of_exchange(FirstPiece)
+        refused = firing.of_exchange(RefusedRequest)
         if message.to_backend:
             if refused.first is None and message.begins and not message.continues:
                 refused.first = message.with_data(b"")
             if refused.first is None:
                 yield Forward(message)  # the command has been passed on already
             elif message.ends:
-                yield from self._on_request(message, refused.first, firing, values)
+                yield from self._on_request(message, refused, firing, values)
         elif refused.first is not None:
-            yield from self._on_reset(message, refused.first, firing, values)
+            yield from self._on_reset(message, refused, firing, values)
         elif not message.final:
             yield Forward(message)  # the backend asks for more: the next reply is replaced
         elif message.begins:
             yield Forward(message.with_data(self.render(message, firing, values)))
+            if _begins_tls(message):
+                yield Close()
             yield from self._close(values)
 
     def _on_request(
-        self, message: Message, command: Message, firing: Firing, values: Values
+        self, message: Message, refused: RefusedRequest, firing: Firing, values: Values
     ) -> Actions:
         """Act on the end of a command, or of what continues it."""
+        command = cast(Message, refused.first)
         request = cast(SmtpRequest, command.about)
         if message.continues:  # the content, with the final dot
-            yield Reply(self.render(command, firing, values) * max(1, session(firing).recipients))
+            yield Reply(self.render(command, firing, values) * refused.replies)
             yield from self._close(values)
         elif request.verb == "BDAT" or (request.verb == "DATA" and values.get("at") == "content"):
-            reset = SmtpRequest("")
-            yield Forward(message._replace(data=b"RSET\r\n", begins=True, about=reset))
+            reset = SmtpRequest("RSET")
+            yield Forward(message._replace(data=b"RSET\r\n", begins=True, offset=0, about=reset))
         else:
             request.wants_more = False
             yield Reply(self.render(command, firing, values))
             yield from self._close(values)
 
     def _on_reset(
-        self, message: Message, command: Message, firing: Firing, values: Values
+        self, message: Message, refused: RefusedRequest, firing: Firing, values: Values
     ) -> Actions:
         """Act on the backend's reply to the RSET that it got instead of the command."""
+        command = cast(Message, refused.first)
         request = cast(SmtpRequest, command.about)
+        if request.last_chunk or request.verb == "DATA":
+            refused.replies = max(1, cast(SmtpRequest, message.about).recipients)
         if request.verb == "BDAT":
-            replies = session(firing).recipients if request.last_chunk else 1
-            rendered = self.render(command, firing, values) * max(1, replies)
+            rendered = self.render(command, firing, values) * refused.replies
             yield Forward(message.with_data(rendered))
             yield from self._close(values)
         elif message.data.startswith(b"250"):
@@ -154,6 +165,13 @@ class ReplyFault(Answer):
     def _close(self, values: Values) -> Actions:
         if values.get("close", self.closes):
             yield Close()
+
+
+def _begins_tls(message: Message) -> bool:
+    """Whether a reply accepts STARTTLS: what the server sees from then on is TLS."""
+    request = message.about
+    accepts = message.data.startswith(b"220")
+    return accepts and isinstance(request, SmtpRequest) and request.verb == "STARTTLS"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,13 +26,11 @@ REPLY = re.compile(
 )
 REPLY_LIMIT = 64 * 1024
 
-FIRST_LINE = re.compile(rb"(?=(\.\r\n)|[^.]|\.[^\r]|\.\r[^\n])", re.DOTALL)
-TEXT = re.compile(rb"[^\r]*+(?:\r(?!\n\.\r\n)(?=.{4})[^\r]*+)*+", re.DOTALL)
-"""Content up to its end, or up to what may turn out to be its end."""
-END = re.compile(rb"(?:\r\n)?\.\r\n")
+END = b"\r\n.\r\n"
+"""What ends a mail's content; its first line break may be that before the content."""
 
-LOOK = 32
-"""Bytes to look at to recognize other protocols."""
+COMMAND_LIMIT = 12_288
+"""Maximum bytes of a command; that many may be needed for AUTH (RFC 4954 section 4)."""
 VERB_LIMIT = 20
 ARGUMENT_LIMIT = 1000
 ASKS_FOR_MORE = {"DATA": "354", "AUTH": "334"}
@@ -40,7 +38,10 @@ ASKS_FOR_MORE = {"DATA": "354", "AUTH": "334"}
 CONTINUED = frozenset({*ASKS_FOR_MORE, "STARTTLS"})
 """Commands after which the client may send something other than a command."""
 EXTENDED_HELLOS = frozenset({"EHLO", "LHLO"})
+RESETS = frozenset({"EHLO", "LHLO", "HELO", "MAIL", "RSET"})
+"""Commands that end a mail, or begin one."""
 
+NO_COMMAND = "a NUL byte where a command should be"
 TLS_REFUSED = b"454 4.7.0 TLS not available due to temporary reason\r\n"
 ACCESS_DENIED = b"503 5.7.0 Error: access denied\r\n"
 
@@ -81,21 +82,18 @@ class Smtp(Protocol):
     # Parsing requests.
 
     def requests(self, stream: Stream) -> Parser:
-        while stream.drained:
-            yield
-        if b"\0" in stream.at_hand(LOOK):  # another protocol, which may have no lines to wait for
-            raise ProtocolError("a NUL byte where a command should be")
         while True:
-            found = stream.match(LINE) or LINE.match((yield from stream.readline()))
-            assert found is not None  # every line matches
+            found = stream.match(LINE) or (yield from _command(stream))
+            if b"\0" in found[0]:
+                raise ProtocolError(NO_COMMAND)
             verb = found[1][:VERB_LIMIT].decode("latin-1").upper()
             argument = found[2].decode("utf-8", "surrogateescape").strip()
-            self._lmtp |= verb == "LHLO"
             chunk = CHUNK.fullmatch(argument) if verb == "BDAT" else None
             request = SmtpRequest(verb, last_chunk=chunk is not None and chunk[2] is not None)
             labels = _labels(verb, argument)
             continued = verb in CONTINUED
-            stream.begin(labels, about=request, final=not continued)
+            once = continued or (verb == "RCPT" and self._lmtp)  # twice, it wants two replies
+            stream.begin(labels, about=request, final=not once)
             if chunk is not None:
                 yield from stream.skip(int(chunk[1]))
             stream.end()
@@ -158,20 +156,27 @@ class Smtp(Protocol):
                 stream.end()
 
     def _note_reply(self, request: SmtpRequest, code: str) -> bool:
-        """Note a reply to a command; return whether it is the last one."""
+        """Note a reply to a command, whoever gave that; return whether it is the last one."""
         if ASKS_FOR_MORE.get(request.verb) == code:
-            request.wants_more = True
+            request.wants_more = request.has_asked = True
             request.replies_due = self.recipients
             return False
-        if request.verb in ("MAIL", "RSET"):
-            self.recipients = 0
-        elif request.verb == "RCPT" and self._lmtp and code.startswith("2"):
-            self.recipients += 1
         if request.last_chunk and not request.replies_due:
             request.replies_due = self.recipients
+        request.recipients = self.recipients
         request.wants_more = False
         request.replies_due -= 1
-        return request.replies_due <= 0
+        last, accepted = request.replies_due <= 0, code.startswith("2")
+        if request.verb == "RCPT":
+            self.recipients += self._lmtp and accepted
+        elif request.verb == "BDAT" or (request.verb == "DATA" and request.has_asked):
+            if last and (request.last_chunk or not accepted or request.verb == "DATA"):
+                self.recipients = 0
+        elif request.verb in RESETS and accepted:
+            self.recipients = 0
+            if request.verb.endswith("LO"):
+                self._lmtp = request.verb == "LHLO"
+        return last
 
     # Adjusting.
 
@@ -212,17 +217,37 @@ def _content(stream: Stream, request: SmtpRequest, labels: Mapping[str, str]) ->
 
     It also ends, without that line, if the server replies before.
     """
-    while not (first := stream.match(FIRST_LINE)):
-        yield
     stream.begin(labels, continues=True, about=request)
-    if first[1] is None:
-        stream.match(TEXT)
-    while not stream.match(END):
-        yield
-        if request.wants_more is False:
+    before = b"\r\n"
+    while True:
+        data = before + stream.at_hand()
+        found = data.find(END)
+        until = found + len(END) if found >= 0 else len(data)
+        yield from stream.skip(until - len(before))
+        if found >= 0:
             break
-        stream.match(TEXT)
+        before = data[-len(END) + 1 :]
+        if stream.drained:
+            yield
+            if request.wants_more is False:
+                break
     stream.end()
+
+
+def _command(stream: Stream) -> Generator[None, None, re.Match[bytes]]:
+    """Take the line of a command when it has arrived.
+
+    Raises:
+        ProtocolError: it is another protocol, which may have no lines to wait for.
+    """
+    while not (found := stream.match(LINE)):
+        begun = stream.at_hand(COMMAND_LIMIT + 1)
+        if b"\0" in begun:
+            raise ProtocolError(NO_COMMAND)
+        if len(begun) > COMMAND_LIMIT:
+            raise ProtocolError(f"a command of more than {COMMAND_LIMIT} bytes")
+        yield
+    return found
 
 
 def _reply(stream: Stream) -> Generator[None, None, bytes]:

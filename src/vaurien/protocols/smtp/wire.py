@@ -11,13 +11,17 @@ class SmtpRequest:
     """A command, with the state of its dialogue between client and server."""
 
     verb: str
-    """In upper case; '' if the client knows nothing of the command."""
+    """In upper case."""
     last_chunk: bool = False
     """It is a BDAT that ends a mail."""
     wants_more: bool | None = None
     """Whether the server asked for more of it (the content, say); None: no reply yet."""
+    has_asked: bool = False
+    """The server has asked for more of it."""
     replies_due: int = 0
     """Number of replies still to come, once that is known."""
+    recipients: int = 0
+    """Recipients of the mail when the server replied: see ``SmtpSession``."""
 
 
 class SmtpSession(typing.Protocol):
