@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from lines import Lines
-from scenario import Peer, World
+from scenario import Peer, World, echo
 from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.errors import ProtocolError
 from vaurien.net.decisions import Decisions
 from vaurien.net.framing import Conversation, Decided, Framing, State
 from vaurien.parsing.exchanges import QueuedReply
+from vaurien.protocols.http.parser import Http
 from vaurien.testing import Stage
 from vaurien.values.actions import Actions, Forward, Reply
 from vaurien.values.events import PluginFailed, Trouble
@@ -258,6 +259,42 @@ def test_links_without_messages_are_quiet_again_when_no_rule_is_left() -> None:
     client.say(b"abc")
     world.run(seconds=1)
     assert are_quiet(world)
+
+
+@pytest.mark.parametrize("rule", ["error fault=503", "error fault=wrong-charset"])
+@pytest.mark.parametrize("seed", range(3))
+def test_faults_leave_alone_what_is_not_understood(rule: str, seed: int) -> None:
+    for data in (
+        b"\x16\x03\x01\0\x31",
+        b"HELLO there\r\n",
+        b"\0",
+        b"GET / HTTP/1.1\r\na\r\r\n\r\n",
+    ):
+        world = World(rule, protocol=Http(), on_data=echo, seed=seed)
+        client = world.client()
+        client.say(data)
+        world.run(lambda client=client, data=data: len(client.heard) >= len(data))  # type: ignore[misc]
+        assert bytes(client.heard) == data
+        assert world.proxy.gave_up == 1
+
+
+def test_faults_leave_alone_what_the_backend_says_that_is_not_understood() -> None:
+    world = World("error fault=503", protocol=Http())
+    client = world.client()
+    world.run(lambda: world.backends)
+    world.backends[0].say(b"SSH-2.0-x\r\n")
+    world.run(lambda: len(client.heard) >= 11)
+    assert bytes(client.heard) == b"SSH-2.0-x\r\n"
+
+
+def test_faults_leave_alone_what_waits_and_is_not_understood_when_they_come() -> None:
+    world = World("delay sleep=5", protocol=Http(), on_data=echo, whole=True)
+    client = world.client()
+    client.say(b"HELLO there\r\n")
+    world.run(seconds=1)
+    world.apply("delay sleep=5", "error fault=503")
+    world.run(lambda: client.heard)
+    assert bytes(client.heard) == b"HELLO there\r\n"
 
 
 def test_links_are_quiet_again_after_a_parser_gave_up() -> None:

@@ -90,10 +90,11 @@ class Decisions:
     def decide_chunk(self, direction: Direction) -> Decision:
         """Return the decision on the exchange that an unframed chunk belongs to."""
         generation = self.proxy.active_plan.generation
+        opaque = self._connection.protocol.framed
         if self.exchanges is not None and self.exchange < self.exchanges.begun:
             self.exchange = self.exchanges.begun  # continue where the parser stopped counting
             self._client_may_continue = False
-            self._of_turn = Decision(self.exchange)  # what was decided has been played
+            self._of_turn = Decision(self.exchange, opaque=opaque)  # its decision has been played
             self._of_turn.generation = generation
         if direction is Direction.TO_CLIENT:
             self._client_may_continue = False
@@ -103,9 +104,9 @@ class Decisions:
             self._of_turn = None
         decision = self._of_turn
         if decision is None:
-            decision = self._of_turn = Decision(self.exchange)
+            decision = self._of_turn = Decision(self.exchange, opaque=opaque)
         if decision.generation != generation:
-            self._decide(decision, direction, opaque=self._connection.protocol.framed)
+            self._decide(decision, direction)
         return decision
 
     def decided_turn(self, direction: Direction) -> Decision | None:
@@ -125,13 +126,16 @@ class Decisions:
 
     # Framed.
 
-    def decide(self, message: Message) -> Decision:
-        """Return the decision on the exchange of a message; in its middle, as it was made."""
+    def decide(self, message: Message, *, opaque: bool = False) -> Decision:
+        """Return the decision on the exchange of a message; in its middle, as it was made.
+
+        ``opaque``: the message has no exchange as the parser does not understand it.
+        """
         if self._by_exchange is None:
             self._by_exchange = {}
         number = message.exchange
         if not number:
-            return self._decide_unsolicited(self._by_exchange, message)
+            return self._decide_unsolicited(self._by_exchange, message, opaque=opaque)
         decision = self._by_exchange.get(number)
         if decision is None:
             decision = Decision(number)
@@ -144,11 +148,13 @@ class Decisions:
             self.update(decision, message)
         return decision
 
-    def _decide_unsolicited(self, decisions: dict[int, Decision], message: Message) -> Decision:
+    def _decide_unsolicited(
+        self, decisions: dict[int, Decision], message: Message, *, opaque: bool
+    ) -> Decision:
         """Decide on a message of no exchange: on each anew, and on all its pieces at once."""
         if message.begins:
             self._unsolicited += 1
-            decisions[0] = Decision(-self._unsolicited)
+            decisions[0] = Decision(-self._unsolicited, opaque=opaque)
         decision = decisions.get(0) or Decision()
         if message.ends:
             decisions.pop(0, None)
@@ -221,7 +227,7 @@ class Decisions:
         if self.exchanges is not None:
             self.exchanges.remembered += FIRING_SIZE * count
 
-    def _decide(self, decision: Decision, direction: Direction, *, opaque: bool = False) -> None:
+    def _decide(self, decision: Decision, direction: Direction) -> None:
         proxy = self.proxy
         before = len(decision.firings)
         connection_draws: ConnectionDraws = (
@@ -233,7 +239,6 @@ class Decisions:
             direction,
             connection_draws,
             proxy.reactor.clock(),
-            opaque=opaque,
         )
         if connection_draws and self._memory is None:
             self.memory.connection_draws = connection_draws

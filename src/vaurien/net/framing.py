@@ -24,7 +24,7 @@ from ..parsing.stream import Stream
 from ..rules.active import Decision
 from ..values.actions import Reply
 from ..values.events import GaveUp, PluginFailed
-from ..values.messages import Direction, Message
+from ..values.messages import NO_LABELS, Direction, Message
 from .reactor import BUFFER_SIZE
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class Framing:
         except Exception as error:  # noqa: BLE001 - a parser must not break traffic
             messages = self.stream.surrender(data if self.state is State.START else b"")
             self.failure = error
+            return self.decide(messages, surrendered=True)
         return self.decide(messages)
 
     def send_ahead(self) -> bytes:
@@ -158,9 +159,10 @@ class Framing:
             raise ProtocolError("the client sent data before the backend's greeting")
         self.state = State.PASSING
 
-    def decide(self, messages: list[Message]) -> list[Decided]:
+    def decide(self, messages: list[Message], *, surrendered: bool = False) -> list[Decided]:
         """Decide on all messages before the first is played.
 
+        ``surrendered``: those without labels are what the parser could not make messages of.
         The responses to one request may have come together; when the first is played, the
         exchange may be answered already.
         """
@@ -184,7 +186,8 @@ class Framing:
                     decided.append((message, adjusted))
                     continue
                 message = adjusted.message
-            decided.append((message, decisions.decide(message)))
+            opaque = surrendered and message.labels is NO_LABELS
+            decided.append((message, decisions.decide(message, opaque=opaque)))
         return decided
 
 
@@ -305,7 +308,7 @@ class Conversation:
         if framing is not None:
             messages = framing.stream.surrender()
             if not link.quiet:
-                link.arrive(framing.decide(messages))
+                link.arrive(framing.decide(messages, surrendered=True))
 
     def _turn_opaque(self) -> None:
         """Stop parsing, as a parser asks: each direction once no message is under way."""

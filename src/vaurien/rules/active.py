@@ -191,13 +191,18 @@ class Decision:
         "generation",
         "labels",
         "lasting",
+        "opaque",
         "to_backend",
         "to_client",
     )
 
-    def __init__(self, exchange: int = 0) -> None:
-        """``exchange``: its number; unsolicited messages are counted down from -1."""
+    def __init__(self, exchange: int = 0, *, opaque: bool = False) -> None:
+        """``exchange``: its number; unsolicited messages are counted down from -1.
+
+        ``opaque``: its bytes belong to a framed protocol whose parser does not understand them.
+        """
         self.exchange = exchange
+        self.opaque = opaque
         self.generation = -1  # of the active plan that decided
         self.labels: Mapping[str, str] = NO_LABELS  # of the exchange, so far
         self.asked_late: tuple[ActiveRule, ...] = ()  # late rules that have counted it
@@ -320,14 +325,11 @@ class ActivePlan:
         direction: Direction,
         connection_draws: ConnectionDraws,
         now: float,
-        *,
-        opaque: bool = False,
     ) -> list[tuple[ActiveRule, Firing]]:
         """Bring a decision up to date with this plan, and return the firings that are new in it.
 
         ``direction``: that of the message that begins.  What an older plan decided stands for
         the rules that are still on, and for those whose lasting behaviors have begun to act.
-        ``opaque``: the bytes belong to a framed protocol whose parser does not understand them.
         ``connection_draws``: what was drawn for rules whose scope is the connection.  That is
         done on the first exchange they apply to, and stands for all that they apply to.
         """
@@ -342,7 +344,7 @@ class ActivePlan:
             elif (
                 not active_rule.is_due(decision, direction)
                 or not (active_rule.always or active_rule.matches(decision.labels))
-                or (opaque and active_rule.rule.behavior.needs_messages)
+                or (decision.opaque and active_rule.rule.behavior.needs_messages)
             ):
                 continue
             elif active_rule in connection_draws:

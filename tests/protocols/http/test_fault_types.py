@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acting import ARRIVAL, firing, request, response
-from feeding import chunkings, cut
+from feeding import chunkings, cut, stream_of
 from vaurien.fault import values_of
 from vaurien.protocols.http.fault_types import RETRY_AFTER, ChunkFilter
 from vaurien.protocols.http.faults import CATALOGUE
 from vaurien.protocols.http.heads import head_of
+from vaurien.protocols.http.parser import Http
 from vaurien.values.actions import Action, Close, Forward, Hold, Reply, Wait
 from vaurien.values.messages import Message
 
@@ -486,3 +487,35 @@ def test_responses_without_a_body_pass(name: str) -> None:
     assert forwarded(play(name, answering(NO_CONTENT))) == NO_CONTENT
     assert forwarded(play(name, answering(HEAD, method="HEAD"))) == HEAD
     assert not [act for act in play(name, answering(NO_CONTENT)) if not isinstance(act, Forward)]
+
+
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+CONNECTED = b"HTTP/1.1 200 Connected\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "method", "closes"),
+    [
+        (SWITCHING, "GET", True),
+        (CONNECTED, "CONNECT", True),
+        (CONNECTED.replace(b"200", b"299"), "CONNECT", True),
+        (CONNECTED.replace(b"200", b"502"), "CONNECT", False),
+        (OK, "GET", False),
+    ],
+)
+@pytest.mark.parametrize("name", ["503", "wrong-charset"])
+def test_what_replaces_a_response_with_which_the_backend_leaves_http_closes(
+    name: str, answer: bytes, method: str, closes: bool
+) -> None:
+    done = play(name, answering(answer, method=method))
+    assert (done[-1] == Close()) is closes
+    assert ("Connection: close" in lines_of(forwarded(done))) is closes
+
+
+@pytest.mark.parametrize(
+    "head", [GET.replace(b"GET", b"CONNECT"), GET[:-2] + b"upgrade : x\r\n\r\n"]
+)
+def test_a_request_to_leave_http_can_be_refused(head: bytes) -> None:
+    (asked,) = stream_of(Http().requests).feed(head, 0.0)
+    assert not asked.final
+    assert replied(play("503", [asked])).startswith(b"HTTP/1.1 503 ")

@@ -179,6 +179,16 @@ def test_requests_may_come_in_any_chunks(data: st.DataObject) -> None:
     assert [one.exchange for one in found] == list(range(1, len(chosen) + 1))
 
 
+ONCE = [b"mg k q\r\n", b"ms k 1 q\r\nx\r\n", b"watch\r\n", request(0x09, b"k"), request(0x21, b"k")]
+TWICE = [b"mg k\r\n", b"incr k 1 noreply\r\n", b"get k\r\n", request(0x00, b"k")]
+
+
+@pytest.mark.parametrize("data", [*ONCE, *TWICE])
+def test_requests_that_may_be_answered_once_are_not_to_be_sent_twice(data: bytes) -> None:
+    (message,) = stream_of(Memcache().requests).feed(data, 0.0)
+    assert message.final is (data in TWICE)
+
+
 def test_a_value_passes_in_pieces() -> None:
     size = 5_000_000
     stream = stream_of(Memcache().requests)

@@ -21,6 +21,7 @@ from .heads import (
     expects_continue,
     head_of,
     is_http_1_0,
+    opens_tunnel,
     status_and_size,
     wants_close,
 )
@@ -86,7 +87,8 @@ class ReplacedResponse(HttpFault):
     def first_piece(self, message: Message, firing: Firing) -> Message | None:
         """Return the first piece of the message acted on; None if this is no piece of it."""
         kept = firing.of_exchange(FirstPiece)
-        if kept.first is None and message.begins and message.final:
+        answers = message.to_backend or message.final
+        if kept.first is None and message.begins and answers:
             kept.first = message
         first = kept.first
         return first if first is not None and first.direction is message.direction else None
@@ -111,7 +113,8 @@ class ForgedResponse(ReplacedResponse):
     """Another response.
 
     It is sent when the whole request has arrived, or at once if the client waits for
-    100 Continue.  The connection stays open if the client wants that, and it is possible.
+    100 Continue.  The connection stays open if the client wants that, and it is possible: not
+    after a response with which the backend has left HTTP.
     """
 
     def render(self, first: Message, values: Values) -> tuple[int, list[str], bytes]:
@@ -126,6 +129,7 @@ class ForgedResponse(ReplacedResponse):
         head = head_of(first)
         waits = not first.ends and first.data == head and expects_continue(head)
         closes = bool(values.get("close")) or waits or wants_close(head)
+        closes |= not message.to_backend and leaves_http(first)
         if message.to_backend:
             if not (message.ends or waits):
                 return
@@ -195,6 +199,12 @@ def page(status: int, reason: str, message: str, content_type: str) -> str:
         return f"{message}\n"
     title = html.escape(f"{status} {reason}", quote=False)
     return PAGE.format(title=title, message=html.escape(message, quote=False))
+
+
+def leaves_http(response: Message) -> bool:
+    """Whether the backend leaves HTTP with a response, of which this is the first piece."""
+    head = head_of(response)
+    return bool(head) and opens_tunnel(status_and_size(head, response.about)[0], response.about)
 
 
 def _target(first: Message) -> str:

@@ -44,6 +44,7 @@ FRAMING_LINE = re.compile(
 )
 HOST = re.compile(rb"\nhost[ \t]*+:[ \t]*+([^\r\n]*+)", re.IGNORECASE)
 CONNECTION = re.compile(rb"\nconnection[ \t]*+:" + VALUE, re.IGNORECASE)
+UPGRADE = re.compile(rb"\nupgrade[ \t]*+:", re.IGNORECASE)
 EXPECT_CONTINUE = re.compile(rb"\nexpect[ \t]*+:[ \t]*+100-continue[ \t]*+\r?\n", re.IGNORECASE)
 ABSOLUTE_FORM = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.DOTALL)
 """A request target in absolute form.  Groups: authority, the rest."""
@@ -70,6 +71,8 @@ class RequestHead(NamedTuple):
     labels: Mapping[str, str]
     size: int
     """Size of the body in bytes, or ``CHUNKED``."""
+    once: bool
+    """It asks to leave HTTP: the backend may take a copy for what follows that."""
 
 
 class ResponseHead(NamedTuple):
@@ -102,7 +105,8 @@ def read_request(head: bytes, reused: str) -> RequestHead:
         host = field[1].decode("utf-8", "replace").rstrip()
     texts = {"method": method, "path": path, "query": query, "host": host}
     labels = {name: text[:LABEL_LIMIT] for name, text in texts.items()} | {"reused": reused}
-    return RequestHead(method, labels, body_size(head, found[3], 0))
+    once = method == "CONNECT" or UPGRADE.search(head) is not None
+    return RequestHead(method, labels, body_size(head, found[3], 0), once)
 
 
 @lru_cache(CACHED_HEADS)

@@ -74,8 +74,8 @@ class Http(Protocol):
             found = stream.match(REQUEST)
             if found is None:
                 found = yield from _head(stream, REQUEST, NOT_A_REQUEST, FIRST_LINE)
-            method, labels, size = read_request(found[0], reused)
-            stream.begin(labels, about=method)
+            method, labels, size, once = read_request(found[0], reused)
+            stream.begin(labels, final=not once, about=method)
             if size:
                 yield from _body(stream, size)
             stream.end()

@@ -46,6 +46,8 @@ OPCODES = {
     0x17: Opcode("quit", quiet=True),
 }
 QUIET = frozenset(code for code, opcode in OPCODES.items() if opcode.quiet)
+ONCE = frozenset({*QUIET, 0x21, 0x22})
+"""Those that may be answered once where they come twice: quiet ones, and ``sasl_auth``."""
 STAT = 0x10
 NO_CAS = bytes(8)
 
@@ -67,7 +69,7 @@ def binary_requests(stream: Stream) -> Parser:
         noted = key if len(key) <= KEY_LIMIT else b""  # the server rejects a longer one
         request = MemcacheRequest(name, "binary", quiet, after_quiet, noted, header=header)
         labels = request.labels(key or None, quiet=quiet)
-        stream.begin(labels, expects_reply=not quiet, final=not quiet, about=request)
+        stream.begin(labels, expects_reply=not quiet, final=code not in ONCE, about=request)
         if size > lead:
             yield from stream.skip(size - lead)
         stream.end()

@@ -239,7 +239,8 @@ def text_requests(stream: Stream) -> Parser:
         parse, plain, after = COMMANDS.get(name, UNKNOWN)
         request, key, size, silent = parse(after if after_quiet else plain, first, rest)
         labels = request.labels(key, quiet=silent and request.command != "quit")
-        stream.begin(labels, expects_reply=not silent, final=not request.quiet, about=request)
+        once = request.quiet or name == b"watch"
+        stream.begin(labels, expects_reply=not silent, final=not once, about=request)
         if size:
             yield from stream.skip(size)
         stream.end()
