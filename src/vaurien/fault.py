@@ -6,7 +6,7 @@ of faults, which is data; the behavior ``error`` plays them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -119,10 +119,19 @@ class ChosenFault:
 class Catalogue:
     """The faults of a protocol, found by any of their identifiers, case-insensitively."""
 
-    def __init__(self, faults: Iterable[Fault], typical_where: Mapping[str, str] = NO_LABELS):
-        """``typical_where``: labels of the exchanges on which any typical fault is realistic."""
+    def __init__(
+        self,
+        faults: Iterable[Fault],
+        typical_where: Mapping[str, str] = NO_LABELS,
+        any_code: Callable[[str], Fault | None] = lambda _code: None,
+    ):
+        """``typical_where``: labels of the exchanges on which any typical fault is realistic.
+
+        ``any_code``: makes a fault of a code that no other fault has, if the protocol allows it.
+        """
         self.faults = tuple(faults)
         self.typical_where = typical_where
+        self._any_code = any_code
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self.faults)
@@ -151,7 +160,7 @@ class Catalogue:
         Raises:
             OptionError: there is none.
         """
-        fault = self._by_identifier.get(identifier.lower())
+        fault = self._by_identifier.get(identifier.lower()) or self._any_code(identifier)
         if fault is None:
             near = get_close_matches(identifier.lower(), self._by_identifier, n=3)
             names = [self._by_identifier[word].name for word in near]

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from vaurien.errors import OptionError
 from vaurien.fault import Fault, values_of
 from vaurien.protocols.http.faults import CATALOGUE, TYPICAL
 from vaurien.protocols.http.parser import Http
@@ -92,3 +93,12 @@ def test_which_faults_take_a_location() -> None:
     }
     redirects = {"300", "301", "302", "303", "305", "307", "308"}
     assert having == {"status", "redirect-loop", "dead-redirect", *redirects}
+
+
+def test_any_status_is_a_fault() -> None:
+    fault = CATALOGUE.find("477")
+    assert (fault.name, fault.wire) == ("477", "HTTP/1.1 477")
+    assert values_of(fault, {"reason": "Odd", "close": True})["reason"] == "Odd"
+    for wrong in ("199", "1000", "47", "x", "-50", "\u0664\u0667\u0667"):
+        with pytest.raises(OptionError, match="is unknown"):
+            CATALOGUE.find(wrong)

@@ -10,6 +10,7 @@ from memcache_server import NOOP, OPAQUE, request, response
 from vaurien.behavior import Firing
 from vaurien.fault import values_of
 from vaurien.protocols.memcache.fault_types import AnyErrorFault, MemcacheFault, ResultFault
+from vaurien.protocols.memcache.faults import CATALOGUE
 from vaurien.protocols.memcache.parser import Memcache
 from vaurien.protocols.memcache.wire import MemcacheRequest
 from vaurien.values.actions import Action, Close, Forward, Reply
@@ -102,6 +103,25 @@ def test_the_text_can_be_set() -> None:
     assert played(ANY, get, kind="SERVER_ERROR") == [Reply(b"SERVER_ERROR out of memory\r\n")]
     assert played(ANY, get, kind="CLIENT_ERROR", message="x") == [Reply(b"CLIENT_ERROR x\r\n")]
     assert played(ANY, asked_for(SET), status=0x777) == [Reply(response(0x01, 0x777))]
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "status"),
+    [
+        ("ERROR", b"ERROR", 0x81),
+        ("CLIENT_ERROR", b"CLIENT_ERROR", 0x04),
+        ("server_error", b"SERVER_ERROR", 0x82),
+    ],
+)
+def test_an_error_is_asked_for_by_its_words_on_the_wire(
+    words: str, line: bytes, status: int
+) -> None:
+    fault = CATALOGUE.find(words)
+    assert isinstance(fault, MemcacheFault)
+    get, binary = asked_for(b"mg key\r\n"), asked_for(SET)
+    assert played(fault, get, message="no {key}") == [Reply(line + b" no key\r\n")]
+    assert played(fault, binary, message="no") == [Reply(response(0x01, status, b"no"))]
+    assert played(fault, binary, message="no", status=7) == [Reply(response(0x01, 7, b"no"))]
 
 
 def test_a_value_in_pieces_is_discarded() -> None:

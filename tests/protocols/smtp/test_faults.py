@@ -62,3 +62,12 @@ def test_faults_answer_to_codes(identifier: str, name: str) -> None:
 def test_values_of_at() -> None:
     with pytest.raises(OptionError):
         values_of(CATALOGUE.find("451"), {"at": "greeting"})
+
+
+def test_any_reply_code_is_a_fault() -> None:
+    fault = CATALOGUE.find("471")
+    assert fault.wire == "471 Requested action not taken"
+    assert values_of(fault, {"message": "mine", "enhanced": "4.9.9"})["message"] == "mine"
+    for wrong in ("171", "600", "47", "4711", "x"):
+        with pytest.raises(OptionError, match="is unknown"):
+            CATALOGUE.find(wrong)

@@ -5,6 +5,8 @@ Sources: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), and the IANA registry of sta
 
 from __future__ import annotations
 
+import re
+
 from ...fault import Catalogue, Fault
 from ...values.options import Option
 from .fault_types import (
@@ -44,6 +46,9 @@ EXERCISES = {
     503: "honoring Retry-After; retries and circuit breakers",
 }
 """By status code, or else by its class."""
+LEAST, MOST = 200, 999
+"""The status codes that a fault may have."""
+UNUSUAL = "how the client handles that status code"
 NOT_HEAD = {"method": "!~^HEAD$"}
 """Requests whose responses have bodies."""
 
@@ -76,18 +81,24 @@ def status_options(status: int = 0, *, location: str = "") -> tuple[Option, ...]
 
 
 def status_fault(status: int) -> StatusFault:
-    """Return the fault that is a status code."""
-    phrase, text = STATUSES[status]
+    """Return the fault that is a status code, also one without a meaning."""
+    phrase, text = STATUSES.get(status, ("", "a status code that no standard defines"))
     return StatusFault(
         name=str(status),
-        aliases=(phrase.lower().replace(" ", "-"),),
-        meaning=f"{phrase}: {text}",
-        exercises=EXERCISES.get(status, EXERCISES[status // 100]),
+        aliases=(phrase.lower().replace(" ", "-"),) if phrase else (),
+        meaning=f"{phrase}: {text}" if phrase else text,
+        exercises=EXERCISES.get(status, EXERCISES.get(status // 100, UNUSUAL)),
         parameters=status_options(status),
         typical=status in TYPICAL,
-        shape=f"HTTP/1.1 {status} {phrase}",
+        shape=f"HTTP/1.1 {status} {phrase}".rstrip(),
         status=status,
     )
+
+
+def any_status(code: str) -> StatusFault | None:
+    """Return the fault that is a status code, if it may be one (RFC 9110, section 15)."""
+    known = re.fullmatch("[0-9]{3}", code) and LEAST <= int(code) <= MOST
+    return status_fault(int(code)) if known else None
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -96,9 +107,9 @@ FAULTS: tuple[Fault, ...] = (
         name="status",
         aliases=("error",),
         meaning="any status code, with any text",
-        exercises="how the client handles that status code",
+        exercises=UNUSUAL,
         parameters=(
-            Option("status", int, 503, "the status code", minimum=200, maximum=999),
+            Option("status", int, 503, "the status code", minimum=LEAST, maximum=MOST),
             *status_options(),
         ),
         shape="HTTP/1.1 STATUS REASON",
@@ -260,4 +271,4 @@ FAULTS: tuple[Fault, ...] = (
     ),
 )
 
-CATALOGUE = Catalogue(FAULTS)
+CATALOGUE = Catalogue(FAULTS, any_code=any_status)

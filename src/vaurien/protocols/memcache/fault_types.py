@@ -233,18 +233,29 @@ class ResultFault(MemcacheFault):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnyErrorFault(MemcacheFault):
-    """An error whose kind, status and text are parameters."""
+class KindFault(MemcacheFault):
+    """An error of the kind that ``line`` is; its status and text are parameters."""
 
-    parameters: tuple[Option, ...] = (KIND, MESSAGE, STATUS)
+    parameters: tuple[Option, ...] = (MESSAGE, STATUS)
 
-    wire = "ERROR, CLIENT_ERROR or SERVER_ERROR with any message; binary: any status"
+    @property
+    def wire(self) -> str:
+        return f"{self.line} with any message; binary: any status, by default 0x{self.status:02x}"
 
     def render(self, request: MemcacheRequest, values: Values) -> bytes:
-        kind = str(values["kind"])
+        kind = str(values.get("kind", self.line))
         status = int(values["status"]) or DEFAULTS[kind][0]
         message = " ".join(str(values["message"]).split())
         if request.form == "binary":
             known = STATUSES.get(status)
             return packet(request, status, (message or (known.body if known else "")).encode())
         return " ".join((kind, message or DEFAULTS[kind][1])).strip().encode() + b"\r\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyErrorFault(KindFault):
+    """An error whose kind is a parameter, too."""
+
+    parameters: tuple[Option, ...] = (KIND, MESSAGE, STATUS)
+
+    wire = "ERROR, CLIENT_ERROR or SERVER_ERROR with any message; binary: any status"

@@ -7,7 +7,7 @@ except where noted.
 from __future__ import annotations
 
 from ...fault import Catalogue
-from .fault_types import AnyErrorFault, MemcacheFault, ResultFault
+from .fault_types import AnyErrorFault, KindFault, MemcacheFault, ResultFault
 
 
 def _one_of(*words: str) -> str:
@@ -36,6 +36,18 @@ FAULTS: tuple[MemcacheFault, ...] = (
         meaning="any error, with any text",
         exercises="how the application handles errors it has never seen",
         line="ERROR",
+    ),
+    KindFault(
+        name="CLIENT_ERROR",
+        meaning="any error that the client has made, with any text",
+        exercises="telling bugs of the application from outages; not retrying them",
+        line="CLIENT_ERROR",
+    ),
+    KindFault(
+        name="SERVER_ERROR",
+        meaning="any error that the server has made, with any text",
+        exercises="whether the client retries, or marks the server as dead",
+        line="SERVER_ERROR",
     ),
     ResultFault(
         name="UNKNOWN_COMMAND",

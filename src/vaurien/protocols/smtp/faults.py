@@ -8,6 +8,7 @@ of the command, and ``{host}`` with the name from the server's greeting.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ...fault import Catalogue, Fault
@@ -32,6 +33,12 @@ DATA: Mapping[str, str] = {"verb": "DATA"}
 
 RECONNECT = "reconnecting later, or to another server"
 OTHER_LOGIN = "another mechanism, or giving up"
+
+OPTIONS = (
+    Option("enhanced", str, "", "enhanced status code, such as 4.3.0; '' for none"),
+    Option("close", bool, False, "close the connection after the reply"),
+)
+"""Parameters of any reply."""
 
 FAULTS: tuple[Fault, ...] = (
     # The server hangs up.
@@ -305,11 +312,7 @@ FAULTS: tuple[Fault, ...] = (
         meaning="any reply, with any code and text",
         exercises="replies that no other fault covers",
         aliases=("error",),
-        parameters=(
-            Option("code", int, 451, "reply code", minimum=200, maximum=599),
-            Option("enhanced", str, "", "enhanced status code, such as 4.3.0; '' for none"),
-            Option("close", bool, False, "close the connection after the reply"),
-        ),
+        parameters=(Option("code", int, 451, "reply code", minimum=200, maximum=599), *OPTIONS),
     ),
     # Extensions.
     HiddenExtension(
@@ -342,4 +345,18 @@ FAULTS: tuple[Fault, ...] = (
     ),
 )
 
-CATALOGUE = Catalogue(FAULTS, typical_where={"verb": "~^(MAIL|RCPT|DATA)$"})
+
+def any_reply(code: str) -> ReplyFault | None:
+    """Return the fault that is a reply code, if it may be one (RFC 5321, section 4.2)."""
+    if not re.fullmatch("[2-5][0-9]{2}", code):
+        return None
+    return ReplyFault(
+        name=code,
+        reply=f"{code} - Requested action not taken",
+        meaning="a reply with this code, and any text",
+        exercises="replies that no other fault covers",
+        parameters=OPTIONS,
+    )
+
+
+CATALOGUE = Catalogue(FAULTS, {"verb": "~^(MAIL|RCPT|DATA)$"}, any_reply)
