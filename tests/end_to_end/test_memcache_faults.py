@@ -78,6 +78,8 @@ def an_incr(client: Any) -> object:
 
 TEXT = {
     "error": told_by(MemcacheUnknownCommandError, "get", a_get),
+    "CLIENT_ERROR": told_by(MemcacheClientError, "bad command line format", a_get),
+    "SERVER_ERROR": told_by(MemcacheServerError, "out of memory", a_set),
     "UNKNOWN_COMMAND": told_by(MemcacheUnknownCommandError, "set", a_set),
     "EINVAL": told_by(MemcacheClientError, "bad command line format", a_get),
     "bad-data-chunk": told_by(MemcacheClientError, "bad data chunk", a_set),
@@ -110,6 +112,8 @@ TEXT = {
 """As pymemcache sees them; it has no class of its own for each."""
 BINARY = {
     "error": told_by(MemcachedException, "code 129", a_get),
+    "CLIENT_ERROR": told_by(MemcachedException, "Invalid arguments", a_get),
+    "SERVER_ERROR": told_by(MemcachedException, "Out of memory", a_set),
     "UNKNOWN_COMMAND": told_by(MemcachedException, "Unknown command", a_get),
     "EINVAL": told_by(MemcachedException, "Invalid arguments", a_get),
     "DELTA_BADVAL": told_by(MemcachedException, "Non-numeric", an_incr),
