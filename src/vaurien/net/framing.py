@@ -162,9 +162,10 @@ class Framing:
     def decide(self, messages: list[Message], *, surrendered: bool = False) -> list[Decided]:
         """Decide on all messages before the first is played.
 
-        ``surrendered``: those without labels are what the parser could not make messages of.
         The responses to one request may have come together; when the first is played, the
         exchange may be answered already.
+
+        ``surrendered``: those without labels are what the parser could not make messages of.
         """
         protocol, decisions = self._protocol, self.conversation.decisions
         decided: list[Decided] = []
