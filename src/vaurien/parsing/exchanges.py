@@ -20,8 +20,10 @@ REMEMBERED_LIMIT = 8 * 1024 * 1024
 misunderstood."""
 PENDING_SIZE = 200
 """Bytes of memory that a pending request takes, about ..."""
-DECIDED_SIZE = 700
+DECIDED_SIZE = 250
 """... and one that was decided on ..."""
+LABEL_SIZE = 56
+"""... with each of its labels ..."""
 SMALL = 256
 """... if it has up to this many bytes; what is noted of a larger one is measured."""
 
@@ -133,7 +135,7 @@ class Exchanges:
     def pass_on(self, message: Message, at: float) -> None:
         """Expect a response to a message that is passed on, if it is a request that has one."""
         if message.to_backend and message.begins and message.expects_reply:
-            size = DECIDED_SIZE
+            size = DECIDED_SIZE + LABEL_SIZE * len(message.labels)
             if len(message.data) > SMALL:
                 size += memory_of(message.labels) + memory_of(message.about)
             self.expect_response(message.exchange, message.about, at, size)
