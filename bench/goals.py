@@ -10,6 +10,7 @@ from results import Results, Spread
 QUIET, ARMED, NO_DELAY = "vaurien", "vaurien-armed", "vaurien-0ms"
 DELAYED = {"vaurien-100ms": "toxiproxy-100ms", "vaurien-latency": "toxiproxy-100ms"}
 """Each delayed vaurien, and the system with the same delay that it is compared with."""
+BESIDES = ("beside-redis", "beside-inline", "beside-memcache", "beside-http")
 THROTTLED, MANY = "vaurien-rate", "vaurien-200"
 DELAYS = {"delay-1": 0.5, "delay-100": 1.0, "delay-1000": 4.0}
 """How many ms late the median response may be, by the number of connections."""
@@ -111,6 +112,12 @@ GOALS = (
     *(
         Goal(work, "growth", 16, at_least=False, system=FRAMED, unit="MiB", decimals=1)
         for work in ("body", "value")
+    ),
+    *(
+        Goal(work, figure, limit, at_least=False, system=system, unit="ms")
+        for work in BESIDES
+        for system in (FRAMED, "vaurien-framed-armed")
+        for figure, limit in (("median", 2), ("worst", 20))
     ),
     *(
         Goal(work, "least", 0.0, system=system, always=True, unit="ms late")

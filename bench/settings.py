@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from beside import BESIDES
 from clients import CLIENTS
 from databases import DATABASE_LOADS
 from fidelity import FIDELITIES
@@ -23,6 +24,7 @@ WORKS: tuple[Work, ...] = (
     *DATABASE_LOADS,
     *GROWTHS,
     *CLIENTS,
+    *BESIDES,
     *FIDELITIES,
     *MANIES,
     *STARTUPS,

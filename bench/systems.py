@@ -97,7 +97,9 @@ class System:
     set_up: Callable[[Task], None] = _nothing
     """What remains to be set up once the process runs."""
     trouble: str = ""
-    """What it does to requests, for works that measure that: ``delay`` (by DELAY), ``rate``."""
+    """What it does to requests, for works that measure that: ``delay`` (by DELAY), ``rate``.
+
+    ``pipelining``: nothing, but for works with a client that pipelines only."""
     framed: bool = False
     """Parses the traffic; for works that have a protocol."""
     proxies: int = 1
@@ -232,6 +234,10 @@ def _vaurien_framed(task: Task) -> list[str]:
     return _vaurien("--protocol", task.protocol)(task)
 
 
+def _vaurien_framed_armed(task: Task) -> list[str]:
+    return _vaurien("--protocol", task.protocol, *_NEVER)(task)
+
+
 def _vaurien_throttled(task: Task) -> list[str]:
     return _vaurien("--rule", f"bandwidth rate={task.rate} direction=to_backend")(task)
 
@@ -316,6 +322,14 @@ SYSTEMS = (
     ),
     System("vaurien", "vaurien, quiet", _vaurien(), _needs_vaurien),
     System("vaurien-framed", "vaurien, framed", _vaurien_framed, _needs_vaurien, framed=True),
+    System(
+        "vaurien-framed-armed",
+        "vaurien, framed and armed",
+        _vaurien_framed_armed,
+        _needs_vaurien,
+        trouble="pipelining",
+        framed=True,
+    ),
     System("vaurien-armed", "vaurien, armed", _vaurien(*_NEVER), _needs_vaurien),
     System("vaurien-0ms", "vaurien, 0 ms delay", _vaurien(*_NO_TIME), _needs_vaurien),
     System("vaurien-200", "vaurien, 200 proxies", _vaurien_serve, _needs_vaurien, proxies=MANY),
