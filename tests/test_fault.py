@@ -10,6 +10,7 @@ from scenario import World
 from vaurien.behaviors.error import Error
 from vaurien.errors import OptionError
 from vaurien.fault import NO_FAULTS, values_of
+from vaurien.protocols.redis.faults import CATALOGUE
 from vaurien.values.actions import Close, Forward, Reply
 
 
@@ -24,6 +25,13 @@ def test_an_unknown_fault_is_told_what_there_is() -> None:
     assert str(caught.value) == (
         "fault='BUZY' is unknown (did you mean BUSY?): it takes one of BUSY, BYE, LOCKED, UNDONE"
     )
+
+
+def test_an_unknown_fault_is_told_what_else_faults_answer_to() -> None:
+    with pytest.raises(
+        OptionError, match=r"is unknown \(did you mean WatchError \(watch-failed\)\?\)"
+    ):
+        CATALOGUE.find("WatchEror")
 
 
 def test_parameters_are_checked_and_have_defaults() -> None:

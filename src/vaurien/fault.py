@@ -149,6 +149,13 @@ class Catalogue:
                 found.setdefault(identifier.lower(), fault)
         return found
 
+    def _written(self, known: str) -> str:
+        """Return a known identifier as it is written; another one with the name of its fault."""
+        fault = self._by_identifier[known]
+        if fault.name.lower() == known:
+            return fault.name
+        return next(f"{one} ({fault.name})" for one in fault.aliases if one.lower() == known)
+
     @property
     def typical(self) -> tuple[Fault, ...]:
         """The faults that ``error`` picks from if none is named."""
@@ -163,8 +170,7 @@ class Catalogue:
         fault = self._by_identifier.get(identifier.lower()) or self._any_code(identifier)
         if fault is None:
             near = get_close_matches(identifier.lower(), self._by_identifier, n=3)
-            names = [self._by_identifier[word].name for word in near]
-            hint = f" (did you mean {' or '.join(dict.fromkeys(names))}?)" if names else ""
+            hint = f" (did you mean {' or '.join(map(self._written, near))}?)" if near else ""
             allowed = one_of(fault.name for fault in self.faults)
             raise OptionError(f"is unknown{hint}", key="fault", given=identifier, allowed=allowed)
         return fault

@@ -7,13 +7,14 @@ and end.  They can neither change nor lose bytes: messages are cut out of what a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from .fault import NO_FAULTS, Catalogue
 from .parsing.exchanges import Exchanges
 from .parsing.reader import LINE_LIMIT, READ_LIMIT, Parser
 from .parsing.stream import Stream
+from .rules.possible import Kind
 from .values.actions import Forward, Reply
 from .values.messages import NO_LABELS, Message
 from .values.options import Configurable
@@ -45,6 +46,15 @@ class Protocol(Configurable):
     """The backend speaks first; a client that speaks first uses another protocol."""
     faults: ClassVar[Catalogue] = NO_FAULTS
     """The errors that its servers report."""
+
+    @classmethod
+    def kinds(cls) -> Sequence[Kind]:
+        """Return the kinds of exchanges: for each, the texts that its labels can have.
+
+        A rule whose matches none of them meets is rejected, because it could never fire.  Without
+        kinds, which is the default, no rule is.
+        """
+        return ()
 
     # Not annotated, so these are not options.
     adjusting = False

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import re
 
-VERBS = frozenset({"ALTER", "CHANGE", "CREATE", "GRANT", "SET"})
+WITH_PASSWORDS = frozenset({"ALTER", "CHANGE", "CREATE", "GRANT", "SET"})
 """First words of statements that may contain a password."""
+VERBS = (
+    "ALTER ANALYZE BEGIN CALL CLOSE COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE DELETE "
+    "DESCRIBE DISCARD DO DROP END EXECUTE EXPLAIN FETCH FLUSH GRANT INSERT KILL LISTEN LOAD LOCK "
+    "MERGE MOVE NOTIFY OPTIMIZE PREPARE REINDEX RELEASE RENAME REPLACE RESET REVOKE ROLLBACK "
+    "SAVEPOINT SELECT SET SHOW START TRUNCATE UNLISTEN UNLOCK UPDATE USE VACUUM VALUES WITH"
+)
+"""First words of statements."""
 SECRET = re.compile(
     r"""(\b(?:identified\s+by|identified\s+(?:with|via)\s+\S+\s+(?:by|as|using)|\w*password)
         (?:\s+for\s+[^=]*+|\s+password)? [\s=(]*+)
@@ -16,4 +23,4 @@ SECRET = re.compile(
 
 def without_secrets(sql: str, verb: str) -> str:
     """Replace the passwords in a statement by stars; ``verb``: its first word in upper case."""
-    return SECRET.sub(r"\1'***'", sql) if verb in VERBS else sql
+    return SECRET.sub(r"\1'***'", sql) if verb in WITH_PASSWORDS else sql

@@ -23,6 +23,7 @@ from ..values.options import Configurable, Configured, Option, Value, one_of, op
 from ..values.ramps import ALLOWED, Ramp, is_ramp
 from .pattern import compile_pattern
 from .plan import ROUNDING, SCOPES, Match, Rule
+from .possible import check_possible
 
 Entry = Mapping[str, object]
 FindBehavior = Callable[[str], type[Behavior] | Configured[Behavior]]
@@ -153,7 +154,7 @@ def make_rules(
             low=low,
             high=high,
             mix=mix,
-            direction=_direction(str(own.get("direction", "both")), made),
+            direction=_direction(str(own.get("direction", "both")), made, match),
             scope=_scope(str(own.get("scope", "")), made, match),
             match=match,
             ramps=ramps,
@@ -203,15 +204,18 @@ def describe(rule: Rule) -> dict[str, Value]:
     entry |= {name: value for name, value in settings if name not in RULE_KEYS}
     entry |= {name: str(ramp) for name, ramp in rule.ramps}
     for match in rule.match:
-        sign = ("!~" if match.negated else "~") if match.regex else ""
-        entry[f"match.{match.label}"] = f"{sign}{match.value}"
+        entry[f"match.{match.label}"] = match.written
     return entry
 
 
-def _direction(given: str, behavior: Behavior) -> Direction | None:
+def _direction(given: str, behavior: Behavior, match: tuple[Match, ...]) -> Direction | None:
     if given == "both":
         return None
     direction = Direction(given)
+    late = [one.label for one in match if one.late]
+    if late and direction is Direction.TO_BACKEND:
+        why = f"is not allowed: {late[0]!r} is known only with the response"
+        raise OptionError(why, key="direction", given=given)
     acts_in = [hook for hook in HOOKS if behavior.overrides(hook)]
     if acts_in == ["on_message"] and not behavior.concerns(direction):
         why = (
@@ -313,11 +317,12 @@ def matches_of(
     """Return the matches of a rule with this behavior: those it names, and the behavior's.
 
     Raises:
-        OptionError: the behavior makes no sense with these matches.
+        OptionError: the behavior makes no sense with these matches, or no exchange meets them.
     """
     wanted = {**behavior.applies_to, **texts}
     match = tuple(_match(label, text, protocol) for label, text in wanted.items())
     _check_late(match, behavior, protocol)
+    check_possible(match, protocol.kinds())
     return match
 
 

@@ -45,6 +45,12 @@ class Match:
     def _finds(self) -> Finds:
         return compile_pattern(self.value)
 
+    @property
+    def written(self) -> str:
+        """The value as users write it."""
+        sign = ("!~" if self.negated else "~") if self.regex else ""
+        return f"{sign}{self.value}"
+
     def accepts(self, labels: Mapping[str, str]) -> bool:
         text = labels.get(self.label)
         if text is None:

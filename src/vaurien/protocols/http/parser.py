@@ -6,11 +6,13 @@ HTTP/2, TLS, and whatever follows an upgrade or a CONNECT are opaque.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from functools import cache
 from typing import ClassVar
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Protocol, Stream
+from ...rules.possible import ANY, Kind, texts
 from ...values.actions import Forward
 from ...values.messages import Message
 from ...values.options import option
@@ -59,6 +61,18 @@ class Http(Protocol):
     overwrite_host_header: bool = option(
         False, "replace the Host header of requests with the backend's address"
     )
+
+    @classmethod
+    @cache
+    def kinds(cls) -> Sequence[Kind]:
+        return (
+            {
+                "method": texts("GET POST PUT DELETE HEAD OPTIONS PATCH CONNECT TRACE", r"\S+"),
+                **dict.fromkeys(("path", "query", "host"), ANY),
+                "reused": texts("yes no"),
+                "status": texts((), r"\d{3}"),
+            },
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import ClassVar
 
 from ...fault import Catalogue
 from ...protocol import Parser, Protocol, Stream
-from .binary import binary_requests, binary_responses
+from ...rules.possible import ANY, Kind, texts
+from .binary import OPCODES, binary_requests, binary_responses
 from .faults import CATALOGUE
-from .text import text_requests, text_responses
+from .text import COMMANDS, UNKNOWN, text_requests, text_responses
 
 
 class Memcache(Protocol):
@@ -27,6 +29,28 @@ class Memcache(Protocol):
         "error": "ERROR, CLIENT_ERROR or SERVER_ERROR; of binary responses the status: ENOMEM",
     }
     faults: ClassVar[Catalogue] = CATALOGUE
+
+    @classmethod
+    @cache
+    def kinds(cls) -> Sequence[Kind]:
+        text = {command.request for command in (*COMMANDS.values(), UNKNOWN)}
+        binary = {"cas", *(code.name for code in OPCODES.values())}
+        names = {
+            "text": texts(request.command for request in text if request.form == "text"),
+            "meta": texts(request.command for request in text if request.form == "meta"),
+            "binary": texts(binary, "0x[0-9a-f]{2}", "[A-Z]"),
+        }
+        responses = {"result": ANY, "error": ANY}
+        return tuple(
+            {
+                "command": commands,
+                "form": texts(form),
+                "quiet": texts("yes no"),
+                "key": ANY,
+                **responses,
+            }
+            for form, commands in names.items()
+        )
 
     def requests(self, stream: Stream) -> Parser:
         while stream.drained:

@@ -6,11 +6,14 @@ Source: the lists of commands in the documentation of both servers, and their ``
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from ...rules.possible import ANY, Kind, texts
 from ...values.messages import Message
+from ..sql import VERBS
 from .wire import HEADER_SIZE, LONGEST
 
 QUERY = 0x03
@@ -134,3 +137,34 @@ COMMANDS = {
     0x21: MySqlCommand("SUBSCRIBE_GROUP_REPLICATION_STREAM", opaque=True),
     BULK_EXECUTE: MySqlCommand("STMT_BULK_EXECUTE", ResponseKind.RESULTS),
 }
+
+
+def _kinds() -> Iterator[Kind]:
+    """Yield the kinds of exchanges: what each is labelled with."""
+    error = {"error": texts((), r"\d+")}
+    names = {"user": ANY, "database": ANY}
+    yield {"phase": texts("greeting"), **error}
+    for login in ("LOGIN", "SSL"):
+        yield {
+            "phase": texts("login"),
+            "command": texts(login),
+            "verb": texts(login),
+            **names,
+            **error,
+        }
+    unknown = texts((), "0x[0-9A-F]{2}", "[a-wyz]")
+    yield {"phase": texts("command"), "command": unknown, "verb": unknown, **error}
+    for command in COMMANDS.values():
+        name = texts(command.name)
+        kind = {"phase": texts("command"), "command": name, "verb": name, **error}
+        if command.name == "CHANGE_USER":
+            kind |= names
+        if command.name in WITH_SQL:
+            kind |= {"sql": ANY}
+            if command.name != "STMT_PREPARE":
+                kind["verb"] = texts(f"{command.name} {VERBS}", "[A-Z]+", "[^A-Z]")
+        yield kind
+
+
+WITH_SQL = frozenset({"QUERY", "STMT_PREPARE", "STMT_EXECUTE", "STMT_BULK_EXECUTE"})
+KINDS = tuple(_kinds())

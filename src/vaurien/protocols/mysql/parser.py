@@ -8,16 +8,17 @@ Source: the pages on connecting, commands and packets in the documentation of bo
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import ClassVar
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Protocol, Stream
+from ...rules.possible import Kind
 from ...values.actions import Forward
 from ...values.messages import Message
 from ...values.options import option
 from . import commands, wire
-from .commands import COMMANDS, MySqlCommand, MySqlRequest, ResponseKind
+from .commands import COMMANDS, KINDS, MySqlCommand, MySqlRequest, ResponseKind
 from .faults import CATALOGUE
 from .responses import ResponseReader, is_labelled, labels_of
 from .statements import ASKING, SQL_SIZE, statement_in, verb_of
@@ -80,6 +81,10 @@ class MySQL(Protocol):
     _requests = {kind: MySqlRequest(kind) for kind in ResponseKind}
     _statements = NO_STATEMENTS  # text of prepared statements, by number
     _last_prepared = ""  # its text
+
+    @classmethod
+    def kinds(cls) -> Sequence[Kind]:
+        return KINDS
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,17 +6,19 @@ messages of the extended protocol up to and including a Sync.  Here these are ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
 from typing import ClassVar
 
 from ...fault import Catalogue
 from ...protocol import Parser, Protocol, Stream
+from ...rules.possible import ANY, Kind, texts
 from ...values.actions import Forward, Reply
 from ...values.messages import Message
 from ...values.options import option
+from ..sql import VERBS
 from .faults import CATALOGUE
-from .requests import ENCRYPTION_LABELS, RequestParser
+from .requests import BATCH_VERBS, ENCRYPTION_LABELS, RequestParser
 from .responses import ResponseParser
 from .statements import TEXT_LIMIT, Session
 
@@ -45,6 +47,27 @@ class PostgreSQL(Protocol):
         "stay readable) or pass (let it ask the backend; an encrypted connection is opaque)",
         choices=("refuse", "pass"),
     )
+
+    @classmethod
+    @cache
+    def kinds(cls) -> Sequence[Kind]:
+        error = {"error": texts((), r"[0-9A-Z]{5}|")}
+        startup = {"phase": texts("startup"), "verb": texts("STARTUP"), **error}
+        query = {"phase": texts("query"), **error}
+        return (
+            {"phase": texts("encryption"), "verb": texts("SSLREQUEST GSSENCREQUEST TLS"), **error},
+            {**startup, "user": ANY, "database": ANY},
+            {"phase": texts("cancel"), "verb": texts("CANCEL")},
+            {"phase": texts("terminate"), "verb": texts("TERMINATE")},
+            {
+                **query,
+                "verb": texts(f"EMPTY OTHER {VERBS}", "[A-Z]+", "[^A-Z]"),
+                "sql": ANY,
+                "mode": texts("simple extended"),
+            },
+            {**query, "verb": texts(BATCH_VERBS), "mode": texts("extended")},
+            {**query, "verb": texts("FUNCTION"), "mode": texts("function")},
+        )
 
     @cached_property
     def session(self) -> Session:

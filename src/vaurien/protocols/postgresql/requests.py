@@ -67,6 +67,9 @@ BATCH_LABELS: Mapping[int, Labels] = {
     )
 }
 
+BATCH_VERBS = frozenset(labels["verb"] for labels in BATCH_LABELS.values())
+"""Verbs of batches without a statement."""
+
 
 class RequestParser:
     """Parses what a client sends."""

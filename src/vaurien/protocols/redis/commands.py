@@ -6,9 +6,12 @@ Scripts and functions may do anything, so they count as writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
+
+from ...rules.possible import ANY, Kind, texts
 
 
 def names(text: str) -> frozenset[str]:
@@ -188,3 +191,34 @@ def _position_of_key(name: str, access: str) -> int:
     if access in ("read", "write") or name not in ACCESS:
         return 0 if name in KEYLESS or name in CONTAINERS else 1
     return 1 if name in KEYED else 0
+
+
+def _kinds() -> Iterator[Kind]:
+    """Yield the kinds of exchanges: what each command is labelled with."""
+    key, error = {"key": ANY}, {"error": ANY}
+    yes_or_no = texts("yes no")
+    yield {  # what it is depends on its transaction
+        "command": texts("EXEC"),
+        "access": texts(set(ACCESS.values())),
+        "grows": yes_or_no,
+        **key,
+        **error,
+    }
+    for name in ACCESS:
+        command = command_of(name.encode())
+        kind = {label: texts([text]) for label, text in command.labels.items()}
+        kind |= {**key, **error} if command.key or command.keyword else error
+        yield kind
+        if command.container and "subcommand" not in kind:
+            yield {**kind, "subcommand": ANY}
+    unknown = rf"(?!(?:{'|'.join(map(re.escape, ACCESS))})\Z)[^a-z]*"
+    yield {
+        "command": texts((), unknown, "[a-z]"),
+        "access": texts("other"),
+        "grows": texts("no"),
+        **key,
+        **error,
+    }
+
+
+KINDS = tuple(_kinds())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import ClassVar
 
 from ...fault import Catalogue
 from ...protocol import Parser, Protocol, Stream
+from ...rules.possible import Kind
 from . import wire
+from .commands import KINDS
 from .faults import CATALOGUE
 from .requests import RequestParser
 from .responses import ResponseParser
@@ -27,6 +30,10 @@ class Redis(Protocol):
     }
     response_labels = {"error": "the error code: the first word of the error"}
     faults: ClassVar[Catalogue] = CATALOGUE
+
+    @classmethod
+    def kinds(cls) -> Sequence[Kind]:
+        return KINDS
 
     @cached_property
     def session(self) -> Session:

@@ -8,10 +8,12 @@ pieces, and the lines of an authentication, which are never parsed.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from functools import cache
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Protocol, Stream
+from ...rules.possible import ANY, Kind, texts
 from ...values.actions import Forward, Reply
 from ...values.messages import Message
 from ...values.options import option
@@ -37,6 +39,9 @@ ASKS_FOR_MORE = {"DATA": "354", "AUTH": "334"}
 """The reply that asks for more of a command (RFC 5321 section 3.3, RFC 4954 section 4)."""
 CONTINUED = frozenset({*ASKS_FOR_MORE, "STARTTLS"})
 """Commands after which the client may send something other than a command."""
+VERBS = (
+    "HELO EHLO LHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY EXPN HELP AUTH STARTTLS ETRN XCLIENT"
+)
 EXTENDED_HELLOS = frozenset({"EHLO", "LHLO"})
 RESETS = frozenset({"EHLO", "LHLO", "HELO", "MAIL", "RSET"})
 """Commands that end a mail, or begin one."""
@@ -68,6 +73,17 @@ class Smtp(Protocol):
         "visible) or pass (the connection is opaque once TLS begins)",
         choices=("refuse", "pass"),
     )
+
+    @classmethod
+    @cache
+    def kinds(cls) -> Sequence[Kind]:
+        codes = {"code": texts((), r"\d{3}"), "error": texts((), r"[\d.]+")}
+        command = {"phase": texts("command"), "argument": ANY, **codes}
+        return (
+            {"phase": texts("greeting"), "verb": texts("GREETING"), **codes},
+            {**command, "verb": texts("MAIL RCPT"), "address": ANY},
+            {**command, "verb": texts(VERBS, "[^a-z]*", "[a-z]")},
+        )
 
     # The state of a session: see ``SmtpSession``.
     host = ""
