@@ -133,8 +133,8 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (
             ["--behavior", "delay"],
-            "--behavior='delay' is not a mix, because of 'delay': "
-            "it takes PERCENT:NAME,... that total at most 100",
+            "--behavior='delay' is not a mix: 'delay' is not a part of a mix: "
+            "it takes PERCENT:NAME",
         ),
         (
             ["--behavior", "60:delay,50:error"],

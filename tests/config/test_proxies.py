@@ -31,11 +31,12 @@ def test_all_that_is_wrong_with_a_mix_is_said() -> None:
         f"'dely' {unknown}",
     ]
     assert found("20:dely,10:delya,10:dely") == [f"'dely' {unknown}", f"'delya' {unknown}"]
-    allowed = "it takes PERCENT:NAME,... that total at most 100"
-    assert found("::,,") == [f"'::,,' is not a mix, because of '::': {allowed}"]
-    assert found("delay") == [f"'delay' is not a mix, because of 'delay': {allowed}"]
+    part = "is not a part of a mix: it takes PERCENT:NAME"
+    percent = "is not allowed: it takes a number from 0 to 100"
+    assert found("::,,") == [f"'::,,' is not a mix: percent='' {percent}"]
+    assert found("delay") == [f"'delay' is not a mix: 'delay' {part}"]
     assert found("200:hang,10:dely") == [
-        f"'200:hang,10:dely' is not a mix, because of '200:hang': {allowed}",
+        f"'200:hang,10:dely' is not a mix: percent='200' {percent}",
         f"'dely' {unknown}",
     ]
     assert found("20:delay, 80:hang") == found("") == []

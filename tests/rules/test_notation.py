@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.error import Error
 from vaurien.behaviors.hang import Hang
 from vaurien.behaviors.slow_close import SlowClose
-from vaurien.errors import OptionError, UnknownNameError
+from vaurien.errors import OptionError, PluginError, UnknownNameError
 from vaurien.protocol import Protocol
 from vaurien.rules.notation import (
     RULE_KEYS,
@@ -367,6 +367,26 @@ def test_an_option_may_not_have_the_name_of_a_rules_key() -> None:
     with pytest.raises(OptionError, match="the option 'percent' of 'odd' is a key of every rule"):
         check_plugin(Odd)
     with pytest.raises(OptionError, match="the option 'percent' of 'odd' is a key of every rule"):
+        make_rules([{"behavior": "odd"}], {"odd": Odd}.__getitem__, Lines)
+
+
+def test_an_option_may_not_have_the_name_of_what_all_behaviors_have() -> None:
+    class Odd(Behavior):
+        name: ClassVar[str] = "odd"
+        applies_to: str = option("", "to what?")  # type: ignore[assignment]  # that is the point
+
+    with pytest.raises(OptionError, match="the option 'applies_to' of 'odd' has a reserved name"):
+        check_plugin(Odd)
+
+
+def test_a_behavior_that_does_not_fit_as_it_should_is_refused() -> None:
+    class Odd(Behavior):
+        name: ClassVar[str] = "odd"
+
+        def fit(self, protocol: type[Protocol]) -> Self:
+            return {}  # type: ignore[return-value]  # that is the point
+
+    with pytest.raises(PluginError, match="'odd': its method fit must return a behavior"):
         make_rules([{"behavior": "odd"}], {"odd": Odd}.__getitem__, Lines)
 
 

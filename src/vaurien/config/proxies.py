@@ -32,7 +32,6 @@ START = Option("start", float, 0.0, "seconds until the recipe begins", minimum=0
 RECIPE = Option("recipe", str, "", "the name of a recipe")
 OPTIONS = {option.name: option for option in (SEED, ENABLED, *LIMITS.values())}
 """Keys of a proxy that are plain options."""
-MIX = "PERCENT:NAME,... that total at most 100"
 ANYWHERE = Address("localhost", 0)
 """Where a proxy listens by default: any free port."""
 
@@ -161,15 +160,14 @@ class ProxyReader:
             return parse_mix(text)
         except OptionError as error:
             entries: list[Entry] = []
-            wrong: list[str] = []
+            wrong: list[OptionError] = []
             for part in text.split(","):
                 try:
                     entries += parse_mix(part)
-                except OptionError:
-                    wrong.append(part)
+                except OptionError as problem:
+                    wrong.append(problem)
             if wrong:
-                why = f"is not a mix, because of {format_value(wrong[0])}"
-                self._problems.add(path, format_value(text), why, MIX)
+                self._problems.add(path, format_value(text), f"is not a mix: {wrong[0]}")
             else:
                 self._problems.add_error(path, text, error)
             return entries

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ..behavior import HOOKS, Behavior, Scope
-from ..errors import OptionError
+from ..errors import OptionError, PluginError
 from ..protocol import Protocol
 from ..values.messages import NO_LABELS, Direction
 from ..values.options import Configurable, Configured, Option, Value, one_of, options_of
@@ -307,6 +307,8 @@ def _make_behavior(
             )
             raise OptionError("is unknown here", key=key, allowed=allowed)
     made = configured.make(options).fit(protocol)
+    if not isinstance(made, Behavior):
+        raise PluginError(f"{behavior.name!r}: its method fit must return a behavior")
     in_order = tuple((name, ramps[name]) for name in declared if name in ramps)
     return made, matches_of(made, protocol, texts), in_order
 
@@ -370,16 +372,18 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def check_plugin(behavior: type[Configurable]) -> None:
-    """Reject a behavior with an option that has the name of a rule key.
+    """Reject a behavior with an option that has a name with another meaning.
 
     Old plugins, which are open-ended, were written before there were rules: flags and files
     set their options of such names.
 
     Raises:
-        OptionError: an option has the name of a rule's key.
+        OptionError: an option has the name of a rule's key, or of what all behaviors have.
     """
     if behavior.open_ended:
         return
     for name in options_of(behavior):
         if name in RULE_KEYS or name == "behavior":
             raise OptionError(f"the option {name!r} of {behavior.name!r} is a key of every rule")
+        if hasattr(Behavior, name):
+            raise OptionError(f"the option {name!r} of {behavior.name!r} has a reserved name")
