@@ -269,9 +269,41 @@ def test_a_close_comes_though_the_backend_left_without_answering() -> None:
 
 def test_clients_that_gave_up_on_a_hang_are_let_go_after_the_timeout() -> None:
     world = World("hang", limits=Limits(timeout=30))
-    for _ in range(20):
-        world.client().say(b"anybody there?", finish=True)
+    for number in range(20):
+        client = world.client()
+        client.say(b"anybody there?", finish=number % 2 == 0)
+        world.reactor.call_later(1, client.close)
     world.run(seconds=100)
+    assert not world.proxy.connections
+
+
+@pytest.mark.parametrize("direction", ["", "direction=to_client", "direction=to_backend"])
+def test_a_client_that_only_sends_no_more_is_held_as_any_other(direction: str) -> None:
+    world = World(f"hang {direction}", limits=Limits(timeout=1), on_data=echo)
+    client = world.client()
+    client.say(b"anybody there?", finish=True)
+    world.run(seconds=0.5)
+    if direction == "direction=to_client":
+        world.backends[0].finish()
+    world.run(seconds=1000)
+    assert (client.ended, bytes(client.heard)) == ("", b"")
+    world.apply()
+    world.run(seconds=0.1)
+    assert bytes(client.heard) == b"anybody there?"
+
+
+@pytest.mark.parametrize("rule", ["hang", "accept-then-silence", "hang direction=to_client"])
+@pytest.mark.parametrize("way", ["close", "finish and close", "reset"])
+def test_without_a_timeout_too_clients_that_left_during_a_hold_are_let_go(
+    rule: str, way: str
+) -> None:
+    world = World(rule, on_data=echo)
+    client = world.client()
+    client.say(b"anybody there?", finish=way == "finish and close")
+    world.run(seconds=100)
+    assert world.proxy.connections
+    client.reset() if way == "reset" else client.close()
+    world.run(seconds=50)
     assert not world.proxy.connections
 
 
@@ -288,7 +320,10 @@ def test_who_hung_up_on_a_hang_is_let_go_however_much_they_said(size: int) -> No
 
 def test_who_misses_bytes_that_were_held_sees_no_clean_end() -> None:
     world = World("hang", limits=Limits(timeout=30))
-    world.client().say(b"anybody there?", finish=True)
+    client = world.client()
+    client.say(b"anybody there?", finish=True)
+    world.run(seconds=1)
+    client.close()
     world.run(seconds=100)
     (backend,) = world.backends
     assert (bytes(backend.heard), backend.ended) == (b"", "reset")
@@ -347,6 +382,8 @@ def test_a_rule_holds_a_connection_that_opens_or_ends_for_whom_it_makes_wait(rul
         world.run(seconds=1)
     assert InUse.HELD in in_use(world)
     client.reset()
+    for backend in world.backends:
+        backend.close()
     world.run(seconds=1)
     assert not world.proxy.connections or InUse.HELD not in in_use(world)
 
@@ -360,6 +397,9 @@ def test_a_delay_holds_to_its_end_and_a_hang_while_its_client_is_there() -> None
         assert in_use(world) == InUse.HELD | InUse.QUEUED
         client.finish()
         world.run(seconds=1)
+        assert in_use(world) == InUse.HELD | InUse.QUEUED
+        client.close()
+        world.run(seconds=0.1)
         assert in_use(world) == outlasts | InUse.QUEUED
 
 

@@ -319,18 +319,18 @@ def test_a_drain_serves_whom_a_rule_lets_go_in_time() -> None:
 
 def test_while_it_waits_a_client_is_kept_for_as_long_as_it_is_there() -> None:
     world = World("test-connects do=hold", limits=Limits(timeout=30))
-    there, ended, gone = (world.client() for _ in range(3))
+    there, ended, gone, reset = (world.client() for _ in range(4))
     world.run(seconds=1)
     ended.finish()
-    gone.reset()
-    world.run(seconds=20)
-    assert len(world.proxy.connections) == 3
-    world.run(seconds=20)
-    assert len(world.proxy.connections) == 1
-    world.run(seconds=1000)
-    assert there.ended == ""
-    there.finish()
+    gone.close()
+    reset.reset()
     world.run(seconds=40)
+    assert len(world.proxy.connections) == 2
+    world.run(seconds=1000)
+    assert (there.ended, ended.ended) == ("", "")
+    there.close()
+    ended.close()
+    world.run(seconds=400)
     assert not world.proxy.connections
 
 
@@ -627,6 +627,9 @@ def test_an_end_that_nobody_is_left_to_hear_does_not() -> None:
     backend.finish()
     world.run(seconds=5)
     client.finish()
+    world.run(seconds=100)
+    assert len(world.proxy.connections) == 1
+    client.close()
     world.run(seconds=100)
     assert not world.proxy.connections
 

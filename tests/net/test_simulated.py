@@ -120,7 +120,7 @@ def play(steps: list[Step]) -> list[Outcome]:
                 if what in ("close", "reset"):
                     open_ends.remove(end)
                 for left in open_ends:
-                    compare_events(simulated, real, left, told)
+                    compare(simulated, real, left, told)
     return [outcome for _, outcome in told]
 
 
@@ -133,12 +133,18 @@ def is_beginning(outcome: Outcome, expected: Outcome) -> TypeGuard[bytes]:
     )
 
 
-def compare_events(simulated: Pair, real: Pair, end: str, told: object) -> None:
-    """A poller says the same of an end of both kinds; the kernel may take a moment."""
+def compare(simulated: Pair, real: Pair, end: str, told: object) -> None:
+    """Both kinds of end see the same; the kernel may take a moment."""
     deadline = time.monotonic() + SOON
-    while simulated.events(end) != real.events(end):
+    while look(simulated, end) != look(real, end):
         late = time.monotonic() > deadline
-        assert not late, f"{end}: {simulated.events(end)} and {real.events(end)} after {told}"
+        assert not late, f"{end}: {look(simulated, end)} and {look(real, end)} after {told}"
+
+
+def look(pair: Pair, end: str) -> tuple[int, bool, bool]:
+    """Its events, and whether its peer has ended its stream, or is gone."""
+    sock, system = pair.ends[end], pair.system
+    return pair.events(end), system.peer_closed(sock), system.peer_gone(sock)
 
 
 C, S = "client", "server"

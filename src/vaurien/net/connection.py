@@ -19,11 +19,17 @@ from .end import End
 from .framing import Conversation
 from .hooks import CONNECT, Hooks, Key
 from .link import Link
+from .reactor import Timer
 from .system import READ, Socket
 from .view import ProxyView
 
 MISSES_BYTES = InUse.HELD | InUse.QUEUED | InUse.UNSENT
 """Closed in one of these uses, a connection loses bytes that a peer should have received."""
+
+SHORTEST_LOOK = 1.0
+"""Seconds between two looks for peers that are gone while a rule holds what they wait for."""
+LOOKS = 4
+"""Looks in the time that a rule has held it already, when that is longer."""
 
 
 class Owner(ProxyView, Interface):
@@ -47,6 +53,7 @@ class Connection:
 
     __slots__ = (
         "_hooks",
+        "_look",
         "_unsent",
         "backend",
         "client",
@@ -81,6 +88,7 @@ class Connection:
         self.opened_at = proxy.reactor.now
         self.on_close: Callable[[], None] | None = None
         self._hooks: Hooks | None = None
+        self._look: Timer | None = None  # for peers that are gone
         self._unsent = 0  # at the last call of is_draining
 
     # From begin to close.
@@ -163,6 +171,8 @@ class Connection:
                 close_socket(reactor, end.sock, reset=reset and not end.broken)
         if self._hooks is not None:
             self._hooks.cancel()
+        if self._look is not None:
+            self._look.cancel()
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()
@@ -266,7 +276,12 @@ class Connection:
         """Return why it should not be closed yet: all reasons, or none, which is falsy."""
         found = InUse(0)
         running = self._hooks.running if self._hooks is not None else []
-        if any(map(self._is_awaited, running)) or any(map(self._holds, self.links)):
+        holding = any(link.player is not None and link.player.holding for link in self.links)
+        if (
+            any(link.player is not None and link.player.waiting for link in self.links)
+            or (holding and not self._is_gone(Direction.TO_CLIENT))
+            or any(map(self._is_awaited, running))
+        ):
             found |= InUse.HELD
         if any(link.player is not None or link.paused for link in self.links):
             found |= InUse.QUEUED
@@ -278,13 +293,6 @@ class Connection:
         if watched and self.links and self.to_backend.ending is None:
             found |= InUse.WATCHED
         return found
-
-    def _holds(self, link: Link) -> bool:
-        """Whether a rule makes what a link holds wait, and its source is still there for a hang."""
-        if link.player is None:
-            return False
-        ended = link.ending is not None or self.proxy.reactor.system.peer_closed(link.source.sock)
-        return link.player.waits(ended=ended)
 
     @property
     def active_at(self) -> float:
@@ -349,9 +357,39 @@ class Connection:
 
     def _is_awaited(self, key: Key) -> bool:
         """Whether the peer that waits for the end of a hook run is still there."""
-        if key == CONNECT and self.client_socket is not None:
-            return not self.proxy.reactor.system.peer_closed(self.client_socket)
-        if isinstance(key, Direction):
-            link = self.to_backend if key is Direction.TO_BACKEND else self.to_client
-            return link.sink.outgoing.ending is None
-        return False
+        if key == CONNECT:
+            return not self._is_gone(Direction.TO_CLIENT)
+        return isinstance(key, Direction) and not self._is_gone(key)
+
+    def _is_gone(self, direction: Direction) -> bool:
+        """Whether the peer at the end of a direction has closed, not only its sending side."""
+        if self.client_socket is not None:
+            sock = self.client_socket
+        else:
+            sock = (self.client if direction is Direction.TO_CLIENT else self.backend).sock
+        return self.proxy.reactor.system.peer_gone(sock)
+
+    # Peers that go away while a rule holds what they wait for.
+
+    def on_hold(self) -> None:
+        """A rule holds something until it is lifted: close when nobody waits for it any more."""
+        self._look_later(self.now())
+
+    def _look_later(self, since: float) -> None:
+        """Look for the peers again, ever less often the longer it takes."""
+        if self._look is not None:
+            self._look.cancel()
+        now = self.now()
+        pause = max(SHORTEST_LOOK, (now - since) / LOOKS)
+        self._look = self.proxy.reactor.call_later(pause, partial(self._look_for_peers, since))
+
+    def _look_for_peers(self, since: float) -> None:
+        self._look = None
+        running = self._hooks.running if self._hooks is not None else []
+        holding = any(link.player is not None and link.player.holding for link in self.links)
+        awaited = [not self._is_gone(Direction.TO_CLIENT)] if holding else []
+        awaited += [self._is_awaited(key) for key in running if not isinstance(key, ActiveRule)]
+        if any(awaited):
+            self._look_later(since)
+        elif awaited:
+            self.cut()

@@ -69,6 +69,7 @@ class PlayedConnection(Interface):
 
     def reply(self, message: Message, reply: QueuedReply) -> None: ...
     def settle(self) -> None: ...
+    def on_hold(self) -> None: ...
     def on_failure(self, report: str) -> None: ...
 
 
@@ -131,9 +132,10 @@ class Player:
         """Replies, which the source never sent, fill the queue."""
         return self._replies_size > QUEUE_LIMIT
 
-    def waits(self, *, ended: bool) -> bool:
-        """Whether it waits for a moment, or for a rule to be lifted while its source is there."""
-        return self._timer is not None or (self.holding and not ended)
+    @property
+    def waiting(self) -> bool:
+        """It waits for a moment."""
+        return self._timer is not None
 
     def put(self, item: Queued) -> None:
         """Append to the queue."""
@@ -330,6 +332,7 @@ class Player:
 
     def _hold(self, active_rule: ActiveRule) -> Steps:
         self.holding = True
+        self._connection.on_hold()
         while self._proxy.active_plan.is_on(active_rule):
             yield None
         self.holding = False

@@ -265,6 +265,11 @@ class SimulatedSystem(System):
         assert isinstance(sock, SimulatedSocket)
         return sock.fin_received or sock.reset
 
+    def peer_gone(self, sock: Socket) -> bool:
+        assert isinstance(sock, SimulatedSocket)
+        over = sock.reset or (sock.fin_received and sock.fin_sent)
+        return over or (sock.peer is not None and sock.peer.closed)
+
     def accept(self, listener: Socket, family: int) -> Socket:
         del family
         assert isinstance(listener, SimulatedSocket)

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
+from . import presence
 from .stale import remove_stale_socket
 
 if sys.platform == "linux":
@@ -46,7 +47,6 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes not yet sent to the peer
 
 NONBLOCK = getattr(socket, "SOCK_NONBLOCK", 0)
-ESTABLISHED = 1  # netinet/tcp.h: the first byte of TCP_INFO is the state
 INTERNET = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
 
 Sockaddr = tuple[str, int] | tuple[str, int, int, int] | str
@@ -332,17 +332,18 @@ class System:
             return 0
 
     def peer_closed(self, sock: Socket) -> bool:
-        """Whether the peer has closed or reset a connection, without reading from it."""
+        """Whether the peer has sent a FIN or a RST, without reading what came before it."""
         assert isinstance(sock, socket.SocketType)
-        try:
-            if sys.platform == "linux" and sock.family in INTERNET:
-                state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-                return bool(state != ESTABLISHED)
-            return not sock.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        return presence.has_closed(sock)
+
+    def peer_gone(self, sock: Socket) -> bool:
+        """Whether nobody is at the other end: a FIN may mean that it only sends no more.
+
+        A peer on another machine is not known to be gone before it resets the connection;
+        from this call on it is probed, and does so when its system has forgotten it.
+        """
+        assert isinstance(sock, socket.SocketType)
+        return presence.has_gone(sock)
 
     def reserve(self, endpoint: Endpoint) -> Socket:
         """Return a socket that is bound but does not listen, so that clients are refused.
