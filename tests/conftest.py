@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 # A slow machine is no failure: how long an example takes is not what these tests are about.
 settings.register_profile("vaurien", deadline=None)
 settings.load_profile("vaurien")
+
+
+@pytest.fixture(autouse=True)
+def accounts() -> Iterator[None]:
+    """Nothing is left of a scenario after its test."""
+    yield
+    if (scenario := sys.modules.get("scenario")) is not None:
+        made = scenario.World.made
+        while made:
+            made.pop().account()
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import ClassVar
 
 from vaurien import plugins, registry
 from vaurien.net.address import Address
+from vaurien.net.connection import Connection
 from vaurien.net.proxy import Proxy
-from vaurien.net.reactor import Reactor
+from vaurien.net.reactor import Reactor, Timer
 from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
 from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.system import ERROR, HANGUP, READ, WRITE
 from vaurien.protocol import Protocol
 from vaurien.rules.notation import Entry, make_rules, parse_rule
 from vaurien.rules.plan import Plan, Rule
-from vaurien.values.events import Event, Fired
+from vaurien.values.events import Emit, Event, Fired
 
 PROXY = (int(socket.AF_INET), ("proxy", 8000))
 BACKEND = (int(socket.AF_INET), ("backend", 80))
@@ -39,6 +42,7 @@ class Peer:
         self._broken = False
         self._deaf = False  # its connection is over, and the poller would say so for ever
         self._buffer = bytearray(64 * 1024)
+        world.peers.append(self)
         world.reactor.add(sock.fileno(), self, READ)
 
     def say(self, data: bytes, *, finish: bool = False) -> None:
@@ -121,8 +125,25 @@ class Peer:
         self.world.reactor.add(self.sock.fileno(), self, interest)
 
 
+class AccountedProxy(Proxy):
+    """Remembers its connections, to see that nothing is left of them."""
+
+    def __init__(self, reactor: Reactor, spec: ProxySpec, emit: Emit) -> None:
+        super().__init__(reactor, spec, emit)
+        self.closed: list[Connection] = []
+
+    def on_closed(self, connection: Connection) -> None:
+        super().on_closed(connection)
+        self.closed.append(connection)
+
+
 class World:
-    """A simulated system with a backend and a proxy; the clock starts at 0."""
+    """A simulated system with a backend and a proxy; the clock starts at 0.
+
+    After each test its worlds are asked to ``account``, by a fixture in ``conftest``.
+    """
+
+    made: ClassVar[list[World]] = []
 
     def __init__(
         self,
@@ -140,10 +161,11 @@ class World:
         self.reactor.report = self._fail
         self.seed = seed
         self.events: list[Event] = []
+        self.peers: list[Peer] = []
         self.backends: list[Peer] = []
         self.on_data = on_data
         self.protocol = protocol or registry.protocols.get("tcp")()
-        self.proxy = Proxy(
+        self.proxy = AccountedProxy(
             self.reactor,
             ProxySpec(
                 listen=Address("proxy", 8000),
@@ -154,10 +176,41 @@ class World:
             ),
             self.events.append,
         )
+        self.proxies = [self.proxy]
         self.proxy.open()
         if backend:
             self._listener = self.system.listen(BACKEND, 100)
             self.reactor.add(self._listener.fileno(), self, READ)
+        World.made.append(self)
+
+    def account(self) -> None:
+        """Close the proxies, and check that nothing is left: bytes, timers, sockets, replies."""
+        for proxy in self.proxies:
+            proxy.close()
+        self.reactor._end_batch()
+        assert self.reactor.waiting_bytes == 0
+        for connection in (each for proxy in self.proxies for each in proxy.closed):
+            assert connection.closed
+            assert not connection._hooks or not connection._hooks.running
+            for link in connection.links:
+                assert (link.dead, link.player, link.blocked) == (True, None, False)
+        assert [timer.call for timer in self.timers] == []
+        of_peers = {peer.sock for peer in self.peers}
+        left = [
+            sock.name
+            for sock in self.system._sockets.values()
+            if sock.peer in of_peers and sock not in of_peers
+        ]
+        assert left == []
+
+    @property
+    def timers(self) -> list[Timer]:
+        """Those that vaurien waits for."""
+        return [
+            timer
+            for *_, timer in self.reactor._timers
+            if timer.call is not None and _module_of(timer.call).startswith("vaurien")
+        ]
 
     def rules(self, *rules: str | Entry) -> tuple[Rule, ...]:
         entries = [parse_rule(rule) if isinstance(rule, str) else rule for rule in rules]
@@ -200,6 +253,12 @@ class World:
     @staticmethod
     def _fail(report: str) -> None:
         raise AssertionError(report)
+
+
+def _module_of(call: Callable[[], None]) -> str:
+    while isinstance(call, partial):
+        call = call.func
+    return call.__module__
 
 
 def echo(peer: Peer, data: bytes) -> None:

@@ -19,7 +19,6 @@ RULES = (
     "corrupt rate=0.01",
     "delay sleep=0.3 percent=50",
     "delay sleep=0.3 before=false percent=50",
-    "duplicate percent=50",
     "half-open percent=50",
     "half-open direction=to_client",
     "hang percent=50",
@@ -54,7 +53,7 @@ FRAMED = (
     "error fault=UNDONE percent=50",
     "transient",
 )
-STREAMED = ("reorder percent=50",)
+STREAMED = ("duplicate percent=50", "reorder percent=50")
 SIZES = (1, 100, 20_000, 400_000)
 REQUESTS = (b"GET a\n", b"PUT 5\nabc\ne", b"PUT 300000\n" + bytes(300_000), b"QUIET x\n", b"GE")
 RESPONSES = (b"a\n", b"BODY 7\n1234567", b"BODY 300000\n" + bytes(300_000), b"MORE\n", b"!n\n")
@@ -71,6 +70,7 @@ class Traffic:
         self.world = World(protocol=protocol, seed=seed, whole=seed % 2 == 0, limits=limits)
         self.rules = RULES + (FRAMED if self.framed else STREAMED)
         self.clients: list[Peer] = []
+        self.gone: set[Peer] = set()
 
     def some_rules(self) -> list[str]:
         if self.random.random() < 0.3:
@@ -90,7 +90,11 @@ class Traffic:
                 return
         else:
             client = random.random() < 0.6
-            peers = [each for each in (self.clients if client else world.backends) if not each.sock.closed]
+            peers = [
+                each
+                for each in (self.clients if client else world.backends)
+                if each not in self.gone
+            ]
             if peers:
                 self.act(random.choice(peers), client=client)
         if random.random() < 0.6:
@@ -106,10 +110,13 @@ class Traffic:
             peer.read(wanted=not peer.reads)
         elif what < 0.85:
             peer.finish()
-        elif what < 0.92:
-            peer.close()
         else:
-            peer.reset()
+            self.end(peer)
+
+    def end(self, peer: Peer) -> None:
+        if peer not in self.gone:
+            self.gone.add(peer)
+            peer.reset() if self.random.random() < 0.5 else peer.close()
 
     def leave(self) -> None:
         """All clients go, and then the rules; backends close when they see their client's end."""
@@ -118,15 +125,16 @@ class Traffic:
         if rules_first:
             world.apply()
         for client in self.clients:
-            if not client.sock.closed:
-                client.reset() if random.random() < 0.5 else client.close()
+            self.end(client)
         world.run(seconds=random.choice([0, 0.01, 10]))
         world.apply()
         for _ in range(20):
             world.run(seconds=10)
             for backend in world.backends:
-                if not backend.sock.closed:
-                    backend.close() if backend.ended else backend.read(wanted=True)
+                if backend.ended:
+                    self.end(backend)
+                elif backend not in self.gone:
+                    backend.read(wanted=True)
 
 
 @pytest.mark.parametrize("seed", range(400))
@@ -137,5 +145,20 @@ def test_nothing_is_left(seed: int) -> None:
     traffic.leave()
     world = traffic.world
     assert not world.proxy.connections, [
-        (c.in_use(), [(link.direction, link.player, link.ending, link.dead, link.end_sent, link.blocked, link.source.interest) for link in c.links]) for c in world.proxy.connections
+        (
+            c.in_use(),
+            [
+                (
+                    link.direction,
+                    link.player,
+                    link.ending,
+                    link.dead,
+                    link.end_sent,
+                    link.blocked,
+                    link.source.interest,
+                )
+                for link in c.links
+            ],
+        )
+        for c in world.proxy.connections
     ]

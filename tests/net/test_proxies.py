@@ -16,7 +16,7 @@ from lines import Lines
 from peers import Listening, Scripted, connect, receive_until_reset
 from peers import echo as echo_back
 from reactors import real_reactor, run_until
-from scenario import Peer, World, echo
+from scenario import AccountedProxy, Peer, World, echo
 from vaurien import registry
 from vaurien.errors import ListenError
 from vaurien.net.address import Address
@@ -44,12 +44,14 @@ class Site:
         self.system = self.world.system
         self.made = 0
         self.clients: list[Peer] = []
-        self.proxies = Proxies(self.world.reactor, self._make)
+        self.proxies = Proxies(self.world.reactor, self._make, lambda _: AccountedProxy)
         self.apply(*wanted)
 
     def _make(self, spec: ProxySpec) -> Proxy:
         self.made += 1
-        return Proxy(self.world.reactor, spec, self.world.events.append)
+        proxy = AccountedProxy(self.world.reactor, spec, self.world.events.append)
+        self.world.proxies.append(proxy)
+        return proxy
 
     def apply(self, *wanted: ProxySpec, drain: float = 0.0, moved: bool = False) -> None:
         self.proxies.apply(wanted, close_policy=ClosePolicy(drain, moved))

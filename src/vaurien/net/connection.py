@@ -369,11 +369,12 @@ class Connection:
             sock = (self.client if direction is Direction.TO_CLIENT else self.backend).sock
         return self.proxy.reactor.system.peer_gone(sock)
 
-    # Peers that go away while a rule holds what they wait for.
+    # Peers that go away while a rule makes them wait.
 
-    def on_hold(self) -> None:
-        """A rule holds something until it is lifted: close when nobody waits for it any more."""
-        self._look_later(self.now())
+    def watch_peers(self) -> None:
+        """A peer waits for what may never come: close when it has gone meanwhile."""
+        if not self.closed:
+            self._look_later(self.now())
 
     def _look_later(self, since: float) -> None:
         """Look for the peers again, ever less often the longer it takes."""
@@ -386,8 +387,8 @@ class Connection:
     def _look_for_peers(self, since: float) -> None:
         self._look = None
         running = self._hooks.running if self._hooks is not None else []
-        holding = any(link.player is not None and link.player.holding for link in self.links)
-        awaited = [not self._is_gone(Direction.TO_CLIENT)] if holding else []
+        kept = any(link.dead or (link.player and link.player.holding) for link in self.links)
+        awaited = [not self._is_gone(Direction.TO_CLIENT)] if kept else []
         awaited += [self._is_awaited(key) for key in running if not isinstance(key, ActiveRule)]
         if any(awaited):
             self._look_later(since)

@@ -32,7 +32,7 @@ class HookedConnection(Interface):
     closed: bool
 
     def close(self, *, reset: bool = False) -> None: ...
-    def on_hold(self) -> None: ...
+    def watch_peers(self) -> None: ...
     def on_failure(self, report: str) -> None: ...
     def refuse(self, detail: str) -> None:
         """Reset a client that has no backend yet, as if the backend could not be reached."""
@@ -123,7 +123,7 @@ class Hooks:
                     while clock() < until and proxy.active_plan.is_on(active_rule):
                         yield until
                 case Hold():
-                    connection.on_hold()
+                    connection.watch_peers()
                     while proxy.active_plan.is_on(active_rule):
                         yield None
                 case Close(reset):

@@ -175,6 +175,8 @@ class Link(Outlet):
     def reply(self, reply: QueuedReply) -> None:
         """Send a reply to the sink, behind what is queued."""
         if self.dead:
+            if isinstance(reply, Close):
+                self.perform(reply)
             return
         if isinstance(reply, Close):
             self.flush()

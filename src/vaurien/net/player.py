@@ -69,7 +69,7 @@ class PlayedConnection(Interface):
 
     def reply(self, message: Message, reply: QueuedReply) -> None: ...
     def settle(self) -> None: ...
-    def on_hold(self) -> None: ...
+    def watch_peers(self) -> None: ...
     def on_failure(self, report: str) -> None: ...
 
 
@@ -323,6 +323,7 @@ class Player:
         self._link.flush()
         yield from self._wait_for_sink()
         self._link.kill()
+        self._connection.watch_peers()
         self._connection.reply(message, action)
 
     def _wait(self, active_rule: ActiveRule, until: float) -> Steps:
@@ -332,7 +333,7 @@ class Player:
 
     def _hold(self, active_rule: ActiveRule) -> Steps:
         self.holding = True
-        self._connection.on_hold()
+        self._connection.watch_peers()
         while self._proxy.active_plan.is_on(active_rule):
             yield None
         self.holding = False
