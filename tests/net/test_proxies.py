@@ -178,6 +178,7 @@ def test_another_class_of_proxy_is_a_new_one_with_the_same_listener() -> None:
     assert type(site.proxy("a")) is OtherProxy
     assert not site.is_served(client)
     assert site.is_served(site.knock(1))
+    site.proxies.close()
 
 
 def test_another_plan_is_for_open_connections_too() -> None:
