@@ -599,6 +599,30 @@ def test_all_are_drained_together() -> None:
     assert (held.ended, idle.ended) == ("reset", "fin")
 
 
+def test_a_drain_of_all_waits_for_those_that_are_leaving() -> None:
+    site = Site(at("a", 1), at("b", 2))
+    client, other = site.served(1), site.served(2)
+    site.proxy("a").apply(site.plan("delay sleep=3"))
+    client.say(b"!")
+    site.world.run(seconds=0.1)
+    site.apply(at("b", 2), drain=20)
+    done: list[float] = []
+    site.proxies.drain(lambda: done.append(site.world.system.time), 10)
+    begun = site.world.system.time
+    site.world.run(lambda: bool(done), seconds=100)
+    site.world.run(seconds=0.1)
+    assert (bytes(client.heard), client.ended, other.ended) == (b"?!", "fin", "fin")
+    assert 2.8 < done[0] - begun < 4
+
+
+def test_one_that_is_enabled_again_is_not_leaving_any_more() -> None:
+    site = Site(at("a", 1))
+    site.served(1)
+    site.apply(at("a", 1, enabled=False), drain=20)
+    site.apply(at("a", 1))
+    assert not site.proxies._leaving
+
+
 def test_a_drain_of_none_is_done_at_once() -> None:
     site = Site()
     done: list[bool] = []

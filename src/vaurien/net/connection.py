@@ -287,12 +287,21 @@ class Connection:
             found |= InUse.QUEUED
         if any(link.blocked for link in self.links):
             found |= InUse.UNSENT
-        if not self.links or self.to_backend.active_at > self.to_client.active_at:
+        if self._is_unanswered:
             found |= InUse.UNANSWERED
         watched = any(isinstance(key, ActiveRule) for key in running)
         if watched and self.links and self.to_backend.ending is None:
             found |= InUse.WATCHED
         return found
+
+    @property
+    def _is_unanswered(self) -> bool:
+        if not self.links:
+            return True
+        conversation = self.conversation
+        if conversation is not None and conversation.is_in_step:
+            return conversation.is_unanswered
+        return self.to_backend.active_at > self.to_client.active_at
 
     @property
     def active_at(self) -> float:
@@ -308,6 +317,26 @@ class Connection:
         )
         before, self._unsent = self._unsent, unsent
         return unsent not in (0, before)
+
+    def drain(self, *, wanted: bool) -> None:
+        """Close after the answers under way, or after the next; or go on if not ``wanted``.
+
+        Without a protocol that knows where an answer ends, the proxy closes when it is idle.
+        """
+        if self.conversation is not None:
+            under_way = bool(self.in_use() & (InUse.QUEUED | InUse.UNSENT | InUse.UNANSWERED))
+            self.conversation.drain(wanted=wanted, at_once=under_way)
+
+    def close_drained(self) -> None:
+        """Close if a drain waits for no further answer."""
+        conversation = self.conversation
+        if (
+            conversation is not None
+            and conversation.is_drained
+            and not self.closed
+            and not any(link.player is not None or link.blocked for link in self.links)
+        ):
+            self.close()
 
     def cut(self) -> None:
         """Close now, with a reset if a peer misses bytes by it, and otherwise with a clean end."""

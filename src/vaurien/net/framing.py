@@ -120,6 +120,7 @@ class Framing:
             or self._protocol.adjusting
             or stream.lags
             or len(exchanges.replies) > 0
+            or self.conversation.last is not None
         )
 
     def receive(self, data: bytes, at: float) -> list[Decided]:
@@ -219,6 +220,7 @@ class Conversation:
         "backend_spoke",
         "decisions",
         "exchanges",
+        "last",
         "protocol",
         "to_backend",
         "to_client",
@@ -238,6 +240,8 @@ class Conversation:
         self.decisions = decisions
         self.exchanges = decisions.exchanges = Exchanges(proxy.tally, protocol.tallied)
         self.backend_spoke = False
+        self.last: int | None = None
+        """The last exchange that is served, while a drain is closing the connection."""
         self.protocol = copy.copy(protocol)
         self.protocol.backend = str(proxy.backend)
         self.protocol.tell = proxy.report_once  # type: ignore[method-assign]  # that is what it is for
@@ -269,6 +273,44 @@ class Conversation:
         if framing.lags and not link.paused:
             self.to_backend.paused = self.to_client.paused = True
             self.decisions.proxy.reactor.call_next(link.catch_up)
+        if self.last is not None:
+            self._settle()
+            self.to_client.resume()
+
+    @property
+    def is_in_step(self) -> bool:
+        """Both directions are parsed."""
+        return self.to_backend.framing is not None and self.to_client.framing is not None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """A request awaits its response, or a message is under way."""
+        framings = (self.to_backend.framing, self.to_client.framing)
+        return bool(self.exchanges.pending or self.exchanges.replies) or any(
+            framing is not None and (framing.in_message or framing.lags) for framing in framings
+        )
+
+    def drain(self, *, wanted: bool, at_once: bool) -> None:
+        """Serve the requests so far, or the next too if not ``at_once``; or again all."""
+        begun = self.exchanges.begun
+        self.last = (begun if at_once else begun + 1) if wanted else None
+        self._settle()
+
+    @property
+    def is_full(self) -> bool:
+        """A drain takes no further request of the client."""
+        framing = self.to_backend.framing
+        return (
+            self.last is not None
+            and self.exchanges.begun >= self.last
+            and framing is not None
+            and not framing.in_message
+        )
+
+    @property
+    def is_drained(self) -> bool:
+        """All requests that a drain serves are answered."""
+        return self.is_full and self.is_in_step and not self.is_unanswered
 
     def end(self, link: FramedLink) -> None:
         """The source of a link has ended: pass on what is in no message yet."""

@@ -200,6 +200,7 @@ class Link(Outlet):
         self.settle()
         if self.direction is Direction.TO_CLIENT and not self.connection.closed:
             self.sink.outgoing.resume()  # replies may have kept the client from being read
+            self.connection.close_drained()
 
     def settle(self) -> None:
         """Send the end of the stream if nothing is left before it; read if there is room."""
@@ -218,6 +219,8 @@ class Link(Outlet):
         if idle:
             self.update_quiet()
         full = self.blocked or (self.player is not None and self.player.full) or self.congested
+        if self.direction is Direction.TO_BACKEND and self.connection.conversation is not None:
+            full |= self.connection.conversation.is_full
         read = not self.dead or self.connection.withholds_end(self.source.incoming)
         self.source.want(READ, wanted=read and not full and self.ending is None)
 

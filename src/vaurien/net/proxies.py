@@ -50,7 +50,7 @@ class Proxies:
         self._type_of = type_of
         self._proxies: dict[str, Proxy] = {}
         self._specs: dict[str, ProxySpec] = {}
-        self._leaving: set[Proxy] = set()
+        self._leaving: dict[Proxy, None] = {}
         """Removed, replaced or disabled, with connections that may still finish."""
         self._draining = False
 
@@ -114,7 +114,7 @@ class Proxies:
             if not spec.enabled:
                 proxy.listen = self._place(spec)
             elif proxy.listener is not listeners[spec.name]:
-                self._leaving.discard(proxy)
+                self._leaving.pop(proxy, None)
                 proxy.open(listeners[spec.name])
             if proxy.backend != spec.backend:
                 proxy.change_backend(spec.backend, reset=close_policy.reset_moved)
@@ -129,9 +129,10 @@ class Proxies:
             proxy.close()
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
-        """Drain all of them for good, within ``limit`` seconds; then call back."""
+        """Drain all of them for good, those that are leaving too, within ``limit`` seconds."""
         self._draining = True
-        left = len(self._proxies)
+        proxies = dict.fromkeys((*self, *self._leaving))
+        left = len(proxies)
 
         def one_done() -> None:
             nonlocal left
@@ -141,7 +142,7 @@ class Proxies:
 
         if not left:
             done()
-        for proxy in self:
+        for proxy in proxies:
             proxy.drain(one_done, limit)
 
     def _proxy_for(self, spec: ProxySpec) -> Proxy:
@@ -199,8 +200,8 @@ class Proxies:
     def _end(self, proxy: Proxy, close_policy: ClosePolicy) -> None:
         """Close a proxy; one that drains is remembered until it has closed."""
         if close_policy.drain:
-            self._leaving.add(proxy)
-            proxy.drain(partial(self._leaving.discard, proxy), close_policy.drain)
+            self._leaving[proxy] = None
+            proxy.drain(partial(self._leaving.pop, proxy, None), close_policy.drain)
         else:
             proxy.close(reset=True)
 

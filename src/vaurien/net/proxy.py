@@ -69,6 +69,7 @@ class Proxy:
         self._sweep = Sweep(self, spec.limits.timeout)
         self._drained: Callable[[], None] | None = None
         self._drain_limit: Timer | None = None
+        self._drain_look: Timer | None = None
         self._full = False
         self._reported: set[str] = set()
 
@@ -95,6 +96,8 @@ class Proxy:
         self._listener = listener
         self._listener.attach(self._on_client, self._on_accept_error)
         self._forget_drain()
+        for connection in self.connections:
+            connection.drain(wanted=False)
         self._full = self._is_full
         if self._full:
             self._listener.pause()
@@ -160,6 +163,8 @@ class Proxy:
         def stop_accepting() -> None:
             if self._drained is done:
                 self._close_listener()
+                for connection in list(self.connections):
+                    connection.drain(wanted=True)
                 self._close_finished()
 
         if self._listener is not None:
@@ -302,9 +307,10 @@ class Proxy:
 
     def _forget_drain(self) -> None:
         self._drained = None
-        if self._drain_limit is not None:
-            self._drain_limit.cancel()
-            self._drain_limit = None
+        for timer in (self._drain_limit, self._drain_look):
+            if timer is not None:
+                timer.cancel()
+        self._drain_limit = self._drain_look = None
 
     @property
     def _is_full(self) -> bool:
@@ -348,7 +354,7 @@ class Proxy:
 
         def come_again() -> None:
             if self.connections:
-                self.reactor.call_later(DRAIN_IDLE / 2, self._close_finished)
+                self._drain_look = self.reactor.call_later(DRAIN_IDLE / 2, self._close_finished)
             else:
                 self.close()
 

@@ -1,0 +1,73 @@
+"""Drains of connections whose protocol is parsed: no answer is cut."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from lines import Lines
+from scenario import Peer, World
+
+
+def answer_lines(peer: Peer, data: bytes) -> None:
+    """A backend that answers each request with a line."""
+    peer.say(b"a\n" * data.count(b"\n"))
+
+
+def asks_again(client: Peer, data: bytes) -> None:
+    """A client that sends its next request as soon as it has its answer."""
+    if client.heard.endswith(b"e\n"):
+        client.say(b"GET next\n")
+
+
+def answers_slowly(peer: Peer, data: bytes) -> None:
+    """A backend that answers each request in pieces, with pauses longer than an idle drain."""
+    for number, piece in enumerate((b"BODY 6\n", b"ab", b"cd", b"e\n")):
+        peer.world.reactor.call_later(0.3 * (number + 1), partial(peer.say, piece))
+
+
+@pytest.mark.parametrize(
+    "rules", [(), ("dummy",), ("delay before=false sleep=0.2",), ("hang after=1000",)]
+)
+@pytest.mark.parametrize("moment", [0.05, 0.25, 0.5, 1.0, 1.19, 1.2, 1.21, 2.0, 3.0])
+def test_a_drain_closes_a_busy_client_after_a_whole_answer(
+    rules: tuple[str, ...], moment: float
+) -> None:
+    world = World(*rules, protocol=Lines(), on_data=answers_slowly, whole=True)
+    client = world.client(asks_again)
+    client.say(b"GET first\n")
+    world.run(seconds=moment)
+    answers = client.heard.count(b"e\n")
+    done: list[float] = []
+    world.proxy.drain(lambda: done.append(world.system.time), 30)
+    world.run(lambda: bool(client.ended), seconds=100)
+    assert client.ended == "fin"
+    assert bytes(client.heard) == b"BODY 6\nabcde\n" * client.heard.count(b"e\n")
+    assert client.heard.count(b"e\n") == answers + 1
+    assert done
+    assert done[0] < moment + 4
+
+
+def test_a_drain_answers_all_that_was_pipelined_before() -> None:
+    world = World("delay before=false sleep=1", protocol=Lines(), on_data=answer_lines, whole=True)
+    client = world.client()
+    client.say(b"GET a\n" * 5)
+    world.run(seconds=0.1)
+    world.proxy.drain(lambda: None, 30)
+    client.say(b"GET b\n" * 5)
+    world.run(lambda: bool(client.ended), seconds=100)
+    assert (client.ended, bytes(client.heard)) == ("fin", b"a\n" * 5)
+
+
+def test_a_drain_that_is_called_off_serves_as_before() -> None:
+    world = World(protocol=Lines(), on_data=answer_lines, whole=True)
+    client = world.client()
+    world.run(seconds=0.05)
+    world.proxy.drain(lambda: None, 30)
+    world.run(seconds=0.01)
+    world.proxy.open()
+    for _ in range(3):
+        client.say(b"GET a\n")
+        world.run(seconds=1)
+    assert (client.ended, bytes(client.heard)) == ("", b"a\n" * 3)
