@@ -52,6 +52,8 @@ class RealPair:
             server = listening.accept()
             server.setblocking(False)
             self.ends: dict[str, Socket] = {"client": client, "server": server}
+        for sock in (client, server):  # or a reset loses what was held back for the last ACK
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def events(self, end: str) -> int:
         poll = select.poll()
@@ -113,9 +115,11 @@ def play(steps: list[Step]) -> list[Outcome]:
                 expected = perform(simulated, step)
                 told.append((step, expected))
                 outcome = perform(real, step)
+                deadline = time.monotonic() + SOON
                 while is_beginning(outcome, expected):  # the kernel may give it in pieces
                     more = perform(real, step)
                     outcome += more if isinstance(more, bytes) else b""
+                    assert time.monotonic() < deadline, (outcome, told)
                 assert outcome == expected, told
                 if what in ("close", "reset"):
                     open_ends.remove(end)
