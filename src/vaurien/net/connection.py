@@ -323,7 +323,7 @@ class Connection:
 
         Without a protocol that knows where an answer ends, the proxy closes when it is idle.
         """
-        if self.conversation is not None:
+        if self.conversation is not None and (self.conversation.last is None) is wanted:
             under_way = bool(self.in_use() & (InUse.QUEUED | InUse.UNSENT | InUse.UNANSWERED))
             self.conversation.drain(wanted=wanted, at_once=under_way)
 

@@ -96,8 +96,7 @@ class Proxy:
         self._listener = listener
         self._listener.attach(self._on_client, self._on_accept_error)
         self._forget_drain()
-        for connection in self.connections:
-            connection.drain(wanted=False)
+        in_turns(self.reactor, self.connections, lambda each: each.drain(wanted=False))
         self._full = self._is_full
         if self._full:
             self._listener.pause()
@@ -163,8 +162,6 @@ class Proxy:
         def stop_accepting() -> None:
             if self._drained is done:
                 self._close_listener()
-                for connection in list(self.connections):
-                    connection.drain(wanted=True)
                 self._close_finished()
 
         if self._listener is not None:
@@ -345,14 +342,19 @@ class Proxy:
         """Close the connections that a drain need not wait for, until none is left."""
         if self._drained is None:
             return
-        clock = self.reactor.clock
+        clock, done = self.reactor.clock, self._drained
 
         def look_at(connection: Connection) -> None:
+            if self._drained is not done:
+                return
+            connection.drain(wanted=True)
             idle = clock() - connection.active_at >= DRAIN_IDLE
             if idle and not self.in_use(connection) & UNFINISHED:
                 connection.close()
 
         def come_again() -> None:
+            if self._drained is not done:
+                return
             if self.connections:
                 self._drain_look = self.reactor.call_later(DRAIN_IDLE / 2, self._close_finished)
             else:
