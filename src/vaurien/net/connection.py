@@ -17,19 +17,14 @@ from .closing import Ending, InUse, close_socket, read_unread
 from .decisions import Decisions
 from .end import End
 from .framing import Conversation
-from .hooks import CONNECT, Hooks, Key
+from .hooks import CONNECT, Hooks
 from .link import Link
-from .reactor import Timer
+from .peer_watch import PeerWatch
 from .system import READ, Socket
 from .view import ProxyView
 
 MISSES_BYTES = InUse.HELD | InUse.QUEUED | InUse.UNSENT
 """Closed in one of these uses, a connection loses bytes that a peer should have received."""
-
-SHORTEST_LOOK = 1.0
-"""Seconds between two looks for peers that are gone while a rule holds what they wait for."""
-LOOKS = 4
-"""Looks in the time that a rule has held it already, when that is longer."""
 
 
 class Owner(ProxyView, Interface):
@@ -53,7 +48,7 @@ class Connection:
 
     __slots__ = (
         "_hooks",
-        "_look",
+        "_peer_watch",
         "_unsent",
         "backend",
         "client",
@@ -88,7 +83,7 @@ class Connection:
         self.opened_at = proxy.reactor.now
         self.on_close: Callable[[], None] | None = None
         self._hooks: Hooks | None = None
-        self._look: Timer | None = None  # for peers that are gone
+        self._peer_watch: PeerWatch | None = None
         self._unsent = 0  # at the last call of is_draining
 
     # From begin to close.
@@ -171,8 +166,8 @@ class Connection:
                 close_socket(reactor, end.sock, reset=reset and not end.broken)
         if self._hooks is not None:
             self._hooks.cancel()
-        if self._look is not None:
-            self._look.cancel()
+        if self._peer_watch is not None:
+            self._peer_watch.cancel()
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()
@@ -276,32 +271,22 @@ class Connection:
         """Return why it should not be closed yet: all reasons, or none, which is falsy."""
         found = InUse(0)
         running = self._hooks.running if self._hooks is not None else []
-        holding = any(link.player is not None and link.player.holding for link in self.links)
-        if (
-            any(link.player is not None and link.player.waiting for link in self.links)
-            or (holding and not self._is_gone(Direction.TO_CLIENT))
-            or any(map(self._is_awaited, running))
-        ):
+        waiting = any(link.player is not None and link.player.waiting for link in self.links)
+        if waiting or any(self._awaited(dead=False)):
             found |= InUse.HELD
         if any(link.player is not None or link.paused for link in self.links):
             found |= InUse.QUEUED
         if any(link.blocked for link in self.links):
             found |= InUse.UNSENT
-        if self._is_unanswered:
+        unanswered = None if self.conversation is None else self.conversation.unanswered
+        if unanswered is None:
+            unanswered = not self.links or self.to_backend.active_at > self.to_client.active_at
+        if unanswered:
             found |= InUse.UNANSWERED
         watched = any(isinstance(key, ActiveRule) for key in running)
         if watched and self.links and self.to_backend.ending is None:
             found |= InUse.WATCHED
         return found
-
-    @property
-    def _is_unanswered(self) -> bool:
-        if not self.links:
-            return True
-        conversation = self.conversation
-        if conversation is not None and conversation.is_in_step:
-            return conversation.is_unanswered
-        return self.to_backend.active_at > self.to_client.active_at
 
     @property
     def active_at(self) -> float:
@@ -323,19 +308,17 @@ class Connection:
 
         Without a protocol that knows where an answer ends, the proxy closes when it is idle.
         """
-        if self.conversation is not None and (self.conversation.last is None) is wanted:
-            under_way = bool(self.in_use() & (InUse.QUEUED | InUse.UNSENT | InUse.UNANSWERED))
-            self.conversation.drain(wanted=wanted, at_once=under_way)
+        conversation = self.conversation
+        if conversation is not None and (conversation.last is None) is wanted:
+            busy = bool(self.in_use() & (InUse.QUEUED | InUse.UNSENT | InUse.UNANSWERED))
+            conversation.drain(conversation.exchanges.begun + (not busy) if wanted else None)
 
     def close_drained(self) -> None:
         """Close if a drain waits for no further answer."""
         conversation = self.conversation
-        if (
-            conversation is not None
-            and conversation.is_drained
-            and not self.closed
-            and not any(link.player is not None or link.blocked for link in self.links)
-        ):
+        if conversation is None or not conversation.is_full or conversation.unanswered is not False:
+            return
+        if not any(link.player is not None or link.blocked for link in self.links):
             self.close()
 
     def cut(self) -> None:
@@ -384,11 +367,28 @@ class Connection:
         self.proxy.on_holding(self)
         return self._hooks
 
-    def _is_awaited(self, key: Key) -> bool:
-        """Whether the peer that waits for the end of a hook run is still there."""
-        if key == CONNECT:
-            return not self._is_gone(Direction.TO_CLIENT)
-        return isinstance(key, Direction) and not self._is_gone(key)
+    def watch_peers(self) -> None:
+        """Something is kept that may never come: close when nobody waits for it any more."""
+        if not self.closed:
+            watch = self._peer_watch
+            if watch is None:
+                reactor = self.proxy.reactor
+                watch = self._peer_watch = PeerWatch(reactor, self._awaited, self.cut)
+            watch.begin()
+
+    def _awaited(self, *, dead: bool = True) -> list[bool]:
+        """Return of each thing that is kept whether the peer that waits for it is still there.
+
+        ``dead``: count links whose sink is lost, too.
+        """
+        running = self._hooks.running if self._hooks is not None else []
+        waiting = [key for key in running if isinstance(key, Direction)]
+        if CONNECT in running or any(
+            (dead and link.dead) or (link.player is not None and link.player.holding)
+            for link in self.links
+        ):
+            waiting.append(Direction.TO_CLIENT)
+        return [not self._is_gone(direction) for direction in waiting]
 
     def _is_gone(self, direction: Direction) -> bool:
         """Whether the peer at the end of a direction has closed, not only its sending side."""
@@ -397,29 +397,3 @@ class Connection:
         else:
             sock = (self.client if direction is Direction.TO_CLIENT else self.backend).sock
         return self.proxy.reactor.system.peer_gone(sock)
-
-    # Peers that go away while a rule makes them wait.
-
-    def watch_peers(self) -> None:
-        """A peer waits for what may never come: close when it has gone meanwhile."""
-        if not self.closed:
-            self._look_later(self.now())
-
-    def _look_later(self, since: float) -> None:
-        """Look for the peers again, ever less often the longer it takes."""
-        if self._look is not None:
-            self._look.cancel()
-        now = self.now()
-        pause = max(SHORTEST_LOOK, (now - since) / LOOKS)
-        self._look = self.proxy.reactor.call_later(pause, partial(self._look_for_peers, since))
-
-    def _look_for_peers(self, since: float) -> None:
-        self._look = None
-        running = self._hooks.running if self._hooks is not None else []
-        kept = any(link.dead or (link.player and link.player.holding) for link in self.links)
-        awaited = [not self._is_gone(Direction.TO_CLIENT)] if kept else []
-        awaited += [self._is_awaited(key) for key in running if not isinstance(key, ActiveRule)]
-        if any(awaited):
-            self._look_later(since)
-        elif awaited:
-            self.cut()

@@ -274,43 +274,28 @@ class Conversation:
             self.to_backend.paused = self.to_client.paused = True
             self.decisions.proxy.reactor.call_next(link.catch_up)
         if self.last is not None:
-            self._settle()
             self.to_client.resume()
 
     @property
-    def is_in_step(self) -> bool:
-        """Both directions are parsed."""
-        return self.to_backend.framing is not None and self.to_client.framing is not None
+    def unanswered(self) -> bool | None:
+        """Whether an answer or a message is under way; None if a direction is not parsed."""
+        requests, responses = self.to_backend.framing, self.to_client.framing
+        if requests is None or responses is None:
+            return None
+        under_way = any(each.in_message or each.lags for each in (requests, responses))
+        return under_way or bool(self.exchanges.pending or self.exchanges.replies)
 
-    @property
-    def is_unanswered(self) -> bool:
-        """A request awaits its response, or a message is under way."""
-        framings = (self.to_backend.framing, self.to_client.framing)
-        return bool(self.exchanges.pending or self.exchanges.replies) or any(
-            framing is not None and (framing.in_message or framing.lags) for framing in framings
-        )
-
-    def drain(self, *, wanted: bool, at_once: bool) -> None:
-        """Serve the requests so far, or the next too if not ``at_once``; or again all."""
-        begun = self.exchanges.begun
-        self.last = (begun if at_once else begun + 1) if wanted else None
+    def drain(self, last: int | None) -> None:
+        """Take no request after the exchange with this number, and close when all are answered."""
+        self.last = last
         self._settle()
 
     @property
     def is_full(self) -> bool:
         """A drain takes no further request of the client."""
-        framing = self.to_backend.framing
-        return (
-            self.last is not None
-            and self.exchanges.begun >= self.last
-            and framing is not None
-            and not framing.in_message
-        )
-
-    @property
-    def is_drained(self) -> bool:
-        """All requests that a drain serves are answered."""
-        return self.is_full and self.is_in_step and not self.is_unanswered
+        framing, last = self.to_backend.framing, self.last
+        full = last is not None and self.exchanges.begun >= last
+        return full and framing is not None and not framing.in_message
 
     def end(self, link: FramedLink) -> None:
         """The source of a link has ended: pass on what is in no message yet."""
