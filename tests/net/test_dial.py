@@ -197,7 +197,19 @@ def test_what_is_lacking_may_not_come_back_in_time(lacking: str) -> None:
     setattr(attempt.system, lacking, 1_000_000)
     attempt.dial()
     attempt.run()
-    assert attempt.error == (1.0, errno.ETIMEDOUT, "no answer within 1 s")
+    lack = (errno.EMFILE, os.strerror(errno.EMFILE))
+    expected = lack if lacking == "lacks" else (errno.ETIMEDOUT, "no answer within 1 s")
+    assert attempt.error == (1.0, *expected)
+
+
+def test_a_lack_after_a_silent_endpoint_is_in_time_too() -> None:
+    attempt = Attempt(timeout=1.0)
+    attempt.system.blackhole(FIRST)
+    attempt.dial()
+    attempt.reactor.run_once()
+    attempt.system.lacks = 1_000_000
+    attempt.run()
+    assert attempt.error == (1.0, errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def test_it_does_not_dial_its_own_proxy() -> None:

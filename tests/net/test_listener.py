@@ -30,6 +30,12 @@ class Scarce(SimulatedSystem):
         super().__init__()
         self.lacks = 0
         self.aborted = 0
+        self.needs = 0
+
+    def need_descriptor(self) -> None:
+        if self.needs:
+            self.needs -= 1
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     def accept(self, listener: Socket, family: int) -> Socket:
         if self.aborted:
@@ -146,6 +152,39 @@ def test_without_a_descriptor_it_pauses_and_tries_again() -> None:
     assert door.clients == [2 * ACCEPT_PAUSE] * 3
 
 
+def test_a_client_waits_until_there_is_a_descriptor_for_its_backend_too() -> None:
+    door = Door()
+    door.system.needs = 2
+    door.knock(3)
+    door.run()
+    assert door.lacks == [(0.0, errno.EMFILE), (ACCEPT_PAUSE, errno.EMFILE)]
+    assert door.clients == [2 * ACCEPT_PAUSE] * 3
+
+
+def test_a_pause_outlasts_a_lack_of_descriptors() -> None:
+    door = Door()
+    door.system.lacks = 1
+    door.knock(1)
+    door.reactor.run_once()
+    door.listener.pause()
+    door.run()
+    assert door.clients == []
+    door.listener.resume()
+    door.run()
+    assert len(door.clients) == 1
+
+
+def test_a_lack_of_descriptors_outlasts_a_pause() -> None:
+    door = Door()
+    door.system.lacks = 1
+    door.knock(1)
+    door.reactor.run_once()
+    door.listener.pause()
+    door.listener.resume()
+    door.run()
+    assert door.clients == [ACCEPT_PAUSE]
+
+
 def test_a_client_that_is_gone_already_is_no_trouble() -> None:
     door = Door()
     door.system.aborted = 1
@@ -162,7 +201,7 @@ def test_closed_while_it_pauses_it_stays_closed() -> None:
     door.listener.close()
     door.run()
     assert door.clients == []
-    assert door.system.time == ACCEPT_PAUSE
+    assert door.system.time == 0
     with pytest.raises(ConnectionRefusedError):
         door.system.connect(HERE)
 

@@ -27,9 +27,11 @@ class Dial:
     __slots__ = (
         "_deadline",
         "_endpoints",
+        "_lacks",
         "_listening",
         "_looped",
         "_reactor",
+        "_retry",
         "_sock",
         "_then",
         "_timeout",
@@ -57,6 +59,8 @@ class Dial:
         self._sock: Socket | None = None
         self._endpoints: list[Endpoint] = []
         self._timer: Timer | None = None
+        self._retry: Timer | None = None
+        self._lacks: OSError | None = None  # of descriptors, at the last attempt
         self._timeout = timeout
         self._deadline = reactor.clock() + timeout
         resolver.resolve(address, self._on_resolved)
@@ -111,29 +115,33 @@ class Dial:
             sock, code = self._reactor.system.dial(endpoint)
         except OSError as failure:
             if failure.errno in NO_DESCRIPTOR:
-                self._try_again(endpoint, error)
+                self._try_again(endpoint, error, failure)
             else:
                 self._dial_next(failure)
             return
+        self._lacks = None
         if code == errno.EINPROGRESS:
             self._sock = sock
             self._reactor.add(sock.fileno(), self, WRITE)
             self._start_timer(1 + len(self._endpoints))
         elif code == errno.EAGAIN:
             self._reactor.discard(sock)
-            self._try_again(endpoint, error)
+            self._try_again(endpoint, error, None)
         else:
             self._on_dialled(sock, code)
 
-    def _try_again(self, endpoint: Endpoint, error: OSError) -> None:
-        """Dial an endpoint again soon: the resource that ran out may be free again."""
+    def _try_again(self, endpoint: Endpoint, error: OSError, lack: OSError | None) -> None:
+        """Dial an endpoint again soon: what ran out may be free again; ``lack`` if it was ours."""
 
         def retry() -> None:
             if self._then is not None:
                 self._dial_next(error)
 
         self._endpoints.insert(0, endpoint)
-        self._reactor.call_later(RETRY_DELAY, retry)
+        self._lacks = lack
+        if self._timer is None:
+            self._start_timer(1)
+        self._retry = self._reactor.call_later(RETRY_DELAY, retry)
 
     def _on_dialled(self, sock: Socket, code: int) -> None:
         if code:
@@ -152,9 +160,10 @@ class Dial:
             self._timer = self._reactor.call_at(until, self._on_timeout)
 
     def _on_timeout(self) -> None:
+        self._timer = None
         error = OSError(errno.ETIMEDOUT, f"no answer within {self._timeout:g} s")
         if self._sock is None:
-            self._call_back(error)
+            self._call_back(self._lacks or error)
         else:
             self._reactor.discard(self._sock)
             self._sock = None
@@ -167,8 +176,9 @@ class Dial:
             then(outcome)
 
     def _release(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._retry):
+            if timer is not None:
+                timer.cancel()
         if self._sock is not None:
             self._reactor.discard(self._sock)
             self._sock = None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..errors import ListenError
 from .address import Address
-from .reactor import Reactor
+from .reactor import Reactor, Timer
 from .resolver import Resolved
 from .system import READ, Endpoint, Socket, System
 
@@ -47,6 +47,7 @@ class Listener:
         self._sockets: list[Socket] = []
         self._backlog = backlog
         self._paused = False
+        self._retry: Timer | None = None  # descriptors have run out
         self.refusing = False
         self.endpoints: list[Endpoint] = []
         try:
@@ -100,8 +101,7 @@ class Listener:
         """Stop accepting; clients wait in the system's queue."""
         if not self._paused:
             self._paused = True
-            for sock in self._sockets:
-                self._reactor.unwatch(sock.fileno())
+            self._unwatch()
 
     def resume(self) -> None:
         if self._paused:
@@ -110,6 +110,9 @@ class Listener:
 
     def close(self) -> None:
         """Close the sockets now; do not call amid a batch of events."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
         for sock in self._sockets:
             self._close_now(sock)
         self._unlink()
@@ -117,10 +120,18 @@ class Listener:
 
     def _watch(self) -> None:
         """Watch for clients, unless none is to be accepted."""
-        if not (self._paused or self.refusing):
+        if not (self._paused or self.refusing or self._retry):
             for sock in self._sockets:
                 if sock.fileno() >= 0:  # closed, if another process took its address
                     self._reactor.add(sock.fileno(), self, READ)
+
+    def _unwatch(self) -> None:
+        for sock in self._sockets:
+            self._reactor.unwatch(sock.fileno())
+
+    def _accept_again(self) -> None:
+        self._retry = None
+        self._watch()
 
     def _bind(self, endpoint: Endpoint, *, refusing: bool) -> Socket:
         system = self._reactor.system
@@ -169,16 +180,17 @@ class Listener:
 
     def _accept(self, listening: Socket, family: int) -> int:
         for accepted in range(ACCEPT_BATCH):
-            if self._paused:
+            if self._paused or self._retry is not None:
                 return accepted
             try:
+                self._reactor.system.need_descriptor()  # two: this one is for the backend
                 sock = self._reactor.system.accept(listening, family)
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                 return accepted
             except OSError as error:
                 self._on_accept_error(error)
-                self.pause()
-                self._reactor.call_later(ACCEPT_PAUSE, self.resume)
+                self._unwatch()
+                self._retry = self._reactor.call_later(ACCEPT_PAUSE, self._accept_again)
                 return accepted
             self._on_client(sock)
         return ACCEPT_BATCH

@@ -14,7 +14,7 @@ from ..values.messages import Direction
 from .address import Address
 from .closing import InUse
 from .connection import Connection
-from .dial import Dial
+from .dial import NO_DESCRIPTOR, Dial
 from .listener import Listener
 from .reactor import Reactor, Timer
 from .resolver import Resolved, Resolver
@@ -229,7 +229,9 @@ class Proxy:
 
         def on_dialled(outcome: Socket | OSError) -> None:
             connection.on_close = None
-            if isinstance(outcome, OSError):
+            if isinstance(outcome, OSError) and outcome.errno in NO_DESCRIPTOR:
+                self.refuse(connection, "cannot connect to backends", str(outcome))
+            elif isinstance(outcome, OSError):
                 self.refuse(connection, f"backend {backend} cannot be reached", str(outcome))
             else:
                 then(outcome)

@@ -272,6 +272,14 @@ class System:
         self._tune(sock, family)
         return sock
 
+    def need_descriptor(self) -> None:
+        """Make sure that a descriptor is left.
+
+        Raises:
+            OSError: there is none.
+        """
+        os.close(os.dup(self.wake_fd))
+
     def dial(self, endpoint: Endpoint) -> tuple[Socket, int]:
         """Start to connect; return a non-blocking socket, and 0 or the errno of connect().
 
