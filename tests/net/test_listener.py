@@ -30,12 +30,6 @@ class Scarce(SimulatedSystem):
         super().__init__()
         self.lacks = 0
         self.aborted = 0
-        self.needs = 0
-
-    def need_descriptor(self) -> None:
-        if self.needs:
-            self.needs -= 1
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     def accept(self, listener: Socket, family: int) -> Socket:
         if self.aborted:
@@ -146,15 +140,6 @@ def test_a_pause_counts_for_those_who_wait_in_the_same_round() -> None:
 def test_without_a_descriptor_it_pauses_and_tries_again() -> None:
     door = Door()
     door.system.lacks = 2
-    door.knock(3)
-    door.run()
-    assert door.lacks == [(0.0, errno.EMFILE), (ACCEPT_PAUSE, errno.EMFILE)]
-    assert door.clients == [2 * ACCEPT_PAUSE] * 3
-
-
-def test_a_client_waits_until_there_is_a_descriptor_for_its_backend_too() -> None:
-    door = Door()
-    door.system.needs = 2
     door.knock(3)
     door.run()
     assert door.lacks == [(0.0, errno.EMFILE), (ACCEPT_PAUSE, errno.EMFILE)]

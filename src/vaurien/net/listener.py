@@ -183,7 +183,6 @@ class Listener:
             if self._paused or self._retry is not None:
                 return accepted
             try:
-                self._reactor.system.need_descriptor()  # two: this one is for the backend
                 sock = self._reactor.system.accept(listening, family)
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                 return accepted

@@ -277,9 +277,6 @@ class SimulatedSystem(System):
             raise BlockingIOError
         return listener.queue.popleft()
 
-    def need_descriptor(self) -> None:
-        pass
-
     def dial(self, endpoint: Endpoint) -> tuple[Socket, int]:
         sock = SimulatedSocket(self, ("client", self._next_fd))
         listener = self._listeners.get(endpoint[1])

@@ -162,7 +162,6 @@ class System:
 
     descriptor_limit = sys.maxsize
     """Descriptors of this number and above are left to others in the process."""
-    _at_limit = False
 
     def __init__(self, poller: Poller | None = None) -> None:
         self.clock: Callable[[], float] = time.monotonic
@@ -260,25 +259,15 @@ class System:
 
         Raises:
             BlockingIOError: no client is waiting.
-            OSError: accept failed; see errno.
+            OSError: accept failed, or no descriptor would be left for its backend; see errno.
         """
-        if self._at_limit:
-            self._check_descriptors()
+        self._check_descriptors()
         # Like socket.accept, without its enums, which cost more than the call.
         fd, _ = listener._accept()  # type: ignore[attr-defined]
-        self._at_limit = fd >= self.descriptor_limit  # one is too many, and the last one
         sock = socket.SocketType(family, socket.SOCK_STREAM, 0, fd)
         sock.setblocking(False)
         self._tune(sock, family)
         return sock
-
-    def need_descriptor(self) -> None:
-        """Make sure that a descriptor is left.
-
-        Raises:
-            OSError: there is none.
-        """
-        os.close(os.dup(self.wake_fd))
 
     def dial(self, endpoint: Endpoint) -> tuple[Socket, int]:
         """Start to connect; return a non-blocking socket, and 0 or the errno of connect().
@@ -305,10 +294,14 @@ class System:
         return sock, code
 
     def _check_descriptors(self) -> None:
-        """Raise EMFILE if no descriptor below the limit is free; the system gives the lowest."""
-        fd = os.dup(self.wake_fd)
-        os.close(fd)
-        if fd >= self.descriptor_limit:
+        """Raise EMFILE unless two descriptors below the limit are free; the system gives the lowest."""
+        first = os.dup(self.wake_fd)
+        try:
+            second = os.dup(self.wake_fd)
+            os.close(second)
+        finally:
+            os.close(first)
+        if second >= self.descriptor_limit:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     def is_connected(self, sock: Socket) -> bool:
