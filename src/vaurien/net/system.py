@@ -294,7 +294,7 @@ class System:
         return sock, code
 
     def _check_descriptors(self) -> None:
-        """Raise EMFILE unless two descriptors below the limit are free; the system gives the lowest."""
+        """Raise EMFILE unless two below the limit are free; the system gives the lowest ones."""
         first = os.dup(self.wake_fd)
         try:
             second = os.dup(self.wake_fd)
