@@ -64,6 +64,15 @@ def test_each_of_several_hellos_is_settled_by_its_own_answer() -> None:
     assert (request_of(first).resp, request_of(second).resp) == (2, 3)
 
 
+def test_thousands_of_hellos_may_be_pipelined() -> None:
+    talk = Talk()
+    for message in talk.to_backend.feed(command("HELLO", "3", "AUTH", "u", "p" * 500) * 3_000, 0.0):
+        talk.exchanges.pass_on(message, 0.0)
+    talk.answer(REFUSED * 3_000)
+    assert talk.protocol.session.version == 2
+    assert len(talk.exchanges.pending) == 0
+
+
 @pytest.mark.parametrize(("answer", "version"), [(HELLO, 3), (REFUSED, 2)])
 def test_a_hello_in_a_transaction_is_settled_by_its_own_answer(answer: bytes, version: int) -> None:
     talk = Talk()

@@ -78,9 +78,12 @@ class Transaction:
         self.commands += 1
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Hello:
-    """A version of RESP that a client has asked for."""
+    """A version of RESP that a client has asked for.
+
+    It has no slots, so that what is counted as memory of one does not include those before it.
+    """
 
     version: int
     """The one that holds from this request on, as far as the server has answered."""
@@ -156,6 +159,7 @@ class Session:
     def agree(self, hello: Hello) -> None:
         """The server has agreed to the version that was asked for."""
         hello.settled = True
+        hello.before = PLAIN[2]  # or each would keep all before it
         if self.plain.hello is hello:
             self.plain = PLAIN[hello.version]
 
