@@ -82,7 +82,7 @@ def test_defaults() -> None:
 
 
 def test_behaviors(client: Client, running: Live) -> None:
-    assert client.get_behavior() == "dummy"
+    assert client.get_behavior() == "10:delay"
     client.set_behavior("delay", sleep=2)
     assert client.get_behavior() == "delay"
     assert running.control.plan()[0]["sleep"] == 2.0
@@ -156,7 +156,7 @@ def test_with_behavior_restores_rules_that_were_changed_meanwhile(
 def test_with_behavior_restores_after_an_exception(client: Client) -> None:
     with pytest.raises(ZeroDivisionError), client.with_behavior("hang"):
         _ = 1 / 0
-    assert client.get_behavior() == "dummy"
+    assert client.get_behavior() == "10:delay"
 
 
 def test_with_behavior_that_is_refused_changes_nothing(client: Client, running: Live) -> None:
@@ -322,8 +322,8 @@ def test_a_client_is_of_the_proxy_that_it_names(several: Http) -> None:
     cache = Client(several.host, several.port, proxy="cache")
     db = Client(several.host, several.port, proxy="db")
     with cache.with_behavior("hang"):
-        assert (cache.get_behavior(), db.get_behavior()) == ("hang", "dummy")
-    assert cache.get_behavior() == "dummy"
+        assert (cache.get_behavior(), db.get_behavior()) == ("hang", "10:delay")
+    assert cache.get_behavior() == "10:delay"
     db.set_backend("example.com:80")
     assert db.get_backend() == "example.com:80"
     assert cache.get_backend() != "example.com:80"
@@ -349,5 +349,5 @@ def test_vaurienctl_is_told_which_proxy(several: Http, capsys: pytest.CaptureFix
     assert main(["get-behavior", *where, "--proxy", "cache"]) == 0
     assert main(["get-behavior", *where]) == 1
     told = capsys.readouterr()
-    assert told.out == 'Behavior changed to "hang"\nhang\ndummy\n'
+    assert told.out == 'Behavior changed to "hang"\nhang\n10:delay\n'
     assert told.err == "there are 2 proxies: name one of cache, db\n"

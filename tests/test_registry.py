@@ -69,7 +69,10 @@ def test_an_unknown_name_is_told_with_the_known_ones(behaviors: Registry[Behavio
     behaviors.register(Delay)
     with pytest.raises(UnknownNameError) as caught:
         behaviors.get("dealy")
-    assert str(caught.value) == "'dealy' is an unknown behavior. Pick one of: 'delay', 'hang'."
+    assert (
+        str(caught.value)
+        == "'dealy' is an unknown behavior. Did you mean 'delay'? Pick one of: 'delay', 'hang'."
+    )
     assert (caught.value.name, caught.value.known) == ("dealy", ["delay", "hang"])
 
 
@@ -226,3 +229,12 @@ def test_a_copy_knows_the_same_and_keeps_what_is_added_for_itself(
     assert behaviors.get("delay") is Delay
     behaviors.become(copied)
     assert behaviors.get("delay") is copied.get("delay") is not Delay
+
+
+@pytest.mark.parametrize(("name", "meant"), [("on_mesage", "on_message"), ("on_ended", "on_end")])
+def test_a_hook_that_is_misspelt_is_refused(name: str, meant: str) -> None:
+    plugin = type("Misspelt", (Behavior,), {"name": "misspelt", name: lambda *_: None})
+    with pytest.raises(PluginError, match=f"'{name}' .* did you mean '{meant}'"):
+        Registry("behavior", Behavior).register(plugin)
+    other = type("Other", (Behavior,), {"name": "other", "on_before_handle": lambda *_: None})
+    Registry("behavior", Behavior).register(other)

@@ -154,6 +154,11 @@ def _checked(status: int, data: bytes) -> dict[str, object]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command ``vaurienctl``; return its exit status."""
     parser = _parser()
+    if "--version" in (sys.argv[1:] if argv is None else argv):
+        from importlib.metadata import version
+
+        _print(version("vaurien"))
+        return 0
     given = parser.parse_intermixed_args(argv)
     try:
         client = _client(given.host, given.proxy)
@@ -182,6 +187,7 @@ def _parser() -> ArgumentParser:
 
     parser = ArgumentParser("vaurienctl", description="Change the behavior of a running vaurien.")
     add = parser.add_argument
+    add("--version", action="store_true", help="show the version and exit")
     actions = ["list-behaviors", "set-behavior", "get-behavior"]
     add("action", choices=actions, help="command to run")
     add("behavior", nargs="?", help="behavior to set, or a mix such as 20:delay")

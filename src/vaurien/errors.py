@@ -55,6 +55,32 @@ class PluginError(VaurienError):
     """A plugin that cannot be imported, or is not one."""
 
 
+NAME_LIMIT = 64
+"""Characters of a name that are compared with others: that takes time."""
+NAMES_SHOWN = 12
+"""A longer list of names is cut to those that are likely to be meant."""
+LISTINGS = {
+    "behavior": "vaurien --help",
+    "profile": "vaurien profiles",
+    "recipe": "vaurien recipes",
+    "fault": "vaurien faults",
+}
+"""The command that lists all names of a kind."""
+
+
+def choices(names: Iterable[str], meant: str = "", kind: str = "") -> str:
+    """Return the names, separated by commas; of many, those like the one that was ``meant``."""
+    known = list(names)
+    if len(known) <= NAMES_SHOWN:
+        return ", ".join(known)
+    from difflib import get_close_matches
+
+    near = get_close_matches(meant, known, 5, 0.5) or known[:5]
+    count = len(known)
+    listed = f"'{LISTINGS[kind]}' lists all {count}" if kind in LISTINGS else f"{count} in all"
+    return f"{', '.join(near)}, ... ({listed})"
+
+
 class UnknownNameError(VaurienError, LookupError):
     """A name that nothing is registered under."""
 
@@ -62,8 +88,12 @@ class UnknownNameError(VaurienError, LookupError):
         self.kind = kind
         self.name = name
         self.known = sorted(known)
-        choices = ", ".join(repr(choice) for choice in self.known)
-        super().__init__(f"{name!r} is an unknown {kind}. Pick one of: {choices}.")
+        from difflib import get_close_matches
+
+        near = get_close_matches(name[:NAME_LIMIT], self.known, 2)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        found = choices(map(repr, self.known), repr(name[:NAME_LIMIT]), kind)
+        super().__init__(f"{name!r} is an unknown {kind}.{hint} Pick one of: {found}.")
 
 
 class ListenError(VaurienError, OSError):

@@ -171,7 +171,7 @@ class Catalogue:
         if fault is None:
             near = get_close_matches(identifier.lower(), self._by_identifier, n=3)
             hint = f" (did you mean {' or '.join(map(self._written, near))}?)" if near else ""
-            allowed = one_of(fault.name for fault in self.faults)
+            allowed = one_of((fault.name for fault in self.faults), identifier, "fault")
             raise OptionError(f"is unknown{hint}", key="fault", given=identifier, allowed=allowed)
         return fault
 

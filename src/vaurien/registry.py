@@ -8,6 +8,7 @@ name is first looked up.  Built-in plugins are added in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Generic, Self, TypeVar
 
 from .behavior import Behavior
@@ -17,6 +18,10 @@ from .values.options import Configurable
 
 PluginType = TypeVar("PluginType", bound=Configurable)
 AnyPlugin = TypeVar("AnyPlugin", bound=type[Configurable])
+
+
+LIKENESS = 0.8
+"""How similar to a hook the name of a method is that was meant to be one; 1: the same."""
 
 
 class Registry(Generic[PluginType]):
@@ -40,6 +45,7 @@ class Registry(Generic[PluginType]):
             raise PluginError(f"{plugin!r} is not a {self.kind}: it must subclass {self.base!r}")
         if not plugin.name:
             raise PluginError(f"the {self.kind} {plugin!r} has no name")
+        self._check_hooks(plugin)
         self._plugins[plugin.name] = plugin
 
     def register_lazily(self, name: str, load: Callable[[], object]) -> None:
@@ -86,9 +92,23 @@ class Registry(Generic[PluginType]):
             raise PluginError(f"the {self.kind} {name!r} cannot be loaded: {reason}") from error
         if not (isinstance(plugin, type) and issubclass(plugin, self.base)):
             raise PluginError(f"the {self.kind} {name!r} is not one: {plugin!r}")
+        self._check_hooks(plugin)
         if plugin.name != name:
             raise PluginError(f"the {self.kind} {name!r} is named {plugin.name!r} by its class")
         self._plugins[name] = plugin
+
+    def _check_hooks(self, plugin: type[PluginType]) -> None:
+        """Refuse a method that was probably meant to be a hook, as it would never be called.
+
+        Raises:
+            PluginError: it has such a method.
+        """
+        hooks = [name for name in vars(self.base) if name.startswith("on_")]
+        for name in dir(plugin):
+            if name.startswith("on_") and name not in hooks:
+                for meant in get_close_matches(name, hooks, 1, LIKENESS):
+                    what = f"the method {name!r} of {plugin!r} is no hook"
+                    raise PluginError(f"{what}: did you mean {meant!r}?")
 
     def _find_entry_points(self) -> None:
         if self._entry_points_known:

@@ -9,6 +9,7 @@ import pytest
 
 from serving import refused
 from vaurien.cli import main
+from vaurien.cli.check import check_config
 
 TOML = """
 seed = 1
@@ -133,3 +134,54 @@ def test_what_is_no_file_of_its_kind(name: str, text: str, line: str, tmp_path: 
 
 def test_mistakes() -> None:
     assert refused("check-config") == ["Missing argument 'FILE'."]
+
+
+def test_what_has_no_effect_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "v.toml"
+    proxy = '[proxies.a]\nlisten = "localhost:1"\nbackend = "localhost:2"\n'
+    file.write_text(f"generation = 7\nhttp-port = 1\n[statsd]\nport = 9\n{proxy}")
+    with pytest.raises(SystemExit) as ended:
+        check_config.main([str(file)], "vaurien check-config")
+    assert ended.value.code == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"vaurien: warning: {file}: generation has no effect: it is for state files",
+        f"vaurien: warning: {file}: http-port has no effect without http",
+        f"vaurien: warning: {file}: statsd.port has no effect without statsd.enabled",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            'protocol = "redis"\nrules = [{ behavior = "error", fault = "X", comand = "SET" }]',
+            [
+                "fault = 'X' is unknown",
+                "comand = 'SET' is an unknown key (did you mean 'command'?)",
+            ],
+        ),
+        (
+            'protocol = "reds"\nrules = [{ behavior = "error", fault = "X", precent = 5 }]',
+            [
+                "protocol = 'reds' is an unknown",
+                "precent = 5 is an unknown key (did you mean 'percent'",
+            ],
+        ),
+        (
+            'protocol = "http"\nrecipe = "redis-failover"',
+            ["recipe = 'redis-failover' is for the protocol redis, not http"],
+        ),
+        ('rules = [{ behavior = "hang", times = 1e99 }]', ["times = 1e+99 is not allowed"]),
+    ],
+)
+def test_all_is_said_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: str, said: list[str]
+) -> None:
+    file = tmp_path / "v.toml"
+    file.write_text(f'[proxies.a]\nlisten = "localhost:1"\nbackend = "localhost:2"\n{lines}\n')
+    with pytest.raises(SystemExit):
+        check_config.main([str(file)], "vaurien check-config")
+    *problems, _ = capsys.readouterr().err.splitlines()
+    assert len(problems) == len(said)
+    for part in said:
+        assert any(part in problem for problem in problems), problems

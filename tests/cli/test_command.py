@@ -14,6 +14,7 @@ from vaurien import registry
 from vaurien.cli.command import counted, vaurien
 from vaurien.config.presets import Presets
 from vaurien.config.settings import GONE_PROTOCOL_OPTIONS, SETTINGS
+from vaurien.errors import choices
 from vaurien.plugins import BEHAVIORS
 from vaurien.version import __version__
 
@@ -44,7 +45,7 @@ def test_help_lists_every_flag_under_its_heading(capsys: pytest.CaptureFixture[s
     for setting in SETTINGS:
         assert f"\n  {setting.flag} " in text
         assert text.index(f"\n{setting.heading}:\n") < text.index(f"\n  {setting.flag} ")
-    for flag in ("--config", "--version", "--help"):
+    for flag in ("--config", "--version", "-h, --help"):
         assert f"\n  {flag} " in text
 
 
@@ -144,12 +145,12 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
         (
             ["--behavior", "20:nope"],
             "--behavior='nope' is an unknown behavior: "
-            f"it takes one of {', '.join(sorted(BEHAVIORS))}",
+            f"it takes one of {choices(sorted(BEHAVIORS), 'nope', 'behavior')}",
         ),
         (
             ["--profile", "pigeon"],
             "--profile='pigeon' is an unknown profile: "
-            f"it takes one of {', '.join(sorted(Presets().profiles))}",
+            f"it takes one of {choices(sorted(Presets().profiles), 'pigeon', 'profile')}",
         ),
         (
             ["--protocol", "ftp"],

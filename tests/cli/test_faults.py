@@ -81,7 +81,9 @@ def test_one_fault(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "'ftp' is an unknown protocol. Pick one of: " in refused(capsys, "ftp")
+    assert "'ftp' is an unknown protocol. Did you mean 'tcp'? Pick one of: " in refused(
+        capsys, "ftp"
+    )
     assert "the protocol 'tcp' has no faults" in refused(capsys, "tcp")
     assert "fault='READNLY' is unknown (did you mean READONLY?)" in refused(
         capsys, "redis", "READNLY"

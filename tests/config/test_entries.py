@@ -79,6 +79,7 @@ def test_mixes_are_laid_out() -> None:
             {"behavior": "error", "fault": "nosuch", "told": 1, "times": -1},
             [
                 "rules[0].fault = 'nosuch' is not allowed: the protocol 'tcp' has no faults",
+                "rules[0].told = 1 is an unknown key: it takes one of ttl, stop, ... (17 in all)",
                 "rules[0].times = -1 is not allowed: it takes a whole number of at least 0",
             ],
         ),

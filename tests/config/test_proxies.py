@@ -39,7 +39,8 @@ def test_all_that_is_wrong_with_a_mix_is_said() -> None:
         f"'200:hang,10:dely' is not a mix: percent='200' {percent}",
         f"'dely' {unknown}",
     ]
-    assert found("20:delay, 80:hang") == found("") == []
+    assert found("20:delay, 80:hang") == []
+    assert found("") == [f"'' is not allowed: {allowed}"]
 
 
 def test_two_proxies_do_not_listen_in_one_place() -> None:

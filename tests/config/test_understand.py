@@ -140,13 +140,14 @@ proxies.c.recipe[2] = '5.5' is an unknown recipe
 proxies.c.rules[6] = 'delay' is not allowed: it takes a table
 proxies.c.rules[0].off is missing: on=5 needs it
 proxies.c.rules[5].behavior is missing: it takes the name of a behavior
-proxies.c.rules[7].nme = 1 is an unknown key (did you mean 'name'?): it takes one of behavior,
+proxies.c.rules[7].nme = 1 is an unknown key (did you mean 'name'?): it takes one of name,
 proxies.c.rules[7].every = 0 is not allowed: it takes a whole number of at least 1
 proxies.c.rules[7].sleep = '5..a/3' is not allowed: it takes a number of at least 0, or a ramp
 proxies.c.rules[8].stop = 3 is not allowed: it takes more than start=5
 proxies.c.rules[9].sleep = [1] is a list: it takes a text, a number, true or false
 proxies.c.rules[10].command = '~(' is not a regular expression
 proxies.c.rules[11].fault = 'nosuch' is unknown
+proxies.c.rules[11].told = 1 is an unknown key:
 proxies.c.rules[11].times = -1 is not allowed: it takes a whole number of at least 0
 proxies.c.rules[12].direction = 'up' is not allowed: it takes one of both, to_backend, to_client
 proxies.c.rules[12].name = 'a b\\x00\\x1b' is not allowed: it takes [A-Za-z0-9._-]{1,64}
@@ -154,7 +155,7 @@ proxies.c.rules[2].name = 'x' is given to two rules
 proxies.c.rules[4].percent = 60 is too much: the mix 'm' has 60 of 100 already
 proxies.c.backlog = 0 is not allowed: it takes a whole number from 1
 proxies.c.enabled = 'perhaps' is not allowed: it takes true or false
-proxies.c.rulez = [] is an unknown key (did you mean 'rules'?): it takes one of listen, backend,
+proxies.c.rulez = [] is an unknown key (did you mean 'rules'?): it takes one of rules,
 proxies.b.backend = 'localhost:6000' is where the proxy itself listens
 proxies.c.listen = 'LOCALHOST:6000' is where the proxy 'b' listens
 environment.A = '{nosuch}' stands for no proxy
@@ -163,7 +164,7 @@ journal = ['a'] is a list: it takes a text
 http_port = 'x' is not allowed: it takes a whole number from 0 to 65535
 statsd.sample_rate = 7 is not allowed: it takes a number from 0.0001 to 1
 statsd.portt = 1 is an unknown key
-sead = 4 is an unknown key (did you mean 'seed'?): it takes one of seed, journal, timeout,
+sead = 4 is an unknown key (did you mean 'seed'?): it takes one of seed, statsd,
 """
 
 

@@ -39,7 +39,7 @@ def error(description: str, name: str = "", location: str = "body") -> object:
 
 def test_get_behavior(http: Http) -> None:
     answer = http("GET", "/behavior")
-    assert (answer.status, answer.body) == (200, b'{"behavior": "dummy"}')
+    assert (answer.status, answer.body) == (200, b'{"behavior": "10:delay"}')
     assert answer.headers["content-type"] == "application/json"
 
 
@@ -201,7 +201,7 @@ def test_a_body_that_is_too_long(http: Http, running: Live) -> None:
     body = b'{"name": "hang"}'.ljust(classic.BODY_LIMIT + 1)
     answer = http("PUT", "/behavior", body)
     assert (answer.status, answer.json) == (413, error("the body is longer than 65536 bytes"))
-    assert running.control.behavior() == "dummy"
+    assert running.control.behavior() == "10:delay"
 
 
 def test_a_body_without_end_is_cut(http: Http) -> None:
@@ -230,7 +230,7 @@ def test_a_client_that_leaves_in_the_middle_changes_nothing(
     with http.connect() as sock:
         head = b'PUT /behavior HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 99\r\n\r\n{"name'
         sock.sendall(head % http.port)
-    assert http("GET", "/behavior").json == {"behavior": "dummy"}
+    assert http("GET", "/behavior").json == {"behavior": "10:delay"}
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 

@@ -73,7 +73,11 @@ def test_a_registered_behavior_is_listed_and_can_be_set(
     ("entries", "text"),
     [
         ([], "dummy"),
-        ([RULE], "dummy"),
+        ([RULE], "10:delay"),
+        ([RULE, {"behavior": "dummy", "mix": "behavior"}], "10:delay"),
+        ([{"behavior": "hang"}], "hang"),
+        ([{"behavior": "hang"}, RULE], "100:hang,10:delay"),
+        ([RULE, {"behavior": "hang", "mix": "behavior", "percent": 5}], "5:hang"),
         ([{"behavior": "dummy", "mix": "behavior"}], "dummy"),
         ([{"behavior": "hang", "mix": "behavior"}], "hang"),
         ([{"behavior": "hang", "mix": "behavior", "percent": 20}], "20:hang"),
@@ -302,7 +306,7 @@ def test_changes_are_of_the_proxy_that_is_named(several: Live) -> None:
         several.control.set_plan([{"behavior": "abort"}], "cache")
         several.control.set_backend(str(other), "db")
         several.control.set_behavior("delay", {"sleep": 0}, "db")
-        assert several.control.behavior("cache") == "dummy"
+        assert several.control.behavior("cache") == "abort"
         assert several.control.behavior("db") == "delay"
         assert [entry["behavior"] for entry in several.control.plan("cache")] == ["abort"]
         assert several.ask(b"hello", "db") == b"other hello"

@@ -353,7 +353,8 @@ def test_an_unknown_behavior_is_told_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError) as caught:
         make("dealy sleep=2")
     assert str(caught.value) == (
-        "'dealy' is an unknown behavior. Pick one of: 'delay', 'error', 'hang', 'keyed', "
+        "'dealy' is an unknown behavior. Did you mean 'delay'? "
+        "Pick one of: 'delay', 'error', 'hang', 'keyed', "
         "'numbered', 'slow-close'."
     )
 

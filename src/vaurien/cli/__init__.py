@@ -46,8 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             word, *rest = arguments
             module, name = COMMANDS[word]
             getattr(import_module(f".{module}", __name__), name).main(rest, f"vaurien {word}")
-        from .command import vaurien
+        from .command import fail, vaurien
 
+        if arguments and not arguments[0].startswith("-"):
+            from ..errors import UnknownNameError
+
+            fail(str(UnknownNameError("command", arguments[0], COMMANDS)))
         vaurien.main(list(arguments), "vaurien")
     except KeyboardInterrupt:  # before there is anything to shut down
         sys.exit(130)

@@ -6,11 +6,11 @@ import click
 
 from .. import plugins
 from ..config import ini, sections
+from ..config.configuration import Configuration
 from ..config.document import merged
 from ..config.source import Source
-from ..config.state import State
 from ..values.texts import printable
-from .command import OneLine, counted
+from .command import OneLine, counted, say
 
 INI = ".ini"
 HELP = """Check a configuration file and report all errors; nothing is opened or changed.
@@ -20,8 +20,8 @@ name ends in .json. If it ends in .ini, FILE is for 'vaurien --config'.
 """
 
 
-def checked(name: str) -> State:
-    """Return the proxies that a file declares.
+def checked(name: str) -> Configuration:
+    """Return what a file says.
 
     Raises:
         DocumentError: the file cannot be used.
@@ -29,13 +29,16 @@ def checked(name: str) -> State:
     source = Source(name, plugins.load_named)
     is_ini = name.endswith(INI)
     document = merged(sections.ADDRESSES, ini.read(name)) if is_ini else source.read()
-    return source.understand(document).state
+    return source.understand(document)
 
 
 @click.argument("file")
 def _check_config(file: str) -> None:
     plugins.install()
-    state = checked(file)
+    configuration = checked(file)
+    state = configuration.state
+    for warning in configuration.warnings:
+        say(f"warning: {warning}")
     rules = sum(len(spec.plan.rules) for spec in state.proxies)
     proxies = counted(len(state.proxies), "proxy", "proxies")
     click.echo(f"{printable(file)}: ok, {proxies}, {counted(rules, 'rule', 'rules')}")

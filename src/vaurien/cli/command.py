@@ -59,6 +59,10 @@ Switches can be given as --flag, --no-flag, --flag=true or --flag=false.
 class OneLine(click.Command):
     """A command that reports a user's error in one line."""
 
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return ["-h", "--help"]
+
     def main(  # type: ignore[override]  # it always exits
         self,
         args: Sequence[str] | None = None,
@@ -318,6 +322,5 @@ vaurien = Vaurien(
     context_settings={
         "ignore_unknown_options": True,  # plugins may know them
         "allow_extra_args": True,
-        "help_option_names": ["--help"],
     },
 )

@@ -39,6 +39,8 @@ def begin(configuration: Configuration) -> None:
     """
     with writable(configuration.document, "log_output", configuration.log_output):
         logs.configure(configuration.log_level, configuration.log_output)
+    for warning in configuration.warnings:
+        LOG.warning("%s", warning)
     raise_descriptor_limit()
 
 

@@ -42,5 +42,7 @@ class Configuration:
     """Seconds."""
     reset_moved: bool
     max_plugin_threads: int
+    warnings: tuple[str, ...] = ()
+    """What was given, and has no effect."""
     classic: Mapping[str, object]
     """The settings that old plugins get on every proxy."""

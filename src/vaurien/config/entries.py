@@ -18,7 +18,7 @@ from ..rules.plan import ROUNDING, Plan, Rule
 from ..values.options import Configured, Option, options_of
 from .document import Document, FileKey
 from .formatting import Path, format_value
-from .problems import Given, Problems, blamed
+from .problems import Given, Problems, blamed, suggestion
 
 BEHAVIOR_NAME = "the name of a behavior"
 
@@ -144,10 +144,24 @@ class Entries:
             except VaurienError as error:
                 self._problems.add_error(path, name, error)
                 return UNKNOWN, {}
+            further = None
             if self._protocol is not None:
                 further = self._further(behavior, one.path, given)
-                return (UNKNOWN, {}) if further is None else (behavior, further)
+            if further is not None:
+                return behavior, further
+            self._blame_typing_errors(behavior, given)
         return UNKNOWN, {}
+
+    def _blame_typing_errors(self, behavior: Configured[Behavior], given: Given) -> None:
+        """Add the keys that mean nothing whatever the rest turns out to be, or look mistyped."""
+        known = ["behavior", *RULE_KEYS, *options_of(behavior.plugin)]
+        if self._protocol is not None:
+            known += [*self._protocol.labels, *self._protocol.response_labels]
+            known += [each.name for fault in self._protocol.faults for each in fault.parameters]
+        for key, (path, value) in given.items():
+            word = key.removeprefix("match.")
+            if word not in known and (self._protocol is not None or suggestion(word, known)):
+                self._problems.add_unknown(path, value, known)
 
     def _further(
         self, behavior: Configured[Behavior], path: Path, given: Given

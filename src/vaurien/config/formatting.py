@@ -9,14 +9,14 @@ import re
 from collections.abc import Mapping
 from reprlib import Repr
 
+from ..values.options import WHOLE_NUMBERS
+
 Path = tuple[str | int, ...]
 """A place in a document, such as ``("proxies", "cache", "rules", 2, "sleep")``."""
 
 KEY_LIMIT = 64
 """Characters of a key that are shown."""
 VALUE_LIMIT = 80
-WHOLE_NUMBERS = 2**64
-"""The limit of whole numbers."""
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 

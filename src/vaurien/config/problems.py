@@ -49,14 +49,24 @@ class Problems:
         """Add a key that means nothing here."""
         known = list(known)
         why = f"is an unknown key{self._suggestion(str(path[-1]), known)}"
-        self.add(path, format_value(given), why, one_of(known) if known else "no keys")
+        self.add(
+            path,
+            format_value(given),
+            why,
+            one_of(known, str(path[-1])[:NAME_LIMIT]) if known else "no keys",
+        )
 
     def add_error(self, path: Path, given: object, error: VaurienError) -> None:
         """Add the error that a value led to."""
         value = "" if isinstance(given, Mapping) else format_value(given)
         if isinstance(error, UnknownNameError):
             why = f"is an unknown {error.kind}{self._suggestion(error.name, error.known)}"
-            self.add(path, value, why, one_of(error.known) if error.known else "")
+            self.add(
+                path,
+                value,
+                why,
+                one_of(error.known, error.name[:NAME_LIMIT], error.kind) if error.known else "",
+            )
         elif isinstance(error, OptionError) and _is_about(error, path, given):
             self.add(path, value, error.why, error.allowed)
         else:
@@ -81,7 +91,8 @@ class Problems:
             try:
                 return option.parse(given)
             except OptionError:
-                flaw = "is not allowed"
+                meant = self._suggestion(str(given), map(str, option.choices))
+                flaw = f"is not allowed{meant}"
         self.add(path, format_value(given), flaw, option.allowed)
         return None
 

@@ -92,7 +92,9 @@ class ProxyReader:
             backend=backend or ANYWHERE,
             protocol=self._with_options(protocol, table),
             plan=entries.plan(
-                self._entries(table), table.where("rules"), int(values.get(SEED.name, seed))
+                self._entries(table, protocol),
+                table.where("rules"),
+                int(values.get(SEED.name, seed)),
             ),
             limits=limits_of(values, limits),
             enabled=values.get(ENABLED.name) is not False,
@@ -126,14 +128,21 @@ class ProxyReader:
             self._problems.add_unknown(*options.pop(key), known)
         return self._problems.made(inner.path, options, protocol.make) or protocol.plugin()
 
-    def _entries(self, table: Table) -> Iterator[LocatedEntry]:
+    def _entries(
+        self, table: Table, protocol: Configured[Protocol] | None
+    ) -> Iterator[LocatedEntry]:
         """Yield all entries in order: of the mix, the profile, the recipes, and the rules."""
-        yield from self._mix(*table.text("behavior"))
+        given = "behavior" in table
+        path, mix = table.text("behavior")
+        if given and not mix:
+            self._problems.add(path, format_value(mix), allowed=MIX)
+        yield from self._mix(path, mix)
         path, profile = table.text("profile")
         if profile:
             yield from self._brought(path, profile, _presets().profile)
         for path, recipe, start in self._recipes(table):
-            yield from self._brought(path, recipe, partial(_presets().recipe, start=start))
+            make = partial(_recipe_for, protocol.plugin if protocol else None, start)
+            yield from self._brought(path, recipe, make)
         for path, entry in table.items("rules"):
             if isinstance(entry, Mapping):
                 yield LocatedEntry(path, entry)
@@ -210,3 +219,17 @@ class ProxyReader:
                 why = f"is where the proxy {taken[place]!r} listens"
                 self._problems.add((*path, "listen"), format_value(str(proxy.listen)), why)
             taken.setdefault(place, proxy.name)
+
+
+def _recipe_for(protocol: type[Protocol] | None, start: float, name: str) -> list[Entry]:
+    """Return the rules of a recipe, which must be for this protocol if that is known.
+
+    Raises:
+        UnknownNameError: there is none of this name.
+        OptionError: it is for another protocol.
+    """
+    entries = _presets().recipe(name, start)
+    needed = _presets().recipes[name].protocol
+    if needed and protocol and needed not in [getattr(base, "name", "") for base in protocol.mro()]:
+        raise OptionError(f"is for the protocol {needed}, not {protocol.name}", given=name)
+    return entries

@@ -78,7 +78,9 @@ class Sections:
     def _add_rules(self, setting: Setting, texts: tuple[str, ...], origin: Origin) -> None:
         rules: list[object] = []
         self._put(setting.path, rules, origin)
-        for text in filter(None, texts):
+        if texts == ("",) and not isinstance(origin, Flag):  # a key of an INI file without a value
+            return
+        for text in texts:
             where = _with_value(origin, text)
             self._origins[(*setting.path, len(rules))] = where
             try:

@@ -25,7 +25,7 @@ imported, and registered in its ``Names``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..behavior import Behavior
 from ..errors import VaurienError
@@ -121,11 +121,25 @@ class _Understanding:
             drain=float(value["drain"]),
             reset_moved=bool(value["reset_moved"]),
             max_plugin_threads=int(value["max_plugin_threads"]),
+            warnings=tuple(self._without_effect(value)),
             classic={
                 **{key: value[key] for key in CLASSIC},
                 **names.protocols.gone_values,
             },
         )
+
+    def _without_effect(self, value: Mapping[str, Value]) -> Iterator[str]:
+        """Yield a warning for each setting that was given, and means nothing without another."""
+        document = self._document
+        if document.find(GENERATION.name):
+            yield f"{document.origin((GENERATION.name,))} has no effect: it is for state files"
+        for key in ("http_host", "http_port"):
+            if (found := document.find(key)) and not value["http"]:
+                yield f"{document.origin(found[0])} has no effect without http"
+        for key in STATSD_OPTIONS:
+            found = None if document.find("statsd", "enabled") else document.find("statsd", key)
+            if found:
+                yield f"{document.origin(found[0])} has no effect without statsd.enabled"
 
     def _statsd(self) -> Statsd | None:
         table = self._top.table("statsd")

@@ -109,7 +109,10 @@ class Control:
         return registry.names()
 
     def behavior(self, proxy: str = "") -> str:
-        """The name of the behavior that takes all traffic, or else the mix as text."""
+        """The name of the behavior that takes all traffic, or else the rules as a mix.
+
+        Independent rules may add up to more than 100 percent; ``plan`` tells all about them.
+        """
         return _behavior(self._spec(proxy))
 
     def backend(self, proxy: str = "") -> str:
@@ -276,11 +279,15 @@ def _find(state: State, proxy: str) -> ProxySpec:
 
 def _behavior(spec: ProxySpec) -> str:
     mix = [rule for rule in spec.plan.rules if rule.mix == MIX]
-    if not mix:
+    independent = [rule for rule in spec.plan.rules if rule.mix != MIX]
+    # The form knows no independent rules: they are told where the mix does nothing.
+    acts = any(not rule.behavior.inert for rule in mix)
+    rules = mix if acts or not independent else independent
+    if not rules:
         return "dummy"
-    if len(mix) == 1 and mix[0].percent >= 100:
-        return mix[0].behavior.name
-    return ",".join(f"{rule.percent:.10g}:{rule.behavior.name}" for rule in mix)
+    if len(rules) == 1 and rules[0].percent >= 100:
+        return rules[0].behavior.name
+    return ",".join(f"{rule.percent:.10g}:{rule.behavior.name}" for rule in rules)
 
 
 def _of(proxy: str) -> str:

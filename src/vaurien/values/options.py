@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, get_type_hints
 
-from ..errors import OptionError, PluginError
+from ..errors import OptionError, PluginError, choices
 
 Value = bool | int | float | str
 T = TypeVar("T", bool, int, float, str)
@@ -20,6 +20,10 @@ T = TypeVar("T", bool, int, float, str)
 NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 TRUE_WORDS = frozenset({"true", "yes", "y", "on", "1"})
 FALSE_WORDS = frozenset({"false", "no", "n", "off", "0"})
+
+
+WHOLE_NUMBERS = 2**64
+"""A float is no whole number from here on: it is too coarse."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Option:
                 if word in TRUE_WORDS or word in FALSE_WORDS:
                     return word in TRUE_WORDS
             elif not isinstance(given, bool) and isinstance(given, (int, float, str)):
-                if self.type is int and not (isinstance(given, float) and given % 1):
+                if self.type is int and not (isinstance(given, float) and _is_not_whole(given)):
                     return int(given)
                 if self.type is float and math.isfinite(number := float(given)):
                     return number
@@ -89,9 +93,13 @@ class Option:
         raise self._not_allowed(given)
 
 
-def one_of(names: Iterable[str]) -> str:
-    """What is allowed, where it is one of these names."""
-    listed = ", ".join(names)
+def _is_not_whole(number: float) -> bool:
+    return bool(number % 1) or abs(number) >= WHOLE_NUMBERS
+
+
+def one_of(names: Iterable[str], meant: str = "", kind: str = "") -> str:
+    """What is allowed, where it is one of these names; see ``errors.choices``."""
+    listed = choices(names, meant, kind)
     return f"one of {listed}" if listed else "none"
 
 
