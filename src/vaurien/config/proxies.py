@@ -135,7 +135,7 @@ class ProxyReader:
         given = "behavior" in table
         path, mix = table.text("behavior")
         if given and not mix:
-            self._problems.add(path, format_value(mix), allowed=MIX)
+            self._problems.add(path, format_value(mix), allowed="PERCENT:NAME,...")
         yield from self._mix(path, mix)
         path, profile = table.text("profile")
         if profile:
