@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol as Interface
 
@@ -211,19 +211,18 @@ class Connection:
         """Reset a client that has no backend yet, as if the backend could not be reached."""
         self.proxy.refuse(self, f"backend {self.proxy.backend} cannot be reached", detail)
 
-    @contextlib.contextmanager
-    def gathering(self) -> Iterator[None]:
-        """Send what both links write meanwhile in one send each, at the end."""
+    def gather(self) -> bool:
+        """Have both links gather what they write; True if ``send_gathered`` is to be called."""
         if self.conversation is None or self.to_client.gathers:
-            yield
-            return
+            return False
         self.to_backend.gathers = self.to_client.gathers = True
-        try:
-            yield
-        finally:
-            for link in self.links:
-                link.gathers = False
-                link.flush()
+        return True
+
+    def send_gathered(self) -> None:
+        """Send what each link has gathered."""
+        self.to_backend.gathers = self.to_client.gathers = False
+        self.to_backend.flush()
+        self.to_client.flush()
 
     def go_on_reading(self, link: Link) -> None:
         """Read both peers again: the parser of a link has caught up."""

@@ -61,6 +61,7 @@ class Framing:
         "conversation",
         "failure",
         "observes",
+        "room",
         "state",
         "stream",
     )
@@ -73,6 +74,8 @@ class Framing:
         """What the parser raised."""
         self.at = 0.0
         """When the newest bytes arrived."""
+        self.room = READ_SIZE
+        """Bytes that may be read at once: few, if all may have to be parsed."""
         self.observes = False
         """These were passed on before the parser saw them."""
         self._exchanges = conversation.exchanges
@@ -84,11 +87,6 @@ class Framing:
     def in_message(self) -> bool:
         """The sink has the beginning of a message, and not its end."""
         return self.stream.in_message or self._sent_ahead > 0
-
-    @property
-    def room(self) -> int:
-        """Bytes that may be read at once: few, if all may have to be parsed."""
-        return min(max(READ_SIZE, self.stream.skipping), BUFFER_SIZE)
 
     @property
     def lags(self) -> bool:
@@ -114,11 +112,13 @@ class Framing:
             stream.surrender()
             self.failure = error
             return True
+        skipping = stream.skipping
+        self.room = READ_SIZE if skipping < READ_SIZE else min(skipping, BUFFER_SIZE)
         exchanges = self._exchanges
         return (
             exchanges.opaque
             or self._protocol.adjusting
-            or stream.lags
+            or len(stream.aside) > 0
             or len(exchanges.replies) > 0
             or self.conversation.last is not None
         )
@@ -135,6 +135,7 @@ class Framing:
             if self.state is State.START:
                 self._start()
             messages = self.stream.feed(data, at)
+            self.room = min(max(READ_SIZE, self.stream.skipping), BUFFER_SIZE)
         except Exception as error:  # noqa: BLE001 - a parser must not break traffic
             messages = self.stream.surrender(data if self.state is State.START else b"")
             self.failure = error

@@ -19,16 +19,13 @@ from .closing import Ending
 from .outlet import Outlet
 from .player import QUEUE_LIMIT, Player
 from .reactor import BUFFER_SIZE
-from .splice import CANNOT_SPLICE, Siphon
+from .splice import CANNOT_SPLICE, SPLICE_WORTH, Siphon
 from .system import READ, WRITE
 
 if TYPE_CHECKING:
     from .connection import Connection
     from .end import End
     from .framing import Decided, Framing
-
-SPLICE_WORTH = 16 * 1024
-"""Bytes in one splice below which copying costs less: the link goes back to that."""
 
 
 class Link(Outlet):
@@ -195,8 +192,10 @@ class Link(Outlet):
     def resume(self) -> None:
         """Continue: the sink takes more, or what the player waited for has come."""
         if self.player is not None:
-            with self.connection.gathering():
-                self.player.step()
+            gathers = self.connection.gather()
+            self.player.step()
+            if gathers:
+                self.connection.send_gathered()
         self.settle()
         if self.direction is Direction.TO_CLIENT and not self.connection.closed:
             self.sink.outgoing.resume()  # replies may have kept the client from being read
@@ -229,9 +228,8 @@ class Link(Outlet):
     @property
     def holds(self) -> bool:
         """It holds bytes because of what rules do, or might do."""
-        if self.player is not None:
-            return True
-        return not self.quiet and self.framing is not None and self.framing.stream.kept_back > 0
+        keeps = self.framing is not None and self.framing.stream.kept_back > 0
+        return self.player is not None or (keeps and not self.quiet)
 
     def apply(self) -> None:
         """Follow the proxy's new plan from the next message on."""
@@ -312,9 +310,11 @@ class Link(Outlet):
 
     def _parse(self, framing: Framing, data: bytes, at: float) -> None:
         """Play the messages that have arrived, as many as one turn allows."""
-        with self.connection.gathering():
-            self.arrive(framing.receive(data, at))
-            framing.conversation.after_parsing(self, framing)
+        gathers = self.connection.gather()
+        self.arrive(framing.receive(data, at))
+        framing.conversation.after_parsing(self, framing)
+        if gathers:
+            self.connection.send_gathered()
         if framing.stream.kept_back:
             self.connection.proxy.on_holding(self.connection)
 

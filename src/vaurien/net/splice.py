@@ -12,6 +12,8 @@ if sys.platform == "linux":
     import fcntl  # not when it is used: an import fails once no descriptor is left
 
 PIPE_SIZE = 1024 * 1024
+SPLICE_WORTH = 16 * 1024
+"""Bytes in one splice below which copying costs less: a link goes back to that."""
 POOL_LIMIT = 16
 """Empty pipes that are kept."""
 SPLICE_FLAGS = 1 | 2  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK

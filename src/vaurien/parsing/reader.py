@@ -24,13 +24,14 @@ class Reader:
     A parser that needs more than that yields, and is resumed when more has arrived.
     """
 
-    __slots__ = ("_buffer", "_claimed", "_sized", "_skipping", "_taken", "in_message")
+    __slots__ = ("_buffer", "_claimed", "_sized", "_taken", "in_message", "skipping")
 
     def __init__(self) -> None:
         self._buffer: bytes | bytearray = b""
         self._taken = 0  # bytes of the buffer that the parser has taken
         self._claimed = 0  # those that belong to the message under way, taken or not
-        self._skipping = 0  # bytes still to come that the parser skips
+        self.skipping = 0
+        """Bytes still to come that the parser does not look at."""
         self._sized = False  # the message ends with these
         self.in_message = False
         """A message has begun and not ended; parsers leave it alone."""
@@ -114,13 +115,13 @@ class Reader:
         """
         if size < 0:
             raise ProtocolError(f"cannot skip {size} bytes")
-        self._skipping = size
+        self.skipping = size
         self._sized = last
         while True:
-            step = min(self._skipping, len(self._buffer) - self._taken)
+            step = min(self.skipping, len(self._buffer) - self._taken)
             self._taken += step
-            self._skipping -= step
-            if not self._skipping:
+            self.skipping -= step
+            if not self.skipping:
                 return
             yield
 

@@ -31,7 +31,6 @@ class Stream(Reader):
 
     __slots__ = (
         "_about",
-        "_aside",
         "_asks",
         "_at",
         "_begins",
@@ -48,6 +47,7 @@ class Stream(Reader):
         "_parser",
         "_start",
         "_watching",
+        "aside",
         "direction",
         "turn",
     )
@@ -74,7 +74,8 @@ class Stream(Reader):
         self.turn = 0
         """Messages that may end before the parser pauses; 0: any number."""
         self._left = 0  # of these
-        self._aside = b""  # what has arrived and is kept from the parser until its next turn
+        self.aside = b""
+        """What has arrived and is kept from the parser until its next turn."""
 
     # For parsers: marking messages.
 
@@ -156,7 +157,7 @@ class Stream(Reader):
             self._exchanges.answered(self._latency)
         self._left -= 1
         if not self._left and self._taken < len(self._buffer):
-            self._aside = bytes(self._buffer[self._taken :])
+            self.aside = bytes(self._buffer[self._taken :])
             self._buffer = self._buffer[: self._taken]
 
     def error(self, code: str) -> None:
@@ -175,21 +176,16 @@ class Stream(Reader):
     @property
     def kept_back(self) -> int:
         """Bytes that have been fed, and are in no message yet."""
-        return len(self._buffer) - self._start + len(self._aside)
-
-    @property
-    def skipping(self) -> int:
-        """Bytes still to come that the parser does not look at."""
-        return self._skipping
+        return len(self._buffer) - self._start + len(self.aside)
 
     @property
     def lags(self) -> bool:
         """The parser has used up its turn, and not seen all that has arrived."""
-        return bool(self._aside)
+        return bool(self.aside)
 
     def take_aside(self) -> bytes:
         """Remove and return what the parser has not seen, for it to be watched or fed again."""
-        aside, self._aside = self._aside, b""
+        aside, self.aside = self.aside, b""
         return aside
 
     def peek(self, start: int) -> bytes:
@@ -214,8 +210,8 @@ class Stream(Reader):
             Exception: whatever the parser raised.
         """
         size = len(view)
-        if self._skipping > size and self.in_message and not self._buffer:
-            self._skipping -= size
+        if self.skipping > size and self.in_message and not self._buffer:
+            self.skipping -= size
             self._offset += size
             return 0
         self._at = at
@@ -247,8 +243,8 @@ class Stream(Reader):
         """
         self._at = at
         self._watching = False
-        if self._skipping > len(data) and self.in_message and not self._buffer:
-            self._skipping -= len(data)
+        if self.skipping > len(data) and self.in_message and not self._buffer:
+            self.skipping -= len(data)
             return [self._piece(data, ends=False)]
         if self._buffer:
             self._buffer += data  # bytes that were kept back are in a bytearray
@@ -327,5 +323,5 @@ class Stream(Reader):
             self._continues,
             self._about,
             offset,
-            self._skipping if self._sized and not ends else 0,
+            self.skipping if self._sized and not ends else 0,
         )

@@ -266,6 +266,8 @@ class ActivePlan:
         self._message_rules = tuple(rule for rule in self.rules if not rule.ignores_messages)
         self.acts_on_messages = bool(self._message_rules)
         """Whether any rule that is on may act on messages."""
+        self.turn = max(1, min(TURN, TURN_DECISIONS // (len(self._message_rules) or 1)))
+        """Messages of a connection that are decided on before others have their turn."""
         before = -1 if previous is None else previous.last_inert
         self.last_inert: int = before if self.acts_on_messages else self.generation
         """Generation of the newest active plan so far of which that is not so."""
@@ -304,11 +306,6 @@ class ActivePlan:
             and not active_rule.rule.match
             and active_rule.rule.behavior.overrides(hook)
         )
-
-    @property
-    def turn(self) -> int:
-        """Messages of a connection that are decided on before others have their turn."""
-        return max(1, min(TURN, TURN_DECISIONS // (len(self._message_rules) or 1)))
 
     def is_on(self, active_rule: ActiveRule) -> bool:
         """Whether the plan includes a rule, and it is on."""
