@@ -220,6 +220,10 @@ class RequestParser:
                 if stream.match(WHOLE_SYNC) is None:
                     yield from take_message(stream)
                 break
+            if kind in (wire.DESCRIBE, wire.EXECUTE):  # of what a Bind or a Parse has named
+                request.steps += 1
+                yield from take_message(stream)
+                continue
             if kind in STEPS:
                 step = yield from self._statements.take(stream)
                 request.steps += 1

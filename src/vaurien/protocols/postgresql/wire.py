@@ -65,7 +65,8 @@ def take_head(stream: Stream) -> Generator[None, None, tuple[int, int]]:
 
 def take_message(stream: Stream) -> Parser:
     """Take a whole message."""
-    _, size = yield from take_head(stream)
+    found = stream.match(HEAD)
+    size = body_size(found[2]) if found is not None else (yield from take_head(stream))[1]
     yield from stream.skip(size)
 
 
