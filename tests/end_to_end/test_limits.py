@@ -27,6 +27,7 @@ from peers import (
 )
 from vaurien.client import Client
 from vaurien.net.spec import Limits
+from vaurien.values.events import Cut
 
 IDLE = 0.4
 """Seconds of ``Limits.timeout`` here."""
@@ -119,6 +120,8 @@ def test_an_idle_connection_is_closed(start_proxy: StartProxy, backend: Listenin
         assert receive_until_fin(client) == b""
         assert proxy.reactor.clock() - begun > IDLE / 2
         assert receive_until_fin(server) == b""
+        told = [event.text() for event in proxy.events if isinstance(event, Cut)]
+        assert told == [f"connection 1 was idle for {IDLE:g} s, and was closed"]
 
 
 def test_a_connection_with_traffic_is_not_idle(start_proxy: StartProxy) -> None:

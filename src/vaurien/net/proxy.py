@@ -9,7 +9,7 @@ from ..behavior import Firing
 from ..parsing.tally import KINDS, Tally, count
 from ..rules.active import ActivePlan
 from ..rules.plan import Plan, Rule
-from ..values.events import Emit, Event, Fired, Trouble
+from ..values.events import Cut, Emit, Event, Fired, Trouble
 from ..values.messages import Direction
 from .address import Address
 from .closing import InUse
@@ -157,7 +157,7 @@ class Proxy:
         """Stop accepting, let exchanges finish, close, and call back; within ``limit`` seconds."""
         self._forget_drain()
         self._drained = done
-        self._drain_limit = self.reactor.call_later(limit, self.close)
+        self._drain_limit = self.reactor.call_later(limit, self._cut_drained)
 
         def stop_accepting() -> None:
             if self._drained is done:
@@ -339,6 +339,12 @@ class Proxy:
         listener = self.detach_listener()
         if listener is not None:
             listener.close()
+
+    def _cut_drained(self) -> None:
+        """Close the connections that did not finish in time, at the end of a drain."""
+        count = len(self.connections)
+        self.emit(Cut(self.name, f"connections that did not finish were closed: {count}"))
+        self.close()
 
     def _close_finished(self) -> None:
         """Close the connections that a drain need not wait for, until none is left."""

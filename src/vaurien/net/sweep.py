@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
+from ..values.events import Cut, Emit
 from .closing import InUse
 from .reactor import Reactor, Timer
 from .turns import in_turns
@@ -23,10 +24,19 @@ class SweptProxy(Interface):
     """The proxy as its sweep sees it."""
 
     reactor: Reactor
+    name: str
+    emit: Emit
 
     @property
     def connections(self) -> Iterable[Connection]: ...
     def in_use(self, connection: Connection) -> InUse: ...
+
+
+def kept(connection: Connection) -> InUse:
+    """What keeps this connection open: an answer, if its protocol tells that one is owed."""
+    if connection.conversation is not None and connection.to_backend.ending is None:
+        return KEPT_WHILE_IDLE | InUse.UNANSWERED
+    return KEPT_WHILE_IDLE
 
 
 class Sweep:
@@ -58,7 +68,9 @@ class Sweep:
                 return  # stopped meanwhile, perhaps by the last connection of a drain
             if now - active_at < timeout:
                 oldest = min(oldest, active_at)
-            elif not proxy.in_use(connection) & KEPT_WHILE_IDLE and not connection.is_draining():
+            elif not proxy.in_use(connection) & kept(connection) and not connection.is_draining():
+                what = f"connection {connection.number} was idle for {timeout:g} s, and was closed"
+                proxy.emit(Cut(proxy.name, what))
                 connection.cut()
 
         def come_again() -> None:

@@ -90,4 +90,11 @@ class GaveUp(Trouble):
     """A parser met bytes that it cannot parse; the connection's traffic passes unparsed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cut(Trouble):
+    """vaurien closed connections by itself, without a rule that asked for it."""
+
+    level: ClassVar[Level] = "info"
+
+
 Emit = Callable[[Event], None]
