@@ -109,9 +109,7 @@ class Proxy:
     def make_listener(
         self, address: Address | None = None, resolved: Resolved | None = None
     ) -> Listener:
-        """Return a listener, by default at the proxy's own address, for ``open``.
-
-        ``resolved``: the endpoints of its host, if they are known.
+        """Return a listener at an address, whose host may be ``resolved``, for ``open``.
 
         Raises:
             ListenError: the address is in use, or not of this machine.
@@ -341,9 +339,7 @@ class Proxy:
             listener.close()
 
     def _cut_drained(self) -> None:
-        """Close the connections that did not finish in time, at the end of a drain."""
-        count = len(self.connections)
-        self.emit(Cut(self.name, f"connections that did not finish were closed: {count}"))
+        self.emit(Cut(self.name, f"connections closed unfinished: {len(self.connections)}"))
         self.close()
 
     def _close_finished(self) -> None:
