@@ -347,7 +347,7 @@ def test_what_a_rule_has_begun_outlives_it() -> None:
     traffic = Traffic(rule(name="one", ttl=5.0), rule(name="two"))
     assert traffic.decide(1) == ["one", "two"]
     decision = traffic.decisions[1, 1]
-    decision.begin_lasting(traffic.active_plan.rules[0])
+    decision.lasting += (traffic.active_plan.rules[0],)
     traffic.pass_to(5.0)
     assert traffic.decide(1) == []
     assert traffic.firings(1) == ["one", "two"]
@@ -713,6 +713,5 @@ def test_a_memory_begins_empty() -> None:
 def test_a_lasting_rule_that_is_begun_twice_is_begun_once() -> None:
     decision = Decision(1)
     active_rule = ActiveRule(rule(Duplicate()), Dice(0, "proxy", "rule"), 0.0, 0)
-    decision.begin_lasting(active_rule)
-    decision.begin_lasting(active_rule)
+    decision.lasting += (active_rule,)
     assert decision.lasting == (active_rule,)

@@ -34,6 +34,7 @@ class Error(Behavior):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.needs_messages = bool(self.faults)
+        self.only = self.faults[0] if len(self.faults) == 1 else None
 
     @classmethod
     def further_options(
@@ -87,13 +88,13 @@ class Error(Behavior):
     def detail(self, firing: Firing) -> str:
         if not self.fails(firing):
             return ""
-        return self._chosen(firing).fault.name if self.faults else "noise"
+        return (self.only or self._chosen(firing)).fault.name if self.faults else "noise"
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         if not self.fails(firing):
             return iter([Forward(message)])
         if self.faults:
-            chosen = self._chosen(firing)
+            chosen = self.only or self._chosen(firing)
             return chosen.fault.play(message, firing, chosen.values)
         return self._noise(message, firing)
 
@@ -111,9 +112,7 @@ class Error(Behavior):
         return firing.count > self.warmup
 
     def _chosen(self, firing: Firing) -> ChosenFault:
-        """Return the fault for all messages of an exchange."""
-        if len(self.faults) == 1:
-            return self.faults[0]
+        """Return the fault for all messages of an exchange, out of several."""
         choice = firing.of_exchange(Choice)
         if choice.fault is None:
             choice.fault = firing.random().choice(self.faults)

@@ -221,8 +221,9 @@ class Connection:
     def send_gathered(self) -> None:
         """Send what each link has gathered."""
         self.to_backend.gathers = self.to_client.gathers = False
-        self.to_backend.flush()
-        self.to_client.flush()
+        for link in (self.to_backend, self.to_client):
+            if link.gathered is not None:
+                link.flush()
 
     def go_on_reading(self, link: Link) -> None:
         """Read both peers again: the parser of a link has caught up."""

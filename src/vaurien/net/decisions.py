@@ -221,11 +221,9 @@ class Decisions:
     def _drop(self, number: int) -> None:
         """Forget the decision on an exchange."""
         if self._by_exchange:
-            self._count_firings(-len(self._by_exchange.pop(number).firings))
-
-    def _count_firings(self, count: int) -> None:
-        if self.exchanges is not None:
-            self.exchanges.remembered += FIRING_SIZE * count
+            firings = self._by_exchange.pop(number).firings
+            if firings and self.exchanges is not None:
+                self.exchanges.remembered -= FIRING_SIZE * len(firings)
 
     def _decide(self, decision: Decision, direction: Direction) -> None:
         proxy = self.proxy
@@ -242,7 +240,9 @@ class Decisions:
         )
         if connection_draws and self._memory is None:
             self.memory.connection_draws = connection_draws
-        if self._by_exchange and self._by_exchange.get(decision.exchange) is decision:
-            self._count_firings(len(decision.firings) - before)
+        added = len(decision.firings) - before
+        kept = (self._by_exchange or {}).get(decision.exchange) is decision
+        if added and kept and self.exchanges is not None:
+            self.exchanges.remembered += FIRING_SIZE * added
         for active_rule, firing in fired:
             proxy.on_fired(active_rule.rule, firing, direction, decision.labels)

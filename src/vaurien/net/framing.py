@@ -89,11 +89,6 @@ class Framing:
         return self.stream.in_message or self._sent_ahead > 0
 
     @property
-    def lags(self) -> bool:
-        """The parser has not seen all that has arrived."""
-        return self.stream.lags
-
-    @property
     def holds_unseen(self) -> bool:
         """It lags, and what the parser has not seen has not been passed on either."""
         return self.stream.lags and not self.observes
@@ -271,7 +266,7 @@ class Conversation:
             self._resume_client()
         if not link.quiet:
             link.update_quiet()
-        if framing.lags and not link.paused:
+        if framing.stream.lags and not link.paused:
             self.to_backend.paused = self.to_client.paused = True
             self.decisions.proxy.reactor.call_next(link.catch_up)
         if self.last is not None:
@@ -283,7 +278,7 @@ class Conversation:
         requests, responses = self.to_backend.framing, self.to_client.framing
         if requests is None or responses is None:
             return None
-        under_way = any(each.in_message or each.lags for each in (requests, responses))
+        under_way = any(each.in_message or each.stream.lags for each in (requests, responses))
         return under_way or bool(self.exchanges.pending or self.exchanges.replies)
 
     def drain(self, last: int | None) -> None:
@@ -310,12 +305,17 @@ class Conversation:
 
     def reply(self, exchange: int, reply: QueuedReply) -> None:
         """Reply to a request, once the responses to earlier ones have been sent."""
-        self.exchanges.replies.put(exchange, reply)
+        exchanges = self.exchanges
         framing = self.to_client.framing
-        if framing is None or not framing.in_message:
-            for due in self.exchanges.due_replies():
+        between_messages = framing is None or not framing.in_message
+        if between_messages and not (exchanges.pending or exchanges.replies):
+            self.to_client.reply(reply)
+            return
+        exchanges.replies.put(exchange, reply)
+        if between_messages:
+            for due in exchanges.due_replies():
                 self.to_client.reply(due)
-        if self.exchanges.replies:
+        if exchanges.replies:
             self.to_client.update_quiet()  # they go between its messages
 
     def send_due_replies(self, before: int | None = None) -> None:

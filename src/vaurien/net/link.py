@@ -179,8 +179,8 @@ class Link(Outlet):
             self.flush()
         if self.player is None and not self.blocked:
             self.perform(reply)
-            return
-        self._make_player().put(reply)
+        else:
+            self._make_player().put(reply)
 
     def perform(self, reply: QueuedReply) -> None:
         """Send a reply now, or close."""
@@ -326,14 +326,14 @@ class Link(Outlet):
         try:
             if connection.generation != connection.proxy.active_plan.generation:
                 connection.apply()
-            if framing is not None and framing.lags:
+            if framing is not None and framing.stream.lags:
                 self.active_at = self.reactor.now
                 unseen = framing.stream.take_aside()
                 if not framing.observes and not self.dead:
                     self._parse(framing, unseen, framing.at)
                 elif framing.observes and framing.observe(unseen, framing.at):
                     framing.conversation.after_parsing(self, framing)
-            if self.framing is not None and self.framing.lags:
+            if self.framing is not None and self.framing.stream.lags:
                 self.reactor.call_next(self.catch_up)
             else:
                 connection.go_on_reading(self)

@@ -14,10 +14,10 @@ class Outlet:
     """The side of a link towards its sink."""
 
     __slots__ = (
-        "_gathered",
         "_pending",
         "_send",
         "_siphon",
+        "gathered",
         "gathers",
         "reactor",
     )
@@ -26,7 +26,8 @@ class Outlet:
         self.reactor = reactor
         self.gathers = False
         """What is written leaves with the next ``flush``, in one send."""
-        self._gathered: list[bytes] | None = None
+        self.gathered: list[bytes] | None = None
+        """What leaves with it."""
         self._pending: memoryview | None = None  # what the sink has not taken yet
         self._siphon: Siphon | None = None  # the same, while bytes move inside the kernel
         self._send = sink.send
@@ -39,9 +40,9 @@ class Outlet:
     def write(self, data: bytes | memoryview) -> None:
         """Send bytes to the sink; those that it does not take follow when it does."""
         if self.gathers:
-            if self._gathered is None:
-                self._gathered = []
-            self._gathered.append(bytes(data))
+            if self.gathered is None:
+                self.gathered = []
+            self.gathered.append(bytes(data))
             return
         try:
             sent = self._send(data)
@@ -55,16 +56,16 @@ class Outlet:
 
     def flush(self) -> None:
         """Send what is gathered."""
-        gathered = self._gathered
+        gathered = self.gathered
         if gathered is not None:
-            self._gathered = None
+            self.gathered = None
             gathers, self.gathers = self.gathers, False
             self.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
             self.gathers = gathers
 
     def release(self) -> None:
         """Drop what the sink has not taken."""
-        self._gathered = self._pending = None
+        self.gathered = self._pending = None
         if self._siphon is not None:
             self._siphon.close()
             self._siphon = None

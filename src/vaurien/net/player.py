@@ -206,7 +206,8 @@ class Player:
             overtaken, self._overtaken = self._overtaken, []
             arrived = self._link.reactor.clock()
             if self._queue:
-                if self._ends_turn():
+                self._left_in_batch -= 1
+                if not self._left_in_batch:
                     yield self._link.reactor.clock()
                 item = self._queue.popleft()
                 if isinstance(item, tuple):
@@ -217,11 +218,6 @@ class Player:
                 at = max(late.message.at, min(late.until, arrived))
                 message = late.message._replace(at=at)
                 yield from self._act(message, late.decision, late.firings)
-
-    def _ends_turn(self) -> bool:
-        """Count a step; True if other connections should have their turn before it."""
-        self._left_in_batch -= 1
-        return not self._left_in_batch
 
     def _play_item(self, item: Queued) -> Steps:
         link, connection = self._link, self._connection
@@ -274,13 +270,13 @@ class Player:
             if active_rule not in decision.lasting:
                 yield from self._act(message, decision, rest)
                 return
-        elif rule.behavior.lasting:
-            decision.begin_lasting(active_rule)
+        elif rule.behavior.lasting and active_rule not in decision.lasting:
+            decision.lasting += (active_rule,)
         behavior = active_rule.behavior(clock()) if rule.ramps else rule.behavior
-        actions = iter(behavior.on_message(message, firing))
-        arrived = message.at
+        actions, arrived = iter(behavior.on_message(message, firing)), message.at
         while (action := next(actions, None)) is not None:
-            if self._ends_turn():
+            self._left_in_batch -= 1
+            if not self._left_in_batch:
                 yield clock()
             match action:
                 case Forward(forwarded):

@@ -58,6 +58,7 @@ class Proxy:
         self.emits_firings = True
         """Emit an event for each rule that fires; without it, firing is faster."""
         self._followers = Followers(reactor)
+        self.on_holding = self._followers.hold
         self._resolver = Resolver(reactor)
         self._listener: Listener | None = None
         self._opened = 0
@@ -285,9 +286,6 @@ class Proxy:
         if text not in self._reported and len(self._reported) < KINDS:
             self._reported.add(text)
             self.emit(Trouble(self.name, text))
-
-    def on_holding(self, connection: Connection) -> None:
-        self._followers.hold(connection)
 
     def on_closed(self, connection: Connection) -> None:
         self.connections.pop(connection, None)

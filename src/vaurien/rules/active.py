@@ -230,11 +230,6 @@ class Decision:
         self.firings = tuple(firings)
         self.to_backend, self.to_client = tuple(to_backend), tuple(to_client)
 
-    def begin_lasting(self, active_rule: ActiveRule) -> None:
-        """A rule whose behavior is lasting begins to act on the exchange."""
-        if active_rule not in self.lasting:
-            self.lasting += (active_rule,)
-
 
 ConnectionDraws = dict[ActiveRule, Firing | None]
 

@@ -11,12 +11,12 @@ backend counts requests when it suppresses replies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...fault import Fault, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
-from ...values.messages import Message
+from ...values.messages import Direction, Message
 from ...values.options import Option
 from ..texts import fill
 from .arguments import arguments_of, group_of, quoted
@@ -62,7 +62,7 @@ class InjectedReply(Fault):
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
         request = request_of(message)
         special = request.special
-        if not message.to_backend:
+        if message.direction is Direction.TO_CLIENT:
             yield from self._replace_response(message, request, firing, values)
         elif special in NEVER_REFUSED or (special == "EXEC" and request.is_aborted):
             yield Forward(message)
@@ -119,17 +119,15 @@ class ErrorReply(InjectedReply):
     """The code by default."""
     error: str
     """Code and text; ``{command}``, ``{key}``, ``{arguments}`` and parameters are filled in."""
+    code: str = field(default="", init=False)
     routes: bool = False
     """Redis Cluster checks this before anything else: EXEC gets the same text."""
 
     def __post_init__(self) -> None:
         message = Option("message", str, self.error.split(" ", 1)[1], "the text after the code")
         parameters = (message, BLOB, *self.parameters)
-        self.derive(name=self.name or self.code, parameters=parameters)
-
-    @property
-    def code(self) -> str:
-        return self.error.split(" ", 1)[0]
+        code = self.error.split(" ", 1)[0]
+        self.derive(name=self.name or code, code=code, parameters=parameters)
 
     @property
     def wire(self) -> str:
