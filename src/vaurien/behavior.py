@@ -43,6 +43,12 @@ class Behavior(Configurable):
 
     Its waits and holds end when the rule is lifted, as with other behaviors.
     """
+    resumable: ClassVar[bool] = False
+    """It may be called again with what it has not forwarded of a message.
+
+    That is done when its rule gets other options during a wait or a hold.  When its rule is
+    lifted then, new rules act on the rest, if it belongs to no message of a framed protocol.
+    """
 
     @classmethod
     def overrides(cls, hook: str) -> bool:

@@ -28,7 +28,7 @@ def test_defaults(understand: Understand) -> None:
         "proxy": "localhost:8000",
         "backend": "localhost:80",
         "protocol": "tcp",
-        "timeout": 30.0,
+        "timeout": 0.0,
         "backlog": 8192,
         "bufsize": 8192,
         "stay_connected": False,

@@ -21,7 +21,7 @@ from vaurien.net.spec import Limits
         ("--http-host", "localhost"),
         ("--http-port", 8080),
         ("--bufsize", 8192),
-        ("--timeout", 30),
+        ("--timeout", 0),  # not 30, as it was: idle connections stay open
         ("--backlog", 8192),
         ("--stay-connected", False),
         ("--sync", False),

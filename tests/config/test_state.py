@@ -80,7 +80,7 @@ def test_a_document_says_all_that_a_proxy_is() -> None:
                 "protocol": "redis",
                 "options": {},
                 "enabled": False,
-                "timeout": 30.0,
+                "timeout": 0.0,
                 "connect_timeout": 5.0,
                 "max_connections": 0,
                 "backlog": 8192,

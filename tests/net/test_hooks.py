@@ -697,3 +697,52 @@ def test_nothing_is_left_of_two_peers_that_are_gone(ways: tuple[str, ...], how: 
     backend.close()
     world.run(seconds=100)
     assert not world.proxy.connections
+
+
+# A close that a rule asks for, and the rules behind it.
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "limit-data bytes=100",
+        "limit-data bytes=100 direction=to_client",
+        "limit-data bytes=100 scope=exchange",
+        "blackout",
+        "abort",
+        "partial-reply bytes=1 then=fin",
+        "request-lost",
+        "reply-lost",
+        "timeout lifetime=0 idle=0.5 data=pass",
+    ],
+)
+@pytest.mark.parametrize("direction", ["", " direction=to_client"])
+def test_a_close_passes_the_rules_behind_it(closing: str, direction: str) -> None:
+    world = World(closing, f"slow-close delay=3{direction}", on_data=echo, whole=True)
+    client = world.client()
+    client.say(bytes(200))
+    world.run(seconds=2.9)
+    assert client.ended == ""
+    world.run(seconds=1)
+    assert client.ended == "fin"
+    assert len(client.heard) <= 200
+
+
+def test_a_close_does_not_pass_the_rules_before_it() -> None:
+    world = World("slow-close delay=3", "limit-data bytes=100", on_data=echo, whole=True)
+    client = world.client()
+    client.say(bytes(200))
+    world.run(seconds=0.1)
+    assert client.ended == "fin"
+
+
+@pytest.mark.parametrize("lifted", ["slow-close", "limit-data", "both"])
+def test_a_close_comes_at_once_when_the_rule_behind_it_is_lifted(lifted: str) -> None:
+    world = World("limit-data bytes=100", "slow-close delay=3", on_data=echo, whole=True)
+    client = world.client()
+    client.say(bytes(200))
+    world.run(seconds=1)
+    left = {"slow-close": ["limit-data bytes=100"], "limit-data": ["slow-close delay=3"]}
+    world.apply(*left.get(lifted, []))
+    world.run(seconds=2.5)
+    assert client.ended == "fin"

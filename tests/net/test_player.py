@@ -583,3 +583,110 @@ def test_many_pieces_leave_others_their_turn() -> None:
                         turns.append(len(served.recv(5000)))
         proxy.close()
     assert max(turns) <= 2 * BATCH  # what was read and what was left over may go at one time
+
+
+# Rules that come, or change, while bytes wait.
+
+
+def poured(world: World, data: bytes) -> Peer:
+    """Return a client to which a backend sends all this at once."""
+    client = world.client()
+    world.run(lambda: bool(world.backends), seconds=1)
+    world.backends[0].say(data)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("rule", "allowed"),
+    [
+        ("bandwidth rate=10000", 1000),
+        ("bandwidth rate=10000 shared=true", 1000),
+        ("bandwidth rate=10000 scope=exchange", 1000),
+        ("slicer size=100 delay=0.05", 200),
+        ("delay before=false sleep=1", 0),
+        ("latency delay=1", 0),
+    ],
+)
+@pytest.mark.parametrize("first", ["hang direction=to_client", "bandwidth rate=1 name=first"])
+def test_what_waited_before_a_rule_came_gives_no_credit(
+    rule: str, allowed: int, first: str
+) -> None:
+    world = World(first, whole=True)
+    client = poured(world, b"")
+    for _ in range(100):
+        world.backends[0].say(bytes(500))
+        world.run(seconds=0.3)
+    world.apply(f"{rule} name=other")
+    before = len(client.heard)
+    world.run(seconds=0.1)
+    assert len(client.heard) - before <= allowed + 100
+    world.run(seconds=1000)
+    assert len(client.heard) == 50_000
+
+
+@pytest.mark.parametrize("keys", ["", " shared=true"])
+def test_another_rate_counts_from_when_it_came(keys: str) -> None:
+    world = World(f"bandwidth rate=10000{keys}", whole=True)
+    client = poured(world, bytes(500_000))
+    world.run(seconds=3)
+    before = len(client.heard)
+    assert before == pytest.approx(30_000, abs=1500)
+    world.apply(f"bandwidth rate=100000{keys}")
+    world.run(seconds=1)
+    assert len(client.heard) - before == pytest.approx(100_000, abs=5_000)
+    world.apply(f"bandwidth rate=1000{keys}")
+    before = len(client.heard)
+    world.run(seconds=10)
+    assert len(client.heard) - before == pytest.approx(10_000, abs=2_500)
+
+
+def test_a_shared_line_of_many_changes_its_rate_for_all() -> None:
+    world = World("bandwidth rate=1000 shared=true", whole=True)
+    clients = [poured(world, bytes(100_000)) for _ in range(3)]
+    for backend in world.backends[1:]:
+        backend.say(bytes(100_000))
+    world.run(seconds=3)
+    before = sum(len(client.heard) for client in clients)
+    world.apply("bandwidth rate=100000 shared=true")
+    world.run(seconds=1)
+    after = sum(len(client.heard) for client in clients)
+    assert after - before == pytest.approx(100_000, abs=7_000)
+
+
+def test_what_an_updated_rule_holds_it_goes_on_holding_under_the_new_values() -> None:
+    world = World("delay sleep=30", on_data=echo, whole=True)
+    client = world.client()
+    client.say(b"hello")
+    world.run(seconds=1)
+    world.apply("delay sleep=40")
+    world.run(lambda: bool(client.heard), seconds=100)
+    assert client.heard_at == [pytest.approx(40)]
+    world.run(seconds=1)
+    client.say(b"again")
+    world.run(seconds=5)
+    world.apply("delay sleep=10")
+    world.run(lambda: len(client.heard) > 5, seconds=100)
+    assert client.heard_at[1] == pytest.approx(51)
+
+
+def test_an_updated_rule_goes_on_counting() -> None:
+    world = World("limit-data bytes=1000 direction=to_client")
+    client = poured(world, bytes(700))
+    world.run(seconds=1)
+    world.apply("limit-data bytes=800 direction=to_client")
+    world.backends[0].say(bytes(700))
+    world.run(seconds=1)
+    assert (len(client.heard), client.ended) == (800, "fin")
+
+
+def test_of_a_message_in_pieces_an_update_plays_the_rest() -> None:
+    world = World("slicer size=100 delay=1", whole=True)
+    data = bytes(range(250)) * 4
+    client = poured(world, data)
+    world.run(seconds=2.5)
+    assert bytes(client.heard) == data[:300]
+    world.apply("slicer size=200 delay=2")
+    world.run(seconds=0.6)
+    assert bytes(client.heard) == data[:500]
+    world.run(seconds=100)
+    assert bytes(client.heard) == data

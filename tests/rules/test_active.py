@@ -285,14 +285,42 @@ def test_on_its_connections_a_rule_acts_on_what_it_applies_to() -> None:
 # Plans that follow each other.
 
 
-def test_an_unchanged_rule_keeps_what_it_has_counted() -> None:
+def test_a_rule_keeps_what_it_has_counted_when_its_values_change() -> None:
     limited = rule(times=3)
     traffic = Traffic(limited)
     assert traffic.fires_on(2) == [1, 2]
     traffic.apply(rule(Error(), name="another", high=0.0), rule(times=3))
     assert [traffic.decide(number) for number in (3, 4)] == [["rule"], []]
     traffic.apply(rule(times=4))
-    assert [traffic.decide(number) for number in (5, 6)] == [["rule"], ["rule"]]
+    assert [traffic.decide(number) for number in (5, 6)] == [["rule"], []]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"high": 99.0}, {"scope": "connection"}, {"direction": Direction.TO_CLIENT}, {"mix": "m"}],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_rule_for_other_traffic_counts_anew(other: dict[str, Any]) -> None:
+    traffic = Traffic(rule(times=1))
+    before = traffic.active_plan.rules
+    traffic.apply(rule(times=1, **other))
+    assert traffic.active_plan.rules != before
+
+
+def test_another_behavior_of_the_same_name_is_another_rule() -> None:
+    traffic = Traffic(rule(times=1))
+    assert traffic.decide(1) == ["rule"]
+    traffic.apply(rule(Error(), times=1))
+    assert traffic.decide(2) == ["rule"]
+
+
+def test_an_updated_rule_keeps_its_times_unless_these_change() -> None:
+    traffic = Traffic(rule(stop=10.0))
+    traffic.pass_to(6)
+    traffic.apply(rule(stop=10.0, times=1000))
+    assert traffic.active_plan.next_edge == 10
+    traffic.apply(rule(stop=11.0, times=1000))
+    assert traffic.active_plan.next_edge == 17
 
 
 def test_a_behavior_may_have_a_field_that_cannot_be_hashed() -> None:
@@ -300,7 +328,7 @@ def test_a_behavior_may_have_a_field_that_cannot_be_hashed() -> None:
     assert traffic.fires_on(1) == [1]
     traffic.apply(rule(Listing(["a"]), times=1, ttl=10.0))
     assert not traffic.decide(2)
-    traffic.apply(rule(Listing(["b"]), times=1, ttl=10.0))
+    traffic.apply(rule(Listing(["b"]), times=2, ttl=10.0))
     assert traffic.decide(3) == ["rule"]
 
 
@@ -687,8 +715,8 @@ def test_what_a_behavior_keeps_goes_with_its_rule(change: str) -> None:
     kept = traffic.firing(1, name="stays").own(Count)
     rules = [rule(name="stays", scope="connection")]
     if change != "lifted":
-        times = 7 if change == "changed" else None
-        rules.append(rule(scope="connection", times=times))
+        high = 99.0 if change == "changed" else 100.0
+        rules.append(rule(scope="connection", high=high))
     traffic.apply(*rules, seed=1 if change == "other seed" else 0)
     memory = traffic.connection().memory
     staying = [] if change == "other seed" else [kept]

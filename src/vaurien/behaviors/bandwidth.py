@@ -32,6 +32,7 @@ class Bandwidth(Behavior):
     """
 
     name = "bandwidth"
+    resumable = True
     scopes = ("connection", "exchange")
     rate: int = option(100_000, "bytes per second", minimum=1)
     shared: bool = option(False, "share one line among all connections of the proxy")
@@ -40,6 +41,9 @@ class Bandwidth(Behavior):
     def on_message(self, message: Message, firing: Firing) -> Actions:
         keep = firing.shared if self.shared else firing.own
         line = keep(Line, message.direction)
+        if line.rate_since < firing.updated_at:  # all that waits is placed anew
+            line.rate_since = firing.updated_at
+            line.clear(firing.now)
         turn = firing.own(Turn, message.direction)
         size = len(message.data)
         begin = 0
@@ -81,6 +85,7 @@ class Line:
     free_at = 0.0  # when everything that is placed will have left
     left_at = 0.0  # when the last piece left
     pushed_back = 0.0  # seconds by which places have moved in total
+    rate_since = 0.0  # when the rate was last set anew
 
     def place(self, size: int, quantum: int, rate: int, at: float, turn: Turn) -> float:
         """Return when a piece that arrived at ``at`` will have left, unless it is pushed back.

@@ -12,6 +12,7 @@ class Delay(Behavior):
     """Delays requests, or responses."""
 
     name = "delay"
+    resumable = True
     sleep: float = option(1.0, "delay in seconds", minimum=0)
     before: bool = option(True, "delay requests; if off, delay responses")
 

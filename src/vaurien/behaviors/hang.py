@@ -11,6 +11,7 @@ class Hang(Behavior):
     """Holds everything until the rule is lifted; then it passes, complete and in order."""
 
     name = "hang"
+    resumable = True
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         yield Hold()

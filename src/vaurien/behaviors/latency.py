@@ -69,6 +69,7 @@ class Latency(Behavior):
     """
 
     name = "latency"
+    resumable = True
     delay: float = option(0.1, "mean delay in seconds", minimum=0, maximum=LONGEST)
     jitter: float = option(0.0, "spread of the delay in seconds", minimum=0, maximum=LONGEST)
     distribution: str = option("uniform", "distribution of the delay", choices=tuple(DISTRIBUTIONS))

@@ -19,6 +19,7 @@ class Slicer(Behavior):
     """
 
     name = "slicer"
+    resumable = True
     scopes = ("connection", "exchange")
     size: int = option(64, "mean bytes per piece", minimum=1)
     variation: int = option(0, "maximum deviation from size in bytes", minimum=0)

@@ -20,6 +20,7 @@ from .framing import Conversation
 from .hooks import CONNECT, Hooks
 from .link import Link
 from .peer_watch import PeerWatch
+from .player import Steps
 from .system import READ, Socket
 from .view import ProxyView
 
@@ -271,8 +272,8 @@ class Connection:
         """Return why it should not be closed yet: all reasons, or none, which is falsy."""
         found = InUse(0)
         running = self._hooks.running if self._hooks is not None else []
-        waiting = any(link.player is not None and link.player.waiting for link in self.links)
-        if waiting or any(self._awaited(dead=False)):
+        timed = any(link.player is not None and link.player.waiting for link in self.links)
+        if timed or any(self._awaited(dead=False)):
             found |= InUse.HELD
         if any(link.player is not None or link.paused for link in self.links):
             found |= InUse.QUEUED
@@ -352,6 +353,10 @@ class Connection:
                 link.sink.outgoing.settle()  # the sink is not to notice
         return self.closed or not self.withholds_end(link)
 
+    def pass_close(self, by: ActiveRule, *, reset: bool) -> Steps:
+        """Let the rules behind one that closes the connection act on the end."""
+        yield from self._make_hooks().pass_close(by, reset=reset)
+
     def withholds_end(self, link: Link) -> bool:
         """Whether a rule keeps the sink from being sent the end."""
         return self._hooks is not None and link.direction in self._hooks.running
@@ -369,18 +374,13 @@ class Connection:
 
     def watch_peers(self) -> None:
         """Something is kept that may never come: close when nobody waits for it any more."""
+        if self._peer_watch is None:
+            self._peer_watch = PeerWatch(self.proxy.reactor, self._awaited, self.cut)
         if not self.closed:
-            watch = self._peer_watch
-            if watch is None:
-                reactor = self.proxy.reactor
-                watch = self._peer_watch = PeerWatch(reactor, self._awaited, self.cut)
-            watch.begin()
+            self._peer_watch.begin()
 
     def _awaited(self, *, dead: bool = True) -> list[bool]:
-        """Return of each thing that is kept whether the peer that waits for it is still there.
-
-        ``dead``: count links whose sink is lost, too.
-        """
+        """Return of each thing that is kept (``dead``: or lost) whether a peer waits for it."""
         running = self._hooks.running if self._hooks is not None else []
         waiting = [key for key in running if isinstance(key, Direction)]
         if CONNECT in running or any(
@@ -392,8 +392,6 @@ class Connection:
 
     def _is_gone(self, direction: Direction) -> bool:
         """Whether the peer at the end of a direction has closed, not only its sending side."""
-        if self.client_socket is not None:
-            sock = self.client_socket
-        else:
-            sock = (self.client if direction is Direction.TO_CLIENT else self.backend).sock
+        to_client = direction is Direction.TO_CLIENT
+        sock = self.client_socket or (self.client if to_client else self.backend).sock
         return self.proxy.reactor.system.peer_gone(sock)

@@ -70,6 +70,18 @@ class Hooks:
         """Run ``on_end`` of each rule; ``then`` is called if that ends later."""
         self._start(direction, self._on_end(direction, is_reset), then)
 
+    def pass_close(self, by: ActiveRule, *, reset: bool) -> Steps:
+        """Run ``on_end`` of the rules behind one that closes the connection."""
+        plan, now = self._proxy.active_plan, self._proxy.reactor.clock()
+        if not plan.ending or by not in plan.rules:
+            return
+        behind = plan.rules[plan.rules.index(by) + 1 :]
+        for direction in Direction:
+            for active_rule in plan.ending:
+                if active_rule in behind and active_rule.direction in (None, direction):
+                    ended = Ended(direction, now, reset)
+                    yield from self._ask(active_rule, "on_end", ended)
+
     def has_begun(self, key: Key) -> bool:
         return key in self._runs
 
@@ -127,6 +139,8 @@ class Hooks:
                     while proxy.active_plan.is_on(active_rule):
                         yield None
                 case Close(reset):
+                    if hook != "on_end":
+                        yield from self.pass_close(active_rule, reset=reset)
                     connection.close(reset=reset)
                 case Refuse(reason) if hook == "on_connect":
                     connection.refuse(f"{reason} (rule {active_rule.name})")

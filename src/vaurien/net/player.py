@@ -15,7 +15,8 @@ from typing import Protocol as Interface
 
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import ActiveRule, Decision, Firings
-from ..values.actions import Behind, Close, Drop, Forward, Hold, Reply, Wait
+from ..rules.plan import Rule
+from ..values.actions import Action, Behind, Close, Drop, Forward, Hold, Reply, Wait
 from ..values.messages import Direction, Message
 
 if TYPE_CHECKING:
@@ -67,9 +68,14 @@ class PlayedConnection(Interface):
 
     decisions: Decisions
 
+    @property
+    def conversation(self) -> object | None:
+        """None if its protocol is not framed."""
+
     def reply(self, message: Message, reply: QueuedReply) -> None: ...
     def settle(self) -> None: ...
     def watch_peers(self) -> None: ...
+    def pass_close(self, by: ActiveRule, *, reset: bool) -> Steps: ...
     def on_failure(self, report: str) -> None: ...
 
 
@@ -259,25 +265,35 @@ class Player:
 
     def _act(self, message: Message, decision: Decision, firings: Firings) -> Steps:
         """Let the first of these act on a message, and the others on what it forwards."""
-        link, clock = self._link, self._link.reactor.clock
         if not firings:
             yield from self._wait_for_sink()
-            link.deliver(message)
+            self._link.deliver(message)
             return
-        (active_rule, firing), rest = firings[0], firings[1:]
-        rule = active_rule.rule
+        active_rule = firings[0][0]
         if not self._proxy.active_plan.is_on(active_rule):
             if active_rule not in decision.lasting:
-                yield from self._act(message, decision, rest)
+                yield from self._act(message, decision, firings[1:])
                 return
-        elif rule.behavior.lasting and active_rule not in decision.lasting:
+        elif active_rule.rule.behavior.lasting and active_rule not in decision.lasting:
             decision.lasting += (active_rule,)
+        if message.at < active_rule.on_since:
+            message = message._replace(at=active_rule.on_since)
+        yield from self._let_act(message, decision, firings)
+
+    def _let_act(self, message: Message, decision: Decision, firings: Firings) -> Steps:
+        """Do what the first of these asks for; begin anew with the rest when it is updated."""
+        link, clock = self._link, self._link.reactor.clock
+        (active_rule, firing), rest = firings[0], firings[1:]
+        rule = active_rule.rule
         behavior = active_rule.behavior(clock()) if rule.ramps else rule.behavior
+        left = message if behavior.resumable else None  # what it has not forwarded
         actions, arrived = iter(behavior.on_message(message, firing)), message.at
         while (action := next(actions, None)) is not None:
             self._left_in_batch -= 1
             if not self._left_in_batch:
                 yield clock()
+            if left is not None:
+                left = left_after(action, left)
             match action:
                 case Forward(forwarded):
                     if arrived > forwarded.at:
@@ -303,10 +319,28 @@ class Player:
                 case Drop():
                     self._connection.decisions.memory.dropped_by.add(active_rule)
                 case Close():
+                    yield from self._connection.pass_close(active_rule, reset=action.reset)
                     yield from self._close(message, action)
                     return
                 case _:
                     raise TypeError(f"{rule.name} yielded {action!r}, which is not an action")
+            if left is not None and not self._acts(active_rule, rule):
+                yield from self._act_anew(left, decision, firings)
+                return
+
+    def _act_anew(self, message: Message, decision: Decision, firings: Firings) -> Steps:
+        """Act on what the first of these has held until it was lifted, or was updated."""
+        active_rule = firings[0][0]
+        if self._proxy.active_plan.is_on(active_rule) or active_rule in decision.lasting:
+            yield from self._act(message, decision, firings)
+            return
+        if self._connection.conversation is None:  # bytes that no exchange holds together
+            known = {pair[0] for pair in decision.firings}
+            self._connection.decisions.update(decision, message)
+            now = decision.firings_for(message.direction)
+            behind = {pair[0] for pair in firings[1:]}
+            firings = tuple(pair for pair in now if pair[0] in behind or pair[0] not in known)
+        yield from self._act(message, decision, firings)
 
     def _act_on_piece(self, message: Message, decision: Decision, firings: Firings) -> Steps:
         """Act on a piece that a behavior has cut, and have it leave in a send of its own."""
@@ -323,13 +357,28 @@ class Player:
         self._connection.reply(message, action)
 
     def _wait(self, active_rule: ActiveRule, until: float) -> Steps:
-        clock = self._link.reactor.clock
-        while clock() < until and self._proxy.active_plan.is_on(active_rule):
+        clock, rule = self._link.reactor.clock, active_rule.rule
+        while clock() < until and self._acts(active_rule, rule):
             yield until
 
     def _hold(self, active_rule: ActiveRule) -> Steps:
         self.holding = True
         self._connection.watch_peers()
-        while self._proxy.active_plan.is_on(active_rule):
+        rule = active_rule.rule
+        while self._acts(active_rule, rule):
             yield None
         self.holding = False
+
+    def _acts(self, active_rule: ActiveRule, rule: Rule) -> bool:
+        """Whether a rule is on, with the values that it had."""
+        return active_rule.rule is rule and self._proxy.active_plan.is_on(active_rule)
+
+
+def left_after(action: Action, left: Message) -> Message | None:
+    """Return what a behavior has not forwarded of a message; None if that cannot be told."""
+    if isinstance(action, Wait | Hold):
+        return left
+    sent = action.message.data if isinstance(action, Forward) else b""
+    if 0 < len(sent) < len(left.data) and left.data.startswith(sent):
+        return left.part(len(sent), len(left.data))
+    return None

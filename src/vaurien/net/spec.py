@@ -13,7 +13,7 @@ from .address import Address
 class Limits:
     """Limits of a proxy; times in seconds, 0 for no limit."""
 
-    timeout: float = 30.0
+    timeout: float = 0.0
     """Idle time after which a connection is closed, unless a rule keeps it open."""
     dial_timeout: float = 5.0
     """Time to connect to the backend."""

@@ -34,14 +34,27 @@ class ActiveRule:
         "directions",
         "fired",
         "name",
+        "on_since",
         "rule",
         "scope",
         "seen",
         "shared",
         "since",
+        "updated_at",
     )
 
     def __init__(self, rule: Rule, dice: Dice, applied_at: float, since: int) -> None:
+        self._set(rule)
+        self.dice = dice
+        self.applied_at = applied_at
+        self.updated_at = 0.0  # when its values were changed while it was in force
+        self.on_since = applied_at  # when it last came on: what waited before has no credit
+        self.since = since  # generation of the active plan under which it turned on
+        self.seen = 0  # exchanges that it applies to
+        self.fired = 0
+        self.shared: Kept = {}  # what its behavior keeps for all connections
+
+    def _set(self, rule: Rule) -> None:
         self.rule = rule
         self.name, self.scope, self.direction = rule.name, rule.scope, rule.direction
         acts = rule.behavior.overrides("on_message")
@@ -53,12 +66,22 @@ class ActiveRule:
         """Those of the messages that its behavior acts on."""
         self.always = not rule.match
         """Whether it applies to every exchange."""
-        self.dice = dice
-        self.applied_at = applied_at
-        self.since = since  # generation of the active plan under which it turned on
-        self.seen = 0  # exchanges that it applies to
-        self.fired = 0
-        self.shared: Kept = {}  # what its behavior keeps for all connections
+
+    def update(self, rule: Rule, now: float) -> None:
+        """Follow changed values: what it has counted, drawn, kept and holds stays."""
+        if rule.timing != self.rule.timing:
+            self.applied_at = now
+        self.updated_at = now
+        self._set(rule)
+
+    def becomes(self, rule: Rule) -> bool:
+        """Whether a rule is an update of this one: the same trouble for the same traffic."""
+        behavior = self.rule.behavior
+        return (
+            type(behavior) is type(rule.behavior)
+            and not behavior.per_connection
+            and rule.traffic == self.rule.traffic
+        )
 
     @property
     def ignores_messages(self) -> bool:
@@ -240,7 +263,7 @@ class ActivePlan:
     def __init__(
         self, plan: Plan, proxy: str, now: float, previous: ActivePlan | None = None
     ) -> None:
-        """Rules that the previous plan included unchanged keep what they have counted."""
+        """Rules that the previous plan included keep what they have counted."""
         self.plan = plan
         self.generation: int = 0 if previous is None else previous.generation + 1
         kept = {} if previous is None else previous._kept_for(plan)
@@ -248,6 +271,9 @@ class ActivePlan:
         def active_rule(rule: Rule) -> ActiveRule:
             old = kept.get(rule.name)
             if old is not None and (old.rule is rule or old.rule == rule):
+                return old
+            if old is not None and old.becomes(rule):
+                old.update(rule, now)
                 return old
             dice = Dice(plan.seed, proxy, rule.mix or rule.name)
             return ActiveRule(rule, dice, now, self.generation)
@@ -269,7 +295,7 @@ class ActivePlan:
         self._on = frozenset(self.rules)
         for rule in self.rules:
             if previous is not None and not previous.is_on(rule):
-                rule.since = self.generation
+                rule.since, rule.on_since = self.generation, now
         self.expired: frozenset[str] = frozenset(
             rule.rule.name for rule in self._all if rule.is_expired(now)
         )

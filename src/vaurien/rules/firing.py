@@ -72,6 +72,7 @@ class RuleView(Interface):
     direction: Direction | None
     always: bool
     shared: Kept
+    updated_at: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +110,11 @@ class Firing:
     def direction(self) -> Direction | None:
         """The only direction that the rule applies to; None for both."""
         return self.source.direction
+
+    @property
+    def updated_at(self) -> float:
+        """When the rule's options were last changed while it was in force; 0: never."""
+        return self.source.updated_at
 
     @property
     def connection(self) -> int:

@@ -119,6 +119,17 @@ class Rule:
     def percent(self) -> float:
         return self.high - self.low
 
+    @property
+    def traffic(self) -> tuple[object, ...]:
+        """What says on which traffic it fires."""
+        band = (self.low, self.high, self.percent_ramp, self.mix)
+        return (*band, self.direction, self.scope, self.match)
+
+    @property
+    def timing(self) -> tuple[object, ...]:
+        """What counts from when the rule was applied."""
+        return (self.start, self.stop, self.on, self.off, self.ttl, self.ramps, self.percent_ramp)
+
     def seconds_on(self, age: float) -> float | None:
         """Return the seconds it has been on in this cycle, at this age; None if it is off."""
         since = age - self.start
