@@ -439,11 +439,11 @@ def test_a_peer_that_has_reset_does_not_linger_whatever_was_not_sent_to_it() -> 
     client = world.client()
     world.run(lambda: bool(world.backends), seconds=1)
     (connection,) = world.proxy.connections
-    world.system.unsent = lambda _: 5  # type: ignore[method-assign] # what a real system may say
+    world.system.unsent = lambda sock: 5  # type: ignore[method-assign] # what a real system may say
     client.reset()
     world.run(seconds=1)
     assert not world.proxy.connections
     assert world.reactor._lingering == {connection.backend.sock}
-    world.system.unsent = lambda _: 0  # type: ignore[method-assign]
+    world.system.unsent = lambda sock: 0  # type: ignore[method-assign]
     world.run(seconds=1)
     assert not world.reactor._lingering
