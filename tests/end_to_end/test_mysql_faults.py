@@ -237,6 +237,7 @@ def test_an_idle_client_is_told_that_it_took_too_long(proxy: RunningProxy) -> No
             b"See wait_timeout and interactive_timeout for configuring this behavior.",
         )
         assert client.ended
+    proxy.change()  # a rule that is only changed has fired once already
     proxy.change("error fault=4031 times=1 verb=SELECT message=Idle")
     with closing(connect(proxy.address)) as idle:
         assert works(idle)
