@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import socket
 import struct
 import threading
@@ -36,7 +35,6 @@ from vaurien.net.system import (
     EpollPoller,
     Poller,
     SelectorPoller,
-    Socket,
     System,
     is_local,
 )
@@ -301,33 +299,6 @@ def test_a_reserved_path_refuses(system: System, tmp_path: Path) -> None:
     system.listen(endpoint, 5).close()
 
 
-@pytest.mark.parametrize("family", [INET, UNIX])
-def test_who_hung_up_is_known_without_reading(system: System, family: int, tmp_path: Path) -> None:
-    def accept() -> tuple[socket.socket, Socket]:
-        peer = connect(address)
-        return peer, system.accept(listener, family)
-
-    endpoint: Endpoint = (UNIX, f"{tmp_path}/proxy") if family == UNIX else LOOPBACK
-    listener = system.listen(endpoint, 5)
-    bound = listener.getsockname()
-    address = Address("", 0, bound) if isinstance(bound, str) else Address(*bound[:2])
-    talking, there = accept()
-    ended, left = accept()
-    gone, lost = accept()
-    assert not system.peer_closed(there)
-    talking.sendall(b"still here")
-    wait_until(lambda: select.select((there,), (), (), 0)[0], "it arrived")
-    assert not system.peer_closed(there)
-    buffer = bytearray(100)
-    assert there.recv_into(buffer) == 10
-    ended.shutdown(socket.SHUT_WR)
-    reset(gone)
-    wait_until(lambda: system.peer_closed(left), "the end is known")
-    wait_until(lambda: system.peer_closed(lost), "the reset is known")
-    for sock in (talking, ended, there, left, lost, listener):
-        sock.close()
-
-
 # Unix sockets.
 
 
@@ -418,3 +389,14 @@ def test_what_is_not_sent_yet_is_known(system: System) -> None:
         assert 0 < system.unsent(server) < sent
         receive(client, sent)
         wait_until(lambda: system.unsent(server) == 0, "all is sent")
+
+
+def test_what_a_peer_that_has_reset_will_never_be_sent_is_not_waited_for(system: System) -> None:
+    with (
+        Listening() as backend,
+        connect(backend.address, room=4096) as client,
+        backend.accept() as server,
+    ):
+        send_until_stuck(server, bytes(100_000), quiet=0.05)
+        reset(client)
+        wait_until(lambda: system.unsent(server) == 0, "the reset is known")

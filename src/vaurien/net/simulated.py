@@ -261,10 +261,6 @@ class SimulatedSystem(System):
         self._listeners[name] = reserved
         return reserved
 
-    def peer_closed(self, sock: Socket) -> bool:
-        assert isinstance(sock, SimulatedSocket)
-        return sock.fin_received or sock.reset
-
     def peer_gone(self, sock: Socket) -> bool:
         assert isinstance(sock, SimulatedSocket)
         over = sock.reset or (sock.fin_received and sock.fin_sent)

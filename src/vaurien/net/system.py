@@ -324,18 +324,17 @@ class System:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
 
     def unsent(self, sock: Socket) -> int:
-        """Return how many bytes the kernel has not sent yet; 0 if unknown."""
+        """Return how many bytes the kernel has not sent yet; 0 if unknown, or if it never will."""
         if sys.platform != "linux":
             return 0
+        assert isinstance(sock, socket.SocketType)
         try:
-            return int.from_bytes(fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, bytes(4)), sys.byteorder)
+            answer = fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, bytes(4))
+            if answer != bytes(4):
+                sock.getpeername()  # fails after a reset, which the count survives
         except OSError:
             return 0
-
-    def peer_closed(self, sock: Socket) -> bool:
-        """Whether the peer has sent a FIN or a RST, without reading what came before it."""
-        assert isinstance(sock, socket.SocketType)
-        return presence.has_closed(sock)
+        return int.from_bytes(answer, sys.byteorder)
 
     def peer_gone(self, sock: Socket) -> bool:
         """Whether nobody is at the other end: a FIN may mean that it only sends no more.
