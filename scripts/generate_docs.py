@@ -113,6 +113,8 @@ def faults() -> str:
             rows.append(tuple(cell.replace("|", "\\|") for cell in row))
         head = ("fault", "what it means", "on the wire", "what it exercises", "where", "takes")
         parts.append(f"## {protocol.name}\n\n{table(head, rows)}")
+        if protocol.faults.codes:
+            parts.append(f"Also {protocol.faults.codes}.\n")
     return "\n".join(parts)
 
 

@@ -6,7 +6,7 @@ of faults, which is data; the behavior ``error`` plays them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -123,15 +123,19 @@ class Catalogue:
         self,
         faults: Iterable[Fault],
         typical_where: Mapping[str, str] = NO_LABELS,
-        any_code: Callable[[str], Fault | None] = lambda _code: None,
+        any_code: Callable[[str, Container[str]], Fault | None] = lambda _code, _given: None,
+        codes: str = "",
     ):
         """``typical_where``: labels of the exchanges on which any typical fault is realistic.
 
-        ``any_code``: makes a fault of a code that no other fault has, if the protocol allows it.
+        ``any_code``: makes a fault of a code that no other fault has, if the protocol allows it;
+        it is also given the names of the parameters that come with the code.
+        ``codes``: the codes that it takes, in words.
         """
         self.faults = tuple(faults)
         self.typical_where = typical_where
         self._any_code = any_code
+        self.codes = codes
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self.faults)
@@ -161,17 +165,20 @@ class Catalogue:
         """The faults that ``error`` picks from if none is named."""
         return tuple(fault for fault in self.faults if fault.typical)
 
-    def find(self, identifier: str) -> Fault:
+    def find(self, identifier: str, given: Container[str] = ()) -> Fault:
         """Return the fault with this name or other identifier.
+
+        ``given``: the names of the parameters that come with it.
 
         Raises:
             OptionError: there is none.
         """
-        fault = self._by_identifier.get(identifier.lower()) or self._any_code(identifier)
+        fault = self._by_identifier.get(identifier.lower()) or self._any_code(identifier, given)
         if fault is None:
             near = get_close_matches(identifier.lower(), self._by_identifier, n=3)
             hint = f" (did you mean {' or '.join(map(self._written, near))}?)" if near else ""
             allowed = one_of((fault.name for fault in self.faults), identifier, "fault")
+            allowed += f", or {self.codes}" if self.codes else ""
             raise OptionError(f"is unknown{hint}", key="fault", given=identifier, allowed=allowed)
         return fault
 

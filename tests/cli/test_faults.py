@@ -80,6 +80,13 @@ def test_one_fault(capsys: pytest.CaptureFixture[str]) -> None:
     assert "-READONLY You can't write against a read only replica." in out
 
 
+def test_codes_that_are_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, "mysql").endswith("Also any other error number from 1 to 65534.\n")
+    out = told(capsys, "mysql", "4711")
+    assert out.startswith("4711\n")
+    assert "Also" not in out
+
+
 def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'ftp' is an unknown protocol. Did you mean 'tcp'? Pick one of: " in refused(
         capsys, "ftp"

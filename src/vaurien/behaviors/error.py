@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import field
 from typing import ClassVar, Self
 
@@ -42,7 +42,7 @@ class Error(Behavior):
     ) -> Mapping[str, Option]:
         if not given.get("fault"):
             return {}
-        fault = _find(str(given["fault"]), protocol)
+        fault = _find(str(given["fault"]), protocol, given)
         return {parameter.name: parameter for parameter in fault.parameters}
 
     @classmethod
@@ -75,7 +75,7 @@ class Error(Behavior):
         if self.inject or not (self.fault or protocol.faults):
             return self
         catalogue = protocol.faults
-        found = (_find(self.fault, protocol),) if self.fault else catalogue.typical
+        found = (_find(self.fault, protocol, self.parameters),) if self.fault else catalogue.typical
         faults = tuple(ChosenFault(fault, values_of(fault, self.parameters)) for fault in found)
         parameters = {key: faults[0].values[key] for key in self.parameters}
         fitted = type(self)(**super().settings(), parameters=parameters, faults=faults)
@@ -125,11 +125,11 @@ class Choice:
     fault: ChosenFault | None = None
 
 
-def _find(identifier: str, protocol: type[Protocol]) -> Fault:
+def _find(identifier: str, protocol: type[Protocol], given: Container[str]) -> Fault:
     if not protocol.faults:
         why = f"is not allowed: the protocol {protocol.name!r} has no faults"
         raise OptionError(why, key="fault", given=identifier)
-    return protocol.faults.find(identifier)
+    return protocol.faults.find(identifier, given)
 
 
 def _with_noise(message: Message, firing: Firing) -> Message:

@@ -57,6 +57,8 @@ def details(protocol: type[Protocol], identifier: str = "") -> Iterator[str]:
                 subsequent_indent=INDENT + " " * 11,
             )
         yield ""
+    if catalogue.codes and not identifier:
+        yield f"Also {catalogue.codes}."
 
 
 def rows(fault: Fault, *, in_full: bool) -> Iterator[tuple[str, str]]:

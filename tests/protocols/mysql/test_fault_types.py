@@ -161,6 +161,11 @@ def test_any_error_can_be_told() -> None:
     told = play("error", asking(), errno=1146, sqlstate="42S02", message="Gone")
     assert told == [Reply(error_packet(1, 1146, "42S02", "Gone"))]
     assert play("error", asking(), closes=True)[1:] == [Close()]
+    for name, given in (("error", {"errno": 1146}), ("1146", {})):
+        told = play(name, asking(), message="Gone", **given)
+        assert told == [Reply(error_packet(1, 1146, "42S02", "Gone"))]
+    told = play("4711", asking(), sqlstate="45000", message="Mine")
+    assert told == [Reply(error_packet(1, 4711, "45000", "Mine"))]
 
 
 def test_texts_are_filled_in() -> None:

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from vaurien.fault import Fault
+from vaurien.errors import OptionError
+from vaurien.fault import Fault, values_of
 from vaurien.protocols.mysql.fault_types import ErrPacket
 from vaurien.protocols.mysql.faults import CATALOGUE
 from vaurien.protocols.mysql.parser import MySQL
@@ -47,3 +48,19 @@ def test_typical_faults_suit_all_that_they_are_picked_for() -> None:
         for fault in typical:
             for name, wanted in fault.applies_to.items():
                 assert re.search(wanted.removeprefix("~"), suited[name]), (fault.name, verb)
+
+
+def test_any_error_number_is_a_fault() -> None:
+    fault = CATALOGUE.find("1146")
+    assert fault.wire == "ERR packet: errno (sqlstate) message"
+    assert values_of(fault, {"message": "Gone"}) == {
+        "message": "Gone",
+        "sqlstate": "",
+        "closes": False,
+    }
+    values_of(CATALOGUE.find("65534"), {"sqlstate": "42S02"})
+    with pytest.raises(OptionError, match="sqlstate='x'"):
+        values_of(fault, {"sqlstate": "x"})
+    for wrong in ("0", "65535", "70000", "-1", "01146", "\u0661", "1146x"):
+        with pytest.raises(OptionError, match="any other error number from 1 to 65534"):
+            CATALOGUE.find(wrong)

@@ -9,6 +9,7 @@ import pytest
 
 from acting import firing
 from postgresql_server import fields
+from vaurien.errors import OptionError
 from vaurien.fault import Fault, values_of
 from vaurien.protocols.postgresql.fault_types import NO_WORK, ErrorReport
 from vaurien.protocols.postgresql.faults import CATALOGUE
@@ -107,3 +108,14 @@ def test_typical_faults_can_be_played_on_typical_exchanges(fault: Fault) -> None
     actions = list(fault.play(message, fired, values_of(fault, {})))
     assert actions
     assert actions != [Forward(message)]
+
+
+def test_any_sqlstate_is_a_fault() -> None:
+    for code in ("P0001", "p0001", "HV00A", "XX999", "ABCDE"):
+        fault = CATALOGUE.find(code)
+        assert isinstance(fault, ErrorReport)
+        assert (fault.name, fault.sqlstate) == (code.upper(), code.upper())
+        assert values_of(fault, {"message": "mine", "severity": "FATAL"})["message"] == "mine"
+    for wrong in ("P001", "P00011", "abcde", "P0_01", "\u0662\u0662\u0662\u0662\u0662"):
+        with pytest.raises(OptionError, match="any other SQLSTATE: five digits or capital letters"):
+            CATALOGUE.find(wrong)

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from redis_talk import Talk, command
+from vaurien.errors import OptionError
 from vaurien.fault import Fault, values_of
 from vaurien.protocols.redis.fault_types import ErrorReply
 from vaurien.protocols.redis.faults import CATALOGUE
@@ -66,3 +67,18 @@ def test_a_cluster_refuses_whatever_names_keys(fault: str, words: str) -> None:
 def test_a_cluster_serves_commands_without_keys() -> None:
     (message,) = Talk().ask(command("DBSIZE"))
     assert "key" not in message.labels
+
+
+def test_any_code_with_a_text_is_a_fault() -> None:
+    fault = CATALOGUE.find("MYERR", {"message"})
+    assert fault.wire == "-MYERR injected by vaurien"
+    assert values_of(fault, {"message": "mine"})["message"] == "mine"
+    for wrong, given in (("READONYL", ()), ("myerr", {"message"}), ("MY ERR", {"message"})):
+        with pytest.raises(OptionError, match="or any other code in capital letters, with a mess"):
+            CATALOGUE.find(wrong, given)
+
+
+@pytest.mark.parametrize("code", ["", "A B", "A\r\nB", " A"])
+def test_a_code_is_a_word(code: str) -> None:
+    with pytest.raises(OptionError, match=r"code=.*a word without spaces"):
+        values_of(CATALOGUE.find("error"), {"code": code})

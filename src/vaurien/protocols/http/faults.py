@@ -6,6 +6,7 @@ Sources: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), and the IANA registry of sta
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from ...fault import Catalogue, Fault
 from ...values.options import Option
@@ -95,7 +96,7 @@ def status_fault(status: int) -> StatusFault:
     )
 
 
-def any_status(code: str) -> StatusFault | None:
+def any_status(code: str, _given: Container[str]) -> StatusFault | None:
     """Return the fault that is a status code, if it may be one (RFC 9110, section 15)."""
     known = re.fullmatch("[0-9]{3}", code) and LEAST <= int(code) <= MOST
     return status_fault(int(code)) if known else None
@@ -271,4 +272,6 @@ FAULTS: tuple[Fault, ...] = (
     ),
 )
 
-CATALOGUE = Catalogue(FAULTS, any_code=any_status)
+CATALOGUE = Catalogue(
+    FAULTS, any_code=any_status, codes=f"any other status code from {LEAST} to {MOST}"
+)

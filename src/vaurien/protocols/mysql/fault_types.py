@@ -18,8 +18,14 @@ from ..checks import check_sqlstate
 from ..texts import fill
 from . import commands
 from .commands import MySqlRequest, ResponseKind, is_login, request_of, sequence_after
+from .sqlstates import sqlstate_of
 from .statements import NO_ATTRIBUTES
 from .wire import HEADER_SIZE, error_packet, packet, size_of
+
+LARGEST = 65534
+"""Largest error number; MariaDB's progress reports have the next one."""
+SQLSTATE = Option("sqlstate", str, "", "the SQLSTATE; by default, that of the error number")
+CLOSES = Option("closes", bool, False, "close the connection after it")
 
 SUBSTITUTE = MySqlRequest(ResponseKind.SINGLE)
 """The request that the backend receives instead: its response is one packet."""
@@ -154,8 +160,11 @@ class ErrPacket(Fault):
 
     def _render(self, message: Message, sequence: int, firing: Firing, values: Values) -> bytes:
         errno = int(values.get("errno", self.errno))
-        sqlstate = "" if is_greeting(message) else str(values.get("sqlstate", self.sqlstate))
+        sqlstate = "" if is_greeting(message) else self._sqlstate(values)
         return error_packet(sequence, errno, sqlstate, self._text(message, firing, values))
+
+    def _sqlstate(self, values: Values) -> str:
+        return self.sqlstate
 
     def _text(self, message: Message, firing: Firing, values: Values) -> str:
         """The text with labels, the session's user, and YES or NO to a password filled in."""
@@ -182,9 +191,9 @@ class AnyErrPacket(ErrPacket):
     """An ERR packet that is given by parameters."""
 
     parameters: tuple[Option, ...] = (
-        Option("errno", int, 1105, "the error number", minimum=1, maximum=65534),
-        Option("sqlstate", str, "HY000", "the SQLSTATE: five digits or capital letters"),
-        Option("closes", bool, False, "close the connection after it"),
+        Option("errno", int, 1105, "the error number", minimum=1, maximum=LARGEST),
+        SQLSTATE,
+        CLOSES,
     )
 
     def __post_init__(self) -> None:
@@ -194,7 +203,11 @@ class AnyErrPacket(ErrPacket):
     wire = "ERR packet: errno (sqlstate) message"
 
     def check(self, values: Values) -> None:
-        check_sqlstate(values)
+        if values["sqlstate"]:
+            check_sqlstate(values)
+
+    def _sqlstate(self, values: Values) -> str:
+        return str(values["sqlstate"]) or sqlstate_of(int(values.get("errno", self.errno)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,14 @@ differ, clients get the text of the server they are connected to.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
+
 from ...fault import Catalogue, Fault
 from .fault_types import (
+    CLOSES,
+    LARGEST,
+    SQLSTATE,
     AnyErrPacket,
     ErrPacket,
     IdleErrPacket,
@@ -15,6 +21,7 @@ from .fault_types import (
     ServerGone,
     ServerLost,
 )
+from .sqlstates import sqlstate_of
 
 AT_GREETING = {"phase": "greeting"}
 AT_LOGIN = {"command": "~^(LOGIN|CHANGE_USER)$"}
@@ -304,4 +311,24 @@ FAULTS: tuple[Fault, ...] = (
     ),
 )
 
-CATALOGUE = Catalogue(FAULTS, typical_where={"verb": "~^(SELECT|INSERT|UPDATE|DELETE|REPLACE)$"})
+
+def any_errno(number: str, _given: Container[str]) -> AnyErrPacket | None:
+    """Return the fault that is an error number, if it may be one."""
+    if not re.fullmatch("[1-9][0-9]{0,4}", number) or int(number) > LARGEST:
+        return None
+    return AnyErrPacket(
+        name=number,
+        error=f"{number} ({sqlstate_of(int(number))}): injected by vaurien",
+        applies_to=AT_COMMANDS,
+        parameters=(SQLSTATE, CLOSES),
+        meaning="an error with this number, and any text",
+        exercises="whatever handles that error",
+    )
+
+
+CATALOGUE = Catalogue(
+    FAULTS,
+    typical_where={"verb": "~^(SELECT|INSERT|UPDATE|DELETE|REPLACE)$"},
+    any_code=any_errno,
+    codes=f"any other error number from 1 to {LARGEST}",
+)

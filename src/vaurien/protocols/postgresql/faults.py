@@ -7,8 +7,11 @@ those of PostgreSQL 15.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from ...fault import Catalogue, Fault
 from ...values.options import Option
+from ..checks import SQLSTATE
 from .fault_types import WORK, AnyErrorReport, StatementError
 from .positions import IN_COPY, WAITED_FOR_ROW
 from .session_faults import ENDED_SESSIONS, REFUSED_SESSIONS, REPORTED_SETTINGS
@@ -26,6 +29,8 @@ COLUMN = Option("column", str, "id", "the column it names")
 STATEMENT = Option("statement", str, "__asyncpg_stmt_1__", "the prepared statement it names")
 FILE = Option("file", str, "base/16384/16397", "the file it names")
 
+SEVERITY = Option("severity", str, "ERROR", "FATAL ends the session", choices=("ERROR", "FATAL"))
+
 SERIALIZATION = "could not serialize access due to "
 
 FAULTS: tuple[Fault, ...] = (
@@ -33,10 +38,7 @@ FAULTS: tuple[Fault, ...] = (
         name="error",
         meaning="any error, given by its parameters",
         exercises="how the application handles errors it has never seen",
-        parameters=(
-            Option("sqlstate", str, "XX000", "its SQLSTATE"),
-            Option("severity", str, "ERROR", "FATAL ends the session", choices=("ERROR", "FATAL")),
-        ),
+        parameters=(Option("sqlstate", str, "XX000", "its SQLSTATE"), SEVERITY),
         error="<sqlstate>: injected by vaurien",
     ),
     # Concurrency.
@@ -294,4 +296,24 @@ FAULTS: tuple[Fault, ...] = (
     *REPORTED_SETTINGS,
 )
 
-CATALOGUE = Catalogue(FAULTS, typical_where=WORK)
+
+def any_sqlstate(code: str, _given: Container[str]) -> AnyErrorReport | None:
+    """Return the fault that is a SQLSTATE, if it may be one."""
+    state = code.upper() if any(map(str.isdigit, code)) else code
+    if not SQLSTATE.fullmatch(state):
+        return None
+    return AnyErrorReport(
+        name=state,
+        meaning="an error with this SQLSTATE, and any text",
+        exercises="how the application handles errors it has never seen",
+        parameters=(SEVERITY,),
+        error=f"{state}: injected by vaurien",
+    )
+
+
+CATALOGUE = Catalogue(
+    FAULTS,
+    typical_where=WORK,
+    any_code=any_sqlstate,
+    codes="any other SQLSTATE: five digits or capital letters",
+)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ...errors import OptionError
 from ...fault import Fault, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
@@ -167,6 +168,16 @@ def _words(message: Message, request: RedisRequest, values: Values) -> dict[str,
     if words.get("group") == "":
         words["group"] = group_of(arguments)
     return words
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyErrorReply(ErrorReply):
+    """An error whose code a parameter gives."""
+
+    def check(self, values: Values) -> None:
+        code = str(values["code"])
+        if code.split() != [code]:
+            raise OptionError(key="code", given=code, allowed="a word without spaces")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
 from functools import partial
 
 from ...fault import Catalogue, Fault
 from ...values.options import Option
 from .commands import names
-from .fault_types import ErrorReply, NullReply, PushMessage
+from .fault_types import AnyErrorReply, ErrorReply, NullReply, PushMessage
 from .server_faults import DATA, KEYED, SERVER_FAULTS, WRITES
 
 ONE_BY_ONE = {"access": "~^(read|write)$", "command": "!~^EXEC$"}
@@ -183,7 +185,7 @@ FAULTS: tuple[Fault, ...] = (
         exercises="client-side caching, and pushes between responses",
         data=b">2\r\n$10\r\ninvalidate\r\n_\r\n",
     ),
-    ErrorReply(
+    AnyErrorReply(
         name="error",
         aliases=("ERR",),
         error="ERR injected by vaurien",
@@ -193,4 +195,24 @@ FAULTS: tuple[Fault, ...] = (
     ),
 )
 
-CATALOGUE = Catalogue(FAULTS, typical_where=DATA)
+
+def any_error(code: str, given: Container[str]) -> ErrorReply | None:
+    """Return the fault that is an error code, if its text is given.
+
+    Any word may be one, so without a text it is taken for a misspelt name.
+    """
+    if "message" not in given or not re.fullmatch("[A-Z][A-Z0-9_-]*", code):
+        return None
+    return ErrorReply(
+        error=f"{code} injected by vaurien",
+        meaning="an error with this code, and any text",
+        exercises="how the client handles this code",
+    )
+
+
+CATALOGUE = Catalogue(
+    FAULTS,
+    typical_where=DATA,
+    any_code=any_error,
+    codes="any other code in capital letters, with a message",
+)

@@ -9,7 +9,7 @@ of the command, and ``{host}`` with the name from the server's greeting.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from ...fault import Catalogue, Fault
 from ...values.options import Option
@@ -346,7 +346,7 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def any_reply(code: str) -> ReplyFault | None:
+def any_reply(code: str, _given: Container[str]) -> ReplyFault | None:
     """Return the fault that is a reply code, if it may be one (RFC 5321, section 4.2)."""
     if not re.fullmatch("[2-5][0-9]{2}", code):
         return None
@@ -359,4 +359,9 @@ def any_reply(code: str) -> ReplyFault | None:
     )
 
 
-CATALOGUE = Catalogue(FAULTS, {"verb": "~^(MAIL|RCPT|DATA)$"}, any_reply)
+CATALOGUE = Catalogue(
+    FAULTS,
+    typical_where={"verb": "~^(MAIL|RCPT|DATA)$"},
+    any_code=any_reply,
+    codes="any other reply code from 200 to 599",
+)
