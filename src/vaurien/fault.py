@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 
 from .errors import OptionError
@@ -175,6 +174,8 @@ class Catalogue:
         """
         fault = self._by_identifier.get(identifier.lower()) or self._any_code(identifier, given)
         if fault is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(identifier.lower(), self._by_identifier, n=3)
             hint = f" (did you mean {' or '.join(map(self._written, near))}?)" if near else ""
             allowed = one_of((fault.name for fault in self.faults), identifier, "fault")

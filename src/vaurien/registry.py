@@ -8,7 +8,6 @@ name is first looked up.  Built-in plugins are added in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Generic, Self, TypeVar
 
 from .behavior import Behavior
@@ -106,6 +105,8 @@ class Registry(Generic[PluginType]):
         hooks = [name for name in vars(self.base) if name.startswith("on_")]
         for name in dir(plugin):
             if name.startswith("on_") and name not in hooks:
+                from difflib import get_close_matches
+
                 for meant in get_close_matches(name, hooks, 1, LIKENESS):
                     what = f"the method {name!r} of {plugin!r} is no hook"
                     raise PluginError(f"{what}: did you mean {meant!r}?")

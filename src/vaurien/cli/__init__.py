@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         sys.stdout.write(f"{__version__}\n")
         return
+    import gc
+
+    gc.disable()  # the collector would find nothing; it is on again once proxies run
     try:
         if arguments and arguments[0] in COMMANDS:
             from importlib import import_module
@@ -55,3 +58,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         vaurien.main(list(arguments), "vaurien")
     except KeyboardInterrupt:  # before there is anything to shut down
         sys.exit(130)
+    finally:
+        gc.enable()

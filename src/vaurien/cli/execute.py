@@ -187,6 +187,7 @@ def run_around(configuration: Configuration, words: Sequence[str]) -> int:
 
         child.attend(lambda status: running.reactor.post(partial(end, status)))
         gc.freeze()
+        gc.enable()
         running.reactor.run()
         return ended.pop()
 

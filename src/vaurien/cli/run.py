@@ -87,6 +87,7 @@ def run_until_signalled(
             logs.drain()  # whoever waits for it may read the log next
             report_ready()
             gc.freeze()  # what exists now stays, so the collector can skip it
+            gc.enable()
             running.reactor.run()
         ignore_signals()
     except ForcedExit:

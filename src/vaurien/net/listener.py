@@ -230,6 +230,9 @@ def resolve_host(system: System, address: Address) -> Resolved:
     """Return the endpoints to listen on, with any port, or the error; this may block."""
     if address.path:
         return [(int(socket.AF_UNIX), address.path)]
+    numeric = system.parse_numeric(address.host, address.port)
+    if numeric is not None:
+        return [numeric]
     try:
         return system.resolve(address.host, address.port)
     except OSError as error:

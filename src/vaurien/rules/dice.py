@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from struct import pack
 
 SEED_LIMIT = 2**64
@@ -19,6 +18,8 @@ class Dice:
     __slots__ = ("_keyed",)
 
     def __init__(self, seed: int, proxy: str, purpose: str) -> None:
+        from hashlib import blake2b  # with it comes OpenSSL, which a quiet proxy does not need
+
         key = pack("<Q", seed % SEED_LIMIT)
         self._keyed = blake2b(f"{proxy}\0{purpose}\0".encode(), digest_size=16, key=key)
 

@@ -11,7 +11,6 @@ must not be found.  The percentage and numeric options of the behavior may be ra
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -100,6 +99,8 @@ def parse_rule(text: str) -> Entry:
     Raises:
         OptionError: the text is not a behavior followed by ``key=value`` words.
     """
+    import shlex
+
     try:
         words = shlex.split(text)
     except ValueError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Protocol as Interface
 
@@ -89,6 +88,8 @@ def check_possible(match: Sequence[Condition], kinds: Sequence[Kind]) -> None:
         return
     for one in match:
         if not any(_meets(kind, one) for kind in kinds):
+            from difflib import get_close_matches
+
             known = frozenset[str]().union(*(kind[one.label].known for kind in _with(kinds, one)))
             near = get_close_matches(one.value.upper(), known, n=1) or get_close_matches(
                 one.value, known, n=1
