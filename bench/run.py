@@ -8,6 +8,7 @@ figures measured. Linux only. It stops everything it has started, on Ctrl-C too.
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import sys
@@ -112,6 +113,7 @@ def end_on_sigterm(_signal: int, _frame: FrameType | None) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     asked = settings(arguments)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # vaurien starts compiled, as pip installs it
     enter_namespace()
     signal.signal(signal.SIGTERM, end_on_sigterm)
     congestion = congestion_control()

@@ -14,13 +14,14 @@ from .fault import NO_FAULTS, Catalogue
 from .parsing.exchanges import Exchanges
 from .parsing.reader import LINE_LIMIT, READ_LIMIT, Parser
 from .parsing.stream import Stream
-from .rules.possible import Kind
 from .values.actions import Forward, Reply
 from .values.messages import NO_LABELS, Message
 from .values.options import Configurable
 
 if TYPE_CHECKING:
     from random import Random
+
+    from .rules.possible import Kind
 
 __all__ = ["LINE_LIMIT", "READ_LIMIT", "Exchanges", "Parser", "Protocol", "Stream"]
 

@@ -43,6 +43,40 @@ class Stuck(Behavior):
         yield Forward(message)
 """
 
+SHOWS_WHAT_IT_HAS = """
+import gc, signal, sys
+signal.signal(signal.SIGUSR2, lambda *_: print(gc.isenabled(), *sys.modules, flush=True))
+from vaurien.cli import main
+main(sys.argv[1:])
+"""
+UNUSED = {
+    "asyncio",
+    "concurrent.futures",
+    "configparser",
+    "difflib",
+    "encodings.idna",
+    "hashlib",
+    "importlib.metadata",
+    "json",
+    "random",
+    "shlex",
+    "ssl",
+    "subprocess",
+    "tomllib",
+    "vaurien.behaviors.delay",
+    "vaurien.client",
+    "vaurien.config.files",
+    "vaurien.config.ini",
+    "vaurien.control",
+    "vaurien.legacy",
+    "vaurien.protocols.http",
+    "vaurien.rules.pattern",
+    "vaurien.rules.possible",
+}
+"""What a proxy without rules does not need before it serves a client, or to serve it."""
+MODULES_LIMIT = 90
+"""Maximum number of modules of ours that such a proxy imports."""
+
 
 @pytest.fixture(scope="module")
 def echoing() -> Iterator[Address]:
@@ -92,6 +126,29 @@ def test_a_signal_ends_it(number: signal.Signals, echoing: Address, log: Path) -
     assert ready.endswith(f"[INFO] ready: {proxy.address} forwards to {echoing}, seed 7")
     assert draining.endswith(f"[INFO] {number.name}: connections get 5 seconds to finish")
     assert bye.endswith(f"[{proxy.process.pid}] [INFO] Bye!")
+
+
+def test_only_what_serves_a_client_is_imported(echoing: Address) -> None:
+    words = ["--proxy", str(LOOPBACK), "--backend", str(echoing)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SHOWS_WHAT_IT_HAS, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            ready = process.stderr.readline().partition("ready: ")[2]
+            assert ask(Address.parse(ready.split()[0])) == b"hello"
+            process.send_signal(signal.SIGUSR2)
+            collects, *modules = process.stdout.readline().split()
+        finally:
+            process.terminate()
+    assert collects == "True"
+    assert not UNUSED & {*modules}
+    assert len([name for name in modules if name.startswith("vaurien")]) <= MODULES_LIMIT
 
 
 def test_exchanges_under_way_are_finished(log: Path) -> None:

@@ -20,9 +20,7 @@ from ..protocol import Protocol
 from ..values.messages import NO_LABELS, Direction
 from ..values.options import Configurable, Configured, Option, Value, one_of, options_of
 from ..values.ramps import ALLOWED, Ramp, is_ramp
-from .pattern import compile_pattern
 from .plan import ROUNDING, SCOPES, Match, Rule
-from .possible import check_possible
 
 Entry = Mapping[str, object]
 FindBehavior = Callable[[str], type[Behavior] | Configured[Behavior]]
@@ -325,7 +323,10 @@ def matches_of(
     wanted = {**behavior.applies_to, **texts}
     match = tuple(_match(label, text, protocol) for label, text in wanted.items())
     _check_late(match, behavior, protocol)
-    check_possible(match, protocol.kinds())
+    if match:
+        from .possible import check_possible
+
+        check_possible(match, protocol.kinds())
     return match
 
 
@@ -334,6 +335,8 @@ def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
     found = PATTERN.match(value)
     if found is None:
         return Match(label, value, late=late)
+    from .pattern import compile_pattern
+
     pattern = value[found.end() :]
     try:
         compile_pattern(pattern)

@@ -10,12 +10,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..behavior import Behavior, Scope
 from ..errors import OptionError
 from ..values.messages import Direction
 from ..values.ramps import Ramp
-from .pattern import Finds, compile_pattern
+
+if TYPE_CHECKING:
+    from .pattern import Finds
 
 SCOPES: tuple[Scope, ...] = ("exchange", "connection")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -43,6 +46,8 @@ class Match:
 
     @cached_property
     def _finds(self) -> Finds:
+        from .pattern import compile_pattern
+
         return compile_pattern(self.value)
 
     @property
