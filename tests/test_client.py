@@ -250,6 +250,13 @@ def test_ctl_sets_and_gets(host: str, running: Live, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "delay\n"
 
 
+def test_ctl_by_the_words_before_version_04(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["set-handler", "delay", "--host", host]) == 0
+    assert main(["get-handler", "--host", host]) == 0
+    assert main(["list-handlers", "--host", host]) == 0
+    assert capsys.readouterr().out.startswith('Behavior changed to "delay"\ndelay\nabort, ')
+
+
 def test_ctl_says_what_there_is_instead(
     host: str, running: Live, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,9 +41,9 @@ def runs(pid: int) -> bool:
     return True
 
 
-def test_the_oldest_name_of_its_port(backend: Address) -> None:
+def test_the_oldest_names_of_its_backend(backend: Address) -> None:
     port = free_port()
-    pid = start_proxy(port=port, backend_host=backend.host, backend_port=backend.port, http=False)
+    pid = start_proxy(host=backend.host, port=backend.port, proxy_port=port, http=False)
     try:
         assert ask(port) == b"hello"
     finally:

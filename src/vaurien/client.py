@@ -189,13 +189,18 @@ def _parser() -> ArgumentParser:
     add = parser.add_argument
     add("--version", action="store_true", help="show the version and exit")
     actions = ["list-behaviors", "set-behavior", "get-behavior"]
-    add("action", choices=actions, help="command to run")
+    # Before version 0.4 it was list-handlers, and so on.
+    add("action", type=_action, choices=actions, help="command to run")
     add("behavior", nargs="?", help="behavior to set, or a mix such as 20:delay")
     add("options", nargs="*", metavar="key=value", help="options of the behavior")
     url = f"http://localhost:{DEFAULT_PORT}"
     add("--host", default=url, metavar="URL", help="URL of the HTTP API (default: %(default)s)")
     add("--proxy", default="", metavar="NAME", help="name of the proxy, if there are several")
     return parser
+
+
+def _action(word: str) -> str:
+    return word.replace("handler", "behavior")
 
 
 def _client(url: str, proxy: str) -> Client:

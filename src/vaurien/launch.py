@@ -47,21 +47,22 @@ def start_proxy(
     log_level: str = "info",
     log_output: str = "-",
     *,
+    host: str | None = None,
     port: int | None = None,
 ) -> int:
     """Start a proxy, and return its process id once it and its HTTP API accept connections.
 
     ``warmup``: maximum seconds to wait for that, but at least ``START_LIMIT``.
     ``options``: further command-line arguments, such as ``["--behavior", "20:delay"]``.
-    ``port``: the oldest name of ``proxy_port``; as the port of the API, it says nothing new.
+    ``host``, ``port``: names of ``backend_host`` and ``backend_port`` in version 0.1.
     If ``stop_proxy`` is not called, the proxy is stopped when the calling process exits.
 
     Raises:
         RuntimeError: the process exited, or was not ready in time; with the last line of
             its standard error.
     """
-    if port is not None and port != http_port:
-        proxy_port = port
+    backend_host = backend_host if host is None else host
+    backend_port = backend_port if port is None else port
     command = [sys.executable, "-m", "vaurien"]
     command += ["--proxy", str(Address(proxy_host, proxy_port))]
     command += ["--backend", str(Address(backend_host, backend_port))]

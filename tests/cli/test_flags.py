@@ -12,25 +12,10 @@ from vaurien.cli.flags import (
     expand,
     flags_of_plugin,
     plugin_flags,
-    respelled,
 )
 from vaurien.config.settings import SETTINGS
 from vaurien.errors import OptionError, PluginError
 from vaurien.protocols.tcp import Tcp
-
-
-@pytest.mark.parametrize(
-    ("argument", "today"),
-    [
-        ("--handlers.delay.sleep=1", "--handler-delay-sleep=1"),
-        ("--handlers.my-own.some_thing", "--handler-my-own-some-thing"),
-        ("--handler.delay.sleep=a.b", "--handler-delay-sleep=a.b"),
-        ("--statsd.port", "--statsd.port"),
-        ("handlers.delay.sleep", "handlers.delay.sleep"),
-    ],
-)
-def test_flags_of_the_oldest_form(argument: str, today: str) -> None:
-    assert respelled(argument) == today
 
 
 def test_every_setting_has_its_flag() -> None:
@@ -50,6 +35,12 @@ def test_flags_of_a_behavior() -> None:
         "--behavior-delay-before": ("behavior:delay", "before", False),
         "--handler-delay-sleep": ("behavior:delay", "sleep", True),
         "--handler-delay-before": ("behavior:delay", "before", True),
+        # those of versions 0.2 and 0.3
+        "--handler-delay-keep-alive": ("protocol:tcp", "keep_alive", True),
+        "--handler-delay-reuse-socket": ("protocol:tcp", "reuse_socket", True),
+        "--handler-delay-buffer": ("protocol:tcp", "buffer", True),
+        "--handler-delay-protocol": ("vaurien", "protocol", True),
+        "--handler-delay-http": ("vaurien", "http", True),
     }
 
 

@@ -65,6 +65,44 @@ def test_both_words_for_behaviors_are_one_section(config: Path) -> None:
     assert values(config, "behaviors", "delay") == {"sleep": "2", "before": "false"}
 
 
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        (
+            "[vaurien]\nlocal = localhost:1\ndistant = localhost:2\n",
+            {"proxies": {"vaurien": {"listen": "localhost:1", "backend": "localhost:2"}}},
+        ),
+        ("[handlers.delay]\nsleep = 2\n", {"behaviors": {"delay": {"sleep": "2"}}}),
+        ("[handlers:delay]\nsleep = 2\n", {"behaviors": {"delay": {"sleep": "2"}}}),
+        (
+            "[handler.mine]\ncallable = a.B\nhttp = 1\n",
+            {"behaviors": {"mine": {"callable": "a.B", "http": "1"}}},
+        ),
+        (
+            "[handlers:error]\nhttp = 1\n",
+            {"behaviors": {"error": {}}, "proxies": {"vaurien": {"protocol": "http"}}},
+        ),
+        ("[handlers:error]\nhttp = off\n", {"behaviors": {"error": {}}}),
+        (
+            "[handlers:dummy]\nprotocol = redis\nkeep_alive = 1\n",
+            {
+                "behaviors": {"dummy": {}},
+                "proxies": {"vaurien": {"protocol": "redis"}},
+                "protocols": {"tcp": {"keep_alive": "1"}},
+            },
+        ),
+        # it may be a plugin of this name
+        (
+            "[handler:error]\nhttp = 1\nbuffer = 2\n",
+            {"behaviors": {"error": {"http": "1", "buffer": "2"}}},
+        ),
+    ],
+)
+def test_the_earliest_versions(config: Path, text: str, content: object) -> None:
+    config.write_text(text)
+    assert read(str(config)).content == content
+
+
 def test_lists_and_quotes(config: Path) -> None:
     config.write_text(
         "[vaurien]\n"

@@ -23,7 +23,8 @@ from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
 from ..rules.notation import RULE_KEYS
 from ..version import __version__
-from .flags import Flag, all_flags, document_of, expand, flags_of_plugin, plugin_flags, respelled
+from .flags import Flag, all_flags, document_of, expand, flags_of_plugin, plugin_flags
+from .oldest import respelled
 
 if TYPE_CHECKING:
     from ..config.configuration import Configuration
@@ -109,6 +110,9 @@ class Flagged(OneLine):
 
 class Vaurien(Flagged):
     """A command whose plugins add flags."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, respelled(args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List flags under headings: vaurien's, those of all plugins, and those without effect."""
@@ -272,7 +276,6 @@ def _given_to_plugins(arguments: list[str]) -> Document:
         OptionError: a flag that is unknown.
         click.UsageError: it lacks a value, or an argument belongs to no flag.
     """
-    arguments = list(map(respelled, arguments))
     flags = plugin_flags(arguments)
     rest = click.Command("vaurien", params=list(flags), add_help_option=False)
     try:

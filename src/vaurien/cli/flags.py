@@ -21,13 +21,11 @@ from ..errors import UnknownNameError
 from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
 from ..values.options import Configurable, Option, options_of
+from .oldest import gone_options
 
 HANDLER = "handler"
 """The older word for behavior, in flags as in sections."""
 
-
-OLDEST = re.compile(r"--handlers?\.(?P<name>[^.=]+)\.(?P<option>[^.=]+)(?P<value>=.*)?", re.DOTALL)
-"""A flag of version 0.1."""
 SHARED = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_output")
 """The settings that have flags in the commands whose files declare the proxies."""
 
@@ -50,6 +48,8 @@ class Flag(click.Option):
         self.key = option.name
         self.flag = flag
         self.is_switch = option.type is bool
+        self.is_protocol = self.is_switch and section == "vaurien" and flag.startswith("--handler-")
+        """A switch of version 0.2 that chooses the protocol of its name."""
         self.off = f"--no-{flag[2:]}"
         text = option.help
         default = shown if shown is not None else _shown(option)
@@ -128,6 +128,10 @@ def flags_of_plugin(kind: str, plugin: type[Configurable]) -> Iterator[Flag]:
                 f"--{word}-{plugin.name}-{name}",
                 hidden=word == HANDLER or option is GONE_PROTOCOL_OPTIONS.get(option.name),
             )
+    if kind == behaviors.kind:
+        for option, section in gone_options(plugin).items():
+            name = option.name.replace("_", "-")
+            yield Flag(option, section, f"--{HANDLER}-{plugin.name}-{name}", hidden=True)
 
 
 def document_of(flags: Iterable[click.Parameter], values: Mapping[str, object]) -> Document:
@@ -135,7 +139,10 @@ def document_of(flags: Iterable[click.Parameter], values: Mapping[str, object]) 
     sections = Sections()
     for flag in flags:
         value = values.get(str(flag.name))
-        if isinstance(flag, Flag) and isinstance(value, (str, bool, tuple)) and value != ():
+        if isinstance(flag, Flag) and flag.is_protocol:
+            if value is True:
+                sections.add("vaurien", "protocol", flag.key, document.Flag(flag.flag))
+        elif isinstance(flag, Flag) and isinstance(value, (str, bool, tuple)) and value != ():
             sections.add(flag.section, flag.key, value, document.Flag(flag.flag))
     return sections.document()
 
@@ -155,14 +162,6 @@ def expand(arguments: Sequence[str], flags: Iterable[click.Parameter]) -> list[s
             argument = flag if is_on else switches[flag].off
         expanded.append(argument)
     return expanded
-
-
-def respelled(argument: str) -> str:
-    """Return an argument in today's form if it is ``--handlers.NAME.OPTION`` of version 0.1."""
-    old = OLDEST.fullmatch(argument)
-    if old is None:
-        return argument
-    return f"--{HANDLER}-{old['name']}-{old['option'].replace('_', '-')}{old['value'] or ''}"
 
 
 def plugin_flags(arguments: Iterable[str]) -> list[Flag]:

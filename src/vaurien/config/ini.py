@@ -32,10 +32,16 @@ from pathlib import Path
 
 from .document import Document, DocumentError, FileKey, FilePart, Problem, merged
 from .sections import Sections, Text
+from .settings import OLDEST, of_handler
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
-KINDS = {"behavior": "behavior", "handler": "behavior", "protocol": "protocol"}
-"""What ``[KIND:NAME]`` means; ``handler`` is the older word for behavior."""
+KINDS = {
+    "behavior": "behavior",
+    "handler": "behavior",
+    "handlers": "behavior",
+    "protocol": "protocol",
+}
+"""What ``[KIND:NAME]`` and ``[KIND.NAME]`` mean; ``handler`` is the older word for behavior."""
 SECTIONS = "[vaurien], [statsd], [behavior:NAME], [protocol:NAME], [handler:NAME], [DEFAULT]"
 NAMES = "the name of a file, or one a line"
 
@@ -88,7 +94,8 @@ class _File:
                 value = self._value(text, part)
                 if name != "DEFAULT":
                     origin = FilePart(str(self._path), part)
-                    sections.add(name, key.replace("-", "_"), value, origin)
+                    if found := _today(title, name, key.replace("-", "_"), value):
+                        sections.add(*found, origin)
                 elif key == "extends":
                     extends = value if isinstance(value, tuple) else (str(value),)
                 else:
@@ -114,7 +121,9 @@ class _File:
 
     def _section(self, title: str) -> str:
         kind, colon, name = title.partition(":")
-        if not colon and title in ("vaurien", "statsd", "DEFAULT"):
+        if not colon:  # in the earliest versions, a dot meant the same
+            kind, _, name = title.partition(".")
+        if title in ("vaurien", "statsd", "DEFAULT"):
             return title
         if name.strip() and kind.strip() in KINDS:
             return f"{KINDS[kind.strip()]}:{name.strip()}"
@@ -136,6 +145,22 @@ class _File:
             return self._environment[name]
 
         return VARIABLE.sub(fill, text)
+
+
+def _today(title: str, section: str, key: str, value: Text) -> tuple[str, str, Text] | None:
+    """Return section, key and value, those of the earliest versions in today's form.
+
+    None if such a key changes nothing.
+    """
+    if section == "vaurien":
+        return section, OLDEST.get(key, key), value
+    if not title.startswith("handlers"):  # a section of the versions 0.1 and 0.2
+        return section, key, value
+    place, today = of_handler(section.partition(":")[2], key)
+    if place == "vaurien" and key == "http":
+        chosen = isinstance(value, str) and value.lower() in ("true", "yes", "on", "1")
+        return (place, today, key) if chosen else None
+    return place, today, value
 
 
 def _wrong(path: Path, part: str, why: str, allowed: str = "") -> DocumentError:

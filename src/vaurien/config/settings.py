@@ -27,6 +27,19 @@ GONE_PROTOCOL_OPTIONS: dict[str, Option] = {
     )
 }
 """Options that every protocol had in earlier versions; they have no effect."""
+OLDEST = {"local": "proxy", "distant": "backend"}
+"""Keys of version 0.1, and what they are called today."""
+HANDLERS = frozenset({"dummy", "delay", "error", "hang", "blackout"})
+"""The built-in handlers of versions 0.1 to 0.3."""
+
+
+def of_handler(name: str, key: str) -> tuple[str, str]:
+    """Return today's section and key of a handler's option; a switch ``http`` chose a protocol."""
+    if name in HANDLERS and key in GONE_PROTOCOL_OPTIONS:
+        return "protocol:tcp", key
+    if name in HANDLERS and key in ("http", "protocol"):
+        return "vaurien", "protocol"
+    return f"behavior:{name}", key
 
 
 @dataclass(frozen=True)
