@@ -75,7 +75,8 @@ def choices(names: Iterable[str], meant: str = "", kind: str = "") -> str:
         return ", ".join(known)
     from difflib import get_close_matches
 
-    near = get_close_matches(meant, known, 5, 0.5) or known[:5]
+    near = get_close_matches(meant, known, 5, 0.5) if meant else known[:5]
+    near = near or known[:5]
     count = len(known)
     listed = f"'{LISTINGS[kind]}' lists all {count}" if kind in LISTINGS else f"{count} in all"
     return f"{', '.join(near)}, ... ({listed})"
@@ -88,12 +89,15 @@ class UnknownNameError(VaurienError, LookupError):
         self.kind = kind
         self.name = name
         self.known = sorted(known)
+        super().__init__(kind, name)
+
+    def __str__(self) -> str:  # only when it is shown: looking for what was meant takes time
         from difflib import get_close_matches
 
-        near = get_close_matches(name[:NAME_LIMIT], self.known, 2)
+        near = get_close_matches(self.name[:NAME_LIMIT], self.known, 2)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        found = choices(map(repr, self.known), repr(name[:NAME_LIMIT]), kind)
-        super().__init__(f"{name!r} is an unknown {kind}.{hint} Pick one of: {found}.")
+        found = choices(map(repr, self.known), repr(self.name[:NAME_LIMIT]), self.kind)
+        return f"{self.name!r} is an unknown {self.kind}.{hint} Pick one of: {found}."
 
 
 class ListenError(VaurienError, OSError):

@@ -48,25 +48,15 @@ class Problems:
     def add_unknown(self, path: Path, given: object, known: Iterable[str]) -> None:
         """Add a key that means nothing here."""
         known = list(known)
-        why = f"is an unknown key{self._suggestion(str(path[-1]), known)}"
-        self.add(
-            path,
-            format_value(given),
-            why,
-            one_of(known, str(path[-1])[:NAME_LIMIT]) if known else "no keys",
-        )
+        hint, allowed = self._names(str(path[-1]), known)
+        self.add(path, format_value(given), f"is an unknown key{hint}", allowed or "no keys")
 
     def add_error(self, path: Path, given: object, error: VaurienError) -> None:
         """Add the error that a value led to."""
         value = "" if isinstance(given, Mapping) else format_value(given)
         if isinstance(error, UnknownNameError):
-            why = f"is an unknown {error.kind}{self._suggestion(error.name, error.known)}"
-            self.add(
-                path,
-                value,
-                why,
-                one_of(error.known, error.name[:NAME_LIMIT], error.kind) if error.known else "",
-            )
+            hint, allowed = self._names(error.name, error.known, error.kind)
+            self.add(path, value, f"is an unknown {error.kind}{hint}", allowed)
         elif isinstance(error, OptionError) and _is_about(error, path, given):
             self.add(path, value, error.why, error.allowed)
         else:
@@ -91,7 +81,7 @@ class Problems:
             try:
                 return option.parse(given)
             except OptionError:
-                meant = self._suggestion(str(given), map(str, option.choices))
+                meant = self._names(str(given), list(map(str, option.choices)))[0]
                 flaw = f"is not allowed{meant}"
         self.add(path, format_value(given), flaw, option.allowed)
         return None
@@ -115,11 +105,13 @@ class Problems:
                     self.add_error((*path, missing) if missing else path, left, error)
                 return None
 
-    def _suggestion(self, name: str, known: Iterable[str]) -> str:
-        if len(name) > NAME_LIMIT or self._suggested >= SUGGESTIONS:
-            return ""
+    def _names(self, name: str, known: list[str], kind: str = "") -> tuple[str, str]:
+        """Return which name was probably meant, and what is allowed; ``""`` for neither."""
+        if self._suggested >= SUGGESTIONS:
+            return "", one_of(known, "", kind) if known else ""
         self._suggested += 1
-        return suggestion(name, known)
+        hint = suggestion(name, known) if len(name) <= NAME_LIMIT else ""
+        return hint, one_of(known, name[:NAME_LIMIT], kind) if known else ""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
