@@ -15,18 +15,27 @@ THROTTLED, MANY = "vaurien-rate", "vaurien-200"
 DELAYS = {"delay-1": 0.5, "delay-100": 1.0, "delay-1000": 4.0}
 """How many ms late the median response may be, by the number of connections."""
 RATES = ("rate-1", "rate-100", "rate-1000")
+DISTANCES = ("distance-10", "distance-100", "distance-1000")
 REQUESTS = ("redis-50", "redis-1", "http")
-ALL_LOADS = (*REQUESTS, "connections", "bulk")
 FRAMED = "vaurien-framed"
+BESIDE_HAPROXY = {"redis-50": 1.0, "redis-1": 1.0, "http": 1.0, "connections": 0.85}
+"""The share of HAProxy's rate that a quiet vaurien must reach."""
+ARMED_LIMITS = {"redis-50": 0.75, "redis-1": 0.9, "http": 0.9, "connections": 0.75, "bulk": 0.9}
+"""The share of the quiet rate that must remain while a rule might act ..."""
+NO_DELAY_LIMITS = {"redis-50": 0.75, "redis-1": 0.75, "http": 0.75, "connections": 0.5, "bulk": 0.5}
+"""... and while each message is delayed by 0 ms."""
 FRAMED_LIMITS = {
-    "redis-50": 0.6,
+    "redis-50": 0.9,
     "redis-1": 0.6,
-    "http": 0.6,
+    "redis-pipelined": 0.5,
+    "http": 0.8,
     "mysql": 0.6,
     "postgresql": 0.6,
-    "memcache": 0.5,
+    "memcache": 0.75,
 }
 """The share of the plain rate that must remain when vaurien parses each message."""
+TOXIPROXY_CPU = 0.8
+"""The share of Toxiproxy's CPU time that trouble may take."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +102,9 @@ def judge(results: Results, works: Collection[str], congestion: str) -> list[Ver
 
 
 GOALS = (
-    *(Goal(work, "rate", 1.0, beside="haproxy") for work in REQUESTS),
-    Goal("connections", "rate", 0.9, beside="haproxy"),
+    *(Goal(work, "rate", limit, beside="haproxy") for work, limit in BESIDE_HAPROXY.items()),
+    Goal("connections", "rate", 0.7, system=FRAMED, beside="haproxy"),
+    Goal("redis-50", "cpu", 0.7, at_least=False, beside="toxiproxy"),
     Goal("bulk", "rate", 2.0, beside="haproxy", needs_cubic=True),
     Goal("bulk", "rate", 0.75, beside="direct", needs_cubic=True),
     *(Goal(work, "cpu", 1.0, at_least=False, beside="haproxy") for work in REQUESTS),
@@ -103,8 +113,12 @@ GOALS = (
         Goal("memory", "bytes", 2048, at_least=False, system=system, unit="bytes", decimals=0)
         for system in (QUIET, ARMED)
     ),
-    *(Goal(work, "rate", 0.75, system=ARMED, beside=QUIET) for work in ALL_LOADS),
-    *(Goal(work, "rate", 0.5, system=NO_DELAY, beside=QUIET) for work in ALL_LOADS),
+    *(
+        Goal(work, "rate", limit, system=system, beside=QUIET)
+        for system, limits in ((ARMED, ARMED_LIMITS), (NO_DELAY, NO_DELAY_LIMITS))
+        for work, limit in limits.items()
+    ),
+    Goal("bulk", "cpu", 0.25, at_least=False, system=NO_DELAY, unit="s a GB"),
     *(
         Goal(work, "rate", limit, system=FRAMED, beside=QUIET)
         for work, limit in FRAMED_LIMITS.items()
@@ -130,7 +144,7 @@ GOALS = (
         for system in DELAYED
     ),
     *(
-        Goal(work, "cpu", 0.7, at_least=False, system=system, beside=other)
+        Goal(work, "cpu", TOXIPROXY_CPU, at_least=False, system=system, beside=other)
         for work in DELAYS
         for system, other in DELAYED.items()
     ),
@@ -140,8 +154,12 @@ GOALS = (
         for work in RATES
     ),
     *(
-        Goal(work, "cpu", 0.7, at_least=False, system=THROTTLED, beside="toxiproxy-rate")
+        Goal(work, "cpu", TOXIPROXY_CPU, at_least=False, system=THROTTLED, beside="toxiproxy-rate")
         for work in RATES
+    ),
+    *(
+        Goal(work, "rate", 1.0, system="vaurien-distant", beside="toxiproxy-distant")
+        for work in DISTANCES
     ),
     *(
         Goal(work, "rate", 0.95, system=MANY, beside=QUIET)
@@ -152,5 +170,5 @@ GOALS = (
     Goal("reload", "holds", 50, at_least=False, system=MANY, unit="ms", decimals=1),
     Goal("reload", "added pause", 2, at_least=False, system=MANY, unit="ms"),
     Goal("version", "milliseconds", 60, at_least=False, unit="ms", decimals=1),
-    Goal("ready", "milliseconds", 150, at_least=False, unit="ms", decimals=1),
+    Goal("ready", "milliseconds", 100, at_least=False, unit="ms", decimals=1),
 )

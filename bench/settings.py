@@ -11,6 +11,7 @@ from typing import TypeVar
 from beside import BESIDES
 from clients import CLIENTS
 from databases import DATABASE_LOADS
+from distance import DISTANCES
 from fidelity import FIDELITIES
 from growth import GROWTHS
 from many import MANIES
@@ -26,6 +27,7 @@ WORKS: tuple[Work, ...] = (
     *CLIENTS,
     *BESIDES,
     *FIDELITIES,
+    *DISTANCES,
     *MANIES,
     *STARTUPS,
 )

@@ -19,7 +19,7 @@ from processes import HOST, START_LIMIT, Server, free_ports, listening, wait_unt
 from results import Failure
 
 DELAY = 0.1
-"""Seconds by which the delayed systems delay every request."""
+"""Seconds by which the delayed systems delay every request, unless a work says otherwise."""
 MANY = 200
 """The number of proxies of a system with many."""
 CONFIGURATION = "vaurien.toml"
@@ -43,6 +43,8 @@ class Task:
     """The backend's protocol, for a forwarder that parses it."""
     rate: int = 0
     """Bytes per second of each connection, for a forwarder that throttles."""
+    delay: float = DELAY
+    """Seconds, for a forwarder that delays."""
 
     @property
     def listen(self) -> int:
@@ -97,7 +99,7 @@ class System:
     set_up: Callable[[Task], None] = _nothing
     """What remains to be set up once the process runs."""
     trouble: str = ""
-    """What it does to requests, for works that measure that: ``delay`` (by DELAY), ``rate``.
+    """What it does to requests, for works that measure that: ``delay``, ``rate``, ``distance``.
 
     ``pipelining``: nothing, but for works with a client that pipelines only."""
     framed: bool = False
@@ -107,14 +109,14 @@ class System:
 
     @contextmanager
     def running(
-        self, backend: int, folder: Path, protocol: str = "", rate: int = 0
+        self, backend: int, folder: Path, protocol: str = "", rate: int = 0, delay: float = DELAY
     ) -> Iterator[Running]:
         """Forward to a port for the block. Raises Failure if it does not start."""
         if self.command is None:
             yield Running(backend, None)
             return
         api, *ports = free_ports(1 + self.proxies)
-        task = Task(tuple(ports), backend, api, folder, protocol, rate)
+        task = Task(tuple(ports), backend, api, folder, protocol, rate, delay)
         server = Server(self.command(task), folder)
         try:
             self.set_up(task)
@@ -203,8 +205,8 @@ def _toxiproxy_set_up(make_toxic: Callable[[Task], object] = _nothing) -> Callab
     return set_up
 
 
-def _latency_toxic(_task: Task) -> object:
-    attributes = {"latency": round(DELAY * 1000), "jitter": 0}
+def _latency_toxic(task: Task) -> object:
+    attributes = {"latency": round(task.delay * 1000), "jitter": 0}
     return {"type": "latency", "stream": "upstream", "attributes": attributes}
 
 
@@ -240,6 +242,10 @@ def _vaurien_framed_armed(task: Task) -> list[str]:
 
 def _vaurien_throttled(task: Task) -> list[str]:
     return _vaurien("--rule", f"bandwidth rate={task.rate} direction=to_backend")(task)
+
+
+def _vaurien_distant(task: Task) -> list[str]:
+    return _vaurien("--rule", f"latency delay={task.delay} direction=to_backend")(task)
 
 
 def _vaurien_serve(task: Task) -> list[str]:
@@ -296,7 +302,6 @@ def extra(text: str) -> System:
 _NEVER = ("--rule", "delay percent=100 after=1000000000")
 _NO_TIME = ("--behavior", "100:delay", "--behavior-delay-sleep", "0")
 _DELAYED = ("--behavior", "100:delay", "--behavior-delay-sleep", str(DELAY))
-_LATENCY = ("--rule", f"latency delay={DELAY} direction=to_backend")
 
 SYSTEMS = (
     System("direct", "direct"),
@@ -320,6 +325,14 @@ SYSTEMS = (
         _toxiproxy_set_up(_bandwidth_toxic),
         trouble="rate",
     ),
+    System(
+        "toxiproxy-distant",
+        "Toxiproxy, latency",
+        _toxiproxy,
+        needs("toxiproxy-server"),
+        _toxiproxy_set_up(_latency_toxic),
+        trouble="distance",
+    ),
     System("vaurien", "vaurien, quiet", _vaurien(), _needs_vaurien),
     System("vaurien-framed", "vaurien, framed", _vaurien_framed, _needs_vaurien, framed=True),
     System(
@@ -335,7 +348,10 @@ SYSTEMS = (
     System("vaurien-200", "vaurien, 200 proxies", _vaurien_serve, _needs_vaurien, proxies=MANY),
     System("vaurien-100ms", "vaurien, delay", _vaurien(*_DELAYED), _needs_vaurien, trouble="delay"),
     System(
-        "vaurien-latency", "vaurien, latency", _vaurien(*_LATENCY), _needs_vaurien, trouble="delay"
+        "vaurien-latency", "vaurien, latency", _vaurien_distant, _needs_vaurien, trouble="delay"
+    ),
+    System(
+        "vaurien-distant", "vaurien, latency", _vaurien_distant, _needs_vaurien, trouble="distance"
     ),
     System(
         "vaurien-rate", "vaurien, bandwidth", _vaurien_throttled, _needs_vaurien, trouble="rate"
