@@ -57,4 +57,4 @@ def firing(
 
     Firings with the same stage and source share what the behavior keeps with ``own``.
     """
-    return Firing(source or at_work(), stage or Stage(), exchange, 50.0, count, seed)
+    return Firing(source or at_work(), stage or Stage(), exchange, count, (50.0, seed))

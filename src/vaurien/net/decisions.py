@@ -226,23 +226,16 @@ class Decisions:
                 self.exchanges.remembered -= FIRING_SIZE * len(firings)
 
     def _decide(self, decision: Decision, direction: Direction) -> None:
-        proxy = self.proxy
+        proxy, memory = self.proxy, self._memory
         before = len(decision.firings)
-        connection_draws: ConnectionDraws = (
-            {} if self._memory is None else self._memory.connection_draws
-        )
-        fired = proxy.active_plan.decide(
-            decision,
-            self._connection,
-            direction,
-            connection_draws,
-            proxy.reactor.clock(),
-        )
-        if connection_draws and self._memory is None:
-            self.memory.connection_draws = connection_draws
+        draws: ConnectionDraws = {} if memory is None else memory.connection_draws
+        now = proxy.reactor.clock()
+        fired = proxy.active_plan.decide(decision, self._connection, direction, draws, now)
+        if draws and memory is None:
+            self.memory.connection_draws = draws
         added = len(decision.firings) - before
-        kept = (self._by_exchange or {}).get(decision.exchange) is decision
-        if added and kept and self.exchanges is not None:
+        if added and self._by_exchange and self._by_exchange.get(decision.exchange) is decision:
+            assert self.exchanges is not None
             self.exchanges.remembered += FIRING_SIZE * added
         for active_rule, firing in fired:
             proxy.on_fired(active_rule.rule, firing, direction, decision.labels)

@@ -7,14 +7,15 @@ draw is a function of the seed and of what it is for.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 
 from ..behavior import HOOKS, Behavior
 from ..values.messages import NO_LABELS, Direction
 from ..values.options import options_of
 from .dice import SEED_LIMIT, Dice
 from .firing import ConnectionView, Firing, Kept
+from .index import MatchIndex
 from .plan import MARGIN, Plan, Rule
 
 TURN = 32
@@ -29,6 +30,7 @@ class ActiveRule:
     __slots__ = (
         "always",
         "applied_at",
+        "certain",
         "dice",
         "direction",
         "directions",
@@ -66,6 +68,8 @@ class ActiveRule:
         """Those of the messages that its behavior acts on."""
         self.always = not rule.match
         """Whether it applies to every exchange."""
+        self.certain = (rule.low, rule.high, rule.percent_ramp) == (0, 100, None)
+        """Whether it fires whatever is drawn."""
 
     def update(self, rule: Rule, now: float) -> None:
         """Follow changed values: what it has counted, drawn, kept and holds stays."""
@@ -149,28 +153,28 @@ class ActiveRule:
             return None
         if rule.times is not None and self.fired >= rule.times:
             return None
-        number = exchange % SEED_LIMIT if rule.scope == "exchange" else 0
-        draw, seed = self.dice.roll(view.number, number)
-        high = rule.high
-        if rule.percent_ramp is not None:
-            high = rule.low + rule.percent_ramp.at(self.seconds_on(now) or 0.0)
-        if not rule.low <= draw < high:
-            return None
+        rolled = None
+        if not self.certain:
+            rolled = self.roll(view.number, exchange)
+            high = rule.high
+            if rule.percent_ramp is not None:
+                high = rule.low + rule.percent_ramp.at(self.seconds_on(now) or 0.0)
+            if not rule.low <= rolled[0] < high:
+                return None
         self.fired += 1
-        return Firing(self, view, max(exchange, 0), draw, self.fired, seed)
+        return Firing(self, view, exchange, self.fired, rolled)
+
+    def roll(self, connection: int, exchange: int) -> tuple[float, int]:
+        """Return what is drawn for an exchange: a number below 100, and 64 random bits."""
+        number = exchange % SEED_LIMIT if self.scope == "exchange" else 0
+        return self.dice.roll(connection, number)
 
     @property
     def refuses(self) -> bool:
         """Whether it keeps every connection from being accepted."""
         rule = self.rule
-        return rule.behavior.refuses and (
-            rule.low,
-            rule.high,
-            rule.percent_ramp,
-            rule.after,
-            rule.every,
-            rule.times,
-        ) == (0, 100, None, 0, 1, None)
+        counts = (rule.after, rule.every, rule.times) != (0, 1, None)
+        return rule.behavior.refuses and self.certain and not counts
 
 
 class Memory:
@@ -244,14 +248,11 @@ class Decision:
         self.generation = generation
         if not firings and not self.firings:
             return
-        to_backend, to_client = [], []
-        for pair in firings:
-            if Direction.TO_BACKEND in pair[0].directions:
-                to_backend.append(pair)
-            if Direction.TO_CLIENT in pair[0].directions:
-                to_client.append(pair)
-        self.firings = tuple(firings)
-        self.to_backend, self.to_client = tuple(to_backend), tuple(to_client)
+        self.firings = pairs = tuple(firings)
+        self.to_backend, self.to_client = (
+            tuple([pair for pair in pairs if direction in pair[0].directions])
+            for direction in (Direction.TO_BACKEND, Direction.TO_CLIENT)
+        )
 
 
 ConnectionDraws = dict[ActiveRule, Firing | None]
@@ -355,7 +356,7 @@ class ActivePlan:
         exchange = decision.exchange
         firings = self._outlasting(decision) if decision.lasting else []
         new = []
-        for active_rule in self._message_rules:
+        for active_rule in self._message_rules if before else self._candidates(decision):
             firing: Firing | None
             if active_rule in before:
                 firing = before[active_rule]
@@ -367,7 +368,7 @@ class ActivePlan:
                 continue
             elif active_rule in connection_draws:
                 drawn = connection_draws[active_rule]  # each exchange has its own memory
-                firing = drawn and replace(drawn, exchange=max(exchange, 0))
+                firing = drawn and drawn.on_exchange(exchange)
             elif active_rule.rule.behavior.per_connection:
                 firing = None  # the connection was open before the rule came
             else:
@@ -382,6 +383,15 @@ class ActivePlan:
                 firings.append((active_rule, firing))
         decision.update(self.generation, firings)
         return new
+
+    @cached_property
+    def _index(self) -> MatchIndex:
+        return MatchIndex(active_rule.rule.match for active_rule in self._message_rules)
+
+    def _candidates(self, decision: Decision) -> Iterable[ActiveRule]:
+        """Return the rules that may match an exchange, in the order of the plan."""
+        rules, index = self._message_rules, self._index
+        return [rules[place] for place in index.find(decision.labels)] if index else rules
 
     def _outlasting(self, decision: Decision) -> list[tuple[ActiveRule, Firing]]:
         """Return the firings that act to the end of the exchange though their rules are off."""

@@ -1,13 +1,12 @@
 """A rule that fires: what its behavior may know, and what it may keep.
 
-Law: a firing does not change. What changes from message to message is kept in one of its
-three memories: that of the exchange, of the connection, or of the proxy.
+Law: to a behavior, a firing does not change. What changes from message to message is kept in
+one of its three memories: that of the exchange, of the connection, or of the proxy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 from typing import Protocol as Interface
 
@@ -74,62 +73,100 @@ class RuleView(Interface):
     shared: Kept
     updated_at: float
 
+    def roll(self, connection: int, exchange: int) -> tuple[float, int]:
+        """Return what is drawn for an exchange: a number below 100, and 64 random bits."""
 
-@dataclass(frozen=True, slots=True, eq=False)
+
 class Firing:
     """One rule that fires: what a behavior may know besides the message."""
 
-    source: RuleView = field(repr=False)
-    view: ConnectionView = field(repr=False)
-    exchange: int
-    """The exchange's number on its connection, counted from 1; 0 outside of any exchange."""
-    draw: float
-    """The number drawn, from 0 up to but not including 100; it is within the rule's band."""
-    count: int
-    """How many times the rule has fired on this proxy, this time included."""
-    seed: int
-    """Seed of this firing's own randomness."""
-    _of_exchange: Kept = field(default_factory=dict, init=False, repr=False)
+    __slots__ = ("_count", "_exchange", "_of_exchange", "_rolled", "_source", "_view")
+
+    def __init__(
+        self,
+        source: RuleView,
+        view: ConnectionView,
+        exchange: int,
+        count: int,
+        rolled: tuple[float, int] | None = None,
+    ) -> None:
+        """``exchange``: 0 or less outside of any; ``rolled``: what was drawn, if it was needed."""
+        self._source = source
+        self._view = view
+        self._exchange = exchange
+        self._count = count
+        self._rolled = rolled
+        self._of_exchange: Kept = {}
+
+    def on_exchange(self, exchange: int) -> Firing:
+        """Return the same firing on another exchange, which has a memory of its own."""
+        return Firing(self._source, self._view, exchange, self._count, self._rolled)
+
+    @property
+    def exchange(self) -> int:
+        """The exchange's number on its connection, counted from 1; 0 outside of any exchange."""
+        return max(self._exchange, 0)
+
+    @property
+    def count(self) -> int:
+        """How many times the rule has fired on this proxy, this time included."""
+        return self._count
+
+    @property
+    def draw(self) -> float:
+        """The number drawn, from 0 up to but not including 100; it is within the rule's band."""
+        return self._roll[0]
+
+    @property
+    def seed(self) -> int:
+        """Seed of this firing's own randomness."""
+        return self._roll[1]
+
+    @property
+    def _roll(self) -> tuple[float, int]:
+        if self._rolled is None:  # a rule that always fires has not needed it so far
+            self._rolled = self._source.roll(self._view.number, self._exchange)
+        return self._rolled
 
     @property
     def rule(self) -> str:
         """The rule's name."""
-        return self.source.name
+        return self._source.name
 
     @property
     def scope(self) -> Scope:
         """Whether it fired for one exchange, or for a whole connection."""
-        return self.source.scope
+        return self._source.scope
 
     @property
     def matches(self) -> bool:
         """Whether the rule applies to some exchanges only; ``on_open`` is not called then."""
-        return not self.source.always
+        return not self._source.always
 
     @property
     def direction(self) -> Direction | None:
         """The only direction that the rule applies to; None for both."""
-        return self.source.direction
+        return self._source.direction
 
     @property
     def updated_at(self) -> float:
         """When the rule's options were last changed while it was in force; 0: never."""
-        return self.source.updated_at
+        return self._source.updated_at
 
     @property
     def connection(self) -> int:
         """The connection's number on its proxy, counted from 1."""
-        return self.view.number
+        return self._view.number
 
     @property
     def protocol(self) -> ProtocolView:
         """The protocol of the connection."""
-        return self.view.protocol
+        return self._view.protocol
 
     @property
     def opened_at(self) -> float:
         """When the connection was opened, in seconds on the reactor's clock."""
-        return self.view.opened_at
+        return self._view.opened_at
 
     @property
     def now(self) -> float:
@@ -137,11 +174,11 @@ class Firing:
 
         Where there is a message, count deadlines from its arrival instead.
         """
-        return self.view.now()
+        return self._view.now()
 
     def heard_at(self, direction: Direction | None = None) -> float:
         """Return when the connection last carried bytes, in this direction or in either."""
-        return self.view.heard_at(direction)
+        return self._view.heard_at(direction)
 
     def of_exchange(self, kind: Callable[[], T]) -> T:
         """Return what the rule keeps under a class for this exchange; ``kind()`` at first."""
@@ -149,11 +186,11 @@ class Firing:
 
     def own(self, kind: Callable[[], T], direction: Direction | None = None) -> T:
         """Return the same for this connection, or for one direction of it."""
-        return _kept(self.view.memory.own, (self.source, kind, direction), kind)
+        return _kept(self._view.memory.own, (self._source, kind, direction), kind)
 
     def shared(self, kind: Callable[[], T], direction: Direction | None = None) -> T:
         """Return the same for all connections of the proxy, or for one direction of them."""
-        return _kept(self.source.shared, (kind, direction), kind)
+        return _kept(self._source.shared, (kind, direction), kind)
 
     @property
     def kept(self) -> list[Message]:
