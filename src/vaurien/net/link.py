@@ -209,11 +209,10 @@ class Link(Outlet):
             self.flush()
         idle = self.player is None and not self.blocked
         if idle and self.ending is not None and not self.end_sent:
-            if not self.connection.may_end(self):
-                self.source.want(READ, wanted=False)
-            elif not self.connection.closed:
+            if self.connection.may_end(self) and not self.connection.closed:
                 self.end_sent = True
                 self.connection.send_end(self, self.ending)
+            self.source.want(READ, wanted=False)  # or the poller would report the end again
             return
         if idle:
             self.update_quiet()

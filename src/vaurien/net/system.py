@@ -45,7 +45,7 @@ BATCH = 64
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes not yet sent to the peer
-
+NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 NONBLOCK = getattr(socket, "SOCK_NONBLOCK", 0)
 INTERNET = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
 
@@ -172,6 +172,7 @@ class System:
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
         self.wake_fd = self._wake_reader.fileno()
+        self._highest = self.wake_fd  # that a client had; new ones are the lowest that are free
         self.poller.register(self.wake_fd, READ)
 
     def wake(self) -> None:
@@ -261,12 +262,16 @@ class System:
             BlockingIOError: no client is waiting.
             OSError: accept failed, or no descriptor would be left for its backend; see errno.
         """
-        self._check_descriptors()
+        if 2 * self._highest >= self.descriptor_limit:  # else half of them were never needed
+            self._check_descriptors()
         # Like socket.accept, without its enums, which cost more than the call.
         fd, _ = listener._accept()  # type: ignore[attr-defined]
+        self._highest = max(fd, self._highest)
         sock = socket.SocketType(family, socket.SOCK_STREAM, 0, fd)
         sock.setblocking(False)
-        self._tune(sock, family)
+        if sys.platform != "linux" and family in INTERNET:  # Linux passes it on from the listener
+            with contextlib.suppress(OSError):  # macOS refuses it on a dead socket
+                sock.setsockopt(*NODELAY)
         return sock
 
     def dial(self, endpoint: Endpoint) -> tuple[Socket, int]:
@@ -284,7 +289,8 @@ class System:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         if not NONBLOCK:
             sock.setblocking(False)
-        self._tune(sock, family)
+        if family in INTERNET:
+            sock.setsockopt(*NODELAY)
         try:
             code = sock.connect_ex(address)
         except OSError as error:  # an address that connect() does not take
@@ -357,11 +363,6 @@ class System:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         return sock
 
-    def _tune(self, sock: socket.SocketType, family: int) -> None:
-        if family in INTERNET:
-            with contextlib.suppress(OSError):  # macOS refuses it on a dead socket
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
 
 def _bound(endpoint: Endpoint) -> socket.socket:
     """Return a non-blocking socket bound to an address of this machine."""
@@ -373,6 +374,7 @@ def _bound(endpoint: Endpoint) -> socket.socket:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(*NODELAY)
         else:
             remove_stale_socket(str(address))
         sock.bind(address)

@@ -1,0 +1,134 @@
+"""What a connection costs: its system calls one by one, and a bound on its Python calls."""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import BuiltinMethodType, FrameType
+
+import pytest
+
+from peers import LOOPBACK, PATIENCE, Listening, connect, receive, receive_until_fin, reset
+from reactors import real_reactor
+from vaurien import plugins, registry
+from vaurien.net.proxy import Proxy
+from vaurien.net.reactor import Reactor
+from vaurien.net.spec import ProxySpec
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="others need other calls")
+
+MODULES = [sys.modules.get("posix"), sys.modules.get("fcntl")]
+TALK = {
+    "tcp": (b"hello", b"and hello to you"),
+    "redis": (b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"),
+    "http": (
+        b"GET / HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+    ),
+}
+"""A request and its response, by protocol."""
+OPENED = {
+    "_accept": 2,  # the second finds nobody
+    "setblocking": 1,
+    "setsockopt": 1,
+    "connect_ex": 1,
+    "getpeername": 1,
+    "register": 2,
+}
+"""Calls that set a connection up, beside those that make the two sockets ..."""
+CARRIED = {"recv_into": 2, "send": 2}
+"""... that carry a request and its response ..."""
+ENDED = {"recv_into": 2, "shutdown": 1, "modify": 1, "close": 2}
+"""... and that end it when each side sends a FIN ..."""
+RESET = {"recv_into": 1, "modify": 1, "ioctl": 1, "setsockopt": 1, "close": 2}
+"""... or when one resets it."""
+
+
+class Counted:
+    """A reactor's batches, and what they call."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self.reactor = reactor
+        self.system: Counter[str] = Counter()
+        self.python = 0
+
+    def run_until(self, condition: Callable[[], object]) -> None:
+        too_late = self.reactor.call_later(PATIENCE, lambda: None)
+        while not condition():
+            assert too_late.call is not None
+            sys.setprofile(self._count)
+            try:
+                self.reactor.run_once()
+            finally:
+                sys.setprofile(None)
+        too_late.cancel()
+
+    def _count(self, frame: FrameType, event: str, called: BuiltinMethodType) -> None:
+        del frame
+        if event == "call":
+            self.python += 1
+        elif event == "c_call":
+            owner = called.__self__
+            if owner in MODULES or isinstance(owner, socket.SocketType | select.epoll):
+                self.system[called.__name__] += 1
+
+
+def serve(protocol: str, end: str) -> Counted:
+    """Serve a second connection, which ends in a way, and count what that takes."""
+    plugins.install()
+    with ExitStack() as stack:
+        reactor = stack.enter_context(real_reactor())
+        backend = stack.enter_context(Listening())
+        made = registry.protocols.get(protocol)()
+        proxy = Proxy(reactor, ProxySpec(listen=LOOPBACK, backend=backend.address, protocol=made))
+        stack.callback(proxy.close)
+        proxy.open()
+        for _ in range(2):  # the first needs more: it resolves the backend's address
+            counted = Counted(reactor)
+            converse(counted, proxy, backend, protocol, end)
+    return counted
+
+
+def converse(counted: Counted, proxy: Proxy, backend: Listening, protocol: str, end: str) -> None:
+    request, response = TALK[protocol]
+    with connect(proxy.address) as client:
+        counted.run_until(lambda: proxy.connections)
+        with backend.accept() as server:
+            (connection,) = proxy.connections
+            client.sendall(request)
+            counted.run_until(lambda: connection.to_backend.bytes)
+            assert receive(server, len(request)) == request
+            server.sendall(response)
+            counted.run_until(lambda: connection.to_client.bytes)
+            assert receive(client, len(response)) == response
+            if end == "reset":
+                reset(client)
+            else:
+                first, last = (client, server) if end == "client" else (server, client)
+                first.shutdown(socket.SHUT_WR)
+                counted.run_until(
+                    lambda: not (connection.client.interest and connection.backend.interest)
+                )
+                assert receive_until_fin(last) == b""
+                last.close()
+            counted.run_until(lambda: connection.closed)
+
+
+@pytest.mark.parametrize("protocol", TALK)
+@pytest.mark.parametrize(
+    ("end", "ended"), [("client", ENDED), ("backend", ENDED), ("reset", RESET)]
+)
+def test_the_system_calls_of_a_connection(protocol: str, end: str, ended: dict[str, int]) -> None:
+    calls = serve(protocol, end).system
+    del calls["poll"]  # as often as the peers are slow
+    del calls["fileno"]  # it asks the object only
+    assert calls == sum(map(Counter, (OPENED, CARRIED, ended)), Counter())
+
+
+@pytest.mark.parametrize(("protocol", "bound"), [("tcp", 130), ("redis", 210), ("http", 210)])
+def test_the_python_calls_of_a_connection(protocol: str, bound: int) -> None:
+    assert serve(protocol, "client").python <= bound
