@@ -58,6 +58,7 @@ UNUSED = {
     "hashlib",
     "importlib.metadata",
     "json",
+    "locale",
     "random",
     "shlex",
     "ssl",

@@ -85,15 +85,16 @@ class PluginFailed(Event):
         return f"{self.what}\n{self.traceback}"
 
 
-@dataclass(frozen=True, slots=True)
 class GaveUp(Trouble):
     """A parser met bytes that it cannot parse; the connection's traffic passes unparsed."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class Cut(Trouble):
     """vaurien closed connections by itself, without a rule that asked for it."""
 
+    __slots__ = ()
     level: ClassVar[Level] = "info"
 
 

@@ -10,9 +10,9 @@ from math import isfinite
 from ..errors import OptionError
 
 NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
-LEG = re.compile(rf"\.\.({NUMBER})/({NUMBER})")
-RAMP = re.compile(rf"\s*({NUMBER})((?:{LEG.pattern})+)\s*")
-LOOKS_LIKE_ONE = re.compile(r"\s*[-+.\d][-+.\deE]*\s*\.\.")
+LEG = rf"\.\.({NUMBER})/({NUMBER})"
+RAMP = rf"\s*({NUMBER})((?:{LEG})+)\s*"
+LOOKS_LIKE_ONE = r"\s*[-+.\d][-+.\deE]*\s*\.\."
 ALLOWED = "FROM..TO/SECONDS, such as 0..50/60, or more of them: 0..50/60..0/60"
 
 
@@ -34,10 +34,10 @@ class Ramp:
         Raises:
             OptionError: it is malformed, or the duration of a leg is negative.
         """
-        found = RAMP.fullmatch(text)
+        found = re.fullmatch(RAMP, text)
         if found is None:
             raise OptionError("is not a ramp", given=text, allowed=ALLOWED)
-        legs = tuple((float(to), float(over)) for to, over in LEG.findall(found[2]))
+        legs = tuple((float(to), float(over)) for to, over in re.findall(LEG, found[2]))
         if any(over < 0 for _, over in legs):
             raise OptionError("is not a ramp: its seconds are at least 0", given=text)
         if not all(map(isfinite, (float(found[1]), *chain(*legs)))):
@@ -65,7 +65,7 @@ class Ramp:
 
 def is_ramp(given: object) -> bool:
     """Return whether it looks like a ramp, well-formed or not."""
-    return isinstance(given, str) and LOOKS_LIKE_ONE.match(given) is not None
+    return isinstance(given, str) and re.match(LOOKS_LIKE_ONE, given) is not None
 
 
 def _number_text(number: float) -> str:
