@@ -18,7 +18,6 @@ from dataclasses import replace
 from ..errors import ConfigError
 from .document import INVALID, Document, DocumentError, FileKey, FilePart, Problem, merged
 from .formatting import Path, format_path, format_value
-from .toxics import translate
 
 SIZE_LIMIT = 16 * 1024 * 1024
 """Bytes of a file."""
@@ -107,6 +106,8 @@ class _Reading:
         self, content: Content | list[object], name: str, within: tuple[str, ...]
     ) -> Document:
         if isinstance(content, list):
+            from .toxics import translate
+
             return translate(content, name)
         if name.endswith(".json"):
             return Document(content, FileKey(name))

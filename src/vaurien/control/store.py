@@ -17,7 +17,6 @@ import json
 import logging
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -186,7 +185,7 @@ class Store:
         """
         # With an indent, json uses its encoder in Python, which lets other threads run.
         text = json.dumps({FORMAT_KEY: FORMAT, **document}, indent=1)
-        temporary = f"{self._new}{secrets.token_hex(RANDOM_BYTES)}"
+        temporary = f"{self._new}{os.urandom(RANDOM_BYTES).hex()}"
         try:
             _write(temporary, f"{text}\n".encode())
         except OSError as error:
