@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -113,8 +112,6 @@ class Connection:
                 self.number, self.protocol, self.decisions, self.to_backend, self.to_client
             )
             self.protocol = self.conversation.protocol
-        for link in self.links:
-            link.update_quiet()
         for end in (client, backend):
             end.reactor.add(end.fd, end, READ)
         if self.proxy.active_plan.opening:
@@ -146,13 +143,15 @@ class Connection:
 
     def close(self, *, reset: bool = False) -> None:
         """Close both sides; what players hold is lost."""
-        for link in self.links:
-            link.flush()
+        links = self.links
+        for link in links:
+            if link.gathered is not None:
+                link.flush()
         if self.closed:
             return
         self.closed = True
         reactor = self.proxy.reactor
-        for link in self.links:
+        for link in links:
             link.dead = True
             link.release()
         if self.client_socket is not None:
@@ -199,8 +198,10 @@ class Connection:
         elif opposite.end_sent or opposite.dead:
             self.close()
         else:
-            with contextlib.suppress(OSError):  # it is gone, as reading from it will show
+            try:  # noqa: SIM105 - suppress() is three more calls for each connection
                 link.sink.sock.shutdown(socket.SHUT_WR)
+            except OSError:  # it is gone, as reading from it will show
+                pass
 
     def on_failure(self, report: str) -> None:
         """Close after an exception, and emit its traceback."""

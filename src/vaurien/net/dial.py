@@ -64,7 +64,7 @@ class Dial:
         self._timeout = timeout
         self._deadline = reactor.clock() + timeout
         resolver.resolve(address, self._on_resolved)
-        if not self.done and self._timer is None:
+        if self._then is not None and self._timer is None:
             self._start_timer(1)
 
     @property
@@ -109,9 +109,10 @@ class Dial:
             return
         endpoint = self._endpoints.pop(0)
         try:
-            if any(reaches(endpoint, own) for own in self._listening):
-                self._looped = OSError(errno.ELOOP, "the backend is the proxy itself")
-                raise self._looped
+            for own in self._listening:
+                if reaches(endpoint, own):
+                    self._looped = OSError(errno.ELOOP, "the backend is the proxy itself")
+                    raise self._looped
             sock, code = self._reactor.system.dial(endpoint)
         except OSError as failure:
             if failure.errno in NO_DESCRIPTOR:

@@ -52,7 +52,7 @@ class Link(Outlet):
     )
 
     quiet: bool
-    """Bytes may pass on before they are parsed; only ``update_quiet`` writes it."""
+    """Bytes may pass on before they are parsed; later only ``update_quiet`` writes it."""
 
     def __init__(
         self, connection: Connection, direction: Direction, source: End, sink: End
@@ -65,8 +65,7 @@ class Link(Outlet):
         self.framing: Framing | None = None
         self.player: Player | None = None
         self.firings: Firings = ()  # what acts on the message under way
-        self.bytes = 0
-        self.chunks = 0
+        self.bytes = self.chunks = 0
         self.active_at = 0.0  # when it last carried bytes
         self.ending: Ending | None = None  # how the source has ended, if it has
         self.end_sent = False  # to the sink
@@ -74,6 +73,8 @@ class Link(Outlet):
         self.paused = False  # nothing is read until the connection's parsers have caught up
         self.postponed = False  # the source was readable meanwhile
         self._receive = source.sock.recv_into
+        acting = connection.proxy.active_plan.acts_on_messages
+        self.quiet = not (acting or connection.protocol.adjusting)  # nothing is held yet
 
     # Called by the source's end.
 
@@ -205,7 +206,7 @@ class Link(Outlet):
         """Send the end of the stream if nothing is left before it; read if there is room."""
         if self.connection.closed:
             return
-        if self.ending is not None:
+        if self.ending is not None and self.gathered is not None:
             self.flush()
         idle = self.player is None and not self.blocked
         if idle and self.ending is not None and not self.end_sent:

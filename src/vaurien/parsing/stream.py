@@ -266,6 +266,8 @@ class Stream(Reader):
         """
         self._parser = None
         self._watching = False
+        if not (self.in_message or self._buffer or self.aside or unread or self._cut):
+            return []
         self._buffer += self.take_aside() + unread
         self._taken = len(self._buffer)
         if self.in_message:

@@ -16,6 +16,8 @@ class Direction(enum.Enum):
     TO_BACKEND = "to_backend"
     TO_CLIENT = "to_client"
 
+    __hash__ = object.__hash__  # by default it is that of the name, computed in Python
+
 
 class Message(NamedTuple):
     """A protocol message, or a piece of a long one; for plain tcp, a chunk.
