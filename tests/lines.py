@@ -78,6 +78,11 @@ class Lines(Protocol):
 
     def requests(self, stream: Stream) -> Parser:
         while True:
+            while b"\n" not in (begun := stream.at_hand()):
+                word, _, rest = begun.decode("latin-1").partition(" ")
+                if rest and word not in ("", "AND") and not self.hides:
+                    stream.announce({"command": word}, unknown=["key"])
+                yield
             words = (yield from stream.readline()).decode("latin-1").split()
             if not words:
                 raise ProtocolError("an empty line")
@@ -89,6 +94,11 @@ class Lines(Protocol):
 
     def responses(self, stream: Stream) -> Parser:
         while True:
+            while b"\n" not in (begun := stream.at_hand()):
+                word, _, rest = begun.decode("latin-1").partition(" ")
+                if rest and not self.hides:
+                    stream.announce({"answer": word}, unsolicited=word.startswith("!"))
+                yield
             line = yield from stream.readline()
             labels = {"answer": line.decode("latin-1").split(" ")[0].strip()}
             stream.begin(labels, unsolicited=line.startswith(b"!"))

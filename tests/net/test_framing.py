@@ -14,6 +14,7 @@ from vaurien.errors import ProtocolError
 from vaurien.net.decisions import Decisions
 from vaurien.net.framing import Conversation, Decided, Framing, State
 from vaurien.parsing.exchanges import QueuedReply
+from vaurien.protocol import Protocol
 from vaurien.protocols.http.parser import Http
 from vaurien.testing import Stage
 from vaurien.values.actions import Actions, Forward, Reply
@@ -455,3 +456,153 @@ def test_a_client_is_read_again_when_the_replies_that_kept_it_have_left() -> Non
     to_backend.congested = False
     to_client.hear(b"bc")
     assert to_backend.resumed == 1
+
+
+# Beginnings: what has come of a message before its parser can begin it.
+
+
+def heard_of(rule: str, *said: bytes, protocol: Protocol | None = None) -> tuple[World, list[int]]:
+    """Return a world, and how many bytes its backend had after each piece of a client's."""
+    on_data = answer if protocol is None else None
+    world = World(rule, protocol=protocol or Lines(), on_data=on_data, whole=True)
+    client, sizes = world.client(), []
+    for data in said:
+        client.say(data)
+        world.run(seconds=2)
+        sizes.append(len(world.backends[0].heard))
+    return world, sizes
+
+
+HEAD = b"GET /a HTTP/1.1\r\n", b"Host: x\r\n", b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "sizes"),
+    [
+        ("error fault=BUSY command=PUT", [4, 5, 6]),
+        ("hang key=b", [0, 0, 6]),
+        ("hang command=PUT key=b", [4, 5, 6]),
+        ("hang after=1", [4, 5, 6]),
+        ("hang percent=0", [4, 5, 6]),
+        ("hang answer=GET", [4, 5, 6]),
+        ("hang direction=to_client", [4, 5, 6]),
+        ("hang scope=connection percent=0", [4, 5, 6]),
+        ("hang scope=connection", [0, 0, 0]),
+        ("hang command=GET", [0, 0, 0]),
+        ("delay sleep=1", [0, 0, 6]),
+        ("error fault=BUSY", [0, 0, 0]),
+    ],
+)
+def test_the_beginning_of_a_message_waits_only_for_rules_that_may_act(
+    rule: str, sizes: list[int]
+) -> None:
+    world, heard = heard_of(rule, b"GET ", b"a", b"\n")
+    assert heard == [size if size != 4 else 0 for size in sizes]
+    assert world.proxy.tally.exchanges == {"GET": 1}
+
+
+@pytest.mark.parametrize(
+    ("rule", "sizes"),
+    [
+        ("error fault=503 path=/b", [17, 26, 28]),
+        ("error fault=503 method=PUT", [17, 26, 28]),
+        ("error fault=503 host=y", [0, 26, 28]),
+        ("error fault=503 host=x", [0, 0, 0]),
+        ("error fault=503 path=/a", [0, 0, 0]),
+        ("error fault=503 status=404", [17, 26, 28]),
+    ],
+)
+def test_a_head_of_http_passes_as_soon_as_no_rule_can_act(rule: str, sizes: list[int]) -> None:
+    _, heard = heard_of(rule, *HEAD, protocol=Http())
+    assert heard == sizes
+
+
+def test_what_passes_before_its_end_counts_as_one_exchange() -> None:
+    world = World("delay sleep=1 every=2", protocol=Lines(), on_data=answer, whole=True)
+    client = world.client()
+    for data in (b"GET a", b"b", b"c\nGET d", b"\n", b"GET e", b"f\n"):
+        client.say(data)
+        world.run(seconds=3)
+    assert world.fired == [(1, 2, "delay")]
+    assert bytes(client.heard) == b"GET abc\nGET d\nGET ef\n"
+    assert world.proxy.tally.exchanges == {"GET": 3}
+    assert world.proxy.tally.latency.count == 3
+
+
+@pytest.mark.parametrize("key", ["ab", "a"])
+def test_rules_see_all_labels_of_what_has_passed_before_its_end(key: str) -> None:
+    world, heard = heard_of(f"hang key={key} answer=GET", b"GET a", b"b\n")
+    assert heard == [5, 7]
+    assert bool(world.fired) is (key == "ab")
+
+
+@pytest.mark.parametrize(
+    ("rule", "first"),
+    [("hang answer=BODY", b""), ("hang answer=NO", b"GET a"), ("hang key=x", b"GET a")],
+)
+def test_the_beginning_of_a_response_waits_only_for_rules_that_may_act(
+    rule: str, first: bytes
+) -> None:
+    world = World(rule, protocol=Lines(), whole=True)
+    client = world.client()
+    client.say(b"GET a\n")
+    world.run(lambda: world.backends)
+    world.backends[0].say(first or b"BODY 3")
+    world.run(seconds=1)
+    assert bytes(client.heard) == first
+
+
+def test_a_reply_does_not_come_inside_a_response_that_has_begun_to_pass() -> None:
+    world, client = awaiting_mine()
+    world.backends[0].say(b"GET a")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"GET a"
+    world.backends[0].say(b"\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"GET a\nmine\n"
+
+
+def test_a_rule_that_comes_in_the_middle_of_a_beginning_lets_the_rest_pass() -> None:
+    world = World("hang command=PUT", protocol=Lines(), whole=True)
+    client = world.client()
+    client.say(b"GET a")
+    world.run(seconds=1)
+    world.apply("hang command=GET")
+    client.say(b"b")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == b"GET ab"
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 5, 12])
+@pytest.mark.parametrize("data", [b"HELLO there\r\n", b"GET / HTTP/1.1\r\nHost: a\r\na\r\r\n\r\n"])
+def test_what_is_not_understood_is_one_exchange_however_it_arrives(
+    data: bytes, pieces: int
+) -> None:
+    world = World(
+        "hang direction=to_client",
+        "error fault=503 path=/x",
+        protocol=Http(),
+        whole=True,
+    )
+    client = world.client()
+    step = -(-len(data) // pieces)
+    for start in range(0, len(data), step):
+        client.say(data[start : start + step])
+        world.run(seconds=1)
+    client.say(b"more")
+    world.run(seconds=1)
+    assert bytes(world.backends[0].heard) == data + b"more"
+    assert world.fired == [(1, 1, "hang")]
+    assert world.proxy.gave_up == 1
+
+
+@pytest.mark.parametrize(
+    "data", [b"GET /" + b"x" * 9000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 6000]
+)
+def test_no_rule_makes_a_server_wait_for_a_head_that_it_does_not_take(data: bytes) -> None:
+    world, (heard,) = heard_of("delay sleep=1", data, protocol=Http())
+    assert heard == len(data)
+    assert world.proxy.gave_up == 1
+    world, (heard,) = heard_of("error fault=503 method=PUT", data, protocol=Http())
+    assert heard == len(data)
+    assert world.proxy.gave_up == 0

@@ -5,6 +5,8 @@ Law: a connection owns its decisions, and nothing here knows a link.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ..rules.active import ActiveRule, ConnectionDraws, Decision, Memory
@@ -104,9 +106,21 @@ class Decisions:
             self._of_turn = None
         decision = self._of_turn
         if decision is None:
-            decision = self._of_turn = Decision(self.exchange, opaque=opaque)
+            decision = self._of_turn = self._begun_as_message() or Decision(
+                self.exchange, opaque=opaque
+            )
         if decision.generation != generation:
             self._decide(decision, direction)
+        return decision
+
+    def _begun_as_message(self) -> Decision | None:
+        """Return the decision on what has been passed on before a parser gave up on it."""
+        decision = (self._by_exchange or {}).get(self.exchange)
+        if decision is not None:
+            self._drop(self.exchange)
+            decision.opaque = True
+            kept = [one for one in decision.firings if not one[0].rule.behavior.needs_messages]
+            decision.update(decision.generation, kept)
         return decision
 
     def decided_turn(self, direction: Direction) -> Decision | None:
@@ -134,6 +148,8 @@ class Decisions:
         if self._by_exchange is None:
             self._by_exchange = {}
         number = message.exchange
+        if opaque and message.to_backend:
+            return self.decide_chunk(Direction.TO_BACKEND)
         if not number:
             return self._decide_unsolicited(self._by_exchange, message, opaque=opaque)
         decision = self._by_exchange.get(number)
@@ -147,6 +163,51 @@ class Decisions:
         if message.begins:
             self.update(decision, message)
         return decision
+
+    def passes_ahead(self, begun: Message, unknown: Collection[str]) -> bool:
+        """Decide on a message of which only the beginning is known, if no rule acts on it.
+
+        ``unknown``: the labels that it may have besides those that are known.
+        """
+        found = (self._by_exchange or {}).get(begun.exchange) if begun.exchange else None
+        decision = Decision(begun.exchange) if found is None else copy.copy(found)
+        decision.labels = {**decision.labels, **begun.labels}
+        if self._may_act(decision, begun.direction, unknown):
+            return False
+        return not self.decide(begun).firings_for(begun.direction)
+
+    def _may_act(self, decision: Decision, direction: Direction, unknown: Collection[str]) -> bool:
+        """Whether rules act on the message, or cannot be decided on before more is known."""
+        plan, now = self.proxy.active_plan, self.proxy.reactor.clock()
+        drawn = {} if self._memory is None else self._memory.connection_draws
+        for active_rule, _ in decision.firings_for(direction):
+            if plan.is_on(active_rule) or active_rule in decision.lasting:
+                return True
+        for active_rule in plan.message_rules:
+            match = active_rule.rule.match
+            known = [one for one in match if one.label not in unknown]
+            if not active_rule.is_due(decision, direction) or not all(
+                one.accepts(decision.labels) for one in known
+            ):
+                continue
+            if len(known) < len(match):
+                return True
+            if direction not in active_rule.directions or active_rule.rule.behavior.per_connection:
+                continue
+            if active_rule in drawn:
+                fires = drawn[active_rule] is not None
+            else:  # a copy, so that it is not counted
+                probe = copy.copy(active_rule)
+                fires = probe.fire(self._connection, decision.exchange, now) is not None
+            if fires:
+                return True
+        return False
+
+    def complete(self, message: Message) -> None:
+        """Add the labels of a message of which the beginning has been passed on."""
+        decision = (self._by_exchange or {}).get(message.exchange)
+        if decision is not None:
+            decision.labels = {**decision.labels, **message.labels}
 
     def _decide_unsolicited(
         self, decisions: dict[int, Decision], message: Message, *, opaque: bool

@@ -9,18 +9,15 @@ a WebSocket), its links continue without framing.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import enum
-from collections.abc import Callable
 from traceback import format_exception
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from ..errors import ProtocolError
 from ..parsing.exchanges import Exchanges, QueuedReply
-from ..parsing.reader import Parser
-from ..parsing.stream import Stream
+from ..parsing.stream import Stream, called
 from ..rules.active import Decision
 from ..values.actions import Reply
 from ..values.events import GaveUp, PluginFailed
@@ -55,12 +52,13 @@ class Framing:
     __slots__ = (
         "_exchanges",
         "_protocol",
-        "_reactor",
         "_sent_ahead",
         "at",
         "conversation",
         "failure",
         "observes",
+        "overdue",
+        "receiving",
         "room",
         "state",
         "stream",
@@ -78,9 +76,12 @@ class Framing:
         """Bytes that may be read at once: few, if all may have to be parsed."""
         self.observes = False
         """These were passed on before the parser saw them."""
+        self.overdue = False
+        """More is kept back than any server waits for before it answers."""
+        self.receiving = False
+        """Messages are on their way from the parser to the link."""
         self._exchanges = conversation.exchanges
         self._protocol = conversation.protocol
-        self._reactor = conversation.decisions.proxy.reactor
         self._sent_ahead = 0  # bytes that are in no message yet, and were passed on while quiet
 
     @property
@@ -125,6 +126,7 @@ class Framing:
         """
         self.at = at
         self.observes = False
+        self.receiving = True
         self.stream.turn = self.conversation.decisions.proxy.active_plan.turn
         try:
             if self.state is State.START:
@@ -136,6 +138,16 @@ class Framing:
             self.failure = error
             return self.decide(messages, surrendered=True)
         return self.decide(messages)
+
+    def passes_ahead(self) -> bool:
+        """Whether no rule acts on the message that begins with what the parser keeps back."""
+        stream = self.stream
+        if self.receiving or self._sent_ahead:
+            return not self.receiving
+        announced, decisions = stream.announced, self.conversation.decisions
+        passes = announced is not None and decisions.passes_ahead(announced, stream.unknown)
+        self.overdue = not passes and stream.kept_back > stream.patience
+        return passes
 
     def send_ahead(self) -> bytes:
         """Return what the parser keeps back and was not passed on, for that to be done now."""
@@ -172,7 +184,8 @@ class Framing:
                     self.state = State.PASSING
                 continue
             if self._sent_ahead:
-                self._exchanges.pass_on(message, self._reactor.now)
+                self._exchanges.pass_on(message, decisions.proxy.reactor.now)
+                decisions.complete(message)
                 size = min(self._sent_ahead, len(message.data))
                 self._sent_ahead -= size
                 message = message._replace(data=message.data[size:], begins=False)
@@ -196,7 +209,6 @@ class FramedLink(Interface):
     quiet: bool
     framing: Framing | None
     paused: bool
-    postponed: bool
 
     @property
     def congested(self) -> bool: ...
@@ -248,11 +260,12 @@ class Conversation:
             (to_client, self.protocol.responses),
         ):
             stream = Stream(link.direction, self.exchanges)
-            stream.parse_with(_called(parser, stream))
+            stream.parse_with(called(parser, stream))
             link.framing = Framing(stream, self)
 
     def after_parsing(self, link: FramedLink, framing: Framing) -> None:
         """Follow what the parser has changed besides cutting messages."""
+        framing.receiving = False
         if framing.failure is not None:
             self._give_up(link, framing.failure)
             return
@@ -266,6 +279,9 @@ class Conversation:
             self._resume_client()
         if not link.quiet:
             link.update_quiet()
+            if framing.overdue:
+                self._give_up(link, ProtocolError("a head that is too long to wait for"))
+                return
         if framing.stream.lags and not link.paused:
             self.to_backend.paused = self.to_client.paused = True
             self.decisions.proxy.reactor.call_next(link.catch_up)
@@ -350,18 +366,12 @@ class Conversation:
         self._settle()
 
     def _give_up(self, failed: FramedLink, error: Exception) -> None:
-        """Stop parsing both directions, because a parser has failed in one.
-
-        Without the one, the other could not match responses to requests.
-        """
+        """Stop parsing both directions: without the one that failed, the other is out of step."""
         self.decisions.proxy.gave_up += 1
         self._report(failed, error)
         self.exchanges.opaque = True
         for link in (self.to_backend, self.to_client):
-            if link is failed:
-                link.framing = None
-            else:
-                self._drop_framing(link)
+            self._drop_framing(link)
         self.decisions.lose_step()
         for reply in self.exchanges.due_replies():
             self.to_client.reply(reply)
@@ -383,15 +393,3 @@ class Conversation:
             proxy.emit(GaveUp(proxy.name, what, str(error)))
         else:
             proxy.emit(PluginFailed(proxy.name, what, "".join(format_exception(error))))
-
-
-def _called(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:
-    """Call a parser when the first bytes are here; the others reach it without this detour.
-
-    So a parser that fails when it is called fails when it is fed.
-    """
-    called = parser(stream)
-    stream.parse_with(called)
-    with contextlib.suppress(StopIteration):
-        next(called)
-        yield

@@ -240,28 +240,24 @@ class Link(Outlet):
 
     def update_quiet(self) -> None:
         """Derive ``quiet``; call this when anything that it depends on has changed."""
-        connection = self.connection
+        connection, framing = self.connection, self.framing
+        talk = connection.conversation if self.direction is Direction.TO_CLIENT else None
         self.quiet = self.player is None and not (
             connection.proxy.active_plan.acts_on_messages
             or self.dead
             or self.blocked
             or connection.protocol.adjusting
             or connection.must_finish
-            or self._awaits_replies
-            or (self.framing is not None and self.framing.holds_unseen)
+            or (talk is not None and len(talk.exchanges.replies) > 0)  # they go between messages
+            or (framing is not None and framing.holds_unseen)
         )
-        if self.quiet and self.framing is not None:
+        if framing is None:
+            return
+        free = self.player is None and framing.stream.waits and not (self.dead or self.blocked)
+        if self.quiet or (free and framing.passes_ahead()):
             self.firings = ()
-            if partial := self.framing.send_ahead():
+            if partial := framing.send_ahead():
                 self.write(partial)
-
-    @property
-    def _awaits_replies(self) -> bool:
-        """Replies are to be sent between its messages, so these must be cut first."""
-        conversation = self.connection.conversation
-        if conversation is None or self.direction is Direction.TO_BACKEND:
-            return False
-        return bool(conversation.exchanges.replies)
 
     def kill(self) -> None:
         """The sink is lost: drop what is held for it, and stop reading."""

@@ -6,7 +6,9 @@ messages are cut out of what arrived, and what it does not understand is passed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Collection, Mapping
+from sys import maxsize
 
 from ..errors import ProtocolError
 from ..values.messages import NO_LABELS, Direction, Message
@@ -27,10 +29,14 @@ class Stream(Reader):
     Inside a message, bytes are passed on when they arrive, also those for which ``read`` and
     ``readline`` still wait.  A parser that looks ahead with ``match`` or ``at_hand`` says with
     ``claim`` that the bytes belong to the message in any case.
+
+    A parser that has to wait for the rest of a head tells with ``announce`` what it knows of the
+    message already: if no rule acts on such a message, its bytes are passed on before it begins.
     """
 
     __slots__ = (
         "_about",
+        "_announced",
         "_asks",
         "_at",
         "_begins",
@@ -49,7 +55,10 @@ class Stream(Reader):
         "_watching",
         "aside",
         "direction",
+        "patience",
         "turn",
+        "unknown",
+        "waits",
     )
 
     def __init__(self, direction: Direction, exchanges: Exchanges) -> None:
@@ -62,6 +71,12 @@ class Stream(Reader):
         self._labels: Mapping[str, str] = NO_LABELS
         self._exchange = 0
         self._expects_reply = True
+        self._announced: tuple[Mapping[str, str], bool] | None = None
+        self.unknown: Collection[str] = ()
+        """The labels that the message announced may have, and that are not known yet."""
+        self.patience = maxsize
+        """Bytes that rules may keep back until a message begins: a parser sets it before it waits
+        for a long head.  With more, both directions are parsed no more, and all passes."""
         self._final = True
         self._continues = False
         self._about: object = None
@@ -74,6 +89,8 @@ class Stream(Reader):
         self.turn = 0
         """Messages that may end before the parser pauses; 0: any number."""
         self._left = 0  # of these
+        self.waits = False
+        """What was fed is the beginning of a message that the parser cannot begin yet."""
         self.aside = b""
         """What has arrived and is kept from the parser until its next turn."""
 
@@ -88,6 +105,24 @@ class Stream(Reader):
     def ignored(self) -> None:
         """The oldest request that awaits a response does not get one."""
         self._exchanges.answered(None)
+
+    def announce(
+        self,
+        labels: Mapping[str, str],
+        *,
+        unknown: Collection[str] = (),
+        unsolicited: bool = False,
+    ) -> None:
+        """Tell the labels of the message that begins next, as far as they are known.
+
+        The parser calls it before a ``yield``, and again whenever it knows more.  It does not
+        announce a message that the protocol may ``adjust``.
+
+        ``unknown``: the names of other labels that ``begin`` may give it.
+        ``unsolicited``: see ``begin``.
+        """
+        self._announced = labels, unsolicited
+        self.unknown = unknown
 
     def begin(
         self,
@@ -137,6 +172,7 @@ class Stream(Reader):
         self._final = final
         self._continues = continues
         self._offset = 0
+        self._announced = None
         self.in_message = True
 
     def end(self, *, final: bool | None = None) -> None:
@@ -179,6 +215,20 @@ class Stream(Reader):
         return len(self._buffer) - self._start + len(self.aside)
 
     @property
+    def announced(self) -> Message | None:
+        """What is known of the message that begins with the bytes kept back: it has no data."""
+        if self._announced is None or self._parser is None:
+            return None
+        labels, unsolicited = self._announced
+        pending = self._exchanges.pending
+        exchange = 0
+        if self._asks:
+            exchange = self._exchanges.begun + 1
+        elif pending and not unsolicited:
+            exchange = pending[0].exchange
+        return Message(b"", self.direction, self._at, labels, exchange, ends=False)
+
+    @property
     def lags(self) -> bool:
         """The parser has used up its turn, and not seen all that has arrived."""
         return bool(self.aside)
@@ -216,6 +266,7 @@ class Stream(Reader):
             return 0
         self._at = at
         self._watching = True
+        self.waits = False
         if self._buffer:
             self._buffer += view
         else:
@@ -254,6 +305,7 @@ class Stream(Reader):
         if self.in_message and max(self._taken, self._claimed) > self._start:
             self._slice(ends=False)
         self._compact()
+        self.waits = self._start < len(self._buffer) and not (self.in_message or self.aside)
         messages, self._cut = self._cut, []
         return messages
 
@@ -265,7 +317,7 @@ class Stream(Reader):
         belong to exchange 0.
         """
         self._parser = None
-        self._watching = False
+        self._watching = self.waits = False
         if not (self.in_message or self._buffer or self.aside or unread or self._cut):
             return []
         self._buffer += self.take_aside() + unread
@@ -327,3 +379,15 @@ class Stream(Reader):
             offset,
             self.skipping if self._sized and not ends else 0,
         )
+
+
+def called(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:
+    """Call a parser when the first bytes are here; the others reach it without this detour.
+
+    So a parser that fails when it is called fails when it is fed.
+    """
+    made = parser(stream)
+    stream.parse_with(made)
+    with contextlib.suppress(StopIteration):
+        next(made)
+        yield

@@ -285,10 +285,10 @@ class ActivePlan:
         self._known = frozenset(self._all)
         self.rules = tuple(rule for rule in self._all if rule.seconds_on(now) is not None)
         """The rules that are on."""
-        self._message_rules = tuple(rule for rule in self.rules if not rule.ignores_messages)
-        self.acts_on_messages = bool(self._message_rules)
+        self.message_rules = tuple(rule for rule in self.rules if not rule.ignores_messages)
+        self.acts_on_messages = bool(self.message_rules)
         """Whether any rule that is on may act on messages."""
-        self.turn = max(1, min(TURN, TURN_DECISIONS // (len(self._message_rules) or 1)))
+        self.turn = max(1, min(TURN, TURN_DECISIONS // (len(self.message_rules) or 1)))
         """Messages of a connection that are decided on before others have their turn."""
         before = -1 if previous is None else previous.last_inert
         self.last_inert: int = before if self.acts_on_messages else self.generation
@@ -356,7 +356,7 @@ class ActivePlan:
         exchange = decision.exchange
         firings = self._outlasting(decision) if decision.lasting else []
         new = []
-        for active_rule in self._message_rules if before else self._candidates(decision):
+        for active_rule in self.message_rules if before else self._candidates(decision):
             firing: Firing | None
             if active_rule in before:
                 firing = before[active_rule]
@@ -386,11 +386,11 @@ class ActivePlan:
 
     @cached_property
     def _index(self) -> MatchIndex:
-        return MatchIndex(active_rule.rule.match for active_rule in self._message_rules)
+        return MatchIndex(active_rule.rule.match for active_rule in self.message_rules)
 
     def _candidates(self, decision: Decision) -> Iterable[ActiveRule]:
         """Return the rules that may match an exchange, in the order of the plan."""
-        rules, index = self._message_rules, self._index
+        rules, index = self.message_rules, self._index
         return [rules[place] for place in index.find(decision.labels)] if index else rules
 
     def _outlasting(self, decision: Decision) -> list[tuple[ActiveRule, Firing]]:

@@ -583,3 +583,63 @@ def test_what_was_understood_does_not_depend_on_the_chunks(
     whole = understood([noise])
     split = understood(data.draw(chunkings(noise)))
     assert split[: len(whole)] == whole[: len(split)]
+
+
+# Beginnings.
+
+
+@pytest.mark.parametrize(
+    ("begun", "labels", "unknown"),
+    [
+        (b"GE", {}, "method path query host"),
+        (b"\r\n\r\nGET ", {"method": "GET"}, "path query host"),
+        (b"GET /a b", {"method": "GET"}, "path query host"),
+        (b"GET /a?b", {"method": "GET", "path": "/a"}, "query host"),
+        (b"GET /a b?c", {"method": "GET"}, "path query host"),
+        (b"GET /a?b HTTP/1.1\r", {"method": "GET", "path": "/a"}, "query host"),
+        (b"GET /a?b HTTP/1.1\r\n", {"method": "GET", "path": "/a", "query": "b"}, "host"),
+        (b"GET http://h/ HTTP/1.1\n", {"method": "GET", "path": "/", "query": "", "host": "h"}, ""),
+        (b"GET / HTTP/1.1\n hosts: a\nHo", {"method": "GET", "path": "/", "query": ""}, "host"),
+        (
+            b"GET / HTTP/1.1\nA: b\nHOST : a\nHost: c\n",
+            {"method": "GET", "path": "/", "query": "", "host": "a"},
+            "",
+        ),
+    ],
+)
+def test_what_is_known_of_a_request_is_announced(
+    begun: bytes, labels: dict[str, str], unknown: str
+) -> None:
+    for chunks in ([begun], cut(begun, range(len(begun)))):
+        stream = stream_of(Http().requests)
+        assert not feed_all(stream, chunks)
+        assert stream.announced is not None
+        assert stream.announced.labels == {**labels, "reused": "no"}
+        assert set(stream.unknown) == set(unknown.split())
+
+
+def test_what_is_to_be_adjusted_is_not_announced() -> None:
+    stream = stream_of(Http(overwrite_host_header=True).requests)
+    feed_all(stream, [b"GET / HTTP/1.1\r\n"])
+    assert stream.announced is None
+
+
+@pytest.mark.parametrize("begun", [b"HTTP/1.1 200 ", b"HTTP/1.1 200 O", b"HTTP/1.0  200\r\nA: b"])
+def test_the_status_is_announced(begun: bytes) -> None:
+    stream = stream_of(Http().responses, TO_CLIENT, owing(7, about="GET")())
+    assert not feed_all(stream, cut(begun, range(len(begun))))
+    assert stream.announced is not None
+    assert (stream.announced.labels, stream.announced.exchange) == ({"status": "200"}, 7)
+    assert not stream.unknown
+
+
+@pytest.mark.parametrize("begun", [b"G(", b"(", b"GET\rx", b"GET / \rHTTP", b"G\0", b"\r\r"])
+def test_what_cannot_be_a_request_any_more_is_not_waited_for(begun: bytes) -> None:
+    assert "not HTTP/1" in give_up(begun, whole=False)
+
+
+@pytest.mark.parametrize(
+    "begun", [b"HT ", b"HTTP/2", b"HTTP/1.x", b"HTTP/1.1 20x", b"HTTP/1.1 2000"]
+)
+def test_what_cannot_be_a_response_any_more_is_not_waited_for(begun: bytes) -> None:
+    assert "not HTTP/1" in give_up(begun, "GET", whole=False)

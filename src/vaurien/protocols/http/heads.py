@@ -33,6 +33,47 @@ REQUEST = re.compile(rb"(?:\r?\n)*+" + REQUEST_LINE + FIELD_LINES)
 RESPONSE = re.compile(STATUS_LINE + FIELD_LINES)
 """The head of a response.  Groups: minor version, status code."""
 
+
+class Form(NamedTuple):
+    """What a head looks like while it arrives."""
+
+    head: re.Pattern[bytes]
+    """All of it."""
+    first: re.Pattern[bytes]
+    """Its first line."""
+    alien: re.Pattern[bytes]
+    """What no head begins with; takes nothing."""
+    begun: re.Pattern[bytes]
+    """The beginning of its first line."""
+
+
+def _begun_with(text: bytes, rest: bytes) -> bytes:
+    """Return a pattern for a text and what follows, or the beginning of it."""
+    for byte in reversed(text):
+        rest = b"(?:" + re.escape(bytes([byte])) + rest + b")?"
+    return rest
+
+
+REQUEST_HEAD = Form(
+    REQUEST,
+    re.compile(REQUEST_LINE),
+    re.compile(rb"(?=[^!#$%&'*+\-.^_`|~\w\r\n])"),
+    re.compile(rb"(?:[!#$%&'*+\-.^_`|~\w]++(?:[ \t][^\r\n]*+)?)?\r?"),
+)
+RESPONSE_HEAD = Form(
+    RESPONSE,
+    re.compile(STATUS_LINE),
+    re.compile(rb"(?=[^H])"),
+    re.compile(
+        _begun_with(b"HTTP/1.", rb"(?:\d(?:[ \t]++(?:\d{3}(?:[ \t][^\r\n]*+)?|\d{0,2}))?\r?)?")
+    ),
+)
+METHOD_BEGUN = re.compile(rb"([^ \t]++)[ \t]++(?:(/[^ \t\r\n?]*+)\?)?")
+"""The beginning of a request line.  Groups: the method; the path if a query follows."""
+STATUS_BEGUN = re.compile(rb"HTTP/1\.\d[ \t]++(\d{3})[ \t\r\n]")
+"""The beginning of a status line.  Group: the status code."""
+HOST_LINE = re.compile(rb"host[ \t]*+:", re.IGNORECASE)
+
 VALUE = rb"([^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)"  # with its obs-folds
 FRAMING = re.compile(
     rb"\n(?:content-length:[ \t]*+(\d{1,18})(?=[ \t]*+\r?\n[^ \t])"  # by far the most frequent
@@ -100,13 +141,35 @@ def read_request(head: bytes, reused: str) -> RequestHead:
     if found is None or len(head) > HEAD_LIMIT:
         raise ProtocolError(TOO_LONG)
     method = found[1].decode()
-    path, query, host = _split_target(found[2].decode("utf-8", "replace"))
-    if not host and (field := HOST.search(head)):
-        host = field[1].decode("utf-8", "replace").rstrip()
-    texts = {"method": method, "path": path, "query": query, "host": host}
-    labels = {name: text[:LABEL_LIMIT] for name, text in texts.items()} | {"reused": reused}
+    labels = {"host": "", **_labels(found, head, reused)}
     once = method == "CONNECT" or UPGRADE.search(head) is not None
     return RequestHead(method, labels, body_size(head, found[3], 0), once)
+
+
+def begun_request(begun: bytes, reused: str) -> Mapping[str, str]:
+    """Return the labels that are known from the beginning of a request's head.
+
+    That is a part of the request line; or that line, and the Host field once it has arrived.
+    """
+    if b"\n" in begun and (found := REQUEST_HEAD.first.match(begun)):
+        return _labels(found, begun, reused)
+    texts = {"reused": reused}
+    if part := METHOD_BEGUN.match(begun):
+        texts["method"] = part[1].decode()
+        if part[2] is not None:
+            texts["path"] = part[2].decode("utf-8", "replace")
+    return {name: text[:LABEL_LIMIT] for name, text in texts.items()}
+
+
+def _labels(found: re.Match[bytes], head: bytes, reused: str) -> dict[str, str]:
+    """Return the labels of a request line; without a host if neither that nor a field has it."""
+    path, query, host = _split_target(found[2].decode("utf-8", "replace"))
+    texts = {"method": found[1].decode(), "path": path, "query": query, "reused": reused}
+    if host:
+        texts["host"] = host
+    elif field := HOST.search(head):
+        texts["host"] = field[1].decode("utf-8", "replace").rstrip()
+    return {name: text[:LABEL_LIMIT] for name, text in texts.items()}
 
 
 @lru_cache(CACHED_HEADS)

@@ -6,8 +6,8 @@ HTTP/2, TLS, and whatever follows an upgrade or a CONNECT are opaque.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import cache, partial
 from typing import ClassVar
 
 from ...errors import ProtocolError
@@ -22,21 +22,25 @@ from .heads import (
     CHUNKED,
     HEAD_LIMIT,
     HOST,
+    HOST_LINE,
     REQUEST,
-    REQUEST_LINE,
+    REQUEST_HEAD,
     RESPONSE,
-    STATUS_LINE,
+    RESPONSE_HEAD,
+    STATUS_BEGUN,
     TOO_LONG,
     UNTIL_CLOSE,
+    Form,
+    begun_request,
     read_request,
     read_response,
 )
 
-NOT_A_REQUEST = re.compile(rb"(?=([^!#$%&'*+\-.^_`|~\w\r\n][\s\S]{0,15}))")
-NOT_A_RESPONSE = re.compile(rb"(?=([^H][\s\S]{0,15}))")
-"""The first bytes of what can't be HTTP/1; they are not taken."""
-FIRST_LINE = re.compile(rb"(?:\r?\n)*+" + REQUEST_LINE)
-STATUS = re.compile(STATUS_LINE)
+WHY_SIZE = 40
+LINE_KEPT = 8 * 1024
+HEAD_KEPT = 32 * 1024
+"""Bytes of a first line, and of a head, for which a rule may have to wait: nginx and Apache take
+lines of 8 KiB, and nginx a head of 32; Node 16."""
 CHUNK_LINE_LIMIT = 16 * 1024
 PLAIN_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 CRLF = re.compile(rb"\r\n")
@@ -87,7 +91,7 @@ class Http(Protocol):
                 yield
             found = stream.match(REQUEST)
             if found is None:
-                found = yield from _head(stream, REQUEST, NOT_A_REQUEST, FIRST_LINE)
+                found = yield from _head(stream, REQUEST_HEAD, partial(self._announce, reused))
             method, labels, size, once = read_request(found[0], reused)
             stream.begin(labels, final=not once, about=method)
             if size:
@@ -95,13 +99,18 @@ class Http(Protocol):
             stream.end()
             reused = "yes"
 
+    def _announce(self, reused: str, stream: Stream, begun: bytes) -> None:
+        if not self.adjusting:
+            labels = begun_request(begun, reused)
+            stream.announce(labels, unknown=self.labels.keys() - labels.keys())
+
     def responses(self, stream: Stream) -> Parser:
         while True:
             if stream.drained:
                 yield
             found = stream.match(RESPONSE)
             if found is None:
-                found = yield from _head(stream, RESPONSE, NOT_A_RESPONSE, STATUS)
+                found = yield from _head(stream, RESPONSE_HEAD, _announce_response)
             labels, size, final, tunnel, error = read_response(found[0], stream.asked)
             stream.begin(labels, final=final)
             if error:
@@ -132,39 +141,65 @@ def host_header(backend: str) -> str:
     return "localhost" if backend.startswith("unix:") else backend.removesuffix(":80")
 
 
+def _announce_response(stream: Stream, begun: bytes) -> None:
+    if found := STATUS_BEGUN.match(begun):
+        stream.announce({"status": found[1].decode()})
+
+
 def _head(
-    stream: Stream,
-    head: re.Pattern[bytes],
-    alien: re.Pattern[bytes],
-    first: re.Pattern[bytes],
+    stream: Stream, form: Form, announce: Callable[[Stream, bytes], None]
 ) -> Generator[None, None, re.Match[bytes]]:
     """Take a head line by line: it has not arrived as a whole, or it is not HTTP.
 
-    ``alien`` and ``first`` find out as early as possible which: what no head begins with, and
-    the first line of a head.
+    ``announce``: is given the first line, or a part of it, and later that with the Host field.
 
     Raises:
         ProtocolError: it is not HTTP, or too long.
     """
-    if found := stream.match(alien):
-        raise ProtocolError(_why_not_http(found[1]))
+    if stream.match(form.alien):
+        raise ProtocolError(_why_not_http(stream.at_hand(WHY_SIZE)))
     lines: list[bytes] = []
     taken = 0
+    named = False
     while True:
+        stream.patience = HEAD_KEPT if lines else LINE_KEPT
+        if not lines:
+            yield from _first_line(stream, form.begun, announce)
         line = yield from stream.readline(HEAD_LIMIT)
         taken += len(line)
         if taken > HEAD_LIMIT:
             raise ProtocolError(TOO_LONG)
         if line not in EMPTY_LINES:
-            if not lines and not first.fullmatch(line):
+            if not lines and not form.first.fullmatch(line):
                 raise ProtocolError(_why_not_http(line))
             lines.append(line)
+            is_host = not named and HOST_LINE.match(line) is not None
+            if len(lines) == 1 or is_host:
+                named |= is_host
+                announce(stream, lines[0] + line * is_host)
         elif lines:
             break
-    whole = head.fullmatch(b"".join(lines) + line)
+    whole = form.head.fullmatch(b"".join(lines) + line)
     if whole is None:
         raise ProtocolError("a head with a CR in the middle of a line")
     return whole
+
+
+def _first_line(
+    stream: Stream, begun: re.Pattern[bytes], announce: Callable[[Stream, bytes], None]
+) -> Parser:
+    """Wait for the first line of a head, as long as it can be one.
+
+    Raises:
+        ProtocolError: it is not HTTP.
+    """
+    while b"\n" not in (line := stream.at_hand(LINE_KEPT)):
+        if not begun.fullmatch(line):
+            raise ProtocolError(_why_not_http(line))
+        announce(stream, line)
+        if len(line) == LINE_KEPT:
+            return
+        yield
 
 
 def _why_not_http(data: bytes) -> str:
@@ -172,7 +207,7 @@ def _why_not_http(data: bytes) -> str:
         return "TLS, which is not decrypted: it begins with a handshake record"
     if data.startswith(b"PRI * HTTP/2"):
         return "HTTP/2 with prior knowledge, which is not supported: only HTTP/1.0 and 1.1 are"
-    return f"not HTTP/1: {data[:40]!r}"
+    return f"not HTTP/1: {data[:WHY_SIZE]!r}"
 
 
 def _body(stream: Stream, size: int) -> Parser:
