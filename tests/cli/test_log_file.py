@@ -72,7 +72,7 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_waiting(pipe: Pipe, blocking: boo
 
 
 def test_the_end_waits_for_a_limited_time(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaurien.cli.log_file.END_LIMIT", 0.01)
+    monkeypatch.setattr("vaurien.control.appender.END_LIMIT", 0.01)
     log = LogFile(pipe.open)
     for _ in range(2 * pipe.room // SIZE):
         log.emit(record(LINE))
@@ -91,17 +91,22 @@ def test_the_end_writes_what_is_left(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "".join(f"{number}\n" for number in range(1000))
 
 
-def test_a_disk_that_is_full_loses_lines_and_says_how_many(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_loses_what_is_too_much_and_says_how_many(tmp_path: Path) -> None:
     paths = iter(["/dev/full", str(tmp_path / "log")])
     log = LogFile(lambda: os.open(next(paths), os.O_WRONLY | os.O_CREAT))
     for text in ("one", "two\n    more of it"):
         log.emit(record(text))
         log.drain()
+    kept, lost = BUFFER_LIMIT // SIZE, 2
+    for _ in range(kept + lost):
+        log.emit(record(LINE))
     log.reopen()
-    log.emit(record("three"))
     log.close()
-    lost = "the log is not written fast enough; lines lost: 3\n"
-    assert (tmp_path / "log").read_text() == f"three\n{lost}"
+    assert (tmp_path / "log").read_text().splitlines() == [
+        *("one", "two", "    more of it"),
+        *[LINE] * kept,
+        f"the log is written again; lines lost: {lost}",
+    ]
 
 
 def test_a_file_that_was_moved_is_opened_anew(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaurien.control.journal import BUFFER_LIMIT, RETRY, Journal, entry
+from peers import wait_until
+from vaurien.control.journal import BUFFER_LIMIT, Journal, entry
 from vaurien.net.reactor import Reactor
 from vaurien.net.simulated import SimulatedSystem
 from vaurien.values.events import Event, Fired, Trouble
@@ -55,6 +57,18 @@ def open_journal(reactor: Reactor, told: list[Event]) -> Iterator[Open]:
         journal.close()
 
 
+def end_batch(reactor: Reactor) -> None:
+    reactor.call_soon(lambda: None)  # there may be nothing else
+    reactor.run_once()
+
+
+def write(journal: Journal, reactor: Reactor) -> None:
+    """End the batch, and wait until its lines are written, or cannot be."""
+    end_batch(reactor)
+    journal.drain()
+    end_batch(reactor)
+
+
 def exchanges(data: bytes) -> list[int]:
     return [json.loads(line)["exchange"] for line in data.splitlines()]
 
@@ -66,6 +80,7 @@ class Pipe:
         os.mkfifo(path)
         self.path = path
         self.fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.writer = os.open(path, os.O_WRONLY)
 
     def read(self) -> bytes:
         data = b""
@@ -82,6 +97,7 @@ def pipe(tmp_path: Path) -> Iterator[Pipe]:
     pipe = Pipe(tmp_path / "pipe")
     yield pipe
     os.close(pipe.fd)
+    os.close(pipe.writer)
 
 
 def test_a_line() -> None:
@@ -119,10 +135,10 @@ def test_lines_are_written_once_for_each_batch(
         journal(fired(exchange))
     journal(Trouble("vaurien", "not this"))
     assert path.read_bytes() == b""
-    reactor.run_once()
+    write(journal, reactor)
     assert exchanges(path.read_bytes()) == [0, 1, 2]
     journal(fired(3))
-    reactor.run_once()
+    write(journal, reactor)
     assert exchanges(path.read_bytes()) == [0, 1, 2, 3]
 
 
@@ -139,7 +155,7 @@ def test_it_adds_to_a_file_that_is_there(
     path.chmod(0o644)
     journal = open_journal(path)
     journal(fired())
-    reactor.run_once()
+    write(journal, reactor)
     before, line = path.read_bytes().splitlines()
     assert (before, json.loads(line)["rule"]) == (b"before", "rule")
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
@@ -151,13 +167,13 @@ def test_a_file_that_is_truncated_or_moved_gets_whole_lines(
     path = tmp_path / "journal"
     journal = open_journal(path)
     journal(fired(1))
-    reactor.run_once()
+    write(journal, reactor)
     os.truncate(path, 0)
     journal(fired(2))
-    reactor.run_once()
+    write(journal, reactor)
     path.rename(tmp_path / "moved")
     journal(fired(3))
-    reactor.run_once()
+    write(journal, reactor)
     assert exchanges((tmp_path / "moved").read_bytes()) == [2, 3]
 
 
@@ -169,38 +185,41 @@ def test_one_that_was_moved_is_opened_anew(
     journal = open_journal(path)
     journal(fired(1))
     path.rename(tmp_path / "moved")
-    reactor.run_once()
+    write(journal, reactor)
     journal.reopen()
     journal(fired(2))
-    reactor.run_once()
+    write(journal, reactor)
     assert exchanges((tmp_path / "moved").read_bytes()) == [1]
     assert exchanges(path.read_bytes()) == [2]
     path.parent.rename(tmp_path / "gone")
     journal.reopen()
     journal(fired(3))
-    reactor.run_once()
+    write(journal, reactor)
     assert exchanges((tmp_path / "gone" / "journal").read_bytes()) == [2, 3]
-    what = f"the journal {str(path)!r} cannot be opened again"
-    assert told == [Trouble("journal", what, "No such file or directory")]
+    what = f"the journal {str(path)!r} cannot be opened again: No such file or directory"
+    assert told == [Trouble("journal", what)]
 
 
 def test_a_line_that_is_begun_is_not_ended_in_another_file(
-    open_journal: Open, reactor: Reactor, pipe: Pipe
+    open_journal: Open, reactor: Reactor, told: list[Event], pipe: Pipe
 ) -> None:
     journal = open_journal(pipe.path)
-    count = 1000
+    count = 1000  # more than a pipe holds
     for exchange in range(count):
         journal(fired(exchange))
     reactor.run_once()
+    wait_until(lambda: not select.select([], [pipe.writer], [], 0)[1], "a full pipe")
     pipe.path.rename(pipe.path.with_name("moved"))
     pipe.path.touch()
     journal.reopen()
-    while not pipe.path.stat().st_size:
-        reactor.run_once()
+    journal.close()
     begun = pipe.read()
     there = exchanges(pipe.path.read_bytes())
     assert there == list(range(count - len(there), count))
-    assert begun.count(b"\n") + (not begun.endswith(b"\n")) + len(there) == count
+    torn = not begun.endswith(b"\n")
+    assert begun.count(b"\n") + torn + len(there) == count
+    lost = f"the journal {str(pipe.path)!r} is not written fast enough; lines lost: 1"
+    assert told == [Trouble("journal", lost)] * torn
 
 
 def test_a_folder_cannot_be_written(open_journal: Open, tmp_path: Path) -> None:
@@ -212,58 +231,71 @@ def test_a_full_disk_is_told_once(reactor: Reactor, told: list[Event]) -> None:
     journal = Journal("/dev/full", reactor, told.append)
     for exchange in range(3):
         journal(fired(exchange))
-        while reactor.clock() < (exchange + 1) * RETRY:
-            reactor.run_once()
+        write(journal, reactor)
     what = "the journal '/dev/full' cannot be written"
-    waiting = Trouble("journal", what, "No space left on device; 1 entries wait")
+    waiting = Trouble("journal", f"{what}: No space left on device; lines waiting: 1")
     assert told == [waiting]
     journal.close()
-    assert told == [waiting, Trouble("journal", what, "3 entries are lost")]
+    assert told == [waiting, Trouble("journal", f"{what}; lines lost: 3")]
 
 
-def drained(pipe: Pipe, reactor: Reactor, until: Callable[[], bool]) -> bytes:
-    """Read continuously until the condition holds, and return everything read."""
-    data = pipe.read()
-    while not until():
-        reactor.run_once()
-        data += pipe.read()
-    return data
-
-
-def test_what_waits_is_written_later_without_a_torn_line(
-    open_journal: Open, reactor: Reactor, told: list[Event], pipe: Pipe
+@pytest.mark.parametrize("blocking", [True, False], ids=["slow disk", "pipe"])
+def test_traffic_never_waits_for_a_reader_or_a_disk(
+    open_journal: Open, reactor: Reactor, told: list[Event], pipe: Pipe, blocking: bool
 ) -> None:
+    """What the file has not taken is written when it does, without a torn line."""
     journal = open_journal(pipe.path)
-    count = 1000  # more than a pipe holds, less than is kept
+    os.set_blocking(journal._appender._fd, blocking)
+    count = 10_000  # more than a pipe holds, less than is kept
     for exchange in range(count):
         journal(fired(exchange))
-    reactor.run_once()
-    (trouble,) = told
-    data = pipe.read()
-    waiting = count - data.count(b"\n")
-    assert 0 < waiting < count
-    what = f"the journal {str(pipe.path)!r}"
-    unable = f"Resource temporarily unavailable; {waiting} entries wait"
-    assert trouble == Trouble("journal", f"{what} cannot be written", unable)
-    data += drained(pipe, reactor, until=lambda: len(told) > 1)
+        if exchange % 100 == 0:
+            end_batch(reactor)
+    end_batch(reactor)
+    data = b""
+    while data.count(b"\n") < count:
+        data += pipe.read()
     assert exchanges(data) == list(range(count))
-    assert told[1:] == [Trouble("journal", f"{what} is written again", "0 entries are lost")]
+    assert told == []
 
 
 def test_what_is_too_much_is_lost_in_whole_lines(
     open_journal: Open, reactor: Reactor, told: list[Event], pipe: Pipe
 ) -> None:
     journal = open_journal(pipe.path)
-    journal(fired(0))
-    size = len(entry(fired(0), NOW))
-    count = BUFFER_LIMIT // size * 2
-    for exchange in range(1, count):
+    count = BUFFER_LIMIT // len(entry(fired(0), NOW)) * 2
+    for exchange in range(count):
         journal(fired(exchange))
-    reactor.run_once()
-    data = drained(pipe, reactor, until=lambda: len(told) > 1)
+    end_batch(reactor)
+    end_batch(reactor)
+    what = f"the journal {str(pipe.path)!r} is not written fast enough"
+    assert told == [Trouble("journal", f"{what}; lines are being lost")]
+    data = b""
+    while len(told) < 2:
+        data += pipe.read()
+        end_batch(reactor)
+    data += pipe.read()
     seen = exchanges(data)
     assert seen == list(range(len(seen)))
-    assert told[1].text().endswith(f"is written again: {count - len(seen)} entries are lost")
+    assert told[1:] == [Trouble("journal", f"{what}; lines lost: {count - len(seen)}")]
     journal(fired(count))
-    reactor.run_once()
+    write(journal, reactor)
     assert exchanges(pipe.read()) == [count]
+
+
+def test_the_end_of_a_journal_that_nobody_reads(
+    open_journal: Open,
+    reactor: Reactor,
+    told: list[Event],
+    pipe: Pipe,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vaurien.control.appender.END_LIMIT", 0.01)
+    journal = open_journal(pipe.path)
+    count = 1000
+    for exchange in range(count):
+        journal(fired(exchange))
+    journal.close()
+    lost = count - pipe.read().count(b"\n")
+    what = f"the journal {str(pipe.path)!r} cannot be written; lines lost: {lost}"
+    assert told == [Trouble("journal", what)]

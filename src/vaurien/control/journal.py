@@ -1,8 +1,7 @@
 """The journal: one line of JSON for each rule that fires.
 
-Law: traffic never waits for a reader.  Lines are written in batches, and never in part; what
-cannot be written yet is buffered, up to a limit.  The writes themselves do block: a slow
-disk slows traffic down.
+Law: traffic never waits for a reader, or for a slow disk: an ``Appender`` writes the lines, in
+its own thread, and those of one batch of events together.
 """
 
 from __future__ import annotations
@@ -10,27 +9,22 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..values.events import Event, Fired, Trouble
+from .appender import FLAGS, Appender
 
 if TYPE_CHECKING:
     from ..net.reactor import Reactor
     from ..values.events import Emit
 
-BUFFER_LIMIT = 1024 * 1024
-"""Maximum number of bytes buffered while the file cannot be written."""
-RETRY = 1.0
-"""Seconds until a failed write is tried again."""
-FLAGS = (
-    os.O_WRONLY
-    | os.O_APPEND
-    | os.O_CREAT
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a pipe without a reader must not block traffic
-)
+BUFFER_LIMIT = 4 * 1024 * 1024
+"""Maximum number of bytes that wait to be written."""
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+"""To open a pipe without a reader is an error, which would wait otherwise."""
 
 
 class Journal:
@@ -46,77 +40,58 @@ class Journal:
         Raises:
             OSError: the file cannot be opened.
         """
-        self._fd = os.open(path, FLAGS, 0o600)
         self._path = path
         self._reactor = reactor
         self._emit = emit
         self._clock = clock
-        self._pending = bytearray()
-        self._scheduled = False
-        self._torn = False
-        """What waits begins within a line."""
-        self._failing = False
-        self._lost = 0
+        self._batch = bytearray()
+        self._remarks: deque[str] = deque()
+        self._closed = False
+        self._appender = Appender(
+            "journal",
+            lambda: os.open(path, FLAGS | NO_WAIT, 0o600),
+            self._remark,
+            limit=BUFFER_LIMIT,
+        )
+        self.drain = self._appender.drain
 
     def __call__(self, event: Event) -> None:
         if not isinstance(event, Fired):
             return
-        line = entry(event, self._clock())
-        if len(self._pending) + len(line) > BUFFER_LIMIT:
-            self._lost += 1
-            return
-        self._pending += line
-        if not self._scheduled:
-            self._scheduled = True
+        if not self._batch:
             self._reactor.call_soon(self._flush)
+        self._batch += entry(event, self._clock())
 
     def reopen(self) -> None:
         """Open the file anew, as it may have been moved; the present one stays if that fails."""
-        if self._pending and not self._scheduled:
-            self._flush()
-        try:
-            fd = os.open(self._path, FLAGS, 0o600)
-        except OSError as error:
-            self._report("cannot be opened again", str(error.strerror))
-            return
-        os.close(self._fd)
-        self._fd = fd
-        if self._torn:  # its beginning is in the other file
-            del self._pending[: self._pending.index(b"\n") + 1]
-            self._torn = False
-            self._lost += 1
+        self._flush()
+        self._appender.reopen()
 
     def close(self) -> None:
-        """Write what is buffered, if possible, and close the file."""
-        if self._pending:
-            self._flush()
-        self._lost += self._pending.count(b"\n")
-        if self._lost:
-            self._report("cannot be written", f"{self._lost} entries are lost")
-        os.close(self._fd)
+        """Write what is buffered, for a limited time, and close the file."""
+        self._flush()
+        self._closed = True
+        lost = self._appender.close()
+        if lost:
+            self._remarks.append(f"cannot be written; lines lost: {lost}")
+        self._report()
 
     def _flush(self) -> None:
-        self._scheduled = False
-        try:
-            while self._pending:
-                written = os.write(self._fd, self._pending)
-                self._torn = not self._pending.endswith(b"\n", 0, written)
-                del self._pending[:written]
-        except OSError as error:
-            self._scheduled = True
-            self._reactor.call_later(RETRY, self._flush)
-            if not self._failing:
-                self._failing = True
-                waiting = self._pending.count(b"\n")
-                self._report("cannot be written", f"{error.strerror}; {waiting} entries wait")
-            return
-        if self._failing:
-            self._failing = False
-            lost, self._lost = self._lost, 0
-            self._report("is written again", f"{lost} entries are lost")
+        if self._batch:
+            self._appender.append(self._batch)
+            self._batch.clear()
 
-    def _report(self, what: str, detail: str) -> None:
-        self._emit(Trouble("journal", f"the journal {self._path!r} {what}", detail))
+    def _remark(self, text: str) -> bytes:
+        """Have it reported in the reactor's thread; nothing is written about it here."""
+        self._remarks.append(text)
+        if not self._closed:
+            self._reactor.post(self._report)
+        return b""
+
+    def _report(self) -> None:
+        while self._remarks:
+            what = f"the journal {self._path!r} {self._remarks.popleft()}"
+            self._emit(Trouble("journal", what))
 
 
 def entry(event: Fired, at: float) -> bytes:
