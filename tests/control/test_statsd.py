@@ -11,15 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peers import PATIENCE
+from scenario import World, echo
 from vaurien.control import statsd
 from vaurien.control.statsd import Statsd
 from vaurien.net.address import Address
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.spec import ProxySpec
-from vaurien.net.totals import Totals
+from vaurien.net.totals import Count
+from vaurien.net.turns import PORTION
 from vaurien.protocols.tcp import Tcp
 from vaurien.values.events import Event
+from vaurien.values.messages import Direction
 
 FIELDS = {
     "start": "opened",
@@ -39,10 +42,19 @@ class Counting(Proxy):
 
     counted = 0
 
-    def totals(self) -> Totals:
-        named = {field: self.counted * factor for factor, field in enumerate(FIELDS.values(), 1)}
-        unnamed = dict.fromkeys(set(Totals.__dataclass_fields__) - set(named), 0)
-        return Totals(**named, **unnamed)
+    def count(self) -> Count:
+        counted = self.counted
+        return Count(
+            opened=counted,
+            open=counted - 4 * counted,
+            refused=0,
+            fired=5 * counted,
+            gave_up=0,
+            sums={
+                Direction.TO_BACKEND: [0, 2 * counted],
+                Direction.TO_CLIENT: [0, 3 * counted],
+            },
+        )
 
 
 class Server:
@@ -312,3 +324,38 @@ def test_what_is_too_long_is_left(proxy: Counting, server: Server) -> None:
     sender.close()
     server.receive_all()
     assert not server.sums
+
+
+def test_many_connections_are_counted_in_turns(server: Server) -> None:
+    """The sum is true whatever has closed, come or been carried meanwhile."""
+    world = World(whole=True, on_data=echo)
+    count = 3 * PORTION
+    clients = [world.client() for _ in range(count)]
+    for client in clients:
+        client.say(b"x")
+    world.run(lambda: all(client.heard for client in clients), seconds=1)
+    sender = Statsd(world.reactor, [world.proxy], server.address)
+    sender._counters[world.proxy]._last = dict.fromkeys(statsd.COUNTERS, 0)
+    sender._on_resolved([(int(socket.AF_INET), (server.address.host, server.address.port))])
+    done: list[bool] = []
+    sender._report(lambda: done.append(True))
+    polls = 0
+    while not done:
+        clients[polls].reset()
+        clients[-1 - polls].say(b"y")
+        world.client().say(b"z")
+        world.reactor.run_once()
+        polls += 1
+    assert polls >= 2
+    world.run(seconds=1)
+    sender._report(lambda: done.append(True))
+    world.run(lambda: len(done) > 1, seconds=1)
+    server.receive_all()
+    totals = world.proxy.totals()
+    assert server.sums == {
+        "vaurien.tcp.start": totals.opened,
+        "vaurien.tcp.end": totals.closed,
+        "vaurien.tcp.to_backend": totals.chunks_to_backend,
+        "vaurien.tcp.to_client": totals.chunks_to_client,
+    }
+    sender.close()

@@ -296,7 +296,7 @@ def test_a_proxy_that_ends_does_not_wait_for_ever(drain: float) -> None:
     if drain:
         world.proxy.drain(lambda: None, drain)
     else:
-        world.proxy.close(reset=True)
+        world.proxy.reset("the test ends", lambda: None)
     assert moment(world, lambda: client.ended) == 1 + drain
     assert client.ended == "reset"
     world.run(seconds=1)

@@ -324,3 +324,37 @@ def test_a_drain_closes_what_is_finished_in_turns() -> None:
     assert len(world.proxy.connections) == 2 * PORTION
     world.run(lambda: bool(done), seconds=1)
     assert not world.proxy.connections
+
+
+def test_a_drain_that_is_over_closes_the_others_in_turns() -> None:
+    world = World("hang", whole=True)
+    for client in crowd(world, 3 * PORTION):
+        client.say(b"x")
+    done: list[float] = []
+    world.proxy.drain(lambda: done.append(world.system.time), 1)
+    world.run(lambda: len(world.proxy.connections) < 3 * PORTION, seconds=2)
+    while not done:
+        before = len(world.proxy.connections)
+        world.reactor.run_once()
+        assert before - len(world.proxy.connections) <= PORTION
+    assert not world.proxy.connections
+
+
+@pytest.mark.parametrize("opened_again", [False, True])
+def test_the_connections_of_a_proxy_that_ends_are_reset_in_turns(opened_again: bool) -> None:
+    """Also if it serves others already."""
+    world = World(whole=True)
+    clients = crowd(world, 3 * PORTION)
+    done: list[bool] = []
+    world.proxy.reset("the test ends it", lambda: done.append(True))
+    assert len(world.proxy.connections) == 2 * PORTION
+    if opened_again:
+        world.proxy.open()
+        clients.append(world.client())
+    left = len(world.proxy.connections)
+    while not done:
+        world.reactor.run_once()
+        before, left = left, len(world.proxy.connections)
+        assert before - left <= PORTION
+    world.run(seconds=1)
+    assert [client.ended for client in clients] == ["reset"] * 3 * PORTION + [""] * opened_again

@@ -1,7 +1,7 @@
 """Counters for a statsd server, over plain UDP.
 
-Law: traffic is not affected.  The proxies' totals are read once a second, and the
-differences are sent in a few datagrams, whether or not anybody receives them.  The names
+Law: traffic is not affected.  The proxies' totals are counted once a second, in turns, and
+the differences are sent in a few datagrams, whether or not anybody receives them.  The names
 are few and fixed: ``PREFIX.PROTOCOL.COUNTER``, or with several proxies
 ``PREFIX.PROXY.PROTOCOL.COUNTER``.
 """
@@ -20,6 +20,7 @@ from ..net.reactor import Reactor
 from ..net.resolver import Resolved, Resolver
 from ..net.system import Sockaddr
 from ..net.totals import Totals
+from ..net.turns import in_turns
 from ..values.events import Emit, Trouble
 
 INTERVAL = 1.0
@@ -46,9 +47,8 @@ class Counters:
         self._last = dict.fromkeys(COUNTERS, 0)
         self._pending = dict.fromkeys(COUNTERS, 0.0)
 
-    def update(self) -> None:
+    def update(self, totals: Totals) -> None:
         """Add what the proxy has counted since the last call."""
-        totals = self._proxy.totals()
         for name, total in COUNTERS.items():
             value = total(totals)
             self._pending[name] += value - self._last[name]
@@ -56,7 +56,7 @@ class Counters:
 
     def skip(self) -> None:
         """Leave out what the proxy has counted so far."""
-        self.update()
+        self.update(self._proxy.totals())
         self._pending = dict.fromkeys(COUNTERS, 0.0)
 
     def take(self, rate: float, whole: Callable[[float], int]) -> Iterator[tuple[str, int]]:
@@ -102,35 +102,60 @@ class Statsd:
     def start(self) -> None:
         """Start reporting, and resolve the server's name in the background."""
         self._resolve()
-        self._reactor.call_later(INTERVAL, self._tick)
+        self._tick_later()
 
     def close(self) -> None:
         """Send what is left."""
         self._closed = True
-        self._send_counts(1.0, round)
+        self._meet_proxies()
+        self._send_counts({proxy: proxy.totals() for proxy in self._counters}, 1.0, round)
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def _tick(self) -> None:
         if not self._closed:
-            self._report()
-            self._reactor.call_later(INTERVAL, self._tick)
+            self._report(self._tick_later)
 
-    def _report(self) -> None:
+    def _tick_later(self) -> None:
+        self._reactor.call_later(INTERVAL, self._tick)
+
+    def _report(self, then: Callable[[], None] = lambda: None) -> None:
+        """Count what all connections have carried, in turns, and send it; then call."""
+        self._meet_proxies()
         if self._socket is None:
-            return  # counts accumulate until the name is resolved
-        self._send_counts(self._rate, int)
-        for removed in self._counters.keys() - set(self._proxies):
-            del self._counters[removed]  # its last counts have been sent
+            then()  # counts accumulate until the name is resolved
+            return
+        counts = {proxy: proxy.count() for proxy in self._counters}
+        linked = [
+            (count, connection)
+            for proxy, count in counts.items()
+            for connection in proxy.connections
+        ]
 
-    def _send_counts(self, rate: float, whole: Callable[[float], int]) -> None:
+        def send() -> None:
+            if self._closed:
+                return
+            totals = {proxy: count.totals for proxy, count in counts.items()}
+            self._send_counts(totals, self._rate, int)
+            for removed in self._counters.keys() - set(self._proxies):
+                del self._counters[removed]  # its last counts have been sent
+            then()
+
+        in_turns(self._reactor, linked, lambda pair: pair[0].add(pair[1].links), send)
+
+    def _meet_proxies(self) -> None:
+        """Count for the proxies that are new."""
         for proxy in self._proxies:
             if proxy not in self._counters:
                 self._counters[proxy] = Counters(proxy)
                 self._words = words_of(each.name for each in self._counters)
-        for counters in self._counters.values():
-            counters.update()
+
+    def _send_counts(
+        self, totals: Mapping[Proxy, Totals], rate: float, whole: Callable[[float], int]
+    ) -> None:
+        for proxy, counted in totals.items():
+            self._counters[proxy].update(counted)
         self._send(
             self._line(proxy, name, count, rate)
             for proxy, counters in self._counters.items()

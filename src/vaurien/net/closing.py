@@ -14,6 +14,8 @@ RESET_LIMIT = 30.0
 """Seconds that a RST waits for the kernel to send what is buffered."""
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
+FINISHED = "it has finished, and its proxy takes no more"
+"""Why a drain closes a connection."""
 
 
 class Ending(enum.Enum):

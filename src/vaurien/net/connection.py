@@ -10,9 +10,9 @@ from typing import Protocol as Interface
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import ActiveRule, Memory
 from ..values.actions import Close
-from ..values.events import PluginFailed
+from ..values.events import Cut, PluginFailed
 from ..values.messages import Direction, Message
-from .closing import Ending, InUse, close_socket, read_unread
+from .closing import FINISHED, Ending, InUse, close_socket, read_unread
 from .decisions import Decisions
 from .end import End
 from .framing import Conversation
@@ -124,16 +124,15 @@ class Connection:
         plan = self.proxy.active_plan
         missed_inert = plan.last_inert > self.generation
         self.generation = plan.generation
-        if not self.decisions.follow_plan():
-            self.close()
+        missed = self.decisions.follow_plan()
+        if missed is not None:
+            self.close(why=f"rule {missed.rule.name} is off, and has dropped messages")
             return
         if plan.opening or self._hooks is not None:
             hooks = self._make_hooks()
             hooks.follow_plan()
             if self.links:
                 hooks.open()
-        if self.closed:
-            return
         playing = any(link.player is not None for link in self.links)
         if missed_inert and not playing and not self.must_finish:
             self.decisions.forget()
@@ -141,8 +140,8 @@ class Connection:
             if not self.closed:
                 link.apply()
 
-    def close(self, *, reset: bool = False) -> None:
-        """Close both sides; what players hold is lost."""
+    def close(self, *, reset: bool = False, why: str = "") -> None:
+        """Close both sides; what players hold is lost.  ``why``, if no rule asks for it."""
         links = self.links
         for link in links:
             if link.gathered is not None:
@@ -150,6 +149,8 @@ class Connection:
         if self.closed:
             return
         self.closed = True
+        if why:
+            self.proxy.emit(Cut(self.proxy.name, f"connection {self.number} closed: {why}"))
         reactor = self.proxy.reactor
         for link in links:
             link.dead = True
@@ -205,8 +206,7 @@ class Connection:
 
     def on_failure(self, report: str) -> None:
         """Close after an exception, and emit its traceback."""
-        name = self.proxy.name
-        self.proxy.emit(PluginFailed(name, f"connection {self.number} failed", report))
+        self.proxy.emit(PluginFailed(self.proxy.name, f"connection {self.number} failed", report))
         self.close()
 
     def refuse(self, detail: str) -> None:
@@ -321,11 +321,11 @@ class Connection:
         if conversation is None or not conversation.is_full or conversation.unanswered is not False:
             return
         if not any(link.player is not None or link.blocked for link in self.links):
-            self.close()
+            self.close(why=FINISHED)
 
-    def cut(self) -> None:
+    def cut(self, why: str = "") -> None:
         """Close now, with a reset if a peer misses bytes by it, and otherwise with a clean end."""
-        self.close(reset=bool(self.in_use() & MISSES_BYTES))
+        self.close(reset=bool(self.in_use() & MISSES_BYTES), why=why)
 
     # Replies.
 
@@ -376,7 +376,8 @@ class Connection:
     def watch_peers(self) -> None:
         """Something is kept that may never come: close when nobody waits for it any more."""
         if self._peer_watch is None:
-            self._peer_watch = PeerWatch(self.proxy.reactor, self._awaited, self.cut)
+            cut = partial(self.cut, "nobody waits any more for what a rule keeps")
+            self._peer_watch = PeerWatch(self.proxy.reactor, self._awaited, cut)
         if not self.closed:
             self._peer_watch.begin()
 

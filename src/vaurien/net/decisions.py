@@ -62,18 +62,19 @@ class Decisions:
         """A rule has dropped a message."""
         return self._memory is not None and bool(self._memory.dropped_by)
 
-    def follow_plan(self) -> bool:
-        """Forget the rules that are gone; False if one of them has dropped a message.
+    def follow_plan(self) -> ActiveRule | None:
+        """Forget the rules that are gone; return one of them that has dropped a message, if any.
 
         What was dropped would be missed by a peer that is served again.
         """
         plan = self.proxy.active_plan
         if self._memory is None:
-            return True
-        if not all(map(plan.is_on, self._memory.dropped_by)):
-            return False
+            return None
+        for active_rule in sorted(self._memory.dropped_by, key=lambda each: each.rule.name):
+            if not plan.is_on(active_rule):
+                return active_rule
         self._memory.forget(plan.includes)
-        return True
+        return None
 
     def draw(self, active_rule: ActiveRule) -> Firing | None:
         """Draw for a rule whose scope is the connection, once; None if it does not fire."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 
 from ..errors import ListenError
@@ -107,8 +106,12 @@ class Proxies:
             was_open = old.listener is not None
             if old.listener in changing:
                 old.detach_listener()
-            if proxies.get(name) is not old or (was_open and name not in places):
-                self._end(old, close_policy)
+            if name not in proxies:
+                self._end(old, close_policy, "the proxy was removed")
+            elif proxies[name] is not old:
+                self._end(old, close_policy, "the proxy was replaced")
+            elif was_open and name not in places:
+                self._end(old, close_policy, "the proxy was disabled")
         for spec in wanted:
             proxy = proxies[spec.name]
             if not spec.enabled:
@@ -125,8 +128,8 @@ class Proxies:
 
     def close(self) -> None:
         """Close all of them now."""
-        for proxy in (*self, *self._leaving):
-            proxy.close()
+        for proxy in dict.fromkeys((*self, *self._leaving)):
+            proxy.close("the process ends")
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
         """Drain all of them for good, those that are leaving too, within ``limit`` seconds."""
@@ -197,13 +200,18 @@ class Proxies:
         except OSError as error:  # another process was faster
             self._reactor.report(f"cannot listen on {listener.address} again: {error}")
 
-    def _end(self, proxy: Proxy, close_policy: ClosePolicy) -> None:
-        """Close a proxy; one that drains is remembered until it has closed."""
+    def _end(self, proxy: Proxy, close_policy: ClosePolicy, why: str) -> None:
+        """Close a proxy, and remember it until it has no connection left; ``why`` for each."""
+
+        def ended() -> None:
+            if not proxy.connections:  # it may have been opened again meanwhile
+                self._leaving.pop(proxy, None)
+
+        self._leaving[proxy] = None
         if close_policy.drain:
-            self._leaving[proxy] = None
-            proxy.drain(partial(self._leaving.pop, proxy, None), close_policy.drain)
+            proxy.drain(ended, close_policy.drain)
         else:
-            proxy.close(reset=True)
+            proxy.reset(why, ended)
 
 
 def _listen(

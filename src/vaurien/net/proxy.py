@@ -9,27 +9,24 @@ from ..behavior import Firing
 from ..parsing.tally import KINDS, Tally, count
 from ..rules.active import ActivePlan
 from ..rules.plan import Plan, Rule
-from ..values.events import Cut, Emit, Event, Fired, Trouble
+from ..values.events import Emit, Event, Fired, Trouble
 from ..values.messages import Direction
 from .address import Address
 from .closing import InUse
 from .connection import Connection
 from .dial import NO_DESCRIPTOR, Dial
+from .drain import Drain
 from .listener import Listener
 from .reactor import Reactor, Timer
 from .resolver import Resolved, Resolver
 from .spec import ProxySpec
 from .sweep import Sweep
 from .system import Endpoint, Socket
-from .totals import Totals, add
+from .totals import Count, Totals, add
 from .turns import Followers, in_turns
 
-DRAIN_IDLE = 0.1
-"""Seconds without a byte after which a drain closes an answered connection."""
 RETRY_DELAY = 0.1
 """Seconds before another attempt to listen, when another process took the address."""
-UNFINISHED = InUse.HELD | InUse.UNSENT | InUse.UNANSWERED
-"""What a drain waits for."""
 
 
 def ignore_event(event: Event) -> None:
@@ -68,9 +65,7 @@ class Proxy:
         """Bytes and chunks of closed connections."""
         self._edge: Timer | None = None
         self._sweep = Sweep(self, spec.limits.timeout)
-        self._drained: Callable[[], None] | None = None
-        self._drain_limit: Timer | None = None
-        self._drain_look: Timer | None = None
+        self._drain: Drain | None = None
         self._full = False
         self._reported: set[str] = set()
 
@@ -93,7 +88,7 @@ class Proxy:
             ListenError: the address is in use, or not of this machine.
         """
         listener = listener or self.make_listener()
-        self._close_listener()
+        self.stop_listening()
         self._listener = listener
         self._listener.attach(self._on_client, self._on_accept_error)
         self._forget_drain()
@@ -150,43 +145,41 @@ class Proxy:
         """
         self.backend = backend
         if reset:
-            in_turns(self.reactor, self.connections, lambda each: each.close(reset=True))
+            self._reset_all("its backend was replaced")
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
         """Stop accepting, let exchanges finish, close, and call back; within ``limit`` seconds."""
         self._forget_drain()
-        self._drained = done
-        self._drain_limit = self.reactor.call_later(limit, self._cut_drained)
-
-        def stop_accepting() -> None:
-            if self._drained is done:
-                self._close_listener()
-                self._close_finished()
-
+        drain = self._drain = Drain(self, done, limit)
         if self._listener is not None:
-            self._listener.accept_all(stop_accepting)
+            self._listener.accept_all(drain.begin)
         else:
-            stop_accepting()
+            drain.begin()
 
-    def close(self, *, reset: bool = False) -> None:
+    def close(self, why: str = "") -> None:
         """Close the listener and all connections now; the proxy may be opened again.
 
-        ``reset``: close all with a RST; otherwise only those that lose bytes.
+        Those that lose bytes are reset.  ``why`` is emitted for each connection.
         """
-        self._close_listener()
-        self._sweep.stop()
-        if self._edge is not None:
-            self._edge.cancel()
-            self._edge = None
+        self._stop()
         for connection in list(self.connections):
-            if reset:
-                connection.close(reset=True)
-            else:
-                connection.cut()
-        done = self._drained
-        self._forget_drain()
-        if done is not None:
-            done()
+            connection.cut(why)
+        self._end_drain()
+
+    def reset(self, why: str, done: Callable[[], None]) -> None:
+        """Close the listener now, reset all connections, in turns, and call back.
+
+        ``why`` is emitted for each connection.
+        """
+        self._stop()
+        self._end_drain()
+        self._reset_all(why, done)
+
+    def stop_listening(self) -> None:
+        """Close the listener."""
+        listener = self.detach_listener()
+        if listener is not None:
+            listener.close()
 
     def detach_listener(self) -> Listener | None:
         """Return the listener, which stays open for another proxy; None if there is none."""
@@ -198,22 +191,20 @@ class Proxy:
 
     def totals(self) -> Totals:
         """Return the counters, with those of open connections."""
-        sums = {way: list(counted) for way, counted in self._carried.items()}
+        count = self.count()
         for connection in self.connections:
-            for link in connection.links:
-                add(sums, link)
-        to_backend, to_client = sums[Direction.TO_BACKEND], sums[Direction.TO_CLIENT]
-        return Totals(
+            count.add(connection.links)
+        return count.totals
+
+    def count(self) -> Count:
+        """Return the counters, without those of the links of open connections."""
+        return Count(
             opened=self._opened,
-            closed=self._opened - len(self.connections),
             open=len(self.connections),
             refused=self._refused,
-            bytes_to_backend=to_backend[0],
-            bytes_to_client=to_client[0],
-            chunks_to_backend=to_backend[1],
-            chunks_to_client=to_client[1],
             fired=self._fired,
             gave_up=self.gave_up,
+            sums={way: list(counted) for way, counted in self._carried.items()},
         )
 
     # Backends.
@@ -295,17 +286,32 @@ class Proxy:
         if self._full and self._listener is not None:
             self._full = False
             self._listener.resume()
-        if self._drained is not None and not self.connections:
+        if self._drain is not None and not self.connections:
             self.close()
 
     # Internal.
 
+    def _stop(self) -> None:
+        """Close the listener and stop the timers."""
+        self.stop_listening()
+        self._sweep.stop()
+        if self._edge is not None:
+            self._edge.cancel()
+            self._edge = None
+
+    def _reset_all(self, why: str, done: Callable[[], None] | None = None) -> None:
+        in_turns(self.reactor, self.connections, lambda each: each.close(reset=True, why=why), done)
+
+    def _end_drain(self) -> None:
+        drain = self._drain
+        self._forget_drain()
+        if drain is not None:
+            drain.done()
+
     def _forget_drain(self) -> None:
-        self._drained = None
-        for timer in (self._drain_limit, self._drain_look):
-            if timer is not None:
-                timer.cancel()
-        self._drain_limit = self._drain_look = None
+        if self._drain is not None:
+            self._drain.cancel()
+            self._drain = None
 
     @property
     def _is_full(self) -> bool:
@@ -330,39 +336,6 @@ class Proxy:
 
     def _on_accept_error(self, error: OSError) -> None:
         self.emit(Trouble(self.name, "cannot accept clients", str(error)))
-
-    def _close_listener(self) -> None:
-        listener = self.detach_listener()
-        if listener is not None:
-            listener.close()
-
-    def _cut_drained(self) -> None:
-        self.emit(Cut(self.name, f"connections closed unfinished: {len(self.connections)}"))
-        self.close()
-
-    def _close_finished(self) -> None:
-        """Close the connections that a drain need not wait for, until none is left."""
-        if self._drained is None:
-            return
-        clock, done = self.reactor.clock, self._drained
-
-        def look_at(connection: Connection) -> None:
-            if self._drained is not done:
-                return
-            connection.drain(wanted=True)
-            idle = clock() - connection.active_at >= DRAIN_IDLE
-            if idle and not self.in_use(connection) & UNFINISHED:
-                connection.close()
-
-        def come_again() -> None:
-            if self._drained is not done:
-                return
-            if self.connections:
-                self._drain_look = self.reactor.call_later(DRAIN_IDLE / 2, self._close_finished)
-            else:
-                self.close()
-
-        in_turns(self.reactor, self.connections, look_at, come_again)
 
     def _schedule_next_edge(self) -> None:
         """Set the timer for the next time at which a rule turns on or off, or expires."""

@@ -34,9 +34,12 @@ class SweptProxy(Interface):
 
 def kept(connection: Connection) -> InUse:
     """What keeps this connection open: an answer, if its protocol tells that one is owed."""
-    if connection.conversation is not None and connection.to_backend.ending is None:
-        return KEPT_WHILE_IDLE | InUse.UNANSWERED
-    return KEPT_WHILE_IDLE
+    conversation = connection.conversation
+    if conversation is None or connection.to_backend.ending is not None:
+        return KEPT_WHILE_IDLE
+    exchanges = conversation.exchanges
+    owed = conversation.unanswered and (exchanges.pending or exchanges.replies)
+    return KEPT_WHILE_IDLE | InUse.UNANSWERED if owed else KEPT_WHILE_IDLE
 
 
 class Sweep:
