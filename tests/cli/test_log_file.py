@@ -72,7 +72,7 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_waiting(pipe: Pipe, blocking: boo
 
 
 def test_the_end_waits_for_a_limited_time(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaurien.control.appender.END_LIMIT", 0.01)
+    monkeypatch.setattr("vaurien.net.appender.END_LIMIT", 0.01)
     log = LogFile(pipe.open)
     for _ in range(2 * pipe.room // SIZE):
         log.emit(record(LINE))

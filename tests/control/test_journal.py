@@ -290,7 +290,7 @@ def test_the_end_of_a_journal_that_nobody_reads(
     pipe: Pipe,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vaurien.control.appender.END_LIMIT", 0.01)
+    monkeypatch.setattr("vaurien.net.appender.END_LIMIT", 0.01)
     journal = open_journal(pipe.path)
     count = 1000
     for exchange in range(count):

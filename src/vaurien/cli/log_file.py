@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from ..control.appender import FLAGS, Appender
+from ..net.appender import FLAGS, Appender
 
 BUFFER_LIMIT = 1024 * 1024
 """Maximum number of bytes that wait to be written."""

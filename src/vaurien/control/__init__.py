@@ -8,6 +8,5 @@
 routes to ``Control``, or ``meta``, which forwards requests to other vauriens; ``guard``
 wraps either of them and keeps out the web pages of other sites.
 
-``statsd`` sends counters, and ``journal`` records the rules that fire; its file and that of
-the log are written by an ``appender``.
+``statsd`` sends counters, and ``journal`` records the rules that fire.
 """

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ..net.appender import FLAGS, Appender
 from ..values.events import Event, Fired, Trouble
-from .appender import FLAGS, Appender
 
 if TYPE_CHECKING:
     from ..net.reactor import Reactor

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from peers import wait_until
-from vaurien.control.appender import FLAGS, Appender
+from vaurien.net.appender import FLAGS, Appender
 
 LIMIT = 100_000
 NUMBERS = [f"{number}\n".encode() for number in range(LIMIT)]
@@ -92,7 +92,7 @@ def test_as_many_lines_of_a_batch_are_kept_as_there_is_room_for(fifo: Fifo, told
 def test_what_could_not_be_written_is_written_when_it_can_be(
     fifo: Fifo, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vaurien.control.appender.RETRY", 0.01)
+    monkeypatch.setattr("vaurien.net.appender.RETRY", 0.01)
     appender = Appender("lines", fifo.open, told, limit=LIMIT)
     os.close(fifo.reader)
     appender.append(b"one\n")
@@ -146,7 +146,7 @@ def test_a_file_that_was_moved_while_it_was_full_is_opened_anew_at_once(
 def test_the_end_waits_for_a_limited_time_and_counts_what_is_lost(
     fifo: Fifo, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vaurien.control.appender.END_LIMIT", 0.01)
+    monkeypatch.setattr("vaurien.net.appender.END_LIMIT", 0.01)
     appender = Appender("lines", fifo.open, told, limit=10 * LIMIT)
     count = fill(appender, fifo)
     lost = appender.close()
