@@ -100,6 +100,13 @@ class UnknownNameError(VaurienError, LookupError):
         return f"{self.name!r} is an unknown {self.kind}.{hint} Pick one of: {found}."
 
 
+class EndingError(VaurienError):
+    """A change that comes while all proxies are ending."""
+
+    def __init__(self) -> None:
+        super().__init__("the process is ending and takes no more changes; this one was refused")
+
+
 class ListenError(VaurienError, OSError):
     """An address that cannot be listened on."""
 

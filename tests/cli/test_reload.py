@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -149,6 +149,33 @@ def test_a_file_that_has_changed_wins_and_what_was_changed_live_is_kept(
             f"Live changes are discarded; the state with them is kept as {copy}"
         )
     assert len(warnings(caplog)) == 2
+
+
+class Raced(Control):
+    """A live change comes just before the state is replaced."""
+
+    late: list[str]
+
+    def replace(self, state: State, **how: Any) -> None:
+        while self.late:
+            self.set_behavior("hang", proxy=self.late.pop())
+        super().replace(state, **how)
+
+
+def test_what_is_changed_live_during_a_reload_is_kept_too(
+    reloading: Reloading, config: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloading.control.__class__ = Raced
+    reloading.control.late = ["a"]  # type: ignore[attr-defined] # of the class that it has now
+    config.write_text(f"drain = 5\n{config.read_text()}")
+    reloading.reloads.reload()
+    assert same(reloading.configuration.state, reloading.control.state)
+    copy = Path(f"{store.path}.replaced-1")
+    assert b"hang" in copy.read_bytes()
+    assert warnings(caplog)[0] == (
+        f"Live changes are discarded; the state with them is kept as {copy}"
+    )
+    assert kept(store) == [copy.name]
 
 
 def test_without_a_state_file_they_are_gone(config: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -170,14 +170,17 @@ def test_exchanges_under_way_are_finished(log: Path) -> None:
         assert proxy.process.wait(PATIENCE) == 0
 
 
-def test_files_that_were_moved_are_opened_anew(echoing: Address, log: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
+def test_files_that_were_moved_are_opened_anew(
+    number: signal.Signals, echoing: Address, log: Path, tmp_path: Path
+) -> None:
     journal = tmp_path / "journal"
     words = ["--journal", str(journal), "--log-output", str(log), "--rule", "delay sleep=0"]
     with command_line(echoing, *words, log=log) as proxy:
         for file in (journal, log):
             file.rename(file.with_suffix(".moved"))
-        proxy.process.send_signal(signal.SIGUSR1)
-        wait_until(lambda: log.exists() and "SIGUSR1" in proxy.log, "the new log")
+        proxy.process.send_signal(number)
+        wait_until(lambda: log.exists() and number.name in proxy.log, "the new log")
         assert ask(proxy.address) == b"hello"
         wait_until(lambda: b"delay" in journal.read_bytes(), "the new journal")
         assert not journal.with_suffix(".moved").read_bytes()

@@ -87,6 +87,45 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, echoing: Address, log: 
     assert json.loads((tmp_path / "journal").read_text())["proxy"] == "a"
 
 
+def test_a_reload_amid_a_drain_changes_nothing(tmp_path: Path, echoing: Address, log: Path) -> None:
+    config = tmp_path / "v.toml"
+    rules = 'rules = [{behavior = "hang"}]'
+    config.write_text('drain = 600\nlog-level = "debug"\n' + proxy_table("a", echoing, rules))
+    with served("--config", str(config), log=log) as serving, connect(serving.address("a")) as held:
+        held.sendall(b"question")
+        wait_until(lambda: "hang fired" in serving.log, "the hang")
+        serving.process.terminate()
+        wait_until(lambda: "connections get 600 seconds" in serving.log, "the drain")
+        config.write_text(config.read_text().replace("hang", "delay"))
+        serving.process.send_signal(signal.SIGHUP)
+        why = "the process is ending and takes no more changes; this one was refused"
+        wait_until(
+            lambda: f"The configuration was not applied: {why}" in serving.messages, "the refusal"
+        )
+        assert serving.end() == 0
+        assert "stopped at once" in serving.messages
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [
+        [signal.SIGHUP, signal.SIGTERM],
+        [signal.SIGTERM, signal.SIGHUP],
+        [signal.SIGHUP, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1],
+    ],
+)
+def test_signals_that_come_together_end_it(
+    signals: list[signal.Signals], config: Path, log: Path
+) -> None:
+    with served("--config", str(config), log=log) as serving:
+        config.write_text(config.read_text().replace("[proxies.web]", "[proxies.site]"))
+        for number in signals:
+            serving.process.send_signal(number)
+        assert serving.process.wait(PATIENCE) == 0
+        assert serving.messages[-1] == "Bye!"
+        assert "Traceback" not in serving.log
+
+
 def test_one_port_in_use_and_none_is_opened(tmp_path: Path, echoing: Address) -> None:
     config = tmp_path / "v.toml"
     with socket.create_server(("127.0.0.1", 0)) as taken:

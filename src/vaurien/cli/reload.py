@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from ..config.configuration import Configuration
 from ..config.document import DocumentError
 from ..config.source import Source
+from ..control.server import ChangedError
 from ..errors import VaurienError
 from ..net.proxies import ClosePolicy
 from ..values.texts import printable
@@ -104,7 +105,8 @@ class Reloads:
             if digest == self._control.config_digest:
                 LOG.info("The configuration has not changed; live changes are kept")
             else:
-                self._apply(configuration, digest)
+                while not self._apply(configuration, digest):
+                    pass  # there was a live change in the meantime, which is to be kept, too
         except DocumentError as error:
             for problem in error.problems:
                 LOG.error("%s", problem)
@@ -114,7 +116,8 @@ class Reloads:
             reason = getattr(error, "strerror", None) or error
             LOG.error("The configuration was not applied: %s", reason)
 
-    def _apply(self, configuration: Configuration, digest: str) -> None:
+    def _apply(self, configuration: Configuration, digest: str) -> bool:
+        """Replace the state; False if it has changed since it was looked at."""
         before = self._control.state
         wanted = configuration.state
         lost = not any(same(state, before) for state in (self._declared, wanted))
@@ -129,7 +132,11 @@ class Reloads:
                     ),
                     config_digest=digest,
                     find_behavior=configuration.names.behaviors.get,
+                    instead_of=before,
                 )
+        except ChangedError:
+            undo()
+            return False
         except BaseException:
             undo()
             raise
@@ -144,6 +151,7 @@ class Reloads:
         ]
         if late:
             LOG.warning("Takes effect at the next start: %s", ", ".join(late))
+        return True
 
     def _work(self) -> None:
         while True:

@@ -99,7 +99,8 @@ def run_until_signalled(
 class Signals:
     """Stops the proxies: the first signal lets connections finish, the second does not.
 
-    SIGUSR1 has files opened anew.
+    SIGUSR1 has files opened anew, and so does SIGHUP unless it has another handler already, or
+    is ignored.
     """
 
     def __init__(
@@ -114,7 +115,9 @@ class Signals:
         for number in STOPPING:
             signal.signal(number, self._on_signal)
         if hasattr(signal, "SIGUSR1"):
-            signal.signal(signal.SIGUSR1, lambda *_: reactor.post(self._open_anew))
+            signal.signal(signal.SIGUSR1, self._on_reopen)
+            if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+                signal.signal(signal.SIGHUP, self._on_reopen)
         if hasattr(signal, "SIGPIPE"):
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
@@ -126,9 +129,13 @@ class Signals:
         elif self._received == 2:
             raise ForcedExit
 
-    def _open_anew(self) -> None:
+    def _on_reopen(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._reactor.post(partial(self._open_anew, signal.Signals(number).name))
+
+    def _open_anew(self, name: str) -> None:
         self._reopen()
-        LOG.info("SIGUSR1: the log and the journal are opened again")
+        LOG.info("%s: the log and the journal are opened again", name)
 
     def _drain(self, name: str) -> None:
         self._proxies.drain(self._reactor.stop, self._limit)

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..errors import UnknownNameError, VaurienError
+from ..errors import EndingError, UnknownNameError, VaurienError
 from ..values.options import Option
 from .server import Control, UnnamedError
 from .store import RepeatedKeyError, StoreError, unique
@@ -123,7 +123,7 @@ def _route(
         except UnknownNameError as error:
             where = ("querystring", "proxy") if error.kind == "proxy" else ("body", key)
             return problem(400, *where, f"the '{error.name}' {error.kind} does not exist")
-        except StalledError as error:
+        except (StalledError, EndingError) as error:
             raise HTTPException(503, str(error)) from None
         except StoreError as error:
             raise HTTPException(500, str(error)) from None

@@ -52,6 +52,10 @@ class UnnamedError(VaurienError):
     """A request named no proxy, and there is not exactly one."""
 
 
+class ChangedError(VaurienError):
+    """The state is no longer the one that a change was made for."""
+
+
 class Control:
     """Queries and changes of running proxies; safe to call from any thread but the reactor's.
 
@@ -60,10 +64,10 @@ class Control:
 
     A change raises ``StalledError`` if earlier changes, or the data plane, keep it waiting
     for more than ``PATIENCE`` seconds each, or if saving it and resolving names takes more than
-    ``PREPARATION_LIMIT``; ``ListenError`` if an address cannot be
-    listened on; ``StoreError`` if the change cannot be saved.  In all these cases nothing has
-    changed, unless a ``StoreError`` says that the change could not be undone.  A change that
-    the data plane has started on is always waited for.
+    ``PREPARATION_LIMIT``; ``EndingError`` if the proxies are ending; ``ListenError`` if an
+    address cannot be listened on; ``StoreError`` if the change cannot be saved.  In all these
+    cases nothing has changed, unless a ``StoreError`` says that the change could not be undone.
+    A change that the data plane has started on is always waited for.
     """
 
     def __init__(
@@ -217,14 +221,24 @@ class Control:
         close_policy: ClosePolicy = AT_ONCE,
         config_digest: str | None = None,
         find_behavior: FindBehavior | None = None,
+        instead_of: State | None = None,
     ) -> None:
         """Replace all proxies; those that do not change are not disturbed.
 
         Unchanged rules keep their counts, and generations continue from the current ones.
         A state made from another configuration comes with that one's digest and
         ``find_behavior``.
+
+        Raises:
+            ChangedError: there was a change since ``instead_of``; nothing is replaced.
         """
-        self._writer.change(lambda _: state, close_policy, config_digest)
+
+        def change(current: State) -> State:
+            if instead_of is not None and current.generation != instead_of.generation:
+                raise ChangedError
+            return state
+
+        self._writer.change(change, close_policy, config_digest)
         if find_behavior is not None:
             self._find_behavior = find_behavior
         count = len(state.proxies)

@@ -97,7 +97,7 @@ class Writer:
         """Replace the current state by what ``change`` returns for it; return the new state.
 
         Raises:
-            StalledError, ListenError, StoreError: see ``Control``.
+            StalledError, EndingError, ListenError, StoreError: see ``Control``.
             Exception: whatever ``change`` raises; nothing has changed.
         """
         if not self._writing.acquire(timeout=PATIENCE):

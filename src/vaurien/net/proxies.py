@@ -6,12 +6,11 @@ has changed nothing.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ..errors import ListenError
+from ..errors import EndingError, ListenError
 from .address import Address
 from .listener import Listener, resolve_host
 from .proxy import Proxy
@@ -92,10 +91,11 @@ class Proxies:
         change is replaced, and its listener handed over.
 
         Raises:
-            ListenError: a proxy cannot listen, or all are ending; nothing has changed.
+            ListenError: a proxy cannot listen; nothing has changed.
+            EndingError: all are ending; nothing has changed.
         """
         if self._draining:
-            raise ListenError(errno.ESHUTDOWN, "the proxies are ending")
+            raise EndingError
         proxies = {spec.name: self._proxy_for(spec) for spec in wanted}
         places = {spec.name: self._place(spec) for spec in wanted if spec.enabled}
         listeners = self._listeners(places, proxies, hosts)
