@@ -10,6 +10,7 @@ from typing import ClassVar
 from vaurien import plugins, registry
 from vaurien.net.address import Address
 from vaurien.net.connection import Connection
+from vaurien.net.decisions import FIRING_SIZE
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor, Timer
 from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
@@ -194,6 +195,7 @@ class World:
             assert not connection._hooks or not connection._hooks.running
             for link in connection.links:
                 assert (link.dead, link.player, link.blocked) == (True, None, False)
+            _account_for_exchanges(connection)
         assert [timer.call for timer in self.timers] == []
         of_peers = {peer.sock for peer in self.peers}
         left = [
@@ -253,6 +255,15 @@ class World:
     @staticmethod
     def _fail(report: str) -> None:
         raise AssertionError(report)
+
+
+def _account_for_exchanges(connection: Connection) -> None:
+    """Check that the memory which is counted is that of what is remembered."""
+    decisions, exchanges = connection.decisions, connection.decisions.exchanges
+    if exchanges is not None:
+        fired = sum(len(each.firings) for each in (decisions._by_exchange or {}).values())
+        pending = sum(each.size for each in exchanges.pending)
+        assert exchanges.remembered == pending + FIRING_SIZE * fired
 
 
 def _module_of(call: Callable[[], None]) -> str:

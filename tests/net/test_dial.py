@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from reactors import real_reactor, run_until
 from vaurien.net.address import Address
 from vaurien.net.dial import RETRY_DELAY, Dial, reaches
 from vaurien.net.reactor import Reactor
-from vaurien.net.resolver import Resolver
+from vaurien.net.resolver import Resolved, Resolver
 from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
 from vaurien.net.system import Endpoint, Socket
 
@@ -55,6 +55,7 @@ class Attempt:
     def __init__(self, timeout: float = 5.0, listening: list[Endpoint] | None = None) -> None:
         self.system = Backends()
         self.reactor = Reactor(self.system)
+        self.resolver = Resolver(self.reactor)
         self.outcomes: list[tuple[float, Socket | OSError]] = []
         self.timeout = timeout
         self.listening = listening or []
@@ -62,7 +63,7 @@ class Attempt:
     def dial(self, host: str = "backend") -> Dial:
         return Dial(
             self.reactor,
-            Resolver(self.reactor),
+            self.resolver,
             Address(host, 80),
             timeout=self.timeout,
             listening=self.listening,
@@ -176,6 +177,21 @@ def test_cancelled_before_the_name_is_known_it_dials_nobody() -> None:
     attempt.dial().cancel()
     attempt.run()
     assert (attempt.outcomes, attempt.system.dialled) == ([], [])
+
+
+class NeverResolves(Resolver):
+    """Of a name server that does not answer."""
+
+    def resolve(self, address: Address, then: Callable[[Resolved], None]) -> None:
+        pass
+
+
+def test_a_name_that_is_not_resolved_in_time() -> None:
+    attempt = Attempt(timeout=3.0)
+    attempt.resolver = NeverResolves(attempt.reactor)
+    attempt.dial()
+    attempt.run()
+    assert attempt.error == (3.0, errno.ETIMEDOUT, "no answer within 3 s")
 
 
 @pytest.mark.parametrize("lacking", ["lacks", "full"])

@@ -423,6 +423,20 @@ def test_lifted_it_is_stopped_and_begins_anew_with_a_new_rule() -> None:
     assert moment(world, lambda: client.ended) == 13
 
 
+def test_nothing_is_kept_of_rules_that_are_lifted() -> None:
+    world = World()
+    world.client()
+    world.run(lambda: has_backend(world), seconds=1)
+    (connection,) = world.proxy.connections
+    for number in range(3):
+        world.apply(f"test-opens name=rule-{number} do=wait:5")
+        world.run(seconds=3 * number)  # the last one is over when it is lifted
+        world.apply()
+    world.run(seconds=1)
+    assert connection._hooks is not None
+    assert not connection._hooks._runs
+
+
 def test_it_begins_anew_with_each_window() -> None:
     world = World("test-opens do=wait:5,close on=4 off=6 times=1", on_data=echo)
     client = world.client()

@@ -15,7 +15,7 @@ from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.net.connection import Connection
 from vaurien.protocol import Parser, Protocol, Stream
-from vaurien.values.actions import Actions, Forward, Reply, Wait
+from vaurien.values.actions import Actions, Close, Forward, Reply, Wait
 from vaurien.values.events import PluginFailed
 from vaurien.values.messages import Message
 
@@ -361,3 +361,61 @@ def test_an_answer_comes_behind_what_is_under_way(say_first: Callable[[Peer], No
     world.run(seconds=1)
     assert bytes(client.heard[-10:]) == b"to client;"
     assert len(client.heard) in (300_010, 11)
+
+
+class Farewell(Behavior):
+    name: ClassVar[str] = "test-farewell"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.to_backend:
+            yield Reply(bytes(300_000))
+            yield Close()
+        else:
+            yield Forward(message)
+
+
+registry.register(Farewell)
+
+
+@pytest.mark.parametrize("delay", [0, 1])
+def test_an_answer_is_sent_whole_before_the_close_behind_it(delay: int) -> None:
+    rules = [f"latency delay={delay} direction=to_client", "test-farewell command=BYE"]
+    world = World(*rules, protocol=Lines(), on_data=echo)
+    client, _, _ = connected(world)
+    client.read(wanted=False)
+    client.say(b"GET a\nBYE\n")
+    world.run(seconds=3)
+    client.read(wanted=True)
+    world.run(seconds=3)
+    assert (len(client.heard), client.ended) == (300_006, "fin")
+
+
+def test_what_is_held_for_a_peer_that_has_reset_is_dropped_at_once() -> None:
+    world = World("latency delay=5")
+    client, backend, connection = connected(world)
+    client.say(b"x")
+    world.run(seconds=1)
+    before = world.reactor.waiting_bytes
+    backend.say(b"y" * 1000)
+    world.run(seconds=1)
+    assert world.reactor.waiting_bytes > before
+    client.reset()
+    world.run(seconds=1)
+    assert (world.reactor.waiting_bytes, connection.closed) == (before, False)
+    world.run(lambda: backend.ended, seconds=100)
+    assert bytes(backend.heard) == b"x"
+
+
+def test_a_rule_does_not_act_on_the_rest_of_what_began_while_it_was_off() -> None:
+    """Although it has acted on the message before, and is on again."""
+    world = World("delay sleep=1 command=GET on=10 off=10", protocol=Lines(), whole=True)
+    client, backend, connection = connected(world)
+    client.say(b"GET a\n")
+    world.run(seconds=12)
+    assert connection.to_backend.quiet
+    client.say(b"PUT 6\nabc")
+    world.run(seconds=10)
+    assert world.proxy.active_plan.rules
+    client.say(b"def")
+    world.run(seconds=0.5)
+    assert bytes(backend.heard) == b"GET a\nPUT 6\nabcdef"

@@ -14,7 +14,8 @@ from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.behaviors.slicer import Slicer
 from vaurien.net.address import Address
-from vaurien.net.player import BATCH
+from vaurien.net.framing import READ_SIZE
+from vaurien.net.player import BATCH, FLIGHTS_LIMIT
 from vaurien.net.proxy import Proxy
 from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
@@ -365,6 +366,35 @@ def test_answers_whose_turn_does_not_come_do_not_pile_up() -> None:
     assert client.heard.startswith(b"a\n")
     assert len(client.heard) == 20_000_002
     assert exchanges.replies.size == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "first"),
+    [("test-verbose", b""), ("test-verbose command=MINE", b"GET a\n")],
+    ids=["not-read", "not-due"],
+)
+def test_a_client_whose_replies_pile_up_is_read_no_more(rule: str, first: bytes) -> None:
+    world = World(rule, protocol=Lines())
+    client = world.client()
+    client.read(wanted=False)
+    client.say(first + b"MINE\n" * 10_000)
+    world.run(seconds=10)
+    (connection,) = world.proxy.connections
+    assert 0 < connection.to_backend.bytes <= 2 * READ_SIZE
+
+
+@pytest.mark.parametrize(("others", "most"), [(0, 6_000_000), (FLIGHTS_LIMIT, 2_000_000)])
+def test_a_long_line_holds_less_while_all_together_hold_much(others: int, most: int) -> None:
+    world = World("delay sleep=10")
+    client = world.client()
+    client.say(bytes(4_000_000))
+    world.reactor.waiting_bytes += others
+    world.run(seconds=5)
+    held = world.reactor.waiting_bytes - others
+    assert most // 3 < held < most
+    world.reactor.waiting_bytes -= others
+    world.run(seconds=100)
+    assert len(world.backends[0].heard) == 4_000_000
 
 
 # Windows of time.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import partial
 from random import Random
+from types import FrameType
 
 import pytest
 
@@ -76,6 +78,25 @@ def test_cancelled_timers_do_not_pile_up_until_their_time_comes(reactor: Reactor
     assert len(reactor._timers) <= 2 * len(soon) + 1
     run_until(reactor, lambda: len(called) == len(soon), "all timers to be called")
     assert called == list(range(2000))
+
+
+def test_many_timers_that_wait_are_not_looked_through_for_each_that_is_set(
+    reactor: Reactor,
+) -> None:
+    """Each look takes time in proportion to their number, and finds none that is cancelled."""
+    looks = 0
+
+    def count_looks(frame: FrameType, event: str, _: object) -> None:
+        nonlocal looks
+        looks += event == "call" and frame.f_code is Reactor._purge_cancelled.__code__
+
+    sys.setprofile(count_looks)
+    try:
+        for _ in range(5_000):
+            reactor.call_later(86_400, lambda: None)
+    finally:
+        sys.setprofile(None)
+    assert 0 < looks <= 3
 
 
 def test_timers_of_one_moment_are_called_in_the_order_they_were_made(reactor: Reactor) -> None:

@@ -226,6 +226,27 @@ def test_a_plan_may_change_under_bulk(start_proxy: StartProxy, backend: Listenin
     assert sum(bulk.moved) > 0
 
 
+LIMIT = "limit-data bytes=10000000 direction=to_client"
+
+
+@pytest.mark.parametrize(
+    "rules", [(LIMIT,), (), ("delay after=1000000",)], ids=["from-the-start", "quiet", "armed"]
+)
+def test_a_rule_acts_on_bulk(
+    start_proxy: StartProxy, backend: Listening, rules: tuple[str, ...]
+) -> None:
+    proxy = start_proxy(backend.address, *rules)
+    with Transfer(proxy, backend, 60 * MEGABYTE) as bulk:
+        bulk.receive(5 * MEGABYTE)
+        if LIMIT not in rules:
+            assert sum(bulk.moved) > 0
+            proxy.change(LIMIT)
+        rest = receive_until_fin(bulk.client)
+        assert bulk.received + len(rest) < bulk.size
+        if LIMIT in rules:
+            assert bulk.received + len(rest) == 10_000_000
+
+
 def test_a_reset_after_bulk_is_a_reset(start_proxy: StartProxy, backend: Listening) -> None:
     proxy = start_proxy(backend.address)
     with Transfer(proxy, backend, 20 * MEGABYTE) as bulk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.slow_close import SlowClose
 from vaurien.errors import OptionError
-from vaurien.rules.plan import RULE_LIMIT, Match, Plan, Rule
+from vaurien.rules.plan import MARGIN, RULE_LIMIT, Match, Plan, Rule
 
 
 def rule(behavior: Behavior | None = None, name: str = "rule", **keys: Any) -> Rule:
@@ -178,6 +179,17 @@ def test_its_edges_are_when_something_changes_and_no_more(keys: dict[str, float 
         edges.add(edge / TICK)
         edge = window.next_edge(edge)
     assert changes <= edges <= changes | {at for at in named if at <= ttl}
+
+
+def test_a_rule_that_turns_on_and_off_always_has_an_edge_ahead() -> None:
+    """However long it has been in force, when numbers are rounded to more than what is left."""
+    window = rule(on=0.1, off=0.1)
+    for turn in range(10_000_000, 10_001_000):
+        around = turn * 0.1
+        for age in (math.nextafter(around, 0), around, math.nextafter(around, math.inf)):
+            edge = window.next_edge(age)
+            assert edge is not None
+            assert age < edge < age + 0.1 + 2 * MARGIN
 
 
 def test_a_rule_without_a_window_is_always_on() -> None:

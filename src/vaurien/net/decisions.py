@@ -273,6 +273,7 @@ class Decisions:
         if newest:
             newest.finished = True
             self._by_exchange = {newest.exchange: newest}
+            self.exchanges.remembered = FIRING_SIZE * len(newest.firings)
 
     def forget(self) -> None:
         """Forget all decisions on exchanges of a framed protocol."""
