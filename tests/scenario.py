@@ -261,7 +261,8 @@ def _account_for_exchanges(connection: Connection) -> None:
     """Check that the memory which is counted is that of what is remembered."""
     decisions, exchanges = connection.decisions, connection.decisions.exchanges
     if exchanges is not None:
-        fired = sum(len(each.firings) for each in (decisions._by_exchange or {}).values())
+        decided = decisions._by_exchange or {}
+        fired = sum(len(each.firings) for number, each in decided.items() if number)
         pending = sum(each.size for each in exchanges.pending)
         assert exchanges.remembered == pending + FIRING_SIZE * fired
 

@@ -14,7 +14,7 @@ from vaurien.errors import OptionError
 from vaurien.protocol import Parser, Stream
 from vaurien.rules.active import ActivePlan, ActiveRule
 from vaurien.rules.dice import Dice
-from vaurien.values.actions import Actions, Forward, Wait
+from vaurien.values.actions import Actions, Forward, Reply, Wait
 from vaurien.values.messages import Direction, Ended, Message
 
 
@@ -136,6 +136,70 @@ def test_decisions_are_forgotten_with_their_exchanges() -> None:
         world.run(lambda number=number: client.heard.endswith(b"GET %d\n" % number))  # type: ignore[misc]
     (connection,) = world.proxy.connections
     assert len(connection.decisions._by_exchange or ()) <= 2
+
+
+class Answered(Behavior):
+    name: ClassVar[str] = "test-answered"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.to_backend:
+            yield Reply(b"a")
+        else:
+            yield Forward(message)
+
+
+registry.register(Answered)
+
+
+def test_an_answer_in_place_of_the_backends_ends_an_exchange_too() -> None:
+    world = World("test-answered", whole=True)
+    client = world.client()
+    for _ in range(3):
+        client.say(b"q")
+        world.run(seconds=1)
+    assert bytes(client.heard) == b"aaa"
+    assert [exchange for _, exchange, _ in world.fired] == [1, 2, 3]
+
+
+def test_a_message_said_unasked_takes_no_memory_of_exchanges() -> None:
+    world = World("delay before=false sleep=0", protocol=Lines(), whole=True)
+    client = world.client()
+    client.say(b"GET a\n")
+    world.run(seconds=1)
+    world.backends[0].say(b"BODY 6\n" + b"abcdef" + b"BODY 6\nabc")
+    world.run(seconds=1)
+    world.apply()
+    client.say(b"GET b\n")
+    world.run(seconds=1)
+    (connection,) = world.proxy.connections
+    assert connection.decisions._by_exchange is None
+    assert connection.decisions.exchanges is not None
+    (pending,) = connection.decisions.exchanges.pending
+    assert connection.decisions.exchanges.remembered == pending.size
+
+
+def test_a_rule_that_comes_acts_on_a_request_whose_turn_has_not_come() -> None:
+    world = World("delay sleep=5 command=GET", protocol=Lines(), on_data=answer, whole=True)
+    client = world.client()
+    client.say(b"GET a\nSET b\n")
+    world.run(seconds=2)
+    world.apply("delay sleep=5 command=GET", "error fault=BUSY command=SET")
+    world.run(seconds=10)
+    assert bytes(client.heard) == b"GET a\nBUSY no\n"
+    assert bytes(world.backends[0].heard) == b"GET a\n"
+
+
+def test_nothing_is_kept_for_rules_that_are_gone() -> None:
+    world = World("delay scope=connection name=rule-0", on_data=lambda peer, data: peer.say(data))
+    client = world.client()
+    for number in range(1, 5):
+        client.say(b"q")
+        world.run(seconds=10)
+        world.apply(f"delay scope=connection name=rule-{number}")
+    client.say(b"q")
+    world.run(seconds=10)
+    (connection,) = world.proxy.connections
+    assert [each.name for each in connection.memory.connection_draws] == ["rule-4"]
 
 
 def test_responses_that_come_together_share_the_decision_on_their_request() -> None:

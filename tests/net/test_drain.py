@@ -71,3 +71,31 @@ def test_a_drain_that_is_called_off_serves_as_before() -> None:
         client.say(b"GET a\n")
         world.run(seconds=1)
     assert (client.ended, bytes(client.heard)) == ("", b"a\n" * 3)
+
+
+def test_a_drain_closes_as_soon_as_the_last_answer_has_been_sent() -> None:
+    world = World(protocol=Lines(), on_data=answers_slowly, whole=True)
+    client = world.client()
+    client.say(b"GET a\n")
+    world.run(seconds=0.1)
+    world.proxy.drain(lambda: None, 30)
+    world.run(lambda: bool(client.ended), seconds=100)
+    assert (client.ended, bytes(client.heard)) == ("fin", b"BODY 6\nabcde\n")
+    assert world.system.time == client.heard_at[-1]
+
+
+def test_a_drain_waits_until_a_slow_client_has_taken_its_answer() -> None:
+    def answers_much(peer: Peer, data: bytes) -> None:
+        answer = b"BODY 69000\n" + bytes(69_000)  # more than the client's system takes
+        peer.world.reactor.call_later(1, partial(peer.say, answer))
+
+    world = World("dummy", protocol=Lines(), on_data=answers_much, whole=True)
+    client = world.client()
+    client.read(wanted=False)
+    client.say(b"GET a\n")
+    world.run(seconds=0.1)
+    world.proxy.drain(lambda: None, 30)
+    world.run(seconds=5)
+    client.read(wanted=True)
+    world.run(lambda: bool(client.ended), seconds=100)
+    assert (client.ended, len(client.heard)) == ("fin", 69_011)

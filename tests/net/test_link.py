@@ -390,6 +390,20 @@ def test_an_answer_is_sent_whole_before_the_close_behind_it(delay: int) -> None:
     assert (len(client.heard), client.ended) == (300_006, "fin")
 
 
+@pytest.mark.parametrize("leave", [Peer.close, Peer.reset])
+def test_a_close_that_waits_for_an_answer_waits_no_longer_than_the_client(
+    leave: Callable[[Peer], None],
+) -> None:
+    world = World("test-farewell command=BYE", protocol=Lines())
+    client, _, connection = connected(world)
+    client.say(b"GET a\nBYE\n")
+    world.run(seconds=10)
+    assert not connection.closed
+    leave(client)
+    world.run(seconds=10)
+    assert connection.closed
+
+
 def test_what_is_held_for_a_peer_that_has_reset_is_dropped_at_once() -> None:
     world = World("latency delay=5")
     client, backend, connection = connected(world)

@@ -285,7 +285,7 @@ class Decisions:
         """Forget the decision on an exchange."""
         if self._by_exchange:
             firings = self._by_exchange.pop(number).firings
-            if firings and self.exchanges is not None:
+            if firings and number and self.exchanges is not None:  # 0 was not counted
                 self.exchanges.remembered -= FIRING_SIZE * len(firings)
 
     def _decide(self, decision: Decision, direction: Direction) -> None:
