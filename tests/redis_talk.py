@@ -43,6 +43,12 @@ class Talk:
                 self.exchanges.expect_response(piece.exchange, piece.about)
         return pieces
 
+    def hurry(self) -> list[Message]:
+        """The pieces that the requests make of which no more comes in time."""
+        assert self.to_backend.lingers
+        self.to_backend.overdue = True
+        return self.ask(b"")
+
     def answer(self, *chunks: bytes) -> list[Message]:
         """The pieces that responses make."""
         return [piece for chunk in chunks for piece in self.to_client.feed(chunk, 0.0)]

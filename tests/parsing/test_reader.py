@@ -172,6 +172,31 @@ def test_nothing_is_claimed_outside_of_messages() -> None:
     assert [message.data for message in stream.feed(b"\n", 0.0)] == [b"ab\n"]
 
 
+def test_a_parser_may_wait_for_a_moment_only() -> None:
+    came = []
+
+    def parse(stream: Stream) -> Parser:
+        while True:
+            while len(head := stream.at_hand(4)) < 4:
+                came.append((yield from stream.linger()))
+                if not came[-1]:
+                    break
+            stream.begin({"head": head.decode()})
+            yield from stream.read(4)
+            stream.end()
+
+    stream = stream_of(parse)
+    assert (stream.feed(b"ab", 0.0), stream.lingers, stream.lags) == ([], True, False)
+    assert [message.labels for message in stream.feed(b"cd", 0.0)] == [{"head": "abcd"}]
+    assert stream.feed(b"ef", 0.0) == []
+    stream.overdue = True
+    assert stream.lags
+    (piece,) = stream.feed(stream.take_aside(), 0.0)
+    assert (piece.data, piece.labels, piece.ends) == (b"ef", {"head": "ef"}, False)
+    assert (stream.lingers, stream.lags) == (False, False)
+    assert came == [True, True, False]
+
+
 def test_a_match_looks_no_further_than_its_limit() -> None:
     found = []
 

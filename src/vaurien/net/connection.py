@@ -169,6 +169,8 @@ class Connection:
             self._hooks.cancel()
         if self._peer_watch is not None:
             self._peer_watch.cancel()
+        if self.conversation is not None:
+            self.conversation.overdue.cancel()
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()

@@ -22,6 +22,7 @@ from ..rules.active import Decision
 from ..values.actions import Reply
 from ..values.events import GaveUp, PluginFailed
 from ..values.messages import NO_LABELS, Direction, Message
+from .overdue import Overdue
 from .reactor import BUFFER_SIZE
 
 if TYPE_CHECKING:
@@ -169,10 +170,7 @@ class Framing:
         self.state = State.PASSING
 
     def decide(self, messages: list[Message], *, surrendered: bool = False) -> list[Decided]:
-        """Decide on all messages before the first is played.
-
-        The responses to one request may have come together; when the first is played, the
-        exchange may be answered already.
+        """Decide on all messages before the first is played, which may end their exchange.
 
         ``surrendered``: those without labels are what the parser could not make messages of.
         """
@@ -229,6 +227,7 @@ class Conversation:
         "decisions",
         "exchanges",
         "last",
+        "overdue",
         "protocol",
         "to_backend",
         "to_client",
@@ -255,6 +254,7 @@ class Conversation:
         self.protocol.tell = proxy.report_once  # type: ignore[method-assign]  # that is what it is for
         self.to_backend = to_backend
         self.to_client = to_client
+        self.overdue = Overdue(proxy.reactor, to_backend)
         for link, parser in (
             (to_backend, self.protocol.requests),
             (to_client, self.protocol.responses),
@@ -285,6 +285,8 @@ class Conversation:
         if framing.stream.lags and not link.paused:
             self.to_backend.paused = self.to_client.paused = True
             self.decisions.proxy.reactor.call_next(link.catch_up)
+        if framing.stream.lingers and not link.quiet:
+            self.overdue.wait()
         if self.last is not None:
             self.to_client.resume()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from ..errors import ProtocolError
@@ -139,6 +139,16 @@ class Exchanges:
             if len(message.data) > SMALL:
                 size += memory_of(message.labels) + memory_of(message.about)
             self.expect_response(message.exchange, message.about, at, size)
+
+    def expect_after_all(self, requests: Iterable[tuple[int, object]], at: float) -> None:
+        """Expect responses to requests, by exchange, that were begun without expecting any."""
+        later = list(self.pending)
+        self.pending.clear()
+        for exchange, about in requests:
+            while later and later[0].exchange < exchange:
+                self.pending.append(later.pop(0))
+            self.expect_response(exchange, about, at)
+        self.pending.extend(later)
 
     def answered(self, latency: float | None) -> None:
         """The oldest pending request has its response; ``latency`` in seconds, None if ignored."""

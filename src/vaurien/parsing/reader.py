@@ -24,7 +24,16 @@ class Reader:
     A parser that needs more than that yields, and is resumed when more has arrived.
     """
 
-    __slots__ = ("_buffer", "_claimed", "_sized", "_taken", "in_message", "skipping")
+    __slots__ = (
+        "_buffer",
+        "_claimed",
+        "_sized",
+        "_taken",
+        "in_message",
+        "lingers",
+        "overdue",
+        "skipping",
+    )
 
     def __init__(self) -> None:
         self._buffer: bytes | bytearray = b""
@@ -35,6 +44,10 @@ class Reader:
         self._sized = False  # the message ends with these
         self.in_message = False
         """A message has begun and not ended; parsers leave it alone."""
+        self.lingers = False
+        """The parser waits for more, but not for long."""
+        self.overdue = False
+        """It has waited long enough."""
 
     def readline(self, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
         r"""Take bytes up to and including the next ``\n``.
@@ -102,6 +115,18 @@ class Reader:
         """
         if self.in_message:
             self._claimed = min(self._taken + size, len(self._buffer))
+
+    def linger(self) -> Generator[None, None, bool]:
+        """Wait for more, but not for long; return whether some has come.
+
+        For a request of which the backend may answer the beginning, with an error: if nothing
+        else comes, the parser begins the message with the labels that it knows.
+        """
+        self.lingers = True
+        yield
+        self.lingers = False
+        overdue, self.overdue = self.overdue, False
+        return not overdue
 
     @property
     def drained(self) -> bool:

@@ -7,7 +7,7 @@ messages are cut out of what arrived, and what it does not understand is passed 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from sys import maxsize
 
 from ..errors import ProtocolError
@@ -101,6 +101,24 @@ class Stream(Reader):
         """What was noted about the oldest request that awaits a response; None if none does."""
         pending = self._exchanges.pending
         return pending[0].about if pending else None
+
+    @property
+    def answers(self) -> int:
+        """The exchange of the oldest request that awaits a response; 0 if none does."""
+        pending = self._exchanges.pending
+        return pending[0].exchange if pending else 0
+
+    @property
+    def exchange(self) -> int:
+        """The exchange of the message that was begun last."""
+        return self._exchange
+
+    def expect_after_all(self, requests: Iterable[tuple[int, object]]) -> None:
+        """Expect responses to requests that began with ``expects_reply=False``.
+
+        ``requests``: their exchanges, in order, and what is noted about each.
+        """
+        self._exchanges.expect_after_all(requests, self._at)
 
     def ignored(self) -> None:
         """The oldest request that awaits a response does not get one."""
@@ -231,7 +249,7 @@ class Stream(Reader):
     @property
     def lags(self) -> bool:
         """The parser has used up its turn, and not seen all that has arrived."""
-        return bool(self.aside)
+        return bool(self.aside) or self.overdue
 
     def take_aside(self) -> bytes:
         """Remove and return what the parser has not seen, for it to be watched or fed again."""

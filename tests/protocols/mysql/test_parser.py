@@ -307,6 +307,39 @@ def test_tls_is_opaque() -> None:
     assert stream.opaque
 
 
+def test_a_statement_that_cannot_be_prepared_is_not_the_newest() -> None:
+    protocol = logged_in(OLD)
+    exchanges = Exchanges()
+    up = stream_of(protocol.requests, exchanges=exchanges)
+    down = stream_of(protocol.responses, Direction.TO_CLIENT, exchanges)
+    said = [b"", login(), packet(0, b"\x16UPDATE t SET v = ?")]
+    conversation(up, down, said, [GREETING, packet(2, OK), error_packet(1, 1146, "42S02", "no")])
+    (execute,) = up.feed(packet(0, b"\x17\xff\xff\xff\xff\0\x01\0\0\0"), 0.0)
+    assert execute.labels["verb"] == "STMT_EXECUTE"
+
+
+def test_a_large_packet_may_come_without_its_beginning() -> None:
+    for name, answered in ((b"\x03", True), (b"\x18", False)):
+        stream = stream_of(logged_in(OLD).requests)
+        stream.feed(login(), 0.0)
+        large = packet(0, name + bytes(5_000))
+        assert stream.feed(large[:4], 0.0) == []
+        stream.overdue = True
+        (piece,) = stream.feed(b"", 0.0)
+        assert (piece.data, dict(piece.labels)) == (large[:4], {"phase": "command"})
+        if answered:
+            assert stream.feed(large[4:], 0.0)[-1].ends
+        else:
+            with pytest.raises(ProtocolError, match="came long after its header"):
+                stream.feed(large[4:], 0.0)
+
+
+@pytest.mark.parametrize("said", [b"\x40\0\0\2", b"\x1f\0\0\1"])
+def test_a_header_that_is_no_login_is_passed_on_at_once(said: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        stream_of(MySQL().requests).feed(said, 0.0)
+
+
 @pytest.mark.parametrize("said", [login(0x0D), packet(1, b"short"), login() + packet(0, b"")])
 def test_what_is_no_mysql_is_an_error(said: bytes) -> None:
     stream = stream_of(MySQL().requests)

@@ -16,7 +16,7 @@ from vaurien.protocols.redis.fault_types import (
     ErrorReply,
 )
 from vaurien.protocols.redis.faults import CATALOGUE
-from vaurien.protocols.redis.session import PLAIN, slot_of
+from vaurien.protocols.redis.session import PLAIN, request_of, slot_of
 from vaurien.values.actions import Action, Close, Forward, Reply
 from vaurien.values.messages import Message
 
@@ -147,7 +147,9 @@ def test_what_is_never_answered_is_passed_on(data: bytes) -> None:
 def test_who_wants_no_reply_gets_none_and_the_backend_counts_on() -> None:
     _, request = requests("CLIENT REPLY SKIP", "SET key value")
     stand_in = forwarded(play("READONLY", request))
-    assert (stand_in.data, stand_in.expects_reply) == (WRONG_ARITY, False)
+    scripted = command("EVAL", "return redis.error_reply(ARGV[1])", "0", READONLY[1:-2])
+    assert (stand_in.data, stand_in.expects_reply) == (scripted, False)
+    assert not request_of(stand_in).substituted
 
 
 def test_a_hello_that_fails_fails_at_the_backend_too() -> None:
@@ -287,3 +289,16 @@ def test_errors_repeat_arguments() -> None:
     told = b"-NOGROUP No such key 's' or consumer group '%b' in XREADGROUP with GROUP option\r\n"
     assert play("NOGROUP", request) == [Reply(told % b"g")]
     assert play("NOGROUP", request, group="x") == [Reply(told % b"x")]
+
+
+def test_a_refused_transaction_has_no_commands() -> None:
+    begin, put, end = requests("MULTI", "SET k v", "EXEC")
+    assert play("READONLY", begin) == [Reply(READONLY)]
+    assert play("READONLY", put) == [Reply(READONLY)]
+    assert play("READONLY", end)
+
+
+def test_a_transaction_that_the_backend_has_begun_is_not_refused() -> None:
+    (begin,) = requests("MULTI")
+    response = answer_to(begin, b"+OK\r\n")
+    assert forwarded(play("READONLY", response)) is response

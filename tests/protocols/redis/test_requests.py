@@ -8,6 +8,7 @@ from feeding import parse_in_all_ways
 from redis_talk import Talk, command
 from vaurien.errors import ProtocolError
 from vaurien.protocols.redis.parser import Redis
+from vaurien.protocols.redis.session import request_of
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,84 @@ def test_exec_has_the_first_key_of_its_transaction() -> None:
         *map(command, ("MULTI", "PING", "GET a", "SET b 1", "EXEC", "MULTI", "EXEC"))
     )
     assert [piece.labels.get("key") for piece in pieces[4::2]] == ["a", None]
+
+
+HEAD = b"*11\r\n"
+ARGUMENTS = b"$4\r\nMSET\r\n" + b"$1\r\nx\r\n" * 10
+
+
+def test_a_head_that_a_server_may_refuse_before_its_password_is_not_kept_long() -> None:
+    talk = Talk()
+    assert talk.ask(HEAD) == []
+    assert [piece.data for piece in talk.hurry()] == [HEAD]
+    (rest,) = talk.ask(ARGUMENTS)
+    assert rest.ends
+    assert dict(rest.labels) == {}
+    assert [piece.labels["command"] for piece in talk.ask(HEAD + ARGUMENTS)] == ["MSET"]
+
+
+@pytest.mark.parametrize("cut", range(1, 31))
+def test_a_head_may_be_cut_anywhere(cut: int) -> None:
+    talk = Talk()
+    whole = HEAD + ARGUMENTS
+    talk.ask(whole[:cut])
+    (message,) = talk.ask(whole[cut:])[-1:]
+    if cut < len(whole) - len(b"$1\r\nx\r\n" * 9):
+        assert message.labels["key"] == "x"
+    assert message.ends
+
+
+@pytest.mark.parametrize("answer", [b"+PONG\r\n", b"%1\r\n+proto\r\n:3\r\n"])
+def test_a_server_that_has_answered_wants_no_password(answer: bytes) -> None:
+    talk = Talk()
+    talk.ask(command("PING"))
+    talk.answer(answer)
+    talk.ask(HEAD)
+    assert not talk.to_backend.lingers
+    assert [piece.labels["command"] for piece in talk.ask(ARGUMENTS)] == ["MSET"]
+    talk.ask(command("RESET"))
+    talk.answer(b"+OK\r\n+RESET\r\n")
+    talk.ask(HEAD)
+    assert talk.to_backend.lingers
+
+
+def test_a_server_that_has_refused_may_want_a_password() -> None:
+    talk = Talk()
+    talk.ask(command("PING"))
+    talk.answer(b"-NOAUTH Authentication required.\r\n")
+    talk.ask(HEAD)
+    assert [piece.data for piece in talk.hurry()] == [HEAD]
+
+
+def test_what_changes_the_connection_is_given_up_if_it_came_late() -> None:
+    talk = Talk()
+    talk.ask(HEAD)
+    talk.hurry()
+    with pytest.raises(ProtocolError, match="SUBSCRIBE"):
+        talk.ask(b"$9\r\nSUBSCRIBE\r\n")
+
+
+# Transactions.
+
+
+def test_what_a_transaction_refuses_without_an_end_is_not_queued() -> None:
+    talk = Talk()
+    *_, last = talk.ask(*map(command, ("MULTI", "MULTI", "WATCH k", "GET k", "EXEC")))
+    transaction = request_of(last).transaction
+    assert transaction is not None
+    assert transaction.commands == 1
+
+
+def test_commands_after_a_refused_transaction_are_in_none() -> None:
+    talk = Talk()
+    talk.ask(command("MULTI"))
+    talk.answer(b"-NOPERM this user has no permissions to run the 'multi' command\r\n")
+    (get, skip, put) = talk.ask(*map(command, ("GET k", "CLIENT REPLY SKIP", "SET k v")))
+    assert not request_of(get).in_transaction
+    assert [each.expects_reply for each in (get, skip, put)] == [True, False, False]
+
+
+def test_a_reset_that_is_refused_changes_nothing() -> None:
+    talk = Talk()
+    (*_, get) = talk.ask(*map(command, ("CLIENT REPLY OFF", "RESET now", "GET k")))
+    assert not get.expects_reply

@@ -6,6 +6,7 @@ import pytest
 
 from acting import firing
 from redis_talk import Talk, command
+from vaurien.errors import ProtocolError
 from vaurien.fault import values_of
 from vaurien.protocols.redis.faults import CATALOGUE
 from vaurien.protocols.redis.session import request_of
@@ -135,3 +136,66 @@ def test_a_push_amid_the_values_of_a_transaction_is_none_of_them() -> None:
     talk.answer(OK + QUEUED * 2)
     push = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n"
     assert exchanges_of(talk, b"*2\r\n_\r\n" + push + b"_\r\n", PONG) == [5, 6]
+
+
+# Silence.
+
+REFUSALS = (
+    b"-NOAUTH Authentication required.\r\n",
+    b"-NOPERM this user has no permissions to run the 'client|reply' command\r\n",
+    b"-ERR Can't execute 'client|reply': only PING / QUIT / RESET are allowed in this context\r\n",
+)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("mode", ["OFF", "SKIP"])
+def test_silence_that_is_refused_is_none(mode: str, refusal: bytes) -> None:
+    talk = Talk()
+    (client,) = talk.ask(command(f"CLIENT REPLY {mode}"))
+    assert not client.expects_reply
+    assert exchanges_of(talk, *(bytes([byte]) for byte in refusal)) == [1]
+    (get,) = talk.ask(command("GET k"))
+    assert get.expects_reply
+    assert exchanges_of(talk, PONG) == [2]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("mode", ["OFF", "SKIP"])
+def test_what_was_pipelined_behind_refused_silence_is_answered(mode: str, refusal: bytes) -> None:
+    talk = Talk()
+    words = ("PING", f"CLIENT REPLY {mode}", "GET a", "CLIENT REPLY ON", "GET b")
+    talk.ask(*map(command, words))
+    assert exchanges_of(talk, PONG + refusal + PONG, OK + PONG) == [1, 2, 3, 4, 5]
+    assert not talk.exchanges.pending
+
+
+def test_the_second_of_two_requests_for_silence_may_be_granted() -> None:
+    talk = Talk()
+    talk.ask(*map(command, ("CLIENT REPLY OFF", "AUTH pw", "CLIENT REPLY SKIP", "GET a", "GET b")))
+    assert exchanges_of(talk, REFUSALS[0], OK) == [1, 2]
+    (get,) = talk.ask(command("GET c"))
+    assert get.expects_reply is False  # as far as it is known: it was OFF
+
+
+@pytest.mark.parametrize("error", [b"-NOPERM no permissions to run the 'get' command\r\n", PONG])
+def test_an_error_behind_granted_silence_answers_what_is_not_silent(error: bytes) -> None:
+    talk = Talk()
+    talk.ask(*map(command, ("CLIENT REPLY SKIP", "GET a", "GET b", "GET c")))
+    assert exchanges_of(talk, error, PONG) == [3, 4]
+    assert talk.protocol.session.silence == []
+
+
+def test_silence_that_lasts_is_granted() -> None:
+    talk = Talk()
+    talk.ask(command("CLIENT REPLY OFF"), command("SET k v") * 2_000)
+    assert talk.protocol.session.silence == []
+    (client,) = talk.ask(command("CLIENT REPLY ON"))
+    assert exchanges_of(talk, OK) == [client.exchange]
+
+
+def test_a_transaction_with_silence_is_not_understood() -> None:
+    talk = Talk()
+    talk.ask(*map(command, ("MULTI", "SET a 1", "CLIENT REPLY OFF", "GET a", "EXEC", "PING")))
+    talk.answer(OK + QUEUED * 3)
+    with pytest.raises(ProtocolError, match="CLIENT REPLY"):
+        talk.answer(b"*3\r\n+OK\r\n")

@@ -32,6 +32,8 @@ REQUEST_START = 4 * SQL_SIZE + 16
 SSL_REQUEST_SIZE = 32
 STATEMENTS_LIMIT = 1000
 """Prepared statements of a connection whose text is known; the oldest are forgotten."""
+LEAST_LIMIT = 1024
+"""Smallest limit of servers on the size of a packet, in bytes (``max_allowed_packet``)."""
 LAST_PREPARED = 0xFFFFFFFF
 """The statement that was prepared last, as a statement number of MariaDB."""
 
@@ -127,13 +129,43 @@ class MySQL(Protocol):
                 stream.begin(labels, continues=True)
                 left = size
             else:
-                start = yield from stream.read(min(size, REQUEST_START))
+                start = yield from self._start_of_command(stream, size)
                 left = size - len(start)
-                labels, opaque = self._begin(stream, start, whole=not left)
+                if start or not size:
+                    labels, opaque = self._begin(stream, start, whole=not left)
+                else:
+                    labels = yield from self._begin_blindly(stream)
+                    left -= 1
             sequence = yield from _skip_packets(stream, size, left, sequence)
             stream.end()
             wraps = continues and sequence == 255 and size > 0  # an empty packet ends a file
         stream.turn_opaque()
+
+    def _start_of_command(self, stream: Stream, size: int) -> Generator[None, None, bytes]:
+        """Take as much of a command as its labels need.
+
+        A server answers the header of one that is too large for it, so less is taken if no more
+        comes soon.
+        """
+        needed = min(size, REQUEST_START)
+        while size > LEAST_LIMIT and len(start := stream.at_hand(needed)) < needed:
+            if not (yield from stream.linger()):
+                needed = len(start)
+        return (yield from stream.read(needed))
+
+    def _begin_blindly(self, stream: Stream) -> Generator[None, None, Mapping[str, str]]:
+        """Begin a command of which only the header has come, and take its code.
+
+        Raises:
+            ProtocolError: its response is not like that to most commands.
+        """
+        labels = {"phase": "command"}
+        stream.begin(labels, final=False, about=self._requests[ResponseKind.RESULTS])
+        (code,) = yield from stream.read(1)
+        command = COMMANDS.get(code)
+        if command is None or command.response is not ResponseKind.RESULTS:
+            raise ProtocolError(f"the command 0x{code:02X} came long after its header")
+        return labels
 
     def _begin(
         self, stream: Stream, start: bytes, *, whole: bool
@@ -156,6 +188,8 @@ class MySQL(Protocol):
         """Take the client's first message; return its labels, and whether TLS follows."""
         head = yield from stream.read(HEADER_SIZE)
         size = size_of(head)
+        if size < SSL_REQUEST_SIZE or head[3] != 1:  # the server answers the header at once
+            raise ProtocolError("no login")
         start = yield from stream.read(min(size, REQUEST_START))
         flags = int.from_bytes(start[:4], "little")
         if len(start) < SSL_REQUEST_SIZE or not flags & wire.PROTOCOL_41:
@@ -236,6 +270,8 @@ class MySQL(Protocol):
                 window = stream.at_hand()
             if response.error:
                 stream.error(response.error)
+                if request is not None and request.statement is self._last_prepared:
+                    self._last_prepared = ""
             elif request is not None and response.final:
                 self._note_success(request, response)
             stream.end(final=response.final)

@@ -1,8 +1,9 @@
 """The client's side of a PostgreSQL connection.
 
 Law: a message begins as soon as its labels are known.  The server may answer a message of a batch
-at once, with an error, so none waits for the next one; except those that it never answers by
-themselves: a Close, and the BEGIN that drivers put before the first statement (pgjdbc).
+at once, with an error, so none waits for the next one; except for a moment those that it hardly
+ever answers by themselves: a Close, and the BEGIN that drivers put before the first statement
+(pgjdbc).
 """
 
 from __future__ import annotations
@@ -207,7 +208,10 @@ class RequestParser:
     def _look_ahead(self, steps: list[Step]) -> Parser:
         """Take messages, as long as the server answers none of them by itself."""
         while steps[-1].silent and not steps[-1].left and len(steps) < PREAMBLE:
-            if (yield from peek(self._stream, 1))[0] not in STEPS:
+            while self._stream.drained:
+                if not (yield from self._stream.linger()):
+                    return
+            if self._stream.at_hand(1)[0] not in STEPS:
                 return
             steps.append((yield from self._statements.take(self._stream)))
 

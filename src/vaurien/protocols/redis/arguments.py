@@ -6,10 +6,13 @@ import re
 
 from ...errors import ProtocolError
 from ...values.messages import Message
-from .wire import text_of
+from .commands import command_of
+from .wire import ARGUMENT_LIMIT, NAME_LIMIT, text_of
 
 COUNT = re.compile(rb"\*\d+\r\n")
 SIZE = re.compile(rb"\$(\d{1,9})\r\n")
+FIRST_LIMIT = 4 * ARGUMENT_LIMIT
+"""Bytes in which the words are that the labels of a request need."""
 QUOTED_LIMIT = 128
 """Bytes of arguments that Redis quotes, about (``commandCheckExistence`` in ``server.c``)."""
 
@@ -49,6 +52,23 @@ def inline_words(line: bytes) -> list[bytes]:
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
     return bytes.fromhex(found[1].decode()) if found[1] else ESCAPES.get(found[2], found[2])
+
+
+def has_labels(words: bytes) -> bool:
+    """Whether the words that the labels of a request need have arrived."""
+    place, taken, needed = 0, 0, 1
+    while taken < needed:
+        found = SIZE.match(words, place)
+        if found is None:
+            return False
+        size = int(found[1])
+        place = found.end() + size + 2
+        if place > len(words):
+            return size > ARGUMENT_LIMIT
+        if not taken:
+            needed += command_of(words[found.end() : place - 2][:NAME_LIMIT]).arguments_needed
+        taken += 1
+    return True
 
 
 def arguments_of(message: Message) -> list[bytes]:

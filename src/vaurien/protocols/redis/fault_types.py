@@ -5,8 +5,8 @@ therefore receives another command that has this effect: one with a wrong number
 aborts the transaction, a script returns the error itself when EXEC runs it, and DISCARD in
 place of EXEC ends a transaction that fails.  A HELLO that fails is replaced as well, so the
 response parser knows that the RESP version has not changed; so is what follows a HELLO that is
-not answered yet, because its reply depends on that; and a request without a reply, because the
-backend counts requests when it suppresses replies.
+not answered yet, because its reply depends on that.  A request without a reply becomes a script,
+because the backend counts requests when it suppresses replies, and may have refused to do so.
 """
 
 from __future__ import annotations
@@ -71,8 +71,10 @@ class InjectedReply(Fault):
             return
         elif message.expects_reply and (
             self.closes
-            or (request.transaction is None and special != "HELLO" and not request.is_open)
+            or (not request.in_transaction and special != "HELLO" and not request.is_open)
         ):
+            if request.opens is not None:
+                request.opens.refused = True
             yield Reply(self.reply(message, request, values))
             if self.closes:
                 yield Close()
@@ -88,10 +90,12 @@ class InjectedReply(Fault):
         """The command for the backend, and whether its reply has to be replaced."""
         if request.special in ("EXEC", "DISCARD"):
             return DISCARD, True
-        if request.transaction is not None:
+        if request.transaction is not None and request.in_transaction:
             if self.runs:
                 return self.scripted(message, request, values), False
             request.transaction.aborted = True
+        elif not message.expects_reply:  # the reply is true if there is one after all
+            return self.scripted(message, request, values), False
         return WRONG_ARITY, True
 
     def _replace_response(
@@ -103,7 +107,7 @@ class InjectedReply(Fault):
                 original = refused.substituted or message
                 reply = self.reply(original, request_of(original), values)
                 yield Forward(message.with_data(reply))
-        elif request.transaction is not None or request.special in NEVER_REFUSED:
+        elif request.in_transaction or request.opens or request.special in NEVER_REFUSED:
             yield Forward(message)  # the backend has executed or queued it: no error is true
         elif message.begins and not refused.answered:
             refused.answered = True

@@ -5,19 +5,23 @@ from __future__ import annotations
 from ...errors import ProtocolError
 from ...protocol import Parser, Stream
 from . import wire
-from .arguments import inline_words
-from .commands import SUBSCRIPTIONS, UNSUBSCRIBING, RedisCommand, command_in, command_of
+from .arguments import FIRST_LIMIT, has_labels, inline_words
+from .commands import SPECIAL, SUBSCRIPTIONS, UNSUBSCRIBING, RedisCommand, command_in, command_of
 from .session import (
+    CLIENT_REPLY,
     PLAIN,
     UNANSWERED,
     RedisRequest,
     Session,
     Transaction,
+    reply_mode,
     slot_of,
     version_in,
 )
 from .wire import NAME_LIMIT, size_of, text_of
 
+WORDS_WITHOUT_PASSWORD = 10
+"""Words that a request may announce to a server that wants a password first (the same)."""
 WORDS_LIMIT = 2**31 - 1
 """Words that a request may announce (``processMultibulkBuffer`` in ``networking.c``)."""
 ONCE = frozenset(["MONITOR", "PSYNC", "SYNC"])
@@ -27,14 +31,12 @@ ONCE = frozenset(["MONITOR", "PSYNC", "SYNC"])
 class RequestParser:
     """The client's side of one connection."""
 
-    __slots__ = ("_queued", "_replies_off", "_session", "_skips_reply", "_stream")
+    __slots__ = ("_queued", "_session", "_stream")
 
     def __init__(self, stream: Stream, session: Session) -> None:
         self._stream = stream
         self._session = session
         self._queued: RedisRequest | None = None  # any request of the open transaction
-        self._replies_off = False  # by CLIENT REPLY OFF
-        self._skips_reply = False  # the next one, by CLIENT REPLY SKIP
 
     def parse(self) -> Parser:
         stream, session = self._stream, self._session
@@ -52,8 +54,8 @@ class RequestParser:
             if (
                 not command.plain
                 or self._queued
-                or self._replies_off
-                or self._skips_reply
+                or session.replies_off
+                or session.skips_reply
                 or (first and not first.isascii())
                 or (command.takes_count and (second or words))
             ):
@@ -70,11 +72,19 @@ class RequestParser:
 
     def _other(self) -> Parser:
         """Take a request that is inline, long or incomplete."""
-        stream = self._stream
+        stream, session = self._stream, self._session
         if stream.match(wire.COUNTED):
             words = size_of((yield from stream.readline(NAME_LIMIT)))
             if words > WORDS_LIMIT:  # Redis answers at once, and reads no more
                 raise ProtocolError(f"a request of {words} words")
+            while (
+                words > WORDS_WITHOUT_PASSWORD
+                and not (session.welcome or self._is_modal)
+                and not has_labels(stream.at_hand(FIRST_LIMIT))
+            ):
+                if not (yield from stream.linger()):
+                    yield from self._unlabelled(words)
+                    return
             if words > 0:
                 size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
                 name = (yield from stream.read(size + 2, NAME_LIMIT + 2))[:-2]
@@ -91,6 +101,26 @@ class RequestParser:
         stream.begin(expects_reply=False, about=UNANSWERED)
         stream.end()
 
+    @property
+    def _is_modal(self) -> bool:
+        """More is to be remembered of the next request than of others."""
+        session = self._session
+        return bool(self._queued or session.replies_off or session.skips_reply)
+
+    def _unlabelled(self, words: int) -> Parser:
+        """Take a request of so many words that the server may refuse it at its first line.
+
+        So that has to be passed on before the labels are known.
+        """
+        stream = self._stream
+        stream.begin(about=self._session.plain)
+        size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
+        name = (yield from stream.read(size + 2, NAME_LIMIT + 2))[:-2]
+        if command_of(name).name in SPECIAL:
+            raise ProtocolError(f"{name!r} came in pieces, before the server was known to take it")
+        yield from self._arguments(words - 1)
+        stream.end()
+
     def _command(self, command: RedisCommand, arguments: list[bytes], left: int) -> Parser:
         """Take the rest of a command: some arguments have been taken, and others are left."""
         stream = self._stream
@@ -105,7 +135,7 @@ class RequestParser:
                 arguments.append((yield from stream.read(size + 2))[:-2])
         if command.container and arguments:
             command = command_of(b"%b|%b" % (command.name.encode(), arguments[0][:NAME_LIMIT]))
-        once = self._skips_reply or command.name in ONCE
+        once = self._session.skips_reply or command.name in ONCE
         request, expects_reply = self._request(command, arguments, total)
         labels = dict(command.labels)
         key = command.key_in(arguments)
@@ -119,6 +149,8 @@ class RequestParser:
         elif transaction is not None and "key" in labels:
             transaction.key = transaction.key or labels["key"]
         stream.begin(labels, expects_reply=expects_reply, final=not once, about=request)
+        if not expects_reply and (self._session.silence or request.special == CLIENT_REPLY):
+            self._session.note_silent(stream.exchange, request)
         if unread:
             yield from stream.skip(unread)
         yield from self._arguments(left)
@@ -144,29 +176,34 @@ class RequestParser:
         name = command.name
         session = self._session
         plain = session.plain
-        replies = not (self._replies_off or self._skips_reply)
-        self._skips_reply = False
-        if name == "RESET":
-            self._replies_off, self._queued = False, None
+        replies = not (session.replies_off or session.skips_reply)
+        session.skips_reply = False
+        if self._queued is not None and not self._queued.in_transaction:
+            self._queued = None
+        if name == "RESET" and not total:
+            session.replies_off, self._queued = False, None
+            session.silence.clear()
             session.plain = PLAIN[2]
             return RedisRequest(name), True
         if self._queued is not None:
             return self._in_transaction(command, arguments, total), replies
         if command.takes_count:
             return plain._replace(total=total), replies
-        if name == "MULTI":
-            self._queued = None if total else plain._replace(transaction=Transaction())
-        elif name == "CLIENT" and total == 2 and arguments[0].upper() == b"REPLY":
-            return self._reply_mode(arguments[1].upper(), replies)
-        elif name in SUBSCRIPTIONS:  # confirmed even with replies off
+        if name == "MULTI" and not total:
+            begun = Transaction()
+            self._queued = plain._replace(transaction=begun)
+            return plain._replace(opens=begun), replies
+        if name == "CLIENT" and (mode := reply_mode(arguments, total)):
+            return self._reply_mode(mode, replies)
+        if name in SUBSCRIPTIONS:  # confirmed even with replies off
             subscription = plain._replace(special=name, total=total)
             return subscription, replies or total > 0 or name in UNSUBSCRIBING
-        elif name == "HELLO":
+        if name == "HELLO":
             asks = session.ask(version_in(arguments)) if version_in(arguments) else None
             return plain._replace(special=name, asks=asks), replies
-        elif name in ("MONITOR", "SYNC", "PSYNC"):
+        if name in ("MONITOR", "SYNC", "PSYNC"):
             return plain._replace(special=name), replies
-        elif name == "REPLCONF" and total and arguments[0].upper() == b"ACK":
+        if name == "REPLCONF" and total and arguments[0].upper() == b"ACK":
             return UNANSWERED, False
         return plain, replies
 
@@ -186,10 +223,11 @@ class RequestParser:
         return queued._replace(special=name, asks=asks)
 
     def _reply_mode(self, mode: bytes, replies: bool) -> tuple[RedisRequest, bool]:
+        session = self._session
         if mode == b"ON":
-            self._replies_off, replies = False, True
+            session.replies_off, replies = False, True
         elif mode == b"OFF":
-            self._replies_off, replies = True, False
+            session.replies_off, replies = True, False
         elif mode == b"SKIP":
-            self._skips_reply, replies = not self._replies_off, False
-        return RedisRequest("CLIENT REPLY"), replies
+            session.skips_reply, replies = not session.replies_off, False
+        return session.plain._replace(special=CLIENT_REPLY), replies

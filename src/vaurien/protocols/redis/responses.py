@@ -23,6 +23,8 @@ from .wire import NAME_LIMIT, size_of, text_of
 NESTING_LIMIT = 100
 """Maximum depth of streamed aggregates."""
 ENDLESS = sys.maxsize
+REFUSAL_SIZE = 1024
+"""Bytes of an error in which to look for what was refused."""
 NULLS = (b"*-1\r\n", b"_\r\n")
 NO_VALUES = (b"|", b">")
 """Types that are no value: an attribute describes the next one, a push stands between two."""
@@ -46,7 +48,10 @@ class ResponseParser:
     def parse(self) -> Parser:
         stream = self._stream
         match, begin, end = stream.match, stream.begin, stream.end
+        session = self._session
         while True:
+            if session.silence and (yield from self._breaks_silence()):
+                stream.expect_after_all(session.break_silence())
             about = stream.asked
             request = about if isinstance(about, RedisRequest) else PLAIN[2]
             if not request.special and not self._receives_pushes:
@@ -54,6 +59,7 @@ class ResponseParser:
                 if found is not None:
                     code = found[1]
                     if code is None:
+                        session.welcome = True
                         begin()
                         end()
                     else:
@@ -65,6 +71,22 @@ class ResponseParser:
                 stream.turn_opaque()
                 return
 
+    def _breaks_silence(self) -> Generator[None, None, bool]:
+        """Whether what comes next tells that the server has refused to be silent."""
+        stream, silence = self._stream, self._session.silence
+        answers = stream.answers
+        line = stream.at_hand(REFUSAL_SIZE)
+        if not line or 0 < answers < silence[0][0]:
+            return False
+        while line[:1] == b"-" and b"\n" not in line and len(line) < REFUSAL_SIZE:
+            yield
+            line = stream.at_hand(REFUSAL_SIZE)
+        if wire.REFUSED_SILENCE.match(line):
+            return True
+        if answers:  # what was asked later is answered
+            silence.clear()
+        return not answers and line[:1] == b"-"
+
     def _response(self, request: RedisRequest) -> Generator[None, None, bool]:
         """Take any message; return whether a replication stream follows, which is not RESP."""
         stream = self._stream
@@ -72,6 +94,7 @@ class ResponseParser:
             raise ProtocolError("not a type of RESP")
         line = yield from stream.readline(READ_LIMIT)
         kind = line[:1]
+        self._session.welcome |= kind not in b"-!"
         if request.special == "HELLO" and request.asks is not None and kind not in b"-!":
             self._session.agree(request.asks)
         if kind == b"-":
@@ -105,6 +128,8 @@ class ResponseParser:
         stream = self._stream
         text = text_of(code)
         self._refuse_version(request)
+        if request.opens is not None:
+            request.opens.refused = True
         stream.begin({"error": text})
         if not request.substituted:
             stream.error(text)
@@ -122,6 +147,7 @@ class ResponseParser:
         else:
             if request.special == "RESET":
                 self._reset()
+                self._session.welcome = False
             elif request.special == "MONITOR":
                 self._monitors = self._receives_pushes = True
             stream.begin()
@@ -184,6 +210,8 @@ class ResponseParser:
             if step.place >= count:
                 break
             yield from self._values(step.place - taken)
+            if step.command == "CLIENT":
+                raise ProtocolError("a transaction with CLIENT REPLY, after which replies lack")
             if step.command == "HELLO":
                 yield from self._executed_hello(request)
             else:

@@ -20,6 +20,12 @@ PUBLISHED = frozenset([b"message", b"pmessage", b"smessage"])
 """First words of what a connection in subscribed mode receives."""
 
 
+NOT_QUEUED = frozenset(["MULTI", "WATCH"])
+"""Refused inside a transaction, which goes on as if they had not been sent."""
+SILENCES = (b"OFF", b"SKIP")
+"""Modes of CLIENT REPLY that are not answered, unless Redis refuses them."""
+SILENCE_LIMIT = 500
+"""Requests that are remembered in case it has."""
 STEPS_LIMIT = 10_000
 """Commands of a transaction that are remembered."""
 
@@ -51,6 +57,8 @@ class Transaction:
     """How many are queued."""
     steps: list[Step] = field(default_factory=list)
     """Those whose replies are special."""
+    refused: bool = False
+    """There is no such transaction: its MULTI was refused."""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -64,6 +72,8 @@ class Transaction:
         Raises:
             ProtocolError: there is more to remember than a client asks for.
         """
+        if command.name in NOT_QUEUED:
+            return
         access = command.labels["access"]
         if ACCESS_RANKS.index(access) > ACCESS_RANKS.index(self.access):
             self.access = access
@@ -71,10 +81,12 @@ class Transaction:
             self.grows = "yes"
         version = version_in(arguments) if command.name == "HELLO" else 0
         self.version = version or self.version
-        if version or command.name in MULTIPLE:
+        name = command.name
+        silences = name == "CLIENT" and reply_mode(arguments, total) in SILENCES
+        if version or silences or name in MULTIPLE:
             if len(self.steps) >= STEPS_LIMIT:
                 raise ProtocolError(f"a transaction with more than {STEPS_LIMIT} subscriptions")
-            self.steps.append(Step(self.commands, command.name, total))
+            self.steps.append(Step(self.commands, name, total))
         self.commands += 1
 
 
@@ -111,6 +123,8 @@ class RedisRequest(NamedTuple):
     """What settles the version of its reply, if that was open when it was sent."""
     asks: Hello | None = None
     """The version that it asks for itself."""
+    opens: Transaction | None = None
+    """The transaction that it begins."""
 
     @property
     def resp(self) -> int:
@@ -121,6 +135,11 @@ class RedisRequest(NamedTuple):
     def is_open(self) -> bool:
         """The version of its reply is not known yet."""
         return self.hello is not None and not self.hello.settled
+
+    @property
+    def in_transaction(self) -> bool:
+        """It is queued, or ends a transaction."""
+        return self.transaction is not None and not self.transaction.refused
 
     @property
     def is_aborted(self) -> bool:
@@ -135,16 +154,45 @@ UNANSWERED = RedisRequest("nothing")
 
 
 class Session:
-    """The RESP version of a connection: what the server has agreed to.
+    """The state of a connection: what the server has agreed to.
 
-    A client may ask for a version and send more before the server has answered.
+    A client may ask for a version of RESP, or for silence, and send more before the server has
+    answered.
     """
 
-    __slots__ = ("plain",)
+    __slots__ = ("plain", "replies_off", "silence", "skips_reply", "welcome")
 
     def __init__(self) -> None:
         self.plain = PLAIN[2]
         """What is remembered of a request, if nothing else is."""
+        self.welcome = False
+        """The server has done what it was asked: it wants no password, or has it."""
+        self.replies_off = False
+        """By CLIENT REPLY OFF."""
+        self.skips_reply = False
+        """The next one, by CLIENT REPLY SKIP."""
+        self.silence: list[tuple[int, RedisRequest]] = []
+        """A request for silence, and those after it that get no reply if it was granted.
+
+        With the number of its exchange each; empty as soon as it is known to be granted.
+        """
+
+    def note_silent(self, exchange: int, request: RedisRequest) -> None:
+        """Remember a request that gets no reply, unless silence was refused."""
+        if len(self.silence) < SILENCE_LIMIT:
+            self.silence.append((exchange, request))
+        else:
+            self.silence.clear()
+
+    def break_silence(self) -> list[tuple[int, RedisRequest]]:
+        """The server has refused to be silent: return the requests that it answers."""
+        asked = range(1, len(self.silence))
+        again = next((at for at in asked if self.silence[at][1].special == CLIENT_REPLY), None)
+        answered = self.silence[:again]
+        del self.silence[:again]
+        if not self.silence:
+            self.replies_off = self.skips_reply = False
+        return answered
 
     @property
     def version(self) -> int:
@@ -169,8 +217,9 @@ class Session:
         self.agree(hello)
 
 
-NEVER_REFUSED = frozenset(["CLIENT REPLY", "RESET", UNANSWERED.special])
-"""Requests that Redis never refuses; the state of the connection depends on their replies."""
+CLIENT_REPLY = "CLIENT REPLY"
+NEVER_REFUSED = frozenset([CLIENT_REPLY, "RESET", UNANSWERED.special])
+"""Requests that faults leave alone: the state of the connection depends on their replies."""
 
 
 def request_of(message: Message) -> RedisRequest:
@@ -181,6 +230,12 @@ def request_of(message: Message) -> RedisRequest:
 def version_in(arguments: list[bytes]) -> int:
     """The RESP version that a HELLO asks for; 0 for none that Redis knows."""
     return int(arguments[0]) if arguments and arguments[0] in (b"2", b"3") else 0
+
+
+def reply_mode(arguments: list[bytes], total: int) -> bytes:
+    """The mode that a CLIENT REPLY asks for, in upper case; empty for another request."""
+    asks = total == 2 and arguments[0].upper() == b"REPLY"
+    return arguments[1].upper() if asks else b""
 
 
 def slot_of(key: bytes) -> int:

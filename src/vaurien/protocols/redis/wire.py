@@ -66,6 +66,8 @@ INLINE = pattern("""(?=[\\s\\w"'])""")
 TYPED = pattern(r"(?=[-+:$*_#,(!=%~>|;.\n])")
 
 HEADER = pattern(r".(-?\d{1,18}|\?)\r\n")
+REFUSED_SILENCE = pattern(r"-(?:NOAUTH |[A-Z]+ [^\r\n]*'client\b)")
+"""An error that a CLIENT REPLY is answered with."""
 MONITORED = pattern(r"\+\d+\.\d+ \[")
 """A line of MONITOR: a time, then the database and the client in brackets."""
 
