@@ -165,12 +165,10 @@ class Connection:
                 if not reset and end.outgoing.ending is None:
                     read_unread(reactor, end.sock)
                 close_socket(reactor, end.sock, reset=reset and not end.broken)
-        if self._hooks is not None:
-            self._hooks.cancel()
-        if self._peer_watch is not None:
-            self._peer_watch.cancel()
-        if self.conversation is not None:
-            self.conversation.overdue.cancel()
+        overdue = self.conversation.overdue if self.conversation is not None else None
+        for waiting in (self._hooks, self._peer_watch, overdue):
+            if waiting is not None:
+                waiting.cancel()
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()

@@ -106,6 +106,10 @@ class Reader:
         """Return the next bytes that have arrived, without taking them."""
         return bytes(self._buffer[self._taken : self._taken + limit])
 
+    def advance(self, size: int) -> None:
+        """Take bytes that have arrived, without looking at them."""
+        self._taken += size
+
     def claim(self, size: int = maxsize) -> None:
         """Pass on the next ``size`` bytes of those that have arrived.
 

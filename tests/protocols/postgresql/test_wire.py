@@ -10,11 +10,13 @@ from vaurien.errors import ProtocolError
 from vaurien.protocol import Parser, Stream
 from vaurien.protocols.postgresql.wire import (
     MESSAGE_LIMIT,
+    NONE,
     READY_FOR_QUERY,
     SYNC,
     all_but,
     body_size,
     encoded,
+    skip_and_count,
     skip_up_to,
     take_head,
     take_message,
@@ -32,6 +34,23 @@ def test_a_length_counts_itself() -> None:
     for size in (0, 3, MESSAGE_LIMIT + 1, 2**32 - 1):
         with pytest.raises(ProtocolError):
             body_size(size.to_bytes(4, "big"))
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_messages_are_counted_while_they_pass(size: int) -> None:
+    found = []
+
+    def parser(stream: Stream) -> Parser:
+        while stream.drained:
+            yield
+        stream.begin()
+        counted = bytes(kind in b"12" for kind in range(256))
+        found.append((yield from skip_and_count(stream, all_but(b"D"), NONE, counted)))
+        yield from stream.rest()
+
+    data = frame("1") + frame("2") + frame("D", b"row") * 2 + frame("1") + frame("C")
+    feed(stream_of(parser), [data[at : at + size] for at in range(0, len(data), size)])
+    assert found == [(ord("C"), 3)]
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 20_000, 70_000])

@@ -37,6 +37,10 @@ STARTUP_LIMIT = 10_000  # bytes: MAX_STARTUP_PACKET_LENGTH
 STARTUP = Struct(">II")
 QUERY_HEAD = re.compile(rb"(?s)Q(\x00\x00..)")
 QUERY_TEXT = re.compile(rb"([^\x00]*)\x00")
+UNNAMED = re.compile(
+    rb"(?s)(D\x00\x00\x00\x06[SP]\x00)?(E\x00\x00\x00\x09\x00.{4})?(S\x00\x00\x00\x04)?"
+)
+"""A Describe and an Execute of what has no name, and a Sync; any of them, in this order."""
 WHOLE_SYNC = re.compile(rb"S\x00\x00\x00\x04")
 
 BATCH_ENDS = (wire.SYNC, wire.QUERY, wire.FUNCTION_CALL, wire.TERMINATE)  # a query acts as a Sync
@@ -92,7 +96,9 @@ class RequestParser:
             if (found := stream.match(QUERY_HEAD)) is not None:
                 yield from self._query(body_size(found[1]))
                 continue
-            kind = (yield from peek(stream, 1))[0]
+            while stream.drained:
+                yield
+            kind = stream.at_hand(1)[0]
             if kind in BATCH_LABELS:
                 yield from self._batch(kind)
             elif kind in (wire.COPY_DATA, *COPY_ENDS):
@@ -189,7 +195,7 @@ class RequestParser:
             yield from self._up_to_sync(request, asking=False)
             return
         steps = [(yield from self._statements.take(stream))]
-        if self._may_look_ahead:
+        if steps[0].silent and self._may_look_ahead:
             yield from self._look_ahead(steps)
         labels = next((step.labels for step in reversed(steps) if step.labels), None)
         asking = labels is not None and labels["verb"] == "COPY"
@@ -219,6 +225,13 @@ class RequestParser:
         """Take what is left of a batch; ``asking``: the server may ask the client to continue."""
         stream, session = self._stream, self._session
         while True:
+            found = stream.match(UNNAMED)
+            if found is not None:
+                describe, run, sync = found.groups()
+                request.steps += (describe is not None) + (run is not None)
+                if sync is not None:
+                    kind = wire.SYNC
+                    break
             kind = yield from skip_up_to(stream, STOPS_IN_BATCH)
             if kind == wire.SYNC:
                 if stream.match(WHOLE_SYNC) is None:

@@ -9,13 +9,15 @@ from ...errors import ProtocolError
 from ...protocol import Parser, Stream
 from . import wire
 from .statements import Labels, PgRequest, Session
-from .wire import LENGTH, all_but, peek, skip_up_to, take_head, take_message
+from .wire import LENGTH, NONE, all_but, peek, skip_and_count, take_head, take_message
 
 ERROR_LIMIT = 4_096  # bytes of an error report that are read; its code comes first
 FATAL = re.compile(rb"(?:^S|\x00V)(?:FATAL|PANIC)\x00")  # S may be translated, V is not
 SQLSTATE = re.compile(rb"\x00C([0-9A-Z]{5})\x00")
 
 AUTHENTICATED = (0, 12)  # AuthenticationOk, and SASLFinal, which it follows at once
+ASKING = (wire.AUTHENTICATION, wire.COPY_IN, wire.COPY_BOTH)
+"""Types that may ask the client to continue its request."""
 UNSOLICITED = b"AS"  # NotificationResponse and ParameterStatus never begin a response
 KNOWN = b"123ACDHIKNSTVcdnstv"
 """Types of messages that a response may contain, besides those that end it or ask for more."""
@@ -23,6 +25,8 @@ STEP_ENDS = b"123nTCIs"
 """Types of which one ends the answer to each message of a batch."""
 STOPS = all_but(KNOWN)
 STOPS_IN_BATCH = all_but(bytes(set(KNOWN) - set(STEP_ENDS)))
+STEPS = all_but(bytes(set(range(256)) - set(STEP_ENDS)))
+READY = re.compile(rb"(?s)Z\x00\x00\x00\x05(.)")
 NOT_CUT = bytes(kind == wire.READY_FOR_QUERY for kind in range(256))
 """Faults look for it in the last piece of a response."""
 
@@ -40,14 +44,16 @@ class ResponseParser:
     def parse(self) -> Parser:
         stream = self._stream
         while True:
-            kind = (yield from peek(stream, 1))[0]
+            while stream.drained:
+                yield
+            kind = stream.at_hand(1)[0]
             request = self._asked()
             if request is not None and request.labels["phase"] == "encryption":
                 if (yield from self._encryption(request)):
                     return
             elif request is None or kind in UNSOLICITED:
                 yield from self._unsolicited()
-            elif (yield from self._awaits_client(kind)):
+            elif kind in ASKING and (yield from self._awaits_client(kind)):
                 self._note_begin(request)
                 request.copying |= kind == wire.COPY_IN
                 stream.begin(final=False)
@@ -143,12 +149,15 @@ class ResponseParser:
         server begins to ignore what the client sends up to its next Sync.
         """
         stream = self._stream
-        stops = STOPS_IN_BATCH if request.extended else STOPS
+        batch = request.extended
+        stops = STOPS_IN_BATCH if batch else STOPS
+        counted = STEPS if batch and not request.copying else NONE
         begun = kind != wire.ERROR_RESPONSE
         if begun:
             stream.begin()
-            if not stops[kind]:
-                kind = yield from skip_up_to(stream, stops, NOT_CUT)
+            if not STOPS[kind]:
+                kind, count = yield from skip_and_count(stream, stops, NOT_CUT, counted)
+                request.done += count
         while kind != wire.READY_FOR_QUERY:
             if kind == wire.ERROR_RESPONSE:
                 _, size = yield from take_head(stream)
@@ -166,23 +175,25 @@ class ResponseParser:
                 if kind == wire.COMMAND_COMPLETE and request.copying and _ignored_sync(request):
                     self._end(request)
                     return
-            elif (yield from self._awaits_client(kind)):
+            elif kind in ASKING and (yield from self._awaits_client(kind)):
                 self._end(request, final=False)
                 return
             elif kind == wire.AUTHENTICATION:
                 yield from take_message(stream)
             elif STOPS[kind]:
                 raise ProtocolError(f"a message of type {chr(kind)!r} to the client")
-            kind = yield from skip_up_to(stream, stops, NOT_CUT)
+            kind, count = yield from skip_and_count(stream, stops, NOT_CUT, counted)
+            request.done += count
         yield from self._ready(request)
 
     def _ready(self, request: PgRequest) -> Parser:
         """Take a ReadyForQuery, in one piece."""
         stream = self._stream
-        while len(ready := stream.at_hand(wire.READY_SIZE)) < wire.READY_SIZE:
+        while (ready := stream.match(READY)) is None:
+            if len(stream.at_hand(wire.READY_SIZE)) >= wire.READY_SIZE:
+                raise ProtocolError("a ReadyForQuery of another length")
             yield
-        yield from stream.read(wire.READY_SIZE)
-        self._session.status = ready[-1:]
+        self._session.status = bytes(ready[1])
         refused = request.extra_syncs > 0 and not request.copying
         request.extra_syncs -= refused
         self._end(request, final=not refused)

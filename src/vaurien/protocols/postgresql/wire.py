@@ -67,7 +67,8 @@ def take_message(stream: Stream) -> Parser:
     """Take a whole message."""
     found = stream.match(HEAD)
     size = body_size(found[2]) if found is not None else (yield from take_head(stream))[1]
-    yield from stream.skip(size)
+    if size:
+        yield from stream.skip(size)
 
 
 def peek(stream: Stream, size: int) -> Generator[None, None, bytes]:
@@ -78,26 +79,42 @@ def peek(stream: Stream, size: int) -> Generator[None, None, bytes]:
 
 
 def skip_up_to(stream: Stream, stops: bytes, foreign: bytes = NONE) -> Generator[None, None, int]:
-    """Skip messages up to one of these types, which is returned and not taken.
+    """Skip messages up to one of these types, which is returned and not taken."""
+    kind, _ = yield from skip_and_count(stream, stops, foreign, NONE)
+    return kind
+
+
+def skip_and_count(
+    stream: Stream, stops: bytes, foreign: bytes, counted: bytes
+) -> Generator[None, None, tuple[int, int]]:
+    """Skip messages up to one of these types; return that and how many have been counted.
 
     ``stops``: a table of types, see ``all_but``.  A result may have millions of messages, and
     this loop is their cost.
+    ``counted``: those of them that are counted and skipped.
     ``foreign``: types that may not belong to the message under way, or that have to be passed on
     whole; the beginning of any other is passed on.
     """
+    count = 0
     while True:
         window = stream.at_hand()
         place, size = 0, len(window)
         last = size - HEAD_SIZE
-        while place <= last and not stops[window[place]]:
+        while place <= last:
+            if stops[window[place]]:
+                if not counted[window[place]]:
+                    break
+                count += 1
             length = LENGTH.unpack_from(window, place + 1)[0]
             if not LENGTH.size <= length <= MESSAGE_LIMIT:
                 raise ProtocolError(f"a message of {length} bytes")
             place += 1 + length
-        if place:
+        if place > size:
             yield from stream.skip(place)
-        if place < size and stops[window[place]]:
-            return window[place]
+        else:
+            stream.advance(place)
+        if place < size and stops[window[place]] and not counted[window[place]]:
+            return window[place], count
         if not place:
             if window and not foreign[window[0]]:
                 stream.claim()
