@@ -140,6 +140,11 @@ class Exchanges:
                 size += memory_of(message.labels) + memory_of(message.about)
             self.expect_response(message.exchange, message.about, at, size)
 
+    @property
+    def answers(self) -> int:
+        """The oldest request that awaits a response; 0 if none does."""
+        return self.pending[0].exchange if self.pending else 0
+
     def expect_after_all(self, requests: Iterable[tuple[int, object]], at: float) -> None:
         """Expect responses to requests, by exchange, that were begun without expecting any."""
         later = list(self.pending)

@@ -7,7 +7,7 @@ messages are cut out of what arrived, and what it does not understand is passed 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from sys import maxsize
 
 from ..errors import ProtocolError
@@ -38,7 +38,6 @@ class Stream(Reader):
         "_about",
         "_announced",
         "_asks",
-        "_at",
         "_begins",
         "_continues",
         "_cut",
@@ -54,6 +53,7 @@ class Stream(Reader):
         "_start",
         "_watching",
         "aside",
+        "at",
         "direction",
         "patience",
         "turn",
@@ -82,7 +82,8 @@ class Stream(Reader):
         self._about: object = None
         self._latency = 0.0
         self._offset = 0  # bytes of the message under way that were cut already
-        self._at = 0.0
+        self.at = 0.0
+        """When the newest bytes arrived."""
         self._watching = False
         self._cut: list[Message] = []
         self._parser: Parser | None = None
@@ -103,22 +104,9 @@ class Stream(Reader):
         return pending[0].about if pending else None
 
     @property
-    def answers(self) -> int:
-        """The exchange of the oldest request that awaits a response; 0 if none does."""
-        pending = self._exchanges.pending
-        return pending[0].exchange if pending else 0
-
-    @property
-    def exchange(self) -> int:
-        """The exchange of the message that was begun last."""
-        return self._exchange
-
-    def expect_after_all(self, requests: Iterable[tuple[int, object]]) -> None:
-        """Expect responses to requests that began with ``expects_reply=False``.
-
-        ``requests``: their exchanges, in order, and what is noted about each.
-        """
-        self._exchanges.expect_after_all(requests, self._at)
+    def exchanges(self) -> Exchanges:
+        """Those of the connection: what both of its streams share."""
+        return self._exchanges
 
     def ignored(self) -> None:
         """The oldest request that awaits a response does not get one."""
@@ -179,10 +167,10 @@ class Stream(Reader):
                     size = PENDING_SIZE
                     if self._taken - self._start > SMALL:
                         size += memory_of(about)
-                    exchanges.expect_response(exchange, about, self._at, size)
+                    exchanges.expect_response(exchange, about, self.at, size)
         elif (pending := exchanges.pending) and not unsolicited:
             self._exchange, self._about, at, _ = pending[0]
-            self._latency = self._at - at
+            self._latency = self.at - at
         else:
             self._exchange, self._about = 0, None
         self._labels = labels
@@ -244,7 +232,7 @@ class Stream(Reader):
             exchange = self._exchanges.begun + 1
         elif pending and not unsolicited:
             exchange = pending[0].exchange
-        return Message(b"", self.direction, self._at, labels, exchange, ends=False)
+        return Message(b"", self.direction, self.at, labels, exchange, ends=False)
 
     @property
     def lags(self) -> bool:
@@ -282,7 +270,7 @@ class Stream(Reader):
             self.skipping -= size
             self._offset += size
             return 0
-        self._at = at
+        self.at = at
         self._watching = True
         self.waits = False
         if self._buffer:
@@ -310,7 +298,7 @@ class Stream(Reader):
         Raises:
             Exception: whatever the parser raised; ``surrender`` then returns the bytes.
         """
-        self._at = at
+        self.at = at
         self._watching = False
         if self.skipping > len(data) and self.in_message and not self._buffer:
             self.skipping -= len(data)
@@ -385,7 +373,7 @@ class Stream(Reader):
         return Message(
             data,
             self.direction,
-            self._at,
+            self.at,
             self._labels,
             self._exchange,
             begins,

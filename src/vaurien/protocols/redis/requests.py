@@ -150,7 +150,7 @@ class RequestParser:
             transaction.key = transaction.key or labels["key"]
         stream.begin(labels, expects_reply=expects_reply, final=not once, about=request)
         if not expects_reply and (self._session.silence or request.special == CLIENT_REPLY):
-            self._session.note_silent(stream.exchange, request)
+            self._session.note_silent(stream.exchanges.begun, request)
         if unread:
             yield from stream.skip(unread)
         yield from self._arguments(left)

@@ -51,7 +51,7 @@ class ResponseParser:
         session = self._session
         while True:
             if session.silence and (yield from self._breaks_silence()):
-                stream.expect_after_all(session.break_silence())
+                stream.exchanges.expect_after_all(session.break_silence(), stream.at)
             about = stream.asked
             request = about if isinstance(about, RedisRequest) else PLAIN[2]
             if not request.special and not self._receives_pushes:
@@ -74,7 +74,7 @@ class ResponseParser:
     def _breaks_silence(self) -> Generator[None, None, bool]:
         """Whether what comes next tells that the server has refused to be silent."""
         stream, silence = self._stream, self._session.silence
-        answers = stream.answers
+        answers = stream.exchanges.answers
         line = stream.at_hand(REFUSAL_SIZE)
         if not line or 0 < answers < silence[0][0]:
             return False
