@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from end_to_end.proxies import HARMLESS, RunningProxy, StartProxy
 from peers import PATIENCE
 from servers import LARGE_FILE, require
 from vaurien.net.address import Address
+from vaurien.protocols.http.parser import Http
 
 HELLO = b"hello\n"
 TIMED_OUT, EMPTY_REPLY = 28, 52
@@ -160,3 +162,53 @@ def test_a_mix_by_percentages(start_proxy: StartProxy, nginx_address: Address) -
     assert lost == drawn["blackout"] + drawn["abort"]
     assert 5 < drawn["blackout"] < 40
     assert 20 < drawn["abort"] < 70
+
+
+LONG_LINE = b"GET /" + b"x" * 9000
+LONG_FIELD = b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 9000
+LONG_HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 7000
+
+
+@pytest.mark.parametrize(
+    ("rule", "begun", "status"),
+    [
+        *(
+            ("error fault=503 path=/never", begun, status)
+            for begun, status in (
+                (b"G(", b"400"),
+                (LONG_LINE, b"414"),
+                (LONG_FIELD, b"400"),
+                (LONG_HEAD, b"400"),
+                (b"GET / HTTP/1.1\r\nHost: x\r\nA\0", b"400"),
+            )
+        ),
+        ("error fault=503 method=POST", b"GET / HTTQ", b"400"),
+        ("delay sleep=0.01", LONG_LINE, b"414"),
+        ("delay sleep=0.01", LONG_HEAD, b"400"),
+        ("delay sleep=0.01", b"G(", b"400"),
+    ],
+)
+def test_what_nginx_answers_before_the_end_of_a_head_comes_through(
+    start_proxy: StartProxy, nginx_address: Address, rule: str, begun: bytes, status: bytes
+) -> None:
+    address = start_proxy(nginx_address, rule, protocol=Http()).address
+    with socket.create_connection((address.host, address.port), timeout=PATIENCE) as client:
+        client.sendall(begun)
+        heard = b""
+        while b"<center><h1>" not in heard:
+            heard += client.recv(4096)
+        assert b"<h1>" + status in heard
+
+
+@pytest.mark.parametrize("rule", ["error fault=503 path=/never", "delay sleep=0.01"])
+def test_a_head_byte_by_byte(start_proxy: StartProxy, nginx_address: Address, rule: str) -> None:
+    address = start_proxy(nginx_address, rule, protocol=Http()).address
+    with socket.create_connection((address.host, address.port), timeout=PATIENCE) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(3):
+            for byte in b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n":
+                client.sendall(bytes([byte]))
+            heard = b""
+            while not heard.endswith(HELLO):
+                heard += client.recv(4096)
+            assert heard.startswith(b"HTTP/1.1 200 ")

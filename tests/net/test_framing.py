@@ -16,6 +16,7 @@ from vaurien.net.framing import Conversation, Decided, Framing, State
 from vaurien.parsing.exchanges import QueuedReply
 from vaurien.protocol import Protocol
 from vaurien.protocols.http.parser import Http
+from vaurien.protocols.smtp.parser import Smtp
 from vaurien.testing import Stage
 from vaurien.values.actions import Actions, Forward, Reply
 from vaurien.values.events import PluginFailed, Trouble
@@ -606,3 +607,49 @@ def test_no_rule_makes_a_server_wait_for_a_head_that_it_does_not_take(data: byte
     world, (heard,) = heard_of("error fault=503 method=PUT", data, protocol=Http())
     assert heard == len(data)
     assert world.proxy.gave_up == 0
+
+
+def greet(peer: Peer, data: bytes) -> None:
+    """An SMTP server that accepts each line."""
+    lines = bytes(peer.heard).count(b"\n") - getattr(peer, "answered", 0)
+    peer.answered = bytes(peer.heard).count(b"\n")  # type: ignore[attr-defined]
+    peer.say(b"250 ok\r\n" * lines)
+
+
+@pytest.mark.parametrize(
+    ("rule", "sizes"),
+    [
+        ("error fault=451 verb=MAIL", [5, 8, 10]),
+        ("error fault=451 address=x", [5, 8, 10]),
+        ("error fault=451 verb=RCPT", [5, 8, 10]),
+        ("error fault=451 verb=NOOP", [0, 0, 0]),
+        ("error fault=451 code=550", [5, 8, 10]),
+    ],
+)
+def test_a_command_of_smtp_passes_as_soon_as_no_rule_can_act(rule: str, sizes: list[int]) -> None:
+    world = World(rule, protocol=Smtp(), on_data=greet, whole=True)
+    client, heard = world.client(), []
+    world.run(lambda: world.backends)
+    for greeting in (b"220-wait\r\n", b"220 x\r\n"):
+        world.backends[0].say(greeting)
+        world.run(seconds=1)
+        assert bytes(client.heard).endswith(greeting)
+    for data in (b"NOOP ", b"abc", b"\r\n"):
+        client.say(data)
+        world.run(seconds=1)
+        heard.append(len(world.backends[0].heard))
+    assert heard == sizes
+
+
+def test_a_nul_in_pieces_is_in_the_same_exchange_as_what_follows() -> None:
+    for pieces in ([b"EHLO x\0y\r\n"], [b"EHL", b"O x", b"\0y\r", b"\n"]):
+        world = World("delay sleep=0", protocol=Smtp(), whole=True)
+        client = world.client()
+        world.run(lambda: world.backends)  # noqa: B023 - called here
+        world.backends[0].say(b"220 x\r\n")
+        world.run(seconds=1)
+        before = len(world.fired)
+        for data in pieces:
+            client.say(data)
+            world.run(seconds=1)
+        assert world.fired[before:] == [(1, 1, "delay")]

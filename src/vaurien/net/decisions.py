@@ -171,7 +171,8 @@ class Decisions:
         ``unknown``: the labels that it may have besides those that are known.
         """
         found = (self._by_exchange or {}).get(begun.exchange) if begun.exchange else None
-        decision = Decision(begun.exchange) if found is None else copy.copy(found)
+        number = begun.exchange or -(self._unsolicited + 1)
+        decision = Decision(number) if found is None else copy.copy(found)
         decision.labels = {**decision.labels, **begun.labels}
         if self._may_act(decision, begun.direction, unknown):
             return False
@@ -193,14 +194,15 @@ class Decisions:
                 continue
             if len(known) < len(match):
                 return True
-            if direction not in active_rule.directions or active_rule.rule.behavior.per_connection:
+            if direction not in active_rule.directions:
                 continue
             if active_rule in drawn:
-                fires = drawn[active_rule] is not None
+                firing = drawn[active_rule]
+            elif active_rule.rule.behavior.per_connection:
+                firing = None
             else:  # a copy, so that it is not counted
-                probe = copy.copy(active_rule)
-                fires = probe.fire(self._connection, decision.exchange, now) is not None
-            if fires:
+                firing = copy.copy(active_rule).fire(self._connection, decision.exchange, now)
+            if firing is not None:
                 return True
         return False
 

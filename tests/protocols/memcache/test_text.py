@@ -25,7 +25,7 @@ from vaurien.parsing.exchanges import Exchanges
 from vaurien.parsing.memory import memory_of
 from vaurien.protocol import Stream
 from vaurien.protocols.memcache.parser import Memcache
-from vaurien.protocols.memcache.text import COMMAND_LIMIT
+from vaurien.protocols.memcache.text import COMMAND_LIMIT, text_requests
 from vaurien.values.messages import Direction, Message
 
 TO_CLIENT = Direction.TO_CLIENT
@@ -455,3 +455,27 @@ def test_no_byte_of_damaged_traffic_is_lost(traffic: bytes) -> None:
         for stream in streams():
             assert b"".join(piece.data for piece in feed_any(stream, chunks)) == whole
             assert stream.kept_back == 0
+
+
+@pytest.mark.parametrize(
+    ("begun", "labels", "unknown"),
+    [
+        (b"ge", None, ""),
+        (b"get ", {"command": "get", "form": "text"}, "key quiet"),
+        (b"get key", {"command": "get", "form": "text"}, "key quiet"),
+        (b"gets  key o", {"command": "gets", "form": "text", "quiet": "no", "key": "key"}, ""),
+        (b"gat 10 key ", {"command": "gat", "form": "text"}, "key quiet"),
+        (b"set key 0 0", {"command": "set", "form": "text"}, "key quiet"),
+        (b"mg key v", {"command": "mg", "form": "meta"}, "key quiet"),
+        (b"what is", {"command": "unknown", "form": "text"}, "key quiet"),
+        (b"config get ", None, ""),
+    ],
+)
+def test_what_is_known_of_a_command_is_announced(
+    begun: bytes, labels: dict[str, str] | None, unknown: str
+) -> None:
+    stream = stream_of(text_requests)
+    assert not stream.feed(begun, 0.0)
+    announced = stream.announced
+    assert (announced and announced.labels) == labels
+    assert set(stream.unknown) == set(unknown.split())

@@ -482,3 +482,85 @@ def test_an_address_is_cut() -> None:
     stream = stream_of(Smtp().requests)
     (message,) = stream.feed(b"MAIL FROM:<" + b"x" * 3000 + b">\r\n", 0.0)
     assert message.labels["address"] == "x" * 1000
+
+
+# Beginnings.
+
+
+@pytest.mark.parametrize(
+    ("begun", "verb", "patience"),
+    [
+        (b"", None, None),
+        (b"MAIL", None, 2048),
+        (b"  ", None, 2048),
+        (b"mail ", "MAIL", 2048),
+        (b" noop\r", "NOOP", 2048),
+        (b"AUTH x", "AUTH", 12_288),
+        (b"x" * 30, "X" * 20, 2048),
+        (b"STARTTLS\r", None, 2048),
+    ],
+)
+def test_the_verb_is_announced(begun: bytes, verb: str | None, patience: int | None) -> None:
+    stream = stream_of(Smtp().requests)
+    for byte in cut(begun, range(len(begun))):
+        assert not stream.feed(byte, 0.0)
+    announced = stream.announced
+    assert (announced and announced.labels) == (verb and {"verb": verb, "phase": "command"})
+    assert patience is None or stream.patience == patience
+
+
+def test_starttls_is_announced_if_it_is_passed() -> None:
+    stream = stream_of(Smtp(tls="pass").requests)
+    stream.feed(b"STARTTLS ", 0.0)
+    assert stream.announced is not None
+
+
+def test_who_is_turned_away_has_no_command_announced() -> None:
+    smtp = Smtp()
+    smtp.turned_away = True
+    stream = stream_of(smtp.requests)
+    stream.feed(b"NOOP ", 0.0)
+    assert stream.announced is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "reply", "labels"),
+    [
+        (b"", b"220-", {"code": "220", "verb": "GREETING", "phase": "greeting"}),
+        (b"NOOP\r\n", b"25", None),
+        (b"NOOP\r\n", b"250 o", {"code": "250"}),
+        (b"MAIL\r\n", b"550-x\r\n5", {"code": "550"}),
+        (b"EHLO x\r\n", b"250-a\r\n", None),
+        (b"HELO x\r\n", b"250-a\r\n", {"code": "250"}),
+    ],
+)
+def test_the_code_of_a_reply_is_announced(
+    asked: bytes, reply: bytes, labels: dict[str, str] | None
+) -> None:
+    talk = Talk(greeted=bool(asked))
+    talk.say(asked)
+    for byte in cut(reply, range(len(reply))):
+        assert not talk.hear(byte)
+    announced = talk.responses.announced
+    assert (announced and announced.labels) == labels
+    assert announced is None or announced.exchange == (1 if asked else 0)
+    assert talk.responses.unknown == (("error",) if reply.startswith(b"5") else ())
+
+
+@pytest.mark.parametrize("reply", [b"x", b"2x", b"250x", b"25 ", b"\r"])
+def test_what_can_be_no_reply_is_not_waited_for(reply: bytes) -> None:
+    stream = Talk().responses
+    pieces = cut(reply, range(len(reply)))
+    for byte in pieces[:-1]:
+        assert not stream.feed(byte, 0.0)
+    with pytest.raises(ProtocolError, match="not an SMTP reply"):
+        stream.feed(pieces[-1], 0.0)
+
+
+def test_the_line_of_an_authentication_passes_as_it_arrives() -> None:
+    talk = Talk()
+    talk.say(b"AUTH LOGIN\r\n")
+    talk.hear(b"334 x\r\n")
+    for byte in (b"d", b"X", b"\r\n"):
+        (piece,) = talk.say(byte)
+        assert (piece.data, piece.continues, piece.ends) == (byte, True, byte == b"\r\n")

@@ -63,9 +63,13 @@ def binary_requests(stream: Stream) -> Parser:
             raise ProtocolError(f"a binary request begins with 0x80, not with 0x{magic:02x}")
         opcode = OPCODES.get(code) or Opcode(f"0x{code:02x}")
         lead = min(extras + key_size, size)
-        key = (yield from stream.read(lead))[extras:]
         name = "cas" if opcode.name == "set" and cas != NO_CAS else opcode.name
         quiet = opcode.quiet
+        if len(stream.at_hand(lead)) < lead:
+            labels = MemcacheRequest(name, "binary").labels(None, quiet=quiet)
+            stream.patience = HEADER.size + extras + KEY_LIMIT
+            stream.announce(labels, unknown=("key",))
+        key = (yield from stream.read(lead))[extras:]
         noted = key if len(key) <= KEY_LIMIT else b""  # the server rejects a longer one
         request = MemcacheRequest(name, "binary", quiet, after_quiet, noted, header=header)
         labels = request.labels(key or None, quiet=quiet)

@@ -36,6 +36,8 @@ RESULT = re.compile(rb"([A-Za-z_]*+)([^\n]*+)\n")
 USUAL = re.compile(rb" \d{1,9} \d{1,9} (\d{1,9})( noreply)?\r?")
 """What almost all storage commands have after the key."""
 NUMBER = re.compile(rb"[+-]?\d{1,30}")
+BEGUN = re.compile(rb" *+([^ \r\n]++) (?: *+([^ \r\n]++) )?")
+"""The beginning of a command's line.  Groups: the command, the first word after it."""
 REPEATED = re.compile(rb" ([Ok][^ \r\n]*+)")
 
 
@@ -211,11 +213,23 @@ def _request_line(stream: Stream) -> Generator[None, None, re.Match[bytes]]:
     """
     while not (found := stream.match(LINE)):
         begun = stream.at_hand(COMMAND_LIMIT + 1)
+        if command := BEGUN.match(begun):
+            _announce(stream, *command.groups())
         if len(begun) > COMMAND_LIMIT:
             _check_length(begun)
             return (yield from _wait(stream, LINE, READ_LIMIT))
         yield
     return found
+
+
+def _announce(stream: Stream, name: bytes, first: bytes | None) -> None:
+    """Announce a command of which these words have arrived."""
+    request = COMMANDS.get(name, UNKNOWN).request
+    if first is not None and [name] in RETRIEVAL and not name.startswith(b"gat"):
+        stream.announce(request.labels(first, quiet=False))
+    elif name != b"config":  # which may be an unknown command
+        labels = {"command": request.command, "form": request.form}
+        stream.announce(labels, unknown=("key", "quiet"))
 
 
 def _check_length(line: bytes) -> None:

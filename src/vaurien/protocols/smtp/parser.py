@@ -27,12 +27,19 @@ REPLY = re.compile(
     rb"(?:\d{3}-[^\n]*+\n)*+(\d{3})(?: (?:([45]\.\d{1,3}\.\d{1,3})\s)?[^\n]*+|\r)?\n"
 )
 REPLY_LIMIT = 64 * 1024
+VERB_BEGUN = re.compile(rb"[ \t]*+([^\s]{20}|[^\s]*+(?=\s))")
+"""The beginning of a command's line.  Group: the verb, or as much of it as its label has."""
+CODE = re.compile(rb"(\d{3})[ \-\r\n]")
+CODE_BEGUN = re.compile(rb"\d{0,3}")
 
 END = b"\r\n.\r\n"
 """What ends a mail's content; its first line break may be that before the content."""
 
 COMMAND_LIMIT = 12_288
 """Maximum bytes of a command; that many may be needed for AUTH (RFC 4954 section 4)."""
+COMMAND_KEPT = 2048
+"""Bytes of any other command for which a rule may have to wait: Postfix takes no longer lines, and
+RFC 5321 section 4.5.3.1.4 asks for 512."""
 VERB_LIMIT = 20
 ARGUMENT_LIMIT = 1000
 ASKS_FOR_MORE = {"DATA": "354", "AUTH": "334"}
@@ -46,6 +53,9 @@ EXTENDED_HELLOS = frozenset({"EHLO", "LHLO"})
 RESETS = frozenset({"EHLO", "LHLO", "HELO", "MAIL", "RSET"})
 """Commands that end a mail, or begin one."""
 
+GREETING = {"verb": "GREETING", "phase": "greeting"}
+"""Labels of the server's greeting."""
+NO_REPLY = "not an SMTP reply"
 NO_COMMAND = "a NUL byte where a command should be"
 TLS_REFUSED = b"454 4.7.0 TLS not available due to temporary reason\r\n"
 ACCESS_DENIED = b"503 5.7.0 Error: access denied\r\n"
@@ -99,7 +109,7 @@ class Smtp(Protocol):
 
     def requests(self, stream: Stream) -> Parser:
         while True:
-            found = stream.match(LINE) or (yield from _command(stream))
+            found = stream.match(LINE) or (yield from self._command(stream))
             if b"\0" in found[0]:
                 raise ProtocolError(NO_COMMAND)
             verb = found[1][:VERB_LIMIT].decode("latin-1").upper()
@@ -138,19 +148,41 @@ class Smtp(Protocol):
             if request.verb == "STARTTLS":  # a fault has accepted it: this is a ClientHello
                 stream.begin(labels, continues=True, about=request)
                 yield from stream.rest()
-            yield from stream.readline()
             request.wants_more = None
             stream.begin(labels, continues=True, about=request)
+            yield from stream.readline()
             stream.end()
+
+    def _command(self, stream: Stream) -> Generator[None, None, re.Match[bytes]]:
+        """Take the line of a command when it has arrived.
+
+        Raises:
+            ProtocolError: it is another protocol, which may have no lines to wait for.
+        """
+        while not (found := stream.match(LINE)):
+            begun = stream.at_hand(COMMAND_LIMIT + 1)
+            if b"\0" in begun:
+                raise ProtocolError(NO_COMMAND)
+            if len(begun) > COMMAND_LIMIT:
+                raise ProtocolError(f"a command of more than {COMMAND_LIMIT} bytes")
+            verb = word[1].decode("latin-1").upper() if (word := VERB_BEGUN.match(begun)) else None
+            stream.patience = COMMAND_LIMIT if verb == "AUTH" else COMMAND_KEPT
+            adjusted = self.turned_away or (verb == "STARTTLS" and self.tls == "refuse")
+            if verb is not None and not adjusted:
+                stream.announce({"verb": verb, "phase": "command"}, unknown=("address", "argument"))
+            yield
+        return found
 
     # Parsing responses.
 
     def responses(self, stream: Stream) -> Parser:
         greeted = False
         while True:
-            found = stream.match(REPLY) or REPLY.fullmatch((yield from _reply(stream)))
+            found = stream.match(REPLY) or REPLY.fullmatch(
+                (yield from self._reply(stream, greeted=greeted))
+            )
             if found is None:
-                raise ProtocolError("not an SMTP reply")
+                raise ProtocolError(NO_REPLY)
             labels = {"code": found[1].decode()}
             if found[1] >= b"400":
                 labels["error"] = (found[2] or found[1]).decode()
@@ -159,7 +191,7 @@ class Smtp(Protocol):
             if not greeted:
                 greeted = True
                 self.host = _host(found[0])
-                stream.begin({**labels, "verb": "GREETING", "phase": "greeting"}, unsolicited=True)
+                stream.begin({**labels, **GREETING}, unsolicited=True)
                 stream.end()
             elif isinstance(request, SmtpRequest):
                 stream.begin(labels, final=self._note_reply(request, labels["code"]))
@@ -170,6 +202,31 @@ class Smtp(Protocol):
             else:
                 stream.begin(labels, unsolicited=True)
                 stream.end()
+
+    def _reply(self, stream: Stream, *, greeted: bool) -> Generator[None, None, bytes]:
+        """Take a reply of one or more lines that arrives in pieces.
+
+        Raises:
+            ProtocolError: it is no reply, or too long.
+        """
+        while not (found := CODE.match(begun := stream.at_hand(4))):
+            if not CODE_BEGUN.fullmatch(begun):
+                raise ProtocolError(NO_REPLY)
+            yield
+        request, code = stream.asked, found[1].decode()
+        verb = request.verb if greeted and isinstance(request, SmtpRequest) else ""
+        if self.tls == "pass" or verb not in EXTENDED_HELLOS:
+            labels = {"code": code} if greeted else {"code": code, **GREETING}
+            unknown = ("error",) if code >= "400" else ()
+            stream.announce(labels, unknown=unknown, unsolicited=not verb)
+        reply = b""
+        while True:
+            line = yield from stream.readline()
+            reply += line
+            if line[3:4] != b"-":
+                return reply
+            if len(reply) > REPLY_LIMIT:
+                raise ProtocolError(f"a reply of more than {REPLY_LIMIT} bytes")
 
     def _note_reply(self, request: SmtpRequest, code: str) -> bool:
         """Note a reply to a command, whoever gave that; return whether it is the last one."""
@@ -248,34 +305,6 @@ def _content(stream: Stream, request: SmtpRequest, labels: Mapping[str, str]) ->
             if request.wants_more is False:
                 break
     stream.end()
-
-
-def _command(stream: Stream) -> Generator[None, None, re.Match[bytes]]:
-    """Take the line of a command when it has arrived.
-
-    Raises:
-        ProtocolError: it is another protocol, which may have no lines to wait for.
-    """
-    while not (found := stream.match(LINE)):
-        begun = stream.at_hand(COMMAND_LIMIT + 1)
-        if b"\0" in begun:
-            raise ProtocolError(NO_COMMAND)
-        if len(begun) > COMMAND_LIMIT:
-            raise ProtocolError(f"a command of more than {COMMAND_LIMIT} bytes")
-        yield
-    return found
-
-
-def _reply(stream: Stream) -> Generator[None, None, bytes]:
-    """Take a reply of one or more lines that arrives in pieces."""
-    reply = b""
-    while True:
-        line = yield from stream.readline()
-        reply += line
-        if line[3:4] != b"-":
-            return reply
-        if len(reply) > REPLY_LIMIT:
-            raise ProtocolError(f"a reply of more than {REPLY_LIMIT} bytes")
 
 
 def _host(greeting: bytes) -> str:
