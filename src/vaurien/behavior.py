@@ -41,13 +41,14 @@ class Behavior(Configurable):
     lasting: ClassVar[bool] = False
     """It completes an exchange that it has begun to act on, even if its rule is lifted.
 
-    Its waits and holds end when the rule is lifted, as with other behaviors.
+    If it is not resumable, it does so with the options with which it began.  Its waits and holds
+    end when the rule is lifted, as with other behaviors.
     """
     resumable: ClassVar[bool] = False
-    """It may be called again with what it has not forwarded of a message.
+    """Its hooks may be called again; ``on_message`` with what it has not forwarded of a message.
 
     That is done when its rule gets other options during a wait or a hold.  When its rule is
-    lifted then, new rules act on the rest, if it belongs to no message of a framed protocol.
+    lifted then, new rules act on the rest, unless a part of a framed message has passed.
     """
 
     @classmethod

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.hang import Hang
 from vaurien.config.state import State, to_document
 from vaurien.control.expiry import EXPIRES, adjust_ttls, expiry_times
@@ -34,6 +36,18 @@ def test_a_rule_that_stays_goes_on_and_a_new_one_begins() -> None:
     after = state(mortal("old"), mortal("other", 5.0), mortal("new", 7.0))
     assert expiry_times(after, NOW + 10, before, known) == {
         "a": {"old": NOW + 60, "other": NOW + 15, "new": NOW + 17}
+    }
+
+
+def test_an_updated_rule_goes_on_unless_its_times_change() -> None:
+    before = state(mortal("one"), mortal("two"), mortal("three"))
+    known = expiry_times(before, NOW, state(), {})
+    one, two, three = before.proxies[0].plan.rules
+    after = state(
+        replace(one, high=50.0), replace(two, behavior=Delay()), replace(three, start=1.0)
+    )
+    assert expiry_times(after, NOW + 10, before, known) == {
+        "a": {"one": NOW + 60, "two": NOW + 70, "three": NOW + 70}
     }
 
 

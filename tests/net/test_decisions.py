@@ -12,7 +12,8 @@ from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.errors import OptionError
 from vaurien.protocol import Parser, Stream
-from vaurien.rules.active import ActivePlan, ActiveRule
+from vaurien.rules.active import ActiveRule
+from vaurien.rules.active_plan import ActivePlan
 from vaurien.rules.dice import Dice
 from vaurien.values.actions import Actions, Forward, Reply, Wait
 from vaurien.values.messages import Direction, Ended, Message

@@ -65,6 +65,7 @@ class Traffic:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.framed = seed % 3 == 0
+        self.updates = seed % 2 == 0 or seed >= 400
         limits = Limits(timeout=self.random.choice([0, 0, 3]))
         protocol = Lines() if self.framed else None
         self.world = World(protocol=protocol, seed=seed, whole=seed % 2 == 0, limits=limits)
@@ -76,7 +77,14 @@ class Traffic:
         if self.random.random() < 0.3:
             return []
         chosen = self.random.sample(self.rules, self.random.randint(1, 3))
-        return [f"{rule} name=r{self.rules.index(rule)}" for rule in chosen]
+        if not self.updates:
+            return [f"{rule} name=r{self.rules.index(rule)}" for rule in chosen]
+        named = {rule.split()[0]: rule for rule in chosen}  # so that options and percents change
+        percent = self.random.choice(["", " percent=0", " percent=20", " percent=90"])
+        return [
+            f"{rule} name={name}" + percent * ("percent" not in rule)
+            for name, rule in named.items()
+        ]
 
     def step(self) -> None:
         random, world = self.random, self.world
@@ -137,7 +145,7 @@ class Traffic:
                     backend.read(wanted=True)
 
 
-@pytest.mark.parametrize("seed", range(400))
+@pytest.mark.parametrize("seed", range(600))
 def test_nothing_is_left(seed: int) -> None:
     traffic = Traffic(seed)
     for _ in range(traffic.random.randint(10, 80)):

@@ -13,7 +13,7 @@ from vaurien.behavior import Behavior, Firing
 from vaurien.net.framing import READ_SIZE
 from vaurien.net.simulated import CAPACITY
 from vaurien.net.turns import PORTION, in_turns
-from vaurien.rules.active import TURN, TURN_DECISIONS
+from vaurien.rules.active_plan import TURN, TURN_DECISIONS
 from vaurien.values.actions import Actions, Hold
 
 ARMED = ("delay after=1000000",)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acting import Stage
+from acting import Stage, firing
 from vaurien.behavior import Behavior, Firing
 from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.dummy import Dummy
@@ -22,7 +22,8 @@ from vaurien.behaviors.slow_accept import SlowAccept
 from vaurien.behaviors.slow_close import SlowClose
 from vaurien.behaviors.timeout import Timeout
 from vaurien.protocols.tcp import Tcp
-from vaurien.rules.active import ActivePlan, ActiveRule, Decision, Memory
+from vaurien.rules.active import ActiveRule, Decision, Memory
+from vaurien.rules.active_plan import ActivePlan
 from vaurien.rules.dice import Dice
 from vaurien.rules.plan import Match, Plan, Rule
 from vaurien.values.actions import Actions, Forward
@@ -69,9 +70,10 @@ class Traffic:
         self.now = now
 
     def _enact(self, plan: Plan) -> None:
+        before = self.active_plan.generation
         self.active_plan = ActivePlan(plan, "proxy", self.now, self.active_plan)
         for stage in self.connections.values():
-            stage.memory.forget(self.active_plan.includes)
+            stage.memory.forget(self.active_plan.includes, before)
 
     def connection(self, number: int = 1) -> Stage:
         return self.connections.setdefault(number, Stage(TCP, number=number))
@@ -297,14 +299,25 @@ def test_a_rule_keeps_what_it_has_counted_when_its_values_change() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"high": 99.0}, {"scope": "connection"}, {"direction": Direction.TO_CLIENT}, {"mix": "m"}],
+    [
+        {"high": 99.0},
+        {"low": 1.0},
+        {"scope": "connection"},
+        {"direction": Direction.TO_CLIENT},
+        {"mix": "m"},
+        {"match": (Match("path", "/"),)},
+        {"percent_ramp": Ramp.parse("5..50/10")},
+    ],
     ids=lambda other: next(iter(other)),
 )
-def test_a_rule_for_other_traffic_counts_anew(other: dict[str, Any]) -> None:
+def test_a_rule_for_other_traffic_goes_on_counting(other: dict[str, Any]) -> None:
     traffic = Traffic(rule(times=1))
+    assert traffic.decide(1) == ["rule"]
     before = traffic.active_plan.rules
     traffic.apply(rule(times=1, **other))
-    assert traffic.active_plan.rules != before
+    assert traffic.active_plan.rules == before
+    assert traffic.decide(2, labels={"path": "/"}) == []
+    assert before[0].fired == 1
 
 
 def test_another_behavior_of_the_same_name_is_another_rule() -> None:
@@ -375,7 +388,8 @@ def test_what_a_rule_has_begun_outlives_it() -> None:
     traffic = Traffic(rule(name="one", ttl=5.0), rule(name="two"))
     assert traffic.decide(1) == ["one", "two"]
     decision = traffic.decisions[1, 1]
-    decision.lasting += (traffic.active_plan.rules[0],)
+    lasting = traffic.active_plan.rules[0]
+    decision.lasting = {lasting: lasting.rule}
     traffic.pass_to(5.0)
     assert traffic.decide(1) == []
     assert traffic.firings(1) == ["one", "two"]
@@ -705,7 +719,7 @@ def test_what_a_behavior_keeps_outlives_changes_to_other_rules_and_off_phases() 
     assert second.draws(RESPONSE) is draws
 
 
-@pytest.mark.parametrize("change", ["lifted", "changed", "other seed"])
+@pytest.mark.parametrize("change", ["lifted", "another behavior", "other seed"])
 def test_what_a_behavior_keeps_goes_with_its_rule(change: str) -> None:
     traffic = Traffic(rule(scope="connection"), rule(name="stays", scope="connection"))
     traffic.decide(1)
@@ -715,8 +729,8 @@ def test_what_a_behavior_keeps_goes_with_its_rule(change: str) -> None:
     kept = traffic.firing(1, name="stays").own(Count)
     rules = [rule(name="stays", scope="connection")]
     if change != "lifted":
-        high = 99.0 if change == "changed" else 100.0
-        rules.append(rule(scope="connection", high=high))
+        behavior = Error() if change == "another behavior" else None
+        rules.append(rule(behavior, scope="connection"))
     traffic.apply(*rules, seed=1 if change == "other seed" else 0)
     memory = traffic.connection().memory
     staying = [] if change == "other seed" else [kept]
@@ -738,8 +752,15 @@ def test_a_memory_begins_empty() -> None:
     assert (memory.own, memory.dropped_by, memory.connection_draws) == ({}, set(), {})
 
 
-def test_a_lasting_rule_that_is_begun_twice_is_begun_once() -> None:
+def test_a_lasting_rule_completes_what_it_has_begun_in_the_directions_it_had() -> None:
     decision = Decision(1)
-    active_rule = ActiveRule(rule(Duplicate()), Dice(0, "proxy", "rule"), 0.0, 0)
-    decision.lasting += (active_rule,)
-    assert decision.lasting == (active_rule,)
+    dice = Dice(0, "proxy", "rule")
+    active_rule = ActiveRule(rule(Duplicate()), dice, 0.0, 0)
+    firings = [(active_rule, firing())]
+    decision.lasting = {active_rule: active_rule.rule}
+    active_rule.update(rule(Duplicate(), direction=RESPONSE), dice, 1.0, 1)
+    decision.update(1, firings)
+    assert decision.to_backend == decision.to_client == tuple(firings)
+    decision.lasting = {}
+    decision.update(1, firings)
+    assert (decision.to_backend, decision.to_client) == ((), tuple(firings))

@@ -16,6 +16,7 @@ class AcceptThenSilence(Behavior):
     """
 
     name = "accept-then-silence"
+    resumable = True
     scopes = ("connection",)
 
     def on_connect(self, firing: Firing) -> Actions:

@@ -20,7 +20,8 @@ class Bandwidth(Behavior):
     Long messages are cut into pieces, and each piece leaves when its last byte would have: never
     early.  As the next piece counts from that moment, and not from when the clock was read, the
     rate is exact in the long run.  After a long enough rest, ``burst`` bytes pass at once.  In no
-    period do more than ``burst`` plus ``rate`` times its seconds leave.
+    period do more than ``burst`` plus ``rate`` times its seconds leave: also not after a peer has
+    read nothing, after a rule behind has held everything, or when the rate changes.
 
     Each connection has its own line.  With ``shared``, all connections of the proxy share
     one line for each direction, and take turns on it.  A turn is about as many bytes as a long
@@ -43,14 +44,15 @@ class Bandwidth(Behavior):
         line = keep(Line, message.direction)
         if line.rate_since < firing.updated_at:  # all that waits is placed anew
             line.rate_since = firing.updated_at
-            line.clear(firing.now)
+            line.begin_anew(firing.now, self.rate, self.burst)
         turn = firing.own(Turn, message.direction)
         size = len(message.data)
         begin = 0
         while begin < size:
             longest = self._longest()  # anew for each piece: the rate may be a ramp
             end = min(size, begin + longest)
-            place = line.place(end - begin, longest, self.rate, message.at, turn)
+            at = max(message.at, firing.stopped_until(message.direction))
+            place = line.place(end - begin, longest, self.rate, at, turn)
             waited = message.at
             while (due := place + line.pushed_back - self.burst / self.rate) > waited:
                 yield Wait(due)
@@ -59,6 +61,7 @@ class Bandwidth(Behavior):
                 line.clear(firing.now)
                 break
             line.left_at = max(line.left_at, place + line.pushed_back)
+            line.rate = self.rate
             yield Forward(message.part(begin, end))
             begin = end
         if begin < size or not size:
@@ -86,6 +89,7 @@ class Line:
     left_at = 0.0  # when the last piece left
     pushed_back = 0.0  # seconds by which places have moved in total
     rate_since = 0.0  # when the rate was last set anew
+    rate = 1  # at which the last piece left
 
     def place(self, size: int, quantum: int, rate: int, at: float, turn: Turn) -> float:
         """Return when a piece that arrived at ``at`` will have left, unless it is pushed back.
@@ -102,6 +106,11 @@ class Line:
             until = self.free_at = max(self.free_at, at) + seconds
         turn.left -= size
         return until - self.pushed_back
+
+    def begin_anew(self, now: float, rate: int, burst: int) -> None:
+        """Start anew with another rate: no piece waits, and what has left of a burst counts."""
+        burst_left = min(burst, max(0.0, self.left_at - now) * self.rate)
+        self.free_at = self.left_at = now + burst_left / rate
 
     def clear(self, now: float) -> None:
         """Start anew: no piece waits any more."""

@@ -18,6 +18,7 @@ class HalfOpen(Behavior):
     """
 
     name = "half-open"
+    resumable = True
     scopes = ("connection",)
 
     def on_end(self, ended: Ended, firing: Firing) -> Actions:

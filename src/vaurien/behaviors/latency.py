@@ -78,16 +78,22 @@ class Latency(Behavior):
     )
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        yield Wait(message.at + (self._delay_of(message, firing) if self.jitter else self.delay))
+        if not self.jitter:
+            yield Wait(message.at + self.delay)
+            yield Forward(message)
+            return
+        last = firing.own(Last, message.direction)
+        yield Wait(message.at + self._delay_of(message, last, firing))
+        last.waiting = None
         yield Forward(message)
 
-    def _delay_of(self, message: Message, firing: Firing) -> float:
+    def _delay_of(self, message: Message, last: Last, firing: Firing) -> float:
         """Return the delay in seconds of a message, or of the message that this is a piece of."""
-        last = firing.own(Last, message.direction)
-        if message.begins or last.z is None:
+        if last.z is None or (message.begins and message is not last.waiting):
             new = firing.draws(message.direction).gauss()
             part = self.correlation / 100
             last.z = new if last.z is None else part * last.z + sqrt(1 - part * part) * new
+        last.waiting = message
         wait = DISTRIBUTIONS[self.distribution](self.delay, self.jitter, last.z)
         return max(0.0, min(wait, LONGEST))
 
@@ -96,3 +102,4 @@ class Last:
     """The last draw of a direction, from the standard normal distribution."""
 
     z: float | None = None
+    waiting: Message | None = None  # the message that was last drawn for

@@ -24,6 +24,7 @@ class NoBackend(Behavior):
     """
 
     name = "no-backend"
+    resumable = True
     scopes = ("connection",)
     how: str = option("refused", "how reaching the backend fails", choices=tuple(REASONS))
     timeout: float = option(5.0, "seconds until how=timeout fails", minimum=0)
@@ -31,6 +32,6 @@ class NoBackend(Behavior):
     def on_connect(self, firing: Firing) -> Actions:
         reason = REASONS[self.how]
         if self.how == "timeout":
-            yield Wait(firing.now + self.timeout)
+            yield Wait(firing.since + self.timeout)
             reason = f"{reason} within {self.timeout:g} s"
         yield Refuse(reason)

@@ -44,6 +44,7 @@ class PacketLoss(Behavior):
     """
 
     name = "packet-loss"
+    resumable = True
     scopes = ("connection", "exchange")
     loss: float = option(1.0, "percentage of segments that are lost", minimum=0, maximum=100)
     correlation: float = option(
@@ -60,40 +61,50 @@ class PacketLoss(Behavior):
         if self.drop:
             if message.begins:
                 self._loses(fate, chance)
+            fate.dropped |= bool(fate.is_lost)
             yield Drop() if fate.is_lost else Forward(message)
             return
-        wait, arrives = self._sent(len(message.data), fate, chance)
+        if fate.dropped:  # and is so no more: the peers are out of step
+            yield Close()
+            return
+        if message is not fate.waiting:
+            fate.waiting, fate.losses = message, self._losses(len(message.data), fate, chance)
+        wait = max((self._waits(times, fast=fast) for times, fast in fate.losses), default=0.0)
+        arrives = all(times <= RETRIES for times, _ in fate.losses)
         until = message.at + wait
         if wait:
             yield Wait(until)
+        fate.waiting = None
         if arrives or firing.now < until:  # or the rule was lifted
             yield Forward(message)
         else:
             yield Close(reset=True)
 
-    def _sent(self, size: int, fate: Fate, chance: Chance) -> tuple[float, bool]:
-        """Return the seconds until the last segment arrives or is given up, and if it arrives."""
+    def _losses(self, size: int, fate: Fate, chance: Chance) -> tuple[tuple[int, bool], ...]:
+        """Return of each lost segment how many times it is lost, and if the first is noticed fast.
+
+        That is more than ``RETRIES`` times if it is given up.
+        """
         lost = [self._loses(fate, chance) for _ in range(0, size, self.size)]
-        longest, arrive, behind = 0.0, True, 0
+        found, behind = [], 0
         for is_lost in reversed(lost) if any(lost) else ():
             if not is_lost:
                 behind += 1
                 continue
-            wait, arrives = self._sent_again(fate, chance, fast=behind >= DUPLICATES)
-            longest = max(longest, wait)
-            arrive = arrive and arrives
-        return longest, arrive
+            times = 1
+            while times <= RETRIES and self._loses(fate, chance):
+                times += 1
+            found.append((times, behind >= DUPLICATES))
+        return tuple(found)
 
-    def _sent_again(self, fate: Fate, chance: Chance, *, fast: bool) -> tuple[float, bool]:
-        """Return the same for a segment that is lost."""
+    def _waits(self, times: int, *, fast: bool) -> float:
+        """Return the seconds until a segment that is lost so many times arrives or is given up."""
         wait, timeout = (self.rtt, self.rto) if fast else (self.rto, 2 * self.rto)
-        for _ in range(RETRIES):
-            if not self._loses(fate, chance):
-                return wait, True
+        for _ in range(times - 1):
             timeout = min(timeout, LONGEST_TIMEOUT)
             wait += timeout
             timeout *= 2
-        return wait, False
+        return wait
 
     def _loses(self, fate: Fate, chance: Chance) -> bool:
         """Draw whether the next segment is lost."""
@@ -105,6 +116,9 @@ class PacketLoss(Behavior):
 
 
 class Fate:
-    """Whether the last segment of a direction was lost."""
+    """Whether the last segment of a direction was lost, and what was lost of a message."""
 
     is_lost: bool | None = None
+    dropped = False  # messages
+    waiting: Message | None = None  # the message that was last drawn for ...
+    losses: tuple[tuple[int, bool], ...] = ()  # ... and what was drawn

@@ -21,6 +21,7 @@ class PartialReply(Behavior):
 
     name = "partial-reply"
     lasting = True
+    resumable = True
     bytes: int = option(0, "bytes of the response that arrive; 0: use the fraction", minimum=0)
     fraction: float = option(0.5, "fraction of the response that arrives", minimum=0, maximum=1)
     then: str = option(
@@ -71,11 +72,10 @@ class PartialReply(Behavior):
         if self.then != "stall":
             yield Close(reset=self.then == "rst")
         else:
-            yield Hold()
             begins = message.begins and not head
-            yield Forward(
-                message._replace(data=rest, begins=begins, offset=message.offset + len(head))
-            )
+            left = message._replace(data=rest, begins=begins, offset=message.offset + len(head))
+            yield Hold(left)
+            yield Forward(left)
 
 
 class Progress:

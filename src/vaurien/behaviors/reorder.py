@@ -23,6 +23,7 @@ class Reorder(Behavior):
     """
 
     name = "reorder"
+    resumable = True
     scopes = ("connection", "exchange")
     chance: float = option(100.0, "percentage of chunks that are overtaken", minimum=0, maximum=100)
     patience: float = option(0.05, "seconds that a chunk waits for the next one", minimum=0)
@@ -39,10 +40,12 @@ class Reorder(Behavior):
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         waiting = firing.own(Waiting, message.direction)
-        if message.at < waiting.until:
+        again = message.at == waiting.at and waiting.updated_at < firing.updated_at
+        if not again and message.at < waiting.until:
             waiting.until = 0.0
             yield Forward(message)
-        elif 100 * firing.draws(message.direction).random() < self.chance:
+        elif again or 100 * firing.draws(message.direction).random() < self.chance:
+            waiting.at, waiting.updated_at = message.at, firing.updated_at
             waiting.until = message.at + self.patience
             yield Behind(message, waiting.until)
         else:
@@ -50,6 +53,8 @@ class Reorder(Behavior):
 
 
 class Waiting:
-    """When the chunk of a direction that waits for the next is passed on; 0 if none waits."""
+    """The chunk of a direction that waits for the next; a changed rule is asked about it again."""
 
-    until = 0.0
+    until = 0.0  # when it is passed on; 0 if none waits
+    at = -1.0  # when it arrived
+    updated_at = 0.0  # when the rule had been updated

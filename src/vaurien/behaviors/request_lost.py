@@ -15,6 +15,7 @@ class RequestLost(Behavior):
     """Drops the request, then closes: the backend never sees it."""
 
     name = "request-lost"
+    resumable = True
     lasting = True
     reset: bool = option(False, "close with a RST instead of a FIN")
 

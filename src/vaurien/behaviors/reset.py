@@ -25,13 +25,14 @@ class Reset(Behavior):
     """
 
     name = "reset"
+    resumable = True
     scopes = ("connection", "exchange")
     seconds: float = option(0.0, "seconds until the reset", minimum=0)
     bytes: int = option(0, "bytes that pass before the reset; 0: do not count", minimum=0)
 
     def on_open(self, firing: Firing) -> Actions:
         if not self.bytes:
-            yield Wait(firing.now + self.seconds)
+            yield Wait(firing.since + self.seconds)
             yield Close(reset=True)
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
@@ -43,7 +44,7 @@ class Reset(Behavior):
             yield Forward(head)
         if rest is not None:
             until = message.at + self.seconds
-            yield Wait(until)
+            yield Wait(until, rest if rest.data else rest._replace(ends=False))
             if firing.now >= until:
                 yield Close(reset=True, at_once=firing.scope == "connection")
             elif rest.data:  # the rule was lifted meanwhile

@@ -31,6 +31,8 @@ class Slicer(Behavior):
         begin = 0
         while begin < size:
             due = max(message.at, pace.next_at)
+            if pace.next_at:
+                due = max(due, firing.stopped_until(message.direction) + self.delay)
             if due > message.at:
                 yield Wait(due)
                 if firing.now < due:  # lifted

@@ -16,8 +16,9 @@ class SlowAccept(Behavior):
     """
 
     name = "slow-accept"
+    resumable = True
     scopes = ("connection",)
     delay: float = option(1.0, "seconds that new clients wait", minimum=0)
 
     def on_connect(self, firing: Firing) -> Actions:
-        yield Wait(firing.now + self.delay)
+        yield Wait(firing.since + self.delay)

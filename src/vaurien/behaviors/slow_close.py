@@ -17,6 +17,7 @@ class SlowClose(Behavior):
     """
 
     name = "slow-close"
+    resumable = True
     scopes = ("connection",)
     delay: float = option(1.0, "seconds that the end is delayed", minimum=0)
 

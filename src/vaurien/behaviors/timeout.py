@@ -24,6 +24,7 @@ class Timeout(Behavior):
     """
 
     name = "timeout"
+    resumable = True
     scopes = ("connection",)
     lifetime: float = option(0.0, "seconds until the connection closes; 0: no limit", minimum=0)
     idle: float = option(0.0, "seconds without a byte until it closes; 0: no limit", minimum=0)
@@ -38,7 +39,7 @@ class Timeout(Behavior):
         yield Drop() if self.data == "drop" else Forward(message)
 
     def on_open(self, firing: Firing) -> Actions:
-        begun = waited = firing.now
+        begun = waited = firing.since
         while self.lifetime or self.idle:
             over = self._over(begun, firing)
             if over <= waited:

@@ -22,14 +22,15 @@ ExpiryTimes = Mapping[str, Mapping[str, float]]
 def expiry_times(state: State, now: float, before: State, known: ExpiryTimes) -> ExpiryTimes:
     """Return when each rule with a time to live expires.
 
-    ``known`` are the expiry times of the state ``before``; rules that have not changed
+    ``known`` are the expiry times of the state ``before``; rules whose times have not changed
     since keep theirs.
     """
-    unchanged = dict(_mortal(before))
+    earlier = dict(_mortal(before))
     times: dict[str, dict[str, float]] = {}
     for (proxy, name), rule in _mortal(state):
         expires = now + (rule.ttl or 0.0)
-        if unchanged.get((proxy, name)) == rule:
+        old = earlier.get((proxy, name))
+        if old is not None and rule.updates(old) and rule.timing == old.timing:
             expires = known.get(proxy, {}).get(name, expires)
         times.setdefault(proxy, {})[name] = expires
     return times

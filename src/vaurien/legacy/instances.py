@@ -54,7 +54,7 @@ class Instance:
     """
 
     def __init__(self, adapted: Adapted, proxy: PluginProxy) -> None:
-        self._adapted = adapted
+        self.adapted = adapted
         self._proxy = proxy
         self._making = threading.Lock()
         self._made: object | None = None
@@ -67,7 +67,7 @@ class Instance:
         """
         with self._making:
             if self._made is None:
-                self._made = make(self._adapted, self._proxy)
+                self._made = make(self.adapted, self._proxy)
             return self._made
 
 

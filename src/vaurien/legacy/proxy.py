@@ -68,7 +68,11 @@ class LegacyProxy(Proxy):
     def apply(self, plan: Plan) -> None:
         super().apply(plan)
         is_on = self.active_plan.is_on
-        self._instances = {rule: made for rule, made in self._instances.items() if is_on(rule)}
+        self._instances = {
+            rule: made
+            for rule, made in self._instances.items()
+            if is_on(rule) and made.adapted == cast(LegacyBehavior, rule.rule.behavior)
+        }
 
     def connect(self, connection: Connection) -> None:
         drawn = self._draw(connection)

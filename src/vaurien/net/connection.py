@@ -19,7 +19,7 @@ from .framing import Conversation
 from .hooks import CONNECT, Hooks
 from .link import Link
 from .peer_watch import PeerWatch
-from .player import Steps
+from .played import Steps
 from .system import READ, Socket
 from .view import ProxyView
 
@@ -121,10 +121,9 @@ class Connection:
         """Follow the proxy's new plan."""
         if self.closed:
             return
-        plan = self.proxy.active_plan
-        missed_inert = plan.last_inert > self.generation
+        plan, before = self.proxy.active_plan, self.generation
         self.generation = plan.generation
-        missed = self.decisions.follow_plan()
+        missed = self.decisions.follow_plan(before)
         if missed is not None:
             self.close(why=f"rule {missed.rule.name} is off, and has dropped messages")
             return
@@ -134,7 +133,7 @@ class Connection:
             if self.links:
                 hooks.open()
         playing = any(link.player is not None for link in self.links)
-        if missed_inert and not playing and not self.must_finish:
+        if plan.last_inert > before and not playing and not self.must_finish:
             self.decisions.forget()
         for link in self.links:
             if not self.closed:

@@ -62,18 +62,21 @@ class Decisions:
         """A rule has dropped a message."""
         return self._memory is not None and bool(self._memory.dropped_by)
 
-    def follow_plan(self) -> ActiveRule | None:
+    def follow_plan(self, before: int) -> ActiveRule | None:
         """Forget the rules that are gone; return one of them that has dropped a message, if any.
 
-        What was dropped would be missed by a peer that is served again.
+        What was dropped would be missed by a peer that is served again.  ``before``: the
+        generation of the plan so far.
         """
         plan = self.proxy.active_plan
         if self._memory is None:
             return None
-        for active_rule in sorted(self._memory.dropped_by, key=lambda each: each.rule.name):
-            if not plan.is_on(active_rule):
+        for active_rule, direction in sorted(
+            self._memory.dropped_by, key=lambda each: (each[0].name, each[1].value)
+        ):
+            if not plan.is_on(active_rule) or direction not in active_rule.directions:
                 return active_rule
-        self._memory.forget(plan.includes)
+        self._memory.forget(plan.includes, before)
         return None
 
     def draw(self, active_rule: ActiveRule) -> Firing | None:
@@ -82,7 +85,9 @@ class Decisions:
         if active_rule not in connection_draws:
             firing = None
             if active_rule.always:
-                firing = active_rule.fire(self._connection, 0, self.proxy.reactor.clock())
+                mix, now = active_rule.rule.mix, self.proxy.reactor.clock()
+                taken = mix != "" and self.proxy.active_plan.is_taken(active_rule, connection_draws)
+                firing = active_rule.fire(self._connection, 0, now, taken=taken)
             connection_draws[active_rule] = firing
             if firing is not None:
                 self.proxy.on_fired(active_rule.rule, firing, Direction.TO_BACKEND, NO_LABELS)
@@ -188,7 +193,7 @@ class Decisions:
         for active_rule in plan.message_rules:
             match = active_rule.rule.match
             known = [one for one in match if one.label not in unknown]
-            if not active_rule.is_due(decision, direction) or not all(
+            if not active_rule.is_due(decision, direction, framed=True) or not all(
                 one.accepts(decision.labels) for one in known
             ):
                 continue

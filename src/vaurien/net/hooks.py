@@ -1,7 +1,8 @@
 """The hooks of behaviors where there is no message: ``on_connect``, ``on_open``, ``on_end``.
 
 A hook run is a generator that runs until it must wait, as a player is.  When a rule is lifted,
-its behavior is asked for nothing more, and the run continues with what comes after it.
+its behavior is asked for nothing more, and the run continues with what comes after it.  When a
+rule is updated during a wait, its behavior is asked anew, with the time at which the hook began.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Literal
 from typing import Protocol as Interface
 
 from ..rules.active import ActiveRule
-from ..values.actions import Close, Hold, Refuse, Wait
+from ..rules.plan import Rule
+from ..values.actions import Action, Close, Hold, Refuse, Wait
 from ..values.messages import Direction, Ended
 
 if TYPE_CHECKING:
     from .decisions import Decisions
-    from .player import Steps
+    from .played import Steps
     from .reactor import Timer
 
 CONNECT: Literal["connect"] = "connect"
@@ -61,8 +63,10 @@ class Hooks:
     def open(self) -> None:
         """Run ``on_open`` of each rule for which that has not been done yet."""
         for active_rule in self._proxy.active_plan.opening:
-            if active_rule not in self._runs and not self._connection.closed:
-                self._start(active_rule, self._ask(active_rule, "on_open"))
+            if active_rule in self._runs or self._connection.closed:
+                continue
+            if self._connection.decisions.draw(active_rule) is not None:
+                self._open(active_rule, self._proxy.reactor.clock())
 
     def end(
         self, direction: Direction, is_reset: Callable[[], bool], then: Callable[[], None]
@@ -78,86 +82,131 @@ class Hooks:
         behind = plan.rules[plan.rules.index(by) + 1 :]
         for direction in Direction:
             for active_rule in plan.ending:
-                if active_rule in behind and active_rule.direction in (None, direction):
+                if active_rule in behind:
                     ended = Ended(direction, now, reset)
-                    yield from self._ask(active_rule, "on_end", ended)
+                    yield from self._ask(active_rule, "on_end", now, ended)
 
     def has_begun(self, key: Key) -> bool:
         return key in self._runs
 
     def follow_plan(self) -> None:
-        """Continue where a rule has been lifted."""
-        is_on = self._proxy.active_plan.is_on
+        """Continue where a rule has been lifted or updated."""
+        opening = self._proxy.active_plan.opening
         for key, run in list(self._runs.items()):
-            if isinstance(key, ActiveRule) and (not is_on(key) or key.since > run.generation):
+            if not isinstance(key, ActiveRule):
+                run.step()
+            elif key not in opening or key.since > run.generation:
                 run.cancel()
                 del self._runs[key]
+            elif run.over and key.rule is not run.rule and key.rule.behavior.resumable:
+                self._open(key, run.began)
             else:
                 run.step()
+                run.rule = key.rule
 
     def cancel(self) -> None:
         """Stop all runs."""
         for run in self._runs.values():
             run.cancel()
 
-    def _start(self, key: Key, steps: Steps, then: Callable[[], None] | None = None) -> bool:
+    def _open(self, active_rule: ActiveRule, began: float) -> None:
+        """Run ``on_open`` of a rule, which began on this connection at this time."""
+        self._start(active_rule, self._ask(active_rule, "on_open", began), began=began)
+
+    def _start(
+        self,
+        key: Key,
+        steps: Steps,
+        then: Callable[[], None] | None = None,
+        began: float = 0.0,
+    ) -> bool:
         """Start a run; True if it has ended at once; ``then`` is not called in that case."""
-        run = self._runs[key] = HookRun(self._connection, steps)
+        run = self._runs[key] = HookRun(self._connection, steps, began)
+        run.rule = key.rule if isinstance(key, ActiveRule) else None
         run.step()
         run.then = then
         return run.over
 
     def _on_connect(self) -> Steps:
         for active_rule in self._proxy.active_plan.connecting:
-            yield from self._ask(active_rule, "on_connect")
+            yield from self._ask(active_rule, "on_connect", self._proxy.reactor.clock())
 
     def _on_end(self, direction: Direction, is_reset: Callable[[], bool]) -> Steps:
         for active_rule in self._proxy.active_plan.ending:
-            if active_rule.direction in (None, direction):
-                ended = Ended(direction, self._proxy.reactor.clock(), is_reset())
-                yield from self._ask(active_rule, "on_end", ended)
+            now = self._proxy.reactor.clock()
+            ended = Ended(direction, now, is_reset())
+            yield from self._ask(active_rule, "on_end", now, ended)
 
-    def _ask(self, active_rule: ActiveRule, hook: str, *about: object) -> Steps:
+    def _ask(self, active_rule: ActiveRule, hook: str, began: float, *ended: Ended) -> Steps:
         """Do what a behavior asks for in one of its hooks, if its rule fires.
 
         That ends when the rule is lifted or the connection is closed.
         """
-        connection, proxy = self._connection, self._proxy
-        clock = proxy.reactor.clock
-        if connection.closed or not proxy.active_plan.is_on(active_rule):
-            return
-        firing = connection.decisions.draw(active_rule)
-        if firing is None:
-            return
-        for action in getattr(active_rule.behavior(clock()), hook)(*about, firing):
-            match action:
-                case Wait(until):
-                    while clock() < until and proxy.active_plan.is_on(active_rule):
-                        yield until
-                case Hold():
-                    connection.watch_peers()
-                    while proxy.active_plan.is_on(active_rule):
-                        yield None
-                case Close(reset):
-                    if hook != "on_end":
-                        yield from self.pass_close(active_rule, reset=reset)
-                    connection.close(reset=reset)
-                case Refuse(reason) if hook == "on_connect":
-                    connection.refuse(f"{reason} (rule {active_rule.name})")
-                case _:
-                    what = f"{active_rule.name} yielded {action!r}"
-                    raise TypeError(f"{what}, which is not allowed in {hook}")
-            if connection.closed or not proxy.active_plan.is_on(active_rule):
+        decisions, rule = self._connection.decisions, None
+        while self._acts(active_rule) and active_rule.rule is not rule:
+            if ended and active_rule.direction not in (None, ended[0].direction):
                 return
+            firing = decisions.draw(active_rule)
+            if firing is None:
+                return
+            rule = active_rule.rule
+            behavior = active_rule.behavior(self._proxy.reactor.clock())
+            values = rule if behavior.resumable else None
+            for action in getattr(behavior, hook)(*ended, firing.in_hook(began)):
+                yield from self._do(action, active_rule, hook, values)
+                if not self._acts(active_rule, values):
+                    break
+            else:
+                return
+
+    def _do(self, action: Action, active_rule: ActiveRule, hook: str, values: Rule | None) -> Steps:
+        connection, clock = self._connection, self._proxy.reactor.clock
+        match action:
+            case Wait(until):
+                while clock() < until and self._acts(active_rule, values):
+                    yield until
+            case Hold():
+                connection.watch_peers()
+                while self._acts(active_rule, values):
+                    yield None
+            case Close(reset):
+                if hook != "on_end":
+                    yield from self.pass_close(active_rule, reset=reset)
+                connection.close(reset=reset)
+            case Refuse(reason) if hook == "on_connect":
+                connection.refuse(f"{reason} (rule {active_rule.name})")
+            case _:
+                what = f"{active_rule.name} yielded {action!r}"
+                raise TypeError(f"{what}, which is not allowed in {hook}")
+
+    def _acts(self, active_rule: ActiveRule, values: Rule | None = None) -> bool:
+        """Whether a rule is on, with these values, and the connection open."""
+        return (
+            not self._connection.closed
+            and self._proxy.active_plan.is_on(active_rule)
+            and (values is None or values is active_rule.rule)
+        )
 
 
 class HookRun:
     """One run."""
 
-    __slots__ = ("_connection", "_stepping", "_steps", "_timer", "generation", "then")
+    __slots__ = (
+        "_connection",
+        "_stepping",
+        "_steps",
+        "_timer",
+        "began",
+        "generation",
+        "rule",
+        "then",
+    )
 
-    def __init__(self, connection: HookedConnection, steps: Steps) -> None:
+    def __init__(self, connection: HookedConnection, steps: Steps, began: float) -> None:
         self._connection = connection
+        self.began = began
+        self.rule: Rule | None = None
+        """With which values it began, if it is the ``on_open`` of a rule."""
         self.generation = connection.decisions.proxy.active_plan.generation
         """Of the plan under which it began."""
         self._steps: Steps | None = steps

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Generator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from ..parsing.exchanges import QueuedReply
@@ -18,10 +17,10 @@ from ..rules.active import ActiveRule, Decision, Firings
 from ..rules.plan import Rule
 from ..values.actions import Action, Behind, Close, Drop, Forward, Hold, Reply, Wait
 from ..values.messages import Direction, Message
+from .played import Overtaken, PlayedConnection, Queued, Steps, left_after
 
 if TYPE_CHECKING:
     from .closing import Ending
-    from .decisions import Decisions
     from .reactor import Reactor, Timer
 
 QUEUE_LIMIT = 1024 * 1024
@@ -37,16 +36,12 @@ BATCH = 64
 OVERHEAD = 512
 """Approximate bytes of memory that a queued message takes besides its data."""
 
-Steps = Generator[float | None, None, None]
-"""Work that runs until it must wait, and yields until when; None: until something changes."""
-Queued = tuple[Message, Decision | Reply] | QueuedReply
-"""A message with the decision on it or the protocol's reply to it; or a reply to be sent."""
-
 
 class PlayedLink(Interface):
     """The link as its player sees it."""
 
     reactor: Reactor
+    direction: Direction
     player: Player | None
     firings: Firings
     active_at: float
@@ -63,39 +58,12 @@ class PlayedLink(Interface):
     def resume(self) -> None: ...
 
 
-class PlayedConnection(Interface):
-    """The connection as players see it."""
-
-    decisions: Decisions
-
-    @property
-    def conversation(self) -> object | None:
-        """None if its protocol is not framed."""
-
-    def reply(self, message: Message, reply: QueuedReply) -> None: ...
-    def settle(self) -> None: ...
-    def watch_peers(self) -> None: ...
-    def pass_close(self, by: ActiveRule, *, reset: bool) -> Steps: ...
-    def on_failure(self, report: str) -> None: ...
-
-
-class Overtaken(NamedTuple):
-    """A message that waits for the next one to go first."""
-
-    message: Message
-    decision: Decision
-    firings: Firings
-    """What acts on it then."""
-    rule: ActiveRule
-    """What asked for it."""
-    until: float
-
-
 class Player:
     """Exists while a link has messages to play."""
 
     __slots__ = (
         "_connection",
+        "_first",
         "_left_in_batch",
         "_link",
         "_overtaken",
@@ -123,6 +91,7 @@ class Player:
         self._steps: Steps | None = self._run()
         self._timer: Timer | None = None
         self._stepping = False
+        self._first: Firings = ()  # what acts on the message under way before all others
 
     @property
     def full(self) -> bool:
@@ -205,11 +174,18 @@ class Player:
 
     def _run(self) -> Steps:
         while self._queue or self._overtaken:
-            while self._link.congested:
-                yield None
+            if self._link.congested:
+                while self._link.congested:
+                    yield None
+                self._note_stop()
             if not self._queue:
                 yield from self._wait_for_next()
             overtaken, self._overtaken = self._overtaken, []
+            if updated := [late for late in overtaken if self._is_updated(late)]:
+                self._overtaken = [late for late in overtaken if late not in updated]
+                for late in updated:
+                    yield from self._act(late.message, late.decision, late.firings)
+                continue
             arrived = self._link.reactor.clock()
             if self._queue:
                 self._left_in_batch -= 1
@@ -223,7 +199,7 @@ class Player:
             for late in overtaken:
                 at = max(late.message.at, min(late.until, arrived))
                 message = late.message._replace(at=at)
-                yield from self._act(message, late.decision, late.firings)
+                yield from self._act(message, late.decision, late.firings[1:])
 
     def _play_item(self, item: Queued) -> Steps:
         link, connection = self._link, self._connection
@@ -243,6 +219,7 @@ class Player:
             link.firings = decision.firings_for(message.direction)
         if link.firings and decision.labels and message.direction is Direction.TO_CLIENT:
             message = message._replace(labels={**decision.labels, **message.labels})
+        self._first = link.firings
         yield from self._act(message, decision, link.firings)
         if connection.decisions.played(message):
             connection.settle()
@@ -255,13 +232,25 @@ class Player:
             not self._queue
             and link.ending is None
             and link.reactor.clock() < until
-            and all(self._proxy.active_plan.is_on(late.rule) for late in self._overtaken)
+            and all(self._acts(late.firings[0][0], late.values) for late in self._overtaken)
         ):
             yield until
 
+    def _is_updated(self, late: Overtaken) -> bool:
+        """Whether what asked for it is to be asked again."""
+        active_rule = late.firings[0][0]
+        return self._acts(active_rule) and not self._acts(active_rule, late.values)
+
     def _wait_for_sink(self) -> Steps:
-        while self._link.blocked:
-            yield None
+        if self._link.blocked:
+            while self._link.blocked:
+                yield None
+            self._note_stop()
+
+    def _note_stop(self) -> None:
+        """Nothing could leave until now, which gives no credit to what spaces messages."""
+        memory, link = self._connection.decisions.memory, self._link
+        memory.stopped_until[link.direction] = link.reactor.clock()
 
     def _act(self, message: Message, decision: Decision, firings: Firings) -> Steps:
         """Let the first of these act on a message, and the others on what it forwards."""
@@ -270,12 +259,16 @@ class Player:
             self._link.deliver(message)
             return
         active_rule = firings[0][0]
-        if not self._proxy.active_plan.is_on(active_rule):
-            if active_rule not in decision.lasting:
-                yield from self._act(message, decision, firings[1:])
+        if active_rule not in decision.lasting:
+            is_on = self._proxy.active_plan.is_on(active_rule)
+            if not is_on or message.direction not in active_rule.directions:
+                behind = firings[1:]
+                if firings is self._first:
+                    self._first = behind
+                yield from self._act(message, decision, behind)
                 return
-        elif active_rule.rule.behavior.lasting and active_rule not in decision.lasting:
-            decision.lasting += (active_rule,)
+            if active_rule.rule.behavior.lasting:
+                decision.lasting = {**decision.lasting, active_rule: active_rule.rule}
         if message.at < active_rule.on_since:
             message = message._replace(at=active_rule.on_since)
         yield from self._let_act(message, decision, firings)
@@ -285,14 +278,16 @@ class Player:
         link, clock = self._link, self._link.reactor.clock
         (active_rule, firing), rest = firings[0], firings[1:]
         rule = active_rule.rule
-        behavior = active_rule.behavior(clock()) if rule.ramps else rule.behavior
-        left = message if behavior.resumable else None  # what it has not forwarded
+        if decision.lasting and not rule.behavior.resumable:
+            rule = decision.lasting.get(active_rule, rule)  # it completes what it has begun
+        behavior = active_rule.behavior(clock(), rule) if rule.ramps else rule.behavior
+        values, left = (rule, message) if behavior.resumable else (None, None)
         actions, arrived = iter(behavior.on_message(message, firing)), message.at
         while (action := next(actions, None)) is not None:
             self._left_in_batch -= 1
             if not self._left_in_batch:
                 yield clock()
-            if left is not None:
+            if values is not None:
                 left = left_after(action, left)
             match action:
                 case Forward(forwarded):
@@ -305,41 +300,61 @@ class Player:
                     else:
                         link.deliver(forwarded)
                 case Wait(until):
-                    yield from self._wait(active_rule, until)
+                    yield from self._wait(active_rule, until, values)
                     arrived = max(arrived, min(until, clock()))
-                    active_rule.follow_ramps(behavior, clock())
+                    active_rule.follow_ramps(behavior, clock(), rule)
                 case Hold():
-                    yield from self._hold(active_rule)
+                    yield from self._hold(active_rule, values)
                     arrived = max(arrived, clock())
                 case Behind(late, until):
-                    self._overtaken.append(Overtaken(late, decision, rest, active_rule, until))
+                    self._overtaken.append(Overtaken(late, decision, firings, values, until))
                 case Reply(data):
                     if not message.again:  # one request, one reply
                         self._connection.reply(message, data)
                 case Drop():
-                    self._connection.decisions.memory.dropped_by.add(active_rule)
+                    self._connection.decisions.memory.dropped_by.add(
+                        (active_rule, message.direction)
+                    )
                 case Close():
-                    yield from self._connection.pass_close(active_rule, reset=action.reset)
-                    yield from self._close(message, action)
+                    yield from self._close(active_rule, message, action)
                     return
                 case _:
                     raise TypeError(f"{rule.name} yielded {action!r}, which is not an action")
-            if left is not None and not self._acts(active_rule, rule):
+            if left is not None and self._begins_anew(active_rule, values, decision, action, left):
                 yield from self._act_anew(left, decision, firings)
                 return
 
+    def _begins_anew(
+        self,
+        active_rule: ActiveRule,
+        values: Rule | None,
+        decision: Decision,
+        action: Action,
+        left: Message,
+    ) -> bool:
+        """Whether what is left is begun anew, after this action, as a rule has changed."""
+        if self._acts(active_rule, values):
+            return False
+        waited = isinstance(action, Wait | Hold)
+        if active_rule in decision.lasting:
+            return waited and self._acts(active_rule)
+        return waited or left.data != b""
+
     def _act_anew(self, message: Message, decision: Decision, firings: Firings) -> Steps:
-        """Act on what the first of these has held until it was lifted, or was updated."""
-        active_rule = firings[0][0]
-        if self._proxy.active_plan.is_on(active_rule) or active_rule in decision.lasting:
-            yield from self._act(message, decision, firings)
-            return
-        if self._connection.conversation is None:  # bytes that no exchange holds together
+        """Act on what the first of these has held until it was lifted, or was updated.
+
+        If it was lifted, new rules act on it too, unless a part of the message has passed.
+        """
+        connection = self._connection
+        whole = message.begins and firings is self._first
+        if not self._acts(firings[0][0]) and (connection.conversation is None or whole):
             known = {pair[0] for pair in decision.firings}
-            self._connection.decisions.update(decision, message)
+            connection.decisions.update(decision, message)
             now = decision.firings_for(message.direction)
             behind = {pair[0] for pair in firings[1:]}
             firings = tuple(pair for pair in now if pair[0] in behind or pair[0] not in known)
+            if whole:
+                self._first = self._link.firings = firings
         yield from self._act(message, decision, firings)
 
     def _act_on_piece(self, message: Message, decision: Decision, firings: Firings) -> Steps:
@@ -348,37 +363,29 @@ class Player:
         yield from self._act(message, decision, firings)
         self._link.flush()
 
-    def _close(self, message: Message, action: Close) -> Steps:
+    def _close(self, active_rule: ActiveRule, message: Message, action: Close) -> Steps:
         """Pass on nothing more, and close when it is the message's turn."""
+        yield from self._connection.pass_close(active_rule, reset=action.reset)
         self._link.flush()
         yield from self._wait_for_sink()
         self._link.kill()
         self._connection.watch_peers()
         self._connection.reply(message, action)
 
-    def _wait(self, active_rule: ActiveRule, until: float) -> Steps:
-        clock, rule = self._link.reactor.clock, active_rule.rule
-        while clock() < until and self._acts(active_rule, rule):
+    def _wait(self, active_rule: ActiveRule, until: float, values: Rule | None) -> Steps:
+        clock = self._link.reactor.clock
+        while clock() < until and self._acts(active_rule, values):
             yield until
 
-    def _hold(self, active_rule: ActiveRule) -> Steps:
+    def _hold(self, active_rule: ActiveRule, values: Rule | None) -> Steps:
         self.holding = True
         self._connection.watch_peers()
-        rule = active_rule.rule
-        while self._acts(active_rule, rule):
+        while self._acts(active_rule, values):
             yield None
         self.holding = False
+        self._note_stop()
 
-    def _acts(self, active_rule: ActiveRule, rule: Rule) -> bool:
-        """Whether a rule is on, with the values that it had."""
-        return active_rule.rule is rule and self._proxy.active_plan.is_on(active_rule)
-
-
-def left_after(action: Action, left: Message) -> Message | None:
-    """Return what a behavior has not forwarded of a message; None if that cannot be told."""
-    if isinstance(action, Wait | Hold):
-        return left
-    sent = action.message.data if isinstance(action, Forward) else b""
-    if 0 < len(sent) < len(left.data) and left.data.startswith(sent):
-        return left.part(len(sent), len(left.data))
-    return None
+    def _acts(self, active_rule: ActiveRule, values: Rule | None = None) -> bool:
+        """Whether a rule is on, with these values."""
+        is_on = self._proxy.active_plan.is_on(active_rule)
+        return is_on and (values is None or values is active_rule.rule)

@@ -7,7 +7,7 @@ from math import inf
 
 from ..behavior import Firing
 from ..parsing.tally import KINDS, Tally, count
-from ..rules.active import ActivePlan
+from ..rules.active_plan import ActivePlan
 from ..rules.plan import Plan, Rule
 from ..values.events import Emit, Event, Fired, Trouble
 from ..values.messages import Direction
@@ -131,12 +131,10 @@ class Proxy:
 
     def apply(self, plan: Plan) -> None:
         """Replace the plan, for open connections too."""
-        before = self.active_plan.opening
         self.active_plan = ActivePlan(plan, self.name, self.reactor.clock(), self.active_plan)
         self._schedule_next_edge()
         self._refuse_or_listen()
-        opens = not set(self.active_plan.opening) <= set(before)  # then there is work for all
-        self._followers.tell(self.connections if opens else ())
+        self._followers.tell(self.connections if self.active_plan.opens else ())
 
     def change_backend(self, backend: Address, *, reset: bool = False) -> None:
         """Connect new clients to another backend.

@@ -8,7 +8,7 @@ from typing import Protocol as Interface
 from ..behavior import Firing
 from ..parsing.tally import Tally
 from ..protocol import Protocol
-from ..rules.active import ActivePlan
+from ..rules.active_plan import ActivePlan
 from ..rules.plan import Rule
 from ..values.events import Emit
 from ..values.messages import Direction

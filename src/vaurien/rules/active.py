@@ -1,4 +1,4 @@
-"""A plan in force on one proxy: which rules are on, what they have counted, what they decide.
+"""Rules in force on one proxy, what they have counted, and the decisions on exchanges.
 
 Law: nothing here reads a clock or a hidden source of randomness.  Time is an argument, and each
 draw is a function of the seed and of what it is for.
@@ -7,21 +7,15 @@ draw is a function of the seed and of what it is for.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from ..behavior import HOOKS, Behavior
 from ..values.messages import NO_LABELS, Direction
 from ..values.options import options_of
 from .dice import SEED_LIMIT, Dice
 from .firing import ConnectionView, Firing, Kept
-from .index import MatchIndex
-from .plan import MARGIN, Plan, Rule
-
-TURN = 32
-"""Messages of a connection that are decided on before others have their turn ..."""
-TURN_DECISIONS = 256
-"""... or fewer, so that this many decisions on a rule are made at most."""
+from .plan import MARGIN, Rule
 
 
 class ActiveRule:
@@ -31,6 +25,7 @@ class ActiveRule:
         "always",
         "applied_at",
         "certain",
+        "chooses_since",
         "dice",
         "direction",
         "directions",
@@ -51,7 +46,8 @@ class ActiveRule:
         self.applied_at = applied_at
         self.updated_at = 0.0  # when its values were changed while it was in force
         self.on_since = applied_at  # when it last came on: what waited before has no credit
-        self.since = since  # generation of the active plan under which it turned on
+        self.since = since  # generation of the active plan under which it turned on ...
+        self.chooses_since = since  # ... and under which it came to choose as it does
         self.seen = 0  # exchanges that it applies to
         self.fired = 0
         self.shared: Kept = {}  # what its behavior keeps for all connections
@@ -59,33 +55,23 @@ class ActiveRule:
     def _set(self, rule: Rule) -> None:
         self.rule = rule
         self.name, self.scope, self.direction = rule.name, rule.scope, rule.direction
-        acts = rule.behavior.overrides("on_message")
-        self.directions = tuple(
-            direction
-            for direction in Direction
-            if acts and rule.direction in (None, direction) and rule.behavior.concerns(direction)
-        )
+        self.directions = directions_of(rule)
         """Those of the messages that its behavior acts on."""
         self.always = not rule.match
         """Whether it applies to every exchange."""
         self.certain = (rule.low, rule.high, rule.percent_ramp) == (0, 100, None)
         """Whether it fires whatever is drawn."""
 
-    def update(self, rule: Rule, now: float) -> None:
-        """Follow changed values: what it has counted, drawn, kept and holds stays."""
-        if rule.timing != self.rule.timing:
+    def update(self, rule: Rule, dice: Dice, now: float, generation: int) -> None:
+        """Follow changed values: what it has counted, decided, kept and holds stays."""
+        before, self.dice = self.rule, dice
+        if rule.timing != before.timing:
             self.applied_at = now
         self.updated_at = now
+        acted_in = self.directions
         self._set(rule)
-
-    def becomes(self, rule: Rule) -> bool:
-        """Whether a rule is an update of this one: the same trouble for the same traffic."""
-        behavior = self.rule.behavior
-        return (
-            type(behavior) is type(rule.behavior)
-            and not behavior.per_connection
-            and rule.traffic == self.rule.traffic
-        )
+        if rule.choice != before.choice or self.directions != acted_in:
+            self.chooses_since = generation
 
     @property
     def ignores_messages(self) -> bool:
@@ -110,32 +96,41 @@ class ActiveRule:
         edge = self.rule.next_edge(now - self.applied_at + MARGIN)
         return None if edge is None else self.applied_at + edge
 
-    def behavior(self, now: float) -> Behavior:
-        """Return the rule's behavior with its options as they are now: a copy if they change."""
-        behavior = self.rule.behavior
-        if self.rule.ramps:
+    def behavior(self, now: float, rule: Rule | None = None) -> Behavior:
+        """Return its behavior with the options as they are now: a copy if they change.
+
+        ``rule``: the values that it had, if they have been updated meanwhile.
+        """
+        rule = rule or self.rule
+        behavior = rule.behavior
+        if rule.ramps:
             behavior = copy.copy(behavior)
-            self.follow_ramps(behavior, now)
+            self.follow_ramps(behavior, now, rule)
         return behavior
 
-    def follow_ramps(self, behavior: Behavior, now: float) -> None:
+    def follow_ramps(self, behavior: Behavior, now: float, rule: Rule) -> None:
         """Set the options that change with time to their values now."""
-        if not self.rule.ramps:
+        if not rule.ramps:
             return
         seconds = self.seconds_on(now) or 0.0
         known = options_of(type(behavior))
-        for name, ramp in self.rule.ramps:
+        for name, ramp in rule.ramps:
             value = ramp.at(seconds)
             setattr(behavior, name, round(value) if known[name].type is int else value)
 
-    def is_due(self, decision: Decision, direction: Direction) -> bool:
-        """Whether to decide on the rule now.
+    def is_due(self, decision: Decision, direction: Direction, *, framed: bool) -> bool:
+        """Whether to decide on the rule now, which has not fired on the exchange.
 
-        That is when it is new, or when it matches on responses and one has come.
+        That is when it is new, or when it matches on responses and one has come.  When it is
+        updated so that it chooses otherwise, it is asked again, except of an exchange of a
+        framed protocol.
         """
         if self.rule.late:
             return direction is Direction.TO_CLIENT and self not in decision.asked_late
-        return self.since > decision.generation
+        if self.since > decision.generation:
+            return True
+        anew = not framed or decision.opaque or self.scope == "connection"
+        return anew and self.chooses_since > decision.generation
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether the rule applies to an exchange with these labels."""
@@ -144,14 +139,21 @@ class ActiveRule:
                 return False
         return True
 
-    def fire(self, view: ConnectionView, exchange: int, now: float) -> Firing | None:
-        """Count an exchange that the rule applies to; None if it does not fire on it."""
+    def fire(
+        self, view: ConnectionView, exchange: int, now: float, *, taken: bool = False
+    ) -> Firing | None:
+        """Count an exchange that the rule applies to; None if it does not fire on it.
+
+        ``taken``: another rule of its mix has fired on it.
+        """
         rule = self.rule
         self.seen += 1
         counted = self.seen - rule.after
         if counted <= 0 or counted % rule.every:
             return None
         if rule.times is not None and self.fired >= rule.times:
+            return None
+        if taken:
             return None
         rolled = None
         if not self.certain:
@@ -177,25 +179,41 @@ class ActiveRule:
         return rule.behavior.refuses and self.certain and not counts
 
 
+def directions_of(rule: Rule) -> tuple[Direction, ...]:
+    """Return the directions of the messages that a rule acts on."""
+    acts = rule.behavior.overrides("on_message")
+    return tuple(
+        direction
+        for direction in Direction
+        if acts and rule.direction in (None, direction) and rule.behavior.concerns(direction)
+    )
+
+
 class Memory:
     """What a connection keeps for the rules that fire on it."""
 
-    __slots__ = ("connection_draws", "dropped_by", "own")
+    __slots__ = ("connection_draws", "dropped_by", "own", "stopped_until")
 
     def __init__(self) -> None:
         self.own: Kept = {}
         """What behaviors keep; each key begins with the rule."""
-        self.dropped_by: set[ActiveRule] = set()
-        """The rules that have dropped a message: the peers may be out of step."""
+        self.dropped_by: set[tuple[ActiveRule, Direction]] = set()
+        """The rules that have dropped messages of a direction: the peers may be out of step."""
         self.connection_draws: ConnectionDraws = {}
         """What was drawn for rules whose scope is the connection."""
+        self.stopped_until: dict[Direction, float] = {}
+        """When messages of a direction could leave again after they could not."""
 
-    def forget(self, known: Callable[[object], bool]) -> None:
-        """Drop what is kept for rules that are no longer known."""
-        for gone in [
-            active_rule for active_rule in self.connection_draws if not known(active_rule)
-        ]:
-            del self.connection_draws[gone]
+    def forget(self, known: Callable[[object], bool], generation: int) -> None:
+        """Drop what is kept for rules that are no longer known.
+
+        ``generation``: that of the plan so far.  The connection is drawn for again where it has
+        not been chosen and the rule has since been updated so that it chooses otherwise.
+        """
+        for active_rule, firing in list(self.connection_draws.items()):
+            chosen = firing is not None or active_rule.chooses_since <= generation
+            if not (known(active_rule) and chosen and active_rule.scope == "connection"):
+                del self.connection_draws[active_rule]
         for key in [key for key in self.own if not known(key[0])]:
             del self.own[key]
 
@@ -233,7 +251,8 @@ class Decision:
         self.generation = -1  # of the active plan that decided
         self.labels: Mapping[str, str] = NO_LABELS  # of the exchange, so far
         self.asked_late: tuple[ActiveRule, ...] = ()  # late rules that have counted it
-        self.lasting: tuple[ActiveRule, ...] = ()  # those that act on it to its end
+        self.lasting: Mapping[ActiveRule, Rule] = NONE_LASTING
+        """Those that act on it to its end, with the values under which they have begun."""
         self.finished = False  # the exchange seems to have ended
         self.firings: Firings = ()
         self.to_backend: Firings = ()  # those that act on messages of this direction
@@ -249,151 +268,19 @@ class Decision:
         if not firings and not self.firings:
             return
         self.firings = pairs = tuple(firings)
+        begun = self.lasting
         self.to_backend, self.to_client = (
-            tuple([pair for pair in pairs if direction in pair[0].directions])
+            tuple(
+                [
+                    pair
+                    for pair in pairs
+                    if direction in pair[0].directions
+                    or (pair[0] in begun and direction in directions_of(begun[pair[0]]))
+                ]
+            )
             for direction in (Direction.TO_BACKEND, Direction.TO_CLIENT)
         )
 
 
+NONE_LASTING: Mapping[ActiveRule, Rule] = MappingProxyType({})
 ConnectionDraws = dict[ActiveRule, Firing | None]
-
-
-class ActivePlan:
-    """A plan in force on one proxy, until the next plan, or until a rule turns on or off."""
-
-    def __init__(
-        self, plan: Plan, proxy: str, now: float, previous: ActivePlan | None = None
-    ) -> None:
-        """Rules that the previous plan included keep what they have counted."""
-        self.plan = plan
-        self.generation: int = 0 if previous is None else previous.generation + 1
-        kept = {} if previous is None else previous._kept_for(plan)
-
-        def active_rule(rule: Rule) -> ActiveRule:
-            old = kept.get(rule.name)
-            if old is not None and (old.rule is rule or old.rule == rule):
-                return old
-            if old is not None and old.becomes(rule):
-                old.update(rule, now)
-                return old
-            dice = Dice(plan.seed, proxy, rule.mix or rule.name)
-            return ActiveRule(rule, dice, now, self.generation)
-
-        self._all: tuple[ActiveRule, ...] = tuple(
-            active_rule(rule) for rule in plan.rules if not rule.behavior.inert
-        )
-        self._known = frozenset(self._all)
-        self.rules = tuple(rule for rule in self._all if rule.seconds_on(now) is not None)
-        """The rules that are on."""
-        self.message_rules = tuple(rule for rule in self.rules if not rule.ignores_messages)
-        self.acts_on_messages = bool(self.message_rules)
-        """Whether any rule that is on may act on messages."""
-        self.turn = max(1, min(TURN, TURN_DECISIONS // (len(self.message_rules) or 1)))
-        """Messages of a connection that are decided on before others have their turn."""
-        before = -1 if previous is None else previous.last_inert
-        self.last_inert: int = before if self.acts_on_messages else self.generation
-        """Generation of the newest active plan so far of which that is not so."""
-        self._on = frozenset(self.rules)
-        for rule in self.rules:
-            if previous is not None and not previous.is_on(rule):
-                rule.since, rule.on_since = self.generation, now
-        self.expired: frozenset[str] = frozenset(
-            rule.rule.name for rule in self._all if rule.is_expired(now)
-        )
-        """The names of the rules whose time to live has passed."""
-        edges = [edge for rule in self._all if (edge := rule.next_edge(now)) is not None]
-        self.next_edge = min(edges, default=None)
-        """When a rule next turns on or off, or expires, on the same clock as ``now``."""
-        self.connecting = self._with("on_connect")
-        self.opening = self._with("on_open")
-        self.ending = self._with("on_end")
-        self.refuses = any(rule.refuses for rule in self.rules)
-        """Whether no connection is to be accepted."""
-        self.late = any(rule.rule.late for rule in self.rules)
-        """Whether any rule is decided on when the response comes."""
-
-    def _kept_for(self, plan: Plan) -> dict[str, ActiveRule]:
-        """Return the rules that another plan may keep, by name."""
-        if self.plan.seed != plan.seed:
-            return {}
-        # A rule that has expired starts afresh if another plan includes it.
-        again = self.expired if self.plan is not plan else frozenset()
-        return {rule.name: rule for rule in self._all if rule.name not in again}
-
-    def _with(self, hook: str) -> tuple[ActiveRule, ...]:
-        return tuple(
-            active_rule
-            for active_rule in self.rules
-            if active_rule.rule.scope == "connection"
-            and not active_rule.rule.match
-            and active_rule.rule.behavior.overrides(hook)
-        )
-
-    def is_on(self, active_rule: ActiveRule) -> bool:
-        """Whether the plan includes a rule, and it is on."""
-        return active_rule in self._on
-
-    def includes(self, rule: object) -> bool:
-        """Whether the plan includes an active rule, on or off."""
-        return rule in self._known
-
-    def decide(
-        self,
-        decision: Decision,
-        view: ConnectionView,
-        direction: Direction,
-        connection_draws: ConnectionDraws,
-        now: float,
-    ) -> list[tuple[ActiveRule, Firing]]:
-        """Bring a decision up to date with this plan, and return the firings that are new in it.
-
-        ``direction``: that of the message that begins.  What an older plan decided stands for
-        the rules that are still on, and for those whose lasting behaviors have begun to act.
-        ``connection_draws``: what was drawn for rules whose scope is the connection.  That is
-        done on the first exchange they apply to, and stands for all that they apply to.
-        """
-        before = dict(decision.firings)
-        exchange = decision.exchange
-        firings = self._outlasting(decision) if decision.lasting else []
-        new = []
-        for active_rule in self.message_rules if before else self._candidates(decision):
-            firing: Firing | None
-            if active_rule in before:
-                firing = before[active_rule]
-            elif (
-                not active_rule.is_due(decision, direction)
-                or not (active_rule.always or active_rule.matches(decision.labels))
-                or (decision.opaque and active_rule.rule.behavior.needs_messages)
-            ):
-                continue
-            elif active_rule in connection_draws:
-                drawn = connection_draws[active_rule]  # each exchange has its own memory
-                firing = drawn and drawn.on_exchange(exchange)
-            elif active_rule.rule.behavior.per_connection:
-                firing = None  # the connection was open before the rule came
-            else:
-                firing = active_rule.fire(view, exchange, now)
-                if firing is not None:
-                    new.append((active_rule, firing))
-                if active_rule.rule.late:
-                    decision.asked_late += (active_rule,)
-                if active_rule.scope == "connection":
-                    connection_draws[active_rule] = firing
-            if firing is not None:
-                firings.append((active_rule, firing))
-        decision.update(self.generation, firings)
-        return new
-
-    @cached_property
-    def _index(self) -> MatchIndex:
-        return MatchIndex(active_rule.rule.match for active_rule in self.message_rules)
-
-    def _candidates(self, decision: Decision) -> Iterable[ActiveRule]:
-        """Return the rules that may match an exchange, in the order of the plan."""
-        rules, index = self.message_rules, self._index
-        return [rules[place] for place in index.find(decision.labels)] if index else rules
-
-    def _outlasting(self, decision: Decision) -> list[tuple[ActiveRule, Firing]]:
-        """Return the firings that act to the end of the exchange though their rules are off."""
-        gone = set(decision.lasting) - self._on
-        return [pair for pair in decision.firings if pair[0] in gone]

@@ -35,6 +35,7 @@ class MemoryView(Interface):
     """What a connection remembers, as far as firings need it."""
 
     own: Kept
+    stopped_until: dict[Direction, float]
 
 
 class ConnectionView(Interface):
@@ -80,7 +81,7 @@ class RuleView(Interface):
 class Firing:
     """One rule that fires: what a behavior may know besides the message."""
 
-    __slots__ = ("_count", "_exchange", "_of_exchange", "_rolled", "_source", "_view")
+    __slots__ = ("_count", "_exchange", "_of_exchange", "_rolled", "_since", "_source", "_view")
 
     def __init__(
         self,
@@ -89,18 +90,28 @@ class Firing:
         exchange: int,
         count: int,
         rolled: tuple[float, int] | None = None,
+        since: float | None = None,
     ) -> None:
-        """``exchange``: 0 or less outside of any; ``rolled``: what was drawn, if it was needed."""
+        """``exchange``: 0 or less outside of any; ``rolled``: what was drawn, if it was needed.
+
+        ``since``: when a hook began.
+        """
         self._source = source
         self._view = view
         self._exchange = exchange
         self._count = count
         self._rolled = rolled
+        self._since = since
         self._of_exchange: Kept = {}
 
     def on_exchange(self, exchange: int) -> Firing:
         """Return the same firing on another exchange, which has a memory of its own."""
         return Firing(self._source, self._view, exchange, self._count, self._rolled)
+
+    def in_hook(self, since: float) -> Firing:
+        """Return the same firing for a hook that began at this time."""
+        count, rolled = self._count, self._rolled
+        return Firing(self._source, self._view, self._exchange, count, rolled, since)
 
     @property
     def exchange(self) -> int:
@@ -176,9 +187,21 @@ class Firing:
         """
         return self._view.now()
 
+    @property
+    def since(self) -> float:
+        """When a hook began; it is called again, if its rule is updated, since the same moment."""
+        return self._view.now() if self._since is None else self._since
+
     def heard_at(self, direction: Direction | None = None) -> float:
         """Return when the connection last carried bytes, in this direction or in either."""
         return self._view.heard_at(direction)
+
+    def stopped_until(self, direction: Direction) -> float:
+        """Return until when nothing could leave in a direction; 0: never.
+
+        That is while a behavior held a message, or the peer took no more.
+        """
+        return self._view.memory.stopped_until.get(direction, 0.0)
 
     def of_exchange(self, kind: Callable[[], T]) -> T:
         """Return what the rule keeps under a class for this exchange; ``kind()`` at first."""

@@ -125,10 +125,14 @@ class Rule:
         return self.high - self.low
 
     @property
-    def traffic(self) -> tuple[object, ...]:
-        """What says on which traffic it fires."""
+    def choice(self) -> tuple[object, ...]:
+        """What says on which exchanges or connections it fires."""
         band = (self.low, self.high, self.percent_ramp, self.mix)
-        return (*band, self.direction, self.scope, self.match)
+        return (*band, self.scope, self.match, self.after, self.every, self.times)
+
+    def updates(self, other: Rule) -> bool:
+        """Whether it is the same rule as another, with other values perhaps."""
+        return self.name == other.name and type(self.behavior) is type(other.behavior)
 
     @property
     def timing(self) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .messages import Message
 
@@ -36,11 +36,16 @@ class Wait:
     """
 
     until: float
+    left: Message | None = field(default=None, compare=False)
+    """Of a resumable behavior: what it has not forwarded, if not the rest of the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Do nothing until the rule is lifted."""
+
+    left: Message | None = field(default=None, compare=False)
+    """As with ``Wait``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,186 @@
+"""A plan in force on one proxy: which rules are on, and what they decide.
+
+Law: nothing here reads a clock or a hidden source of randomness.  Time is an argument, and each
+draw is a function of the seed and of what it is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from ..values.messages import Direction
+from .active import ActiveRule, ConnectionDraws, Decision
+from .dice import Dice
+from .firing import ConnectionView, Firing
+from .index import MatchIndex
+from .plan import Plan, Rule
+
+TURN = 32
+"""Messages of a connection that are decided on before others have their turn ..."""
+TURN_DECISIONS = 256
+"""... or fewer, so that this many decisions on a rule are made at most."""
+
+
+class ActivePlan:
+    """A plan in force on one proxy, until the next plan, or until a rule turns on or off."""
+
+    def __init__(
+        self, plan: Plan, proxy: str, now: float, previous: ActivePlan | None = None
+    ) -> None:
+        """Rules that the previous plan included keep what they have counted."""
+        self.plan = plan
+        self.generation: int = 0 if previous is None else previous.generation + 1
+        kept = {} if previous is None else previous._kept_for(plan)
+        self._updated: set[ActiveRule] = set()
+        self._all: tuple[ActiveRule, ...] = tuple(
+            self._activate(rule, kept.get(rule.name), proxy, now)
+            for rule in plan.rules
+            if not rule.behavior.inert
+        )
+        self._known = frozenset(self._all)
+        self.rules = tuple(rule for rule in self._all if rule.seconds_on(now) is not None)
+        """The rules that are on."""
+        self.message_rules = tuple(rule for rule in self.rules if not rule.ignores_messages)
+        self.acts_on_messages = bool(self.message_rules)
+        """Whether any rule that is on may act on messages."""
+        self.turn = max(1, min(TURN, TURN_DECISIONS // (len(self.message_rules) or 1)))
+        """Messages of a connection that are decided on before others have their turn."""
+        before = -1 if previous is None else previous.last_inert
+        self.last_inert: int = before if self.acts_on_messages else self.generation
+        """Generation of the newest active plan so far of which that is not so."""
+        self._on = frozenset(self.rules)
+        for rule in self.rules:
+            if previous is not None and not previous.is_on(rule):
+                rule.since, rule.on_since = self.generation, now
+        self.expired: frozenset[str] = frozenset(
+            rule.rule.name for rule in self._all if rule.is_expired(now)
+        )
+        """The names of the rules whose time to live has passed."""
+        edges = [edge for rule in self._all if (edge := rule.next_edge(now)) is not None]
+        self.next_edge = min(edges, default=None)
+        """When a rule next turns on or off, or expires, on the same clock as ``now``."""
+        self.connecting = self._with("on_connect")
+        self.opening = self._with("on_open")
+        opened = frozenset(() if previous is None else previous.opening) - self._updated
+        self.opens = not opened.issuperset(self.opening)
+        """Whether connections that are open may have to run ``on_open``."""
+        self.ending = self._with("on_end")
+        self.refuses = any(rule.refuses for rule in self.rules)
+        """Whether no connection is to be accepted."""
+        self.late = any(rule.rule.late for rule in self.rules)
+        """Whether any rule is decided on when the response comes."""
+
+    def _activate(self, rule: Rule, old: ActiveRule | None, proxy: str, now: float) -> ActiveRule:
+        """Return an active rule for a rule: the old one of its name, if it is the same rule."""
+        if old is not None and (old.rule is rule or old.rule == rule):
+            return old
+        if old is not None and old.rule.mix == rule.mix:
+            dice = old.dice
+        else:
+            dice = Dice(self.plan.seed, proxy, rule.mix or rule.name)
+        if old is None or not rule.updates(old.rule):
+            return ActiveRule(rule, dice, now, self.generation)
+        old.update(rule, dice, now, self.generation)
+        self._updated.add(old)
+        return old
+
+    def _kept_for(self, plan: Plan) -> dict[str, ActiveRule]:
+        """Return the rules that another plan may keep, by name."""
+        if self.plan.seed != plan.seed:
+            return {}
+        # A rule that has expired starts afresh if another plan includes it.
+        again = self.expired if self.plan is not plan else frozenset()
+        return {rule.name: rule for rule in self._all if rule.name not in again}
+
+    def _with(self, hook: str) -> tuple[ActiveRule, ...]:
+        return tuple(
+            active_rule
+            for active_rule in self.rules
+            if active_rule.rule.scope == "connection"
+            and not active_rule.rule.match
+            and active_rule.rule.behavior.overrides(hook)
+        )
+
+    def is_on(self, active_rule: ActiveRule) -> bool:
+        """Whether the plan includes a rule, and it is on."""
+        return active_rule in self._on
+
+    def includes(self, rule: object) -> bool:
+        """Whether the plan includes an active rule, on or off."""
+        return rule in self._known
+
+    def decide(
+        self,
+        decision: Decision,
+        view: ConnectionView,
+        direction: Direction,
+        connection_draws: ConnectionDraws,
+        now: float,
+    ) -> list[tuple[ActiveRule, Firing]]:
+        """Bring a decision up to date with this plan, and return the firings that are new in it.
+
+        ``direction``: that of the message that begins.  What an older plan decided stands for
+        the rules that are still on, and for those whose lasting behaviors have begun to act.
+        ``connection_draws``: what was drawn for rules whose scope is the connection.  That is
+        done on the first exchange they apply to, and stands for all that they apply to.
+        """
+        before = dict(decision.firings)
+        exchange = decision.exchange
+        framed = view.protocol.framed
+        firings = self._outlasting(decision) if decision.lasting else []
+        new = []
+        for active_rule in self.message_rules if before else self._candidates(decision):
+            firing: Firing | None
+            if active_rule in before:
+                firing = before[active_rule]
+            elif (
+                not active_rule.is_due(decision, direction, framed=framed)
+                or not (active_rule.always or active_rule.matches(decision.labels))
+                or (decision.opaque and active_rule.rule.behavior.needs_messages)
+            ):
+                continue
+            elif active_rule in connection_draws:
+                drawn = connection_draws[active_rule]  # each exchange has its own memory
+                firing = drawn and drawn.on_exchange(exchange)
+            elif active_rule.rule.behavior.per_connection:
+                firing = None  # the connection was open before the rule came
+            else:
+                others = connection_draws if active_rule.scope == "connection" else before
+                taken = active_rule.rule.mix != "" and self.is_taken(active_rule, others)
+                firing = active_rule.fire(view, exchange, now, taken=taken)
+                if firing is not None:
+                    new.append((active_rule, firing))
+                if active_rule.rule.late:
+                    decision.asked_late += (active_rule,)
+                if active_rule.scope == "connection":
+                    connection_draws[active_rule] = firing
+            if firing is not None:
+                firings.append((active_rule, firing))
+        decision.update(self.generation, firings)
+        return new
+
+    @cached_property
+    def _index(self) -> MatchIndex:
+        return MatchIndex(active_rule.rule.match for active_rule in self.message_rules)
+
+    def _candidates(self, decision: Decision) -> Iterable[ActiveRule]:
+        """Return the rules that may match an exchange, in the order of the plan."""
+        rules, index = self.message_rules, self._index
+        return [rules[place] for place in index.find(decision.labels)] if index else rules
+
+    def is_taken(self, active_rule: ActiveRule, others: Mapping[ActiveRule, Firing | None]) -> bool:
+        """Whether another rule of its mix has fired, perhaps when their bands were others."""
+        mix = active_rule.rule.mix
+        return any(
+            firing is not None
+            and other is not active_rule
+            and (other.rule.mix, other.scope) == (mix, active_rule.scope)
+            and other in self._on
+            for other, firing in others.items()
+        )
+
+    def _outlasting(self, decision: Decision) -> list[tuple[ActiveRule, Firing]]:
+        """Return the firings that act to the end of the exchange though their rules are off."""
+        gone = set(decision.lasting) - self._on
+        return [pair for pair in decision.firings if pair[0] in gone]

@@ -1,0 +1,38 @@
+"""What is left of a message for a behavior that is called again."""
+
+from __future__ import annotations
+
+import pytest
+
+from acting import response
+from vaurien.net.played import left_after
+from vaurien.values.actions import Action, Drop, Forward, Hold, Reply, Wait
+from vaurien.values.messages import Message
+
+WHOLE = response(b"0123456789")
+REST = WHOLE.part(4, 10)
+
+
+@pytest.mark.parametrize(
+    ("action", "left"),
+    [
+        (Wait(1.0), WHOLE),
+        (Hold(), WHOLE),
+        (Wait(1.0, REST), REST),
+        (Hold(REST), REST),
+        (Forward(WHOLE.part(0, 4)), REST),
+        (Forward(WHOLE), None),
+        (Forward(WHOLE.with_data(b"xyz")), None),
+        (Forward(WHOLE.with_data(b"")), None),
+        (Reply(b"0123"), None),
+        (Drop(), None),
+    ],
+)
+def test_what_is_left(action: Action, left: Message | None) -> None:
+    assert left_after(action, WHOLE) == left
+
+
+def test_of_what_cannot_be_told_only_the_behavior_can_say_what_is_left() -> None:
+    assert left_after(Forward(WHOLE.part(0, 4)), None) is None
+    assert left_after(Wait(1.0), None) is None
+    assert left_after(Hold(REST), None) == REST
