@@ -29,6 +29,7 @@ from peers import (
 )
 from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.error import Error
+from vaurien.values.events import Cut
 
 
 def ask(running: RunningLegacy, data: bytes = b"hello") -> bytes:
@@ -332,6 +333,8 @@ def test_idle_connection_ends(backend: Listening) -> None:
     ):
         assert receive_until_fin(client) == b""
         assert not running.failures
+        cut = Cut(running.proxy.name, "connection 1 was idle for 0.05 s, and was closed")
+        wait_until(lambda: cut in running.events, "why is told")
 
 
 def test_unreachable_backend() -> None:

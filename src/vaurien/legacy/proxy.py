@@ -15,7 +15,7 @@ from ..net.closing import InUse
 from ..net.proxy import Proxy, ignore_event
 from ..rules.active import ActiveRule
 from ..rules.plan import Plan
-from ..values.events import Emit, PluginFailed
+from ..values.events import Cut, Emit, PluginFailed
 from .adaptation import LegacyBehavior, LegacyProtocol
 from .forms import BaseHandler, Call, Dummy, call_by_position, call_of_handler, form_of
 from .instances import Instance, PluginProxy
@@ -194,11 +194,16 @@ class LegacyProxy(Proxy):
         try:
             session.run(call())
         except BaseException as error:  # noqa: BLE001 - a plugin may even call sys.exit
+            session.timed_out = type(error) is TimeoutError and not error.errno
             if not session.severed and not _is_end_of_connection(error):
                 what = f"{plugin} failed on connection {connection.number}"
                 failed = PluginFailed(self.name, what, traceback.format_exc())
                 self.reactor.post(lambda: self.emit(failed))
         finally:
+            if session.timed_out and not session.severed:
+                what = f"connection {connection.number} was idle for {session.timeout:g} s"
+                cut = Cut(self.name, f"{what}, and was closed")
+                self.reactor.post(lambda: self.emit(cut))
             session.close()
             self.reactor.post(lambda: self._on_thread_done(connection))
 

@@ -36,11 +36,14 @@ class Session:
         self._client = client
         self._backend = HandedSocket(backend)
         self._sides = (self._client, self._backend)
+        self.timeout = timeout
         self._timeout = timeout or None
         self._stay_connected = stay_connected
         self._severed = threading.Event()
         self.calling = False
         """A call of the plugin is under way."""
+        self.timed_out = False
+        """Nothing came for ``timeout`` seconds."""
         for side in self._sides:
             side.settimeout(self._timeout)
 
@@ -96,4 +99,5 @@ class Session:
         for fd in waiting:
             poll.register(fd, select.POLLIN)
         ready = poll.poll(None if self._timeout is None else self._timeout * 1000)
+        self.timed_out = not ready
         return [waiting[fd] for fd, _ in ready]
