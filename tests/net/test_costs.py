@@ -129,6 +129,6 @@ def test_the_system_calls_of_a_connection(protocol: str, end: str, ended: dict[s
     assert calls == sum(map(Counter, (OPENED, CARRIED, ended)), Counter())
 
 
-@pytest.mark.parametrize(("protocol", "bound"), [("tcp", 86), ("redis", 166), ("http", 157)])
+@pytest.mark.parametrize(("protocol", "bound"), [("tcp", 88), ("redis", 158), ("http", 149)])
 def test_the_python_calls_of_a_connection(protocol: str, bound: int) -> None:
     assert serve(protocol, "client").python <= bound

@@ -14,7 +14,7 @@ from vaurien.errors import ProtocolError
 from vaurien.net.decisions import Decisions
 from vaurien.net.framing import Conversation, Decided, Framing, State
 from vaurien.parsing.exchanges import QueuedReply
-from vaurien.protocol import Protocol
+from vaurien.protocol import Parser, Protocol, Stream
 from vaurien.protocols.http.parser import Http
 from vaurien.protocols.smtp.parser import Smtp
 from vaurien.testing import Stage
@@ -418,6 +418,30 @@ def test_a_framing_that_fails_passes_all_it_has_and_ends_the_other() -> None:
     assert isinstance(framing.failure, ProtocolError | ValueError)
     assert (to_backend.framing, to_client.framing) == (None, None)
     assert [message.data for message, _ in to_client.arrived] == [b"!ne"]
+
+
+class Broken(Lines):
+    """Its parser of requests fails before it has taken anything."""
+
+    name = "test-framing-broken"
+    raises = False
+
+    def requests(self, stream: Stream) -> Parser:
+        if self.raises:
+            raise RuntimeError("broken")
+        return None  # type: ignore[return-value] # as a plugin without annotations may
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_parser_that_is_none_fails_with_the_first_bytes(raises: bool) -> None:
+    protocol = Broken()
+    protocol.raises = raises
+    _, to_backend, to_client = conversation(protocol)
+    framing = to_backend.framing
+    assert framing is not None
+    assert to_backend.hear(b"GET a\nGET b\n") == [b"GET a\nGET b\n"]
+    assert isinstance(framing.failure, RuntimeError if raises else TypeError)
+    assert (to_backend.framing, to_client.framing) == (None, None)
 
 
 def test_what_was_sent_ahead_is_no_part_of_the_message_any_more() -> None:

@@ -17,7 +17,7 @@ from typing import Protocol as Interface
 
 from ..errors import ProtocolError
 from ..parsing.exchanges import Exchanges, QueuedReply
-from ..parsing.stream import Stream, called
+from ..parsing.stream import Stream
 from ..rules.active import Decision
 from ..values.actions import Reply
 from ..values.events import GaveUp, PluginFailed
@@ -161,12 +161,17 @@ class Framing:
 
         Raises:
             ProtocolError: the client has sent them, where the protocol has the backend begin.
+            Exception: whatever the parser raised when it was called.
         """
-        conversation = self.conversation
-        if self.stream.direction is Direction.TO_CLIENT:
+        conversation, protocol, stream = self.conversation, self._protocol, self.stream
+        if stream.direction is Direction.TO_CLIENT:
             conversation.backend_spoke = True
-        elif self._protocol.backend_first and not conversation.backend_spoke:
+            parser = protocol.responses(stream)
+        elif protocol.backend_first and not conversation.backend_spoke:
             raise ProtocolError("the client sent data before the backend's greeting")
+        else:
+            parser = protocol.requests(stream)
+        stream.parse_with(iter(parser))  # raises TypeError if it is no generator
         self.state = State.PASSING
 
     def decide(self, messages: list[Message], *, surrendered: bool = False) -> list[Decided]:
@@ -255,13 +260,8 @@ class Conversation:
         self.to_backend = to_backend
         self.to_client = to_client
         self.overdue = Overdue(proxy.reactor, to_backend)
-        for link, parser in (
-            (to_backend, self.protocol.requests),
-            (to_client, self.protocol.responses),
-        ):
-            stream = Stream(link.direction, self.exchanges)
-            stream.parse_with(called(parser, stream))
-            link.framing = Framing(stream, self)
+        for link in (to_backend, to_client):
+            link.framing = Framing(Stream(link.direction, self.exchanges), self)
 
     def after_parsing(self, link: FramedLink, framing: Framing) -> None:
         """Follow what the parser has changed besides cutting messages."""

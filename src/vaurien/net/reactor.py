@@ -168,7 +168,7 @@ class Reactor:
 
     def run_once(self) -> None:
         """Wait for one batch of events, and handle it."""
-        unfinished = min(len(self._unfinished), ROUND)
+        unfinished = len(self._unfinished)
         events = self._wait(self._timeout())
         self.now = now = self.clock()
         watchers = self._watchers
@@ -185,8 +185,9 @@ class Reactor:
                 watcher.on_failure(traceback.format_exc())
         if self._timers and self._timers[0][0] <= now:
             self._run_timers()
-        for _ in range(unfinished):
-            self._guarded(self._unfinished.popleft())
+        if unfinished:
+            for _ in range(min(unfinished, ROUND)):
+                self._guarded(self._unfinished.popleft())
         if self._submitted or self._soon or self._closing:
             self._end_batch()
 

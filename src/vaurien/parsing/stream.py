@@ -6,8 +6,7 @@ messages are cut out of what arrived, and what it does not understand is passed 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from sys import maxsize
 
 from ..errors import ProtocolError
@@ -385,15 +384,3 @@ class Stream(Reader):
             offset,
             self.skipping if self._sized and not ends else 0,
         )
-
-
-def called(parser: Callable[[Stream], Parser], stream: Stream) -> Parser:
-    """Call a parser when the first bytes are here; the others reach it without this detour.
-
-    So a parser that fails when it is called fails when it is fed.
-    """
-    made = parser(stream)
-    stream.parse_with(made)
-    with contextlib.suppress(StopIteration):
-        next(made)
-        yield
