@@ -289,6 +289,7 @@ def test_ctl_without_a_server(nobody: int, capsys: pytest.CaptureFixture[str]) -
     [
         ([], "required: action"),
         (["break"], "invalid choice: 'break'"),
+        (["get-behavor"], "invalid choice: 'get-behavor' (did you mean 'get-behavior'?)"),
         (["set-behavior"], "set-behavior needs the name of a behavior"),
         (["get-behavior", "delay"], "get-behavior takes no behavior"),
         (["set-behavior", "delay", "2"], "'2' is not an option of a behavior: it takes key=value"),

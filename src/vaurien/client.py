@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 DEFAULT_PORT = 8080
+ACTIONS = ("list-behaviors", "set-behavior", "get-behavior")
 
 
 class ClientError(OSError):
@@ -188,9 +189,8 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser("vaurienctl", description="Change the behavior of a running vaurien.")
     add = parser.add_argument
     add("--version", action="store_true", help="show the version and exit")
-    actions = ["list-behaviors", "set-behavior", "get-behavior"]
     # Before version 0.4 it was list-handlers, and so on.
-    add("action", type=_action, choices=actions, help="command to run")
+    add("action", type=_action, help=f"command to run: {', '.join(ACTIONS)}")
     add("behavior", nargs="?", help="behavior to set, or a mix such as 20:delay")
     add("options", nargs="*", metavar="key=value", help="options of the behavior")
     url = f"http://localhost:{DEFAULT_PORT}"
@@ -200,7 +200,18 @@ def _parser() -> ArgumentParser:
 
 
 def _action(word: str) -> str:
-    return word.replace("handler", "behavior")
+    """Return today's word; raise ArgumentTypeError if it is none."""
+    from argparse import ArgumentTypeError
+    from difflib import get_close_matches
+
+    word = word.replace("handler", "behavior")
+    if word not in ACTIONS:
+        near = get_close_matches(word, ACTIONS, 1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ArgumentTypeError(
+            f"invalid choice: {word!r}{meant}: choose from {', '.join(ACTIONS)}"
+        )
+    return word
 
 
 def _client(url: str, proxy: str) -> Client:

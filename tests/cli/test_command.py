@@ -182,6 +182,18 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
             ["--rule", "delay name=a", "--rule", "hang name=a"],
             "--rule 'hang name=a': name='a' is given to two rules",
         ),
+        (
+            ["--behavior-dely-sleep", "3"],
+            "--behavior-dely-sleep is an unknown flag. Did you mean --behavior-delay-sleep "
+            "or --behavior-delay-before?",
+        ),
+        (
+            ["--handlers.dely.sleep=3"],
+            "--handler-dely-sleep is an unknown flag. Did you mean --handler-delay-sleep "
+            "or --handler-delay-before?",
+        ),
+        (["--profile", ""], "--profile='' is not allowed: it takes the name of a profile"),
+        (["--journal", ""], "--journal='' is not allowed: it takes FILE"),
         (["--proxi", "x"], "--proxi is an unknown flag. Did you mean --proxy or --profile?"),
         (["--zzz", "x"], "--zzz is an unknown flag. --help lists all flags."),
         (

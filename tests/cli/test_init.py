@@ -17,6 +17,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"{__version__}\n"
 
 
+@pytest.mark.parametrize("word", COMMANDS)
+def test_version_by_any_command(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([word, "--version"])
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
 def test_version_imports_nothing() -> None:
     code = (
         "import sys; before = set(sys.modules)\n"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaurien.config.document import FilePart
+from vaurien.config.document import Document, DocumentError, FilePart
 from vaurien.config.ini import read
 from vaurien.errors import ConfigError
 from vaurien.values.options import Option
@@ -33,6 +34,12 @@ def values(path: Path, *tables: str, **environment: str) -> object:
         assert isinstance(found, dict)
         found = found[name]
     return found
+
+
+def check(document: Document) -> None:
+    """Raise the problems that were found while it was read."""
+    if document.problems:
+        raise DocumentError(document.problems)
 
 
 def test_sections_and_places(config: Path) -> None:
@@ -137,7 +144,7 @@ def test_environment_variables(config: Path) -> None:
 def test_an_environment_variable_that_is_not_set(config: Path) -> None:
     config.write_text("[statsd]\nhost = ${NOWHERE}\n")
     with pytest.raises(ConfigError) as caught:
-        read(str(config), {})
+        check(read(str(config), {}))
     text = f"{config}: [statsd] host needs the environment variable 'NOWHERE', which is not set"
     assert str(caught.value) == text
 
@@ -200,10 +207,25 @@ def test_extends_is_found_from_the_current_directory_too(
 def test_a_mistake_names_the_file(config: Path, text: str, said: str) -> None:
     config.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        read(str(config))
+        check(read(str(config)))
     assert said.format(config=config) in str(caught.value)
     assert "v.ini" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_all_mistakes_are_told(config: Path) -> None:
+    config.write_text(
+        "[statd]\n[DEFAULT]\nextend = x\n[statsd]\nhost = ${NOWHERE}\nprot = 1\n"
+        "[vaurien]\nprxy = 1\n"
+    )
+    found = [str(problem) for problem in read(str(config), {}).problems]
+    assert [re.sub(r"\?\).*|, which.*", "", text.partition(": ")[2]) for text in found] == [
+        "[statd] is an unknown section (did you mean 'statsd'",
+        "[DEFAULT] extend is an unknown key (did you mean 'extends'",
+        "[statsd] host needs the environment variable 'NOWHERE'",
+        "[statsd] prot='1' is an unknown key (did you mean 'port'",
+        "[vaurien] prxy='1' is an unknown key (did you mean 'proxy'",
+    ]
 
 
 def test_a_file_in_another_encoding(config: Path) -> None:

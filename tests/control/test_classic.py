@@ -132,6 +132,18 @@ ADDRESS = "is not an address: it takes HOST:PORT, [IPV6]:PORT or unix:/path"
         ("/plan", {"rules": {}}, '"rules" should be a list of json objects', "rules"),
         ("/plan", {"rules": [5]}, '"rules" should be a list of json objects', "rules"),
         ("/plan", {"rules": [{}]}, NO_BEHAVIOR, "rules"),
+        (
+            "/plan",
+            {"rules": [], "seeed": 1},
+            "'seeed' is an unknown key: it takes one of rules",
+            "seeed",
+        ),
+        (
+            "/backend",
+            {"backend": "localhost:1", "rset": True},
+            "'rset' is an unknown key (did you mean 'reset'?): it takes one of backend, reset",
+            "rset",
+        ),
     ],
 )
 def test_a_refusal_says_why_and_changes_nothing(

@@ -34,7 +34,9 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``vaurien`` with these arguments, or those of the process, and exit."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] == "--version":
+    if list(arguments[:1]) == ["--version"] or (
+        list(arguments[1:2]) == ["--version"] and arguments[0] in COMMANDS
+    ):
         from ..version import __version__
 
         sys.stdout.write(f"{__version__}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
@@ -301,7 +302,19 @@ def _given_to_plugins(arguments: list[str]) -> Document:
             return document_of(flags, ctx.params)
     except click.NoSuchOption as error:
         known = [flag.opts[0] for flag in (*vaurien.params, *flags) if not _is_hidden(flag)]
-        raise OptionError(_unknown(error.option_name, known)) from None
+        known += _flags_of_plugins(error.option_name)
+        raise OptionError(_unknown(error.option_name, set(known))) from None
+
+
+def _flags_of_plugins(like: str) -> list[str]:
+    """Return the flags of all plugins that can be imported, in the spelling of this one."""
+    known: list[str] = []
+    for registry in (behaviors, protocols):
+        for name in registry.names():
+            with suppress(VaurienError):
+                known += [flag.flag for flag in flags_of_plugin(registry.kind, registry.get(name))]
+    kind = like.partition("-")[2].partition("-")[2].partition("-")[0]
+    return [flag for flag in known if flag.startswith(f"--{kind}-")]
 
 
 def _is_hidden(param: click.Parameter) -> bool:
@@ -311,7 +324,7 @@ def _is_hidden(param: click.Parameter) -> bool:
 def _unknown(flag: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
-    similar = get_close_matches(flag, known, n=2)
+    similar = get_close_matches(flag, sorted(known), n=2)
     return f"{flag} is an unknown flag. " + (
         f"Did you mean {' or '.join(similar)}?" if similar else "--help lists all flags."
     )

@@ -31,6 +31,7 @@ from configparser import RawConfigParser
 from pathlib import Path
 
 from .document import Document, DocumentError, FileKey, FilePart, Problem, merged
+from .problems import suggestion
 from .sections import Sections, Text
 from .settings import OLDEST, of_handler
 
@@ -49,9 +50,10 @@ NAMES = "the name of a file, or one a line"
 def read(name: str, environment: Mapping[str, str] = os.environ) -> Document:
     """Return the document of a file, merged with those of the files it extends.
 
+    Other problems, such as unknown sections and variables that are not set, are the document's.
+
     Raises:
-        DocumentError: a file cannot be read or is not INI, a section does not exist, or an
-            environment variable is not set.
+        DocumentError: a file cannot be read or is not INI.
     """
     return _read(Path(name), environment, ())
 
@@ -86,23 +88,42 @@ class _File:
         sections = Sections(FileKey(str(self._path)))
         extends: tuple[str, ...] = ()
         for title in parser.sections():
-            name = self._section(title)
+            try:
+                name = self._section(title)
+            except DocumentError as error:
+                sections.report(error)
+                continue
             if name != "DEFAULT":
                 sections.open(name, FilePart(str(self._path), f"[{title}]"))
             for key, text in parser.items(title):
-                part = f"[{title}] {key}"
-                value = self._value(text, part)
-                if name != "DEFAULT":
-                    origin = FilePart(str(self._path), part)
-                    if found := _today(title, name, key.replace("-", "_"), value):
-                        sections.add(*found, origin)
-                elif key == "extends":
-                    extends = value if isinstance(value, tuple) else (str(value),)
-                else:
-                    raise _wrong(self._path, part, "is an unknown key", "extends")
+                try:
+                    extends = self._key(sections, title, name, key, text) or extends
+                except DocumentError as error:
+                    sections.report(error)
         if "" in extends:
-            raise _wrong(self._path, "[DEFAULT] extends=''", "is not allowed", NAMES)
+            sections.report(_wrong(self._path, "[DEFAULT] extends=''", "is not allowed", NAMES))
+            extends = ()
         return sections.document(), extends
+
+    def _key(
+        self, sections: Sections, title: str, name: str, key: str, text: str
+    ) -> tuple[str, ...]:
+        """Add a key to the sections; return the files to extend, if it names them.
+
+        Raises:
+            DocumentError: it is unknown, or needs a variable that is not set.
+        """
+        part = f"[{title}] {key}"
+        value = self._value(text, part)
+        if name != "DEFAULT":
+            if found := _today(title, name, key.replace("-", "_"), value):
+                sections.add(*found, FilePart(str(self._path), part))
+        elif key == "extends":
+            return value if isinstance(value, tuple) else (str(value),)
+        else:
+            why = f"is an unknown key{suggestion(key, ['extends'])}"
+            raise _wrong(self._path, part, why, "extends")
+        return ()
 
     def _parse(self, by: str) -> RawConfigParser:
         # No section of this name exists: [DEFAULT] is to be a section like any other.
@@ -127,7 +148,8 @@ class _File:
             return title
         if name.strip() and kind.strip() in KINDS:
             return f"{KINDS[kind.strip()]}:{name.strip()}"
-        raise _wrong(self._path, f"[{title}]", "is an unknown section", f"one of {SECTIONS}")
+        why = f"is an unknown section{suggestion(title, ['vaurien', 'statsd', 'DEFAULT'])}"
+        raise _wrong(self._path, f"[{title}]", why, f"one of {SECTIONS}")
 
     def _value(self, text: str, part: str) -> Text:
         lines = [self._line(line.strip(), part) for line in text.split("\n")]

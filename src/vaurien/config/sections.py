@@ -11,7 +11,7 @@ from typing import cast
 from ..errors import OptionError
 from ..rules.notation import parse_rule
 from ..values.options import one_of
-from .document import INVALID, Document, FilePart, Flag, Origin, Problem
+from .document import INVALID, Document, DocumentError, FilePart, Flag, Origin, Problem
 from .formatting import Path, format_value
 from .problems import suggestion
 from .settings import BY_SECTION, NAME, SETTINGS, Setting
@@ -35,6 +35,10 @@ ADDRESSES = _defaults(("listen", "backend"))
 """The defaults that complete an INI file by itself, without flags."""
 
 
+NOT_EMPTY = ("journal", "profile")
+"""Flags whose absence means none."""
+
+
 class Sections:
     """A document in the making, of values given by section and key."""
 
@@ -46,6 +50,10 @@ class Sections:
 
     def document(self) -> Document:
         return Document(self._content, self._root, self._origins, tuple(self._problems))
+
+    def report(self, error: DocumentError) -> None:
+        """Add problems to those of the document."""
+        self._problems += error.problems
 
     def open(self, section: str, origin: Origin) -> None:
         """Begin a section: ``vaurien``, ``statsd``, ``behavior:NAME`` or ``protocol:NAME``."""
@@ -66,6 +74,9 @@ class Sections:
             self._add_unknown(section, key, value, origin)
         elif setting.of_proxy == "rules":
             self._add_rules(setting, value if isinstance(value, tuple) else (str(value),), origin)
+        elif value == "" and key in NOT_EMPTY and isinstance(origin, Flag):
+            allowed = setting.metavar if key == "journal" else "the name of a profile"
+            self._problems.append(Problem(origin, "''", allowed))
         elif setting.of_proxy == "behavior" and isinstance(value, tuple):
             self._put(setting.path, ",".join(value), origin)
         elif key == "log_level":

@@ -17,8 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..config.problems import suggestion
 from ..errors import EndingError, UnknownNameError, VaurienError
-from ..values.options import Option
+from ..values.options import Option, one_of
 from .server import Control, UnnamedError
 from .store import RepeatedKeyError, StoreError, unique
 from .writer import StalledError
@@ -57,12 +58,14 @@ def make_app(control: Control) -> Starlette:
 
     def put_backend(body: Body, proxy: str) -> None:
         backend = _value(body, "backend")
+        _check_keys(body, ("backend", RESET.name))
         if not isinstance(backend, str):
             raise BodyError(f"{backend!r} is not an address: HOST:PORT", "backend")
         control.set_backend(backend, proxy, moved=RESET.parse(body.get("reset", False)) is True)
 
     def put_plan(body: Body, proxy: str) -> None:
         rules = _value(body, "rules")
+        _check_keys(body, ("rules",))
         if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
             raise BodyError('"rules" should be a list of json objects', "rules")
         control.set_plan(rules, proxy)
@@ -172,6 +175,14 @@ def _value(body: Body, key: str) -> object:
     if key not in body:
         raise BodyError(f'the value should contain a "{key}" key')
     return body[key]
+
+
+def _check_keys(body: Body, known: tuple[str, ...]) -> None:
+    """Raise BodyError if the body has another key."""
+    for key in body:
+        if key not in known:
+            text = f"{key!r} is an unknown key{suggestion(key, known)}: it takes {one_of(known)}"
+            raise BodyError(text, key)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
