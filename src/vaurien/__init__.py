@@ -12,6 +12,7 @@ TYPE_CHECKING = False  # importing typing would cost as much as all of --version
 if TYPE_CHECKING:
     from . import errors as errors
     from .behavior import Behavior as Behavior
+    from .behavior import Delaying as Delaying
     from .client import Client as Client
     from .launch import start_proxy as start_proxy
     from .launch import stop_proxy as stop_proxy
@@ -41,6 +42,7 @@ _HOMES = {
     "Behind": "values.actions",
     "Client": "client",
     "Close": "values.actions",
+    "Delaying": "behavior",
     "Direction": "values.messages",
     "Drop": "values.actions",
     "Ended": "values.messages",

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from .protocol import Protocol
 from .rules.firing import ConnectionView, Firing, Scope
-from .values.actions import Actions, Forward
+from .values.actions import Actions, Forward, Wait
 from .values.messages import NO_LABELS, Direction, Ended, Message
 from .values.options import Configurable, Option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HOOKS", "Behavior", "ConnectionView", "Firing", "Scope"]
+__all__ = ["HOOKS", "Behavior", "ConnectionView", "Delaying", "Firing", "Scope"]
 
 HOOKS = ("on_connect", "on_open", "on_message", "on_end")
 
@@ -55,6 +55,11 @@ class Behavior(Configurable):
     def overrides(cls, hook: str) -> bool:
         """Return whether it overrides ``on_message`` or another hook."""
         return getattr(cls, hook) is not getattr(Behavior, hook)
+
+    @property
+    def delaying(self) -> Delaying | None:
+        """The behavior itself, if all that it does to messages is to delay them."""
+        return None
 
     def concerns(self, direction: Direction) -> bool:
         """Return whether it may do anything but forward the messages of this direction.
@@ -128,3 +133,24 @@ class Behavior(Configurable):
         """
         del ended, firing
         yield from ()
+
+
+class Delaying(Behavior):
+    """The base class of behaviors that delay messages, and do nothing else to them."""
+
+    resumable = True
+
+    def release_at(self, message: Message, firing: Firing) -> float:
+        """Return when to forward a message, in seconds on the clock of ``message.at``."""
+        del firing
+        return message.at
+
+    @property
+    def delaying(self) -> Delaying | None:
+        return self if type(self).on_message is Delaying.on_message else None
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        until = self.release_at(message, firing)
+        if until > message.at:
+            yield Wait(until)
+        yield Forward(message)

@@ -13,9 +13,11 @@ from scenario import Peer, World, echo
 from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.behaviors.slicer import Slicer
+from vaurien.net import player
+from vaurien.net.actor import BATCH
 from vaurien.net.address import Address
 from vaurien.net.framing import READ_SIZE
-from vaurien.net.player import BATCH, FLIGHTS_LIMIT
+from vaurien.net.player import FLIGHTS_LIMIT
 from vaurien.net.proxy import Proxy
 from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
@@ -166,6 +168,22 @@ def test_a_hang_bounds_what_it_holds() -> None:
     world.apply()
     world.run(lambda: len(world.backends[0].heard) == 10_000_000, seconds=100)
     assert len(world.backends[0].heard) == 10_000_000
+
+
+def test_what_waits_for_a_known_time_leaves_room_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(player, "FLIGHTS_LIMIT", 12_000_000)
+    world = World("delay sleep=1")
+    first, second = world.client(), world.client()
+    first.say(bytes(30_000_000))
+    world.run(seconds=0.5)
+    second.say(bytes(30_000_000))
+    world.run(seconds=0.4)
+    one, other = (connection.to_backend.bytes for connection in world.proxy.connections)
+    assert 5_000_000 < one < 7_000_000  # a half of all
+    assert 2_500_000 < other < 4_000_000  # a half of the rest
+    world.run(lambda: sum(len(each.heard) for each in world.backends) == 60_000_000, seconds=100)
 
 
 def test_a_rule_is_gone_after_its_time_to_live() -> None:

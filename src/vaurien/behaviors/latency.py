@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import erf, erfc, exp, hypot, log, sqrt
 
-from ..behavior import Behavior, Firing
+from ..behavior import Delaying, Firing
 from ..values.actions import Actions, Forward, Wait
 from ..values.messages import Message
 from ..values.options import option
@@ -47,7 +47,7 @@ DISTRIBUTIONS: dict[str, Callable[[float, float, float], float]] = {
 """Maps a mean, a spread and a draw from the standard normal distribution to a delay."""
 
 
-class Latency(Behavior):
+class Latency(Delaying):
     """Delays each message by a random time; messages behind it wait, too.
 
     Throughput does not change: each message waits from its own arrival, so messages that arrive
@@ -69,7 +69,6 @@ class Latency(Behavior):
     """
 
     name = "latency"
-    resumable = True
     delay: float = option(0.1, "mean delay in seconds", minimum=0, maximum=LONGEST)
     jitter: float = option(0.0, "spread of the delay in seconds", minimum=0, maximum=LONGEST)
     distribution: str = option("uniform", "distribution of the delay", choices=tuple(DISTRIBUTIONS))
@@ -77,10 +76,17 @@ class Latency(Behavior):
         0.0, "correlation of successive delays in percent", minimum=0, maximum=100
     )
 
+    @property
+    def delaying(self) -> Delaying | None:
+        return None if self.jitter else super().delaying
+
+    def release_at(self, message: Message, firing: Firing) -> float:
+        del firing
+        return message.at + self.delay
+
     def on_message(self, message: Message, firing: Firing) -> Actions:
         if not self.jitter:
-            yield Wait(message.at + self.delay)
-            yield Forward(message)
+            yield from super().on_message(message, firing)
             return
         last = firing.own(Last, message.direction)
         yield Wait(message.at + self._delay_of(message, last, firing))

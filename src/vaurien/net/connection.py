@@ -173,10 +173,7 @@ class Connection:
             self.on_close()
 
     def on_reset(self, end: End) -> None:
-        """A peer has reset its side: send it nothing more.
-
-        What it sent before is still passed on, and then the reset.
-        """
+        """Send a peer that has reset nothing more; pass on what it sent, and then the reset."""
         if self.closed:
             return
         end.broken = True
@@ -353,6 +350,10 @@ class Connection:
                 link.sink.outgoing.settle()  # the sink is not to notice
         return self.closed or not self.withholds_end(link)
 
+    def on_holding(self) -> None:
+        """It begins to hold something for a rule."""
+        self.proxy.on_holding(self)
+
     def pass_close(self, by: ActiveRule, *, reset: bool) -> Steps:
         """Let the rules behind one that closes the connection act on the end."""
         yield from self._make_hooks().pass_close(by, reset=reset)
@@ -369,7 +370,7 @@ class Connection:
     def _make_hooks(self) -> Hooks:
         if self._hooks is None:
             self._hooks = Hooks(self)
-        self.proxy.on_holding(self)
+        self.on_holding()
         return self._hooks
 
     def watch_peers(self) -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import Decision, Firings
-from ..values.actions import Close, Reply
+from ..values.actions import Close
 from ..values.messages import NO_LABELS, Direction, Message
 from .closing import Ending
 from .outlet import Outlet
-from .player import QUEUE_LIMIT, Player
+from .player import QUEUE_LIMIT, Player, play, player_of
 from .reactor import BUFFER_SIZE
 from .splice import CANNOT_SPLICE, SPLICE_WORTH, Siphon
 from .system import READ, WRITE
@@ -181,7 +181,7 @@ class Link(Outlet):
         if self.player is None and not self.blocked:
             self.perform(reply)
         else:
-            self._make_player().put(reply)
+            player_of(self).put(reply)
 
     def perform(self, reply: QueuedReply) -> None:
         """Send a reply now, or close."""
@@ -280,27 +280,16 @@ class Link(Outlet):
         """Decide on a chunk, and send it or have it played."""
         decisions = self.connection.decisions
         decision = decisions.decide_chunk(self.direction)
-        if self.player is None and not self.blocked and not decision.firings_for(self.direction):
-            self.write(view)
-            self.update_quiet()  # a lasting behavior may have done its part
-            return
-        at = self.reactor.clock()
-        message = Message(bytes(view), self.direction, at, NO_LABELS, decisions.exchange)
-        self._play(message, decision)
-
-    def _play(self, message: Message, decision: Decision | Reply) -> None:
-        player = self._make_player()
-        if self.quiet:
-            self.update_quiet()
-        player.put((message, decision))
-        if self.player is not None or self.blocked or self.source.incoming.player is not None:
-            self.settle()
-
-    def _make_player(self) -> Player:
         if self.player is None:
-            self.player = Player(self, self.connection)
-            self.connection.proxy.on_holding(self.connection)
-        return self.player
+            self.firings = decision.firings_for(self.direction)
+            if not self.firings and not self.blocked:
+                self.write(view)
+                self.update_quiet()  # a lasting behavior may have done its part
+                return
+        at = self.reactor.clock()
+        play(
+            self, Message(bytes(view), self.direction, at, NO_LABELS, decisions.exchange), decision
+        )
 
     # Messages.
 
@@ -312,7 +301,7 @@ class Link(Outlet):
         if gathers:
             self.connection.send_gathered()
         if framing.stream.kept_back:
-            self.connection.proxy.on_holding(self.connection)
+            self.connection.on_holding()
 
     def catch_up(self) -> None:
         """Parse more of what has been read: the parser's last turn has ended before that."""
@@ -344,14 +333,14 @@ class Link(Outlet):
         for message, decision in decided:
             if conversation is not None and message.begins and message.exchange:
                 conversation.send_due_replies(message.exchange)
-            if isinstance(decision, Decision):
-                if self.player is None and message.begins:
+            if self.player is None and isinstance(decision, Decision):
+                if message.begins:
                     self.firings = decision.firings_for(self.direction)
-                if self.player is None and not self.blocked and not self.firings:
+                if not self.firings and not self.blocked:
                     self.deliver(message)
                     unsettled |= self.connection.decisions.played(message)
                     continue
-            self._play(message, decision)
+            unsettled |= play(self, message, decision)
         if unsettled:  # not before: a quiet link would let what follows overtake the others
             self.connection.settle()
 

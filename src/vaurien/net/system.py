@@ -31,7 +31,7 @@ WRITE = 4
 ERROR = 8
 HANGUP = 16
 
-COARSE = 0.002
+COARSE = 0.25
 """Seconds; epoll counts whole milliseconds, so select does the last part of a wait."""
 
 SHORT = 0.00006

@@ -26,6 +26,8 @@ class ActiveRule:
         "applied_at",
         "certain",
         "chooses_since",
+        "counts",
+        "delaying",
         "dice",
         "direction",
         "directions",
@@ -59,8 +61,12 @@ class ActiveRule:
         """Those of the messages that its behavior acts on."""
         self.always = not rule.match
         """Whether it applies to every exchange."""
+        self.delaying = rule.behavior.delaying if not rule.ramps else None
+        """Its behavior, if all that it does to messages is to delay them."""
         self.certain = (rule.low, rule.high, rule.percent_ramp) == (0, 100, None)
         """Whether it fires whatever is drawn."""
+        self.counts = (rule.after, rule.every, rule.times) != (0, 1, None)
+        """Whether it fires on some of what it applies to only."""
 
     def update(self, rule: Rule, dice: Dice, now: float, generation: int) -> None:
         """Follow changed values: what it has counted, decided, kept and holds stays."""
@@ -148,11 +154,12 @@ class ActiveRule:
         """
         rule = self.rule
         self.seen += 1
-        counted = self.seen - rule.after
-        if counted <= 0 or counted % rule.every:
-            return None
-        if rule.times is not None and self.fired >= rule.times:
-            return None
+        if self.counts:
+            counted = self.seen - rule.after
+            if counted <= 0 or counted % rule.every:
+                return None
+            if rule.times is not None and self.fired >= rule.times:
+                return None
         if taken:
             return None
         rolled = None
@@ -174,9 +181,7 @@ class ActiveRule:
     @property
     def refuses(self) -> bool:
         """Whether it keeps every connection from being accepted."""
-        rule = self.rule
-        counts = (rule.after, rule.every, rule.times) != (0, 1, None)
-        return rule.behavior.refuses and self.certain and not counts
+        return self.rule.behavior.refuses and self.certain and not self.counts
 
 
 def directions_of(rule: Rule) -> tuple[Direction, ...]:

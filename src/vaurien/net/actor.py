@@ -1,0 +1,215 @@
+"""Does what behaviors ask for on the messages of a link.
+
+Everything here is a generator that runs until it must wait, and yields until when: a moment on
+the reactor's clock, or None for a change of the plan or of the sink.  It checks whether it can
+continue when it is resumed, and otherwise waits again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Protocol as Interface
+
+from ..rules.active import ActiveRule, Decision, Firings
+from ..rules.plan import Rule
+from ..values.actions import Action, Behind, Close, Drop, Forward, Hold, Reply, Wait
+from ..values.messages import Direction, Message
+from .played import Overtaken, PlayedConnection, Steps, left_after
+
+if TYPE_CHECKING:
+    from .reactor import Reactor
+
+BATCH = 64
+"""Steps in a row, of a rule on a message, before other connections get their turn."""
+
+
+class ActedLink(Interface):
+    """The link as its actor sees it."""
+
+    reactor: Reactor
+    direction: Direction
+    firings: Firings
+
+    @property
+    def blocked(self) -> bool: ...
+    def deliver(self, message: Message) -> None: ...
+    def flush(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+class Actor:
+    """Lets behaviors act on the messages of one link."""
+
+    __slots__ = (
+        "_connection",
+        "_first",
+        "_left_in_batch",
+        "_link",
+        "_overtaken",
+        "_proxy",
+        "holding",
+    )
+
+    def __init__(self, link: ActedLink, connection: PlayedConnection) -> None:
+        self.holding = False
+        """It waits for a rule to be lifted."""
+        self._link = link
+        self._connection = connection
+        self._proxy = connection.decisions.proxy
+        self._overtaken: list[Overtaken] = []
+        self._left_in_batch = BATCH
+        self._first: Firings = ()  # what acts on the message under way before all others
+
+    def _wait_for_sink(self) -> Steps:
+        if self._link.blocked:
+            while self._link.blocked:
+                yield None
+            self._note_stop()
+
+    def _note_stop(self) -> None:
+        """Nothing could leave until now, which gives no credit to what spaces messages."""
+        memory, link = self._connection.decisions.memory, self._link
+        memory.stopped_until[link.direction] = link.reactor.clock()
+
+    def _act(self, message: Message, decision: Decision, firings: Firings) -> Steps:
+        """Let the first of these act on a message, and the others on what it forwards."""
+        if not firings:
+            yield from self._wait_for_sink()
+            self._link.deliver(message)
+            return
+        active_rule = firings[0][0]
+        if active_rule not in decision.lasting:
+            is_on = self._proxy.active_plan.is_on(active_rule)
+            if not is_on or message.direction not in active_rule.directions:
+                behind = firings[1:]
+                if firings is self._first:
+                    self._first = behind
+                yield from self._act(message, decision, behind)
+                return
+            if active_rule.rule.behavior.lasting:
+                decision.lasting = {**decision.lasting, active_rule: active_rule.rule}
+        yield from self._let_act(since(message, active_rule), decision, firings)
+
+    def _let_act(self, message: Message, decision: Decision, firings: Firings) -> Steps:
+        """Do what the first of these asks for; begin anew with the rest when it is updated."""
+        link, clock = self._link, self._link.reactor.clock
+        (active_rule, firing), rest = firings[0], firings[1:]
+        rule = active_rule.rule
+        if decision.lasting and not rule.behavior.resumable:
+            rule = decision.lasting.get(active_rule, rule)  # it completes what it has begun
+        behavior = active_rule.behavior(clock(), rule) if rule.ramps else rule.behavior
+        values, left = (rule, message) if behavior.resumable else (None, None)
+        actions, arrived = iter(behavior.on_message(message, firing)), message.at
+        while (action := next(actions, None)) is not None:
+            self._left_in_batch -= 1
+            if not self._left_in_batch:
+                yield clock()
+            if values is not None:
+                left = left_after(action, left)
+            match action:
+                case Forward(forwarded):
+                    if arrived > forwarded.at:
+                        forwarded = forwarded._replace(at=arrived)
+                    if (forwarded.offset, forwarded.ends) != (message.offset, message.ends):
+                        yield from self._act_on_piece(forwarded, decision, rest)
+                    elif rest or link.blocked:
+                        yield from self._act(forwarded, decision, rest)
+                    else:
+                        link.deliver(forwarded)
+                case Wait(until):
+                    yield from self._wait(active_rule, until, values)
+                    arrived = max(arrived, min(until, clock()))
+                    active_rule.follow_ramps(behavior, clock(), rule)
+                case Hold():
+                    yield from self._hold(active_rule, values)
+                    arrived = max(arrived, clock())
+                case Behind(late, until):
+                    self._overtaken.append(Overtaken(late, decision, firings, values, until))
+                case Reply(data):
+                    if not message.again:  # one request, one reply
+                        self._connection.reply(message, data)
+                case Drop():
+                    self._connection.decisions.memory.dropped_by.add(
+                        (active_rule, message.direction)
+                    )
+                case Close():
+                    yield from self._close(active_rule, message, action)
+                    return
+                case _:
+                    raise TypeError(f"{rule.name} yielded {action!r}, which is not an action")
+            if left is not None and self._begins_anew(active_rule, values, decision, action, left):
+                yield from self._act_anew(left, decision, firings)
+                return
+
+    def _begins_anew(
+        self,
+        active_rule: ActiveRule,
+        values: Rule | None,
+        decision: Decision,
+        action: Action,
+        left: Message,
+    ) -> bool:
+        """Whether what is left is begun anew, after this action, as a rule has changed."""
+        if self._acts(active_rule, values):
+            return False
+        waited = isinstance(action, Wait | Hold)
+        if active_rule in decision.lasting:
+            return waited and self._acts(active_rule)
+        return waited or left.data != b""
+
+    def _act_anew(self, message: Message, decision: Decision, firings: Firings) -> Steps:
+        """Act on what the first of these has held until it was lifted, or was updated.
+
+        If it was lifted, new rules act on it too, unless a part of the message has passed.
+        """
+        connection = self._connection
+        whole = message.begins and firings is self._first
+        if not self._acts(firings[0][0]) and (connection.conversation is None or whole):
+            known = {pair[0] for pair in decision.firings}
+            connection.decisions.update(decision, message)
+            now = decision.firings_for(message.direction)
+            behind = {pair[0] for pair in firings[1:]}
+            firings = tuple(pair for pair in now if pair[0] in behind or pair[0] not in known)
+            if whole:
+                self._first = self._link.firings = firings
+        yield from self._act(message, decision, firings)
+
+    def _act_on_piece(self, message: Message, decision: Decision, firings: Firings) -> Steps:
+        """Act on a piece that a behavior has cut, and have it leave in a send of its own."""
+        self._link.flush()
+        yield from self._act(message, decision, firings)
+        self._link.flush()
+
+    def _close(self, active_rule: ActiveRule, message: Message, action: Close) -> Steps:
+        """Pass on nothing more, and close when it is the message's turn."""
+        yield from self._connection.pass_close(active_rule, reset=action.reset)
+        self._link.flush()
+        yield from self._wait_for_sink()
+        self._link.kill()
+        self._connection.watch_peers()
+        self._connection.reply(message, action)
+
+    def _wait(self, active_rule: ActiveRule, until: float, values: Rule | None) -> Steps:
+        clock = self._link.reactor.clock
+        while clock() < until and self._acts(active_rule, values):
+            yield until
+
+    def _hold(self, active_rule: ActiveRule, values: Rule | None) -> Steps:
+        self.holding = True
+        self._connection.watch_peers()
+        while self._acts(active_rule, values):
+            yield None
+        self.holding = False
+        self._note_stop()
+
+    def _acts(self, active_rule: ActiveRule, values: Rule | None = None) -> bool:
+        """Whether a rule is on, with these values."""
+        is_on = self._proxy.active_plan.is_on(active_rule)
+        return is_on and (values is None or values is active_rule.rule)
+
+
+def since(message: Message, active_rule: ActiveRule) -> Message:
+    """Return a message as arrived when a rule came on, if it was here before."""
+    if message.at < active_rule.on_since:
+        return message._replace(at=active_rule.on_since)
+    return message
