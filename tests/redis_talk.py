@@ -45,7 +45,7 @@ class Talk:
 
     def hurry(self) -> list[Message]:
         """The pieces that the requests make of which no more comes in time."""
-        assert self.to_backend.lingers
+        assert self.to_backend.waits_briefly
         self.to_backend.overdue = True
         return self.ask(b"")
 

@@ -178,7 +178,7 @@ def test_a_parser_may_wait_for_a_moment_only() -> None:
     def parse(stream: Stream) -> Parser:
         while True:
             while len(head := stream.at_hand(4)) < 4:
-                came.append((yield from stream.linger()))
+                came.append((yield from stream.wait_briefly()))
                 if not came[-1]:
                     break
             stream.begin({"head": head.decode()})
@@ -186,14 +186,14 @@ def test_a_parser_may_wait_for_a_moment_only() -> None:
             stream.end()
 
     stream = stream_of(parse)
-    assert (stream.feed(b"ab", 0.0), stream.lingers, stream.lags) == ([], True, False)
+    assert (stream.feed(b"ab", 0.0), stream.waits_briefly, stream.lags) == ([], True, False)
     assert [message.labels for message in stream.feed(b"cd", 0.0)] == [{"head": "abcd"}]
     assert stream.feed(b"ef", 0.0) == []
     stream.overdue = True
     assert stream.lags
     (piece,) = stream.feed(stream.take_aside(), 0.0)
     assert (piece.data, piece.labels, piece.ends) == (b"ef", {"head": "ef"}, False)
-    assert (stream.lingers, stream.lags) == (False, False)
+    assert (stream.waits_briefly, stream.lags) == (False, False)
     assert came == [True, True, False]
 
 

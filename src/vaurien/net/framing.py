@@ -57,8 +57,8 @@ class Framing:
         "at",
         "conversation",
         "failure",
+        "keeps_too_much",
         "observes",
-        "overdue",
         "receiving",
         "room",
         "state",
@@ -77,7 +77,7 @@ class Framing:
         """Bytes that may be read at once: few, if all may have to be parsed."""
         self.observes = False
         """These were passed on before the parser saw them."""
-        self.overdue = False
+        self.keeps_too_much = False
         """More is kept back than any server waits for before it answers."""
         self.receiving = False
         """Messages are on their way from the parser to the link."""
@@ -147,7 +147,7 @@ class Framing:
             return not self.receiving
         announced, decisions = stream.announced, self.conversation.decisions
         passes = announced is not None and decisions.passes_ahead(announced, stream.unknown)
-        self.overdue = not passes and stream.kept_back > stream.patience
+        self.keeps_too_much = not passes and stream.kept_back > stream.keep_limit
         return passes
 
     def send_ahead(self) -> bytes:
@@ -279,13 +279,13 @@ class Conversation:
             self._resume_client()
         if not link.quiet:
             link.update_quiet()
-            if framing.overdue:
+            if framing.keeps_too_much:
                 self._give_up(link, ProtocolError("a head that is too long to wait for"))
                 return
         if framing.stream.lags and not link.paused:
             self.to_backend.paused = self.to_client.paused = True
             self.decisions.proxy.reactor.call_next(link.catch_up)
-        if framing.stream.lingers and not link.quiet:
+        if framing.stream.waits_briefly and not link.quiet:
             self.overdue.wait()
         if self.last is not None:
             self.to_client.resume()

@@ -51,7 +51,7 @@ class Overdue:
     def _look(self) -> None:
         self._timer = None
         link, framing = self._link, self._link.framing
-        if framing is None or link.quiet or not framing.stream.lingers:
+        if framing is None or link.quiet or not framing.stream.waits_briefly:
             return
         due = framing.at + PATIENCE
         if self._reactor.now < due:  # some of it has come meanwhile

@@ -30,9 +30,9 @@ class Reader:
         "_sized",
         "_taken",
         "in_message",
-        "lingers",
         "overdue",
         "skipping",
+        "waits_briefly",
     )
 
     def __init__(self) -> None:
@@ -44,10 +44,10 @@ class Reader:
         self._sized = False  # the message ends with these
         self.in_message = False
         """A message has begun and not ended; parsers leave it alone."""
-        self.lingers = False
-        """The parser waits for more, but not for long."""
+        self.waits_briefly = False
+        """The parser is in ``wait_briefly``."""
         self.overdue = False
-        """It has waited long enough."""
+        """It has waited there long enough."""
 
     def readline(self, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
         r"""Take bytes up to and including the next ``\n``.
@@ -120,15 +120,15 @@ class Reader:
         if self.in_message:
             self._claimed = min(self._taken + size, len(self._buffer))
 
-    def linger(self) -> Generator[None, None, bool]:
-        """Wait for more, but not for long; return whether some has come.
+    def wait_briefly(self) -> Generator[None, None, bool]:
+        """Wait a moment for more; return whether some has come.
 
         For a request of which the backend may answer the beginning, with an error: if nothing
         else comes, the parser begins the message with the labels that it knows.
         """
-        self.lingers = True
+        self.waits_briefly = True
         yield
-        self.lingers = False
+        self.waits_briefly = False
         overdue, self.overdue = self.overdue, False
         return not overdue
 

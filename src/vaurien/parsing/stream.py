@@ -29,8 +29,14 @@ class Stream(Reader):
     ``readline`` still wait.  A parser that looks ahead with ``match`` or ``at_hand`` says with
     ``claim`` that the bytes belong to the message in any case.
 
-    A parser that has to wait for the rest of a head tells with ``announce`` what it knows of the
-    message already: if no rule acts on such a message, its bytes are passed on before it begins.
+    A parser that has to wait for the rest of a head keeps back as little as it can:
+
+    - With ``announce`` it tells what it knows of the message already.  If no rule acts on such a
+      message, its bytes are passed on before it begins.
+    - With ``keep_limit`` it bounds the bytes kept back for rules that do act.  With more, the
+      connection is no longer parsed.
+    - With ``wait_briefly`` it bounds the time for which they are kept back.  After that it begins
+      the message without the labels that are still unknown.
     """
 
     __slots__ = (
@@ -54,7 +60,7 @@ class Stream(Reader):
         "aside",
         "at",
         "direction",
-        "patience",
+        "keep_limit",
         "turn",
         "unknown",
         "waits",
@@ -73,9 +79,10 @@ class Stream(Reader):
         self._announced: tuple[Mapping[str, str], bool] | None = None
         self.unknown: Collection[str] = ()
         """The labels that the message announced may have, and that are not known yet."""
-        self.patience = maxsize
+        self.keep_limit = maxsize
         """Bytes that rules may keep back until a message begins: a parser sets it before it waits
-        for a long head.  With more, both directions are parsed no more, and all passes."""
+        for a long head, to what a server waits for.  With more, neither direction is parsed any
+        more, and everything passes."""
         self._final = True
         self._continues = False
         self._about: object = None

@@ -87,12 +87,12 @@ def test_a_server_that_has_answered_wants_no_password(answer: bytes) -> None:
     talk.ask(command("PING"))
     talk.answer(answer)
     talk.ask(HEAD)
-    assert not talk.to_backend.lingers
+    assert not talk.to_backend.waits_briefly
     assert [piece.labels["command"] for piece in talk.ask(ARGUMENTS)] == ["MSET"]
     talk.ask(command("RESET"))
     talk.answer(b"+OK\r\n+RESET\r\n")
     talk.ask(HEAD)
-    assert talk.to_backend.lingers
+    assert talk.to_backend.waits_briefly
 
 
 def test_a_server_that_has_refused_may_want_a_password() -> None:

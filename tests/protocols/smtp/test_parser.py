@@ -488,7 +488,7 @@ def test_an_address_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begun", "verb", "patience"),
+    ("begun", "verb", "keep_limit"),
     [
         (b"", None, None),
         (b"MAIL", None, 2048),
@@ -500,13 +500,13 @@ def test_an_address_is_cut() -> None:
         (b"STARTTLS\r", None, 2048),
     ],
 )
-def test_the_verb_is_announced(begun: bytes, verb: str | None, patience: int | None) -> None:
+def test_the_verb_is_announced(begun: bytes, verb: str | None, keep_limit: int | None) -> None:
     stream = stream_of(Smtp().requests)
     for byte in cut(begun, range(len(begun))):
         assert not stream.feed(byte, 0.0)
     announced = stream.announced
     assert (announced and announced.labels) == (verb and {"verb": verb, "phase": "command"})
-    assert patience is None or stream.patience == patience
+    assert keep_limit is None or stream.keep_limit == keep_limit
 
 
 def test_starttls_is_announced_if_it_is_passed() -> None:

@@ -162,7 +162,7 @@ def _head(
     taken = 0
     named = False
     while True:
-        stream.patience = HEAD_KEPT if lines else LINE_KEPT
+        stream.keep_limit = HEAD_KEPT if lines else LINE_KEPT
         if not lines:
             yield from _first_line(stream, form.begun, announce)
         line = yield from stream.readline(HEAD_LIMIT)

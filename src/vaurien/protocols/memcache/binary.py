@@ -67,7 +67,7 @@ def binary_requests(stream: Stream) -> Parser:
         quiet = opcode.quiet
         if len(stream.at_hand(lead)) < lead:
             labels = MemcacheRequest(name, "binary").labels(None, quiet=quiet)
-            stream.patience = HEADER.size + extras + KEY_LIMIT
+            stream.keep_limit = HEADER.size + extras + KEY_LIMIT
             stream.announce(labels, unknown=("key",))
         key = (yield from stream.read(lead))[extras:]
         noted = key if len(key) <= KEY_LIMIT else b""  # the server rejects a longer one

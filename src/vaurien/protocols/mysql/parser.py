@@ -149,7 +149,7 @@ class MySQL(Protocol):
         """
         needed = min(size, REQUEST_START)
         while size > LEAST_LIMIT and len(start := stream.at_hand(needed)) < needed:
-            if not (yield from stream.linger()):
+            if not (yield from stream.wait_briefly()):
                 needed = len(start)
         return (yield from stream.read(needed))
 

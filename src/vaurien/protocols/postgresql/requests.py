@@ -215,7 +215,7 @@ class RequestParser:
         """Take messages, as long as the server answers none of them by itself."""
         while steps[-1].silent and not steps[-1].left and len(steps) < PREAMBLE:
             while self._stream.drained:
-                if not (yield from self._stream.linger()):
+                if not (yield from self._stream.wait_briefly()):
                     return
             if self._stream.at_hand(1)[0] not in STEPS:
                 return

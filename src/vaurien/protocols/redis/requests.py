@@ -82,7 +82,7 @@ class RequestParser:
                 and not (session.welcome or self._is_modal)
                 and not has_labels(stream.at_hand(FIRST_LIMIT))
             ):
-                if not (yield from stream.linger()):
+                if not (yield from stream.wait_briefly()):
                     yield from self._unlabelled(words)
                     return
             if words > 0:

@@ -166,7 +166,7 @@ class Smtp(Protocol):
             if len(begun) > COMMAND_LIMIT:
                 raise ProtocolError(f"a command of more than {COMMAND_LIMIT} bytes")
             verb = word[1].decode("latin-1").upper() if (word := VERB_BEGUN.match(begun)) else None
-            stream.patience = COMMAND_LIMIT if verb == "AUTH" else COMMAND_KEPT
+            stream.keep_limit = COMMAND_LIMIT if verb == "AUTH" else COMMAND_KEPT
             adjusted = self.turned_away or (verb == "STARTTLS" and self.tls == "refuse")
             if verb is not None and not adjusted:
                 stream.announce({"verb": verb, "phase": "command"}, unknown=("address", "argument"))
