@@ -157,7 +157,7 @@ def test_a_peer_that_vanishes_resets_the_one_that_speaks(
         assert receive(server, 1) == b"?"
         client.close()  # with bytes unread, or about to come
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            server.sendall(PAYLOAD * 100)
+            server.sendall(PAYLOAD * 1000)  # more than may wait on a link
 
 
 @pytest.mark.parametrize("both", [False, True], ids=["one floods", "both flood"])

@@ -133,6 +133,7 @@ def test_a_chunk_that_nobody_follows_waits_for_its_patience(
         begun = time.monotonic()
         ping(client)
         assert time.monotonic() - begun >= LONG
+        proxy.change()
         proxy.change("reorder patience=3600")
         client.sendall(PING)
         proxy.wait_for_firings(2)

@@ -28,6 +28,12 @@ def behavior(cls: type) -> type[Behavior]:
     return adapted
 
 
+def of_today(cls: type) -> type[Behavior]:
+    """The class itself if it is a behavior of today, and not an old one that derives from it."""
+    hooks = {"on_message", "release_at"} & set(vars(cls))
+    return cls if issubclass(cls, Behavior) and hooks else behavior(cls)
+
+
 def protocol(cls: type, **options: object) -> Protocol:
     """An old protocol, with these options."""
     adapted = adapt(cls)
@@ -40,7 +46,7 @@ def plan_of(*chosen: tuple[type, Mapping[str, object]], seed: int = 0, generatio
     classes: dict[str, type[Behavior]] = {}
     entries: list[Entry] = []
     for cls, keys in chosen:
-        adapted = cls if issubclass(cls, Behavior) and "on_message" in vars(cls) else behavior(cls)
+        adapted = of_today(cls)
         classes[adapted.name] = adapted
         entries.append({"behavior": adapted.name, **keys})
     return Plan(make_rules(entries, classes.__getitem__, Tcp), generation, seed)

@@ -320,6 +320,16 @@ def test_a_rule_for_other_traffic_goes_on_counting(other: dict[str, Any]) -> Non
     assert before[0].fired == 1
 
 
+@pytest.mark.parametrize("name", ["delay", "delay-2"])
+def test_a_rule_without_a_name_of_its_own_counts_anew_for_other_traffic(name: str) -> None:
+    traffic = Traffic(rule(name=name, times=1))
+    assert traffic.decide(1) == [name]
+    traffic.apply(rule(name=name, times=1, high=99.0))
+    assert traffic.active_plan.rules[0].fired == 1
+    traffic.apply(rule(name=name, times=1, match=(Match("path", "/"),)))
+    assert traffic.decide(2, labels={"path": "/"}) == [name]
+
+
 def test_another_behavior_of_the_same_name_is_another_rule() -> None:
     traffic = Traffic(rule(times=1))
     assert traffic.decide(1) == ["rule"]

@@ -73,6 +73,8 @@ class ActiveRule:
         before, self.dice = self.rule, dice
         if rule.timing != before.timing:
             self.applied_at = now
+        if rule.counts_anew_after(before):
+            self.seen = self.fired = 0
         self.updated_at = now
         acted_in = self.directions
         self._set(rule)

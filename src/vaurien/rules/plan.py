@@ -134,6 +134,12 @@ class Rule:
         """Whether it is the same rule as another, with other values perhaps."""
         return self.name == other.name and type(self.behavior) is type(other.behavior)
 
+    def counts_anew_after(self, other: Rule) -> bool:
+        """Whether it counts anew in the place of another: for other traffic, under no own name."""
+        own = re.fullmatch(rf"{re.escape(self.behavior.name)}(-\d+)?", self.name) is None
+        before = (other.direction, other.scope, other.match)
+        return not own and (self.direction, self.scope, self.match) != before
+
     @property
     def timing(self) -> tuple[object, ...]:
         """What counts from when the rule was applied."""
