@@ -75,6 +75,9 @@ class Behavior(Configurable):
     It makes no difference with ``tcp``, which is not framed.
     """
 
+    ignores_unsolicited = False  # not annotated: it is no option
+    """It only forwards what the backend sends unsolicited: such messages do not count then."""
+
     @classmethod
     def further_options(
         cls, given: Mapping[str, object], protocol: type[Protocol]

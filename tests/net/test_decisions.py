@@ -310,6 +310,30 @@ def test_what_is_said_unasked_is_drawn_for_message_by_message() -> None:
     assert 30 < len(world.fired) < 70
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "request-lost",
+        "request-lost scope=connection",
+        "reply-lost",
+        "partial-reply then=fin",
+        "duplicate-request",
+        "delay",
+        "hang direction=to_backend",
+    ],
+)
+def test_what_is_said_unasked_is_not_counted_by_a_rule_that_leaves_it_alone(rule: str) -> None:
+    world = World(f"{rule} times=1 name=rule", protocol=Lines(), on_data=answer, whole=True)
+    client = world.client()
+    world.run(lambda: bool(world.backends))
+    world.backends[0].say(b"!a\n!b c")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"!a\n!b c"
+    client.say(b"GET a\n")
+    world.run(seconds=1)
+    assert world.fired == [(1, 1, "rule")]
+
+
 # Plans that change in the middle.
 
 

@@ -25,6 +25,7 @@ class DuplicateRequest(Behavior):
     name = "duplicate-request"
     lasting = True
     needs_messages = True
+    ignores_unsolicited = True
 
     def fit(self, protocol: type[Protocol]) -> Self:
         if not protocol.framed:

@@ -22,6 +22,7 @@ class PartialReply(Behavior):
     name = "partial-reply"
     lasting = True
     resumable = True
+    ignores_unsolicited = True
     bytes: int = option(0, "bytes of the response that arrive; 0: use the fraction", minimum=0)
     fraction: float = option(0.5, "fraction of the response that arrives", minimum=0, maximum=1)
     then: str = option(

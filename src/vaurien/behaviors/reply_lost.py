@@ -18,6 +18,7 @@ class ReplyLost(Behavior):
     """
 
     name = "reply-lost"
+    ignores_unsolicited = True
     reset: bool = option(False, "close with a RST instead of a FIN")
 
     def on_message(self, message: Message, firing: Firing) -> Actions:

@@ -39,6 +39,7 @@ class ActiveRule:
         "seen",
         "shared",
         "since",
+        "unsolicited",
         "updated_at",
     )
 
@@ -59,6 +60,9 @@ class ActiveRule:
         self.name, self.scope, self.direction = rule.name, rule.scope, rule.direction
         self.directions = directions_of(rule)
         """Those of the messages that its behavior acts on."""
+        ignores = rule.behavior.ignores_unsolicited
+        self.unsolicited = Direction.TO_CLIENT in self.directions and not ignores
+        """Whether its behavior may act on what the backend sends unsolicited."""
         self.always = not rule.match
         """Whether it applies to every exchange."""
         self.delaying = rule.behavior.delaying if not rule.ramps else None
@@ -131,8 +135,10 @@ class ActiveRule:
 
         That is when it is new, or when it matches on responses and one has come.  When it is
         updated so that it chooses otherwise, it is asked again, except of an exchange of a
-        framed protocol.
+        framed protocol.  Unsolicited messages are left to the rules that may act on them.
         """
+        if decision.exchange < 0 and not self.unsolicited:
+            return False
         if self.rule.late:
             return direction is Direction.TO_CLIENT and self not in decision.asked_late
         if self.since > decision.generation:
