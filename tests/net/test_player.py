@@ -11,7 +11,7 @@ from lines import Lines
 from reactors import real_reactor, run_until
 from scenario import Peer, World, echo
 from vaurien import registry
-from vaurien.behavior import Behavior, Firing
+from vaurien.behavior import Behavior, Delaying, Firing
 from vaurien.behaviors.slicer import Slicer
 from vaurien.net import player
 from vaurien.net.actor import BATCH
@@ -19,6 +19,7 @@ from vaurien.net.address import Address
 from vaurien.net.framing import READ_SIZE
 from vaurien.net.player import FLIGHTS_LIMIT
 from vaurien.net.proxy import Proxy
+from vaurien.net.simulated import CAPACITY
 from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
@@ -60,6 +61,13 @@ class Nonsense(Behavior):
         yield "not an action"  # type: ignore[misc]
 
 
+class DelayBurst(Delaying):
+    name = "test-delay-burst"
+
+    def release_at(self, message: Message, firing: Firing) -> float:
+        raise RuntimeError("a plugin's mistake")
+
+
 class ResetNow(Behavior):
     name = "test-reset"
 
@@ -76,7 +84,7 @@ class WaitTwice(Behavior):
         yield Forward(message)
 
 
-for behavior in (Answer, Swallow, Burst, Nonsense, ResetNow, WaitTwice):
+for behavior in (Answer, Swallow, Burst, DelayBurst, Nonsense, ResetNow, WaitTwice):
     registry.register(behavior)
 
 
@@ -121,6 +129,41 @@ def test_messages_that_arrive_together_wait_together() -> None:
     world.run(lambda: client.heard.count(b"\n") == 100)
     assert world.system.time == 2.0
     assert len(world.fired) == 100
+
+
+def blocked_behind_a_delay() -> tuple[World, Peer, Peer]:
+    """Return a backend that does not read, and a client whose last words leave after 1.9 s."""
+    world = World("delay sleep=1", whole=True)
+    client = world.client()
+    world.run(lambda: bool(world.backends))
+    backend = world.backends[0]
+    backend.read(wanted=False)
+    client.say(bytes(CAPACITY + 1))
+    world.run(seconds=0.9)
+    client.say(b"last")
+    world.run(seconds=0.5)
+    return world, client, backend
+
+
+def test_what_has_waited_for_its_time_is_left_alone_by_rules_that_come() -> None:
+    world, _, backend = blocked_behind_a_delay()
+    world.run(seconds=1)
+    world.apply("delay sleep=100 name=other")
+    backend.read(wanted=True)
+    world.run(seconds=1)
+    assert backend.heard.endswith(b"last")
+
+
+def test_rules_that_come_act_on_what_a_lifted_delay_has_held_though_its_peer_does_not_read() -> (
+    None
+):
+    world, client, backend = blocked_behind_a_delay()
+    world.apply("test-answer")
+    world.run(seconds=0.1)
+    assert bytes(client.heard) == b"mine\n"
+    backend.read(wanted=True)
+    world.run(seconds=10)
+    assert len(backend.heard) == CAPACITY + 1
 
 
 def test_a_lifted_delay_lets_go_at_once_and_in_order() -> None:
@@ -289,7 +332,7 @@ def test_lifting_a_rule_that_swallowed_closes_the_connection() -> None:
     assert (kept.ended, closed.ended) == ("", "fin")
 
 
-@pytest.mark.parametrize("rule", ["test-burst", "test-nonsense"])
+@pytest.mark.parametrize("rule", ["test-burst", "test-delay-burst", "test-nonsense"])
 def test_a_behavior_that_fails_harms_its_own_connection_only(rule: str) -> None:
     world = World(f"{rule} command=BOOM", protocol=Lines(), on_data=answer_lines)
     well, ill = world.client(), world.client()

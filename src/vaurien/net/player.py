@@ -195,13 +195,19 @@ class Player(Actor):
                     return next(self._steps)
                 except StopIteration:
                     self._steps = None
-            elif self._delay is not None:
-                stands = self._delay.stands(self._proxy.active_plan)
-                if stands and link.reactor.clock() < self._delay.until:
-                    return self._delay.until
-                if self._stops(link.blocked):
+            elif (delay := self._delay) is not None:
+                if not delay.stands(self._proxy.active_plan):
+                    self._delay = None
+                    self._steps = self._play_anew(delay.message, delay.decision)
+                elif link.reactor.clock() < delay.until:
+                    return delay.until
+                elif self._stops(link.blocked):
+                    self._delay = Delay(delay.message, delay.decision)  # no rule holds it any more
                     return None
-                self._release(self._delay, anew=not stands)
+                else:
+                    self._delay = None
+                    link.deliver(delay.message)
+                    self._finish(delay.message)
             elif not self._queue and not self._overtaken:
                 self._ended = True
             elif self._stops(link.congested):
@@ -239,15 +245,6 @@ class Player(Actor):
                 self._connection.decisions.update(decision, message)
             link.firings = decision.firings_for(message.direction)
         return link.firings
-
-    def _release(self, delay: Delay, *, anew: bool) -> None:
-        """Forward a message, or play it anew, as its rule was lifted or updated."""
-        self._delay = None
-        if anew:
-            self._steps = self._play_anew(delay.message, delay.decision)
-        else:
-            self._link.deliver(delay.message)
-            self._finish(delay.message)
 
     def _play_item(self, item: Queued) -> Steps:
         """Let behaviors act on a message, or reply."""
