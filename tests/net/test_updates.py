@@ -392,6 +392,17 @@ def test_an_updated_line_gives_no_second_burst(rate: str) -> None:
     assert len(client.heard) == pytest.approx(50_000 + 100_000, abs=5_000)
 
 
+def test_all_that_waits_for_a_shared_line_is_placed_anew() -> None:
+    world = World("bandwidth rate=1 shared=true", on_data=echo, whole=True)
+    clients = [world.client() for _ in range(100)]
+    for client in clients:
+        client.say(b"x")
+    world.run(seconds=1.5)  # the last has its place after 100 seconds
+    world.apply("bandwidth rate=1000 shared=true")
+    world.run(seconds=1)
+    assert all(client.heard == b"x" for client in clients)
+
+
 def test_a_smaller_burst_owes_nothing() -> None:
     world = World("bandwidth rate=1000 burst=50000", whole=True)
     client = pour(world)
