@@ -145,3 +145,66 @@ def test_the_last_bytes_of_a_response_are_not_cut() -> None:
     (piece,) = talk.responses.feed(DONE + READY[:5], 0.0)
     (last,) = talk.responses.feed(READY[5:], 0.0)
     assert (piece.data, last.data) == (DONE, READY)
+
+
+ONE, PARSED = parse("select 1", "one"), frame("1")
+CLOSE_ONE = frame("C", b"Sone\0")
+
+
+@pytest.mark.parametrize(
+    ("batch", "answer"),
+    [
+        (parse("delete from t", "one") + SYNC, ERROR + READY),
+        (GOOD + parse("delete from t", "one") + SYNC, PARSED + ERROR + READY),
+        (BAD + parse("delete from t", "one") + SYNC, ERROR + READY),
+        (BAD + CLOSE_ONE + SYNC, ERROR + READY),
+        (BAD + query("select 1") + CLOSE_ONE + SYNC, ERROR + READY),
+    ],
+    ids=["refused", "second", "ignored", "not-closed", "ignored-batch"],
+)
+def test_a_statement_keeps_its_labels_if_another_of_its_name_is_refused(
+    batch: bytes, answer: bytes
+) -> None:
+    talk = Talk()
+    talk.ask(ONE + SYNC)
+    talk.answer(PARSED + READY)
+    talk.ask(batch)
+    talk.answer(answer)
+    assert talk.ask(bind("one") + SYNC)[0].labels["verb"] == "SELECT"
+
+
+def test_what_comes_in_a_batch_after_its_error_changes_no_labels() -> None:
+    talk = Talk()
+    talk.ask(ONE + SYNC)
+    talk.answer(PARSED + READY)
+    talk.ask(BAD)
+    talk.responses.feed(ERROR, 0.0)
+    talk.ask(CLOSE_ONE + SYNC)
+    talk.responses.feed(READY, 0.0)
+    assert talk.ask(bind("one") + SYNC)[0].labels["verb"] == "SELECT"
+
+
+@pytest.mark.parametrize("again", ["delete from t", "select 2"])
+def test_a_refused_statement_has_no_labels(again: str) -> None:
+    talk = Talk()
+    talk.ask(parse("selekt", "one") + SYNC)
+    talk.answer(ERROR + READY)
+    assert talk.ask(bind("one") + SYNC)[0].labels["verb"] == "BIND"
+    talk.answer(ERROR + READY)
+    talk.ask(parse(again, "one") + SYNC)
+    talk.answer(PARSED + READY)
+    assert talk.ask(bind("one") + SYNC)[0].labels["sql"] == again
+
+
+def test_a_statement_that_came_meanwhile_keeps_its_labels() -> None:
+    talk = Talk()
+    talk.ask(parse("selekt", "one") + SYNC + ONE + SYNC)
+    talk.answer(ERROR + READY + PARSED + READY)
+    assert talk.ask(bind("one") + SYNC)[0].labels["verb"] == "SELECT"
+
+
+def test_a_batch_of_any_length_is_remembered_in_part() -> None:
+    talk = Talk()
+    request = talk.ask(CLOSE_ONE * 5000 + SYNC)[-1].about
+    assert isinstance(request, PgRequest)
+    assert (request.steps, len(request.changes)) == (5000, 1000)

@@ -18,10 +18,10 @@ from . import wire
 from .statements import (
     SQL_SIZE,
     START_SIZE,
+    STATEMENTS_LIMIT,
     Labels,
     PgRequest,
     Session,
-    Statements,
     Step,
     asks_for_more,
     startup_labels,
@@ -79,13 +79,12 @@ BATCH_VERBS = frozenset(labels["verb"] for labels in BATCH_LABELS.values())
 class RequestParser:
     """Parses what a client sends."""
 
-    __slots__ = ("_newest", "_session", "_statements", "_stream", "_tls")
+    __slots__ = ("_newest", "_session", "_stream", "_tls")
 
     def __init__(self, stream: Stream, session: Session, *, tls: str) -> None:
         self._stream = stream
         self._session = session
         self._tls = tls
-        self._statements = Statements()
         self._newest: PgRequest | None = None
 
     def parse(self) -> Parser:
@@ -139,9 +138,9 @@ class RequestParser:
             stream.end()
             return False
 
-    def _begin(self, labels: Labels, *, steps: int = 0, final: bool = True) -> PgRequest:
+    def _begin(self, labels: Labels, *, final: bool = True) -> PgRequest:
         """Begin a request that the server answers, unless it ignores all up to a Sync."""
-        request = PgRequest(labels, steps)
+        request = PgRequest(labels)
         before, session = self._newest, self._session
         request.aborted = session.status == b"E" and (before is None or before.answered)
         request.failed = session.ignoring
@@ -194,12 +193,14 @@ class RequestParser:
             request = self._begin(BATCH_LABELS[kind])
             yield from self._up_to_sync(request, asking=False)
             return
-        steps = [(yield from self._statements.take(stream))]
+        steps = [(yield from self._session.statements.take(stream))]
         if steps[0].silent and self._may_look_ahead:
             yield from self._look_ahead(steps)
         labels = next((step.labels for step in reversed(steps) if step.labels), None)
         asking = labels is not None and labels["verb"] == "COPY"
-        request = self._begin(labels or BATCH_LABELS[kind], steps=len(steps), final=not asking)
+        request = self._begin(labels or BATCH_LABELS[kind], final=not asking)
+        for step in steps:
+            self._add(step, request)
         if steps[-1].left:
             yield from stream.skip(steps[-1].left)
         yield from self._up_to_sync(request, asking=asking)
@@ -219,7 +220,15 @@ class RequestParser:
                     return
             if self._stream.at_hand(1)[0] not in STEPS:
                 return
-            steps.append((yield from self._statements.take(self._stream)))
+            steps.append((yield from self._session.statements.take(self._stream)))
+
+    def _add(self, step: Step, request: PgRequest) -> None:
+        """Add a message to a batch."""
+        request.steps += 1
+        if step.change is not None and len(request.changes) < STATEMENTS_LIMIT:
+            request.changes += (step.change._replace(step=request.steps),)
+            if request.failed:
+                self._session.statements.undo(request)
 
     def _up_to_sync(self, request: PgRequest, *, asking: bool) -> Parser:
         """Take what is left of a batch; ``asking``: the server may ask the client to continue."""
@@ -242,8 +251,8 @@ class RequestParser:
                 yield from take_message(stream)
                 continue
             if kind in STEPS:
-                step = yield from self._statements.take(stream)
-                request.steps += 1
+                step = yield from session.statements.take(stream)
+                self._add(step, request)
                 asking |= step.labels is not None and step.labels["verb"] == "COPY"
                 yield from stream.skip(step.left)
                 continue

@@ -71,6 +71,7 @@ class ResponseParser:
         while isinstance(request := self._stream.asked, PgRequest):
             if not self._ignoring:
                 return request
+            self._session.statements.undo(request)
             if request.synced or not request.over:
                 request.failed = not request.over
                 self._ignoring = False
@@ -162,6 +163,7 @@ class ResponseParser:
             if kind == wire.ERROR_RESPONSE:
                 _, size = yield from take_head(stream)
                 fatal, labels, size = yield from self._report(size)
+                self._session.statements.undo(request)
                 if not begun:
                     stream.begin(labels)
                     begun = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -64,22 +64,12 @@ class PgRequest:
     """... and ended."""
     aborted: bool = False
     """Its transaction had failed before it; the server says so, and nothing else is true."""
+    changes: tuple[Change, ...] = ()
+    """What it changes of the session's statements."""
 
     @property
     def extended(self) -> bool:
         return self.labels.get("mode") == "extended"
-
-
-@dataclass(slots=True)
-class Session:
-    """What is known of a connection's session, from both of its directions."""
-
-    status: bytes = b"I"
-    """The state of the transaction after the newest response: I for idle, T, or E for failed."""
-    unsynced: PgRequest | None = None
-    """The first batch without a Sync since the last Sync."""
-    ignoring: bool = False
-    """The server ignores all requests, up to the next Sync, and no Sync is under way."""
 
 
 def request_of(message: Message) -> PgRequest:
@@ -123,6 +113,20 @@ def startup_labels(body: bytes) -> Labels:
     return {"phase": "startup", "verb": "STARTUP", "user": user, "database": database}
 
 
+UNNAMED = (b"", b"\0")
+"""What has no name is gone if the server refuses to replace it, so its labels do not matter."""
+
+
+class Change(NamedTuple):
+    """A change of the labels that a name has."""
+
+    step: int
+    """The message that makes it, counted within its request."""
+    name: bytes
+    before: Labels | None
+    after: Labels | None
+
+
 class Step(NamedTuple):
     """A message of the extended protocol, of which the beginning has been taken."""
 
@@ -133,6 +137,8 @@ class Step(NamedTuple):
     """Bytes that have not been taken."""
     silent: bool
     """The server does not answer it by itself: not before a Flush or a Sync."""
+    change: Change | None
+    """What it changes of the session's statements, unless the server refuses it."""
 
 
 class Statements(dict[bytes, Labels]):
@@ -145,32 +151,56 @@ class Statements(dict[bytes, Labels]):
         first, _, rest = head.partition(b"\0")
         second, _, rest = rest.partition(b"\0")
         silent = kind == CLOSE or (kind == PARSE and not (first and first in self))
-        labels = self._note(kind, first, second)
+        labels, change = self._note(kind, first, second)
         if kind != CLOSE:
             silent = silent or (kind == BIND and PLAIN_BIND.fullmatch(rest) is not None)
             silent = silent or kind in (DESCRIBE, EXECUTE)
             silent = silent and labels is not None and labels["verb"] in BEGIN_VERBS
             silent = silent and labels is not None and _is_begin(labels["sql"])
-        return Step(kind, labels, size - len(head), silent)
+        return Step(kind, labels, size - len(head), silent, change)
 
-    def _note(self, kind: int, first: bytes, second: bytes) -> Labels | None:
+    def undo(self, request: PgRequest) -> None:
+        """Take back what the steps change of which the server has refused one, and ignores others.
+
+        That are all after those that it has answered.
+        """
+        for step, name, before, after in reversed(request.changes):
+            if step > request.done and self.get(name) is after:
+                self._remember(name, before)
+
+    def _note(self, kind: int, first: bytes, second: bytes) -> tuple[Labels | None, Change | None]:
         """``first`` and ``second``: the strings that the message begins with."""
         if kind == PARSE:
-            return self._remember(first, statement_labels(second[:SQL_SIZE], "extended"))
+            labels = statement_labels(second[:SQL_SIZE], "extended")
+            return labels, self._remember(first, labels)
         if kind == BIND:
-            return self._remember(b"\0" + first, self.get(second))
+            bound = self.get(second)
+            return bound, self._remember(b"\0" + first, bound)
         if kind == EXECUTE:
-            return self.get(b"\0" + first)
+            return self.get(b"\0" + first), None
+        name = first[1:] if first[:1] == b"S" else b"\0" + first[1:]
         if kind == DESCRIBE:
-            return self.get(first[1:] if first[:1] == b"S" else b"\0" + first[1:])
-        if kind == CLOSE:
-            self.pop(first[1:] if first[:1] == b"S" else b"\0" + first[1:], None)
-        return None
+            return self.get(name), None
+        return None, self._remember(name, None)
 
-    def _remember(self, name: bytes, labels: Labels | None) -> Labels | None:
-        self.pop(name, None)
+    def _remember(self, name: bytes, labels: Labels | None) -> Change | None:
+        """Give a name these labels, or none; return what that changes."""
+        before = self.pop(name, None)
         if labels is not None and len(name) <= NAME_LIMIT:
             if len(self) >= STATEMENTS_LIMIT:
                 del self[next(iter(self))]
             self[name] = labels
-        return labels
+        return Change(0, name, before, self.get(name)) if name not in UNNAMED else None
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of a connection's session, from both of its directions."""
+
+    status: bytes = b"I"
+    """The state of the transaction after the newest response: I for idle, T, or E for failed."""
+    unsynced: PgRequest | None = None
+    """The first batch without a Sync since the last Sync."""
+    ignoring: bool = False
+    """The server ignores all requests, up to the next Sync, and no Sync is under way."""
+    statements: Statements = field(default_factory=Statements)
