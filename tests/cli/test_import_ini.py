@@ -103,9 +103,9 @@ def test_a_file_is_not_replaced_but_by_force(
 def test_a_file_that_cannot_be_written(
     ini: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, _, trouble = imported(capsys, str(ini), "-o", str(tmp_path))
+    status, _, trouble = imported(capsys, str(ini), "-o", str(tmp_path), "--force")
     assert status == 2
-    assert trouble.startswith(f"vaurien: -o={str(tmp_path)!r}")
+    assert trouble == f"vaurien: -o={str(tmp_path)!r} cannot be written: Is a directory\n"
 
 
 def test_variables_that_are_not_set(
@@ -117,9 +117,25 @@ def test_variables_that_are_not_set(
     assert trouble == "vaurien: not checked, because these variables are not set: HOST\n"
 
 
+def test_variables_in_the_names_of_files_that_are_extended(
+    ini: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = ini.read_text()
+    ini.write_text(text.replace("extends = common", "extends = ${NAME}"))
+    status, _, trouble = imported(capsys, str(ini))
+    assert (status, trouble) == (
+        2,
+        f"vaurien: {ini}: [DEFAULT] extends needs the environment variable 'NAME', "
+        "which is not set\nvaurien: 1 problem\n",
+    )
+    monkeypatch.setenv("NAME", "common")
+    assert imported(capsys, str(ini))[::2] == (0, "")
+
+
 @pytest.mark.parametrize(
     ("line", "trouble"),
     [
+        ("rule = hang ${X}", "[vaurien] rule='hang ${X}' is not a rule: '${X}' is not KEY=VALUE"),
         ("timeout = soon", "timeout = 'soon' is not allowed: it takes a number of at least 0"),
         ("rule = hang x", "[vaurien] rule='hang x' is not a rule: 'x' is not KEY=VALUE"),
         ("nope = 1", "[vaurien] nope='1' is an unknown key"),

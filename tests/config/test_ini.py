@@ -191,6 +191,8 @@ def test_extends_is_found_from_the_current_directory_too(
             "{config}: [DEFAULT] extends='' is not allowed: it takes the name of a file, or one a",
         ),
         ("[DEFAULT]\nextends = v.ini\n", "the file extends itself"),
+        ("[DEFAULT]\nextends = ~nobody-has-this-name/x\n", "No such file or directory; {config}"),
+        ("[DEFAULT]\nextends = a\0b\n", "cannot be read: embedded null byte; {config}"),
         ("[DEFAULT]\nproxy = x\n", "[DEFAULT] proxy is an unknown key: it takes extends"),
         (
             "[other]\n",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 
 import click
@@ -26,6 +28,8 @@ from .command import OneLine, say
 MARK = "\0"
 """Encloses the name of a variable that is kept; no text file contains it."""
 MARKED = re.compile(f"{MARK}(\\w+){MARK}")
+QUOTED = re.compile(r"\\x00(\w+)\\x00")
+"""A mark in a value that an error quotes."""
 LITERAL = re.compile(r"\$\{\w+\}")
 GONE = "has no effect; kept for old plugins"
 HELP = """Convert an INI file to TOML, for 'vaurien serve'.
@@ -70,7 +74,7 @@ def toml_of(document: Document, name: str) -> str:
 
 
 def unmarked(value: object) -> object:
-    """Return a value with its variables toml_lines as in TOML files."""
+    """Return a value with its variables written as in TOML files."""
     if isinstance(value, Mapping):
         return {key: unmarked(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -78,6 +82,22 @@ def unmarked(value: object) -> object:
     if isinstance(value, str):
         return MARKED.sub(r"${\1}", LITERAL.sub(lambda found: f"${found[0]}", value))
     return value
+
+
+@contextmanager
+def unmarked_problems() -> Iterator[None]:
+    """Name the variables in errors as users write them."""
+    try:
+        yield
+    except DocumentError as error:
+        raise DocumentError(
+            replace(
+                problem,
+                given=QUOTED.sub(r"${\1}", problem.given),
+                why=QUOTED.sub(r"${\1}", problem.why),
+            )
+            for problem in error.problems
+        ) from None
 
 
 def check(text: str, file: str) -> None:
@@ -96,10 +116,11 @@ def check(text: str, file: str) -> None:
 def _import_ini(file: str, output: str | None, force: bool) -> None:
     plugins.install()
     kept = Kept()
-    document = ini.read(file, kept)
-    if document.problems:
-        raise DocumentError(document.problems)
-    text = toml_of(document, file)
+    with unmarked_problems():
+        document = ini.read(file, kept, os.environ)
+        if document.problems:
+            raise DocumentError(document.problems)
+        text = toml_of(document, file)
     lacking = sorted(kept.names - set(os.environ))
     if lacking:
         say(f"not checked, because these variables are not set: {', '.join(lacking)}")
@@ -114,7 +135,7 @@ def _import_ini(file: str, output: str | None, force: bool) -> None:
     except FileExistsError:
         raise ConfigError(f"-o={output!r}: the file exists; --force overwrites it") from None
     except OSError as error:
-        raise ConfigError(f"-o={output!r} cannot be toml_lines: {error.strerror}") from None
+        raise ConfigError(f"-o={output!r} cannot be written: {error.strerror}") from None
 
 
 import_ini = click.command("vaurien import-ini", cls=OneLine, help=HELP)(_import_ini)

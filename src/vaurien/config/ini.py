@@ -46,31 +46,44 @@ KINDS = {
 SECTIONS = "[vaurien], [statsd], [behavior:NAME], [protocol:NAME], [handler:NAME], [DEFAULT]"
 NAMES = "the name of a file, or one a line"
 
+Environments = tuple[Mapping[str, str], Mapping[str, str]]
+"""The variables for values, and those for the names of files."""
 
-def read(name: str, environment: Mapping[str, str] = os.environ) -> Document:
+
+def read(
+    name: str,
+    environment: Mapping[str, str] = os.environ,
+    naming: Mapping[str, str] | None = None,
+) -> Document:
     """Return the document of a file, merged with those of the files it extends.
 
+    ``naming``: the environment for the names of these files, if it is another one.
     Other problems, such as unknown sections and variables that are not set, are the document's.
 
     Raises:
         DocumentError: a file cannot be read or is not INI.
     """
-    return _read(Path(name), environment, ())
+    naming = environment if naming is None else naming
+    return _read(Path(name), (environment, naming), ())
 
 
 def _read(
-    path: Path, environment: Mapping[str, str], within: tuple[Path, ...], by: str = ""
+    path: Path, environments: Environments, within: tuple[str, ...], by: str = ""
 ) -> Document:
     """``within``: the files that extend this one; ``by`` names the last of them."""
-    if path.resolve() in within:
+    try:
+        real = os.path.realpath(os.path.expanduser(path))
+    except ValueError as error:  # a NUL in the name
+        raise _wrong(path, "the file", f"cannot be read: {error}{by}") from None
+    if real in within:
         raise _wrong(path, "the file", "extends itself")
-    document, extends = _File(path, environment).read(by)
+    document, extends = _File(path, environments).read(by)
     extended = Document()
     for name in extends:
-        other = Path(name).expanduser()
+        other = Path(os.path.expanduser(name))
         beside = path.parent / other
         chosen = beside if beside.is_file() else other
-        found = _read(chosen, environment, (*within, path.resolve()), f"; {path} extends it")
+        found = _read(chosen, environments, (*within, real), f"; {path} extends it")
         extended = merged(found, extended)
     return merged(extended, document)
 
@@ -78,9 +91,9 @@ def _read(
 class _File:
     """One INI file."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, environments: Environments) -> None:
         self._path = path
-        self._environment = environment
+        self._environment, self._naming = environments
 
     def read(self, by: str) -> tuple[Document, tuple[str, ...]]:
         """Return the file's own document, and the names of the files that it extends."""
@@ -114,11 +127,12 @@ class _File:
             DocumentError: it is unknown, or needs a variable that is not set.
         """
         part = f"[{title}] {key}"
-        value = self._value(text, part)
+        extends = name == "DEFAULT" and key == "extends"
+        value = self._value(text, part, self._naming if extends else self._environment)
         if name != "DEFAULT":
             if found := _today(title, name, key.replace("-", "_"), value):
                 sections.add(*found, FilePart(str(self._path), part))
-        elif key == "extends":
+        elif extends:
             return value if isinstance(value, tuple) else (str(value),)
         else:
             why = f"is an unknown key{suggestion(key, ['extends'])}"
@@ -129,7 +143,8 @@ class _File:
         # No section of this name exists: [DEFAULT] is to be a section like any other.
         parser = RawConfigParser(default_section="\0")
         try:
-            parser.read_string(self._path.expanduser().read_text("utf-8-sig"), str(self._path))
+            path = Path(os.path.expanduser(self._path))
+            parser.read_string(path.read_text("utf-8-sig"), str(self._path))
         except OSError as error:
             why = f"cannot be read: {error.strerror}{by}"
             raise _wrong(self._path, "the file", why) from None
@@ -151,20 +166,20 @@ class _File:
         why = f"is an unknown section{suggestion(title, ['vaurien', 'statsd', 'DEFAULT'])}"
         raise _wrong(self._path, f"[{title}]", why, f"one of {SECTIONS}")
 
-    def _value(self, text: str, part: str) -> Text:
-        lines = [self._line(line.strip(), part) for line in text.split("\n")]
+    def _value(self, text: str, part: str, environment: Mapping[str, str]) -> Text:
+        lines = [self._line(line.strip(), part, environment) for line in text.split("\n")]
         return lines[0] if len(lines) == 1 else tuple(line for line in lines if line)
 
-    def _line(self, text: str, part: str) -> str:
+    def _line(self, text: str, part: str, environment: Mapping[str, str]) -> str:
         if len(text) > 1 and text.startswith('"') and text.endswith('"'):
             return text[1:-1]
 
         def fill(found: re.Match[str]) -> str:
             name = found[1]
-            if name not in self._environment:
+            if name not in environment:
                 why = f"needs the environment variable {name!r}, which is not set"
                 raise _wrong(self._path, part, why)
-            return self._environment[name]
+            return environment[name]
 
         return VARIABLE.sub(fill, text)
 
