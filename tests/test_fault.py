@@ -11,6 +11,7 @@ from vaurien.behaviors.error import Error
 from vaurien.errors import OptionError
 from vaurien.fault import NO_FAULTS, values_of
 from vaurien.protocols.redis.faults import CATALOGUE
+from vaurien.protocols.redis.parser import Redis
 from vaurien.values.actions import Close, Forward, Reply
 
 
@@ -32,6 +33,13 @@ def test_an_unknown_fault_is_told_what_else_faults_answer_to() -> None:
         OptionError, match=r"is unknown \(did you mean WatchError \(watch-failed\)\?\)"
     ):
         CATALOGUE.find("WatchEror")
+
+
+def test_an_unknown_fault_of_many_is_told_where_they_are_listed() -> None:
+    with pytest.raises(OptionError, match=r"'vaurien faults redis' lists all \d+"):
+        Error(fault="nope").fit(Redis)
+    with pytest.raises(OptionError, match=r"'vaurien faults' lists all \d+"):
+        CATALOGUE.find("nope")
 
 
 def test_parameters_are_checked_and_have_defaults() -> None:

@@ -63,13 +63,16 @@ LISTINGS = {
     "behavior": "vaurien --help",
     "profile": "vaurien profiles",
     "recipe": "vaurien recipes",
-    "fault": "vaurien faults",
+    "fault": "vaurien faults {of}",
 }
 """The command that lists all names of a kind."""
 
 
-def choices(names: Iterable[str], meant: str = "", kind: str = "") -> str:
-    """Return the names, separated by commas; of many, those like the one that was ``meant``."""
+def choices(names: Iterable[str], meant: str = "", kind: str = "", of: str = "") -> str:
+    """Return the names, separated by commas; of many, those like the one that was ``meant``.
+
+    ``of``: the protocol, if their ``kind`` is fault.
+    """
     known = list(names)
     if len(known) <= NAMES_SHOWN:
         return ", ".join(known)
@@ -78,7 +81,8 @@ def choices(names: Iterable[str], meant: str = "", kind: str = "") -> str:
     near = get_close_matches(meant, known, 5, 0.5) if meant else known[:5]
     near = near or known[:5]
     count = len(known)
-    listed = f"'{LISTINGS[kind]}' lists all {count}" if kind in LISTINGS else f"{count} in all"
+    command = LISTINGS.get(kind, "").format(of=of).rstrip()
+    listed = f"'{command}' lists all {count}" if command else f"{count} in all"
     return f"{', '.join(near)}, ... ({listed})"
 
 

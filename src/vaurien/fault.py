@@ -164,10 +164,11 @@ class Catalogue:
         """The faults that ``error`` picks from if none is named."""
         return tuple(fault for fault in self.faults if fault.typical)
 
-    def find(self, identifier: str, given: Container[str] = ()) -> Fault:
+    def find(self, identifier: str, given: Container[str] = (), protocol: str = "") -> Fault:
         """Return the fault with this name or other identifier.
 
-        ``given``: the names of the parameters that come with it.
+        ``given``: the names of the parameters that come with it.  ``protocol``: its name, for
+        the error.
 
         Raises:
             OptionError: there is none.
@@ -178,7 +179,7 @@ class Catalogue:
 
             near = get_close_matches(identifier.lower(), self._by_identifier, n=3)
             hint = f" (did you mean {' or '.join(map(self._written, near))}?)" if near else ""
-            allowed = one_of((fault.name for fault in self.faults), identifier, "fault")
+            allowed = one_of((fault.name for fault in self.faults), identifier, "fault", protocol)
             allowed += f", or {self.codes}" if self.codes else ""
             raise OptionError(f"is unknown{hint}", key="fault", given=identifier, allowed=allowed)
         return fault

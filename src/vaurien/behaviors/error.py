@@ -129,7 +129,7 @@ def _find(identifier: str, protocol: type[Protocol], given: Container[str]) -> F
     if not protocol.faults:
         why = f"is not allowed: the protocol {protocol.name!r} has no faults"
         raise OptionError(why, key="fault", given=identifier)
-    return protocol.faults.find(identifier, given)
+    return protocol.faults.find(identifier, given, protocol.name)
 
 
 def _with_noise(message: Message, firing: Firing) -> Message:

@@ -47,7 +47,7 @@ def details(protocol: type[Protocol], identifier: str = "") -> Iterator[str]:
     catalogue = protocol.faults
     if not catalogue:
         raise OptionError(f"the protocol {protocol.name!r} has no faults")
-    for fault in [catalogue.find(identifier)] if identifier else catalogue:
+    for fault in [catalogue.find(identifier, protocol=protocol.name)] if identifier else catalogue:
         yield ", ".join((fault.name, *fault.aliases))
         for heading, text in rows(fault, in_full=bool(identifier)):
             yield click.wrap_text(

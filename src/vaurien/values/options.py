@@ -97,9 +97,9 @@ def _is_not_whole(number: float) -> bool:
     return bool(number % 1) or abs(number) >= WHOLE_NUMBERS
 
 
-def one_of(names: Iterable[str], meant: str = "", kind: str = "") -> str:
+def one_of(names: Iterable[str], meant: str = "", kind: str = "", of: str = "") -> str:
     """What is allowed, where it is one of these names; see ``errors.choices``."""
-    listed = choices(names, meant, kind)
+    listed = choices(names, meant, kind, of)
     return f"one of {listed}" if listed else "none"
 
 
