@@ -13,7 +13,7 @@ from vaurien.net.connection import Connection
 from vaurien.net.decisions import FIRING_SIZE
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor, Timer
-from vaurien.net.simulated import SimulatedSocket, SimulatedSystem, SimulationOver
+from vaurien.net.simulated import CAPACITY, SimulatedSocket, SimulatedSystem, SimulationOver
 from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.system import ERROR, HANGUP, READ, WRITE
 from vaurien.protocol import Protocol
@@ -88,7 +88,7 @@ class Peer:
     def _speak(self) -> None:
         try:
             while self._saying:
-                del self._saying[: self.sock.send(bytes(self._saying))]
+                del self._saying[: self.sock.send(bytes(self._saying[:CAPACITY]))]
             if self._then_finish:
                 self._then_finish = False
                 self.sock.shutdown(socket.SHUT_WR)
