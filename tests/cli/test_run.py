@@ -182,7 +182,7 @@ def test_files_that_were_moved_are_opened_anew(
         proxy.process.send_signal(number)
         wait_until(lambda: log.exists() and number.name in proxy.log, "the new log")
         assert ask(proxy.address) == b"hello"
-        wait_until(lambda: b"delay" in journal.read_bytes(), "the new journal")
+        wait_until(lambda: journal.exists() and b"delay" in journal.read_bytes(), "the new journal")
         assert not journal.with_suffix(".moved").read_bytes()
         assert end(proxy) == 0
 
