@@ -25,7 +25,6 @@ class Shaped:
         self.behavior = behavior
         self.stage = Stage(Tcp())
         self.exchange = 0
-        self.lifted_at = float("inf")
         self._source = at_work(scope)
         self._dice = Dice(seed, "proxy", "rule")
         self._firing = self._fire()
@@ -50,8 +49,7 @@ class Shaped:
         done: list[tuple[Action, float]] = []
         for action in self.behavior.on_message(message, self._firing):
             if isinstance(action, Wait):
-                until = min(action.until, self.lifted_at)
-                self.stage.at = max(self.stage.at, until)
+                self.stage.at = max(self.stage.at, action.until)
             else:
                 done.append((action, self.stage.at))
         return done

@@ -136,21 +136,26 @@ def test_after_a_rest_a_burst_goes_at_once() -> None:
 
 
 def test_lifted_it_lets_the_rest_go_uncut() -> None:
-    shaped = Shaped(Bandwidth(rate=100))
-    shaped.lifted_at = ARRIVAL + 0.25
-    left = shaped.says(1000)
-    assert sizes(left) == [10, 10, 980]
-    assert times(left) == pytest.approx([0.1, 0.2, 0.25])
+    world = World("bandwidth rate=100 ttl=0.25", whole=True)
+    world.client().say(bytes(1000))
+    world.run(seconds=1)
+    (backend,) = world.backends
+    assert len(backend.heard) == 1000
+    assert backend.heard_at == pytest.approx([0.1, 0.2, 0.25])
 
 
-def test_what_was_let_go_delays_nothing_later() -> None:
-    """Its window ended, and has begun again."""
-    for shared in (False, True):
-        shaped = Shaped(Bandwidth(rate=1, shared=shared))
-        shaped.lifted_at = ARRIVAL + 2.5
-        shaped.says(1000)
-        shaped.lifted_at = float("inf")
-        assert times(shaped.says(2, ARRIVAL + 2.75)) == pytest.approx([3.75, 4.75])
+@pytest.mark.parametrize("shared", ["false", "true"])
+def test_what_was_let_go_delays_nothing_later(shared: str) -> None:
+    """Its window ends, and begins again."""
+    world = World(f"bandwidth rate=1 shared={shared} on=2.5 off=0.5", whole=True)
+    clients = [world.client() for _ in range(50)]
+    for client in clients:
+        client.say(b"x")
+    world.run(seconds=3)
+    assert all(backend.heard == b"x" for backend in world.backends)
+    clients[0].say(b"yz")
+    world.run(seconds=2.4)
+    assert world.backends[0].heard_at[1:] == pytest.approx([4, 5])
 
 
 def test_a_rate_that_changes_holds_from_the_next_piece_on() -> None:

@@ -94,9 +94,12 @@ def test_one_segment_that_never_gets_through_is_enough() -> None:
 
 
 def test_lifted_before_that_it_lets_all_go() -> None:
-    shaped = Shaped(PacketLoss(loss=100))
-    shaped.lifted_at = ARRIVAL + 900
-    assert shaped.says(5000)[0].message.at == ARRIVAL + 900
+    world = World("packet-loss loss=100 direction=to_backend ttl=900", whole=True)
+    world.client().say(bytes(5000))
+    world.run(seconds=1000)
+    (backend,) = world.backends
+    assert len(backend.heard) == 5000
+    assert backend.heard_at == pytest.approx([900])
 
 
 def test_the_reset_reaches_both_peers() -> None:

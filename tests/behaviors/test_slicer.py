@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acting import ARRIVAL, actions_of, request, response
-from shaping import Shaped, joined, mean
+from scenario import World
+from shaping import Shaped, mean
 from vaurien.behavior import Scope
 from vaurien.behaviors.slicer import Slicer
 from vaurien.values.actions import Forward
@@ -67,21 +68,23 @@ def test_directions_have_a_pace_each() -> None:
 
 
 def test_lifted_it_lets_the_rest_go_uncut() -> None:
-    shaped = Shaped(Slicer(size=10, delay=0.5))
-    shaped.lifted_at = ARRIVAL + 0.75
-    left = shaped.says(100)
-    assert sizes(left) == [10, 10, 80]
-    assert times(left) == [ARRIVAL, ARRIVAL + 0.5, ARRIVAL + 0.75]
-    assert joined(left) == bytes(100)
+    world = World("slicer size=10 delay=0.5 ttl=0.75", whole=True)
+    world.client().say(bytes(100))
+    world.run(seconds=1)
+    (backend,) = world.backends
+    assert len(backend.heard) == 100
+    assert backend.heard_at == pytest.approx([0, 0.5, 0.75])
 
 
 def test_what_was_let_go_delays_nothing_later() -> None:
-    """Its window ended, and has begun again."""
-    shaped = Shaped(Slicer(size=1, delay=60))
-    shaped.lifted_at = ARRIVAL + 61
-    shaped.says(1000)
-    shaped.lifted_at = float("inf")
-    assert times(shaped.says(2, ARRIVAL + 100)) == [ARRIVAL + 100, ARRIVAL + 160]
+    """Its window ends, and begins again."""
+    world = World("slicer size=1 delay=60 on=61 off=100", whole=True)
+    client = world.client()
+    client.say(bytes(1000))
+    world.run(seconds=170)
+    client.say(b"yz")
+    world.run(lambda: len(world.backends[0].heard) == 1002, seconds=1000)
+    assert world.backends[0].heard_at == pytest.approx([0, 60, 61, 170, 222])
 
 
 # Sizes.

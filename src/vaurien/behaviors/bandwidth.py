@@ -57,15 +57,12 @@ class Bandwidth(Behavior):
             while (due := place + line.pushed_back - self.burst / self.rate) > waited:
                 yield Wait(due)
                 waited = due
-            if firing.now < waited:  # lifted
-                line.clear(firing.now)
-                break
             line.left_at = max(line.left_at, place + line.pushed_back)
             line.rate = self.rate
             yield Forward(message.part(begin, end))
             begin = end
-        if begin < size or not size:
-            yield Forward(message.part(begin, size))
+        if not size:
+            yield Forward(message)
 
     def _longest(self) -> int:
         """Return the size of the longest piece, in bytes."""
@@ -111,7 +108,3 @@ class Line:
         """Start anew with another rate: no piece waits, and what has left of a burst counts."""
         burst_left = min(burst, max(0.0, self.left_at - now) * self.rate)
         self.free_at = self.left_at = now + burst_left / rate
-
-    def clear(self, now: float) -> None:
-        """Start anew: no piece waits any more."""
-        self.free_at = self.left_at = now

@@ -71,11 +71,10 @@ class PacketLoss(Behavior):
             fate.waiting, fate.losses = message, self._losses(len(message.data), fate, chance)
         wait = max((self._waits(times, fast=fast) for times, fast in fate.losses), default=0.0)
         arrives = all(times <= RETRIES for times, _ in fate.losses)
-        until = message.at + wait
         if wait:
-            yield Wait(until)
+            yield Wait(message.at + wait)
         fate.waiting = None
-        if arrives or firing.now < until:  # or the rule was lifted
+        if arrives:
             yield Forward(message)
         else:
             yield Close(reset=True)

@@ -35,15 +35,12 @@ class Slicer(Behavior):
                 due = max(due, firing.stopped_until(message.direction) + self.delay)
             if due > message.at:
                 yield Wait(due)
-                if firing.now < due:  # lifted
-                    pace.next_at = firing.now
-                    break
             end = min(size, begin + self._draw_size(message, firing))
             pace.next_at = due + self.delay
             yield Forward(message.part(begin, end))
             begin = end
-        if begin < size or not size:
-            yield Forward(message.part(begin, size))
+        if not size:
+            yield Forward(message)
 
     def _draw_size(self, message: Message, firing: Firing) -> int:
         """Draw the size of the next piece in bytes."""

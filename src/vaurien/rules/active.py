@@ -47,7 +47,7 @@ class ActiveRule:
         self._set(rule)
         self.dice = dice
         self.applied_at = applied_at
-        self.updated_at = 0.0  # when its values were changed while it was in force
+        self.updated_at = 0.0  # when it came on again, or its values were changed
         self.on_since = applied_at  # when it last came on: what waited before has no credit
         self.since = since  # generation of the active plan under which it turned on ...
         self.chooses_since = since  # ... and under which it came to choose as it does

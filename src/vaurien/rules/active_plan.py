@@ -51,8 +51,8 @@ class ActivePlan:
         """Generation of the newest active plan so far of which that is not so."""
         self._on = frozenset(self.rules)
         for rule in self.rules:
-            if previous is not None and not previous.is_on(rule):
-                rule.since, rule.on_since = self.generation, now
+            if previous is not None and previous.includes(rule) and not previous.is_on(rule):
+                rule.since, rule.on_since, rule.updated_at = self.generation, now, now
         self.expired: frozenset[str] = frozenset(
             rule.rule.name for rule in self._all if rule.is_expired(now)
         )

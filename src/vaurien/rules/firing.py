@@ -161,7 +161,7 @@ class Firing:
 
     @property
     def updated_at(self) -> float:
-        """When the rule's options were last changed while it was in force; 0: never."""
+        """When the rule last turned on again, or its options were changed; 0: never."""
         return self._source.updated_at
 
     @property
