@@ -61,8 +61,10 @@ def binary_requests(stream: Stream) -> Parser:
         magic, code, key_size, extras, _, _, size, _, cas = HEADER.unpack(header)
         if magic != REQUEST:
             raise ProtocolError(f"a binary request begins with 0x80, not with 0x{magic:02x}")
+        lead = extras + key_size
+        if lead > size:  # the server answers, and closes the connection, once these have arrived
+            raise ProtocolError(f"a body of {size} bytes, with {lead} of extras and key")
         opcode = OPCODES.get(code) or Opcode(f"0x{code:02x}")
-        lead = min(extras + key_size, size)
         name = "cas" if opcode.name == "set" and cas != NO_CAS else opcode.name
         quiet = opcode.quiet
         if len(stream.at_hand(lead)) < lead:
