@@ -171,7 +171,7 @@ def entries_with(behavior: str) -> st.SearchStrategy[Entry]:
 
 def rules_for(protocol: str) -> st.SearchStrategy[list[Entry]]:
     label = LABELS[protocol]
-    texts = st.sampled_from(["GET", "~^A|B$", "~", "!~^ä\n", "~GET|a b|ä\n"])
+    texts = st.sampled_from(["GET", "~^A|B$", "~.", "!~^ä\n", "~GET|a b|ä\n"])
     match = st.fixed_dictionaries({}, optional={f"match.{label}": texts} if label else {})
     entries = st.one_of(*map(entries_with, BEHAVIORS))
     return st.lists(st.builds(ChainMap, FURTHER, match, entries), max_size=4)

@@ -191,6 +191,14 @@ def test_a_pattern_may_be_one_that_must_not_be_found() -> None:
     assert describe(rule)["match.command"] == "!~^(GET|HEAD)$"
 
 
+@pytest.mark.parametrize("pattern", ["~", "!~"])
+def test_a_pattern_is_not_empty(pattern: str) -> None:
+    with pytest.raises(
+        OptionError, match=f"command='{pattern}' is an empty pattern: it takes ~. for any text"
+    ):
+        make(f"delay command={pattern}")
+
+
 def test_a_rule_that_says_nothing_fires_always() -> None:
     (rule,) = make("delay")
     assert rule == Rule(behavior=Delay(), name="delay")
@@ -448,7 +456,7 @@ whole = st.fixed_dictionaries(
     optional={"delay": seconds},
 )
 matches = st.fixed_dictionaries(
-    {}, optional={"command": st.text(), "match.key": st.sampled_from(["~^a|b$", "~", "x y", ""])}
+    {}, optional={"command": st.text(), "match.key": st.sampled_from(["~^a|b$", "~.", "x y", ""])}
 )
 
 

@@ -338,6 +338,8 @@ def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
     from .pattern import compile_pattern
 
     pattern = value[found.end() :]
+    if not pattern:
+        raise OptionError("is an empty pattern", key=label, given=value, allowed="~. for any text")
     try:
         compile_pattern(pattern)
     except OptionError as error:

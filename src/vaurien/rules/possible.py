@@ -1,6 +1,7 @@
 """Whether the matches of a rule can be met: by one kind of exchange, all together.
 
-Law: a rule is rejected only if no exchange at all can meet its matches.
+Law: a rule is rejected only if no exchange at all can meet its matches.  Names of commands and
+codes of errors count as never empty, although a peer may send such ones.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def texts(words: str | Iterable[str], pattern: str = "", never: str = "") -> Tex
 
 ANY = Texts(pattern=".*")
 """Any text."""
+SOME = Texts(pattern=".+")
+"""Any text but an empty one."""
 
 Kind = Mapping[str, Texts]
 """What an exchange of one kind may be labelled with: it has no other label."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ...fault import Catalogue
 from ...protocol import Parser, Protocol, Stream
-from ...rules.possible import ANY, Kind, texts
+from ...rules.possible import SOME, Kind, texts
 from .binary import OPCODES, binary_requests, binary_responses
 from .faults import CATALOGUE
 from .text import COMMANDS, UNKNOWN, text_requests, text_responses
@@ -40,13 +40,13 @@ class Memcache(Protocol):
             "meta": texts(request.command for request in text if request.form == "meta"),
             "binary": texts(binary, "0x[0-9a-f]{2}", "[A-Z]"),
         }
-        responses = {"result": ANY, "error": ANY}
+        responses = {"result": SOME, "error": SOME}
         return tuple(
             {
                 "command": commands,
                 "form": texts(form),
                 "quiet": texts("yes no"),
-                "key": ANY,
+                "key": SOME,
                 **responses,
             }
             for form, commands in names.items()

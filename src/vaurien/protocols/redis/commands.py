@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from ...rules.possible import ANY, Kind, texts
+from ...rules.possible import ANY, SOME, Kind, texts
 
 
 def names(text: str) -> frozenset[str]:
@@ -195,7 +195,7 @@ def _position_of_key(name: str, access: str) -> int:
 
 def _kinds() -> Iterator[Kind]:
     """Yield the kinds of exchanges: what each command is labelled with."""
-    key, error = {"key": ANY}, {"error": ANY}
+    key, error = {"key": ANY}, {"error": SOME}
     yes_or_no = texts("yes no")
     yield {  # what it is depends on its transaction
         "command": texts("EXEC"),
@@ -210,8 +210,8 @@ def _kinds() -> Iterator[Kind]:
         kind |= {**key, **error} if command.key or command.keyword else error
         yield kind
         if command.container and "subcommand" not in kind:
-            yield {**kind, "subcommand": ANY}
-    unknown = rf"(?!(?:{'|'.join(map(re.escape, ACCESS))})\Z)[^a-z]*"
+            yield {**kind, "subcommand": SOME}
+    unknown = rf"(?!(?:{'|'.join(map(re.escape, ACCESS))})\Z)[^a-z]+"
     yield {
         "command": texts((), unknown, "[a-z]"),
         "access": texts("other"),

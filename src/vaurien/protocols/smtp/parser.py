@@ -92,7 +92,7 @@ class Smtp(Protocol):
         return (
             {"phase": texts("greeting"), "verb": texts("GREETING"), **codes},
             {**command, "verb": texts("MAIL RCPT"), "address": ANY},
-            {**command, "verb": texts(VERBS, "[^a-z]*", "[a-z]")},
+            {**command, "verb": texts(VERBS, "[^a-z]+", "[a-z]")},
         )
 
     # The state of a session: see ``SmtpSession``.
