@@ -6,7 +6,6 @@ from collections.abc import Callable
 from math import erf, erfc, exp, hypot, log, sqrt
 
 from ..behavior import Delaying, Firing
-from ..values.actions import Actions, Forward, Wait
 from ..values.messages import Message
 from ..values.options import option
 
@@ -76,30 +75,18 @@ class Latency(Delaying):
         0.0, "correlation of successive delays in percent", minimum=0, maximum=100
     )
 
-    @property
-    def delaying(self) -> Delaying | None:
-        return None if self.jitter else super().delaying
-
     def release_at(self, message: Message, firing: Firing) -> float:
-        del firing
-        return message.at + self.delay
+        return message.at + (self._delay_of(message, firing) if self.jitter else self.delay)
 
-    def on_message(self, message: Message, firing: Firing) -> Actions:
-        if not self.jitter:
-            yield from super().on_message(message, firing)
-            return
-        last = firing.own(Last, message.direction)
-        yield Wait(message.at + self._delay_of(message, last, firing))
-        last.waiting = None
-        yield Forward(message)
-
-    def _delay_of(self, message: Message, last: Last, firing: Firing) -> float:
+    def _delay_of(self, message: Message, firing: Firing) -> float:
         """Return the delay in seconds of a message, or of the message that this is a piece of."""
-        if last.z is None or (message.begins and message is not last.waiting):
+        last = firing.own(Last, message.direction)
+        asked_again = message.at == last.at and last.drawn_at < firing.updated_at
+        if last.z is None or (message.begins and not asked_again):
             new = firing.draws(message.direction).gauss()
             part = self.correlation / 100
             last.z = new if last.z is None else part * last.z + sqrt(1 - part * part) * new
-        last.waiting = message
+        last.at, last.drawn_at = message.at, firing.now
         wait = DISTRIBUTIONS[self.distribution](self.delay, self.jitter, last.z)
         return max(0.0, min(wait, LONGEST))
 
@@ -108,4 +95,5 @@ class Last:
     """The last draw of a direction, from the standard normal distribution."""
 
     z: float | None = None
-    waiting: Message | None = None  # the message that was last drawn for
+    at = 0.0  # when the message arrived that it was drawn for
+    drawn_at = 0.0
