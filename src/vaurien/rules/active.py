@@ -280,18 +280,19 @@ class Decision:
         self.generation = generation
         if not firings and not self.firings:
             return
-        self.firings = pairs = tuple(firings)
+        self.firings = tuple(firings)
+        self.to_backend = self._acting(Direction.TO_BACKEND)
+        self.to_client = self._acting(Direction.TO_CLIENT)
+
+    def _acting(self, direction: Direction) -> Firings:
         begun = self.lasting
-        self.to_backend, self.to_client = (
-            tuple(
-                [
-                    pair
-                    for pair in pairs
-                    if direction in pair[0].directions
-                    or (pair[0] in begun and direction in directions_of(begun[pair[0]]))
-                ]
-            )
-            for direction in (Direction.TO_BACKEND, Direction.TO_CLIENT)
+        return tuple(
+            [
+                pair
+                for pair in self.firings
+                if direction in pair[0].directions
+                or (begun and pair[0] in begun and direction in directions_of(begun[pair[0]]))
+            ]
         )
 
 
