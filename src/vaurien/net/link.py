@@ -284,7 +284,8 @@ class Link(Outlet):
             self.firings = decision.firings_for(self.direction)
             if not self.firings and not self.blocked:
                 self.write(view)
-                self.update_quiet()  # a lasting behavior may have done its part
+                if self.connection.conversation is not None:
+                    self.update_quiet()  # a lasting behavior may have done its part
                 return
         at = self.reactor.clock()
         play(

@@ -285,11 +285,13 @@ class Decision:
         self.to_client = self._acting(Direction.TO_CLIENT)
 
     def _acting(self, direction: Direction) -> Firings:
-        begun = self.lasting
+        firings, begun = self.firings, self.lasting
+        if len(firings) == 1 and not begun:
+            return firings if direction in firings[0][0].directions else ()
         return tuple(
             [
                 pair
-                for pair in self.firings
+                for pair in firings
                 if direction in pair[0].directions
                 or (begun and pair[0] in begun and direction in directions_of(begun[pair[0]]))
             ]

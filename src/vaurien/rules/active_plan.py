@@ -125,8 +125,10 @@ class ActivePlan:
         ``connection_draws``: what was drawn for rules whose scope is the connection.  That is
         done on the first exchange they apply to, and stands for all that they apply to.
         """
-        before = dict(decision.firings)
         exchange = decision.exchange
+        if self._alike and decision.generation < 0:
+            return self._decide_alike(decision, view, now)
+        before = dict(decision.firings)
         framed = view.protocol.framed
         firings = self._outlasting(decision) if decision.lasting else []
         new = []
@@ -158,6 +160,28 @@ class ActivePlan:
             if firing is not None:
                 firings.append((active_rule, firing))
         decision.update(self.generation, firings)
+        return new
+
+    @cached_property
+    def _alike(self) -> bool:
+        """Whether all rules are decided on for each exchange, when it begins, by themselves."""
+        return all(
+            rule.always
+            and rule.scope == "exchange"
+            and not rule.rule.mix
+            and not rule.rule.behavior.per_connection
+            and not rule.rule.behavior.needs_messages
+            for rule in self.message_rules
+        )
+
+    def _decide_alike(
+        self, decision: Decision, view: ConnectionView, now: float
+    ) -> list[tuple[ActiveRule, Firing]]:
+        """Make a new decision where all rules are alike."""
+        exchange = decision.exchange
+        fired = [(rule, rule.fire(view, exchange, now)) for rule in self.message_rules]
+        new = [(rule, firing) for rule, firing in fired if firing is not None]
+        decision.update(self.generation, new)
         return new
 
     @cached_property
