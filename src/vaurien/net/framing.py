@@ -39,10 +39,8 @@ Decided = tuple[Message, Decision | Reply]
 class State(enum.Enum):
     """Where in its stream a framing is."""
 
-    START = enum.auto()
-    """No byte has arrived."""
-    PASSING = enum.auto()
-    """Messages pass."""
+    START = enum.auto()  # no byte has arrived
+    PASSING = enum.auto()  # messages pass
     DISCARDING = enum.auto()
     """The protocol has replied to the message under way: the rest of it is dropped."""
 
@@ -180,6 +178,9 @@ class Framing:
         ``surrendered``: those without labels are what the parser could not make messages of.
         """
         protocol, decisions = self._protocol, self.conversation.decisions
+        plain = not (surrendered or self._sent_ahead or protocol.adjusting)
+        if plain and self.state is State.PASSING:
+            return [(message, decisions.decide(message)) for message in messages]
         decided: list[Decided] = []
         for message in messages:
             if self.state is State.DISCARDING:
@@ -278,7 +279,8 @@ class Conversation:
         if link is self.to_client:
             self._resume_client()
         if not link.quiet:
-            link.update_quiet()
+            if framing.stream.waits or not self.decisions.proxy.active_plan.acts_on_messages:
+                link.update_quiet()
             if framing.keeps_too_much:
                 self._give_up(link, ProtocolError("a head that is too long to wait for"))
                 return
@@ -331,13 +333,14 @@ class Conversation:
             return
         exchanges.replies.put(exchange, reply)
         if between_messages:
-            for due in exchanges.due_replies():
-                self.to_client.reply(due)
+            self.send_due_replies()
         if exchanges.replies:
             self.to_client.update_quiet()  # they go between its messages
 
     def send_due_replies(self, before: int | None = None) -> None:
         """Send the replies that come before the response of an exchange, or all that are due."""
+        if not self.exchanges.replies:
+            return
         self.exchanges.replies.stalled |= self.to_backend.congested
         for reply in self.exchanges.due_replies(before):
             self.to_client.reply(reply)
@@ -375,8 +378,7 @@ class Conversation:
         for link in (self.to_backend, self.to_client):
             self._drop_framing(link)
         self.decisions.lose_step()
-        for reply in self.exchanges.due_replies():
-            self.to_client.reply(reply)
+        self.send_due_replies()
         self._settle()
 
     def _settle(self) -> None:

@@ -296,8 +296,10 @@ class Link(Outlet):
 
     def _parse(self, framing: Framing, data: bytes, at: float) -> None:
         """Play the messages that have arrived, as many as one turn allows."""
-        gathers = self.connection.gather()
-        self.arrive(framing.receive(data, at))
+        decided = framing.receive(data, at)
+        several = len(decided) > 1 or framing.stream.waits
+        gathers = several and self.connection.gather()
+        self.arrive(decided)
         framing.conversation.after_parsing(self, framing)
         if gathers:
             self.connection.send_gathered()

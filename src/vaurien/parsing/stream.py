@@ -316,8 +316,13 @@ class Stream(Reader):
         self._resume()
         if self.in_message and max(self._taken, self._claimed) > self._start:
             self._slice(ends=False)
-        self._compact()
-        self.waits = self._start < len(self._buffer) and not (self.in_message or self.aside)
+        if self._start == self._taken == len(self._buffer):  # by far the most frequent
+            self._buffer = b""
+            self._start = self._taken = self._claimed = 0
+            self.waits = False
+        else:
+            self._compact()
+            self.waits = self._start < len(self._buffer) and not (self.in_message or self.aside)
         messages, self._cut = self._cut, []
         return messages
 

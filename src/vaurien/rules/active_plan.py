@@ -129,7 +129,6 @@ class ActivePlan:
         if self._alike and decision.generation < 0:
             return self._decide_alike(decision, view, now)
         before = dict(decision.firings)
-        framed = view.protocol.framed
         firings = self._outlasting(decision) if decision.lasting else []
         new = []
         for active_rule in self.message_rules if before else self._candidates(decision):
@@ -137,7 +136,7 @@ class ActivePlan:
             if active_rule in before:
                 firing = before[active_rule]
             elif (
-                not active_rule.is_due(decision, direction, framed=framed)
+                not active_rule.is_due(decision, direction, framed=view.protocol.framed)
                 or not (active_rule.always or active_rule.matches(decision.labels))
                 or (decision.opaque and active_rule.rule.behavior.needs_messages)
             ):
