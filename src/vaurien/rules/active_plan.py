@@ -126,7 +126,7 @@ class ActivePlan:
         done on the first exchange they apply to, and stands for all that they apply to.
         """
         exchange = decision.exchange
-        if self._alike and decision.generation < 0:
+        if self._alike and decision.generation < 0 < exchange:
             return self._decide_alike(decision, view, now)
         before = dict(decision.firings)
         firings = self._outlasting(decision) if decision.lasting else []
