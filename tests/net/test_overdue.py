@@ -64,6 +64,28 @@ def test_an_overdue_request_gets_what_its_rules_ask_for() -> None:
     assert world.backends[-1].heard == HEAD
 
 
+def test_an_overdue_request_does_not_overtake_responses_that_are_being_parsed() -> None:
+    rules = [f"{NEVER} name=r{number}" for number in range(100)]  # a turn is two messages
+    world = World(*rules, protocol=Redis(), whole=True)
+    client = world.client()
+    client.say(HEAD)
+
+    def work() -> None:
+        """Have each turn take a millisecond."""
+        world.system.time += 0.001
+        world.reactor.call_next(work)
+
+    work()
+    world.run(seconds=0.9 * PATIENCE)
+    said = b"".join(b":%d\r\n" % number for number in range(4000))
+    world.backends[0].say(said)
+    world.run(lambda: len(client.heard) == len(said), seconds=100)
+    assert bytes(client.heard) == said
+    world.run(seconds=2 * PATIENCE)
+    assert world.backends[0].heard == HEAD
+    assert not gave_up(world)
+
+
 @pytest.mark.parametrize("reset", [False, True])
 def test_nothing_waits_for_a_client_that_has_gone(reset: bool) -> None:
     world = World(NEVER, protocol=Redis())

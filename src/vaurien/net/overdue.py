@@ -24,6 +24,8 @@ class ParsedLink(Protocol):
     @property
     def quiet(self) -> bool: ...
     @property
+    def paused(self) -> bool: ...
+    @property
     def framing(self) -> Parsed | None: ...
     def catch_up(self) -> None: ...
 
@@ -56,6 +58,8 @@ class Overdue:
         due = framing.at + PATIENCE
         if self._reactor.now < due:  # some of it has come meanwhile
             self._timer = self._reactor.call_at(due, self._look)
+        elif link.paused:  # the responses are to be parsed first
+            self.wait()
         else:
             framing.stream.overdue = True
             link.catch_up()
