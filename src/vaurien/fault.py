@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 from .errors import OptionError
 from .rules.firing import Firing
@@ -41,6 +42,8 @@ class Fault:
     """Its parameters, which rules set like options."""
     typical: bool = False
     """``error`` may pick it if no fault is named."""
+    ignores_unsolicited: ClassVar[bool] = False
+    """It leaves alone what the backend sends unsolicited; ``error`` does not count that then."""
 
     @property
     def wire(self) -> str:
@@ -73,6 +76,7 @@ class Answer(Fault):
     pass.
     """
 
+    ignores_unsolicited: ClassVar[bool] = True
     closes: bool = False
     """Whether it closes the connection."""
 

@@ -12,6 +12,7 @@ from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.errors import OptionError
 from vaurien.protocol import Parser, Stream
+from vaurien.protocols.redis import Redis
 from vaurien.rules.active import ActiveRule
 from vaurien.rules.active_plan import ActivePlan
 from vaurien.rules.dice import Dice
@@ -320,6 +321,7 @@ def test_what_is_said_unasked_is_drawn_for_message_by_message() -> None:
         "duplicate-request",
         "delay",
         "hang direction=to_backend",
+        "error fault=BUSY",
     ],
 )
 def test_what_is_said_unasked_is_not_counted_by_a_rule_that_leaves_it_alone(rule: str) -> None:
@@ -332,6 +334,19 @@ def test_what_is_said_unasked_is_not_counted_by_a_rule_that_leaves_it_alone(rule
     client.say(b"GET a\n")
     world.run(seconds=1)
     assert world.fired == [(1, 1, "rule")]
+
+
+def test_an_error_answers_nothing_that_nobody_has_asked_for() -> None:
+    world = World("error fault=ERR", protocol=Redis(), whole=True)
+    client = world.client()
+    world.run(lambda: bool(world.backends))
+    push = b">2\r\n+invalidate\r\n*1\r\n+a\r\n"
+    world.backends[0].say(push)
+    world.run(seconds=1)
+    assert (bytes(client.heard), world.fired) == (push, [])
+    client.say(b"PING\r\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == push + b"-ERR injected by vaurien\r\n"
 
 
 # Plans that change in the middle.

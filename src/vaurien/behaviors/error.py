@@ -34,6 +34,9 @@ class Error(Behavior):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.needs_messages = bool(self.faults)
+        self.ignores_unsolicited = self.needs_messages and all(
+            chosen.fault.ignores_unsolicited for chosen in self.faults
+        )
         self.only = self.faults[0] if len(self.faults) == 1 else None
 
     @classmethod

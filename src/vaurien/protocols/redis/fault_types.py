@@ -12,6 +12,7 @@ because the backend counts requests when it suppresses replies, and may have ref
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ...errors import OptionError
 from ...fault import Fault, Values
@@ -47,6 +48,7 @@ class RefusedCommand:
 class InjectedReply(Fault):
     """A reply in place of the backend's, which leaves the backend in the state it implies."""
 
+    ignores_unsolicited: ClassVar[bool] = True
     closes: bool = False
     """Redis closes the connection after it."""
     runs: bool = False

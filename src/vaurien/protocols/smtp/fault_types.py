@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 
 from ...fault import Answer, Fault, FirstPiece, Values
 from ...rules.firing import Firing
@@ -59,6 +59,7 @@ def session(firing: Firing) -> SmtpSession:
 class ReplyFault(Answer):
     """A reply with an error code; a 421 closes the connection (RFC 5321 section 3.8)."""
 
+    ignores_unsolicited: ClassVar[bool] = False  # it may replace the greeting
     exercises: str = ""
     """By default what the code asks for, see ``EXERCISES``."""
     applies_to: Mapping[str, str] = field(default_factory=lambda: {"phase": "command"})
