@@ -38,6 +38,12 @@ def test_a_number_of_words_that_redis_refuses_is_passed_on_at_once(line: bytes) 
         Talk().ask(line)
 
 
+@pytest.mark.parametrize("begun", [b"*1\rx", b"*2\r\n$3\r$", b"*2\r\n$3\r\nGET\r\n$1\rx"])
+def test_a_size_that_redis_refuses_before_its_line_ends_is_passed_on_at_once(begun: bytes) -> None:
+    with pytest.raises(ProtocolError, match="is not a size"):
+        Talk().ask(begun)
+
+
 def test_an_empty_word_is_a_command() -> None:
     (whole,) = parse_in_all_ways(Redis().requests, b'""\r\n')
     assert whole.expects_reply

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from ...errors import ProtocolError
 from ...protocol import Parser, Stream
 from . import wire
@@ -74,7 +76,7 @@ class RequestParser:
         """Take a request that is inline, long or incomplete."""
         stream, session = self._stream, self._session
         if stream.match(wire.COUNTED):
-            words = size_of((yield from stream.readline(NAME_LIMIT)))
+            words = yield from self._size()
             if words > WORDS_LIMIT:  # Redis answers at once, and reads no more
                 raise ProtocolError(f"a request of {words} words")
             while (
@@ -86,7 +88,7 @@ class RequestParser:
                     yield from self._unlabelled(words)
                     return
             if words > 0:
-                size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
+                size = yield from self._size(b"$")
                 name = (yield from stream.read(size + 2, NAME_LIMIT + 2))[:-2]
                 yield from self._command(command_of(name), [], words - 1)
                 return
@@ -100,6 +102,19 @@ class RequestParser:
             raise ProtocolError("neither an array nor an inline command")
         stream.begin(expects_reply=False, about=UNANSWERED)
         stream.end()
+
+    def _size(self, kind: bytes = b"") -> Generator[None, None, int]:
+        """Take a line with a size, before the message has begun.
+
+        Raises:
+            ProtocolError: it is not one; Redis takes any byte after a CR for its end.
+        """
+        stream = self._stream
+        while b"\n" not in (begun := stream.at_hand(NAME_LIMIT)) and len(begun) < NAME_LIMIT:
+            if b"\r" in begun[:-1]:
+                raise ProtocolError(f"{begun!r} is not a size")
+            yield
+        return size_of((yield from stream.readline(NAME_LIMIT)), kind)
 
     @property
     def _is_modal(self) -> bool:
@@ -127,7 +142,7 @@ class RequestParser:
         total = len(arguments) + left
         unread = 0
         while left and len(arguments) < command.arguments_needed and not unread:
-            size = size_of((yield from stream.readline(NAME_LIMIT)), b"$")
+            size = yield from self._size(b"$")
             left -= 1
             if size > wire.ARGUMENT_LIMIT:
                 unread = size + 2
