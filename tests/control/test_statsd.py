@@ -166,6 +166,26 @@ def test_proxies_that_come_and_go(proxy: Counting, server: Server) -> None:
     assert server.receive()[0] == "vaurien.tcp.start:1|c"
 
 
+def test_what_a_proxy_counts_that_is_removed_meanwhile_is_sent(server: Server) -> None:
+    world = World(whole=True, on_data=echo)
+    clients = [world.client() for _ in range(2 * PORTION)]
+    world.run(lambda: len(world.proxy.connections) == len(clients), seconds=1)
+    proxies = [world.proxy]
+    sender = Statsd(world.reactor, proxies, server.address)
+    sender._on_resolved([(int(socket.AF_INET), (server.address.host, server.address.port))])
+    done: list[bool] = []
+    sender._report(lambda: done.append(True))
+    assert not done
+    proxies.clear()
+    clients[0].say(b"x")
+    world.run(lambda: bool(done and clients[0].heard), seconds=1)
+    sender._report()
+    world.run(seconds=0.1)
+    sender.close()
+    server.receive_all()
+    assert server.sums == {"vaurien.tcp.to_backend": 1, "vaurien.tcp.to_client": 1}
+
+
 def test_datagrams_stay_small(reactor: Reactor, server: Server) -> None:
     proxies = [counting(reactor, f"proxy-{number}") for number in range(100)]
     sender = Statsd(reactor, proxies, server.address)

@@ -126,6 +126,7 @@ class Statsd:
         if self._socket is None:
             then()  # counts accumulate until the name is resolved
             return
+        gone = self._counters.keys() - set(self._proxies)
         counts = {proxy: proxy.count() for proxy in self._counters}
         linked = [
             (count, connection)
@@ -138,7 +139,7 @@ class Statsd:
                 return
             totals = {proxy: count.totals for proxy, count in counts.items()}
             self._send_counts(totals, self._rate, int)
-            for removed in self._counters.keys() - set(self._proxies):
+            for removed in gone.difference(self._proxies):
                 del self._counters[removed]  # its last counts have been sent
             then()
 
