@@ -184,7 +184,13 @@ class Player(Actor):
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._link.resume()
+        link, waits = self._link, self._delay is not None
+        if waits and self._connection.conversation is None and link.ending is None:
+            looks = self.full or self._replies_size > 0
+            self.step()
+            if self._steps is None and not looks and self._proxy.active_plan.acts_on_messages:
+                return  # the same is read and sent as before: the link need not look
+        link.resume()
 
     def _advance(self) -> float | None:
         """Play all that is due; return until when to wait, None: until something changes."""
