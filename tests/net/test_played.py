@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from acting import response
-from vaurien.net.played import left_after
+from vaurien.net.played import Unsent, left_after
 from vaurien.values.actions import Action, Drop, Forward, Hold, Reply, Wait
 from vaurien.values.messages import Message
 
@@ -29,10 +29,21 @@ REST = WHOLE.part(4, 10)
     ],
 )
 def test_what_is_left(action: Action, left: Message | None) -> None:
-    assert left_after(action, WHOLE) == left
+    after = left_after(action, Unsent(WHOLE))
+    assert (None if after is None else after.rest) == left
+
+
+def test_what_is_left_after_several_pieces() -> None:
+    left: Unsent | None = Unsent(WHOLE)
+    for begin, end in ((0, 3), (3, 4)):
+        left = left_after(Forward(WHOLE.part(begin, end)), left)
+    assert left is not None
+    assert left.rest == REST
+    assert left_after(Forward(WHOLE.part(3, 5)), left) is None
+    assert left_after(Forward(REST), left) is None
 
 
 def test_of_what_cannot_be_told_only_the_behavior_can_say_what_is_left() -> None:
     assert left_after(Forward(WHOLE.part(0, 4)), None) is None
     assert left_after(Wait(1.0), None) is None
-    assert left_after(Hold(REST), None) == REST
+    assert left_after(Hold(REST), None) == Unsent(REST)

@@ -14,7 +14,7 @@ from ..rules.active import ActiveRule, Decision, Firings
 from ..rules.plan import Rule
 from ..values.actions import Action, Behind, Close, Drop, Forward, Hold, Reply, Wait
 from ..values.messages import Direction, Message
-from .played import Overtaken, PlayedConnection, Steps, left_after
+from .played import Overtaken, PlayedConnection, Steps, Unsent, left_after
 
 if TYPE_CHECKING:
     from .reactor import Reactor
@@ -94,30 +94,31 @@ class Actor:
         """Do what the first of these asks for; begin anew with the rest when it is updated."""
         link, clock = self._link, self._link.reactor.clock
         (active_rule, firing), rest = firings[0], firings[1:]
-        rule = active_rule.rule
-        if decision.lasting and not rule.behavior.resumable:
-            rule = decision.lasting.get(active_rule, rule)  # it completes what it has begun
+        rule = values_of(active_rule, decision)
         behavior = active_rule.behavior(clock(), rule) if rule.ramps else rule.behavior
-        values, left = (rule, message) if behavior.resumable else (None, None)
+        values, left = (rule, Unsent(message)) if behavior.resumable else (None, None)
         actions, arrived = iter(behavior.on_message(message, firing)), message.at
         while (action := next(actions, None)) is not None:
             self._left_in_batch -= 1
             if not self._left_in_batch:
                 yield clock()
-            if values is not None:
-                left = left_after(action, left)
+            left = left_after(action, left) if values is not None else None
             match action:
                 case Forward(forwarded):
                     if arrived > forwarded.at:
                         forwarded = forwarded._replace(at=arrived)
-                    if (forwarded.offset, forwarded.ends) != (message.offset, message.ends):
-                        yield from self._act_on_piece(forwarded, decision, rest)
-                    elif rest or link.blocked:
+                    cut = (forwarded.offset, forwarded.ends) != (message.offset, message.ends)
+                    if cut:  # it leaves in a send of its own
+                        link.flush()
+                    if rest or link.blocked:
                         yield from self._act(forwarded, decision, rest)
                     else:
                         link.deliver(forwarded)
+                    if cut:
+                        link.flush()
                 case Wait(until):
-                    yield from self._wait(active_rule, until, values)
+                    while clock() < until and self._acts(active_rule, values):
+                        yield until
                     arrived = max(arrived, min(until, clock()))
                     active_rule.follow_ramps(behavior, clock(), rule)
                 case Hold():
@@ -129,16 +130,15 @@ class Actor:
                     if not message.again:  # one request, one reply
                         self._connection.reply(message, data)
                 case Drop():
-                    self._connection.decisions.memory.dropped_by.add(
-                        (active_rule, message.direction)
-                    )
+                    dropped_by = self._connection.decisions.memory.dropped_by
+                    dropped_by.add((active_rule, message.direction))
                 case Close():
                     yield from self._close(active_rule, message, action)
                     return
                 case _:
                     raise TypeError(f"{rule.name} yielded {action!r}, which is not an action")
             if left is not None and self._begins_anew(active_rule, values, decision, action, left):
-                yield from self._act_anew(left, decision, firings)
+                yield from self._act_anew(left.rest, decision, firings)
                 return
 
     def _begins_anew(
@@ -147,7 +147,7 @@ class Actor:
         values: Rule | None,
         decision: Decision,
         action: Action,
-        left: Message,
+        left: Unsent,
     ) -> bool:
         """Whether what is left is begun anew, after this action, as a rule has changed."""
         if self._acts(active_rule, values):
@@ -155,7 +155,7 @@ class Actor:
         waited = isinstance(action, Wait | Hold)
         if active_rule in decision.lasting:
             return waited and self._acts(active_rule)
-        return waited or left.data != b""
+        return waited or left.rest.data != b""
 
     def _act_anew(self, message: Message, decision: Decision, firings: Firings) -> Steps:
         """Act on what the first of these has held until it was lifted, or was updated.
@@ -174,12 +174,6 @@ class Actor:
                 self._first = self._link.firings = firings
         yield from self._act(message, decision, firings)
 
-    def _act_on_piece(self, message: Message, decision: Decision, firings: Firings) -> Steps:
-        """Act on a piece that a behavior has cut, and have it leave in a send of its own."""
-        self._link.flush()
-        yield from self._act(message, decision, firings)
-        self._link.flush()
-
     def _close(self, active_rule: ActiveRule, message: Message, action: Close) -> Steps:
         """Pass on nothing more, and close when it is the message's turn."""
         yield from self._connection.pass_close(active_rule, reset=action.reset)
@@ -188,11 +182,6 @@ class Actor:
         self._link.kill()
         self._connection.watch_peers()
         self._connection.reply(message, action)
-
-    def _wait(self, active_rule: ActiveRule, until: float, values: Rule | None) -> Steps:
-        clock = self._link.reactor.clock
-        while clock() < until and self._acts(active_rule, values):
-            yield until
 
     def _hold(self, active_rule: ActiveRule, values: Rule | None) -> Steps:
         self.holding = True
@@ -206,6 +195,14 @@ class Actor:
         """Whether a rule is on, with these values."""
         is_on = self._proxy.active_plan.is_on(active_rule)
         return is_on and (values is None or values is active_rule.rule)
+
+
+def values_of(active_rule: ActiveRule, decision: Decision) -> Rule:
+    """Return the values with which a rule acts: those with which it has begun, if they last."""
+    rule = active_rule.rule
+    if decision.lasting and not rule.behavior.resumable:
+        return decision.lasting.get(active_rule, rule)
+    return rule
 
 
 def since(message: Message, active_rule: ActiveRule) -> Message:

@@ -50,11 +50,25 @@ class Overtaken(NamedTuple):
     until: float
 
 
-def left_after(action: Action, left: Message | None) -> Message | None:
+class Unsent(NamedTuple):
+    """What a behavior has not forwarded of a message; cut out only where it is needed."""
+
+    message: Message
+    begin: int = 0
+
+    @property
+    def rest(self) -> Message:
+        return self.message.part(self.begin, len(self.message.data))
+
+
+def left_after(action: Action, left: Unsent | None) -> Unsent | None:
     """Return what a behavior has not forwarded of a message; None if that cannot be told."""
-    if isinstance(action, Wait | Hold):
-        return action.left or left
-    sent = action.message.data if isinstance(action, Forward) else b""
-    if left is not None and 0 < len(sent) < len(left.data) and left.data.startswith(sent):
-        return left.part(len(sent), len(left.data))
+    if isinstance(action, Forward):
+        sent = action.message.data
+        if left is not None and sent:
+            data, begin = left.message.data, left.begin
+            if len(sent) < len(data) - begin and data.startswith(sent, begin):
+                return Unsent(left.message, begin + len(sent))
+    elif isinstance(action, Wait | Hold):
+        return left if action.left is None else Unsent(action.left)
     return None
