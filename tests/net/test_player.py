@@ -68,6 +68,13 @@ class DelayBurst(Delaying):
         raise RuntimeError("a plugin's mistake")
 
 
+class DelaySlow(Delaying):
+    name = "test-delay-slow"
+
+    def release_at(self, message: Message, firing: Firing) -> float:
+        return message.at + (message.labels.get("command") == "SLOW")
+
+
 class ResetNow(Behavior):
     name = "test-reset"
 
@@ -84,7 +91,7 @@ class WaitTwice(Behavior):
         yield Forward(message)
 
 
-for behavior in (Answer, Swallow, Burst, DelayBurst, Nonsense, ResetNow, WaitTwice):
+for behavior in (Answer, Swallow, Burst, DelayBurst, DelaySlow, Nonsense, ResetNow, WaitTwice):
     registry.register(behavior)
 
 
@@ -129,6 +136,14 @@ def test_messages_that_arrive_together_wait_together() -> None:
     world.run(lambda: client.heard.count(b"\n") == 100)
     assert world.system.time == 2.0
     assert len(world.fired) == 100
+
+
+def test_a_response_is_delayed_by_what_its_request_was() -> None:
+    world = World("test-delay-slow direction=to_client", protocol=Lines(), on_data=answer_lines)
+    client = world.client()
+    client.say(b"SLOW a\n")
+    world.run(lambda: bool(client.heard))
+    assert 1 <= world.system.time < 1.1
 
 
 def blocked_behind_a_delay() -> tuple[World, Peer, Peer]:

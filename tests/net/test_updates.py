@@ -6,6 +6,7 @@ import pytest
 
 from lines import Lines
 from scenario import Peer, World, echo
+from vaurien.net.actor import BATCH
 
 
 def served(world: World) -> tuple[Peer, Peer]:
@@ -75,6 +76,17 @@ def test_another_direction_lets_go_of_what_it_leaves_alone() -> None:
     world.apply("hang direction=to_client")
     world.run(seconds=1)
     assert (bytes(backend.heard), bytes(client.heard)) == (b"question", b"")
+
+
+def test_another_direction_leaves_the_rest_of_a_message_alone() -> None:
+    world = World("latency delay=1", protocol=Lines(), whole=True)
+    client, backend = served(world)
+    client.say(b"PUT 6\nabc")
+    world.run(seconds=2)
+    world.apply("latency delay=1 direction=to_client")
+    client.say(b"def")
+    world.run(seconds=0.1)
+    assert bytes(backend.heard) == b"PUT 6\nabcdef"
 
 
 @pytest.mark.parametrize("behavior", ["timeout lifetime=5 data=pass", "reset seconds=5"])
@@ -439,6 +451,33 @@ def test_what_could_not_leave_gives_no_credit(spacing: str, stop: str, between: 
     before = len(client.heard)
     world.run(seconds=5)
     assert len(client.heard) - before == pytest.approx(500_000, rel=0.05)
+
+
+def test_what_waited_behind_delays_while_a_peer_did_not_read_gives_no_credit() -> None:
+    rules = ["delay sleep=1 command=SET", "bandwidth rate=1000 command=PUT direction=to_backend"]
+    world = World(*rules, protocol=Lines(), whole=True)
+    client, backend = served(world)
+    backend.read(wanted=False)
+    sets = b"SET %b\n" % bytes(1000).hex().encode() * (BATCH + 1)  # the last waits for the peer
+    client.say(sets + b"PUT 5000\n" + bytes(5000))
+    world.run(seconds=60)
+    backend.read(wanted=True)
+    world.run(seconds=4.5)
+    assert 4000 < len(backend.heard) - len(sets) < 5000
+    world.run(seconds=1)
+    assert len(backend.heard) == len(sets) + 5009
+
+
+def test_a_delay_that_comes_counts_from_then_for_what_waits_behind_others() -> None:
+    world = World("hang", protocol=Lines(), whole=True)
+    client, backend = served(world)
+    client.say(b"GET 1\nPUT 0\n")
+    world.run(seconds=60)
+    world.apply("delay sleep=1 command=PUT name=other")
+    world.run(seconds=0.9)
+    assert bytes(backend.heard) == b"GET 1\n"
+    world.run(seconds=0.2)
+    assert bytes(backend.heard) == b"GET 1\nPUT 0\n"
 
 
 # Rules that come while a message of a framed protocol is held.
