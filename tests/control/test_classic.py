@@ -267,6 +267,23 @@ def test_a_stalled_proxy_is_not_waited_for(
         go_on.set()
 
 
+def test_a_change_amid_the_end_is_refused(http: Http, running: Live) -> None:
+    with running.connect():
+        running.reactor.submit(lambda: running.proxies.drain(lambda: None, LIMIT)).result(LIMIT)
+        answer = http("PUT", "/behavior", {"name": "hang"})
+        what = "the process is ending and takes no more changes; this one was refused"
+        assert (answer.status, answer.json) == (503, error(what, "", "server"))
+        assert http("GET", "/behavior").json == {"behavior": "10:delay"}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_an_unknown_key_of_the_query_is_refused(http: Http, method: str) -> None:
+    answer = http(method, "/behavior?prxy=a", {"name": "hang"})
+    what = "'prxy' is an unknown key (did you mean 'proxy'?): it takes one of proxy"
+    assert (answer.status, answer.json) == (400, error(what, "prxy", "querystring"))
+    assert http("GET", "/behavior").json == {"behavior": "10:delay"}
+
+
 def test_our_own_mistake_is_logged_and_told_in_the_same_shape(
     running: Live, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

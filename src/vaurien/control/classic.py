@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -113,6 +113,10 @@ def _route(
     async def endpoint(request: Request) -> Response:
         proxy = request.query_params.get("proxy", "")
         try:
+            _check_keys(request.query_params, ("proxy",))
+        except BodyError as error:
+            return problem(400, "querystring", error.key, str(error))
+        try:
             if put is None or request.method != "PUT":
                 return answer({field: get(proxy)})
             body = _parse(await _read(request))
@@ -177,9 +181,9 @@ def _value(body: Body, key: str) -> object:
     return body[key]
 
 
-def _check_keys(body: Body, known: tuple[str, ...]) -> None:
-    """Raise BodyError if the body has another key."""
-    for key in body:
+def _check_keys(given: Iterable[str], known: tuple[str, ...]) -> None:
+    """Raise BodyError if another key is given."""
+    for key in given:
         if key not in known:
             text = f"{key!r} is an unknown key{suggestion(key, known)}: it takes {one_of(known)}"
             raise BodyError(text, key)
