@@ -65,7 +65,7 @@ def end_batch(reactor: Reactor) -> None:
 def write(journal: Journal, reactor: Reactor) -> None:
     """End the batch, and wait until its lines are written, or cannot be."""
     end_batch(reactor)
-    journal.drain()
+    journal._appender.drain()
     end_batch(reactor)
 
 

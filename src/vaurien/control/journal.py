@@ -53,7 +53,6 @@ class Journal:
             self._remark,
             limit=BUFFER_LIMIT,
         )
-        self.drain = self._appender.drain
 
     def __call__(self, event: Event) -> None:
         if not isinstance(event, Fired):
