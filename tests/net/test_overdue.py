@@ -69,13 +69,7 @@ def test_an_overdue_request_does_not_overtake_responses_that_are_being_parsed() 
     world = World(*rules, protocol=Redis(), whole=True)
     client = world.client()
     client.say(HEAD)
-
-    def work() -> None:
-        """Have each turn take a millisecond."""
-        world.system.time += 0.001
-        world.reactor.call_next(work)
-
-    work()
+    world.system.turn = 0.001
     world.run(seconds=0.9 * PATIENCE)
     said = b"".join(b":%d\r\n" % number for number in range(4000))
     world.backends[0].say(said)

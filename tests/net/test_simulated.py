@@ -330,3 +330,11 @@ def test_chance_is_repeated_by_its_seed() -> None:
         return seen
 
     assert run(1) == run(1) != run(2)
+
+
+def test_turns_take_the_time_that_they_are_told_to() -> None:
+    system = SimulatedSystem()
+    system.turn = 0.5
+    system.poller.wait(2.0)
+    system.poller.wait(0.0)
+    assert system.time == 3.0

@@ -146,6 +146,8 @@ class SimulatedSystem(System):
     def __init__(self, seed: int = 0, *, whole: bool = False) -> None:
         """``whole``: reads and writes are as large as possible, not of random sizes."""
         self.time = 0.0
+        self.turn = 0.0
+        """Seconds that each turn of the reactor takes."""
         self.clock = lambda: self.time
         self.poller = self
         self.wake_fd = -1
@@ -220,6 +222,7 @@ class SimulatedSystem(System):
             if timeout is None:
                 raise SimulationOver
             self.time += timeout
+        self.time += self.turn
         self._random.shuffle(ready)
         return ready
 
