@@ -6,7 +6,6 @@ untouched, it stays in the process group, and it gets the signals that this proc
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import signal
@@ -31,7 +30,7 @@ from ..values.texts import printable
 from . import logs
 from .command import Flagged
 from .flags import SHARED, document_of, flags_named
-from .running import Running, begin
+from .running import Running, begin, collect_seldom
 
 QUIET = "warning"
 """The default log level: the command shares standard error."""
@@ -186,8 +185,7 @@ def run_around(configuration: Configuration, words: Sequence[str]) -> int:
             running.reactor.stop()
 
         child.attend(lambda status: running.reactor.post(partial(end, status)))
-        gc.freeze()
-        gc.enable()
+        collect_seldom()
         running.reactor.run()
         return ended.pop()
 

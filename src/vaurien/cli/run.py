@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from ..errors import ListenError, OptionError
 from ..launch import report_ready
 from ..net.reactor import Reactor
 from . import logs
-from .running import Running, begin
+from .running import Running, begin, collect_seldom
 
 LOG = logs.LOGGER
 STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -86,8 +85,7 @@ def run_until_signalled(
             start(running, closing)
             logs.drain()  # whoever waits for it may read the log next
             report_ready()
-            gc.freeze()  # what exists now stays, so the collector can skip it
-            gc.enable()
+            collect_seldom()
             running.reactor.run()
         ignore_signals()
     except ForcedExit:

@@ -56,7 +56,7 @@ class Actor:
         self._link = link
         self._connection = connection
         self._proxy = connection.decisions.proxy
-        self._overtaken: list[Overtaken] = []
+        self._overtaken: tuple[Overtaken, ...] = ()
         self._left_in_batch = BATCH
         self._first: Firings = ()  # what acts on the message under way before all others
 
@@ -125,7 +125,7 @@ class Actor:
                     yield from self._hold(active_rule, values)
                     arrived = max(arrived, clock())
                 case Behind(late, until):
-                    self._overtaken.append(Overtaken(late, decision, firings, values, until))
+                    self._overtaken += (Overtaken(late, decision, firings, values, until),)
                 case Reply(data):
                     if not message.again:  # one request, one reply
                         self._connection.reply(message, data)

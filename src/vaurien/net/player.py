@@ -40,6 +40,10 @@ OVERHEAD = 512
 """Approximate bytes of memory that a queued message takes besides its data."""
 
 
+NO_QUEUE: deque[Queued] = deque(maxlen=0)
+"""The queue of a player with one message that waits: most never need another."""
+
+
 class PlayedLink(ActedLink, Interface):
     """The link as its player sees it."""
 
@@ -94,7 +98,7 @@ class Player(Actor):
 
     def __init__(self, link: PlayedLink, connection: PlayedConnection) -> None:
         super().__init__(link, connection)
-        self._queue: deque[Queued] = deque()
+        self._queue = NO_QUEUE
         self._size = 0
         self._replies_size = 0
         self._delay: Delay | None = None  # what waits, or ...
@@ -123,6 +127,8 @@ class Player(Actor):
 
     def put(self, item: Queued) -> None:
         """Append to the queue."""
+        if self._queue is NO_QUEUE:
+            self._queue = deque()
         self._queue.append(item)
         self._count(item, 1)
         if (self._timer is None and not self.holding) or self._overtaken:
@@ -178,7 +184,7 @@ class Player(Actor):
         self._ended = True
         self._steps = self._delay = None
         self._queue.clear()
-        self._overtaken.clear()
+        self._overtaken = ()
         self._link.reactor.waiting_bytes -= self._size
         self._size = 0
 
@@ -287,9 +293,9 @@ class Player(Actor):
         """Play the next message before those that wait for it to go first."""
         if not self._queue:
             yield from self._wait_for_next()
-        overtaken, self._overtaken = self._overtaken, []
+        overtaken, self._overtaken = self._overtaken, ()
         if updated := [late for late in overtaken if self._is_updated(late)]:
-            self._overtaken = [late for late in overtaken if late not in updated]
+            self._overtaken = tuple(late for late in overtaken if late not in updated)
             for late in updated:
                 yield from self._act(late.message, late.decision, late.firings)
             return

@@ -102,7 +102,7 @@ class Firing:
         self._count = count
         self._rolled = rolled
         self._since = since
-        self._of_exchange: Kept = {}
+        self._of_exchange: Kept | None = None
 
     def on_exchange(self, exchange: int) -> Firing:
         """Return the same firing on another exchange, which has a memory of its own."""
@@ -205,6 +205,8 @@ class Firing:
 
     def of_exchange(self, kind: Callable[[], T]) -> T:
         """Return what the rule keeps under a class for this exchange; ``kind()`` at first."""
+        if self._of_exchange is None:
+            self._of_exchange = {}
         return _kept(self._of_exchange, (kind,), kind)
 
     def own(self, kind: Callable[[], T], direction: Direction | None = None) -> T:
