@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 QUEUE_LIMIT = 1024 * 1024
 """Bytes that may be queued on any link before it stops reading."""
+FLIGHT_LIMIT = 16 * 1024 * 1024
+"""Bytes that may be queued on a link while rules space what leaves it ..."""
 FLIGHTS_LIMIT = 256 * 1024 * 1024
-"""Bytes that all links together may queue until known times, as on long and fast lines.
+"""... and on all links together, as on long and fast lines, while what leaves is only delayed.
 
 A link may take as many of these as are left: alone a half of them, two links a third each.
 So what is in flight follows the delay, and a link always leaves room for others.  (Switches
@@ -111,8 +113,11 @@ class Player(Actor):
     @property
     def full(self) -> bool:
         """The queue holds as many bytes as it may: the link should stop reading."""
-        return self._size > QUEUE_LIMIT and (
-            self.holding or self._size > FLIGHTS_LIMIT - self._link.reactor.waiting_bytes
+        size = self._size
+        return size > QUEUE_LIMIT and (
+            self.holding
+            or size > FLIGHTS_LIMIT - self._link.reactor.waiting_bytes
+            or (size > FLIGHT_LIMIT and self._delay is None)
         )
 
     @property
