@@ -43,10 +43,19 @@ def test_a_piece_leaves_when_its_last_byte_would_have() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "size"),
-    [(1, 1), (5, 1), (100, 10), (14_600, 1460), (73_000, 1460), (100_000, 2000), (10**6, 20_000)],
+    [(1, 1), (5, 1), (100, 10), (14_600, 1460), (29_200, 1460), (100_000, 5000), (10**6, 50_000)],
 )
 def test_pieces_are_as_long_as_suits_the_rate(rate: int, size: int) -> None:
     left = Shaped(Bandwidth(rate=rate)).says(3 * size)
+    assert sizes(left) == [size] * 3
+
+
+@pytest.mark.parametrize(
+    ("rate", "size"),
+    [(1, 1), (5, 1), (100, 10), (14_600, 1460), (73_000, 1460), (100_000, 2000), (10**6, 20_000)],
+)
+def test_pieces_of_a_shared_line_are_short_as_others_wait_for_them(rate: int, size: int) -> None:
+    left = Shaped(Bandwidth(rate=rate, shared=True)).says(3 * size)
     assert sizes(left) == [size] * 3
 
 
@@ -173,6 +182,69 @@ def test_a_ramp_holds_within_what_is_under_way() -> None:
     world.run(lambda: world.backends and len(world.backends[0].heard) == 20_000)
     # 100 * t + 9990 * t * t / 2 bytes have gone after t seconds, if not later by a piece or two.
     assert 1.98 < world.system.time < 2.2
+
+
+# Many lines.
+
+Heard = dict[Peer, list[tuple[int, float]]]
+"""By backend: how many bytes it has heard, and when."""
+
+
+def hearing(rule: str) -> tuple[World, Heard]:
+    heard: Heard = {}
+
+    def hear(peer: Peer, data: bytes) -> None:
+        del data
+        heard.setdefault(peer, []).append((len(peer.heard), world.system.time))
+
+    world = World(rule, whole=True, on_data=hear)
+    return world, heard
+
+
+def test_many_lines_have_long_pieces_that_leave_together_and_no_other_rate() -> None:
+    world, heard = hearing("bandwidth rate=100000 direction=to_backend")
+    begun: list[float] = []
+    for client, _ in crowd(world, 100):
+        begun.append(world.system.time)
+        client.say(bytes(60_000))
+        world.run(seconds=0.0013)
+    world.run(lambda: all(len(backend.heard) == 60_000 for backend in world.backends))
+    moments: set[float] = set()  # while all are busy
+    for backend, since in zip(world.backends, begun, strict=True):
+        for size, at in heard[backend]:
+            assert size <= 100_000 * (at - since) + EXACTLY
+        assert heard[backend][-1][1] == pytest.approx(since + 0.6)
+        moments.update(round(at, 6) for _, at in heard[backend] if 0.2 <= at <= 0.5)
+    assert sum(map(len, heard.values())) < 100 * 0.6 / 0.05 * 0.7
+    assert len(moments) <= 0.3 / 0.01 + 2
+
+
+def test_those_that_have_gone_count_no_more() -> None:
+    world, heard = hearing("bandwidth rate=100000 direction=to_backend")
+    pairs = crowd(world, 100)
+    for client, _ in pairs:
+        client.say(bytes(60_000))
+    world.run(seconds=0.1)
+    (client, backend), *others = pairs
+    for _, other in others:
+        other.reset()
+    world.run(lambda: len(backend.heard) == 60_000)
+    heard.clear()
+    client.say(bytes(20_000))
+    world.run(seconds=1)
+    assert [size for size, _ in heard[backend]] == [65_000, 70_000, 75_000, 80_000]
+
+
+def test_a_line_whose_rule_is_updated_is_one_line() -> None:
+    world, heard = hearing("bandwidth rate=100000 direction=to_backend")
+    client = world.client()
+    client.say(bytes(60_000))
+    for number in range(100):
+        world.run(seconds=0.001)
+        world.apply(f"bandwidth rate=100000 direction=to_backend burst={number % 2}")
+    world.run(seconds=1)
+    (backend,) = world.backends
+    assert [size for size, _ in heard[backend]][:4] == [5000, 10_000, 15_000, 20_000]
 
 
 # One line for all.

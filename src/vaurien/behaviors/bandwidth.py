@@ -9,8 +9,16 @@ from ..values.options import option
 
 SEGMENT = 1460
 """Bytes that most TCP segments carry: only on slow lines are pieces smaller."""
-SLOW, FAST = 0.1, 0.02
-"""Seconds that a piece takes at most: if it is smaller than a segment, and if it is larger."""
+SLOW = 0.1
+"""Seconds that a piece takes at most if it is smaller than a segment."""
+SHORT, LONG = 0.05, 0.15
+"""The same of larger pieces: while few lines are busy, and while many are."""
+SHARED = 0.02
+"""The same on a shared line, where other connections wait for each piece."""
+PIECES = 500
+"""Pieces per second of all lines together, about, between the few lines and the many."""
+TICK = 0.01
+"""Seconds between the moments at which pieces of many lines leave, so that they do so together."""
 
 
 class Bandwidth(Behavior):
@@ -22,6 +30,9 @@ class Bandwidth(Behavior):
     rate is exact in the long run.  After a long enough rest, ``burst`` bytes pass at once.  In no
     period do more than ``burst`` plus ``rate`` times its seconds leave: also not after a peer has
     read nothing, after a rule behind has held everything, or when the rate changes.
+
+    While many lines are busy, pieces are longer, and those of several lines leave together, up to
+    a tick late; the last piece of a message is not late, and lateness does not add up.
 
     Each connection has its own line.  With ``shared``, all connections of the proxy share
     one line for each direction, and take turns on it.  A turn is about as many bytes as a long
@@ -46,27 +57,35 @@ class Bandwidth(Behavior):
             line.rate_since = firing.updated_at
             line.begin_anew(firing.now, self.rate, self.burst)
         turn = firing.own(Turn, message.direction)
+        busy = firing.shared(Busy)
         size = len(message.data)
         begin = 0
-        while begin < size:
-            longest = self._longest()  # anew for each piece: the rate may be a ramp
-            end = min(size, begin + longest)
-            at = max(message.at, firing.stopped_until(message.direction))
-            place = line.place(end - begin, longest, self.rate, at, turn)
-            waited = message.at
-            while (due := place + line.pushed_back - self.burst / self.rate) > waited:
-                yield Wait(due)
-                waited = due
-            line.left_at = max(line.left_at, place + line.pushed_back)
-            line.rate = self.rate
-            yield Forward(message.part(begin, end))
-            begin = end
+        busy.add(line)
+        try:
+            while begin < size:
+                seconds = SHARED if self.shared else busy.seconds
+                longest = self._longest(seconds)  # anew for each piece: the rate may be a ramp
+                end = min(size, begin + longest)
+                at = max(message.at, firing.stopped_until(message.direction))
+                place = line.place(end - begin, longest, self.rate, at, turn)
+                waited = message.at
+                while (due := place + line.pushed_back - self.burst / self.rate) > waited:
+                    together = seconds > SHORT and size - end >= self.rate * TICK
+                    late = -due % TICK if together else 0.0
+                    yield Wait(due + late)
+                    waited = due
+                line.left_at = max(line.left_at, place + line.pushed_back)
+                line.rate = self.rate
+                yield Forward(message.part(begin, end))
+                begin = end
+        finally:
+            busy.discard(line)
         if not size:
             yield Forward(message)
 
-    def _longest(self) -> int:
-        """Return the size of the longest piece, in bytes."""
-        return max(1, min(SEGMENT, int(self.rate * SLOW)), int(self.rate * FAST))
+    def _longest(self, seconds: float) -> int:
+        """Return the size in bytes of the longest piece that takes about as many seconds."""
+        return max(1, min(SEGMENT, int(self.rate * SLOW)), int(self.rate * seconds))
 
 
 class Turn:
@@ -108,3 +127,12 @@ class Line:
         """Start anew with another rate: no piece waits, and what has left of a burst counts."""
         burst_left = min(burst, max(0.0, self.left_at - now) * self.rate)
         self.free_at = self.left_at = now + burst_left / rate
+
+
+class Busy(set[Line]):
+    """The lines of a rule on which bytes wait."""
+
+    @property
+    def seconds(self) -> float:
+        """How long a piece takes at most: the longer, the more lines are busy."""
+        return min(LONG, max(SHORT, len(self) / PIECES))
