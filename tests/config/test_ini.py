@@ -133,6 +133,18 @@ def test_lists_and_quotes(config: Path) -> None:
     }
 
 
+def test_a_backslash_in_a_rule_is_what_the_user_wrote(config: Path) -> None:
+    config.write_text(
+        "[vaurien]\nrule =\n    hang path=~^/api/\\d+$\n    hang 'path=~^/a b\\.c$'\n"
+    )
+    assert values(config, "proxies", "vaurien") == {
+        "rules": [
+            {"behavior": "hang", "path": r"~^/api/\d+$"},
+            {"behavior": "hang", "path": r"~^/a b\.c$"},
+        ]
+    }
+
+
 def test_environment_variables(config: Path) -> None:
     config.write_text("[vaurien]\nbackend = ${HOST}:${PORT}\nrule =\n  ${A}\n  delay\n")
     assert values(config, "proxies", "vaurien", HOST="h", PORT="80", A="hang") == {

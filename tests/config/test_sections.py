@@ -194,3 +194,22 @@ def test_a_mistake_in_a_file(text: str, line: str, refuse: Refuse, tmp_path: Pat
 
 def test_a_seed_is_drawn_if_there_is_none(understand: Understand) -> None:
     assert len({understand().state.proxies[0].plan.seed for _ in range(5)}) > 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        (r"hang path=~(a)\1", "back references are not supported"),
+        (r"hang path=~\Aa\Z", r"the very end is $ or \z"),
+    ],
+)
+def test_a_pattern_with_a_backslash_is_judged_as_it_was_written(
+    refuse: Refuse, rule: str, why: str
+) -> None:
+    assert why in refuse("--protocol", "http", "--rule", rule)
+
+
+def test_a_pattern_with_a_backslash_is_as_it_was_written(understand: Understand) -> None:
+    settings = understand("--protocol", "http", "--rule", r"hang path=~^/api/\d+$")
+    (match,) = settings.state.proxies[0].plan.rules[-1].match
+    assert match.written == r"~^/api/\d+$"

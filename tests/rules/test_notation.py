@@ -152,7 +152,7 @@ def test_a_rule_is_a_behavior_and_keys(text: str, entry: Entry) -> None:
         ("delay 2", "'delay 2' is not a rule: '2' is not KEY=VALUE"),
         ("delay sleep=1 sleep=2", "'delay sleep=1 sleep=2' is not a rule: it gives 'sleep' twice"),
         ("delay behavior=x", "'delay behavior=x' is not a rule: it gives 'behavior' twice"),
-        ("delay key='", '"delay key=\'" is not a rule: No closing quotation'),
+        ("delay key='", "\"delay key='\" is not a rule: no closing '"),
     ],
 )
 def test_a_text_that_is_no_rule(text: str, complaint: str) -> None:

@@ -87,6 +87,7 @@ def test_no_pattern_takes_long_on_any_text(pattern: str, text: str) -> None:
         ("^(?!GET$)", "(look-around is not supported; !~PATTERN matches what PATTERN does not"),
         ("(?<=a)b", "(look-around is not supported;"),
         (r"(.)\1", "(back references are not supported)"),
+        (r"a\Z", r"(the very end is $ or \z)"),
         ("(?P<x>a)(?P=x)", "(back references are not supported)"),
         ("(?:x?){500}", "may take too long"),
         ("((x{0,30}){0,30})y", "may take too long"),

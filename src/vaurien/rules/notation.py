@@ -97,12 +97,9 @@ def parse_rule(text: str) -> Entry:
     Raises:
         OptionError: the text is not a behavior followed by ``key=value`` words.
     """
-    import shlex
+    from .words import split_words
 
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise OptionError(f"is not a rule: {error}", given=text) from None
+    words = split_words(text)
     if not words or "=" in words[0]:
         raise OptionError("is not a rule", given=text, allowed=RULE_FORM)
     entry: dict[str, object] = {"behavior": words[0]}

@@ -84,4 +84,6 @@ def _why_not(pattern: str, error: str) -> str:
         return f"{why} (look-around is not supported; !~PATTERN matches what PATTERN does not)"
     if re.search(r"\\[1-9]|\(\?P=", pattern):
         return f"{why} (back references are not supported)"
+    if error.endswith(r"\Z"):
+        return rf"{why} (the very end is $ or \z)"
     return why
