@@ -22,7 +22,7 @@ from vaurien.net.proxy import Proxy
 from vaurien.net.simulated import CAPACITY
 from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
-from vaurien.rules.plan import Plan, Rule
+from vaurien.rules.plan import RULE_LIMIT, Plan, Rule
 from vaurien.values.actions import Actions, Behind, Close, Drop, Forward, Reply, Wait
 from vaurien.values.events import PluginFailed
 from vaurien.values.messages import Message
@@ -214,6 +214,19 @@ def test_a_rule_that_stays_keeps_holding_when_others_change() -> None:
     world.apply("hang", "delay sleep=1")
     world.run(seconds=100)
     assert world.backends[0].heard == b""
+
+
+@pytest.mark.parametrize("rule", ["delay sleep=0", "bandwidth rate=1000000000", "delay sleep=5"])
+@pytest.mark.parametrize("protocol", [None, Lines()], ids=["tcp", "framed"])
+def test_a_thousand_rules_may_act_on_a_message(rule: str, protocol: Lines | None) -> None:
+    world = World(*[rule] * RULE_LIMIT, on_data=echo, protocol=protocol)
+    client = world.client()
+    client.say(b"GET a\n")
+    world.run(seconds=1)
+    if "=5" in rule:
+        world.apply()
+        world.run(seconds=1)
+    assert bytes(client.heard) == b"GET a\n"
 
 
 def test_a_hang_bounds_what_it_holds() -> None:

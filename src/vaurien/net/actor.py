@@ -1,8 +1,9 @@
 """Does what behaviors ask for on the messages of a link.
 
-Everything here is a generator that runs until it must wait, and yields until when: a moment on
-the reactor's clock, or None for a change of the plan or of the sink.  It checks whether it can
-continue when it is resumed, and otherwise waits again.
+What is done here is done by generators.  One runs until it must wait, and yields until when: a
+moment on the reactor's clock, or None for a change of the plan or of the sink.  It checks whether
+it can continue when it is resumed, and otherwise waits again.  Where it needs others to be done
+first, it yields these, so that a thousand rules that act on a message are no deep recursion.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..rules.active import ActiveRule, Decision, Firings
 from ..rules.plan import Rule
 from ..values.actions import Action, Behind, Close, Drop, Forward, Hold, Reply, Wait
 from ..values.messages import Direction, Message
-from .played import Overtaken, PlayedConnection, Steps, Unsent, left_after
+from .played import Acts, Overtaken, PlayedConnection, Steps, Unsent, left_after
 
 if TYPE_CHECKING:
     from .reactor import Reactor
@@ -71,26 +72,30 @@ class Actor:
         memory, link = self._connection.decisions.memory, self._link
         memory.stopped_until[link.direction] = link.reactor.clock()
 
-    def _act(self, message: Message, decision: Decision, firings: Firings) -> Steps:
-        """Let the first of these act on a message, and the others on what it forwards."""
-        if not firings:
-            yield from self._wait_for_sink()
-            self._link.deliver(message)
-            return
-        active_rule = firings[0][0]
-        if active_rule not in decision.lasting:
-            is_on = self._proxy.active_plan.is_on(active_rule)
-            if not is_on or message.direction not in active_rule.directions:
-                behind = firings[1:]
-                if firings is self._first:
-                    self._first = behind
-                yield from self._act(message, decision, behind)
-                return
-            if active_rule.rule.behavior.lasting:
-                decision.lasting = {**decision.lasting, active_rule: active_rule.rule}
-        yield from self._let_act(since(message, active_rule), decision, firings)
+    def _act(self, message: Message, decision: Decision, firings: Firings) -> Acts:
+        """Have the first of these act on a message, and the others on what it forwards."""
+        while firings:
+            active_rule = firings[0][0]
+            if active_rule in decision.lasting:
+                break
+            if self._acts(active_rule) and message.direction in active_rule.directions:
+                if active_rule.rule.behavior.lasting:
+                    decision.lasting = {**decision.lasting, active_rule: active_rule.rule}
+                break
+            if firings is self._first:
+                self._first = firings[1:]
+                firings = self._first
+            else:
+                firings = firings[1:]
+        else:
+            return self._deliver(message)
+        return self._let_act(since(message, active_rule), decision, firings)
 
-    def _let_act(self, message: Message, decision: Decision, firings: Firings) -> Steps:
+    def _deliver(self, message: Message) -> Acts:
+        yield from self._wait_for_sink()
+        self._link.deliver(message)
+
+    def _let_act(self, message: Message, decision: Decision, firings: Firings) -> Acts:
         """Do what the first of these asks for; begin anew with the rest when it is updated."""
         link, clock = self._link, self._link.reactor.clock
         (active_rule, firing), rest = firings[0], firings[1:]
@@ -111,7 +116,7 @@ class Actor:
                     if cut:  # it leaves in a send of its own
                         link.flush()
                     if rest or link.blocked:
-                        yield from self._act(forwarded, decision, rest)
+                        yield self._act(forwarded, decision, rest)
                     else:
                         link.deliver(forwarded)
                     if cut:
@@ -138,7 +143,7 @@ class Actor:
                 case _:
                     raise TypeError(f"{rule.name} yielded {action!r}, which is not an action")
             if left is not None and self._begins_anew(active_rule, values, decision, action, left):
-                yield from self._act_anew(left.rest, decision, firings)
+                yield self._act_anew(left.rest, decision, firings)
                 return
 
     def _begins_anew(
@@ -157,7 +162,7 @@ class Actor:
             return waited and self._acts(active_rule)
         return waited or left.rest.data != b""
 
-    def _act_anew(self, message: Message, decision: Decision, firings: Firings) -> Steps:
+    def _act_anew(self, message: Message, decision: Decision, firings: Firings) -> Acts:
         """Act on what the first of these has held until it was lifted, or was updated.
 
         If it was lifted, new rules act on it too, unless a part of the message has passed.
@@ -172,7 +177,7 @@ class Actor:
             firings = tuple(pair for pair in now if pair[0] in behind or pair[0] not in known)
             if whole:
                 self._first = self._link.firings = firings
-        yield from self._act(message, decision, firings)
+        yield self._act(message, decision, firings)
 
     def _close(self, active_rule: ActiveRule, message: Message, action: Close) -> Steps:
         """Pass on nothing more, and close when it is the message's turn."""

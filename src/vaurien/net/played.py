@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Steps = Generator[float | None, None, None]
 """Work that runs until it must wait, and yields until when; None: until something changes."""
+Acts = Generator["float | Acts | None", None, None]
+"""The same, which also yields other such work that has to be done first."""
 Queued = tuple[Message, Decision | Reply] | QueuedReply
 """A message with the decision on it or the protocol's reply to it; or a reply to be sent."""
 

@@ -20,7 +20,7 @@ from ..rules.plan import Rule
 from ..values.actions import Close, Reply
 from ..values.messages import Direction, Message
 from .actor import BATCH, ActedLink, Actor, since
-from .played import Overtaken, PlayedConnection, Queued, Steps
+from .played import Acts, Overtaken, PlayedConnection, Queued, Steps
 
 if TYPE_CHECKING:
     from .closing import Ending
@@ -104,7 +104,7 @@ class Player(Actor):
         self._size = 0
         self._replies_size = 0
         self._delay: Delay | None = None  # what waits, or ...
-        self._steps: Steps | None = None  # ... what is being played
+        self._steps: list[Acts] = []  # ... what is being played, and what that waits for
         self._ended = False
         self._timer: Timer | None = None
         self._stepping = False
@@ -187,7 +187,7 @@ class Player(Actor):
         if self._timer is not None:
             self._timer.cancel()
         self._ended = True
-        self._steps = self._delay = None
+        self._steps, self._delay = [], None
         self._queue.clear()
         self._overtaken = ()
         self._link.reactor.waiting_bytes -= self._size
@@ -199,7 +199,7 @@ class Player(Actor):
         if waits and self._connection.conversation is None and link.ending is None:
             looks = self.full or self._replies_size > 0
             self.step()
-            if self._steps is None and not looks and self._proxy.active_plan.acts_on_messages:
+            if not (looks or self._steps) and self._proxy.active_plan.acts_on_messages:
                 return  # the same is read and sent as before: the link need not look
         link.resume()
 
@@ -207,15 +207,19 @@ class Player(Actor):
         """Play all that is due; return until when to wait, None: until something changes."""
         link = self._link
         while not self._ended:
-            if self._steps is not None:
+            if steps := self._steps:
                 try:
-                    return next(self._steps)
+                    found = next(steps[-1])
                 except StopIteration:
-                    self._steps = None
+                    steps.pop()
+                else:
+                    if found is None or isinstance(found, (float, int)):
+                        return found
+                    steps.append(found)
             elif (delay := self._delay) is not None:
                 if not delay.stands(self._proxy.active_plan):
                     self._delay = None
-                    self._steps = self._play_anew(delay.message, delay.decision)
+                    self._steps = [self._play_anew(delay.message, delay.decision)]
                 elif link.reactor.clock() < delay.until:
                     return delay.until
                 elif self._stops(link.blocked):
@@ -230,7 +234,7 @@ class Player(Actor):
             elif self._stops(link.congested):
                 return None
             elif self._overtaken:
-                self._steps = self._play_before_overtaken()
+                self._steps = [self._play_before_overtaken()]
             else:
                 self._left_in_batch -= 1
                 if not self._left_in_batch:
@@ -252,7 +256,7 @@ class Player(Actor):
             firings = self._firings_for(message, decision)
             self._delay = delay_of(message, decision, firings, self._proxy.active_plan)
         if self._delay is None:
-            self._steps = self._play_item(item)
+            self._steps = [self._play_item(item)]
 
     def _firings_for(self, message: Message, decision: Decision) -> Firings:
         """Return what acts on a message."""
@@ -263,7 +267,7 @@ class Player(Actor):
             link.firings = decision.firings_for(message.direction)
         return link.firings
 
-    def _play_item(self, item: Queued) -> Steps:
+    def _play_item(self, item: Queued) -> Acts:
         """Let behaviors act on a message, or reply."""
         if not isinstance(item, tuple):
             if isinstance(item, Close):
@@ -275,15 +279,15 @@ class Player(Actor):
         else:
             message, decision = item[0], item[1]
             self._first = self._firings_for(message, decision)
-            yield from self._act(as_seen(message, decision), decision, self._first)
+            yield self._act(as_seen(message, decision), decision, self._first)
             self._finish(message)
             return
         self._count(item, -1)
 
-    def _play_anew(self, message: Message, decision: Decision) -> Steps:
+    def _play_anew(self, message: Message, decision: Decision) -> Acts:
         """Let behaviors act on a message whose only rule was lifted or updated."""
         self._first = self._link.firings
-        yield from self._act_anew(message, decision, self._first)
+        yield self._act_anew(message, decision, self._first)
         self._finish(message)
 
     def _finish(self, message: Message) -> None:
@@ -294,7 +298,7 @@ class Player(Actor):
         if self._connection.decisions.played(message):
             self._connection.settle()
 
-    def _play_before_overtaken(self) -> Steps:
+    def _play_before_overtaken(self) -> Acts:
         """Play the next message before those that wait for it to go first."""
         if not self._queue:
             yield from self._wait_for_next()
@@ -302,7 +306,7 @@ class Player(Actor):
         if updated := [late for late in overtaken if self._is_updated(late)]:
             self._overtaken = tuple(late for late in overtaken if late not in updated)
             for late in updated:
-                yield from self._act(late.message, late.decision, late.firings)
+                yield self._act(late.message, late.decision, late.firings)
             return
         arrived = self._link.reactor.clock()
         if self._queue:
@@ -312,11 +316,11 @@ class Player(Actor):
             item = self._queue.popleft()
             if isinstance(item, tuple):
                 arrived = item[0].at
-            yield from self._play_item(item)
+            yield self._play_item(item)
         for late in overtaken:
             at = max(late.message.at, min(late.until, arrived))
             message = late.message._replace(at=at)
-            yield from self._act(message, late.decision, late.firings[1:])
+            yield self._act(message, late.decision, late.firings[1:])
 
     def _wait_for_next(self) -> Steps:
         """Wait for a message that may overtake, while those to be overtaken agree to."""
