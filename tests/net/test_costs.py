@@ -1,4 +1,7 @@
-"""What a connection costs: its system calls one by one, and a bound on its Python calls."""
+"""What connections and requests cost: system calls one by one, and bounds on what Python runs.
+
+These counts do not depend on the machine.  A bound may rise where a change is worth it.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,23 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from types import BuiltinMethodType, FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 
+from end_to_end.proxies import make_plan
 from peers import LOOPBACK, PATIENCE, Listening, connect, receive, receive_until_fin, reset
 from reactors import real_reactor
 from vaurien import plugins, registry
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.spec import ProxySpec
+from vaurien.rules.plan import Plan
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="others need other calls")
 
@@ -132,3 +142,94 @@ def test_the_system_calls_of_a_connection(protocol: str, end: str, ended: dict[s
 @pytest.mark.parametrize(("protocol", "bound"), [("tcp", 88), ("redis", 158), ("http", 149)])
 def test_the_python_calls_of_a_connection(protocol: str, bound: int) -> None:
     assert serve(protocol, "client").python <= bound
+
+
+# What a request costs on an open connection.
+
+NEVER = "delay percent=100 after=1000000000"
+
+
+class Traced(Counted):
+    """Counts the bytecodes too, outside of the loop that waits for events."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        super().__init__(reactor)
+        self.bytecodes = 0
+
+    def run_until(self, condition: Callable[[], object]) -> None:
+        too_late = self.reactor.call_later(PATIENCE, lambda: None)
+        while not condition():
+            assert too_late.call is not None
+            sys.settrace(self._enter)
+            try:
+                self.reactor.run_once()
+            finally:
+                sys.settrace(None)
+        too_late.cancel()
+
+    def _enter(self, frame: FrameType, event: str, _: object) -> TraceFunction | None:
+        del event
+        if Path(frame.f_code.co_filename).stem in ("reactor", "system"):
+            return None
+        frame.f_trace_opcodes = True
+        self.python += 1
+        return self._trace
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> TraceFunction:
+        del frame
+        self.bytecodes += event == "opcode"
+        return self._trace
+
+
+def ask(protocol: str, rule: str) -> Traced:
+    """Count what the second of two requests takes, under a rule."""
+    plugins.install()
+    request, response = TALK[protocol]
+    with ExitStack() as stack:
+        reactor = stack.enter_context(real_reactor())
+        backend = stack.enter_context(Listening())
+        made = registry.protocols.get(protocol)()
+        plan = make_plan(rule, protocol=type(made)) if rule else Plan()
+        spec = ProxySpec(listen=LOOPBACK, backend=backend.address, protocol=made, plan=plan)
+        proxy = Proxy(reactor, spec)
+        stack.callback(proxy.close)
+        proxy.open()
+        client = stack.enter_context(connect(proxy.address))
+        Counted(reactor).run_until(lambda: proxy.connections)
+        server = stack.enter_context(backend.accept())
+        for _ in range(2):
+            traced = Traced(reactor)
+            client.sendall(request)
+            traced.run_until(lambda: readable(server))
+            assert receive(server, len(request)) == request
+            server.sendall(response)
+            traced.run_until(lambda: readable(client))
+            assert receive(client, len(response)) == response
+    return traced
+
+
+def readable(sock: socket.socket) -> bool:
+    return bool(select.select([sock], [], [], 0)[0])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rule", "calls", "bytecodes"),
+    [
+        ("tcp", "", 4, 215),
+        ("tcp", NEVER, 24, 720),
+        ("tcp", "delay sleep=0", 50, 1_340),
+        ("tcp", "latency delay=0.001 direction=to_backend", 69, 1_840),
+        ("tcp", "bandwidth rate=100000000", 170, 4_400),
+        ("redis", "", 31, 1_340),
+        ("redis", NEVER, 86, 2_730),
+        ("redis", "error fault=OOM command=LPUSH", 86, 2_820),
+        ("http", NEVER, 90, 3_000),
+    ],
+)
+def test_what_python_runs_for_a_request(
+    protocol: str, rule: str, calls: int, bytecodes: int
+) -> None:
+    traced = ask(protocol, rule)
+    assert traced.python <= calls
+    if sys.version_info[:2] == (3, 11):  # others compile to other bytecodes
+        assert traced.bytecodes <= bytecodes
