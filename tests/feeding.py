@@ -119,7 +119,8 @@ def parse_in_all_ways(
 
     They are fed whole, in halves, byte by byte, so that the parser pauses after each message
     and, where given, in these chunks; each time to another connection, whose ``exchanges``
-    are made for it.
+    are made for it.  Where they have passed before they are parsed, the same exchanges are
+    counted, and the same requests await a response.
     """
     ways = {
         "whole": [data],
@@ -129,15 +130,44 @@ def parse_in_all_ways(
         "a message a turn": [data],
     }
     outcomes = {}
+    counted = []
     for way, arriving in ways.items():
         stream = stream_of(parse, direction, exchanges())
         stream.turn = way == "a message a turn"
         pieces = feed(stream, arriving)
         assert b"".join(piece.data for piece in pieces) == data, way
         outcomes[way] = put_together(pieces)
+        counted.append(watched(parse, arriving, direction, exchanges(), turn=stream.turn))
     for way, outcome in outcomes.items():
         assert outcome == outcomes["whole"], way
+    for way, counts in zip(ways, counted, strict=True):
+        assert counts == counted[0], way
+    begun, _, _, awaiting, _ = counted[0]
+    if direction is Direction.TO_BACKEND:
+        fed = [whole for whole in outcomes["whole"] if whole.exchange]
+        assert begun == max((whole.exchange for whole in fed), default=0)
+        assert [number for number, _ in awaiting] == [w.exchange for w in fed if w.expects_reply]
     return outcomes["whole"]
+
+
+def watched(
+    parse: Parse, chunks: Iterable[bytes], direction: Direction, exchanges: Exchanges, *, turn: int
+) -> tuple[int, dict[str, int], dict[str, int], list[tuple[int, type]], int]:
+    """What is known of exchanges after these chunks have passed, and were parsed afterwards.
+
+    That is how many requests have begun, how many of each kind, the errors, which requests await
+    a response with the type of what is noted of them, and how many responses were timed.
+    """
+    exchanges.tallied = "command"
+    stream = stream_of(parse, direction, exchanges)
+    stream.turn = turn
+    for chunk in chunks:
+        stream.watch(chunk, 1.0)
+        while stream.lags:
+            stream.watch(stream.take_aside(), 1.0)
+    tally = exchanges.tally
+    awaiting = [(pending.exchange, type(pending.about)) for pending in exchanges.pending]
+    return exchanges.begun, tally.exchanges, tally.errors, awaiting, tally.latency.count
 
 
 def run_once(steps: Callable[[Stream], Parser]) -> Parse:

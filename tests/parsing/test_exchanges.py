@@ -170,3 +170,30 @@ def test_a_client_hears_answers_in_the_order_of_its_requests(script: list[str]) 
 def said(answer: bytes | Close) -> bytes:
     assert isinstance(answer, bytes)
     return answer
+
+
+def test_requests_that_begin_together_are_each_counted_and_expected() -> None:
+    exchanges = Exchanges(tallied="command")
+    exchanges.begin({"command": "GET"})
+    exchanges.begin_all(["SET", "GET", "SET"], "noted", 2.0)
+    assert exchanges.tally.exchanges == {"GET": 2, "SET": 2}
+    assert list(exchanges.pending) == [Pending(number, "noted", 2.0) for number in (2, 3, 4)]
+    assert (exchanges.begun, exchanges.remembered) == (4, 3 * PENDING_SIZE)
+    exchanges.answer_all(2, 2.5)
+    assert [pending.exchange for pending in exchanges.pending] == [4]
+    assert (exchanges.remembered, exchanges.tally.latency.count) == (PENDING_SIZE, 2)
+
+
+def test_those_that_begin_together_take_no_more_memory_than_others() -> None:
+    exchanges = Exchanges()
+    for _ in range(REMEMBERED_LIMIT // PENDING_SIZE // 32 + 1):
+        exchanges.begin_all([""] * 32, None, 0.0)
+    with pytest.raises(ProtocolError, match=TOO_MANY):
+        exchanges.begin_all([""] * 32, None, 0.0)
+
+
+def test_out_of_step_none_of_them_is_expected() -> None:
+    exchanges = Exchanges()
+    exchanges.lose_step()
+    exchanges.begin_all(["GET", "GET"], None, 0.0)
+    assert (exchanges.begun, list(exchanges.pending), exchanges.remembered) == (2, [], 0)

@@ -53,7 +53,7 @@ def test_reading_takes_exactly_so_many_bytes() -> None:
         taken.append((first, second, third))
 
     (whole,) = parse_in_all_ways(run_once(parse), b"abcdefgh")
-    assert taken == [(b"abc", b"", b"defg")] * 5
+    assert taken == [(b"abc", b"", b"defg")] * 10  # fed and watched
     assert whole.data == b"abcdefgh"
 
 
@@ -207,3 +207,28 @@ def test_a_match_looks_no_further_than_its_limit() -> None:
 
     stream_of(parse).feed(b"abcdef", 0.0)
     assert [match and match[0] for match in found] == [b"abc"]
+
+
+def test_bytes_are_taken_unseen_if_all_have_arrived() -> None:
+    taken = []
+
+    def parse(stream: Stream) -> Parser:
+        stream.begin()
+        taken.append((stream.take(4), stream.take(0), stream.take(3), stream.drained))
+        yield from stream.rest()
+
+    stream_of(parse).feed(b"abc", 0.0)
+    assert taken == [(False, True, True, True)]
+
+
+def test_what_is_ahead_up_to_an_ending_stays() -> None:
+    ahead = []
+
+    def parse(stream: Stream) -> Parser:
+        stream.begin()
+        stream.advance(1)
+        ahead.append((stream.ahead(b"cd"), stream.ahead(b"a"), stream.at_hand()))
+        yield from stream.rest()
+
+    stream_of(parse).feed(b"abcdef", 0.0)
+    assert ahead == [(b"bcd", b"", b"bcdef")]

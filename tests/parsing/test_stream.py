@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ from feeding import (
 )
 from lines import Lines
 from vaurien.errors import ProtocolError
-from vaurien.parsing.exchanges import Exchanges
+from vaurien.parsing.exchanges import PENDING_SIZE, Exchanges
 from vaurien.parsing.reader import Parser
 from vaurien.parsing.stream import Stream
 from vaurien.protocol import Protocol
@@ -314,3 +316,89 @@ def test_what_a_parser_has_not_seen_is_surrendered_with_the_rest() -> None:
     stream.feed(b"GET a\nGET b\nGE", 1.0)
     assert [piece.data for piece in stream.surrender()] == [b"GET b\nGE"]
     assert not stream.lags
+
+
+# What one call marks.
+
+WORDS = re.compile(rb"(\w+)\n|")
+
+
+def whole_lines(stream: Stream) -> Parser:
+    """A parser of lines, the rest of which are taken at once where nobody looks at them."""
+    while True:
+        line = yield from stream.readline()
+        if stream.message({"command": line.decode().rstrip()}, line):
+            yield
+        elif stream.watching:
+            kinds, end = [], 0
+            for found in stream.matches(WORDS):
+                if found[1] is None:
+                    break
+                kinds.append(found[1].decode())
+                end = found.end()
+            if kinds:
+                stream.messages(kinds, end, about=b"together")
+
+
+@given(st.data(), st.lists(st.sampled_from([b"a\n", b"bb\n", b"c\n", b"\n", b"-\n"]), max_size=20))
+def test_whole_messages_are_marked_by_one_call(data: st.DataObject, said: list[bytes]) -> None:
+    whole = b"".join(said)
+    found = parse_in_all_ways(whole_lines, whole, chunks=data.draw(chunkings(whole)))
+    assert [(message.data, message.exchange) for message in found] == list(zip(said, count(1)))
+
+
+def test_messages_marked_together_are_those_of_one_turn() -> None:
+    exchanges = Exchanges(tallied="command")
+    stream = stream_of(whole_lines, exchanges=exchanges)
+    stream.turn = 3
+    assert stream.watch(b"a\nb\nb\nc\nd\n!\ne", 1.0) == len(b"c\nd\n!\ne")
+    assert (exchanges.begun, stream.lags) == (3, True)
+    assert stream.watch(stream.take_aside(), 1.0) == len(b"e")
+    assert (exchanges.begun, stream.lags) == (6, True)
+    assert exchanges.tally.exchanges == {"a": 1, "b": 2, "c": 1, "d": 1, "!": 1}
+    assert [(request.exchange, request.about) for request in exchanges.pending] == [
+        *((1, b"a\n"), (2, b"together"), (3, b"together")),
+        *((4, b"c\n"), (5, b"together"), (6, b"!\n")),
+    ]
+
+
+def test_responses_marked_together_answer_the_oldest_requests() -> None:
+    exchanges = owing(3, 4, 5, 6)()
+    stream = stream_of(whole_lines, TO_CLIENT, exchanges)
+    stream.watch(b"a\nb\nc\n", 1.5)
+    assert [request.exchange for request in exchanges.pending] == [6]
+    assert (exchanges.tally.latency.count, exchanges.tally.latency.total) == (3, 4.5)
+
+
+def test_a_message_by_one_call_has_bytes_and_is_in_no_other() -> None:
+    def empty(stream: Stream) -> Parser:
+        stream.message()
+        yield
+
+    def nested(stream: Stream) -> Parser:
+        stream.begin()
+        stream.advance(1)
+        stream.message()
+        yield
+
+    for parse in (empty, nested):
+        for take in (Stream.feed, Stream.watch):
+            stream = stream_of(parse)
+            with pytest.raises(ProtocolError, match="the parser"):
+                take(stream, b"" if parse is empty else b"ab", 0.0)
+
+
+def test_what_is_noted_of_a_large_body_that_nobody_read_is_not_measured() -> None:
+    def parse(stream: Stream) -> Parser:
+        while True:
+            size = int((yield from stream.readline()))
+            assert stream.take(size)
+            stream.message(about=b"x" * 100)
+            yield
+
+    exchanges = Exchanges()
+    stream = stream_of(parse, exchanges=exchanges)
+    stream.watch(b"1000\n" + bytes(1000), 0.0)
+    assert exchanges.remembered == PENDING_SIZE
+    stream.watch(b"10".rjust(1000, b"0") + b"\n" + bytes(10), 0.0)
+    assert exchanges.remembered > 2 * PENDING_SIZE + 100

@@ -22,3 +22,18 @@ def test_latency_is_counted_by_powers_of_two() -> None:
     assert latency.longest == 1e9
     filled = {bucket: hits for bucket, hits in enumerate(latency.buckets) if hits}
     assert filled == {0: 1, 1: 1, 2: 1, 10: 1, BUCKETS - 1: 1}
+
+
+def test_what_has_the_same_latency_is_counted_together() -> None:
+    latency = Latency()
+    latency.add(0.001, 3)
+    latency.add(1e9, 2)
+    assert (latency.count, latency.buckets[10], latency.buckets[-1]) == (5, 3, 2)
+    assert latency.total == 0.003 + 2e9
+
+
+def test_kinds_are_counted_together() -> None:
+    counts = {str(number): 1 for number in range(KINDS)}
+    count(counts, "0", 3)
+    count(counts, "new", 2)
+    assert (counts["0"], counts[OTHER]) == (4, 2)

@@ -45,6 +45,9 @@ class State(enum.Enum):
     """The protocol has replied to the message under way: the rest of it is dropped."""
 
 
+START = State.START
+
+
 class Framing:
     """The messages of one direction."""
 
@@ -100,7 +103,7 @@ class Framing:
         stream = self.stream
         stream.turn = self.conversation.decisions.proxy.active_plan.turn
         try:
-            if self.state is State.START:
+            if self.state is START:
                 self._start()
             self._sent_ahead = stream.watch(view, at)
         except Exception as error:  # noqa: BLE001 - a parser must not break traffic
@@ -109,14 +112,9 @@ class Framing:
             return True
         skipping = stream.skipping
         self.room = READ_SIZE if skipping < READ_SIZE else min(skipping, BUFFER_SIZE)
-        exchanges = self._exchanges
-        return (
-            exchanges.opaque
-            or self._protocol.adjusting
-            or len(stream.aside) > 0
-            or len(exchanges.replies) > 0
-            or self.conversation.last is not None
-        )
+        if stream.aside or self._protocol.adjusting or self.conversation.last is not None:
+            return True
+        return self._exchanges.opaque or len(self._exchanges.replies) > 0
 
     def receive(self, data: bytes, at: float) -> list[Decided]:
         """Cut what has arrived into messages, as many as one turn allows, and decide on them.

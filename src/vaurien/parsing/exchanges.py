@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+from operator import attrgetter
 from typing import NamedTuple
 
 from ..errors import ProtocolError
@@ -38,6 +40,9 @@ class Pending(NamedTuple):
     """When it was passed on, in seconds on the reactor's clock."""
     size: int = PENDING_SIZE
     """Bytes of memory that are kept for it."""
+
+
+ASKED, SIZE = attrgetter("at"), attrgetter("size")
 
 
 class ReplyQueue(deque[tuple[int, QueuedReply, int]]):
@@ -76,6 +81,7 @@ class Exchanges:
     """
 
     __slots__ = (
+        "_counts",
         "_in_step",
         "begun",
         "opaque",
@@ -98,27 +104,61 @@ class Exchanges:
         self.opaque = False
         """Neither direction is parsed any more."""
         self.tally = tally or Tally()
+        self._counts = self.tally.exchanges
         self.tallied = tallied
         self._in_step = True  # responses can be matched to requests
 
-    def begin(self, labels: Mapping[str, str] = NO_LABELS) -> int:
+    def begin(
+        self,
+        labels: Mapping[str, str] = NO_LABELS,
+        about: object = None,
+        at: float = 0.0,
+        size: int = 0,
+    ) -> int:
         """Count a request that begins, and return its number.
+
+        ``size``: it was passed on, so expect a response; these bytes of memory are kept for it.
 
         Raises:
             ProtocolError: the requests without a response take as much memory as they may.
         """
+        if self.replies or self.remembered >= REMEMBERED_LIMIT:
+            self._check_memory()
+        kind = labels.get(self.tallied, "")
+        try:
+            self._counts[kind] += 1
+        except KeyError:
+            count(self._counts, kind)
+        self.begun = begun = self.begun + 1
+        if size and self._in_step:
+            # The same as Pending(...) in half the time: this runs for each request.
+            self.pending.append(tuple.__new__(Pending, (begun, about, at, size)))
+            self.remembered += size
+        return begun
+
+    def _check_memory(self) -> None:
         if self.remembered + PENDING_SIZE * len(self.replies) >= REMEMBERED_LIMIT:
             waiting = len(self.pending) + len(self.replies)
             raise ProtocolError(
                 f"{waiting} requests without a response, which take {REMEMBERED_LIMIT >> 20} MiB"
             )
-        counts, kind = self.tally.exchanges, labels.get(self.tallied, "")
-        if kind in counts:
-            counts[kind] += 1
-        else:
-            count(counts, kind)
-        self.begun = begun = self.begun + 1
-        return begun
+
+    def begin_all(self, kinds: Sequence[str], about: object, at: float) -> None:
+        """Count small requests of these kinds, which were passed on, and expect responses.
+
+        The same is noted about each.
+        """
+        if self.replies or self.remembered >= REMEMBERED_LIMIT:
+            self._check_memory()
+        for kind, times in Counter(kinds).items():
+            count(self._counts, kind, times)
+        first, self.begun = self.begun + 1, self.begun + len(kinds)
+        if self._in_step:
+            noted = zip(
+                range(first, self.begun + 1), repeat(about), repeat(at), repeat(PENDING_SIZE)
+            )
+            self.pending.extend(map(tuple.__new__, repeat(Pending), noted))
+            self.remembered += PENDING_SIZE * len(kinds)
 
     def expect_response(
         self, exchange: int, about: object = None, at: float = 0.0, size: int = PENDING_SIZE
@@ -128,8 +168,7 @@ class Exchanges:
         ``size``: the bytes of memory that are kept for it.
         """
         if self._in_step and 0 < exchange <= self.begun:
-            # The same as Pending(...) in half the time: this runs for each request.
-            self.pending.append(tuple.__new__(Pending, (exchange, about, at, size)))
+            self.pending.append(Pending(exchange, about, at, size))
             self.remembered += size
 
     def pass_on(self, message: Message, at: float) -> None:
@@ -161,6 +200,19 @@ class Exchanges:
             self.remembered -= self.pending.popleft().size
             if latency is not None:
                 self.tally.latency.add(latency)
+
+    def answer(self, at: float) -> None:
+        """The oldest pending request is answered at this time."""
+        _, _, asked, size = self.pending.popleft()
+        self.remembered -= size
+        self.tally.latency.add(at - asked)
+
+    def answer_all(self, count: int, at: float) -> None:
+        """This many of the oldest pending requests are answered at once."""
+        answered = [self.pending.popleft() for _ in range(count)]
+        self.remembered -= sum(map(SIZE, answered))
+        for asked, times in Counter(map(ASKED, answered)).items():
+            self.tally.latency.add(at - asked, times)
 
     def lose_step(self) -> None:
         """Responses can't be matched to requests any more: expect none."""

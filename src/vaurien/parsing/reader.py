@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Iterator, Mapping
+from itertools import islice
 from sys import maxsize
 
 from ..errors import ProtocolError
@@ -14,6 +15,7 @@ LINE_LIMIT = 64 * 1024
 """Maximum bytes of a line, unless a parser says otherwise."""
 READ_LIMIT = 1024 * 1024
 """Maximum bytes taken at once, unless a parser says otherwise."""
+NO_LIMIT = maxsize // 2
 WINDOW = 16 * 1024
 """Bytes that ``at_hand`` returns at most."""
 
@@ -25,13 +27,20 @@ class Reader:
     """
 
     __slots__ = (
+        "_announced",
         "_buffer",
         "_claimed",
+        "_left",
         "_sized",
         "_taken",
+        "_unseen",
+        "aside",
         "in_message",
+        "keep_limit",
         "overdue",
         "skipping",
+        "turn",
+        "unknown",
         "waits_briefly",
     )
 
@@ -41,6 +50,7 @@ class Reader:
         self._claimed = 0  # those that belong to the message under way, taken or not
         self.skipping = 0
         """Bytes still to come that the parser does not look at."""
+        self._unseen = 0  # bytes of the message under way that the parser has not looked at
         self._sized = False  # the message ends with these
         self.in_message = False
         """A message has begun and not ended; parsers leave it alone."""
@@ -48,6 +58,18 @@ class Reader:
         """The parser is in ``wait_briefly``."""
         self.overdue = False
         """It has waited there long enough."""
+        self._announced: tuple[Mapping[str, str], bool] | None = None
+        self.unknown: Collection[str] = ()
+        """The labels that the message announced may have, and that are not known yet."""
+        self.keep_limit = maxsize
+        """Bytes that rules may keep back until a message begins: a parser sets it before it waits
+        for a long head, to what a server waits for.  With more, neither direction is parsed any
+        more, and everything passes."""
+        self.turn = 0
+        """Messages that may end before the parser pauses; 0: any number."""
+        self._left = 0  # of these
+        self.aside = b""
+        """What has arrived and is kept from the parser until its next turn."""
 
     def readline(self, limit: int = LINE_LIMIT) -> Generator[None, None, bytes]:
         r"""Take bytes up to and including the next ``\n``.
@@ -89,26 +111,49 @@ class Reader:
             yield
         return self._take(size)
 
-    def match(self, pattern: re.Pattern[bytes], limit: int = maxsize) -> re.Match[bytes] | None:
+    def match(self, pattern: re.Pattern[bytes], limit: int = NO_LIMIT) -> re.Match[bytes] | None:
         """Take what a pattern matches of the bytes that have arrived; without a match, nothing.
 
         ``limit``: look at this many bytes only, as if the stream ended there.
 
         Use the match before the next ``yield``: its groups are views of the buffer.
         """
-        end = len(self._buffer) if limit == maxsize else self._taken + limit
-        found = pattern.match(self._buffer, self._taken, end)
+        taken = self._taken
+        found = pattern.match(self._buffer, taken, taken + limit)
         if found is not None:
             self._taken = found.end()
         return found
+
+    def matches(self, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+        """Match again and again, each time behind the match before; take nothing.
+
+        No more than the messages that may end before the parser pauses.  The pattern matches the
+        empty string where it matches nothing else, which is the end.
+        """
+        left = self._left if self.turn else None
+        return islice(pattern.finditer(self._buffer, self._taken), left)
 
     def at_hand(self, limit: int = WINDOW) -> bytes:
         """Return the next bytes that have arrived, without taking them."""
         return bytes(self._buffer[self._taken : self._taken + limit])
 
+    def ahead(self, end: bytes) -> bytes:
+        """Return the next bytes up to an ending, without taking them; b"" if it has not arrived."""
+        found = self._buffer.find(end, self._taken)
+        return bytes(self._buffer[self._taken : found + len(end)]) if found >= 0 else b""
+
     def advance(self, size: int) -> None:
         """Take bytes that have arrived, without looking at them."""
         self._taken += size
+
+    def take(self, size: int) -> bool:
+        """Take bytes without looking at them, if all have arrived; return whether they have."""
+        taken = self._taken + size
+        if taken > len(self._buffer):
+            return False
+        self._taken = taken
+        self._unseen += size
+        return True
 
     def claim(self, size: int = maxsize) -> None:
         """Pass on the next ``size`` bytes of those that have arrived.
@@ -119,6 +164,24 @@ class Reader:
         """
         if self.in_message:
             self._claimed = min(self._taken + size, len(self._buffer))
+
+    def announce(
+        self,
+        labels: Mapping[str, str],
+        *,
+        unknown: Collection[str] = (),
+        unsolicited: bool = False,
+    ) -> None:
+        """Tell the labels of the message that begins next, as far as they are known.
+
+        The parser calls it before a ``yield``, and again whenever it knows more.  It does not
+        announce a message that the protocol may ``adjust``.
+
+        ``unknown``: the names of other labels that ``begin`` may give it.
+        ``unsolicited``: see ``begin``.
+        """
+        self._announced = labels, unsolicited
+        self.unknown = unknown
 
     def wait_briefly(self) -> Generator[None, None, bool]:
         """Wait a moment for more; return whether some has come.
@@ -157,6 +220,17 @@ class Reader:
     def rest(self) -> Parser:
         """Let all further bytes pass, as one message without an end."""
         return self.skip(maxsize)
+
+    def take_aside(self) -> bytes:
+        """Remove and return what the parser has not seen, for it to be watched or fed again."""
+        aside, self.aside = self.aside, b""
+        return aside
+
+    def _pause(self) -> None:
+        """End the parser's turn: keep from it what it has not taken."""
+        if self._taken < len(self._buffer):
+            self.aside = bytes(self._buffer[self._taken :])
+            self._buffer = self._buffer[: self._taken]
 
     def _take(self, size: int) -> bytes:
         start = self._taken

@@ -6,8 +6,7 @@ messages are cut out of what arrived, and what it does not understand is passed 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from sys import maxsize
+from collections.abc import Mapping, Sequence
 
 from ..errors import ProtocolError
 from ..values.messages import NO_LABELS, Direction, Message
@@ -15,6 +14,9 @@ from .exchanges import PENDING_SIZE, SMALL, Exchanges
 from .memory import memory_of
 from .reader import Parser, Reader
 from .tally import count
+
+DONE = object()
+"""In place of what a parser yields: it has returned."""
 
 
 class Stream(Reader):
@@ -41,7 +43,6 @@ class Stream(Reader):
 
     __slots__ = (
         "_about",
-        "_announced",
         "_asks",
         "_begins",
         "_continues",
@@ -52,18 +53,13 @@ class Stream(Reader):
         "_final",
         "_labels",
         "_latency",
-        "_left",
         "_offset",
         "_parser",
         "_start",
-        "_watching",
-        "aside",
         "at",
         "direction",
-        "keep_limit",
-        "turn",
-        "unknown",
         "waits",
+        "watching",
     )
 
     def __init__(self, direction: Direction, exchanges: Exchanges) -> None:
@@ -76,13 +72,6 @@ class Stream(Reader):
         self._labels: Mapping[str, str] = NO_LABELS
         self._exchange = 0
         self._expects_reply = True
-        self._announced: tuple[Mapping[str, str], bool] | None = None
-        self.unknown: Collection[str] = ()
-        """The labels that the message announced may have, and that are not known yet."""
-        self.keep_limit = maxsize
-        """Bytes that rules may keep back until a message begins: a parser sets it before it waits
-        for a long head, to what a server waits for.  With more, neither direction is parsed any
-        more, and everything passes."""
         self._final = True
         self._continues = False
         self._about: object = None
@@ -90,16 +79,13 @@ class Stream(Reader):
         self._offset = 0  # bytes of the message under way that were cut already
         self.at = 0.0
         """When the newest bytes arrived."""
-        self._watching = False
+        self.watching = False
+        """What arrives was passed on already: no messages are cut out of it, and of their labels
+        only the one that is tallied matters."""
         self._cut: list[Message] = []
         self._parser: Parser | None = None
-        self.turn = 0
-        """Messages that may end before the parser pauses; 0: any number."""
-        self._left = 0  # of these
         self.waits = False
         """What was fed is the beginning of a message that the parser cannot begin yet."""
-        self.aside = b""
-        """What has arrived and is kept from the parser until its next turn."""
 
     # For parsers: marking messages.
 
@@ -117,24 +103,6 @@ class Stream(Reader):
     def ignored(self) -> None:
         """The oldest request that awaits a response does not get one."""
         self._exchanges.answered(None)
-
-    def announce(
-        self,
-        labels: Mapping[str, str],
-        *,
-        unknown: Collection[str] = (),
-        unsolicited: bool = False,
-    ) -> None:
-        """Tell the labels of the message that begins next, as far as they are known.
-
-        The parser calls it before a ``yield``, and again whenever it knows more.  It does not
-        announce a message that the protocol may ``adjust``.
-
-        ``unknown``: the names of other labels that ``begin`` may give it.
-        ``unsolicited``: see ``begin``.
-        """
-        self._announced = labels, unsolicited
-        self.unknown = unknown
 
     def begin(
         self,
@@ -168,12 +136,12 @@ class Stream(Reader):
                 self._exchange = exchanges.begun
                 expects_reply = False
             else:
-                self._exchange = exchange = exchanges.begin(labels)
-                if self._watching and expects_reply:
+                size = 0
+                if self.watching and expects_reply:
                     size = PENDING_SIZE
-                    if self._taken - self._start > SMALL:
+                    if self._taken - self._start - self._unseen > SMALL:
                         size += memory_of(about)
-                    exchanges.expect_response(exchange, about, self.at, size)
+                self._exchange = exchanges.begin(labels, about, self.at, size)
         elif (pending := exchanges.pending) and not unsolicited:
             self._exchange, self._about, at, _ = pending[0]
             self._latency = self.at - at
@@ -195,18 +163,58 @@ class Stream(Reader):
             raise ProtocolError("the parser ended a message before bytes that belong to it")
         if final is not None:
             self._final = final
-        if self._watching:
+        if self.watching:
             self._start = self._taken
         else:
             self._slice(ends=True)
         self.in_message = False
         self._begins = True
+        self._unseen = 0
         if not self._asks and self._final and self._exchange:
             self._exchanges.answered(self._latency)
         self._left -= 1
-        if not self._left and self._taken < len(self._buffer):
-            self.aside = bytes(self._buffer[self._taken :])
-            self._buffer = self._buffer[: self._taken]
+        if not self._left:
+            self._pause()
+
+    def message(self, labels: Mapping[str, str] = NO_LABELS, about: object = None) -> bool:
+        """Mark the bytes taken since the last message ended as one whole message.
+
+        The same as ``begin`` and ``end``, in one call.  Return ``drained``.
+        """
+        if not self.watching or self.in_message or self._start == self._taken:
+            self.begin(labels, about=about)
+            self.end()
+        else:
+            if self._asks:
+                size = PENDING_SIZE
+                if self._taken - self._start - self._unseen > SMALL:
+                    size += memory_of(about)
+                self._exchanges.begin(labels, about, self.at, size)
+            elif self._exchanges.pending:
+                self._exchanges.answer(self.at)
+            self._announced = None
+            self._unseen = 0
+            self._start = self._taken
+            self._left -= 1
+            if not self._left:
+                self._pause()
+        return self._taken == len(self._buffer)
+
+    def messages(self, kinds: Sequence[str], end: int, about: object = None) -> None:
+        """Take and mark messages that ``matches`` has found, the last of which ends at ``end``.
+
+        They are requests that expect a response, or responses to as many.  ``kinds``: of each
+        request, the label that the protocol names in ``tallied``; of responses, anything.
+        """
+        if self._asks:
+            self._exchanges.begin_all(kinds, about, self.at)
+        else:
+            self._exchanges.answer_all(len(kinds), self.at)
+        self._announced = None
+        self._start = self._taken = end
+        self._left -= len(kinds)
+        if not self._left:
+            self._pause()
 
     def error(self, code: str) -> None:
         """Count an error with which the backend has answered, by its code."""
@@ -245,11 +253,6 @@ class Stream(Reader):
         """The parser has used up its turn, and not seen all that has arrived."""
         return bool(self.aside) or self.overdue
 
-    def take_aside(self) -> bytes:
-        """Remove and return what the parser has not seen, for it to be watched or fed again."""
-        aside, self.aside = self.aside, b""
-        return aside
-
     def peek(self, start: int) -> bytes:
         """Return the bytes that are kept back, from an offset on; they stay."""
         return bytes(self._buffer[self._start + start :])
@@ -271,31 +274,30 @@ class Stream(Reader):
         Raises:
             Exception: whatever the parser raised.
         """
-        size = len(view)
-        if self.skipping > size and self.in_message and not self._buffer:
-            self.skipping -= size
-            self._offset += size
+        if self.skipping and self.skipping > len(view) and self.in_message and not self._buffer:
+            self.skipping -= len(view)
+            self._offset += len(view)
             return 0
         self.at = at
-        self._watching = True
+        self.watching = True
         self.waits = False
         if self._buffer:
             self._buffer += view
         else:
             self._buffer = bytes(view)
-        try:
-            self._resume()
-        finally:
-            if self.in_message:
-                passed = max(self._start, self._taken, self._claimed)
-                self._offset += passed - self._start
-                self._start = passed
-                self._begins = False
-            if self._start == self._taken == len(self._buffer):  # by far the most frequent
-                self._buffer = b""
-                self._start = self._taken = self._claimed = 0
-            else:
-                self._compact()
+        self._left = self.turn
+        if self._parser is not None and next(self._parser, DONE) is DONE:
+            self._returned()
+        if self.in_message:
+            passed = max(self._start, self._taken, self._claimed)
+            self._offset += passed - self._start
+            self._start = passed
+            self._begins = False
+        if self._start == self._taken == len(self._buffer):  # by far the most frequent
+            self._buffer = b""
+            self._start = self._taken = self._claimed = 0
+            return len(self.aside)
+        self._compact()
         return self.kept_back
 
     def feed(self, data: bytes, at: float) -> list[Message]:
@@ -305,7 +307,7 @@ class Stream(Reader):
             Exception: whatever the parser raised; ``surrender`` then returns the bytes.
         """
         self.at = at
-        self._watching = False
+        self.watching = False
         if self.skipping > len(data) and self.in_message and not self._buffer:
             self.skipping -= len(data)
             return [self._piece(data, ends=False)]
@@ -313,7 +315,9 @@ class Stream(Reader):
             self._buffer += data  # bytes that were kept back are in a bytearray
         else:
             self._buffer = data
-        self._resume()
+        self._left = self.turn
+        if self._parser is not None and next(self._parser, DONE) is DONE:
+            self._returned()
         if self.in_message and max(self._taken, self._claimed) > self._start:
             self._slice(ends=False)
         if self._start == self._taken == len(self._buffer):  # by far the most frequent
@@ -334,7 +338,7 @@ class Stream(Reader):
         belong to exchange 0.
         """
         self._parser = None
-        self._watching = self.waits = False
+        self.watching = self.waits = False
         if not (self.in_message or self._buffer or self.aside or unread or self._cut):
             return []
         self._buffer += self.take_aside() + unread
@@ -351,16 +355,10 @@ class Stream(Reader):
 
     # Inside.
 
-    def _resume(self) -> None:
-        """Run the parser on what has arrived."""
-        self._left = self.turn
-        try:
-            if self._parser is not None:
-                next(self._parser)
-        except StopIteration:
-            self._parser = None
-            if not self._exchanges.opaque:
-                raise ProtocolError("the parser returned") from None
+    def _returned(self) -> None:
+        self._parser = None
+        if not self._exchanges.opaque:
+            raise ProtocolError("the parser returned")
 
     def _compact(self) -> None:
         """Drop from the buffer what was cut and taken."""

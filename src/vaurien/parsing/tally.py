@@ -16,21 +16,25 @@ class Latency:
     last one also counts all that are longer.
     """
 
-    __slots__ = ("buckets", "count", "longest", "total")
+    __slots__ = ("buckets", "longest", "total")
 
     def __init__(self) -> None:
-        self.count = 0
         self.total = 0.0  # seconds
         self.longest = 0.0
         self.buckets = [0] * BUCKETS
 
-    def add(self, seconds: float) -> None:
-        self.count += 1
-        self.total += seconds
+    @property
+    def count(self) -> int:
+        return sum(self.buckets)
+
+    def add(self, seconds: float, times: int = 1) -> None:
+        self.total += seconds * times
         if seconds > self.longest:
             self.longest = seconds
-        bucket = int(seconds * 1e6).bit_length()
-        self.buckets[bucket if bucket < BUCKETS else -1] += 1
+        try:
+            self.buckets[int(seconds * 1e6).bit_length()] += times
+        except IndexError:
+            self.buckets[-1] += times
 
 
 class Tally:
@@ -48,11 +52,8 @@ class Tally:
         self.latency = Latency()
 
 
-def count(counts: dict[str, int], kind: str) -> None:
-    """Count one of a kind; kinds beyond ``KINDS`` are counted together."""
-    if kind in counts:
-        counts[kind] += 1
-    elif len(counts) < KINDS:
-        counts[kind] = 1
-    else:
-        counts[OTHER] = counts.get(OTHER, 0) + 1
+def count(counts: dict[str, int], kind: str, times: int = 1) -> None:
+    """Count something of a kind; kinds beyond ``KINDS`` are counted together."""
+    if kind not in counts and len(counts) >= KINDS:
+        kind = OTHER
+    counts[kind] = counts.get(kind, 0) + times

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from collections import Counter
 
-from feeding import parse_in_all_ways
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeding import chunkings, parse_in_all_ways, stream_of
 from redis_talk import Talk, command
 from vaurien.errors import ProtocolError
+from vaurien.parsing.exchanges import Exchanges
 from vaurien.protocols.redis.parser import Redis
 from vaurien.protocols.redis.session import request_of
+from vaurien.values.messages import Direction
 
 
 @pytest.mark.parametrize(
@@ -141,3 +147,49 @@ def test_a_reset_that_is_refused_changes_nothing() -> None:
     talk = Talk()
     (*_, get) = talk.ask(*map(command, ("CLIENT REPLY OFF", "RESET now", "GET k")))
     assert not get.expects_reply
+
+
+# Requests that came together, and were passed on already, are taken together.
+
+ANSWERED = {
+    command("SET", "k", "v"): b"+OK\r\n",
+    command("GET", "k"): b"$1\r\nv\r\n",
+    command("get", b"\xff"): b"$-1\r\n",
+    command("PING"): b"+PONG\r\n",
+    command("SET", "k", "v" * 300): b"-OOM out of memory\r\n",
+    command("MSET", "a", "1", "b", "2"): b"+OK\r\n",
+    command("LPOP", "k", "2"): b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    command("CONFIG", "GET", "x"): b"*0\r\n",
+    command("HELLO", "3"): b"%1\r\n$1\r\na\r\n_\r\n",
+    b"INCR k\r\n": b":1\r\n",
+}
+
+
+@given(st.data(), st.lists(st.sampled_from(list(ANSWERED)), max_size=40), st.integers(0, 9))
+def test_what_is_pipelined_is_counted_one_by_one(
+    data: st.DataObject, said: list[bytes], turn: int
+) -> None:
+    protocol, exchanges = Redis(), Exchanges(tallied="command")
+    for direction, parse, sent in (
+        (Direction.TO_BACKEND, protocol.requests, said),
+        (Direction.TO_CLIENT, protocol.responses, [ANSWERED[request] for request in said]),
+    ):
+        stream = stream_of(parse, direction, exchanges)
+        stream.turn = turn
+        for chunk in data.draw(chunkings(b"".join(sent))):
+            stream.watch(chunk, 1.0)
+            while stream.lags:
+                stream.watch(stream.take_aside(), 1.0)
+        awaiting = [request.exchange for request in exchanges.pending]
+        assert awaiting == (
+            list(range(1, len(said) + 1)) if direction is Direction.TO_BACKEND else []
+        )
+    assert exchanges.tally.exchanges == Counter(map(name_of, said))
+    assert exchanges.tally.latency.count == exchanges.begun == len(said)
+    refused = sum(ANSWERED[request].startswith(b"-") for request in said)
+    assert exchanges.tally.errors == ({"OOM": refused} if refused else {})
+
+
+def name_of(request: bytes) -> str:
+    words = request.split()
+    return (words[2] if request.startswith(b"*") else words[0]).decode().upper()

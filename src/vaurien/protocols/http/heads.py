@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ...errors import ProtocolError
 from ...values.messages import Message
 
+HEAD_END = b"\r\n\r\n"
 HEAD_LIMIT = 64 * 1024
 """Maximum size in bytes of a head, and of the trailers of a chunked body."""
 TOO_LONG = f"a head of more than {HEAD_LIMIT} bytes"
@@ -131,14 +132,16 @@ class ResponseHead(NamedTuple):
 
 
 @lru_cache(CACHED_HEADS)
-def read_request(head: bytes, reused: str) -> RequestHead:
-    """Read the head of a request; ``reused`` becomes the label of that name.
+def read_request(head: bytes, reused: str) -> RequestHead | None:
+    """Read the head of a request, None if it is none; ``reused`` becomes the label of that name.
 
     Raises:
         ProtocolError: the head is too long, or the size of the body can't be known.
     """
     found = REQUEST.fullmatch(head)
-    if found is None or len(head) > HEAD_LIMIT:
+    if found is None:
+        return None
+    if len(head) > HEAD_LIMIT:
         raise ProtocolError(TOO_LONG)
     method = found[1].decode()
     labels = {"host": "", **_labels(found, head, reused)}
@@ -173,12 +176,16 @@ def _labels(found: re.Match[bytes], head: bytes, reused: str) -> dict[str, str]:
 
 
 @lru_cache(CACHED_HEADS)
-def read_response(head: bytes, method: object) -> ResponseHead:
-    """Read the head of a response to a request with this method; None if that is unknown.
+def read_response(head: bytes, method: object) -> ResponseHead | None:
+    """Read the head of a response, None if it is none.
+
+    ``method``: that of the request; None if it is unknown.
 
     Raises:
         ProtocolError: the head is too long, or the size of the body can't be known.
     """
+    if RESPONSE.fullmatch(head) is None:
+        return None
     if len(head) > HEAD_LIMIT:
         raise ProtocolError(TOO_LONG)
     status, size = status_and_size(head, method)

@@ -20,12 +20,12 @@ from .faults import CATALOGUE
 from .heads import (
     CHUNK,
     CHUNKED,
+    HEAD_END,
     HEAD_LIMIT,
     HOST,
     HOST_LINE,
     REQUEST,
     REQUEST_HEAD,
-    RESPONSE,
     RESPONSE_HEAD,
     STATUS_BEGUN,
     TOO_LONG,
@@ -87,17 +87,27 @@ class Http(Protocol):
     def requests(self, stream: Stream) -> Parser:
         reused = "no"
         while True:
-            if stream.drained:
+            head = stream.ahead(HEAD_END)
+            read = read_request(head, reused)
+            if read is not None:
+                stream.advance(len(head))
+            elif stream.drained:
                 yield
-            found = stream.match(REQUEST)
-            if found is None:
-                found = yield from _head(stream, REQUEST_HEAD, partial(self._announce, reused))
-            method, labels, size, once = read_request(found[0], reused)
+                continue
+            else:
+                head = yield from _head(stream, REQUEST_HEAD, partial(self._announce, reused))
+                read = read_request(head, reused)
+                assert read is not None
+            method, labels, size, once = read
+            reused = "yes"
+            if not (once or size):
+                if stream.message(labels, method):
+                    yield
+                continue
             stream.begin(labels, final=not once, about=method)
             if size:
                 yield from _body(stream, size)
             stream.end()
-            reused = "yes"
 
     def _announce(self, reused: str, stream: Stream, begun: bytes) -> None:
         if not self.adjusting:
@@ -106,12 +116,23 @@ class Http(Protocol):
 
     def responses(self, stream: Stream) -> Parser:
         while True:
-            if stream.drained:
+            head = stream.ahead(HEAD_END)
+            method = stream.asked
+            read = read_response(head, method)
+            if read is not None:
+                stream.advance(len(head))
+            elif stream.drained:
                 yield
-            found = stream.match(RESPONSE)
-            if found is None:
-                found = yield from _head(stream, RESPONSE_HEAD, _announce_response)
-            labels, size, final, tunnel, error = read_response(found[0], stream.asked)
+                continue
+            else:
+                head = yield from _head(stream, RESPONSE_HEAD, _announce_response)
+                read = read_response(head, stream.asked)
+                assert read is not None
+            labels, size, final, tunnel, error = read
+            if final and not (error or tunnel) and size >= 0 and stream.take(size):
+                if stream.message(labels):
+                    yield
+                continue
             stream.begin(labels, final=final)
             if error:
                 stream.error(error)
@@ -148,14 +169,16 @@ def _announce_response(stream: Stream, begun: bytes) -> None:
 
 def _head(
     stream: Stream, form: Form, announce: Callable[[Stream, bytes], None]
-) -> Generator[None, None, re.Match[bytes]]:
-    """Take a head line by line: it has not arrived as a whole, or it is not HTTP.
+) -> Generator[None, None, bytes]:
+    """Take a head with unusual line ends, or line by line: it is not whole, or not HTTP.
 
     ``announce``: is given the first line, or a part of it, and later that with the Host field.
 
     Raises:
         ProtocolError: it is not HTTP, or too long.
     """
+    if (found := stream.match(form.head)) is not None:
+        return found[0]
     if stream.match(form.alien):
         raise ProtocolError(_why_not_http(stream.at_hand(WHY_SIZE)))
     lines: list[bytes] = []
@@ -182,7 +205,7 @@ def _head(
     whole = form.head.fullmatch(b"".join(lines) + line)
     if whole is None:
         raise ProtocolError("a head with a CR in the middle of a line")
-    return whole
+    return whole[0]
 
 
 def _first_line(

@@ -38,6 +38,7 @@ USUAL = re.compile(rb" \d{1,9} \d{1,9} (\d{1,9})( noreply)?\r?")
 NUMBER = re.compile(rb"[+-]?\d{1,30}")
 BEGUN = re.compile(rb" *+([^ \r\n]++) (?: *+([^ \r\n]++) )?")
 """The beginning of a command's line.  Groups: the command, the first word after it."""
+SMALL_SIZE = re.compile(rb"\d{1,9}\Z")
 REPEATED = re.compile(rb" ([Ok][^ \r\n]*+)")
 
 
@@ -245,6 +246,7 @@ def _check_length(line: bytes) -> None:
 def text_requests(stream: Stream) -> Parser:
     """Parse what a client of the text protocol sends."""
     after_quiet = False
+    counts_commands = stream.exchanges.tallied == "command"
     while True:
         line = stream.match(LINE) or (yield from _request_line(stream))
         if line.end() - line.start() > COMMAND_LIMIT:
@@ -252,8 +254,14 @@ def text_requests(stream: Stream) -> Parser:
         name, first, rest = line.groups()
         parse, plain, after = COMMANDS.get(name, UNKNOWN)
         request, key, size, silent = parse(after if after_quiet else plain, first, rest)
-        labels = request.labels(key, quiet=silent and request.command != "quit")
         once = request.quiet or name == b"watch"
+        counted = counts_commands and stream.watching and not (once or silent)
+        if counted and stream.take(size):
+            after_quiet = False
+            if stream.message({"command": request.command}, request):
+                yield
+            continue
+        labels = request.labels(key, quiet=silent and request.command != "quit")
         stream.begin(labels, expects_reply=not silent, final=not once, about=request)
         if size:
             yield from stream.skip(size)
@@ -328,21 +336,48 @@ def _size(rest: bytes, index: int) -> int:
         raise ProtocolError(f"no size of a value in {rest[:100]!r}") from None
 
 
+def _take_value(stream: Stream, rest: bytes, index: int) -> bool:
+    """Take a value, by the line before it, if all of it has arrived."""
+    words = rest.split(None, index + 1)
+    size = SMALL_SIZE.match(words[index]) if index < len(words) else None
+    return size is not None and stream.take(int(size[0]) + 2)
+
+
+def _begin(stream: Stream, labels: Mapping[str, str], *, unsolicited: bool) -> None:
+    if not stream.in_message:
+        stream.begin(labels, unsolicited=unsolicited)
+
+
 def text_responses(stream: Stream) -> Parser:
     """Parse what the server sends to a client of the text protocol."""
     while True:
-        word, rest = (stream.match(RESULT) or (yield from _wait(stream, RESULT))).groups()
+        line = stream.match(RESULT)
+        if line is None:
+            if stream.drained:
+                yield
+                continue
+            line = yield from _wait(stream, RESULT)
+        word, rest = line.groups()
         result = RESULT_WORDS.get(word, OTHER)
         request = stream.asked
-        stream.begin(result.labels, unsolicited=_answers_quiet(request, word, rest))
+        labels, unsolicited = result.labels, _answers_quiet(request, word, rest)
         while True:
-            if result.size_at >= 0:
+            if result.size_at >= 0 and not _take_value(stream, rest, result.size_at):
+                _begin(stream, labels, unsolicited=unsolicited)
                 yield from stream.skip(_size(rest, result.size_at))
             if not result.continues:
                 break
-            word, rest = (stream.match(RESULT) or (yield from _wait(stream, RESULT))).groups()
+            line = stream.match(RESULT)
+            if line is None:
+                _begin(stream, labels, unsolicited=unsolicited)
+                line = yield from _wait(stream, RESULT)
+            word, rest = line.groups()
             result = RESULT_WORDS.get(word, OTHER)
-        stream.end()
+        if unsolicited or stream.in_message:
+            _begin(stream, labels, unsolicited=unsolicited)
+            stream.end()
+        else:
+            stream.message(labels)
         if "error" in result.labels:
             stream.error(result.labels["error"])
         elif word == b"OK" and isinstance(request, MemcacheRequest) and request.command == "watch":

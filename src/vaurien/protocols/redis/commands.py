@@ -159,6 +159,13 @@ def command_in(word: bytes) -> RedisCommand:
 
 
 @lru_cache(CACHE_SIZE)
+def plain_name(word: bytes) -> str:
+    """The name of the command in such a word; "" if more than its first argument matters."""
+    command = command_in(word)
+    return command.name if command.plain and not command.takes_count else ""
+
+
+@lru_cache(CACHE_SIZE)
 def command_of(name: bytes) -> RedisCommand:
     """The command of this name, in upper or lower case, or ``XGROUP|CREATE`` with a subcommand.
 

@@ -8,7 +8,15 @@ from ...errors import ProtocolError
 from ...protocol import Parser, Stream
 from . import wire
 from .arguments import FIRST_LIMIT, has_labels, inline_words
-from .commands import SPECIAL, SUBSCRIPTIONS, UNSUBSCRIBING, RedisCommand, command_in, command_of
+from .commands import (
+    SPECIAL,
+    SUBSCRIPTIONS,
+    UNSUBSCRIBING,
+    RedisCommand,
+    command_in,
+    command_of,
+    plain_name,
+)
 from .session import (
     CLIENT_REPLY,
     PLAIN,
@@ -42,7 +50,8 @@ class RequestParser:
 
     def parse(self) -> Parser:
         stream, session = self._stream, self._session
-        match, begin, end = stream.match, stream.begin, stream.end
+        match, message = stream.match, stream.message
+        counts_commands = stream.exchanges.tallied == "command"
         while True:
             found = match(wire.REQUEST)
             if found is None:
@@ -65,12 +74,32 @@ class RequestParser:
                 yield from self._command(command, arguments, int(words) - 2 if words else 0)
                 continue
             labels = command.labels
-            if first is not None and command.key:
+            counted = counts_commands and stream.watching and words is None
+            if first is not None and command.key and not counted:
                 labels = {**labels, "key": first[first.index(b"\n") + 1 :].decode()}
-            begin(labels, about=session.plain)
-            if words is not None:
-                yield from self._arguments(int(words) - 2)
-            end()
+            if words is None:
+                if message(labels, session.plain):
+                    yield
+                elif counted:
+                    self._run()
+                continue
+            stream.begin(labels, about=session.plain)
+            yield from self._arguments(int(words) - 2)
+            stream.end()
+
+    def _run(self) -> None:
+        """Take the requests that follow, as many as are short and plain: they are only counted."""
+        stream = self._stream
+        names: list[str] = []
+        end = 0
+        for found in stream.matches(wire.REQUESTS):
+            word = found[5]
+            if word is None or not (name := plain_name(word)):
+                break
+            names.append(name)
+            end = found.end()
+        if names:
+            stream.messages(names, end, self._session.plain)
 
     def _other(self) -> Parser:
         """Take a request that is inline, long or incomplete."""

@@ -47,7 +47,7 @@ class ResponseParser:
 
     def parse(self) -> Parser:
         stream = self._stream
-        match, begin, end = stream.match, stream.begin, stream.end
+        match, message = stream.match, stream.message
         session = self._session
         while True:
             if session.silence and (yield from self._breaks_silence()):
@@ -60,8 +60,10 @@ class ResponseParser:
                     code = found[1]
                     if code is None:
                         session.welcome = True
-                        begin()
-                        end()
+                        if message():
+                            yield
+                        elif stream.watching:
+                            self._run()
                     else:
                         self._error(code, request)
                     continue
@@ -70,6 +72,19 @@ class ResponseParser:
             elif (yield from self._response(request)):
                 stream.turn_opaque()
                 return
+
+    def _run(self) -> None:
+        """Take the responses that follow, as many as are short and answer plain requests."""
+        stream, plain = self._stream, self._session.plain
+        count = end = 0
+        answers = stream.matches(wire.ANSWERS)
+        for found, pending in zip(answers, stream.exchanges.pending, strict=False):
+            if found[1] is None or pending.about is not plain:
+                break
+            count += 1
+            end = found.end()
+        if count:
+            stream.messages([""] * count, end)
 
     def _breaks_silence(self) -> Generator[None, None, bool]:
         """Whether what comes next tells that the server has refused to be silent."""

@@ -24,16 +24,16 @@ AGGREGATES = {b"*": 1, b"~": 1, b">": 1, b"%": 2, b"|": 2}
 """Values per item; an attribute (``|``) is followed by the value it describes."""
 
 
-def sized(limit: int, size: str = "") -> str:
+def sized(limit: int, size: str = "", byte: str = ".") -> str:
     """The pattern of a size up to a limit, a line end, and that number of bytes.
 
     Each size has its own branch, so the bytes may be anything.
     """
-    branches = [rf"\r\n.{{{size}}}"] if size else [r"0\r\n"]
+    branches = [rf"\r\n{byte}{{{size}}}"] if size else [r"0\r\n"]
     for digit in range(10):
         longer = f"{size}{digit}"
         if 0 < int(longer) <= limit:
-            branches.append(f"{digit}{sized(limit, longer)}")
+            branches.append(f"{digit}{sized(limit, longer, byte)}")
     return f"(?:{'|'.join(branches)})"
 
 
@@ -54,10 +54,18 @@ REQUEST = pattern(
 
 Group 4: its number of words, if more follow; groups 5, 6 and 7: words with their sizes.
 """
+ASCII = sized(99, byte=r"[^\x80-\xff]")
+REQUESTS = pattern(
+    rf"\*(?:1|(2|(3|(4|(5)))))\r\n\$({sized(24)})\r\n(?(1)\${ASCII}\r\n)"
+    rf"(?(2)\${SHORT}\r\n)(?(3)\${SHORT}\r\n)(?(4)\${SHORT}\r\n)|"
+)
+"""One of several whole requests of few words, the first two in ASCII.  Group 5: the command."""
 ARGUMENT = pattern(rf"\${SHORT}\r\n")
 ARGUMENTS = pattern(rf"(?:\${SHORT}\r\n){{{RUN}}}")
 RESPONSE = pattern(rf"(?:{LINE}|\$(?:-1|{MEDIUM})|-([^ \r\n]*+)[^\r\n]*+)\r\n")
 """A short response or value.  Group 1: the code of an error."""
+ANSWERS = pattern(rf"((?:{LINE}|\$(?:-1|{MEDIUM}))\r\n)|")
+"""One of several short responses that are no errors: group 1."""
 RESPONSES = pattern(rf"(?:(?:{LINE}|\$(?:-1|{SHORT}))\r\n){{{RUN}}}")
 
 # What comes next: lookaheads, which take nothing.
