@@ -125,6 +125,54 @@ def test_lifted_it_lets_go_of_a_chunk_that_waits() -> None:
     assert world.system.time == pytest.approx(1.002)
 
 
+@pytest.mark.parametrize(
+    ("rule", "at_once", "later"),
+    [
+        ("hang", 0, 0),
+        ("blackout", 0, 0),
+        ("limit-data bytes=100", 100, 100),
+        ("delay sleep=2", 0, 5000),
+        ("latency delay=2", 0, 5000),
+        ("slicer size=100 delay=0.1", 500, 5000),
+        ("bandwidth rate=10000", 4000, 5000),
+        ("reorder name=other patience=2", 0, 5000),
+        ("delay sleep=2 before=off", 5000, 5000),
+        ("hang percent=0", 5000, 5000),
+    ],
+)
+@pytest.mark.parametrize("behind", ["", "duplicate chance=0"])
+def test_rules_that_replace_it_act_on_what_it_held(
+    rule: str, at_once: int, later: int, behind: str
+) -> None:
+    others = [behind] * bool(behind)
+    world = World("reorder patience=30 direction=to_backend", *others, whole=True)
+    say(world, world.client(), bytes(5000), pause=1)
+    (backend,) = world.backends
+    assert not backend.heard
+    world.apply(rule, *others)
+    world.run(seconds=0.49)
+    assert len(backend.heard) == at_once
+    world.run(seconds=10)
+    assert len(backend.heard) == later
+
+
+def test_a_rule_before_it_does_not_act_again_on_what_it_held() -> None:
+    slow, late = "latency delay=1", "reorder patience=30 direction=to_backend"
+    world = World(slow, late, whole=True)
+    say(world, world.client(), b"a", pause=5)
+    world.apply(slow, "delay sleep=2")
+    world.run(seconds=100)
+    assert world.backends[0].heard_at == [7]
+
+
+def test_rules_that_come_while_the_next_is_held_act_on_what_it_overtakes() -> None:
+    world = World("reorder patience=30 direction=to_backend", "hang", whole=True)
+    say(world, world.client(), bytes(100), bytes(100), pause=1)
+    world.apply("slicer size=10 delay=1")
+    world.run(seconds=100)
+    assert [round(at) for at in world.backends[0].heard_at] == list(range(2, 22))
+
+
 def test_a_delay_goes_with_it() -> None:
     for rules in (("reorder", "delay sleep=5"), ("delay sleep=5", "reorder")):
         world = World(*rules, whole=True)

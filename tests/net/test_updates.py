@@ -249,6 +249,24 @@ def test_a_chunk_to_be_overtaken_is_overtaken_after_an_update_too() -> None:
     assert bytes(backend.heard) == b"secondfirst"
 
 
+@pytest.mark.parametrize("keeps", ["hang", "reorder patience=60", "latency delay=60"])
+@pytest.mark.parametrize("rule", ["hang name=other", "limit-data bytes=3", "delay sleep=600"])
+def test_new_rules_act_on_what_was_held_in_both_directions(keeps: str, rule: str) -> None:
+    """Both belong to one exchange, which is decided on once."""
+    world = World(keeps, whole=True)
+    client, backend = served(world)
+    client.say(b"question")
+    world.run(seconds=1)
+    backend.say(b"answer")
+    world.run(seconds=1)
+    direction = "direction=to_client" if rule.startswith("hang") else ""
+    world.apply(f"{rule} {direction}")
+    world.run(seconds=1)
+    expected = {"hang": b"question", "limit-data": b"que", "delay": b""}[rule.split()[0]]
+    assert bytes(backend.heard) == expected
+    assert bytes(client.heard) == (b"answer" if rule.startswith("delay") else b"")
+
+
 @pytest.mark.parametrize("size", [150, 100, 50])
 def test_a_reset_comes_when_the_rule_says_now(size: int) -> None:
     world = World("reset bytes=100 seconds=30 direction=to_backend", whole=True)

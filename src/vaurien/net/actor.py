@@ -129,8 +129,8 @@ class Actor:
                 case Hold():
                     yield from self._hold(active_rule, values)
                     arrived = max(arrived, clock())
-                case Behind(late, until):
-                    self._overtaken += (Overtaken(late, decision, firings, values, until),)
+                case Behind():
+                    self._overtaken += (Overtaken(action, decision, firings, self._first, values),)
                 case Reply(data):
                     if not message.again:  # one request, one reply
                         self._connection.reply(message, data)
@@ -170,7 +170,7 @@ class Actor:
         connection = self._connection
         whole = message.begins and firings is self._first
         if not self._acts(firings[0][0]) and (connection.conversation is None or whole):
-            known = {pair[0] for pair in decision.firings}
+            known = {pair[0] for pair in self._first}
             connection.decisions.update(decision, message)
             now = decision.firings_for(message.direction)
             behind = {pair[0] for pair in firings[1:]}
@@ -178,6 +178,21 @@ class Actor:
             if whole:
                 self._first = self._link.firings = firings
         yield self._act(message, decision, firings)
+
+    def _has_changed(self, late: Overtaken) -> bool:
+        """Whether what asked for it was lifted or updated."""
+        return not self._acts(late.firings[0][0], late.values)
+
+    def _go_on(self, late: Overtaken, arrived: float, *, passed: bool) -> Acts:
+        """Act on what waits no longer, as another has passed it or what asked for it changed."""
+        message, firings = late.asked.message, late.firings
+        lifted = not self._acts(firings[0][0])
+        if lifted or passed:
+            message = message._replace(at=max(message.at, min(late.asked.until, arrived)))
+        self._first = late.first
+        if lifted or not passed:
+            return self._act_anew(message, late.decision, firings)
+        return self._act(message, late.decision, firings[1:])
 
     def _close(self, active_rule: ActiveRule, message: Message, action: Close) -> Steps:
         """Pass on nothing more, and close when it is the message's turn."""

@@ -9,7 +9,7 @@ from typing import Protocol as Interface
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import ActiveRule, Decision, Firings
 from ..rules.plan import Rule
-from ..values.actions import Action, Forward, Hold, Reply, Wait
+from ..values.actions import Action, Behind, Forward, Hold, Reply, Wait
 from ..values.messages import Message
 
 if TYPE_CHECKING:
@@ -43,13 +43,14 @@ class PlayedConnection(Interface):
 class Overtaken(NamedTuple):
     """A message that waits for the next one to go first."""
 
-    message: Message
+    asked: Behind
     decision: Decision
     firings: Firings
     """First what asked for it, then what acts on it behind that."""
+    first: Firings
+    """What acts on it before all others."""
     values: Rule | None
     """With which values that asked for it, if it may be asked again."""
-    until: float
 
 
 class Unsent(NamedTuple):

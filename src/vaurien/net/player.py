@@ -20,7 +20,7 @@ from ..rules.plan import Rule
 from ..values.actions import Close, Reply
 from ..values.messages import Direction, Message
 from .actor import BATCH, ActedLink, Actor, since
-from .played import Acts, Overtaken, PlayedConnection, Queued, Steps
+from .played import Acts, PlayedConnection, Queued, Steps
 
 if TYPE_CHECKING:
     from .closing import Ending
@@ -302,42 +302,36 @@ class Player(Actor):
         """Play the next message before those that wait for it to go first."""
         if not self._queue:
             yield from self._wait_for_next()
-        overtaken, self._overtaken = self._overtaken, ()
-        if updated := [late for late in overtaken if self._is_updated(late)]:
-            self._overtaken = tuple(late for late in overtaken if late not in updated)
-            for late in updated:
-                yield self._act(late.message, late.decision, late.firings)
-            return
-        arrived = self._link.reactor.clock()
-        if self._queue:
+        else:
             self._left_in_batch -= 1
             if not self._left_in_batch:
                 yield self._link.reactor.clock()
+        arrived = self._link.reactor.clock()
+        overtaken, self._overtaken = self._overtaken, ()
+        if changed := [late for late in overtaken if self._has_changed(late)]:
+            self._overtaken = tuple(late for late in overtaken if late not in changed)
+            for late in changed:
+                yield self._go_on(late, arrived, passed=False)
+            return
+        if self._queue:
             item = self._queue.popleft()
             if isinstance(item, tuple):
                 arrived = item[0].at
             yield self._play_item(item)
         for late in overtaken:
-            at = max(late.message.at, min(late.until, arrived))
-            message = late.message._replace(at=at)
-            yield self._act(message, late.decision, late.firings[1:])
+            yield self._go_on(late, arrived, passed=True)
 
     def _wait_for_next(self) -> Steps:
         """Wait for a message that may overtake, while those to be overtaken agree to."""
         link = self._link
-        until = min(late.until for late in self._overtaken)
+        until = min(late.asked.until for late in self._overtaken)
         while (
             not self._queue
             and link.ending is None
             and link.reactor.clock() < until
-            and all(self._acts(late.firings[0][0], late.values) for late in self._overtaken)
+            and not any(self._has_changed(late) for late in self._overtaken)
         ):
             yield until
-
-    def _is_updated(self, late: Overtaken) -> bool:
-        """Whether what asked for it is to be asked again."""
-        active_rule = late.firings[0][0]
-        return self._acts(active_rule) and not self._acts(active_rule, late.values)
 
 
 def player_of(link: PlayedLink) -> Player:
