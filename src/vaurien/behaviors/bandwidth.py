@@ -11,11 +11,11 @@ SEGMENT = 1460
 """Bytes that most TCP segments carry: only on slow lines are pieces smaller."""
 SLOW = 0.1
 """Seconds that a piece takes at most if it is smaller than a segment."""
-SHORT, LONG = 0.05, 0.15
+SHORT, LONG = 0.05, 0.2
 """The same of larger pieces: while few lines are busy, and while many are."""
 SHARED = 0.02
 """The same on a shared line, where other connections wait for each piece."""
-PIECES = 500
+PIECES = 600
 """Pieces per second of all lines together, about, between the few lines and the many."""
 TICK = 0.01
 """Seconds between the moments at which pieces of many lines leave, so that they do so together."""

@@ -110,7 +110,7 @@ class Actor:
             left = left_after(action, left) if values is not None else None
             match action:
                 case Forward(forwarded):
-                    if arrived > forwarded.at:
+                    if rest and arrived > forwarded.at:
                         forwarded = forwarded._replace(at=arrived)
                     cut = (forwarded.offset, forwarded.ends) != (message.offset, message.ends)
                     if cut:  # it leaves in a send of its own
