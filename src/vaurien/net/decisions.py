@@ -159,6 +159,11 @@ class Decisions:
         if not number:
             return self._decide_unsolicited(self._by_exchange, message, opaque=opaque)
         decision = self._by_exchange.get(number)
+        if decision is not None and decision.labels:
+            plan = self.proxy.active_plan
+            if message.begins and (plan.late or decision.generation != plan.generation):
+                self.update(decision, message)
+            return decision
         if decision is None:
             decision = Decision(number)
             if message.begins:

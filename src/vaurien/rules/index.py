@@ -17,10 +17,11 @@ class MatchIndex:
         self._by_label: dict[str, dict[str, list[int]]] = {}
         self._elsewhere: list[int] = []  # places of those that wait for no text
         for place, of_rule in enumerate(matches):
-            text = next((match for match in of_rule if not match.regex), None)
-            if text is None:
+            texts = [match for match in of_rule if not match.regex]
+            if not texts:
                 self._elsewhere.append(place)
             else:
+                text = texts[-1]  # the user's own, behind what a fault applies to
                 self._by_label.setdefault(text.label, {}).setdefault(text.value, []).append(place)
 
     def __bool__(self) -> bool:
