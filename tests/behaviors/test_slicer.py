@@ -76,6 +76,27 @@ def test_lifted_it_lets_the_rest_go_uncut() -> None:
     assert backend.heard_at == pytest.approx([0, 0.5, 0.75])
 
 
+@pytest.mark.parametrize(
+    ("update", "expected"),
+    [
+        ("size=1000 delay=0.01", [0, 0.5]),
+        ("size=10 delay=0.01", [0, 0.5, 0.51, 0.52]),
+        ("size=20 delay=8", [0, 8, 16]),
+        ("size=20 delay=5", [0, 5, 10]),
+        ("size=20", [0, 0.5]),
+    ],
+)
+def test_an_updated_delay_counts_from_the_last_piece(update: str, expected: list[float]) -> None:
+    world = World("slicer size=10 delay=5", whole=True)
+    world.client().say(bytes(40))
+    world.run(seconds=0.5)
+    world.apply(f"slicer {update}")
+    world.run(seconds=100)
+    (backend,) = world.backends
+    assert len(backend.heard) == 40
+    assert backend.heard_at == pytest.approx(expected)
+
+
 def test_what_was_let_go_delays_nothing_later() -> None:
     """Its window ends, and begins again."""
     world = World("slicer size=1 delay=60 on=61 off=100", whole=True)

@@ -317,6 +317,33 @@ def test_a_drain_serves_whom_a_rule_lets_go_in_time() -> None:
     assert 5 < done[0] < 7
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "slow-accept delay=60",
+        "no-backend how=timeout timeout=60",
+        "accept-then-silence",
+        "test-connects do=wait:60",
+        "test-connects do=wait:20,wait:40,wait:60",
+    ],
+)
+@pytest.mark.parametrize("others", [0, 1])
+def test_clients_that_have_gone_are_let_go_while_rules_keep_them(rule: str, others: int) -> None:
+    world = World(*["slow-accept delay=0 name=other"] * others, rule)
+    there, ended, gone, reset = (world.client() for _ in range(4))
+    there.say(b"hello")
+    gone.say(b"hello")
+    world.run(seconds=1)
+    ended.finish()
+    gone.close()
+    reset.reset()
+    world.run(seconds=1.5)
+    assert len(world.proxy.connections) == 2
+    world.run(seconds=50)
+    assert [peer.ended for peer in (there, ended)] == ["", ""]
+    assert len(world.proxy.connections) == 2
+
+
 def test_while_it_waits_a_client_is_kept_for_as_long_as_it_is_there() -> None:
     world = World("test-connects do=hold", limits=Limits(timeout=30))
     there, ended, gone, reset = (world.client() for _ in range(4))

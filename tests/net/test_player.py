@@ -805,7 +805,9 @@ def test_of_a_message_in_pieces_an_update_plays_the_rest() -> None:
     world.run(seconds=2.5)
     assert bytes(client.heard) == data[:300]
     world.apply("slicer size=200 delay=2")
-    world.run(seconds=0.6)
+    world.run(seconds=1.4)
+    assert bytes(client.heard) == data[:300]
+    world.run(seconds=0.2)
     assert bytes(client.heard) == data[:500]
     world.run(seconds=100)
     assert bytes(client.heard) == data

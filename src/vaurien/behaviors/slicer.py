@@ -30,13 +30,14 @@ class Slicer(Behavior):
         size = len(message.data)
         begin = 0
         while begin < size:
-            due = max(message.at, pace.next_at)
-            if pace.next_at:
-                due = max(due, firing.stopped_until(message.direction) + self.delay)
+            due = max(message.at, firing.updated_at)
+            if pace.left_at is not None:
+                left_at = max(pace.left_at, firing.stopped_until(message.direction))
+                due = max(due, left_at + self.delay)
             if due > message.at:
                 yield Wait(due)
             end = min(size, begin + self._draw_size(message, firing))
-            pace.next_at = due + self.delay
+            pace.left_at = due
             yield Forward(message.part(begin, end))
             begin = end
         if not size:
@@ -51,6 +52,6 @@ class Slicer(Behavior):
 
 
 class Pace:
-    """When the next piece of a direction may leave."""
+    """When the last piece of a direction left."""
 
-    next_at = 0.0
+    left_at: float | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol as Interface
 
 from ..parsing.exchanges import QueuedReply
@@ -18,7 +17,7 @@ from .end import End
 from .framing import Conversation
 from .hooks import CONNECT, Hooks
 from .link import Link
-from .peer_watch import PeerWatch
+from .peer_watch import GONE, PeerWatch
 from .played import Steps
 from .system import READ, Socket
 from .view import ProxyView
@@ -91,7 +90,7 @@ class Connection:
     def begin(self) -> None:
         """Run the rules' ``on_connect``, and then get a backend."""
         if self.proxy.active_plan.connecting:
-            self._make_hooks().connect(partial(self.proxy.connect, self))
+            self._make_hooks().connect(lambda: self.proxy.connect(self))
         else:
             self.proxy.connect(self)
 
@@ -103,6 +102,8 @@ class Connection:
         client = self.client = End(self, self.client_socket)
         backend = self.backend = End(self, sock)
         self.client_socket = None
+        if self._peer_watch is not None:
+            self._peer_watch.cancel()
         self.to_backend = Link(self, Direction.TO_BACKEND, client, backend)
         self.to_client = Link(self, Direction.TO_CLIENT, backend, client)
         client.outgoing = backend.incoming = self.to_backend
@@ -376,8 +377,7 @@ class Connection:
     def watch_peers(self) -> None:
         """Something is kept that may never come: close when nobody waits for it any more."""
         if self._peer_watch is None:
-            cut = partial(self.cut, "nobody waits any more for what a rule keeps")
-            self._peer_watch = PeerWatch(self.proxy.reactor, self._awaited, cut)
+            self._peer_watch = PeerWatch(self.proxy.reactor, self._awaited, lambda: self.cut(GONE))
         if not self.closed:
             self._peer_watch.begin()
 

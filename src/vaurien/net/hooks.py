@@ -163,6 +163,8 @@ class Hooks:
         connection, clock = self._connection, self._proxy.reactor.clock
         match action:
             case Wait(until):
+                if hook == "on_connect" and clock() < until:
+                    connection.watch_peers()
                 while clock() < until and self._acts(active_rule, values):
                     yield until
             case Hold():

@@ -10,6 +10,8 @@ SHORTEST_LOOK = 1.0
 """Seconds between two looks ..."""
 LOOKS = 4
 """... or, when that is longer, the time that they have waited divided by this."""
+GONE = "nobody waits any more for what a rule keeps"
+"""Why it closes a connection."""
 
 
 class PeerWatch:
