@@ -69,6 +69,14 @@ class Behavior(Configurable):
         del direction
         return True
 
+    def acts_in(self, direction: Direction) -> bool:
+        """Return whether it ever does anything if it sees the messages of this direction only.
+
+        A rule with a ``direction`` in which it does nothing is refused.
+        """
+        del direction
+        return True
+
     needs_messages = False  # not annotated: it is no option
     """It ignores bytes that a framed protocol does not parse, such as those of TLS.
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 from .errors import OptionError
 from .rules.firing import Firing
 from .values.actions import Actions, Close, Forward, Reply
-from .values.messages import NO_LABELS, Message
+from .values.messages import NO_LABELS, Direction, Message
 from .values.options import Option, Value, one_of
 
 Values = Mapping[str, Value]
@@ -44,6 +44,8 @@ class Fault:
     """``error`` may pick it if no fault is named."""
     ignores_unsolicited: ClassVar[bool] = False
     """It leaves alone what the backend sends unsolicited; ``error`` does not count that then."""
+    only: ClassVar[Direction | None] = None
+    """The direction of the messages that it acts on, if it is only one."""
 
     @property
     def wire(self) -> str:
@@ -162,6 +164,11 @@ class Catalogue:
         if fault.name.lower() == known:
             return fault.name
         return next(f"{one} ({fault.name})" for one in fault.aliases if one.lower() == known)
+
+    def identifiers(self, identifier: str) -> tuple[str, ...]:
+        """Return all identifiers of the fault that has this one; none if no fault has."""
+        fault = self._by_identifier.get(identifier.lower())
+        return (fault.name, *fault.aliases) if fault is not None else ()
 
     @property
     def typical(self) -> tuple[Fault, ...]:

@@ -21,7 +21,7 @@ from .values.options import Configurable
 if TYPE_CHECKING:
     from random import Random
 
-    from .rules.possible import Kind
+    from .rules.kinds import Kind
 
 __all__ = ["LINE_LIMIT", "READ_LIMIT", "Exchanges", "Parser", "Protocol", "Stream"]
 
@@ -41,6 +41,11 @@ class Protocol(Configurable):
     """The labels of its requests, which rules may match: label -> help."""
     response_labels: ClassVar[Mapping[str, str]] = NO_LABELS
     """Labels that are known only with the response: label -> help."""
+    kind_labels: ClassVar[tuple[str, ...]] = ()
+    """The labels that say which kind of request it is.
+
+    A rule that matches on one replaces what its fault says in others, if they exclude each other.
+    """
     tallied: ClassVar[str] = "command"
     """The label by which exchanges are counted."""
     backend_first: ClassVar[bool] = False

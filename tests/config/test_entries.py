@@ -184,3 +184,17 @@ def test_there_may_be_so_many_keys_and_rules() -> None:
     assert problems(*[{"behavior": "delay"}] * (RULE_LIMIT + 1)) == [
         f"rules is refused: {RULE_LIMIT + 1} rules are too many: a plan has at most {RULE_LIMIT}"
     ]
+
+
+def test_a_rule_that_can_never_act_is_a_problem() -> None:
+    assert problems(
+        {"behavior": "hang", "start": 5, "ttl": 2},
+        {"behavior": "reply-lost", "direction": "to_backend", "percnt": 5},
+    ) == [
+        "rules[0].ttl = 2 is not allowed: the rule expires before it turns on: it takes more than "
+        "start=5",
+        "rules[1].percnt = 5 is an unknown key (did you mean 'percent'?): it takes one of "
+        "percent, ... (15 in all)",
+        "rules[1].direction = 'to_backend' is not allowed: 'reply-lost' does nothing in that "
+        "direction alone: it takes the other direction, or both",
+    ]

@@ -113,6 +113,8 @@ def test_a_seed_of_its_own_is_said() -> None:
 NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
 SEEDS = st.integers(0, 2**64 - 1)
 TIMES = st.integers(1, 10**6).map(lambda number: number / 1000)
+LATEST = 1000.0
+"""The last of these times."""
 PEERS = st.sampled_from(
     [Address("localhost", 6379), Address("::1", 80), Address("", 0, "/tmp/a b:c")]
 )
@@ -148,7 +150,7 @@ OWN: dict[str, st.SearchStrategy[Value]] = {
     "every": st.integers(1, 9),
     "times": st.integers(0, 9),
     "start": TIMES,
-    "ttl": TIMES,
+    "ttl": TIMES.map(lambda seconds: LATEST + seconds),
 }
 FURTHER: st.SearchStrategy[dict[str, Value]] = st.one_of(
     st.just({}),

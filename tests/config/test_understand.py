@@ -213,6 +213,13 @@ def test_a_saved_state_names_no_paths() -> None:
             understand_state(document_of(with_rules(**keys)), known())
 
 
+def test_a_saved_rule_may_have_too_little_time_left_to_turn_on() -> None:
+    document = with_rules({"behavior": "hang", "start": 5, "ttl": 2})
+    (rule,) = understand_state(document_of(document), known()).proxies[0].plan.rules
+    assert rule.ttl == 2
+    assert problems_of(document)
+
+
 def test_variables_of_the_environment_have_names() -> None:
     environment = {"": "x", "A=B": "x", "C": [], "D": 5, "E": "a\0"}
     found = problems_of({"environment": environment})

@@ -8,7 +8,7 @@ from ..behavior import Behavior, Firing
 from ..errors import OptionError
 from ..protocol import Protocol
 from ..values.actions import Actions, Forward
-from ..values.messages import Message
+from ..values.messages import Direction, Message
 
 KEEP_LIMIT = 1024 * 1024
 """Bytes of a request that are kept to send it again; a longer request is sent once."""
@@ -36,6 +36,9 @@ class DuplicateRequest(Behavior):
                 given=self.name,
             )
         return self
+
+    def acts_in(self, direction: Direction) -> bool:
+        return direction is Direction.TO_BACKEND
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         progress = firing.of_exchange(Progress)

@@ -88,6 +88,10 @@ class Error(Behavior):
     def concerns(self, direction: Direction) -> bool:
         return self.needs_messages or direction is Direction.TO_CLIENT
 
+    def acts_in(self, direction: Direction) -> bool:
+        faults = [chosen.fault for chosen in self.faults]
+        return not faults or any(fault.only in (None, direction) for fault in faults)
+
     def detail(self, firing: Firing) -> str:
         if not self.fails(firing):
             return ""

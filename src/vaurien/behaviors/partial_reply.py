@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..behavior import Behavior, Firing
 from ..values.actions import Actions, Close, Forward, Hold
-from ..values.messages import Message
+from ..values.messages import Direction, Message
 from ..values.options import option
 
 KEEP_LIMIT = 1024 * 1024
@@ -30,6 +30,9 @@ class PartialReply(Behavior):
         "what happens then: stall until the rule is lifted, or close with a FIN or a RST",
         choices=("stall", "fin", "rst"),
     )
+
+    def acts_in(self, direction: Direction) -> bool:
+        return direction is Direction.TO_CLIENT
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         progress = firing.of_exchange(Progress)

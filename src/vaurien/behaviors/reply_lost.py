@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..behavior import Behavior, Firing
 from ..values.actions import Actions, Close, Drop, Forward
-from ..values.messages import Message
+from ..values.messages import Direction, Message
 from ..values.options import option
 
 
@@ -20,6 +20,9 @@ class ReplyLost(Behavior):
     name = "reply-lost"
     ignores_unsolicited = True
     reset: bool = option(False, "close with a RST instead of a FIN")
+
+    def acts_in(self, direction: Direction) -> bool:
+        return direction is Direction.TO_CLIENT
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         progress = firing.of_exchange(Progress)

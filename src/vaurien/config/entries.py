@@ -66,9 +66,18 @@ class Entries:
     """Checks the entries of one proxy, one by one and then together."""
 
     def __init__(
-        self, find: FindBehavior, protocol: type[Protocol] | None, problems: Problems
+        self,
+        find: FindBehavior,
+        protocol: type[Protocol] | None,
+        problems: Problems,
+        *,
+        written: bool = True,
     ) -> None:
-        """``protocol``: None if it is unknown; what depends on it is not checked then."""
+        """``protocol``: None if it is unknown; what depends on it is not checked then.
+
+        ``written``: a user wrote them, so one that can never act is a problem.
+        """
+        self._written = written
         self._find = find
         self._protocol = protocol
         self._known = protocol or Protocol
@@ -123,7 +132,12 @@ class Entries:
 
     def _make(self, behavior: Configured[Behavior], values: Entry) -> Rule:
         entry = {**values, "behavior": behavior.plugin.name}
-        return make_rules([entry], lambda _: behavior, self._known)[0]
+        rule = make_rules([entry], lambda _: behavior, self._known)[0]
+        if self._written and (rule.direction or rule.ttl):
+            from ..rules.possible import check_acts
+
+            check_acts(rule)
+        return rule
 
     def _behavior(
         self, one: LocatedEntry, given: Given

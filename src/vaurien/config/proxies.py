@@ -56,8 +56,15 @@ class ProxyReader:
     """Reads the proxies of a document."""
 
     def __init__(
-        self, find_behavior: FindBehavior, find_protocol: FindProtocol, problems: Problems
+        self,
+        find_behavior: FindBehavior,
+        find_protocol: FindProtocol,
+        problems: Problems,
+        *,
+        written: bool = True,
     ) -> None:
+        """``written``: a user wrote the document; otherwise it was saved."""
+        self._written = written
         self._find_behavior = find_behavior
         self._find_protocol = find_protocol
         self._problems = problems
@@ -84,7 +91,10 @@ class ProxyReader:
         protocol = self._protocol(table)
         values = table.take_all(OPTIONS)
         entries = Entries(
-            self._find_behavior, protocol.plugin if protocol else None, self._problems
+            self._find_behavior,
+            protocol.plugin if protocol else None,
+            self._problems,
+            written=self._written,
         )
         spec = ProxySpec(
             name=name,

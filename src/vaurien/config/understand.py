@@ -79,7 +79,7 @@ def understand_state(document: Document, names: Names) -> State:
     top = Table(document.content, (), problems)
     values = top.take_all({SEED.name: SEED, GENERATION.name: GENERATION})
     seed = int(values.get(SEED.name, 0))
-    reader = ProxyReader(names.behaviors.get, names.protocols.get, problems)
+    reader = ProxyReader(names.behaviors.get, names.protocols.get, problems, written=False)
     proxies = reader.read(top, Limits(), seed)
     top.end()
     problems.check()

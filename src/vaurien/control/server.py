@@ -21,6 +21,7 @@ from ..net.address import Address
 from ..net.proxies import ClosePolicy
 from ..net.spec import ProxySpec
 from ..registry import behaviors as registry
+from ..rules.matches import matches_of
 from ..rules.notation import (
     MIX,
     Entry,
@@ -28,7 +29,6 @@ from ..rules.notation import (
     check_plugin,
     describe,
     make_rules,
-    matches_of,
     parse_mix,
     unique_name,
 )

@@ -10,16 +10,16 @@ must not be found.  The percentage and numeric options of the behavior may be ra
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ..behavior import HOOKS, Behavior, Scope
 from ..errors import OptionError, PluginError
 from ..protocol import Protocol
-from ..values.messages import NO_LABELS, Direction
-from ..values.options import Configurable, Configured, Option, Value, one_of, options_of
+from ..values.messages import Direction
+from ..values.options import Configurable, Configured, Option, Value, options_of
 from ..values.ramps import ALLOWED, Ramp, is_ramp
+from .matches import matches_of
 from .plan import ROUNDING, SCOPES, Match, Rule
 
 Entry = Mapping[str, object]
@@ -30,9 +30,6 @@ MIX = "behavior"
 
 TOO_MUCH = "is too much: the behavior total needs to be 100 or less"
 RULE_FORM = "BEHAVIOR KEY=VALUE ..."
-
-PATTERN = re.compile("!?~")
-"""What precedes a pattern, or one that must not be found."""
 
 SHORTEST_PHASE = 0.001
 """Minimum in seconds of ``on`` and ``off``: switching takes time, too."""
@@ -307,52 +304,6 @@ def _make_behavior(
         raise PluginError(f"{behavior.name!r}: its method fit must return a behavior")
     in_order = tuple((name, ramps[name]) for name in declared if name in ramps)
     return made, matches_of(made, protocol, texts), in_order
-
-
-def matches_of(
-    behavior: Behavior, protocol: type[Protocol], texts: Mapping[str, str] = NO_LABELS
-) -> tuple[Match, ...]:
-    """Return the matches of a rule with this behavior: those it names, and the behavior's.
-
-    Raises:
-        OptionError: the behavior makes no sense with these matches, or no exchange meets them.
-    """
-    wanted = {**behavior.applies_to, **texts}
-    match = tuple(_match(label, text, protocol) for label, text in wanted.items())
-    _check_late(match, behavior, protocol)
-    if match:
-        from .possible import check_possible
-
-        check_possible(match, protocol.kinds())
-    return match
-
-
-def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
-    late = label not in protocol.labels
-    found = PATTERN.match(value)
-    if found is None:
-        return Match(label, value, late=late)
-    from .pattern import compile_pattern
-
-    pattern = value[found.end() :]
-    if not pattern:
-        raise OptionError("is an empty pattern", key=label, given=value, allowed="~. for any text")
-    try:
-        compile_pattern(pattern)
-    except OptionError as error:
-        raise OptionError(error.why, key=label, given=value) from None
-    return Match(label, pattern, regex=True, negated=found[0] != "~", late=late)
-
-
-def _check_late(match: tuple[Match, ...], behavior: Behavior, protocol: type[Protocol]) -> None:
-    """Reject a match on the response with a behavior that does not act on responses."""
-    late = [one.label for one in match if one.late]
-    if late and not behavior.concerns(Direction.TO_CLIENT):
-        why = (
-            f"is known only with the response, and with these options {behavior.name!r} acts on "
-            "requests"
-        )
-        raise OptionError(why, key=late[0], allowed=one_of(protocol.labels))
 
 
 def unique_name(name: str, taken: dict[str, int], *, given: bool = False) -> str:

@@ -40,14 +40,21 @@ def compile_pattern(text: str) -> Finds:
     """
     if len(text) > PATTERN_LIMIT:
         raise OptionError(f"is a pattern of more than {PATTERN_LIMIT} characters")
-    plain = PLAIN.fullmatch(text)
-    return _with_re2(text) if plain is None else _plain(plain)
+    plain = plain_words(text)
+    return _with_re2(text) if plain is None else _plain(*plain)
 
 
-def _plain(found: re.Match[str]) -> Finds:
+def plain_words(text: str) -> tuple[tuple[str, ...], str, str] | None:
+    """Return the words of a pattern that is a word or a choice, and its anchors: ``^``, ``$``."""
+    found = PLAIN.fullmatch(text)
+    if found is None:
+        return None
     start, word, choice, end = found.groups()
     parts = [word] if word else [part[1] for part in SEPARATOR.finditer(choice) if part[1]]
-    words = tuple(ESCAPE.sub(r"\1", part) for part in parts)
+    return tuple(ESCAPE.sub(r"\1", part) for part in parts), start, end
+
+
+def _plain(words: tuple[str, ...], start: str, end: str) -> Finds:
     if start and end:
         return frozenset(words).__contains__
     if start:

@@ -6,12 +6,12 @@ import html
 import json
 import re
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 
 from ...fault import Fault, FirstPiece, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Hold, Reply, Wait
-from ...values.messages import Message
+from ...values.messages import Direction, Message
 from ..checks import check_lines
 from .heads import (
     CHUNK,
@@ -261,6 +261,8 @@ class RealResponse:
 @dataclass(frozen=True, kw_only=True)
 class DamagedResponse(HttpFault):
     """Does something to the real response; interim responses before it pass."""
+
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
 
     needs_body: bool = True
     """It is the body that is damaged: responses without one pass."""

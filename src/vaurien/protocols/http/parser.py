@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Protocol, Stream
-from ...rules.possible import ANY, Kind, texts
+from ...rules.kinds import Kind, Texts, texts
 from ...values.actions import Forward
 from ...values.messages import Message
 from ...values.options import option
@@ -45,6 +45,23 @@ CHUNK_LINE_LIMIT = 16 * 1024
 PLAIN_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 CRLF = re.compile(rb"\r\n")
 EMPTY_LINES = (b"\r\n", b"\n")
+METHODS = "GET POST PUT DELETE HEAD OPTIONS PATCH CONNECT TRACE"
+
+
+def _path_meant(text: str) -> str:
+    """Return the path of a URL, and its query as a match of its own."""
+    found = re.fullmatch(r"(?:https?://[^/?#]*)?([^\0- ?#]*)(?:\?([^\0- #]*))?(?:#.*)?", text)
+    if found is None:
+        return ""
+    return f"{found[1] or '/'} with query={found[2]}" if found[2] else found[1] or "/"
+
+
+PATH = Texts(
+    pattern="[^\0- ?#]*",
+    never="[\0- ?#]",
+    allowed="a path such as /a/b, without blanks, query and fragment",
+    meant=_path_meant,
+)
 
 
 class Http(Protocol):
@@ -71,10 +88,12 @@ class Http(Protocol):
     def kinds(cls) -> Sequence[Kind]:
         return (
             {
-                "method": texts("GET POST PUT DELETE HEAD OPTIONS PATCH CONNECT TRACE", r"\S+"),
-                **dict.fromkeys(("path", "query", "host"), ANY),
+                "method": texts(METHODS, r"[!#$%&'*+\-.^_`~\w]+", r"[^!#$%&'*+\-.^_`~\w]"),
+                "path": PATH,
+                "query": texts((), "[^\0- #]*", "[\0- #]", "what follows the ?, without blanks"),
+                "host": texts((), "[^\0- /?#]*", "[\0- /?#]", "HOST or HOST:PORT"),
                 "reused": texts("yes no"),
-                "status": texts((), r"\d{3}"),
+                "status": texts((), r"\d{3}", r"\D", "a status code of three digits"),
             },
         )
 

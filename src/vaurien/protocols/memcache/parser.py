@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from ...fault import Catalogue
 from ...protocol import Parser, Protocol, Stream
-from ...rules.possible import SOME, Kind, texts
+from ...rules.kinds import SOME, Kind, texts
 from .binary import OPCODES, binary_requests, binary_responses
 from .faults import CATALOGUE
-from .text import COMMANDS, UNKNOWN, text_requests, text_responses
+from .text import COMMANDS, RESULT_WORDS, UNKNOWN, text_requests, text_responses
+from .wire import STATUSES
 
 
 class Memcache(Protocol):
@@ -40,14 +41,18 @@ class Memcache(Protocol):
             "meta": texts(request.command for request in text if request.form == "meta"),
             "binary": texts(binary, "0x[0-9a-f]{2}", "[A-Z]"),
         }
-        responses = {"result": SOME, "error": SOME}
+        words = [word.labels for word in RESULT_WORDS.values()]
+        results = texts(labels["result"] for labels in words if "result" in labels)
+        errors = texts(labels["error"] for labels in words if "error" in labels)
+        codes = texts((status.name for status in STATUSES.values()), "0x[0-9a-f]{4}", "[g-wyz]")
         return tuple(
             {
                 "command": commands,
                 "form": texts(form),
                 "quiet": texts("yes no"),
                 "key": SOME,
-                **responses,
+                "result": codes if form == "binary" else results,
+                "error": codes if form == "binary" else errors,
             }
             for form, commands in names.items()
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ...rules.possible import ANY, Kind, texts
+from ...rules.kinds import ANY, Kind, texts
 from ...values.messages import Message
 from ..sql import VERBS
 from .wire import HEADER_SIZE, LONGEST
@@ -139,9 +139,13 @@ COMMANDS = {
 }
 
 
+ERROR_NUMBER = r"0|[1-9]\d{0,3}|[1-5]\d{4}|6(?:[0-4]\d{3}|5(?:[0-4]\d\d|5(?:[0-2]\d|3[0-5])))"
+VERB = "a word in upper case, such as SELECT"
+
+
 def _kinds() -> Iterator[Kind]:
     """Yield the kinds of exchanges: what each is labelled with."""
-    error = {"error": texts((), r"\d+")}
+    error = {"error": texts((), ERROR_NUMBER, r"\D", "an error number from 1 to 65535")}
     names = {"user": ANY, "database": ANY}
     yield {"phase": texts("greeting"), **error}
     for login in ("LOGIN", "SSL"):
@@ -162,7 +166,7 @@ def _kinds() -> Iterator[Kind]:
         if command.name in WITH_SQL:
             kind |= {"sql": ANY}
             if command.name != "STMT_PREPARE":
-                kind["verb"] = texts(f"{command.name} {VERBS}", "[A-Z]+", "[^A-Z]")
+                kind["verb"] = texts(f"{command.name} {VERBS}", "[A-Z]+", "[^A-Z]", VERB)
         yield kind
 
 

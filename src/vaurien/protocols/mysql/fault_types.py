@@ -8,11 +8,12 @@ answer.  Source: the client/server protocol in the documentation of both servers
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ...fault import Fault, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply, Wait
-from ...values.messages import Message
+from ...values.messages import Direction, Message
 from ...values.options import Option
 from ..checks import check_sqlstate
 from ..texts import fill
@@ -214,6 +215,8 @@ class AnyErrPacket(ErrPacket):
 class IdleErrPacket(ErrPacket):
     """An unsolicited ERR packet while the client is idle, then the end of the connection."""
 
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
+
     parameters: tuple[Option, ...] = (
         Option("idle", float, 0.0, "seconds after the response", minimum=0),
     )
@@ -240,6 +243,8 @@ class IdleErrPacket(ErrPacket):
 class ServerGone(Fault):
     """A connection that dies while idle, and is found dead at its next use."""
 
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
+
     wire = "RST after the response, while the client is idle"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
@@ -251,6 +256,8 @@ class ServerGone(Fault):
 @dataclass(frozen=True, kw_only=True)
 class ServerLost(Fault):
     """A connection that ends in place of a response."""
+
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
 
     wire = "the request is passed on; FIN in place of the response"
 
@@ -264,6 +271,8 @@ class ServerLost(Fault):
 @dataclass(frozen=True, kw_only=True)
 class MalformedPacket(Fault):
     """A response that violates the framing."""
+
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
 
     parameters: tuple[Option, ...] = (
         Option(

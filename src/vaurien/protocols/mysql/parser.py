@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Protocol, Stream
-from ...rules.possible import Kind
+from ...rules.kinds import Kind
 from ...values.actions import Forward
 from ...values.messages import Message
 from ...values.options import option
@@ -60,6 +60,7 @@ class MySQL(Protocol):
     response_labels: ClassVar[Mapping[str, str]] = {
         "error": "the error number, if the response is an error"
     }
+    kind_labels = ("phase", "command", "verb")
     tallied = "verb"
     faults = CATALOGUE
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 from ...fault import Answer, Fault, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
-from ...values.messages import Message
+from ...values.messages import Direction, Message
 from ...values.options import Option
 from ..checks import check_sqlstate
 from ..texts import fill
@@ -306,6 +306,8 @@ class CrashNotice(SessionEnd):
 class SessionTimeout(ErrorReport):
     """A session that ends after a response, while the client is idle."""
 
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
+
     severity: ClassVar[str] = "FATAL"
     applies_to: Labels = field(default_factory=lambda: QUERIES)
     states: bytes = b"I"
@@ -352,6 +354,8 @@ class RawBytes(Answer):
 @dataclass(frozen=True, kw_only=True)
 class ParameterStatus(Fault):
     """A setting that is reported with another value, right before ReadyForQuery."""
+
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
 
     applies_to: Labels = field(default_factory=lambda: STARTUP)
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ...fault import Catalogue
 from ...protocol import Parser, Protocol, Stream
-from ...rules.possible import ANY, Kind, texts
+from ...rules.kinds import ANY, Kind, texts
 from ...values.actions import Forward, Reply
 from ...values.messages import Message
 from ...values.options import option
@@ -21,6 +21,8 @@ from .faults import CATALOGUE
 from .requests import BATCH_VERBS, ENCRYPTION_LABELS, RequestParser
 from .responses import ResponseParser
 from .statements import TEXT_LIMIT, Session
+
+VERB = "a word in upper case, such as SELECT"
 
 
 class PostgreSQL(Protocol):
@@ -39,6 +41,7 @@ class PostgreSQL(Protocol):
     response_labels: ClassVar[Mapping[str, str]] = {
         "error": "the SQLSTATE, if the response begins with an error"
     }
+    kind_labels = ("phase", "verb", "mode")
     tallied: ClassVar[str] = "verb"
     faults: ClassVar[Catalogue] = CATALOGUE
     tls: str = option(
@@ -51,7 +54,8 @@ class PostgreSQL(Protocol):
     @classmethod
     @cache
     def kinds(cls) -> Sequence[Kind]:
-        error = {"error": texts((), r"[0-9A-Z]{5}|")}
+        state = "a SQLSTATE of five digits and upper-case letters"
+        error = {"error": texts((), r"[0-9A-Z]{5}|", "[^0-9A-Z]", state)}
         startup = {"phase": texts("startup"), "verb": texts("STARTUP"), **error}
         query = {"phase": texts("query"), **error}
         return (
@@ -61,7 +65,7 @@ class PostgreSQL(Protocol):
             {"phase": texts("terminate"), "verb": texts("TERMINATE")},
             {
                 **query,
-                "verb": texts(f"EMPTY OTHER {VERBS}", "[A-Z]+", "[^A-Z]"),
+                "verb": texts(f"EMPTY OTHER {VERBS}", "[A-Z]+", "[^A-Z]", VERB),
                 "sql": ANY,
                 "mode": texts("simple extended"),
             },

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from ...rules.possible import ANY, SOME, Kind, texts
+from ...rules.kinds import ANY, Kind, Texts, texts
 
 
 def names(text: str) -> frozenset[str]:
@@ -202,7 +202,8 @@ def _position_of_key(name: str, access: str) -> int:
 
 def _kinds() -> Iterator[Kind]:
     """Yield the kinds of exchanges: what each command is labelled with."""
-    key, error = {"key": ANY}, {"error": SOME}
+    key = {"key": ANY}
+    error = {"error": texts((), r"\S+", r"\s", "the first word of an error, such as MOVED")}
     yes_or_no = texts("yes no")
     yield {  # what it is depends on its transaction
         "command": texts("EXEC"),
@@ -217,15 +218,30 @@ def _kinds() -> Iterator[Kind]:
         kind |= {**key, **error} if command.key or command.keyword else error
         yield kind
         if command.container and "subcommand" not in kind:
-            yield {**kind, "subcommand": SOME}
-    unknown = rf"(?!(?:{'|'.join(map(re.escape, ACCESS))})\Z)[^a-z]+"
+            yield {**kind, "subcommand": SUBCOMMANDS}
+    unknown = rf"(?!(?:{'|'.join(map(re.escape, ACCESS))})\Z)[^a-z\s,|]+"
     yield {
-        "command": texts((), unknown, "[a-z]"),
+        "command": Texts(
+            pattern=unknown,
+            never=r"[a-z\s,|]",
+            allowed="a command in upper case",
+            meant=_command_meant,
+        ),
         "access": texts("other"),
         "grows": texts("no"),
         **key,
         **error,
     }
+
+
+SUBCOMMANDS = texts((), r"[^a-z\s]+", r"[a-z\s]", "a word in upper case")
+
+
+def _command_meant(text: str) -> str:
+    """Return a command and its subcommand as two matches."""
+    words = text.upper().split()
+    is_pair = len(words) == 2 and words[0] in CONTAINERS
+    return f"{words[0]} with subcommand={words[1]}" if is_pair else ""
 
 
 KINDS = tuple(_kinds())

@@ -213,6 +213,8 @@ class NullReply(InjectedReply):
 class PushMessage(Fault):
     """A push right before a response; in RESP3 only."""
 
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
+
     data: bytes
 
     @property

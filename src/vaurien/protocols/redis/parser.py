@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ...fault import Catalogue
 from ...protocol import Parser, Protocol, Stream
-from ...rules.possible import Kind
+from ...rules.kinds import Kind
 from . import wire
 from .commands import KINDS
 from .faults import CATALOGUE
@@ -29,6 +29,7 @@ class Redis(Protocol):
         "grows": "yes if Redis refuses it when memory is short, otherwise no",
     }
     response_labels = {"error": "the error code: the first word of the error"}
+    kind_labels = ("command", "subcommand")
     faults: ClassVar[Catalogue] = CATALOGUE
 
     @classmethod

@@ -14,7 +14,7 @@ from typing import ClassVar, cast
 from ...fault import Answer, Fault, FirstPiece, Values
 from ...rules.firing import Firing
 from ...values.actions import Actions, Close, Forward, Reply
-from ...values.messages import Message
+from ...values.messages import Direction, Message
 from ...values.options import Option
 from ..checks import check_lines
 from .wire import SmtpRequest, SmtpSession, without_extension
@@ -204,6 +204,8 @@ class MalformedReply(ReplyFault):
 class HiddenExtension(Fault):
     """The reply to EHLO lacks an extension that the server has."""
 
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
+
     extension: str
 
     @property
@@ -221,6 +223,8 @@ class HiddenExtension(Fault):
 class BrokenTls(Fault):
     """STARTTLS is accepted and the handshake answered with garbage; the backend sees neither."""
 
+    only: ClassVar[Direction | None] = Direction.TO_BACKEND
+
     wire = f"220 to STARTTLS, {GARBAGE_SIZE} random bytes in answer to the ClientHello, close"
 
     def play(self, message: Message, firing: Firing, values: Values) -> Actions:
@@ -237,6 +241,8 @@ class BrokenTls(Fault):
 @dataclass(frozen=True, kw_only=True)
 class DropAfterData(Fault):
     """The mail is accepted, and the client gets no reply."""
+
+    only: ClassVar[Direction | None] = Direction.TO_CLIENT
 
     wire = "no 250 after the final dot; the connection closes instead"
 

@@ -13,7 +13,7 @@ from functools import cache
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Protocol, Stream
-from ...rules.possible import ANY, Kind, texts
+from ...rules.kinds import ANY, Kind, texts
 from ...values.actions import Forward, Reply
 from ...values.messages import Message
 from ...values.options import option
@@ -60,6 +60,9 @@ NO_COMMAND = "a NUL byte where a command should be"
 TLS_REFUSED = b"454 4.7.0 TLS not available due to temporary reason\r\n"
 ACCESS_DENIED = b"503 5.7.0 Error: access denied\r\n"
 
+ADDRESSES = texts((), "[^>]*", ">", "an address without its brackets")
+FAILURE = "an enhanced status code such as 4.2.1, or a reply code"
+
 
 class Smtp(Protocol):
     """SMTP and LMTP, with pipelining, chunks (BDAT), AUTH and STARTTLS."""
@@ -75,6 +78,7 @@ class Smtp(Protocol):
         "code": "the reply code: 250",
         "error": "the enhanced status code of a failure (4.2.1), or its reply code if it has none",
     }
+    kind_labels = ("phase", "verb")
     tallied = "verb"
     faults = CATALOGUE
     tls: str = option(
@@ -87,12 +91,15 @@ class Smtp(Protocol):
     @classmethod
     @cache
     def kinds(cls) -> Sequence[Kind]:
-        codes = {"code": texts((), r"\d{3}"), "error": texts((), r"[\d.]+")}
+        codes = {
+            "code": texts((), r"\d{3}", r"\D", "a reply code of three digits"),
+            "error": texts((), r"[45](?:\.\d{1,3}){2}|[4-9]\d\d", r"[^\d.]", FAILURE),
+        }
         command = {"phase": texts("command"), "argument": ANY, **codes}
         return (
             {"phase": texts("greeting"), "verb": texts("GREETING"), **codes},
-            {**command, "verb": texts("MAIL RCPT"), "address": ANY},
-            {**command, "verb": texts(VERBS, "[^a-z]+", "[a-z]")},
+            {**command, "verb": texts("MAIL RCPT"), "address": ADDRESSES},
+            {**command, "verb": texts(VERBS, r"[^a-z\s,|]+", r"[a-z\s,|]", "a verb in upper case")},
         )
 
     # The state of a session: see ``SmtpSession``.
