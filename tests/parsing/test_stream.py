@@ -330,14 +330,14 @@ def whole_lines(stream: Stream) -> Parser:
         if stream.message({"command": line.decode().rstrip()}, line):
             yield
         elif stream.watching:
-            kinds, size = [], 0
+            kinds, end = [], 0
             for found in stream.matches(WORDS):
                 if found[1] is None:
                     break
                 kinds.append(found[1].decode())
-                size += len(found[0])
+                end = found.end()
             if kinds:
-                stream.messages(kinds, size, about=b"together")
+                stream.messages(kinds, end, about=b"together")
 
 
 @given(st.data(), st.lists(st.sampled_from([b"a\n", b"bb\n", b"c\n", b"\n", b"-\n"]), max_size=20))

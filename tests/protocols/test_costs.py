@@ -30,7 +30,7 @@ TALKS: dict[str, tuple[type[Protocol], bytes, bytes, int, int, float]] = {
     "redis": (Redis, SET, b"+OK\r\n", 1, 650, 12),
     "redis, pipelined": (
         *(Redis, (SET + GET) * (PIPELINED // 2), b"+OK\r\n$5\r\nvalue\r\n" * (PIPELINED // 2)),
-        *(PIPELINED, 105, 2.5),
+        *(PIPELINED, 145, 2.5),
     ),
     "http": (
         *(Http, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", HEAD + bytes(128)),

@@ -200,8 +200,8 @@ class Stream(Reader):
                 self._pause()
         return self._taken == len(self._buffer)
 
-    def messages(self, kinds: Sequence[str], size: int, about: object = None) -> None:
-        """Take and mark messages that ``matches`` has found: ``size`` bytes in all.
+    def messages(self, kinds: Sequence[str], end: int, about: object = None) -> None:
+        """Take and mark messages that ``matches`` has found, the last of which ends at ``end``.
 
         They are requests that expect a response, or responses to as many.  ``kinds``: of each
         request, the label that the protocol names in ``tallied``; of responses, anything.
@@ -211,8 +211,7 @@ class Stream(Reader):
         else:
             self._exchanges.answer_all(len(kinds), self.at)
         self._announced = None
-        self._taken += size
-        self._start = self._taken
+        self._start = self._taken = end
         self._left -= len(kinds)
         if not self._left:
             self._pause()

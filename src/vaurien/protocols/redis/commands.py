@@ -159,10 +159,10 @@ def command_in(word: bytes) -> RedisCommand:
 
 
 @lru_cache(CACHE_SIZE)
-def plain_name(word: bytes | None) -> str:
+def plain_name(word: bytes) -> str:
     """The name of the command in such a word; "" if more than its first argument matters."""
-    command = command_in(word) if word else None
-    return command.name if command and command.plain and not command.takes_count else ""
+    command = command_in(word)
+    return command.name if command.plain and not command.takes_count else ""
 
 
 @lru_cache(CACHE_SIZE)

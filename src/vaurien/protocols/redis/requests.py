@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from itertools import takewhile
-from operator import methodcaller
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Stream
@@ -38,9 +36,6 @@ WORDS_LIMIT = 2**31 - 1
 """Words that a request may announce (``processMultibulkBuffer`` in ``networking.c``)."""
 ONCE = frozenset(["MONITOR", "PSYNC", "SYNC"])
 """Commands that Redis does not answer a second time."""
-
-WHOLE_AND_COMMAND = methodcaller("group", 0, 5)
-"""Of a match of ``wire.REQUESTS``."""
 
 
 class RequestParser:
@@ -95,12 +90,16 @@ class RequestParser:
     def _run(self) -> None:
         """Take the requests that follow, as many as are short and plain: they are only counted."""
         stream = self._stream
-        found = list(map(WHOLE_AND_COMMAND, stream.matches(wire.REQUESTS)))
-        wholes, words = zip(*found, strict=True)
-        names = list(takewhile(bool, map(plain_name, words)))
+        names: list[str] = []
+        end = 0
+        for found in stream.matches(wire.REQUESTS):
+            word = found[5]
+            if word is None or not (name := plain_name(word)):
+                break
+            names.append(name)
+            end = found.end()
         if names:
-            size = sum(map(len, wholes[: len(names)]))
-            stream.messages(names, size, self._session.plain)
+            stream.messages(names, end, self._session.plain)
 
     def _other(self) -> Parser:
         """Take a request that is inline, long or incomplete."""

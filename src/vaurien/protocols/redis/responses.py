@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
-from functools import partial
-from itertools import takewhile
-from operator import attrgetter, is_, methodcaller
 
 from ...errors import ProtocolError
 from ...protocol import LINE_LIMIT, READ_LIMIT, Parser, Stream
@@ -31,8 +28,6 @@ REFUSAL_SIZE = 1024
 NULLS = (b"*-1\r\n", b"_\r\n")
 NO_VALUES = (b"|", b">")
 """Types that are no value: an attribute describes the next one, a push stands between two."""
-
-ABOUT, TEXT = attrgetter("about"), methodcaller("group")
 
 
 class ResponseParser:
@@ -80,13 +75,16 @@ class ResponseParser:
 
     def _run(self) -> None:
         """Take the responses that follow, as many as are short and answer plain requests."""
-        stream = self._stream
-        texts = takewhile(bool, map(TEXT, stream.matches(wire.ANSWERS)))
-        is_plain = partial(is_, self._session.plain)
-        plain = takewhile(is_plain, map(ABOUT, stream.exchanges.pending))
-        answers = [text for text, _ in zip(texts, plain, strict=False)]
-        if answers:
-            stream.messages([""] * len(answers), sum(map(len, answers)))
+        stream, plain = self._stream, self._session.plain
+        count = end = 0
+        answers = stream.matches(wire.ANSWERS)
+        for found, pending in zip(answers, stream.exchanges.pending, strict=False):
+            if found[1] is None or pending.about is not plain:
+                break
+            count += 1
+            end = found.end()
+        if count:
+            stream.messages([""] * count, end)
 
     def _breaks_silence(self) -> Generator[None, None, bool]:
         """Whether what comes next tells that the server has refused to be silent."""

@@ -64,8 +64,8 @@ ARGUMENT = pattern(rf"\${SHORT}\r\n")
 ARGUMENTS = pattern(rf"(?:\${SHORT}\r\n){{{RUN}}}")
 RESPONSE = pattern(rf"(?:{LINE}|\$(?:-1|{MEDIUM})|-([^ \r\n]*+)[^\r\n]*+)\r\n")
 """A short response or value.  Group 1: the code of an error."""
-ANSWERS = pattern(rf"(?:{LINE}|\$(?:-1|{MEDIUM}))\r\n|")
-"""One of several short responses that are no errors."""
+ANSWERS = pattern(rf"((?:{LINE}|\$(?:-1|{MEDIUM}))\r\n)|")
+"""One of several short responses that are no errors: group 1."""
 RESPONSES = pattern(rf"(?:(?:{LINE}|\$(?:-1|{SHORT}))\r\n){{{RUN}}}")
 
 # What comes next: lookaheads, which take nothing.
