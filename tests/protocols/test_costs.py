@@ -5,6 +5,7 @@ They do not depend on the machine.  Python 3.11 counts all bytecodes, later vers
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -60,11 +61,13 @@ def counted(act: Callable[[], object]) -> tuple[int, int]:
         return trace
 
     before = sys.gettrace()
+    gc.disable()  # it may have callbacks, such as those of hypothesis
     sys.settrace(trace)
     try:
         act()
     finally:
         sys.settrace(before)
+        gc.enable()
     return bytecodes, calls - 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from operator import attrgetter
@@ -150,8 +150,8 @@ class Exchanges:
         """
         if self.replies or self.remembered >= REMEMBERED_LIMIT:
             self._check_memory()
-        for kind, times in Counter(kinds).items():
-            count(self._counts, kind, times)
+        for kind in set(kinds):
+            count(self._counts, kind, kinds.count(kind))
         first, self.begun = self.begun + 1, self.begun + len(kinds)
         if self._in_step:
             noted = zip(
@@ -211,8 +211,9 @@ class Exchanges:
         """This many of the oldest pending requests are answered at once."""
         answered = [self.pending.popleft() for _ in range(count)]
         self.remembered -= sum(map(SIZE, answered))
-        for asked, times in Counter(map(ASKED, answered)).items():
-            self.tally.latency.add(at - asked, times)
+        asked = list(map(ASKED, answered))
+        for passed_on in set(asked):
+            self.tally.latency.add(at - passed_on, asked.count(passed_on))
 
     def lose_step(self) -> None:
         """Responses can't be matched to requests any more: expect none."""
