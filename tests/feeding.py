@@ -70,6 +70,8 @@ def feed_any(stream: Stream, chunks: Iterable[bytes]) -> list[Message]:
     for chunk in left:
         try:
             pieces += stream.feed(chunk, 0.0)
+            while stream.lags:
+                pieces += stream.feed(stream.take_aside(), 0.0)
         except Exception:  # noqa: BLE001 - any parser, any mistake
             break
     pieces += stream.surrender()

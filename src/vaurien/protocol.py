@@ -65,6 +65,8 @@ class Protocol(Configurable):
     # Not annotated, so these are not options.
     adjusting = False
     """While it is set, each message passes through ``adjust`` before rules see it."""
+    delivers = False
+    """Each message to the client passes through ``deliver`` after rules have acted on it."""
     backend = ""
     """The address of the proxy's backend, as text."""
 
@@ -83,6 +85,10 @@ class Protocol(Configurable):
     def adjust(self, message: Message) -> Forward | Reply:
         """Return the message to pass on, or a reply to its sender in place of the other peer."""
         return Forward(message)
+
+    def deliver(self, message: Message) -> Message:
+        """Return what the client gets of a message, after rules have acted on it."""
+        return message
 
     def tell(self, text: str) -> None:
         """Log a text, once per proxy; connections replace this method."""

@@ -677,3 +677,27 @@ def test_a_nul_in_pieces_is_in_the_same_exchange_as_what_follows() -> None:
             client.say(data)
             world.run(seconds=1)
         assert world.fired[before:] == [(1, 1, "delay")]
+
+
+class OfRest(Behavior):
+    """Replies to what continues a request; the request itself passes."""
+
+    name = "test-framing-of-rest"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield Reply(b"rest\n") if message.continues else Forward(message)
+
+
+registry.register(OfRest)
+
+
+@pytest.mark.parametrize(
+    "steps", [[b"GET a\nAND b\nGET c\n"], [b"GET a\n", b"AND b\n", b"GET c\n"]]
+)
+def test_what_continues_a_request_is_answered_after_the_request(steps: list[bytes]) -> None:
+    world = World("test-framing-of-rest", protocol=Lines(), on_data=answer, whole=True)
+    client = world.client()
+    for step in steps:
+        client.say(step)
+        world.run(seconds=1)
+    assert bytes(client.heard) == b"GET a\nrest\nGET c\n"

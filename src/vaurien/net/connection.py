@@ -337,7 +337,7 @@ class Connection:
             self.decisions.end_turn()
             self.to_client.reply(reply)
         else:
-            self.conversation.reply(message.exchange, reply)
+            self.conversation.reply(message.exchange + message.continues, reply)
 
     # What rules do where there is no message.
 

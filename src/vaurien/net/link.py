@@ -167,6 +167,8 @@ class Link(Outlet):
         conversation = self.connection.conversation
         if conversation is not None:
             conversation.exchanges.pass_on(message, self.reactor.now)
+            if conversation.protocol.delivers and self.direction is Direction.TO_CLIENT:
+                message = conversation.protocol.deliver(message)
         if message.data:
             self.write(message.data)
 

@@ -58,7 +58,7 @@ class ReplyQueue(deque[tuple[int, QueuedReply, int]]):
         """The client is perhaps not read, until fewer replies wait."""
 
     def put(self, exchange: int, reply: QueuedReply) -> None:
-        """Queue a reply to the request of an exchange."""
+        """Queue a reply to the request of an exchange, or to what continues the one before."""
         size = len(reply) if isinstance(reply, bytes) else 0
         self.append((exchange, reply, size))
         self.size += size

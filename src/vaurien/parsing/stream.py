@@ -155,8 +155,11 @@ class Stream(Reader):
         self._announced = None
         self.in_message = True
 
-    def end(self, *, final: bool | None = None) -> None:
-        """End the message.  ``final``: see ``begin``, when that could not know it yet."""
+    def end(self, *, final: bool | None = None, pauses: bool = False) -> None:
+        """End the message.  ``final``: see ``begin``, when that could not know it yet.
+
+        ``pauses``: what follows depends on what rules do with it.
+        """
         if not self.in_message:
             raise ProtocolError("the parser ended a message that had not begun")
         if self._claimed > self._taken:
@@ -172,7 +175,7 @@ class Stream(Reader):
         self._unseen = 0
         if not self._asks and self._final and self._exchange:
             self._exchanges.answered(self._latency)
-        self._left -= 1
+        self._left = 0 if pauses and not self.watching else self._left - 1
         if not self._left:
             self._pause()
 

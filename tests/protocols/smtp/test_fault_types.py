@@ -15,7 +15,7 @@ from vaurien.protocols.smtp.fault_types import (
 )
 from vaurien.protocols.smtp.faults import CATALOGUE
 from vaurien.protocols.smtp.parser import Smtp
-from vaurien.protocols.smtp.wire import SmtpRequest
+from vaurien.protocols.smtp.wire import Mail, SmtpRequest
 from vaurien.values.actions import Action, Close, Forward, Reply
 from vaurien.values.messages import Direction, Message
 
@@ -78,7 +78,13 @@ class Play:
     ) -> list[Action]:
         """Return the actions on a reply."""
         self.answered = Message(
-            data, Direction.TO_CLIENT, 0.0, {}, exchange, final=final, about=about or self.request
+            data,
+            Direction.TO_CLIENT,
+            0.0,
+            {"code": data[:3].decode()},
+            exchange,
+            final=final,
+            about=about or self.request,
         )
         return self.act(self.answered)
 
@@ -180,7 +186,7 @@ def test_any_reply_may_follow_the_content() -> None:
 def test_over_lmtp_each_recipient_is_rejected() -> None:
     play = Play("452", "DATA", at="content", message="full")
     play.ask(b"DATA\r\n")
-    play.answer(b"250 2.0.0 Ok\r\n", about=SmtpRequest("RSET", recipients=3))
+    play.answer(b"250 2.0.0 Ok\r\n", about=SmtpRequest("RSET", mail=Mail(lmtp=True, recipients=3)))
     assert play.go_on(b".\r\n") == [Reply(b"452 4.3.1 full\r\n" * 3)]
 
 
@@ -189,7 +195,8 @@ def test_over_lmtp_each_recipient_of_the_last_chunk_is_rejected() -> None:
         play = Play("452", "BDAT", message="full")
         play.request.last_chunk = last
         play.ask(b"BDAT 1\r\nx")
-        (reply,) = play.answer(b"250 Ok\r\n", about=SmtpRequest("RSET", recipients=3))
+        reset = SmtpRequest("RSET", mail=Mail(lmtp=True, recipients=3))
+        (reply,) = play.answer(b"250 Ok\r\n", about=reset)
         assert reply == Forward(play.answered.with_data(b"452 4.3.1 full\r\n" * count))
 
 

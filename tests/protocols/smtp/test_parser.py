@@ -37,6 +37,8 @@ class Talk:
 
     def say(self, data: bytes) -> list[Message]:
         messages = self.requests.feed(data, 0.0)
+        while self.requests.lags:
+            messages += self.requests.feed(self.requests.take_aside(), 0.0)
         for message in messages:
             if message.begins and message.expects_reply:
                 self.exchanges.expect_response(message.exchange, message.about)

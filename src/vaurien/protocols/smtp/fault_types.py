@@ -21,6 +21,8 @@ from .wire import SmtpRequest, SmtpSession, without_extension
 
 GO_AHEAD = b"354 End data with <CR><LF>.<CR><LF>\r\n"
 READY_FOR_TLS = b"220 2.0.0 Ready to start TLS\r\n"
+NO_COMMAND = b"500 5.5.2 Error: command not recognized\r\n"
+"""The reply to a line of a content, or of an authentication, that the server does not wait for."""
 GARBAGE_SIZE = 64
 
 MALFORMED: Mapping[str, bytes] = {
@@ -46,9 +48,18 @@ KIND = Option("kind", str, "no-code", "what is wrong with the reply", choices=tu
 
 
 class RefusedRequest(FirstPiece):
-    """The request that fails, and how many replies the client waits for."""
+    """The request that fails, and how far its dialogue with the client is."""
 
+    was_asked = False
+    """The client was asked for the content."""
+    has_ended = False
+    """The content has arrived, before the client was asked for it."""
     replies = 1
+    """Number of replies that the client waits for."""
+    given = False
+    """A reply of the backend was replaced."""
+    passes = False
+    """The reply under way passes: another one has been replaced."""
 
 
 def session(firing: Firing) -> SmtpSession:
@@ -116,17 +127,25 @@ class ReplyFault(Answer):
                 refused.first = message.with_data(b"")
             if refused.first is None:
                 yield Forward(message)  # the command has been passed on already
+            elif message.continues and cast(SmtpRequest, message.about).wants_more is False:
+                yield Reply(NO_COMMAND * message.data.count(b"\n"))
             elif message.ends:
                 yield from self._on_request(message, refused, firing, values)
         elif refused.first is not None:
             yield from self._on_reset(message, refused, firing, values)
-        elif not message.final:
+        elif message.labels.get("code", "").startswith("3"):
             yield Forward(message)  # the backend asks for more: the next reply is replaced
+        elif message.begins and refused.given and not _is_of_one_recipient(message):
+            refused.passes = True
+            yield Forward(message)
         elif message.begins:
+            refused.given = True
             yield Forward(message.with_data(self.render(message, firing, values)))
             if _begins_tls(message):
                 yield Close()
             yield from self._close(values)
+        elif refused.passes:
+            yield Forward(message)
 
     def _on_request(
         self, message: Message, refused: RefusedRequest, firing: Firing, values: Values
@@ -134,7 +153,9 @@ class ReplyFault(Answer):
         """Act on the end of a command, or of what continues it."""
         command = cast(Message, refused.first)
         request = cast(SmtpRequest, command.about)
-        if message.continues:  # the content, with the final dot
+        if message.continues and not refused.was_asked:
+            refused.has_ended = True
+        elif message.continues:  # the content, with the final dot
             yield Reply(self.render(command, firing, values) * refused.replies)
             yield from self._close(values)
         elif request.verb == "BDAT" or (request.verb == "DATA" and values.get("at") == "content"):
@@ -152,12 +173,17 @@ class ReplyFault(Answer):
         command = cast(Message, refused.first)
         request = cast(SmtpRequest, command.about)
         if request.last_chunk or request.verb == "DATA":
-            refused.replies = max(1, cast(SmtpRequest, message.about).recipients)
+            mail = cast(SmtpRequest, message.about).mail
+            refused.replies = mail.replies if mail else 1
+        rendered = self.render(command, firing, values) * refused.replies
         if request.verb == "BDAT":
-            rendered = self.render(command, firing, values) * refused.replies
             yield Forward(message.with_data(rendered))
             yield from self._close(values)
+        elif message.data.startswith(b"250") and refused.has_ended:
+            yield Forward(message.with_data(GO_AHEAD + rendered))
+            yield from self._close(values)
         elif message.data.startswith(b"250"):
+            refused.was_asked = True
             yield Forward(message.with_data(GO_AHEAD)._replace(final=False))
         else:
             request.wants_more = False
@@ -166,6 +192,14 @@ class ReplyFault(Answer):
     def _close(self, values: Values) -> Actions:
         if values.get("close", self.closes):
             yield Close()
+
+
+def _is_of_one_recipient(message: Message) -> bool:
+    """Whether a reply to the content is followed by others for other recipients, over LMTP."""
+    request = message.about
+    if not isinstance(request, SmtpRequest) or request.mail is None:
+        return False
+    return request.mail.lmtp and (request.has_asked or request.last_chunk)
 
 
 def _begins_tls(message: Message) -> bool:

@@ -18,7 +18,7 @@ from ...values.actions import Forward, Reply
 from ...values.messages import Message
 from ...values.options import option
 from .faults import CATALOGUE
-from .wire import SmtpRequest, without_extension
+from .wire import Mail, SmtpRequest, without_extension
 
 LINE = re.compile(rb"[ \t]*+([^\s]*+)[ \t]*+([^\n]*+)\n")
 ADDRESS = re.compile(r"(?:FROM|TO):\s*(?:<([^>]*)>|(\S*))", re.IGNORECASE)
@@ -52,6 +52,8 @@ VERBS = (
 EXTENDED_HELLOS = frozenset({"EHLO", "LHLO"})
 RESETS = frozenset({"EHLO", "LHLO", "HELO", "MAIL", "RSET"})
 """Commands that end a mail, or begin one."""
+CONTENTS = frozenset({"DATA", "BDAT"})
+"""Commands that bring the content of a mail."""
 
 GREETING = {"verb": "GREETING", "phase": "greeting"}
 """Labels of the server's greeting."""
@@ -59,6 +61,8 @@ NO_REPLY = "not an SMTP reply"
 NO_COMMAND = "a NUL byte where a command should be"
 TLS_REFUSED = b"454 4.7.0 TLS not available due to temporary reason\r\n"
 ACCESS_DENIED = b"503 5.7.0 Error: access denied\r\n"
+NO_RECIPIENTS = b"503 5.5.1 Error: no valid recipients\r\n"
+"""A reply to DATA or to its content (RFC 5321 section 3.3; RFC 2033 section 4.2 has only 503)."""
 
 ADDRESSES = texts((), "[^>]*", ">", "an address without its brackets")
 FAILURE = "an enhanced status code such as 4.2.1, or a reply code"
@@ -104,13 +108,23 @@ class Smtp(Protocol):
 
     # The state of a session: see ``SmtpSession``.
     host = ""
-    recipients = 0
     turned_away = False
+    delivers = True
+    _mail: Mail | None = None  # the one under way, or an empty one
     _lmtp = False
+    _asking_lmtp: SmtpRequest | None = None  # the newest LHLO
+    _newest: SmtpRequest | None = None  # the newest command that a mail depends on
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.adjusting = self.tls == "refuse"
+
+    @property
+    def mail(self) -> Mail:
+        """The mail under way."""
+        if self._mail is None:
+            self._mail = Mail(self._lmtp)
+        return self._mail
 
     # Parsing requests.
 
@@ -124,14 +138,30 @@ class Smtp(Protocol):
             chunk = CHUNK.fullmatch(argument) if verb == "BDAT" else None
             request = SmtpRequest(verb, last_chunk=chunk is not None and chunk[2] is not None)
             labels = _labels(verb, argument)
+            self._note_request(request)
             continued = verb in CONTINUED
-            once = continued or (verb == "RCPT" and self._lmtp)  # twice, it wants two replies
+            once = continued or (verb == "RCPT" and self._may_be_lmtp)  # twice: two replies
             stream.begin(labels, about=request, final=not once)
             if chunk is not None:
                 yield from stream.skip(int(chunk[1]))
-            stream.end()
+            stream.end(pauses=continued)
             if continued:
                 yield from self._continuation(stream, request, labels)
+
+    def _note_request(self, request: SmtpRequest) -> None:
+        """Note what a command says of the session, before the server has answered it."""
+        verb = request.verb
+        if verb == "LHLO":
+            self._asking_lmtp = request
+        elif verb in CONTENTS and (self._newest is None or self._newest.wants_more is not None):
+            request.mail = self.mail
+        if verb in RESETS or verb == "RCPT":
+            self._newest = request
+
+    @property
+    def _may_be_lmtp(self) -> bool:
+        asking = self._asking_lmtp
+        return self._lmtp or (asking is not None and asking.wants_more is None)
 
     def _continuation(
         self, stream: Stream, request: SmtpRequest, labels: Mapping[str, str]
@@ -141,7 +171,8 @@ class Smtp(Protocol):
         A client waits for the reply before it continues, so the reply is known when its next
         bytes arrive.  A client that does not wait must be sending the content, or its
         credentials: nothing else may be pipelined after DATA or AUTH (RFC 2920, RFC 4954
-        section 4).
+        section 4).  If the server then refuses the command, it takes each line of that for a
+        command, and answers it.
         """
         while True:
             while stream.drained:
@@ -156,6 +187,7 @@ class Smtp(Protocol):
                 stream.begin(labels, continues=True, about=request)
                 yield from stream.rest()
             request.wants_more = None
+            request.ahead += 1
             stream.begin(labels, continues=True, about=request)
             yield from stream.readline()
             stream.end()
@@ -222,7 +254,8 @@ class Smtp(Protocol):
             yield
         request, code = stream.asked, found[1].decode()
         verb = request.verb if greeted and isinstance(request, SmtpRequest) else ""
-        if self.tls == "pass" or verb not in EXTENDED_HELLOS:
+        may_be_withheld = self._lmtp and verb in CONTENTS
+        if not may_be_withheld and (self.tls == "pass" or verb not in EXTENDED_HELLOS):
             labels = {"code": code} if greeted else {"code": code, **GREETING}
             unknown = ("error",) if code >= "400" else ()
             stream.announce(labels, unknown=unknown, unsolicited=not verb)
@@ -237,23 +270,27 @@ class Smtp(Protocol):
 
     def _note_reply(self, request: SmtpRequest, code: str) -> bool:
         """Note a reply to a command, whoever gave that; return whether it is the last one."""
+        mail = request.mail = self.mail
+        results = mail.recipients if mail.lmtp else 0
         if ASKS_FOR_MORE.get(request.verb) == code:
             request.wants_more = request.has_asked = True
-            request.replies_due = self.recipients
+            request.ahead = 0 if request.verb == "DATA" else request.ahead - 1
+            request.replies_due = results
             return False
-        if request.last_chunk and not request.replies_due:
-            request.replies_due = self.recipients
-        request.recipients = self.recipients
+        if not request.replies_due:
+            request.replies_due = (request.last_chunk and results) or 1 + max(0, request.ahead)
         request.wants_more = False
         request.replies_due -= 1
         last, accepted = request.replies_due <= 0, code.startswith("2")
         if request.verb == "RCPT":
-            self.recipients += self._lmtp and accepted
+            if accepted and request.place is None:
+                request.place = mail.recipients
+                mail.recipients += 1
         elif request.verb == "BDAT" or (request.verb == "DATA" and request.has_asked):
             if last and (request.last_chunk or not accepted or request.verb == "DATA"):
-                self.recipients = 0
+                self._mail = None
         elif request.verb in RESETS and accepted:
-            self.recipients = 0
+            self._mail = None
             if request.verb.endswith("LO"):
                 self._lmtp = request.verb == "LHLO"
         return last
@@ -267,12 +304,39 @@ class Smtp(Protocol):
         if self.turned_away and message.to_backend and message.ends and request.verb != "QUIT":
             request.wants_more = False
             return Reply(ACCESS_DENIED)
+        begins_content = message.to_backend and request.verb in CONTENTS and not message.continues
+        if begins_content and request.mail is not None and request.mail.has_none:
+            request.wants_more = False
+            return Reply(NO_RECIPIENTS)
         if self.tls == "refuse":
             if request.verb in EXTENDED_HELLOS and not message.to_backend:
                 return Forward(self._without_tls(message))
             if request.verb == "STARTTLS" and message.to_backend:
                 return Reply(TLS_REFUSED)
         return Forward(message)
+
+    def deliver(self, message: Message) -> Message:
+        request = message.about
+        if not isinstance(request, SmtpRequest) or request.mail is None:
+            return message
+        if request.place is not None:
+            if message.begins and message.data and not _accepts(message.data):
+                request.mail.refused.add(request.place)
+                self.adjusting = True
+        elif request.mail.refused and (request.has_asked or request.last_chunk):
+            return self._result(message, request, request.mail)
+        return message
+
+    def _result(self, message: Message, request: SmtpRequest, mail: Mail) -> Message:
+        """Return a reply to the content; empty, if it is for a recipient that was refused."""
+        if message.labels.get("code") == ASKS_FOR_MORE.get(request.verb):
+            return message
+        if message.begins and not message.again:
+            place, request.results = request.results, request.results + 1
+            request.withheld = mail.has_none or (mail.lmtp and place in mail.refused)
+            if mail.has_none and message.final:
+                return message.with_data(NO_RECIPIENTS)
+        return message.with_data(b"") if request.withheld else message
 
     def _without_tls(self, message: Message) -> Message:
         data = without_extension(message.data, b"STARTTLS")
@@ -292,6 +356,11 @@ def _labels(verb: str, argument: str) -> dict[str, str]:
     return labels
 
 
+def _accepts(reply: bytes) -> bool:
+    """Whether a client takes a reply for success: its last line counts."""
+    return reply[reply.rstrip().rfind(b"\n") + 1 :].startswith(b"2")
+
+
 def _content(stream: Stream, request: SmtpRequest, labels: Mapping[str, str]) -> Parser:
     """Parse the content of a mail, including the line with a single dot that ends it.
 
@@ -303,6 +372,8 @@ def _content(stream: Stream, request: SmtpRequest, labels: Mapping[str, str]) ->
         data = before + stream.at_hand()
         found = data.find(END)
         until = found + len(END) if found >= 0 else len(data)
+        if not request.has_asked:
+            request.ahead += data.count(b"\n", len(before), until)
         yield from stream.skip(until - len(before))
         if found >= 0:
             break

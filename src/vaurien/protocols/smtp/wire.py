@@ -3,7 +3,29 @@
 from __future__ import annotations
 
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Mail:
+    """A mail as the backend has it, and what the client was told of it."""
+
+    lmtp: bool = False
+    """After its content there is a reply for each recipient."""
+    recipients: int = 0
+    """Number of recipients that the backend has accepted."""
+    refused: set[int] = field(default_factory=set)
+    """Those of them, counted from 0, that the client was told are refused."""
+
+    @property
+    def has_none(self) -> bool:
+        """The client was told that all recipients are refused, though the backend has some."""
+        return 0 < self.recipients == len(self.refused)
+
+    @property
+    def replies(self) -> int:
+        """Number of replies that the client waits for after the content."""
+        return max(1, self.recipients - len(self.refused)) if self.lmtp else 1
 
 
 @dataclass(slots=True, eq=False)
@@ -20,8 +42,16 @@ class SmtpRequest:
     """The server has asked for more of it."""
     replies_due: int = 0
     """Number of replies still to come, once that is known."""
-    recipients: int = 0
-    """Recipients of the mail when the server replied: see ``SmtpSession``."""
+    ahead: int = 0
+    """Number of lines that the client sent after it, without waiting to be asked for them."""
+    mail: Mail | None = None
+    """The mail that it belongs to, once that is known."""
+    place: int | None = None
+    """Of a recipient that the backend has accepted: its number, counted from 0."""
+    results: int = 0
+    """Number of replies to the content that have been delivered, or withheld."""
+    withheld: bool = False
+    """The reply under way is kept from the client."""
 
 
 class SmtpSession(typing.Protocol):
@@ -29,8 +59,6 @@ class SmtpSession(typing.Protocol):
 
     host: str
     """The name of the server, from its greeting."""
-    recipients: int
-    """Recipients of the mail accepted over LMTP, each of which gets a reply; 0 over SMTP."""
     turned_away: bool
     """The greeting has rejected the client: every command but QUIT is refused."""
     adjusting: bool
