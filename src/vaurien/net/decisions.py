@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ..rules.active import ActiveRule, ConnectionDraws, Decision, Memory
-from ..values.messages import NO_LABELS, Direction, Message
+from ..values.messages import NO_LABELS, TO_BACKEND, TO_CLIENT, Direction, Message
 
 if TYPE_CHECKING:
     from ..parsing.exchanges import Exchanges
@@ -90,7 +90,7 @@ class Decisions:
                 firing = active_rule.fire(self._connection, 0, now, taken=taken)
             connection_draws[active_rule] = firing
             if firing is not None:
-                self.proxy.on_fired(active_rule.rule, firing, Direction.TO_BACKEND, NO_LABELS)
+                self.proxy.on_fired(active_rule.rule, firing, TO_BACKEND, NO_LABELS)
         return connection_draws[active_rule]
 
     # Unframed: an exchange is what the client sends until the backend answers, and the answer.
@@ -104,7 +104,7 @@ class Decisions:
             self._client_may_continue = False
             self._of_turn = Decision(self.exchange, opaque=opaque)  # its decision has been played
             self._of_turn.generation = generation
-        if direction is Direction.TO_CLIENT:
+        if direction is TO_CLIENT:
             self._client_may_continue = False
         elif not self._client_may_continue:
             self._client_may_continue = True
@@ -134,7 +134,7 @@ class Decisions:
         decision = self._of_turn
         if (
             decision is None
-            or self._client_may_continue is not (direction is Direction.TO_BACKEND)
+            or self._client_may_continue is not (direction is TO_BACKEND)
             or decision.generation != self.proxy.active_plan.generation
         ):
             return None
@@ -155,7 +155,7 @@ class Decisions:
             self._by_exchange = {}
         number = message.exchange
         if opaque and message.to_backend:
-            return self.decide_chunk(Direction.TO_BACKEND)
+            return self.decide_chunk(TO_BACKEND)
         if not number:
             return self._decide_unsolicited(self._by_exchange, message, opaque=opaque)
         decision = self._by_exchange.get(number)
@@ -241,7 +241,7 @@ class Decisions:
         if not decision.labels:
             decision.labels = message.labels
         plan = self.proxy.active_plan
-        to_client = message.direction is Direction.TO_CLIENT
+        to_client = message.direction is TO_CLIENT
         if decision.generation != plan.generation or (plan.late and to_client):
             if to_client and message.labels:
                 decision.labels = {**decision.labels, **message.labels}

@@ -21,7 +21,7 @@ from ..parsing.stream import Stream
 from ..rules.active import Decision
 from ..values.actions import Reply
 from ..values.events import GaveUp, PluginFailed
-from ..values.messages import NO_LABELS, Direction, Message
+from ..values.messages import NO_LABELS, TO_CLIENT, Direction, Message
 from .overdue import Overdue
 from .reactor import BUFFER_SIZE
 
@@ -45,7 +45,7 @@ class State(enum.Enum):
     """The protocol has replied to the message under way: the rest of it is dropped."""
 
 
-START = State.START
+START, PASSING, DISCARDING = State
 
 
 class Framing:
@@ -69,7 +69,7 @@ class Framing:
     def __init__(self, stream: Stream, conversation: Conversation) -> None:
         self.stream = stream
         self.conversation = conversation
-        self.state = State.START
+        self.state = START
         self.failure: Exception | None = None
         """What the parser raised."""
         self.at = 0.0
@@ -126,12 +126,12 @@ class Framing:
         self.receiving = True
         self.stream.turn = self.conversation.decisions.proxy.active_plan.turn
         try:
-            if self.state is State.START:
+            if self.state is START:
                 self._start()
             messages = self.stream.feed(data, at)
             self.room = min(max(READ_SIZE, self.stream.skipping), BUFFER_SIZE)
         except Exception as error:  # noqa: BLE001 - a parser must not break traffic
-            messages = self.stream.surrender(data if self.state is State.START else b"")
+            messages = self.stream.surrender(data if self.state is START else b"")
             self.failure = error
             return self.decide(messages, surrendered=True)
         return self.decide(messages)
@@ -160,7 +160,7 @@ class Framing:
             Exception: whatever the parser raised when it was called.
         """
         conversation, protocol, stream = self.conversation, self._protocol, self.stream
-        if stream.direction is Direction.TO_CLIENT:
+        if stream.direction is TO_CLIENT:
             conversation.backend_spoke = True
             parser = protocol.responses(stream)
         elif protocol.backend_first and not conversation.backend_spoke:
@@ -168,7 +168,7 @@ class Framing:
         else:
             parser = protocol.requests(stream)
         stream.parse_with(iter(parser))  # raises TypeError if it is no generator
-        self.state = State.PASSING
+        self.state = PASSING
 
     def decide(self, messages: list[Message], *, surrendered: bool = False) -> list[Decided]:
         """Decide on all messages before the first is played, which may end their exchange.
@@ -177,13 +177,13 @@ class Framing:
         """
         protocol, decisions = self._protocol, self.conversation.decisions
         plain = not (surrendered or self._sent_ahead or protocol.adjusting)
-        if plain and self.state is State.PASSING:
+        if plain and self.state is PASSING:
             return [(message, decisions.decide(message)) for message in messages]
         decided: list[Decided] = []
         for message in messages:
-            if self.state is State.DISCARDING:
+            if self.state is DISCARDING:
                 if message.ends:
-                    self.state = State.PASSING
+                    self.state = PASSING
                 continue
             if self._sent_ahead:
                 self._exchanges.pass_on(message, decisions.proxy.reactor.now)
@@ -195,7 +195,7 @@ class Framing:
                 adjusted = protocol.adjust(message)
                 if isinstance(adjusted, Reply):
                     if not message.ends:
-                        self.state = State.DISCARDING
+                        self.state = DISCARDING
                     decided.append((message, adjusted))
                     continue
                 message = adjusted.message

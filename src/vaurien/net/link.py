@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import Decision, Firings
 from ..values.actions import Close
-from ..values.messages import NO_LABELS, Direction, Message
+from ..values.messages import NO_LABELS, TO_BACKEND, TO_CLIENT, Direction, Message
 from .closing import Ending
 from .outlet import Outlet
 from .player import QUEUE_LIMIT, Player, play, player_of
@@ -156,7 +156,7 @@ class Link(Outlet):
         if replying is not None and replying.full_of_replies:
             return True
         conversation = self.connection.conversation
-        if conversation is None or self.direction is Direction.TO_CLIENT:
+        if conversation is None or self.direction is TO_CLIENT:
             return False
         return conversation.exchanges.replies.size > QUEUE_LIMIT
 
@@ -167,7 +167,7 @@ class Link(Outlet):
         conversation = self.connection.conversation
         if conversation is not None:
             conversation.exchanges.pass_on(message, self.reactor.now)
-            if conversation.protocol.delivers and self.direction is Direction.TO_CLIENT:
+            if conversation.protocol.delivers and self.direction is TO_CLIENT:
                 message = conversation.protocol.deliver(message)
         if message.data:
             self.write(message.data)
@@ -200,7 +200,7 @@ class Link(Outlet):
             if gathers:
                 self.connection.send_gathered()
         self.settle()
-        if self.direction is Direction.TO_CLIENT and not self.connection.closed:
+        if self.direction is TO_CLIENT and not self.connection.closed:
             self.sink.outgoing.resume()  # replies may have kept the client from being read
             self.connection.close_drained()
 
@@ -220,7 +220,7 @@ class Link(Outlet):
         if idle:
             self.update_quiet()
         full = self.blocked or (self.player is not None and self.player.full) or self.congested
-        if self.direction is Direction.TO_BACKEND and self.connection.conversation is not None:
+        if self.direction is TO_BACKEND and self.connection.conversation is not None:
             full |= self.connection.conversation.is_full
         read = not self.dead or self.connection.withholds_end(self.source.incoming)
         self.source.want(READ, wanted=read and not full and self.ending is None)
@@ -243,7 +243,7 @@ class Link(Outlet):
     def update_quiet(self) -> None:
         """Derive ``quiet``; call this when anything that it depends on has changed."""
         connection, framing = self.connection, self.framing
-        talk = connection.conversation if self.direction is Direction.TO_CLIENT else None
+        talk = connection.conversation if self.direction is TO_CLIENT else None
         self.quiet = self.player is None and not (
             connection.proxy.active_plan.acts_on_messages
             or self.dead
@@ -332,7 +332,7 @@ class Link(Outlet):
 
     def arrive(self, decided: list[Decided]) -> None:
         """Send messages on which no rule acts, and queue the others to be played."""
-        to_client = self.direction is Direction.TO_CLIENT
+        to_client = self.direction is TO_CLIENT
         conversation = self.connection.conversation if to_client else None
         unsettled = False
         for message, decision in decided:

@@ -18,7 +18,7 @@ from ..rules.active import ActiveRule, Decision, Firings
 from ..rules.active_plan import ActivePlan
 from ..rules.plan import Rule
 from ..values.actions import Close, Reply
-from ..values.messages import Direction, Message
+from ..values.messages import TO_CLIENT, Message
 from .actor import BATCH, ActedLink, Actor, since
 from .played import Acts, PlayedConnection, Queued, Steps
 
@@ -383,6 +383,6 @@ def delay_of(
 
 def as_seen(message: Message, decision: Decision) -> Message:
     """Return a message as behaviors see it: a response with the labels of its exchange."""
-    if decision.labels and message.direction is Direction.TO_CLIENT:
+    if decision.labels and message.direction is TO_CLIENT:
         return message._replace(labels={**decision.labels, **message.labels})
     return message

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from ..behavior import HOOKS, Behavior
-from ..values.messages import NO_LABELS, Direction
+from ..values.messages import NO_LABELS, TO_BACKEND, TO_CLIENT, Direction
 from ..values.options import options_of
 from .dice import SEED_LIMIT, Dice
 from .firing import ConnectionView, Firing, Kept
@@ -61,7 +61,7 @@ class ActiveRule:
         self.directions = directions_of(rule)
         """Those of the messages that its behavior acts on."""
         ignores = rule.behavior.ignores_unsolicited
-        self.unsolicited = Direction.TO_CLIENT in self.directions and not ignores
+        self.unsolicited = TO_CLIENT in self.directions and not ignores
         """Whether its behavior may act on what the backend sends unsolicited."""
         self.always = not rule.match
         """Whether it applies to every exchange."""
@@ -140,7 +140,7 @@ class ActiveRule:
         if decision.exchange < 0 and not self.unsolicited:
             return False
         if self.rule.late:
-            return direction is Direction.TO_CLIENT and self not in decision.asked_late
+            return direction is TO_CLIENT and self not in decision.asked_late
         if self.since > decision.generation:
             return True
         anew = not framed or decision.opaque or self.scope == "connection"
@@ -273,7 +273,7 @@ class Decision:
 
     def firings_for(self, direction: Direction) -> Firings:
         """Return the firings whose behaviors act on messages of a direction."""
-        return self.to_backend if direction is Direction.TO_BACKEND else self.to_client
+        return self.to_backend if direction is TO_BACKEND else self.to_client
 
     def update(self, generation: int, firings: list[tuple[ActiveRule, Firing]]) -> None:
         """Replace the firings by what another active plan has decided."""
@@ -281,8 +281,8 @@ class Decision:
         if not firings and not self.firings:
             return
         self.firings = tuple(firings)
-        self.to_backend = self._acting(Direction.TO_BACKEND)
-        self.to_client = self._acting(Direction.TO_CLIENT)
+        self.to_backend = self._acting(TO_BACKEND)
+        self.to_client = self._acting(TO_CLIENT)
 
     def _acting(self, direction: Direction) -> Firings:
         firings, begun = self.firings, self.lasting

@@ -19,6 +19,10 @@ class Direction(enum.Enum):
     __hash__ = object.__hash__  # by default it is that of the name, computed in Python
 
 
+TO_BACKEND, TO_CLIENT = Direction
+"""Read once, for what runs for each message: a member of an enumeration takes 60 ns to look up."""
+
+
 class Message(NamedTuple):
     """A protocol message, or a piece of a long one; for plain tcp, a chunk.
 
@@ -58,7 +62,7 @@ class Message(NamedTuple):
 
     @property
     def to_backend(self) -> bool:
-        return self.direction is Direction.TO_BACKEND
+        return self.direction is TO_BACKEND
 
     def with_data(self, data: bytes) -> Message:
         """Return the same message with other bytes."""
