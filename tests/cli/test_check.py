@@ -185,3 +185,40 @@ def test_all_is_said_at_once(
     assert len(problems) == len(said)
     for part in said:
         assert any(part in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (
+            "v.toml",
+            'extends = "nope.toml"\ntimeout = "x"\n[proxies.p]\nfoo = 1\nprotocol = "mine"\n'
+            'journal = "${NOPE}"\n[proxies.q]\nprotocol = "reds"\n',
+            [
+                "nope.toml: the file cannot be read",
+                "{file}: proxies.p.journal = '${NOPE}' needs the environment variable",
+                "{file}: timeout = 'x' is not allowed",
+                "{file}: proxies.p.foo = 1 is an unknown key",
+                "{file}: proxies.q.protocol = 'reds' is an unknown protocol (did you",
+            ],
+        ),
+        (
+            "v.ini",
+            "[DEFAULT]\nextends = nope.ini\n[vaurien]\nproxy = x\nnope = 1\nprotocol = mine\n",
+            [
+                "nope.ini: the file cannot be read",
+                "{file}: [vaurien] nope='1' is an unknown key",
+                "{file}: [vaurien] proxy='x' is not an address",
+            ],
+        ),
+    ],
+)
+def test_all_else_is_told_of_a_file_that_extends_one_that_cannot_be_read(
+    name: str, text: str, expected: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    *lines, count = refused("check-config", str(file))
+    assert count == f"{len(expected)} problems"
+    for line, beginning in zip(lines, expected, strict=True):
+        assert line.startswith(beginning.replace("{file}", str(file)))

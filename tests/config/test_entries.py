@@ -198,3 +198,42 @@ def test_a_rule_that_can_never_act_is_a_problem() -> None:
         "rules[1].direction = 'to_backend' is not allowed: 'reply-lost' does nothing in that "
         "direction alone: it takes the other direction, or both",
     ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "keys", "expected"),
+    [
+        (
+            {"behavior": "dely", "precent": 3, "slep": 1, "other": 1},
+            {},
+            ["behavior = 'dely'", "precent = 3", "slep = 1"],
+        ),
+        ({"precent": 3, "other": 1}, {}, ["behavior is missing", "precent = 3"]),
+        ({"behavior": 5, "precent": 3}, {}, ["behavior = 5", "precent = 3"]),
+        ({"behavior": "no.Such", "precent": 3}, {}, ["behavior = 'no.Such'", "precent = 3"]),
+        ({"behavior": "dely", "comand": "x"}, {"protocol": "redis"}, ["behavior", "comand"]),
+        (
+            {"behavior": "error", "fault": "MVED", "comand": "x", "slto": 1, "other": 1},
+            {"protocol": "reds"},
+            ["fault = 'MVED'", "comand = 'x'", "slto = 1"],
+        ),
+        (
+            {"behavior": "error", "fault": "MVED", "comand": "x", "other": 1},
+            {"protocol": "ftp"},
+            ["fault = 'MVED'", "comand = 'x'"],
+        ),
+        (
+            {"behavior": "error", "fault": "MOVED", "slot": 3, "command": "x"},
+            {"protocol": "ftp"},
+            [],
+        ),
+        ({"behavior": "error", "fault": "SPECIAL"}, {"protocol": "reds"}, []),
+    ],
+)
+def test_what_looks_mistyped_behind_another_mistake_is_noted(
+    entry: object, keys: dict[str, object], expected: list[str]
+) -> None:
+    lines = [line.removeprefix("rules[0].") for line in problems(entry, **keys)]
+    found = [line for line in lines if not line.startswith("protocol")]
+    assert len(found) == len(expected)
+    assert all(map(str.startswith, found, expected))

@@ -7,7 +7,7 @@ import click
 from .. import plugins
 from ..config import ini, sections
 from ..config.configuration import Configuration
-from ..config.document import merged
+from ..config.document import Document, DocumentError, merged
 from ..config.source import Source
 from ..values.texts import printable
 from .command import OneLine, counted, say
@@ -27,9 +27,16 @@ def checked(name: str) -> Configuration:
         DocumentError: the file cannot be used.
     """
     source = Source(name, plugins.load_named)
-    is_ini = name.endswith(INI)
-    document = merged(sections.ADDRESSES, ini.read(name)) if is_ini else source.read()
-    return source.understand(document)
+    return source.understand(_of_ini(name) if name.endswith(INI) else source.read())
+
+
+def _of_ini(name: str) -> Document:
+    """Return the document of an INI file; if only one that it extends cannot be read, its rest."""
+    try:
+        document = ini.read(name)
+    except DocumentError as error:
+        document = error.or_rest()
+    return merged(sections.ADDRESSES, document)
 
 
 @click.argument("file")

@@ -268,9 +268,9 @@ def _read(config: str) -> Document:
 
     try:
         return read(config)
-    except ConfigError as error:
+    except DocumentError as error:
         if not config.endswith(OF_MANY):
-            raise
+            return error.or_rest()
         raise ConfigError(f"{error}; for TOML and JSON: vaurien serve --config {config}") from None
 
 

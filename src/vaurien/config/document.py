@@ -106,9 +106,17 @@ class Problem:
 class DocumentError(ConfigError):
     """A document with problems: all of them, in the order in which they were found."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], rest: Document | None = None) -> None:
+        """``rest``: what could be read, with these problems, though a file it extends could not."""
         self.problems = tuple(problems)
+        self.rest = rest
         super().__init__("\n".join(map(str, self.problems)))
+
+    def or_rest(self) -> Document:
+        """Return the rest, whose problems are raised with all others; without any, raise."""
+        if self.rest is None:
+            raise self
+        return self.rest
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,13 @@ class Document:
     """Each covers everything within its path."""
     problems: tuple[Problem, ...] = ()
     """Found while reading; the values are ``INVALID``."""
+    incomplete: bool = False
+    """A file that it extends could not be read: what it lacks may be there."""
+
+    def without(self, unreadable: Iterable[Problem]) -> Document:
+        """Return the document without a file that it extends, for these reasons."""
+        problems = (*unreadable, *self.problems)
+        return replace(self, problems=problems, incomplete=True)
 
     def origin(self, path: Path) -> Origin:
         """Return where a value was written, or would be if it were there."""
@@ -169,6 +184,7 @@ def merged(first: Document, second: Document) -> Document:
         second.root or first.root,
         {**origins, **second.origins},
         first.problems + second.problems,
+        first.incomplete or second.incomplete,
     )
 
 

@@ -11,14 +11,14 @@ from functools import partial
 from typing import NamedTuple, Self
 
 from ..behavior import Behavior
-from ..errors import VaurienError
+from ..errors import OptionError, UnknownNameError, VaurienError
 from ..protocol import Protocol
 from ..rules.notation import RULE_KEYS, Entry, FindBehavior, make_rules
 from ..rules.plan import ROUNDING, Plan, Rule
 from ..values.options import Configured, Option, options_of
 from .document import Document, FileKey
 from .formatting import Path, format_value
-from .problems import Given, Problems, blamed, suggestion
+from .problems import Given, Problems, blamed, nearest, suggestion
 
 BEHAVIOR_NAME = "the name of a behavior"
 
@@ -71,13 +71,16 @@ class Entries:
         protocol: type[Protocol] | None,
         problems: Problems,
         *,
+        likely: Sequence[type[Protocol]] = (),
         written: bool = True,
     ) -> None:
         """``protocol``: None if it is unknown; what depends on it is not checked then.
 
+        ``likely``: those that it may be; what looks mistyped with all of them is a problem.
         ``written``: a user wrote them, so one that can never act is a problem.
         """
         self._written = written
+        self._likely = likely if protocol is None else [protocol]
         self._find = find
         self._protocol = protocol
         self._known = protocol or Protocol
@@ -148,6 +151,7 @@ class Entries:
         """
         path = (*one.path, "behavior")
         _, name = given.get("behavior", (path, None))
+        behavior = UNKNOWN
         if "behavior" not in one.entry:
             self._problems.add(path, why="is missing", allowed=BEHAVIOR_NAME)
         elif "behavior" in given and not (isinstance(name, str) and name):
@@ -157,25 +161,52 @@ class Entries:
                 behavior = Configured.of(self._find(name))
             except VaurienError as error:
                 self._problems.add_error(path, name, error)
+                self._blame_typing_errors(self._meant(error), given)
                 return UNKNOWN, {}
             further = None
             if self._protocol is not None:
                 further = self._further(behavior, one.path, given)
+            else:
+                self._blame_fault(behavior, given)
             if further is not None:
                 return behavior, further
-            self._blame_typing_errors(behavior, given)
+        is_known = self._protocol is not None and behavior is not UNKNOWN
+        self._blame_typing_errors(behavior, given, all_unknown=is_known)
         return UNKNOWN, {}
 
-    def _blame_typing_errors(self, behavior: Configured[Behavior], given: Given) -> None:
-        """Add the keys that mean nothing whatever the rest turns out to be, or look mistyped."""
+    def _meant(self, error: VaurienError) -> Configured[Behavior]:
+        """Return the behavior whose name is like an unknown one."""
+        name = nearest(error.name, error.known) if isinstance(error, UnknownNameError) else ""
+        return Configured.of(self._find(name)) if name else UNKNOWN
+
+    def _blame_fault(self, behavior: Configured[Behavior], given: Given) -> None:
+        """Add a fault that looks like a mistyped one, whichever the protocol is."""
+        path, name = given.get("fault", ((), None))
+        if "fault" not in options_of(behavior.plugin) or not isinstance(name, str) or not name:
+            return
+        wrong: list[OptionError] = []
+        for protocol in self._likely:
+            try:
+                protocol.faults.find(name, given, protocol.name)
+            except OptionError as error:
+                wrong.append(error)
+            else:
+                return
+        if likely := next((error for error in wrong if "did you mean" in error.why), None):
+            self._problems.add_error(path, name, likely)
+
+    def _blame_typing_errors(
+        self, behavior: Configured[Behavior], given: Given, *, all_unknown: bool = False
+    ) -> None:
+        """Add the keys that look mistyped, or all that mean nothing whatever the rest will be."""
         known = ["behavior", *RULE_KEYS, *options_of(behavior.plugin)]
-        if self._protocol is not None:
-            known += [*self._protocol.labels, *self._protocol.response_labels]
-            known += [each.name for fault in self._protocol.faults for each in fault.parameters]
+        for protocol in self._likely:
+            known += [*protocol.labels, *protocol.response_labels]
+            known += [each.name for fault in protocol.faults for each in fault.parameters]
         for key, (path, value) in given.items():
             word = key.removeprefix("match.")
-            if word not in known and (self._protocol is not None or suggestion(word, known)):
-                self._problems.add_unknown(path, value, known)
+            if word not in known and (all_unknown or suggestion(word, known)):
+                self._problems.add_unknown(path, value, dict.fromkeys(known))
 
     def _further(
         self, behavior: Configured[Behavior], path: Path, given: Given

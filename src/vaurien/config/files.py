@@ -27,6 +27,7 @@ VARIABLE = re.compile(r"(\$?)\$\{(\w+)\}")
 LINE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 
 Content = dict[str, object]
+NOTHING = Document()
 NAMES = "the name of a file, or a list of such"
 
 
@@ -46,10 +47,7 @@ def read(name: str, environment: Mapping[str, str] = os.environ) -> Document:
             extends itself.
     """
     reading = _Reading(environment)
-    document = reading.read(name, ())
-    if reading.unreadable:
-        raise DocumentError(reading.unreadable)
-    return document
+    return reading.finished(reading.read(name, ()))
 
 
 def parse(text: str, name: str, environment: Mapping[str, str] = os.environ) -> Document:
@@ -63,9 +61,8 @@ def parse(text: str, name: str, environment: Mapping[str, str] = os.environ) -> 
         document = reading.document(_parse(text, ".toml"), name, ())
     except _SyntaxProblem as error:
         reading.add_unreadable(name, error.place, str(error))
-    if reading.unreadable:
-        raise DocumentError(reading.unreadable)
-    return document
+        document = NOTHING
+    return reading.finished(document)
 
 
 class _Reading:
@@ -97,7 +94,14 @@ class _Reading:
             reason = getattr(error, "strerror", None) or str(error)
             why = f"cannot be read: {reason}" + (f"; {by} extends it" if by else "")
             self.add_unreadable(name, "the file", why)
-        return Document()
+        return NOTHING
+
+    def finished(self, document: Document) -> Document:
+        """Return the document of the whole; raise the problems of files that cannot be read."""
+        if self.unreadable:
+            rest = None if document is NOTHING else document.without(self.unreadable)
+            raise DocumentError(self.unreadable, rest)
+        return document
 
     def add_unreadable(self, name: str, place: str, why: str) -> None:
         self.unreadable.append(Problem(FilePart(name, place), why=why))

@@ -64,13 +64,24 @@ def read(
         DocumentError: a file cannot be read or is not INI.
     """
     naming = environment if naming is None else naming
-    return _read(Path(name), (environment, naming), ())
+    unreadable: list[Problem] = []
+    document = _read(Path(name), (environment, naming), (), unreadable)
+    if unreadable:
+        raise DocumentError(unreadable, document.without(unreadable))
+    return document
 
 
 def _read(
-    path: Path, environments: Environments, within: tuple[str, ...], by: str = ""
+    path: Path,
+    environments: Environments,
+    within: tuple[str, ...],
+    unreadable: list[Problem],
+    by: str = "",
 ) -> Document:
-    """``within``: the files that extend this one; ``by`` names the last of them."""
+    """``within``: the files that extend this one; ``by`` names the last of them.
+
+    The problems of extended files that cannot be read are added to ``unreadable``.
+    """
     try:
         real = os.path.realpath(os.path.expanduser(path))
     except ValueError as error:  # a NUL in the name
@@ -83,8 +94,13 @@ def _read(
         other = Path(os.path.expanduser(name))
         beside = path.parent / other
         chosen = beside if beside.is_file() else other
-        found = _read(chosen, environments, (*within, real), f"; {path} extends it")
-        extended = merged(found, extended)
+        try:
+            here = (*within, real)
+            found = _read(chosen, environments, here, unreadable, f"; {path} extends it")
+        except DocumentError as error:
+            unreadable += error.problems
+        else:
+            extended = merged(found, extended)
     return merged(extended, document)
 
 

@@ -26,6 +26,9 @@ LIKENESS = 0.7
 SUGGESTIONS = 100
 """Suggestions for one document: they take time."""
 
+MAY_BE_THERE = ("is missing", "declares no proxy")
+"""What is no problem if a file that the document extends could not be read."""
+
 
 class Problems:
     """The problems of a document that were found so far."""
@@ -43,6 +46,8 @@ class Problems:
     def add(
         self, path: Path, given: str = "", why: str = "is not allowed", allowed: str = ""
     ) -> None:
+        if self.document.incomplete and why in MAY_BE_THERE:
+            return
         self.found.append(Problem(self.document.origin(path), given, allowed, why))
 
     def add_unknown(self, path: Path, given: object, known: Iterable[str]) -> None:
@@ -56,6 +61,8 @@ class Problems:
         value = "" if isinstance(given, Mapping) else format_value(given)
         if isinstance(error, UnknownNameError):
             hint, allowed = self._names(error.name, error.known, error.kind)
+            if self.document.incomplete and not hint:
+                return  # it may be declared in what could not be read
             self.add(path, value, f"is an unknown {error.kind}{hint}", allowed)
         elif isinstance(error, OptionError) and _is_about(error, path, given):
             self.add(path, value, error.why, error.allowed)
@@ -116,10 +123,15 @@ class Problems:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return the known name that was probably meant, as a question; ``""`` if there is none."""
+    meant = nearest(name, known)
+    return f" (did you mean {meant!r}?)" if meant else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that was probably meant; ``""`` if there is none."""
     from difflib import get_close_matches
 
-    similar = get_close_matches(name, known, 1, LIKENESS)
-    return f" (did you mean {similar[0]!r}?)" if similar else ""
+    return next(iter(get_close_matches(name[:NAME_LIMIT], known, 1, LIKENESS)), "")
 
 
 def blamed(error: VaurienError, keys: Iterable[str]) -> str | None:

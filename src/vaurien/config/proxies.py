@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OptionError, VaurienError
+from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import ALLOWED, Address
 from ..net.spec import Limits, ProxySpec
 from ..protocol import Protocol
@@ -17,7 +17,7 @@ from ..values.options import Configured, Option, Value, options_of
 from .document import INVALID
 from .entries import Entries, LocatedEntry
 from .formatting import Path, format_value
-from .problems import Problems
+from .problems import Problems, nearest
 from .settings import LIMITS, PROTOCOL, SEED
 from .state import place_of, talks_to_itself
 from .tables import Table
@@ -88,12 +88,13 @@ class ProxyReader:
         listen = self._address(table, "listen", Address.parse)
         table.need("backend", ALLOWED)
         backend = self._address(table, "backend", Address.parse_backend)
-        protocol = self._protocol(table)
+        protocol, likely = self._protocol(table)
         values = table.take_all(OPTIONS)
         entries = Entries(
             self._find_behavior,
             protocol.plugin if protocol else None,
             self._problems,
+            likely=likely,
             written=self._written,
         )
         spec = ProxySpec(
@@ -120,13 +121,16 @@ class ProxyReader:
             self._problems.add_error(path, text, error)
         return None
 
-    def _protocol(self, table: Table) -> Configured[Protocol] | None:
+    def _protocol(self, table: Table) -> tuple[Configured[Protocol] | None, list[type[Protocol]]]:
+        """Return the protocol of a proxy; or None, and those that may be meant."""
         path, name = table.text("protocol", str(PROTOCOL.default))
         try:
-            return self._find_protocol(name)
+            return self._find_protocol(name), []
         except VaurienError as error:
             self._problems.add_error(path, name, error)
-        return None
+            known = error.known if isinstance(error, UnknownNameError) else []
+        likely = list(filter(None, [nearest(name, known)])) or known
+        return None, [self._find_protocol(each).plugin for each in likely]
 
     def _with_options(self, protocol: Configured[Protocol] | None, table: Table) -> Protocol:
         inner = table.table("options")

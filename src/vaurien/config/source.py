@@ -10,7 +10,7 @@ from hashlib import sha256
 from ..registry import behaviors, protocols
 from . import files
 from .configuration import Configuration
-from .document import Document, merged
+from .document import Document, DocumentError, merged
 from .names import Load, Names
 from .settings import GONE_PROTOCOL_OPTIONS, SEED
 from .understand import understand
@@ -39,12 +39,17 @@ class Source:
         self._load = cache(load)  # so that what is read again names the same classes
 
     def read(self) -> Document:
-        """Return the document of the file.
+        """Return the document of the file; if only one that it extends cannot be read, its rest.
+
+        That has the reason as a problem, so that ``understand`` raises it with all others.
 
         Raises:
             DocumentError: it cannot be read.
         """
-        return files.read(self.name) if self.name else NOTHING
+        try:
+            return files.read(self.name) if self.name else NOTHING
+        except DocumentError as error:
+            return error.or_rest()
 
     def understand(self, document: Document) -> Configuration:
         """Return what a document and the flags say; ``Names.adopt`` registers its plugins.
