@@ -124,6 +124,7 @@ def test_signals_that_come_together_end_it(
         assert serving.process.wait(PATIENCE) == 0
         assert serving.messages[-1] == "Bye!"
         assert "Traceback" not in serving.log
+        assert "ERROR" not in serving.log
 
 
 def test_one_port_in_use_and_none_is_opened(tmp_path: Path, echoing: Address) -> None:

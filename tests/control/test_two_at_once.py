@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from control.plane import Plane, spec
+from vaurien import registry
+from vaurien.config.state import State
+from vaurien.control import writer
 from vaurien.control.server import ChangedError, Control
 from vaurien.errors import EndingError
+from vaurien.net.proxies import Proxies
+from vaurien.net.proxy import Proxy
+from vaurien.net.reactor import Reactor
+from vaurien.net.simulated import SimulatedSystem
 
 CHANGES: dict[str, Callable[[Control], object]] = {
     "plan": lambda control: control.set_plan([{"behavior": "hang"}], "a"),
@@ -91,3 +99,21 @@ def test_a_proxy_that_is_removed_and_added_again_serves_anew(plane: Plane, drain
     plane.pass_time(20)
     assert (len(old.connections), len(new.connections)) == (0, 1)
     assert plane.system.listening == {1}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_after_the_end_is_refused_at_once(
+    change: Callable[[Control], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PATIENCE", 3600.0)
+    with closing(Reactor(SimulatedSystem())) as reactor:
+        state = State((spec("a", 1), spec("off", 2, enabled=False)))
+        proxies = Proxies(reactor, partial(Proxy, reactor))
+        proxies.apply(state.proxies)
+        control = Control(reactor, proxies, state, find_behavior=registry.behaviors.get)
+        reactor.post(reactor.stop)
+        reactor.run()
+        with pytest.raises(EndingError, match="the process is ending and takes no more changes"):
+            change(control)
+        assert control.state is state
+        proxies.close()

@@ -306,6 +306,33 @@ def test_a_call_that_was_cancelled_in_time_is_not_made(reactor: Reactor) -> None
     assert called == ["other"]
 
 
+def test_nobody_waits_for_a_reactor_that_has_stopped(reactor: Reactor) -> None:
+    asked: list[Future[None]] = []
+    reactor.post(reactor.stop)
+    reactor.post(lambda: asked.append(reactor.submit(lambda: None)))
+    reactor.run()
+    assert asked[0].result(0) is None  # it came before the end
+    late = reactor.submit(lambda: None)
+    assert late.cancelled()
+    reactor.post(reactor.stop)
+    reactor.run()  # once more
+    assert not reactor._cancels
+
+
+def test_a_call_that_a_stopping_reactor_does_not_make_is_cancelled(reactor: Reactor) -> None:
+    asked: list[Future[None]] = []
+    end_batch = reactor._end_batch
+
+    def end_and_ask() -> None:
+        end_batch()
+        asked.append(reactor.submit(lambda: None))
+
+    reactor._end_batch = end_and_ask  # type: ignore[method-assign]  # between two batches
+    reactor.post(reactor.stop)
+    reactor.run()
+    assert asked[-1].cancelled()
+
+
 def test_calls_of_many_threads_are_all_made_and_each_threads_in_order(running: Reactor) -> None:
     made: list[tuple[int, int]] = []
     asked: list[Future[None]] = []

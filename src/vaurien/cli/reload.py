@@ -23,7 +23,7 @@ from ..config.configuration import Configuration
 from ..config.document import DocumentError
 from ..config.source import Source
 from ..control.server import ChangedError
-from ..errors import VaurienError
+from ..errors import EndingError, VaurienError
 from ..net.proxies import ClosePolicy
 from ..values.texts import printable
 from . import logs
@@ -112,6 +112,8 @@ class Reloads:
                 LOG.error("%s", problem)
             count = len(error.problems)
             LOG.error("The configuration was not applied; problems: %d", count)
+        except EndingError as ending:
+            LOG.warning("The configuration was not applied: %s", ending)
         except VaurienError as error:
             reason = getattr(error, "strerror", None) or error
             LOG.error("The configuration was not applied: %s", reason)

@@ -14,12 +14,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ..config.state import to_document
-from ..errors import VaurienError
+from ..errors import EndingError, VaurienError
 from ..net.proxies import ClosePolicy
 from .expiry import EXPIRES, ExpiryTimes, expiry_times
 from .store import StoreError
@@ -184,6 +185,8 @@ class Writer:
         future = self._reactor.submit(call)
         try:
             return future.result(PATIENCE)
+        except CancelledError:
+            raise EndingError from None
         except TimeoutError:
             if future.cancel():
                 raise StalledError(

@@ -75,6 +75,9 @@ class Reactor:
         self._soon: list[Callable[[], None]] = []
         self._unfinished: deque[Callable[[], None]] = deque()
         self._submitted: deque[Callable[[], None]] = deque()
+        self._cancels: set[Callable[[], bool]] = set()
+        """Cancel what other threads may wait for."""
+        self._over = False  # it has stopped
         self._closing: list[Socket] = []
         self.waiting_bytes = 0
         """Bytes of the messages that wait on links."""
@@ -137,12 +140,16 @@ class Reactor:
         self.system.wake()
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
-        """Call in the reactor's thread; the future gets what the call returns or raises."""
+        """Call in the reactor's thread; the future gets what the call returns or raises.
+
+        It is cancelled if the reactor has stopped, or stops before the call.
+        """
         from concurrent.futures import Future
 
         future: Future[T] = Future()
 
         def run() -> None:
+            self._cancels.discard(future.cancel)
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(call())
@@ -154,17 +161,23 @@ class Reactor:
                     future.set_exception(RuntimeError(f"cut short by {error!r}"))
                     raise
 
+        self._cancels.add(future.cancel)
         self.post(run)
+        if self._over:  # looked at last, as it may stop at any moment
+            future.cancel()
         return future
 
     # Running.
 
     def run(self) -> None:
         """Handle events until ``stop``."""
-        self._stopped = False
+        self._stopped = self._over = False
         with self.system.woken_by_signals():
             while not self._stopped:
                 self.run_once()
+        self._over = True
+        for cancel in list(self._cancels):
+            cancel()
 
     def run_once(self) -> None:
         """Wait for one batch of events, and handle it."""
