@@ -141,9 +141,11 @@ class Player(Actor):
 
     def wait(self, delay: Delay) -> None:
         """Begin with a message that waits."""
+        reactor = self._link.reactor
         self._delay = delay
-        self._count((delay.message, delay.decision), 1)
-        self._timer = self._link.reactor.call_at(delay.until, self._on_timer)
+        self._size = size = len(delay.message.data) + OVERHEAD
+        reactor.waiting_bytes += size
+        self._timer = reactor.call_at(delay.until, self._on_timer)
 
     def step(self) -> None:
         """Run until it must wait."""
@@ -353,10 +355,10 @@ def play(link: PlayedLink, message: Message, decision: Decision | Reply) -> bool
     player = player_of(link)
     if link.quiet:
         link.update_quiet()
-    if delay is None:
-        player.put((message, decision))
-    else:
+    if delay is not None:
         player.wait(delay)
+        return False
+    player.put((message, decision))
     if player.full or link.blocked or link.congested:
         link.settle()
     return False
