@@ -22,6 +22,9 @@ __all__ = ["HOOKS", "Behavior", "ConnectionView", "Delaying", "Firing", "Scope"]
 
 HOOKS = ("on_connect", "on_open", "on_message", "on_end")
 
+STEP_SIZE = 16384
+"""Bytes of a message that are a step of work on it, for behaviors that do little with them."""
+
 
 class Behavior(Configurable):
     """The base class of behaviors; subclasses set ``name`` and declare options.
@@ -60,6 +63,14 @@ class Behavior(Configurable):
     def delaying(self) -> Delaying | None:
         """The behavior itself, if all that it does to messages is to delay them."""
         return None
+
+    @property
+    def step_size(self) -> int:
+        """Bytes of a message that are a step of its work: others have a turn after 64 steps.
+
+        Rules with less than the default also get smaller chunks to act on.
+        """
+        return STEP_SIZE
 
     def concerns(self, direction: Direction) -> bool:
         """Return whether it may do anything but forward the messages of this direction.

@@ -11,7 +11,7 @@ from acting import Stage, actions_of, firing, request, response
 from lifting import ANSWER, QUESTION, lifted_at_any_moment
 from scenario import World, echo
 from vaurien.behavior import Firing, Scope
-from vaurien.behaviors.corrupt import Corrupt
+from vaurien.behaviors.corrupt import BLOCK, PLACES, Corrupt
 from vaurien.errors import OptionError
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import SCOPES
@@ -82,14 +82,27 @@ def test_at_most_every_bit_and_at_least_none() -> None:
         Corrupt(rate=1.5)
 
 
+@pytest.mark.parametrize("rate", [1.4 / 2**PLACES, 1 - 0.4 / 2**PLACES])
+def test_a_rate_between_what_blocks_can_have_is_exact_on_average(
+    rate: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vaurien.behaviors.corrupt.DENSE", 0.0)
+    fired, size = firing(scope="connection"), 8 * BLOCK * 4000
+    flips = flipped(bytes(size // 8), spoilt(Corrupt(rate=rate), fired, request(bytes(size // 8))))
+    assert abs(flips - size * rate) < 5 * sqrt(size * rate * (1 - rate) + size / 2**PLACES)
+
+
 def test_an_empty_message_stays_so() -> None:
     message = request(b"")
     assert actions_of(Corrupt(rate=1), message) == [Forward(message)]
 
 
+@pytest.mark.parametrize("rate", [0.001, 0.02, 0.6])
 @pytest.mark.parametrize("scope", SCOPES)
-def test_the_same_seed_flips_the_same_bits_however_they_are_chunked(scope: Scope) -> None:
-    behavior = Corrupt(rate=0.001)
+def test_the_same_seed_flips_the_same_bits_however_they_are_chunked(
+    scope: Scope, rate: float
+) -> None:
+    behavior = Corrupt(rate=rate)
     whole = spoilt(behavior, firing(scope=scope), request(STREAM))
     for seed in range(5):
         sizes = random.Random(seed)

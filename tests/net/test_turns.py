@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from time import process_time
+from typing import ClassVar
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acting import firing, request
 from lines import Lines
 from scenario import Peer, World, echo
 from vaurien import registry
 from vaurien.behavior import Behavior, Firing
+from vaurien.net.actor import BATCH
 from vaurien.net.framing import READ_SIZE
+from vaurien.net.reactor import BUFFER_SIZE
 from vaurien.net.simulated import CAPACITY
 from vaurien.net.turns import PORTION, in_turns
+from vaurien.rules.active import step_size_of
 from vaurien.rules.active_plan import TURN, TURN_DECISIONS
-from vaurien.values.actions import Actions, Hold
+from vaurien.values.actions import Actions, Forward, Hold
+from vaurien.values.messages import Message
+from vaurien.values.options import option
 
 ARMED = ("delay after=1000000",)
 MANY = tuple(f"delay after=1000000 name=rule{number}" for number in range(100))
@@ -50,6 +60,103 @@ def test_a_pipelining_client_has_turns_of_bounded_size(
     assert bytes(world.backends[0].heard) == pipelined * count
     world.run(lambda: len(client.heard) == count * 4, seconds=1)
     assert bytes(client.heard) == b"yes\n" * count
+
+
+class Laborious(Behavior):
+    """Notes the sizes of the messages that it has acted on."""
+
+    name = "test-laborious"
+    scopes = ("connection",)
+    effort: int = option(100, "bytes that are a step")
+    acted: ClassVar[list[int]] = []
+
+    @property
+    def step_size(self) -> int:
+        return self.effort
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        self.acted.append(len(message.data))
+        yield Forward(message)
+
+
+registry.register(Laborious)
+
+
+@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize("before", [(), ("hang",)])
+def test_work_that_is_long_for_each_byte_has_turns_of_fewer(
+    before: tuple[str, ...], *, framed: bool
+) -> None:
+    rules = before or ("test-laborious",)
+    world = World(*rules, protocol=Lines() if framed else None, whole=True)
+    client = world.client()
+    world.run(lambda: world.backends, seconds=1)
+    (connection,) = world.proxy.connections
+    data = b"PUT 500000\n" + bytes(500_000)
+    client.say(data[:250_000])
+    if before:
+        world.run(seconds=1)
+        world.apply("test-laborious direction=to_backend")
+    client.say(data[250_000:])
+    Laborious.acted.clear()
+    read = connection.to_backend.bytes
+    while len(world.backends[0].heard) < len(data):
+        world.reactor.run_once()
+        acted = Laborious.acted[:]
+        Laborious.acted.clear()
+        assert connection.to_backend.bytes - read <= BATCH * 100
+        read = connection.to_backend.bytes
+        assert len(acted) <= 2 or sum(acted) <= 2 * BATCH * 100
+    assert bytes(world.backends[0].heard) == data
+
+
+def test_the_room_is_that_of_the_rules_that_are_on() -> None:
+    world = World("delay", whole=True)
+    world.client()
+    world.run(lambda: world.backends, seconds=1)
+    (connection,) = world.proxy.connections
+    for rules, room in (
+        (["delay"], BUFFER_SIZE),
+        (["test-laborious effort=10", "delay"], 640),
+        (["test-laborious effort=10 direction=to_client start=9"], BUFFER_SIZE),
+        (["test-laborious effort=1e4..10/1..1e4/1"], 640),
+        (["test-laborious effort=0"], BATCH),
+        (["slow-close"], BUFFER_SIZE),
+        ([], BUFFER_SIZE),
+    ):
+        world.apply(*rules)
+        connection.apply()
+        assert [link.room for link in connection.links] == [room, room]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *(f"corrupt rate={rate}" for rate in (0.00001, 0.0001, 0.001, 0.005, 0.006, 0.1, 0.7, 1)),
+        *(f"packet-loss size={size} loss=0" for size in (1, 10, 100, 1460)),
+        *(f"packet-loss size=1 loss={loss}" for loss in (1, 10, 50, 90, 100)),
+        "packet-loss size=1 loss=50 correlation=90",
+        "duplicate",
+        "bandwidth burst=10000000 rate=10000000",
+        "latency delay=1 jitter=1 distribution=pareto",
+        "limit-data bytes=1000000",
+        "reorder",
+        "slicer",
+    ],
+)
+def test_the_work_of_a_turn_is_short(rule: str) -> None:
+    """In CPU time: a hundredth of a second is ten times what it takes, and less than it took."""
+    world = World()
+    (made,) = world.rules(rule)
+    size = min(BUFFER_SIZE, BATCH * step_size_of(made))
+    took = []
+    for _ in range(5):
+        fired = firing(scope="connection")
+        begun = process_time()
+        actions = made.behavior.on_message(request(bytes(size)), fired)
+        assert list(islice(actions, BATCH))
+        took.append(process_time() - begun)
+    assert min(took) < 0.01
 
 
 @pytest.mark.parametrize("rules", [(), ARMED], ids=["quiet", "armed"])

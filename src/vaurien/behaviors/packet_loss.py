@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..behavior import Behavior, Firing
+from ..behavior import STEP_SIZE, Behavior, Firing
 from ..values.actions import Actions, Close, Drop, Forward, Wait
 from ..values.messages import Message
 from ..values.options import option
@@ -15,6 +15,9 @@ LONGEST_TIMEOUT = 120.0
 """Maximum in seconds of the doubled timeout: Linux's TCP_RTO_MAX."""
 DUPLICATES = 3
 """Duplicate ACKs that make the sender retransmit at once (RFC 5681, 3.2)."""
+
+SEGMENTS = 32
+"""Segments that are drawn for in a step."""
 
 Chance = Callable[[], float]
 """Return a draw from 0 up to but not including 1."""
@@ -55,6 +58,10 @@ class PacketLoss(Behavior):
     size: int = option(1460, "bytes per segment", minimum=1)
     drop: bool = option(False, "drop whole messages, without retransmission")
 
+    @property
+    def step_size(self) -> int:
+        return min(STEP_SIZE, int(SEGMENTS * self.size))
+
     def on_message(self, message: Message, firing: Firing) -> Actions:
         fate = firing.own(Fate, message.direction)
         chance = firing.draws(message.direction).random
@@ -94,6 +101,8 @@ class PacketLoss(Behavior):
             while times <= RETRIES and self._loses(fate, chance):
                 times += 1
             found.append((times, behind >= DUPLICATES))
+            if times > RETRIES:  # none waits longer
+                break
         return tuple(found)
 
     def _waits(self, times: int, *, fast: bool) -> float:

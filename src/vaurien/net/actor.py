@@ -8,20 +8,23 @@ first, it yields these, so that a thousand rules that act on a message are no de
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from ..rules.active import ActiveRule, Decision, Firings
+from ..rules.active_plan import ActivePlan
 from ..rules.plan import Rule
 from ..values.actions import Action, Behind, Close, Drop, Forward, Hold, Reply, Wait
 from ..values.messages import Direction, Message
 from .played import Acts, Overtaken, PlayedConnection, Steps, Unsent, left_after
-
-if TYPE_CHECKING:
-    from .reactor import Reactor
+from .reactor import BUFFER_SIZE, Reactor
 
 BATCH = 64
-"""Steps in a row, of a rule on a message, before other connections get their turn."""
+"""Steps in a row, of a rule on a message, before other connections get their turn.
+
+How many steps a long message takes is up to the rule.
+"""
+SEND_STEPS = 3
+"""Steps that a send takes."""
 
 
 class ActedLink(Interface):
@@ -89,6 +92,7 @@ class Actor:
                 firings = firings[1:]
         else:
             return self._deliver(message)
+        self._left_in_batch -= len(message.data) // active_rule.step_size
         return self._let_act(since(message, active_rule), decision, firings)
 
     def _deliver(self, message: Message) -> Acts:
@@ -105,7 +109,7 @@ class Actor:
         actions, arrived = iter(behavior.on_message(message, firing)), message.at
         while (action := next(actions, None)) is not None:
             self._left_in_batch -= 1
-            if not self._left_in_batch:
+            if self._left_in_batch <= 0:
                 yield clock()
             left = left_after(action, left) if values is not None else None
             match action:
@@ -115,6 +119,7 @@ class Actor:
                     cut = (forwarded.offset, forwarded.ends) != (message.offset, message.ends)
                     if cut:  # it leaves in a send of its own
                         link.flush()
+                        self._left_in_batch -= SEND_STEPS
                     if rest or link.blocked:
                         yield self._act(forwarded, decision, rest)
                     else:
@@ -135,8 +140,7 @@ class Actor:
                     if not message.again:  # one request, one reply
                         self._connection.reply(message, data)
                 case Drop():
-                    dropped_by = self._connection.decisions.memory.dropped_by
-                    dropped_by.add((active_rule, message.direction))
+                    self._connection.decisions.memory.dropped_by.add((active_rule, link.direction))
                 case Close():
                     yield from self._close(active_rule, message, action)
                     return
@@ -230,3 +234,8 @@ def since(message: Message, active_rule: ActiveRule) -> Message:
     if message.at < active_rule.on_since:
         return message._replace(at=active_rule.on_since)
     return message
+
+
+def room_under(plan: ActivePlan) -> int:
+    """Return how many bytes may be read at a time: as many as rules act on in one turn."""
+    return min(BUFFER_SIZE, BATCH * plan.step_size) or BUFFER_SIZE

@@ -15,6 +15,7 @@ from ..parsing.exchanges import QueuedReply
 from ..rules.active import Decision, Firings
 from ..values.actions import Close
 from ..values.messages import NO_LABELS, TO_BACKEND, TO_CLIENT, Direction, Message
+from .actor import room_under
 from .closing import Ending
 from .outlet import Outlet
 from .player import QUEUE_LIMIT, Player, play, player_of
@@ -47,6 +48,7 @@ class Link(Outlet):
         "player",
         "postponed",
         "quiet",
+        "room",
         "sink",
         "source",
     )
@@ -73,8 +75,11 @@ class Link(Outlet):
         self.paused = False  # nothing is read until the connection's parsers have caught up
         self.postponed = False  # the source was readable meanwhile
         self._receive = source.sock.recv_into
-        acting = connection.proxy.active_plan.acts_on_messages
-        self.quiet = not (acting or connection.protocol.adjusting)  # nothing is held yet
+        plan = connection.proxy.active_plan
+        self.room = room_under(plan)  # bytes that are read at a time, at most
+        self.quiet = not (
+            plan.acts_on_messages or connection.protocol.adjusting
+        )  # nothing is held yet
 
     # Called by the source's end.
 
@@ -94,7 +99,8 @@ class Link(Outlet):
         reactor = self.reactor
         framing = self.framing
         try:
-            size = self._receive(reactor.buffer, 0 if framing is None else framing.room)
+            room = self.room if framing is None else min(self.room, framing.room)
+            size = self._receive(reactor.buffer, room)
         except BlockingIOError:
             return
         except OSError:
@@ -235,6 +241,7 @@ class Link(Outlet):
 
     def apply(self) -> None:
         """Follow the proxy's new plan from the next message on."""
+        self.room = room_under(self.connection.proxy.active_plan)
         if self.player is None and not self.blocked and self.ending is None:
             self.update_quiet()
         else:

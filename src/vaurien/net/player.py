@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 from typing import Protocol as Interface
 
+from ..behavior import STEP_SIZE
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import ActiveRule, Decision, Firings
 from ..rules.active_plan import ActivePlan
@@ -239,7 +240,7 @@ class Player(Actor):
                 self._steps = [self._play_before_overtaken()]
             else:
                 self._left_in_batch -= 1
-                if not self._left_in_batch:
+                if self._left_in_batch <= 0:
                     return link.reactor.clock()
                 self._begin(self._queue.popleft())
         return None
@@ -294,6 +295,7 @@ class Player(Actor):
 
     def _finish(self, message: Message) -> None:
         """A message was played."""
+        self._left_in_batch -= len(message.data) // STEP_SIZE
         if not self._ended:
             self._size -= (size := len(message.data) + OVERHEAD)
             self._link.reactor.waiting_bytes -= size
@@ -306,7 +308,7 @@ class Player(Actor):
             yield from self._wait_for_next()
         else:
             self._left_in_batch -= 1
-            if not self._left_in_batch:
+            if self._left_in_batch <= 0:
                 yield self._link.reactor.clock()
         arrived = self._link.reactor.clock()
         overtaken, self._overtaken = self._overtaken, ()

@@ -39,6 +39,7 @@ class ActiveRule:
         "seen",
         "shared",
         "since",
+        "step_size",
         "unsolicited",
         "updated_at",
     )
@@ -67,6 +68,8 @@ class ActiveRule:
         """Whether it applies to every exchange."""
         self.delaying = rule.behavior.delaying if not rule.ramps else None
         """Its behavior, if all that it does to messages is to delay them."""
+        self.step_size = step_size_of(rule)
+        """Bytes of a message that are a step of work on it."""
         self.certain = (rule.low, rule.high, rule.percent_ramp) == (0, 100, None)
         """Whether it fires whatever is drawn."""
         self.counts = (rule.after, rule.every, rule.times) != (0, 1, None)
@@ -190,6 +193,17 @@ class ActiveRule:
     def refuses(self) -> bool:
         """Whether it keeps every connection from being accepted."""
         return self.rule.behavior.refuses and self.certain and not self.counts
+
+
+def step_size_of(rule: Rule) -> int:
+    """Return how many bytes of a message are a step of a rule's work, at the least."""
+    sizes = [rule.behavior.step_size]
+    for name, ramp in rule.ramps:
+        for value in ramp.values:
+            behavior = copy.copy(rule.behavior)
+            setattr(behavior, name, value)
+            sizes.append(behavior.step_size)
+    return max(1, min(sizes))
 
 
 def directions_of(rule: Rule) -> tuple[Direction, ...]:

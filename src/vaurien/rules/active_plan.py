@@ -46,6 +46,8 @@ class ActivePlan:
         """Whether any rule that is on may act on messages."""
         self.turn = max(1, min(TURN, TURN_DECISIONS // (len(self.message_rules) or 1)))
         """Messages of a connection that are decided on before others have their turn."""
+        self.step_size: int = min((rule.step_size for rule in self.message_rules), default=0)
+        """Bytes of a message that are a step of work for one of these rules; 0: there are none."""
         before = -1 if previous is None else previous.last_inert
         self.last_inert: int = before if self.acts_on_messages else self.generation
         """Generation of the newest active plan so far of which that is not so."""
