@@ -118,6 +118,8 @@ class ListenError(VaurienError, OSError):
     """The proxy whose address it is, if that is known."""
     reason: str = ""
     """The text without the name of the proxy."""
+    endpoint: str = ""
+    """The address with its host resolved, if that is known."""
 
 
 class ProtocolError(VaurienError):

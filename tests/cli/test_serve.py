@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 from peers import PATIENCE, Scripted, connect, echo, receive, receive_until_fin, wait_until
 from servers import stop
 from serving import command, proxy_table, refused, served
+from vaurien.cli.serve import API_BY_DEFAULT, OWN_FLAGS
 from vaurien.client import Client
 from vaurien.net.address import Address
 
@@ -151,11 +153,10 @@ def test_every_problem_of_a_file_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ([], "--config, or a --state that was saved, is required"),
         (["--config", "", "--state", "{folder}/s"], "--config='' is not allowed"),
         (["--config", "{config}", "--state", ""], "--state='' is not allowed"),
         (["--config", "/nowhere.toml"], "/nowhere.toml: the file cannot be read"),
-        (["--state", "{folder}/new"], "--state: no state is saved there yet"),
+        (["--port", "x"], "--port='x' is not allowed"),
         (["--state", "{folder}/no/where"], "{folder}/no/where cannot be used as the state file"),
         (["--config", "{config}", "--http-port", "x"], "--http-port='x' is not allowed"),
         (["--config", "{config}", "--seed", "x"], "--seed='x' is not allowed"),
@@ -167,6 +168,58 @@ def test_mistakes(words: list[str], line: str, config: Path, tmp_path: Path) -> 
     names = {"folder": tmp_path, "config": config}
     told = refused("serve", *(word.format(**names) for word in words))
     assert told[0].startswith(line.format(**names))
+
+
+def ask_api(address: Address, method: str, path: str, body: object = None) -> object:
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=PATIENCE)
+    connection.request(method, path, None if body is None else json.dumps(body))
+    answer = connection.getresponse().read()
+    connection.close()
+    return json.loads(answer or b"null")
+
+
+def test_without_a_configuration_it_waits_for_clients(
+    echoing: Address, tmp_path: Path, log: Path
+) -> None:
+    words = ["--port", "0", "--state", str(tmp_path / "state")]
+    body = {"name": "cache", "listen": "127.0.0.1:0", "upstream": str(echoing)}
+    with served(*words, log=log) as serving:
+        assert serving.messages[1].startswith("ready: 0 proxies, seed ")
+        assert ask_api(serving.http, "GET", "/proxies") == {}
+        made = ask_api(serving.http, "POST", "/proxies", body)
+        assert isinstance(made, dict)
+        with connect(Address.parse(made["listen"])) as client:
+            client.sendall(b"hello")
+            assert receive(client, 5) == b"hello"
+        ask_api(serving.http, "POST", "/proxies/cache/toxics", {"type": "noop"})
+        assert serving.end() == 0
+    with served(*words, log=log) as serving:  # what was made is there again
+        toxics = ask_api(serving.http, "GET", "/proxies/cache/toxics")
+        assert isinstance(toxics, list)
+        assert toxics[0]["name"] == "noop_downstream"
+        assert serving.ask("cache") == b"hello"
+
+
+def test_the_api_is_where_toxiproxys_is() -> None:
+    """Not tried in earnest: that port may be taken."""
+    (host, port) = OWN_FLAGS
+    assert (host.opts, port.opts) == (["--host"], ["--port"])
+    assert API_BY_DEFAULT.content == {"http": True, "http_port": 8474}
+
+
+@pytest.mark.parametrize("words", [["--port", "0"], ["--host", "127.0.0.1", "--http-port", "0"]])
+def test_toxiproxys_flags_serve_the_api_of_a_configuration_too(
+    words: list[str], config: Path, log: Path
+) -> None:
+    with served("--config", str(config), *words, log=log) as serving:
+        proxies = ask_api(serving.http, "GET", "/proxies")
+        assert isinstance(proxies, dict)
+        assert list(proxies) == ["cache", "mail", "web"]
+
+
+def test_without_a_configuration_the_api_can_be_turned_off(log: Path) -> None:
+    with served("--no-http", log=log) as serving:
+        assert serving.messages[0].startswith("ready: 0 proxies")
 
 
 def test_a_seed_that_a_flag_gives_wins(config: Path, log: Path) -> None:

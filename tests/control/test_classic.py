@@ -226,16 +226,6 @@ def test_a_body_without_end_is_cut(http: Http) -> None:
             send_for_ever(sock, b"1000\r\n%s\r\n" % bytes(0x1000))
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(
-    http: Http, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(classic, "BODY_PATIENCE", 0.1)
-    with http.connect() as sock:
-        head = b"PUT /behavior HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 9\r\n\r\n{"
-        sock.sendall(head % http.port)
-        assert everything(sock).startswith(b"HTTP/1.1 408 ")
-
-
 def test_a_client_that_leaves_in_the_middle_changes_nothing(
     http: Http, running: Live, caplog: pytest.LogCaptureFixture
 ) -> None:

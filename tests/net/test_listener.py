@@ -343,6 +343,49 @@ def test_an_ipv6_address(reactor: Reactor) -> None:
     accepting.close()
 
 
+def test_of_an_address_of_both_families_that_of_ipv4_is_the_first() -> None:
+    class Both(SimulatedSystem):
+        def resolve(self, host: str, port: int) -> list[Endpoint]:
+            families = (int(socket.AF_INET6), int(socket.AF_INET))
+            return [(family, (f"{host}{family}", port)) for family in families]
+
+    simulated = Reactor(Both())
+    listener = Listener(
+        simulated,
+        Address("name", 80),
+        1,
+        on_client=lambda _: None,
+        on_accept_error=lambda _: None,
+    )
+    assert [family for family, _ in listener.endpoints] == [socket.AF_INET6, socket.AF_INET]
+    assert listener.first_endpoint == listener.endpoints[1]
+    listener.close()
+    simulated.close()
+
+
+def test_where_there_is_no_ipv6_all_addresses_are_those_of_ipv4() -> None:
+    class Old(SimulatedSystem):
+        def listen(self, endpoint: Endpoint, backlog: int) -> Socket:
+            if endpoint[0] == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "no such family")
+            return super().listen(endpoint, backlog)
+
+        def parse_numeric(self, host: str, port: int) -> Endpoint:
+            return int(socket.AF_INET6), (host, port)
+
+    simulated = Reactor(Old())
+    listener = Listener(
+        simulated,
+        Address("::", 80),
+        1,
+        on_client=lambda _: None,
+        on_accept_error=lambda _: None,
+    )
+    assert listener.endpoints == [(int(socket.AF_INET), ("0.0.0.0", 80))]
+    listener.close()
+    simulated.close()
+
+
 def test_a_name_stands_for_all_its_endpoints_on_one_port(reactor: Reactor) -> None:
     accepting = Accepting(reactor, "localhost:0")
     port = accepting.listener.address.port

@@ -280,6 +280,29 @@ def test_who_moves_keeps_its_connections() -> None:
     assert not site.is_open(1)
 
 
+def test_who_moves_resets_its_connections_if_asked() -> None:
+    site = Site(at("a", 1), at("b", 3))
+    client, other = site.served(1), site.served(3)
+    site.proxies.apply([at("a", 2), at("b", 3)], close_policy=ClosePolicy(reset_relocated=True))
+    assert not site.is_served(client)
+    assert client.ended == "reset"
+    assert site.is_served(other)
+    assert site.is_open(2)
+
+
+def test_where_it_listens_or_did_last_is_known() -> None:
+    site = Site(at("a", 1, enabled=False))
+    proxy = site.proxy("a")
+    assert proxy.bound is None
+    site.apply(at("a", 1))
+    bound = proxy.bound
+    assert bound == (int(socket.AF_INET), ("here", 1))
+    site.apply(at("a", 1, enabled=False))
+    assert proxy.bound == bound
+    site.apply(at("a", 2, enabled=False))
+    assert proxy.bound is None
+
+
 # Disabled, and enabled again.
 
 

@@ -248,12 +248,22 @@ def test_an_address_can_be_used_again_at_once(system: System) -> None:
 
 @pytest.mark.skipif(not is_local((INET6, ("::1", 80, 0, 0))), reason="no IPv6 here")
 def test_both_families_listen_on_one_port(system: System) -> None:
-    first = system.listen((INET, ("0.0.0.0", 0)), 5)
+    first = system.listen((INET, ("127.0.0.1", 0)), 5)
     port = first.getsockname()[1]
     assert isinstance(port, int)
-    second = system.listen((INET6, ("::", port)), 5)
+    second = system.listen((INET6, ("::1", port)), 5)
     first.close()
     second.close()
+
+
+@pytest.mark.skipif(not is_local((INET6, ("::1", 80, 0, 0))), reason="no IPv6 here")
+def test_all_addresses_are_those_of_both_families(system: System) -> None:
+    everywhere = system.listen((INET6, ("::", 0)), 5)
+    port = everywhere.getsockname()[1]
+    assert isinstance(port, int)
+    for host in ("127.0.0.1", "::1"):
+        connect(Address(host, port)).close()
+    everywhere.close()
 
 
 # Keeping an address, and refusing whoever comes.

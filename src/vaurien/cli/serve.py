@@ -9,21 +9,28 @@ import click
 
 from .. import plugins
 from ..config.configuration import Configuration
+from ..config.document import Document, merged
+from ..config.settings import BY_SECTION
 from ..config.source import Source
 from ..control.server import Control
 from ..control.store import Store
-from ..errors import OptionError
 from ..values.texts import printable
 from . import logs
 from .command import Flagged, counted
-from .flags import SHARED, document_of, flags_named
+from .flags import SHARED, Flag, document_of, flags_named
 from .reload import ReloadRequests, Reloads, requests_from_signals, summary
 from .resume import resumed
 from .run import run_until_signalled
 from .running import Running, begin
 
 LOG = logs.LOGGER
+API = Document({"http": True})
+API_BY_DEFAULT = Document({"http": True, "http_port": 8474})
+"""Where Toxiproxy serves its API."""
 HELP = """Run all proxies that a file declares.
+
+Without --config there are none at first, and the HTTP API, on localhost:8474, waits for
+clients: those of Toxiproxy, too.
 
 FILE is TOML, or the JSON of Toxiproxy. SIGHUP reloads it: proxies that have not changed
 are not disturbed, and a file with an error changes nothing. SIGTERM and SIGINT let
@@ -44,7 +51,6 @@ def serve_all(
     """Run until a signal ends it; return the exit status.  ``requests``: to reload the file.
 
     Raises:
-        OptionError: there is nothing to serve.
         VaurienError: see ``Running`` and ``resumed``.
     """
     begin(configuration)
@@ -52,8 +58,6 @@ def serve_all(
     found = resumed(store, digest, configuration) if store else None
     if found:
         LOG.info("Resuming from the state in %s", printable(str(store and store.path)))
-    elif not digest:
-        raise OptionError("--state: no state is saved there yet; start from a --config")
     state, digest = found or (configuration.state, digest)
     source.seed = state.seed  # so that a file which gives none does not change it
 
@@ -76,17 +80,31 @@ def serve_all(
     return run_until_signalled(replace(configuration, state=state), start, named=True, live=True)
 
 
+OWN_FLAGS = [
+    Flag(BY_SECTION["vaurien"][key].option, "vaurien", flag, metavar=metavar, shown=shown)
+    for flag, key, metavar, shown in (
+        ("--host", "http_host", "HOST", "localhost"),
+        ("--port", "http_port", "PORT", "8474"),
+    )
+]
+"""Toxiproxy's names of the address of the API, which is served if one of them is given."""
+
+
 @click.pass_context
 def _serve(ctx: click.Context, /, config: str | None, state: str | None, **given: object) -> int:
     del given
-    if config is None and state is None:
-        raise click.UsageError("--config, or a --state that was saved, is required")
     for flag, file in (("--config", config), ("--state", state)):
         if file == "":
             raise click.UsageError(f"{flag}='' is not allowed: it takes the name of a file")
     requests = requests_from_signals()
     plugins.install()
-    source = Source(config or "", plugins.load_named, document_of(ctx.command.params, ctx.params))
+    flags, defaults = document_of(ctx.command.params, ctx.params), Document()
+    asked = any(ctx.params[str(flag.name)] is not None for flag in OWN_FLAGS)
+    if asked:
+        flags = merged(API, flags)
+    if asked or (config is None and ctx.params["http"] is not False):
+        defaults = API_BY_DEFAULT
+    source = Source(config or "", plugins.load_named, flags, defaults)
     document = source.read()
     configuration = source.understand(document)
     digest = source.digest(document) if config else ""
@@ -99,6 +117,7 @@ serve = Flagged(
     params=[
         click.Option(["--config"], metavar="FILE", help="The configuration."),
         click.Option(["--state"], metavar="FILE", help="Where to save live changes."),
+        *OWN_FLAGS,
         *flags_named(SHARED),
     ],
     help=HELP,

@@ -13,22 +13,19 @@ from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ..config.problems import suggestion
 from ..errors import EndingError, UnknownNameError, VaurienError
 from ..values.options import Option, one_of
+from .reading import read_body
 from .server import Control, UnnamedError
 from .store import RepeatedKeyError, StoreError, unique
 from .writer import StalledError
 
 BODY_LIMIT = 64 * 1024
-BODY_PATIENCE = 10.0
-"""Seconds that a body may take to arrive."""
-OVERRUN = 1024 * 1024
-"""Bytes of a too long body that are read and discarded, so that its sender gets the answer."""
 BLAMED = {404: "path", 405: "method", 500: "server", 503: "server"}
 
 RESET = Option("reset", bool, False, "reset the connections to the old backend, too")
@@ -119,7 +116,7 @@ def _route(
         try:
             if put is None or request.method != "PUT":
                 return answer({field: get(proxy)})
-            body = _parse(await _read(request))
+            body = _parse(await read_body(request, BODY_LIMIT))
             # In a thread, because it blocks until the data plane has applied it.  It limits
             # itself; with a limit here, what the answer says might not be what happens.
             await asyncio.to_thread(put, body, proxy)
@@ -139,28 +136,6 @@ def _route(
         return answer({"status": "ok"})
 
     return Route(path, endpoint, methods=["GET"] if put is None else ["GET", "PUT"])
-
-
-async def _read(request: Request) -> bytes:
-    """Read a body; one that is too long or too slow ends its connection."""
-    body = bytearray()
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_PATIENCE):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size <= BODY_LIMIT:
-                    body += chunk
-                elif size > OVERRUN:
-                    break
-    except TimeoutError:
-        raise HTTPException(408, headers={"Connection": "close"}) from None
-    except ClientDisconnect:
-        raise HTTPException(400) from None  # nobody will receive it
-    if size > BODY_LIMIT:
-        why = f"the body is longer than {BODY_LIMIT} bytes"
-        raise HTTPException(413, why, headers={"Connection": "close"})
-    return bytes(body)
 
 
 def _parse(data: bytes) -> Body:

@@ -25,6 +25,7 @@ from ..errors import ListenError
 from ..net.address import Address
 from .classic import make_app
 from .guard import Guard
+from .toxiproxy.app import ToxiproxyApp
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -184,7 +185,7 @@ def start_control(control: Control, host: str, port: int) -> ServerThread:
     Raises:
         ListenError: the address cannot be listened on.
     """
-    return start_server(Guard(make_app(control), host), host, port)
+    return start_server(Guard(ToxiproxyApp(control, make_app(control)), host), host, port)
 
 
 def start_server(app: ASGIApp, host: str, port: int) -> ServerThread:

@@ -39,6 +39,7 @@ from .writer import AT_ONCE, Writer
 if TYPE_CHECKING:
     from ..net.proxies import Proxies
     from ..net.reactor import Reactor
+    from ..net.system import Endpoint
     from .store import Store
 
 Rules = tuple[Rule, ...]
@@ -107,6 +108,16 @@ class Control:
         """The address a proxy listens on, with the actual port; if disabled, the configured one."""
         spec = _find(self._writer.applied, proxy)
         return self._proxies.address_of(spec.name) or spec.listen
+
+    def bound(self, proxy: str) -> Endpoint | None:
+        """Where a proxy listens, or listened last with this address, as the system reports it."""
+        running = self._proxies.get(proxy)
+        return None if running is None else running.bound
+
+    @property
+    def find_behavior(self) -> FindBehavior:
+        """Return the behavior of a name, with the configured defaults for its options."""
+        return self._find_behavior
 
     def behaviors(self) -> list[str]:
         """The names of all behaviors, sorted."""
@@ -213,6 +224,16 @@ class Control:
         """Remove a proxy; its connections get ``drain`` seconds to finish."""
         self._writer.change(lambda state: state.without_proxy(proxy), ClosePolicy(drain=drain))
         LOG.info("Proxy %s removed", proxy)
+
+    def change(
+        self, change: Callable[[State], State], close_policy: ClosePolicy = AT_ONCE
+    ) -> State:
+        """Replace the state by what ``change`` returns for the current one; return the new one.
+
+        Raises:
+            Exception: whatever ``change`` raises; nothing has changed.
+        """
+        return self._writer.change(change, close_policy)
 
     def replace(
         self,

@@ -9,6 +9,8 @@ from ..errors import AddressError
 
 PATH_LIMIT = 107 if sys.platform == "linux" else 103
 """Maximum length of a unix socket's path, in bytes."""
+EVERYWHERE = "::"
+"""The host that stands for all addresses of the machine, of both families."""
 ALLOWED = "HOST:PORT, [IPV6]:PORT or unix:/path"
 
 

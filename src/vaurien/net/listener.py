@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 
 from ..errors import ListenError
-from .address import Address
+from .address import EVERYWHERE, Address
 from .reactor import Reactor, Timer
 from .resolver import Resolved
 from .system import READ, Endpoint, Socket, System
@@ -48,15 +48,17 @@ class Listener:
         self._backlog = backlog
         self._paused = False
         self._retry: Timer | None = None  # descriptors have run out
+        self._tried = ""
         self.refusing = False
         self.endpoints: list[Endpoint] = []
         try:
             self._open(address, resolved or resolve_host(reactor.system, address))
         except OSError as error:
             self.close()
-            raise ListenError(
-                error.errno, f"cannot listen on {address}: {error.strerror or error}"
-            ) from None
+            why = f"cannot listen on {address}: {error.strerror or error}"
+            failure = ListenError(error.errno, why)
+            failure.endpoint = self._tried
+            raise failure from None
         self.address = self._bound(address)
         self._watch()
 
@@ -66,6 +68,12 @@ class Listener:
         """Pass clients and errors to these callbacks from now on."""
         self._on_client = on_client
         self._on_accept_error = on_accept_error
+
+    @property
+    def first_endpoint(self) -> Endpoint:
+        """An endpoint that it listens on: one of IPv4, if there is one."""
+        found = (each for each in self.endpoints if each[0] == socket.AF_INET)
+        return next(found, self.endpoints[0])
 
     def refuse(self, refusing: bool) -> None:
         """Have the system refuse clients, or accept them again; the address stays bound.
@@ -204,6 +212,7 @@ class Listener:
         for family, where in resolved:
             if not isinstance(where, str):
                 where = (where[0], port, *where[2:])  # the same port for all
+                self._tried = str(Address(where[0], port))
             try:
                 sock = system.listen((family, where), self._backlog)
             except OSError as error:
@@ -218,6 +227,8 @@ class Listener:
             self.endpoints.append((family, bound))
             if not isinstance(bound, str):
                 port = bound[1]
+        if skipped and address.host == EVERYWHERE:  # this machine has no IPv6
+            self._open(Address("0.0.0.0", port), [(int(socket.AF_INET), ("0.0.0.0", port))])
         if not self._sockets:
             raise skipped or OSError(errno.EADDRNOTAVAIL, "the name has no address")
 

@@ -31,6 +31,8 @@ class ClosePolicy:
     may finish; 0: reset them at once."""
     reset_moved: bool = False
     """Reset connections to a backend that is replaced; otherwise they stay open."""
+    reset_relocated: bool = False
+    """Reset the connections of a proxy that listens elsewhere; otherwise they stay open."""
 
 
 class Proxies:
@@ -115,10 +117,9 @@ class Proxies:
         for spec in wanted:
             proxy = proxies[spec.name]
             if not spec.enabled:
-                proxy.listen = self._place(spec)
+                proxy.relocate(self._place(spec))
             elif proxy.listener is not listeners[spec.name]:
-                self._leaving.pop(proxy, None)
-                proxy.open(listeners[spec.name])
+                self._open(proxy, listeners[spec.name], close_policy)
             if proxy.backend != spec.backend:
                 proxy.change_backend(spec.backend, reset=close_policy.reset_moved)
             if proxy.plan != spec.plan:
@@ -200,6 +201,13 @@ class Proxies:
         except OSError as error:  # another process was faster
             self._reactor.report(f"cannot listen on {listener.address} again: {error}")
 
+    def _open(self, proxy: Proxy, listener: Listener, close_policy: ClosePolicy) -> None:
+        self._leaving.pop(proxy, None)
+        moved = proxy.address != listener.address
+        proxy.open(listener)
+        if moved and close_policy.reset_relocated:
+            proxy.reset_all("its address was replaced")
+
     def _end(self, proxy: Proxy, close_policy: ClosePolicy, why: str) -> None:
         """Close a proxy, and remember it until it has no connection left; ``why`` for each."""
 
@@ -231,6 +239,7 @@ def _listen(
                 listener.close()
             failure = ListenError(error.errno, f"proxy {name!r}: {error.strerror}")
             failure.proxy = name
+            failure.endpoint = error.endpoint
             failure.reason = str(error.strerror)
             raise failure from None
     return made

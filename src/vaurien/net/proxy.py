@@ -58,6 +58,8 @@ class Proxy:
         self.on_holding = self._followers.hold
         self._resolver = Resolver(reactor)
         self._listener: Listener | None = None
+        self.bound: Endpoint | None = None
+        """Where it listens, or did last, as the system reports it: IPv4 if there is both."""
         self._opened = 0
         self._refused = 0
         self._fired = 0
@@ -90,6 +92,7 @@ class Proxy:
         listener = listener or self.make_listener()
         self.stop_listening()
         self._listener = listener
+        self.bound = listener.first_endpoint
         self._listener.attach(self._on_client, self._on_accept_error)
         self._forget_drain()
         in_turns(self.reactor, self.connections, lambda each: each.drain(wanted=False))
@@ -101,6 +104,11 @@ class Proxy:
         self._schedule_next_edge()
         self._refuse_or_listen()
         self._sweep.start()
+
+    def relocate(self, address: Address) -> None:
+        """Take an address to listen on when it is opened; it is not open now."""
+        if address != self.listen:
+            self.listen, self.bound = address, None
 
     def make_listener(
         self, address: Address | None = None, resolved: Resolved | None = None
@@ -143,7 +151,7 @@ class Proxy:
         """
         self.backend = backend
         if reset:
-            self._reset_all("its backend was replaced")
+            self.reset_all("its backend was replaced")
 
     def drain(self, done: Callable[[], None], limit: float) -> None:
         """Stop accepting, let exchanges finish, close, and call back; within ``limit`` seconds."""
@@ -171,7 +179,7 @@ class Proxy:
         """
         self._stop()
         self._end_drain()
-        self._reset_all(why, done)
+        self.reset_all(why, done)
 
     def stop_listening(self) -> None:
         """Close the listener."""
@@ -297,7 +305,8 @@ class Proxy:
             self._edge.cancel()
             self._edge = None
 
-    def _reset_all(self, why: str, done: Callable[[], None] | None = None) -> None:
+    def reset_all(self, why: str, done: Callable[[], None] | None = None) -> None:
+        """Reset all connections, in turns, and call back; ``why`` is emitted for each."""
         in_turns(self.reactor, self.connections, lambda each: each.close(reset=True, why=why), done)
 
     def _end_drain(self) -> None:

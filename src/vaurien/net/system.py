@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 from . import presence
+from .address import EVERYWHERE
 from .stale import remove_stale_socket
 
 if sys.platform == "linux":
@@ -373,7 +374,7 @@ def _bound(endpoint: Endpoint) -> socket.socket:
             if os.name == "posix":
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != EVERYWHERE)
             sock.setsockopt(*NODELAY)
         else:
             remove_stale_socket(str(address))
