@@ -24,6 +24,9 @@ class Super(Behavior):
     foo: int = option(1, "how much foo", minimum=0)
     loud_bar: bool = option(True, "whether")
 
+    def on_message(self, message, firing):
+        yield Forward(message)
+
 class Second(Super):
     name = "super"
 

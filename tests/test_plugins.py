@@ -12,7 +12,7 @@ import pytest
 
 from knowing import find_behavior
 from vaurien import plugins, registry
-from vaurien.behavior import Behavior
+from vaurien.behavior import Behavior, Firing
 from vaurien.behaviors.delay import Delay
 from vaurien.errors import PluginError, UnknownNameError
 from vaurien.legacy.adaptation import adapt
@@ -25,6 +25,8 @@ from vaurien.net.spec import ProxySpec
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.plan import Plan, Rule
+from vaurien.values.actions import Actions, Forward
+from vaurien.values.messages import Message
 from vaurien.values.options import Configured, options_of
 
 HERE = Address("localhost", 0)
@@ -40,6 +42,9 @@ class Old:
 
 class Named(Behavior):
     name = "named"
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        yield Forward(message)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 
 from lines import Lines
 from vaurien import plugins, registry
-from vaurien.behavior import Behavior
+from vaurien.behavior import Behavior, Delaying
 from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.hang import Hang
 from vaurien.errors import PluginError, UnknownNameError
@@ -238,3 +238,60 @@ def test_a_hook_that_is_misspelt_is_refused(name: str, meant: str) -> None:
         Registry("behavior", Behavior).register(plugin)
     other = type("Other", (Behavior,), {"name": "other", "on_before_handle": lambda *_: None})
     Registry("behavior", Behavior).register(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("onMessage", lambda *_: None, "on_message"),
+        ("OnConnect", lambda *_: None, "on_connect"),
+        ("concern", lambda *_: True, "concerns"),
+        ("resumeable", True, "resumable"),
+        ("need_messages", True, "needs_messages"),
+        ("scope", ("connection",), "scopes"),
+    ],
+)
+def test_what_is_meant_to_override_something_and_does_not_is_refused(
+    name: str, value: object, meant: str
+) -> None:
+    plugin = type("Misspelt", (Behavior,), {"name": "misspelt", name: value})
+    with pytest.raises(PluginError, match=f"'{name}' .* did you mean '{meant}'"):
+        Registry("behavior", Behavior).register(plugin)
+
+
+def test_a_method_of_delaying_that_is_misspelt_is_refused() -> None:
+    plugin = type("Late", (Delaying,), {"name": "late", "releaseAt": lambda *_: 0})
+    with pytest.raises(PluginError, match=r"'releaseAt' .* did you mean 'release_at'"):
+        Registry("behavior", Behavior).register(plugin)
+
+
+def test_a_method_of_a_protocol_that_is_misspelt_is_refused() -> None:
+    plugin = type("Morse", (Protocol,), {"name": "morse", "reponses": lambda *_: None})
+    with pytest.raises(PluginError, match=r"'reponses' .* did you mean 'responses'"):
+        Registry("protocol", Protocol).register(plugin)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("concern", 0.5),  # a number: concerns is a method
+        ("refuse", lambda *_: None),
+        ("_resumeable", True),
+        ("details", lambda *_: ""),
+        ("messages", ()),
+    ],
+)
+def test_a_plugin_may_have_attributes_of_its_own(name: str, value: object) -> None:
+    Registry("behavior", Behavior).register(type("Own", (Behavior,), {"name": "own", name: value}))
+
+
+def test_a_name_like_one_that_is_overridden_is_its_own() -> None:
+    methods = {"concerns": lambda *_: True, "concern": lambda *_: True}
+    Registry("behavior", Behavior).register(type("Own", (Behavior,), {"name": "own", **methods}))
+
+
+@pytest.mark.parametrize("scopes", [("exchnge",), "connection", (), ("exchange", "both")])
+def test_scopes_are_those_that_there_are(scopes: object) -> None:
+    plugin = type("Wide", (Behavior,), {"name": "wide", "scopes": scopes})
+    with pytest.raises(PluginError, match="it takes a tuple of 'exchange' and 'connection'"):
+        Registry("behavior", Behavior).register(plugin)

@@ -10,17 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Self, TypeVar
 
-from .behavior import Behavior
+from .behavior import HOOKS, Behavior, Delaying
 from .errors import PluginError, UnknownNameError
 from .protocol import Protocol
-from .values.options import Configurable
+from .rules.plan import SCOPES
+from .values.options import Configurable, options_of
 
 PluginType = TypeVar("PluginType", bound=Configurable)
 AnyPlugin = TypeVar("AnyPlugin", bound=type[Configurable])
 
 
 LIKENESS = 0.8
-"""How similar to a hook the name of a method is that was meant to be one; 1: the same."""
+"""How similar to one of these names another one is that was meant to be it; 1: the same."""
+OVERRIDDEN: dict[type[Configurable], tuple[str, ...]] = {
+    Behavior: (
+        *(*HOOKS, "release_at", "concerns", "acts_in", "further_options", "applies_to", "scopes"),
+        *("inert", "refuses", "per_connection", "lasting", "resumable"),
+        *("needs_messages", "ignores_unsolicited"),
+    ),
+    Protocol: (
+        *("requests", "responses", "adjust", "kinds", "framed", "labels", "response_labels"),
+        *("kind_labels", "tallied", "backend_first"),
+    ),
+}
+"""What plugins override, and are of no use without if they misspell it."""
 
 
 class Registry(Generic[PluginType]):
@@ -44,7 +57,7 @@ class Registry(Generic[PluginType]):
             raise PluginError(f"{plugin!r} is not a {self.kind}: it must subclass {self.base!r}")
         if not plugin.name:
             raise PluginError(f"the {self.kind} {plugin!r} has no name")
-        self._check_hooks(plugin)
+        check_names(plugin, self.base)
         self._plugins[plugin.name] = plugin
 
     def register_lazily(self, name: str, load: Callable[[], object]) -> None:
@@ -91,25 +104,10 @@ class Registry(Generic[PluginType]):
             raise PluginError(f"the {self.kind} {name!r} cannot be loaded: {reason}") from error
         if not (isinstance(plugin, type) and issubclass(plugin, self.base)):
             raise PluginError(f"the {self.kind} {name!r} is not one: {plugin!r}")
-        self._check_hooks(plugin)
+        check_names(plugin, self.base)
         if plugin.name != name:
             raise PluginError(f"the {self.kind} {name!r} is named {plugin.name!r} by its class")
         self._plugins[name] = plugin
-
-    def _check_hooks(self, plugin: type[PluginType]) -> None:
-        """Refuse a method that was probably meant to be a hook, as it would never be called.
-
-        Raises:
-            PluginError: it has such a method.
-        """
-        hooks = [name for name in vars(self.base) if name.startswith("on_")]
-        for name in dir(plugin):
-            if name.startswith("on_") and name not in hooks:
-                from difflib import get_close_matches
-
-                for meant in get_close_matches(name, hooks, 1, LIKENESS):
-                    what = f"the method {name!r} of {plugin!r} is no hook"
-                    raise PluginError(f"{what}: did you mean {meant!r}?")
 
     def _find_entry_points(self) -> None:
         if self._entry_points_known:
@@ -119,6 +117,38 @@ class Registry(Generic[PluginType]):
 
         for entry_point in entry_points(group=self.group):
             self._loaders.setdefault(entry_point.name, entry_point.load)
+
+
+def check_names(plugin: type[Configurable], base: type[Configurable]) -> None:
+    """Refuse a plugin with an attribute that was probably meant to override one of its base.
+
+    A method is compared with methods, another attribute with others, and an option with none.
+
+    Raises:
+        PluginError: it has such an attribute, or scopes that do not exist.
+    """
+    meant = {_spelt(name): name for name in OVERRIDDEN.get(base, ())}
+    ours = {*dir(base), *dir(Delaying)}
+    for name in dir(plugin):
+        if name.startswith("_") or name in ours or name in options_of(plugin):
+            continue
+        from difflib import get_close_matches
+
+        for near in get_close_matches(_spelt(name), meant, 1, LIKENESS):
+            original = getattr(base, meant[near], getattr(Delaying, meant[near], None))
+            same_kind = callable(getattr(plugin, name)) is callable(original)
+            if same_kind and getattr(plugin, meant[near], None) is original:
+                what = "method" if callable(original) else "attribute"
+                what = f"the {what} {name!r} of {plugin!r} overrides nothing"
+                raise PluginError(f"{what}: did you mean {meant[near]!r}?")
+    scopes = getattr(plugin, "scopes", SCOPES)
+    if not (isinstance(scopes, tuple) and scopes and set(scopes) <= set(SCOPES)):
+        allowed = "a tuple of 'exchange' and 'connection'"
+        raise PluginError(f"the scopes of {plugin!r} are {scopes!r}: it takes {allowed}")
+
+
+def _spelt(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 behaviors: Registry[Behavior] = Registry("behavior", Behavior)

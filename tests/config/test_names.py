@@ -159,3 +159,21 @@ def test_what_a_fault_may_be_told_stands_in_the_section_of_its_behavior(
     assert "fault='NOTHING' is unknown" in refuse(
         "--protocol", "redis", "--rule", "error fault=NOTHING"
     )
+
+
+@pytest.mark.parametrize(("inert", "refused"), [("False", True), ("True", False)])
+def test_a_behavior_without_any_hook_is_refused_unless_it_is_inert(
+    inert: str, *, refused: bool, plugin_folder: Path, understand: Understand, refuse: Refuse
+) -> None:
+    module = f"still_{inert}".lower()  # each is imported only once
+    (plugin_folder / f"{module}.py").write_text(
+        "from vaurien import Behavior\nclass Still(Behavior):\n    name = 'still'\n"
+        f"    inert = {inert}\n"
+    )
+    if refused:
+        line = refuse("--rule", f"{module}.Still")
+        assert "does nothing: it overrides none of on_connect, on_open, on_message" in line
+    else:
+        assert (
+            understand("--rule", f"{module}.Still").state.proxies[0].plan.rules[-1].name == "still"
+        )

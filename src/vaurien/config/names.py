@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from ..behavior import Behavior
-from ..errors import OptionError, UnknownNameError, VaurienError
+from ..behavior import HOOKS, Behavior
+from ..errors import OptionError, PluginError, UnknownNameError, VaurienError
 from ..protocol import Protocol
 from ..registry import Registry
 from ..registry import behaviors as registered_behaviors
@@ -49,7 +49,9 @@ class Plugins(Generic[Plugin]):
         Raises:
             UnknownNameError, PluginError: there is none, or it cannot be loaded.
         """
-        return Configured(self.registry.get(name), self._defaults.get(name, {}))
+        plugin = self.registry.get(name)
+        check_hooks(plugin)
+        return Configured(plugin, self._defaults.get(name, {}))
 
     def find(self, name: str) -> Configured[Plugin]:
         """Return the plugin of this name or dotted path with its defaults.
@@ -61,6 +63,7 @@ class Plugins(Generic[Plugin]):
         plugin = self._found.get(name)
         if plugin is None:
             plugin = self._find(name)
+            check_hooks(plugin)
             for other, known in self._found.items():
                 if known.name == plugin.name and known is not plugin:
                     why = (
@@ -162,6 +165,19 @@ class Names:
             if isinstance(protocol, str) and is_path(protocol):
                 with suppress(VaurienError):
                     self.protocols.find(protocol)
+
+
+def check_hooks(plugin: type[Configurable]) -> None:
+    """Refuse a behavior that can do nothing; an old one, which is open-ended, has other hooks.
+
+    Raises:
+        PluginError: it overrides no hook.
+    """
+    if plugin.open_ended or not issubclass(plugin, Behavior):
+        return
+    if not (plugin.inert or plugin.refuses or any(map(plugin.overrides, HOOKS))):
+        why = f"does nothing: it overrides none of {', '.join(HOOKS)}, and is not inert"
+        raise PluginError(f"the behavior {plugin.name!r} {why}")
 
 
 def is_path(name: str) -> bool:
