@@ -68,6 +68,10 @@ class Message(NamedTuple):
         """Return the same message with other bytes."""
         return self._replace(data=data)
 
+    def whole(self, data: bytes) -> Message:
+        """Return a message with these bytes that takes the place of all pieces of this one."""
+        return self._replace(data=data, ends=True, left=0)
+
     def part(self, begin: int, end: int) -> Message:
         """Return the piece with the bytes from ``begin`` up to but not including ``end``."""
         size = len(self.data)

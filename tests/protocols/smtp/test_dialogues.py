@@ -274,3 +274,22 @@ def test_recipients_are_sent_twice_where_the_server_refuses_lmtp() -> None:
     codes = talk(server, steps, "duplicate-request verb=RCPT")
     assert codes == ["500", "250", "250", "250", "250", "354", "250", "250"]
     assert server.heard.count("RCPT") == 4
+
+
+def test_an_authentication_within_a_mail_has_one_reply() -> None:
+    start = hello(lmtp=True) + MAIL + rcpt("b", "c", "d")
+    rules = ("error fault=550 code=250 address=d@x", "error fault=451 verb=NOOP")
+    steps = [start, b"AUTH LOGIN\r\nYQ==\r\nYQ==\r\n", NOOP, DATA, CONTENT]
+    codes = talk(Server(lmtp=True), steps, *rules)
+    assert codes[:5] == ["250", "250", "250", "250", "550"]
+    assert codes[5:] == ["334", "334", "235", "451", "354", "250", "250"]
+
+
+def test_replies_in_pieces_are_replaced_as_a_whole() -> None:
+    start = hello(lmtp=False) + MAIL + rcpt("b") + DATA + CONTENT
+    for fault in ("552 verb=DATA at=content", "552 verb=DATA code=250"):
+        rules = ("slicer size=1 delay=0.01", f"error fault={fault}", "duplicate-request verb=RCPT")
+        codes = talk(Server(), [start, NOOP], *rules)
+        assert codes == ["250", "250", "250", "354", "552", "250"]
+    rules = ("slicer size=1", "error fault=550 code=250 address=c@x", "duplicate-request verb=RCPT")
+    assert talk(Server(), [MAIL + rcpt("c", "b"), NOOP], *rules) == ["250", "550", "250", "250"]

@@ -166,7 +166,7 @@ def test_rejected_content_never_arrives() -> None:
     assert isinstance(reset.message.about, SmtpRequest)
     assert reset.message.about.verb == "RSET"
     (granted,) = play.answer(b"250 2.0.0 Ok\r\n")
-    assert granted == Forward(play.answered.with_data(GO_AHEAD)._replace(final=False))
+    assert granted == Forward(play.answered.whole(GO_AHEAD)._replace(final=False))
     assert play.go_on(b"Subject: x\r\n", ends=False) == []
     assert play.go_on(b".\r\n", begins=False) == [
         Reply(b"552 5.3.4 Error: message file too big\r\n")

@@ -59,7 +59,7 @@ class RefusedRequest(FirstPiece):
     given = False
     """A reply of the backend was replaced."""
     passes = False
-    """The reply under way passes: another one has been replaced."""
+    """The reply under way is not replaced."""
 
 
 def session(firing: Firing) -> SmtpSession:
@@ -131,21 +131,24 @@ class ReplyFault(Answer):
                 yield Reply(NO_COMMAND * message.data.count(b"\n"))
             elif message.ends:
                 yield from self._on_request(message, refused, firing, values)
+        elif not message.begins:
+            if refused.passes:
+                yield Forward(message)
         elif refused.first is not None:
             yield from self._on_reset(message, refused, firing, values)
-        elif message.labels.get("code", "").startswith("3"):
-            yield Forward(message)  # the backend asks for more: the next reply is replaced
-        elif message.begins and refused.given and not _is_of_one_recipient(message):
+        elif _code(message).startswith("3"):  # it asks for more: the next reply is replaced
             refused.passes = True
             yield Forward(message)
-        elif message.begins:
+        else:
+            refused.passes = refused.given and not _is_of_one_recipient(message)
+            if refused.passes:
+                yield Forward(message)
+                return
             refused.given = True
-            yield Forward(message.with_data(self.render(message, firing, values)))
+            yield Forward(message.whole(self.render(message, firing, values)))
             if _begins_tls(message):
                 yield Close()
             yield from self._close(values)
-        elif refused.passes:
-            yield Forward(message)
 
     def _on_request(
         self, message: Message, refused: RefusedRequest, firing: Firing, values: Values
@@ -177,21 +180,27 @@ class ReplyFault(Answer):
             refused.replies = mail.replies if mail else 1
         rendered = self.render(command, firing, values) * refused.replies
         if request.verb == "BDAT":
-            yield Forward(message.with_data(rendered))
+            yield Forward(message.whole(rendered))
             yield from self._close(values)
-        elif message.data.startswith(b"250") and refused.has_ended:
-            yield Forward(message.with_data(GO_AHEAD + rendered))
-            yield from self._close(values)
-        elif message.data.startswith(b"250"):
-            refused.was_asked = True
-            yield Forward(message.with_data(GO_AHEAD)._replace(final=False))
-        else:
+        elif _code(message) != "250":
             request.wants_more = False
+            refused.passes = True
             yield Forward(message)
+        elif refused.has_ended:
+            yield Forward(message.whole(GO_AHEAD + rendered))
+            yield from self._close(values)
+        else:
+            refused.was_asked = True
+            yield Forward(message.whole(GO_AHEAD)._replace(final=False))
 
     def _close(self, values: Values) -> Actions:
         if values.get("close", self.closes):
             yield Close()
+
+
+def _code(reply: Message) -> str:
+    """The code of a reply, also if this is a piece of it only."""
+    return reply.labels.get("code", "")
 
 
 def _is_of_one_recipient(message: Message) -> bool:
@@ -199,13 +208,13 @@ def _is_of_one_recipient(message: Message) -> bool:
     request = message.about
     if not isinstance(request, SmtpRequest) or request.mail is None:
         return False
-    return request.mail.lmtp and (request.has_asked or request.last_chunk)
+    return request.mail.lmtp and request.brings_content
 
 
 def _begins_tls(message: Message) -> bool:
     """Whether a reply accepts STARTTLS: what the server sees from then on is TLS."""
     request = message.about
-    accepts = message.data.startswith(b"220")
+    accepts = _code(message) == "220"
     return accepts and isinstance(request, SmtpRequest) and request.verb == "STARTTLS"
 
 

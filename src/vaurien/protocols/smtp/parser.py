@@ -271,14 +271,13 @@ class Smtp(Protocol):
     def _note_reply(self, request: SmtpRequest, code: str) -> bool:
         """Note a reply to a command, whoever gave that; return whether it is the last one."""
         mail = request.mail = self.mail
-        results = mail.recipients if mail.lmtp else 0
         if ASKS_FOR_MORE.get(request.verb) == code:
             request.wants_more = request.has_asked = True
             request.ahead = 0 if request.verb == "DATA" else request.ahead - 1
-            request.replies_due = results
             return False
         if not request.replies_due:
-            request.replies_due = (request.last_chunk and results) or 1 + max(0, request.ahead)
+            results = mail.recipients if mail.lmtp and request.brings_content else 0
+            request.replies_due = results or 1 + max(0, request.ahead)
         request.wants_more = False
         request.replies_due -= 1
         last, accepted = request.replies_due <= 0, code.startswith("2")
@@ -286,8 +285,8 @@ class Smtp(Protocol):
             if accepted and request.place is None:
                 request.place = mail.recipients
                 mail.recipients += 1
-        elif request.verb == "BDAT" or (request.verb == "DATA" and request.has_asked):
-            if last and (request.last_chunk or not accepted or request.verb == "DATA"):
+        elif request.brings_content or request.verb == "BDAT":
+            if last and (request.brings_content or not accepted):
                 self._mail = None
         elif request.verb in RESETS and accepted:
             self._mail = None
@@ -323,7 +322,7 @@ class Smtp(Protocol):
             if message.begins and message.data and not _accepts(message.data):
                 request.mail.refused.add(request.place)
                 self.adjusting = True
-        elif request.mail.refused and (request.has_asked or request.last_chunk):
+        elif request.mail.refused and request.brings_content:
             return self._result(message, request, request.mail)
         return message
 

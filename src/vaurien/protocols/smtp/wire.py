@@ -53,6 +53,11 @@ class SmtpRequest:
     withheld: bool = False
     """The reply under way is kept from the client."""
 
+    @property
+    def brings_content(self) -> bool:
+        """The reply to it is that to the content of a mail."""
+        return self.last_chunk or (self.verb == "DATA" and self.has_asked)
+
 
 class SmtpSession(typing.Protocol):
     """The protocol of a connection, as faults see it."""
