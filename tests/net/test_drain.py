@@ -8,6 +8,7 @@ import pytest
 
 from lines import Lines
 from scenario import Peer, World
+from vaurien.net.drain import DRAIN_IDLE
 
 
 def answer_lines(peer: Peer, data: bytes) -> None:
@@ -41,12 +42,34 @@ def test_a_drain_closes_a_busy_client_after_a_whole_answer(
     answers = client.heard.count(b"e\n")
     done: list[float] = []
     world.proxy.drain(lambda: done.append(world.system.time), 30)
-    world.run(lambda: bool(client.ended), seconds=100)
+    world.run(lambda: bool(done), seconds=100)
     assert client.ended == "fin"
+    assert not client.sock.reset  # though it has sent another request
     assert bytes(client.heard) == b"BODY 6\nabcde\n" * client.heard.count(b"e\n")
     assert client.heard.count(b"e\n") == answers + 1
     assert done
     assert done[0] < moment + 4
+
+
+@pytest.mark.parametrize("finishes", [False, True])
+@pytest.mark.parametrize("rules", [(), ("dummy",), ("delay before=false sleep=0.2",)])
+def test_a_client_has_the_end_with_its_last_answer(rules: tuple[str, ...], finishes: bool) -> None:
+    """And may close then; if it does not, that makes no difference."""
+    world = World(*rules, protocol=Lines(), on_data=answers_slowly, whole=True)
+    client = world.client()
+    client.say(b"GET first\n")
+    world.run(seconds=0.5)
+    done: list[float] = []
+    world.proxy.drain(lambda: done.append(world.system.time), 30)
+    world.run(lambda: bool(client.ended), seconds=100)
+    ended_at = world.system.time
+    assert ended_at == pytest.approx(client.heard_at[-1])
+    client.say(b"GET more\n", finish=finishes)
+    world.backends[0].say(b"!unasked\n")
+    world.run(lambda: bool(done), seconds=100)
+    assert done[0] - ended_at <= 2 * DRAIN_IDLE
+    assert not client.sock.reset
+    assert bytes(client.heard) == b"BODY 6\nabcde\n"
 
 
 def test_a_drain_answers_all_that_was_pipelined_before() -> None:

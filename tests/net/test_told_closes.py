@@ -105,6 +105,7 @@ def test_a_drain_of_a_protocol_that_is_parsed() -> None:
     world.proxy.drain(lambda: None, 10)
     world.run(lambda: bool(client.ended), seconds=0.51)
     assert bytes(client.heard) == b"yes\n"
+    world.run(seconds=0.2)
     assert cuts(world) == [f"connection 1 closed: {FINISHED}"]
 
 

@@ -11,7 +11,7 @@ from ..rules.active import ActiveRule, Memory
 from ..values.actions import Close
 from ..values.events import Cut, PluginFailed
 from ..values.messages import Direction, Message
-from .closing import FINISHED, Ending, InUse, close_socket, read_unread
+from .closing import Ending, InUse, close_socket, read_unread
 from .decisions import Decisions
 from .end import End
 from .framing import Conversation
@@ -144,8 +144,7 @@ class Connection:
         """Close both sides; what players hold is lost.  ``why``, if no rule asks for it."""
         links = self.links
         for link in links:
-            if link.gathered is not None:
-                link.flush()
+            link.flush()
         if self.closed:
             return
         self.closed = True
@@ -312,13 +311,14 @@ class Connection:
             busy = bool(self.in_use() & (InUse.QUEUED | InUse.UNSENT | InUse.UNANSWERED))
             conversation.drain(conversation.exchanges.begun + (not busy) if wanted else None)
 
-    def close_drained(self) -> None:
-        """Close if a drain waits for no further answer."""
-        conversation = self.conversation
-        if conversation is None or not conversation.is_full or conversation.unanswered is not False:
-            return
-        if not any(link.player is not None or link.blocked for link in self.links):
-            self.close(why=FINISHED)
+    def end_answered(self) -> None:
+        """Send the client a FIN if a drain awaits no answer, and close later: it may be sending."""
+        talk, link = self.conversation, self.to_client
+        done = talk is not None and talk.is_full and talk.unanswered is False
+        if done and not (link.dead or any(each.player or each.blocked for each in self.links)):
+            link.flush()
+            self.send_end(link, Ending.FIN)
+            link.kill()
 
     def cut(self, why: str = "") -> None:
         """Close now, with a reset if a peer misses bytes by it, and otherwise with a clean end."""

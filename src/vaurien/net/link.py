@@ -208,7 +208,7 @@ class Link(Outlet):
         self.settle()
         if self.direction is TO_CLIENT and not self.connection.closed:
             self.sink.outgoing.resume()  # replies may have kept the client from being read
-            self.connection.close_drained()
+            self.connection.end_answered()
 
     def settle(self) -> None:
         """Send the end of the stream if nothing is left before it; read if there is room."""
