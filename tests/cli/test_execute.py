@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -129,6 +130,15 @@ def test_the_address_of_a_unix_socket(config: Path, tmp_path: Path) -> None:
     socket = f"unix:{tmp_path}/socket"
     told = understood(config, proxy_table("a", NOBODY, listen=socket))
     assert environment_of(told, lambda _: None) == {"VAURIEN_A_ADDRESS": socket}
+
+
+def test_names_that_are_not_plain_have_variables_of_their_own(config: Path) -> None:
+    names = ("a_b", "a:b", "a b", "c:d")
+    told = understood(config, "".join(proxy_table(f'"{name}"', NOBODY) for name in names))
+    found = [key for key in environment_of(told, lambda _: None) if key.endswith("_HOST")]
+    assert len(found) == len(names)
+    assert {"VAURIEN_A_B_HOST", "VAURIEN_C_D_HOST"} < set(found)
+    assert all(re.fullmatch("VAURIEN_[A-Z0-9_]+_HOST", key) for key in found)
 
 
 def test_two_proxies_with_the_same_variables(config: Path) -> None:

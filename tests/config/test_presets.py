@@ -17,7 +17,7 @@ from vaurien.config.presets import Presets
 from vaurien.errors import UnknownNameError
 from vaurien.protocol import Protocol
 from vaurien.rules.notation import Entry, make_rules
-from vaurien.rules.plan import NAME, Plan, Rule
+from vaurien.rules.plan import Plan, Rule, is_name
 from vaurien.values.options import options_of
 
 plugins.install()
@@ -78,7 +78,7 @@ def test_they_are_known_by_their_names() -> None:
 @pytest.mark.parametrize("name", [*PROFILES, *RECIPES])
 def test_each_says_what_it_is(name: str) -> None:
     table = PROFILES.get(name) or RECIPES[name]
-    assert NAME.fullmatch(name)
+    assert is_name(name)
     assert table["description"].strip() == table["description"] != ""
 
 

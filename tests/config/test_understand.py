@@ -123,8 +123,8 @@ protocols.redis.callable is an unknown protocol: it takes one of
 behaviors.delay.slep = 1 is an unknown option: it takes one of
 behaviors.delay.sleep = 'long' is not allowed: it takes a number of at least 0
 behaviors.nosuch is an unknown behavior: it takes one of
-proxies."bad name" is named 'bad name': it takes [A-Za-z0-9._-]{1,64}
-proxies."bad name".backend = 'localhost' is not an address: it takes HOST:PORT
+proxies."bad\\tname" is named 'bad\\tname': it takes 1 to 255 printable characters
+proxies."bad\\tname".backend = 'localhost' is not an address: it takes HOST:PORT
 proxies.a.listen = 'localhost:70000' is not an address: it takes a port from 0 to 65535
 proxies.a.backend is missing: it takes HOST:PORT, [IPV6]:PORT or unix:/path
 proxies.a.behavior = '60:delay,50:hang' is too much
@@ -150,7 +150,7 @@ proxies.c.rules[11].fault = 'nosuch' is unknown
 proxies.c.rules[11].told = 1 is an unknown key:
 proxies.c.rules[11].times = -1 is not allowed: it takes a whole number of at least 0
 proxies.c.rules[12].direction = 'up' is not allowed: it takes one of both, to_backend, to_client
-proxies.c.rules[12].name = 'a b\\x00\\x1b' is not allowed: it takes [A-Za-z0-9._-]{1,64}
+proxies.c.rules[12].name = 'a b\\x00\\x1b' is not allowed: it takes 1 to 255 printable characters
 proxies.c.rules[2].name = 'x' is given to two rules
 proxies.c.rules[4].percent = 60 is too much: the mix 'm' has 60 of 100 already
 proxies.c.backlog = 0 is not allowed: it takes a whole number from 1

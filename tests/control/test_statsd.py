@@ -239,9 +239,14 @@ def test_names(reactor: Reactor, server: Server, prefix: str, name: str) -> None
     ]
 
 
-def test_no_two_proxies_share_a_name(reactor: Reactor, server: Server) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [("a.b", "a_b", "a-b", "a", "a.tcp", "tcp"), ("a.b", "a_b", "a:b", "a b", "ä b", "ä:b")],
+)
+def test_no_two_proxies_share_a_name(
+    reactor: Reactor, server: Server, names: tuple[str, ...]
+) -> None:
     here = Address("127.0.0.1", 0)
-    names = ("a.b", "a_b", "a-b", "a", "a.tcp", "tcp")
     proxies = [
         Counting(reactor, ProxySpec(name=name, listen=here, backend=here, protocol=Tcp()))
         for name in names

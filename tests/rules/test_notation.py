@@ -304,7 +304,10 @@ KEYS = "name, percent, direction, scope, after, every, times, start, stop, on, o
         (["hang every=0"], "every='0' is not allowed: it takes a whole number of at least 1"),
         (["hang times=-1"], "times='-1' is not allowed: it takes a whole number of at least 0"),
         (["hang ttl=x"], "ttl='x' is not allowed: it takes a number of at least 0"),
-        (["hang name='a b'"], "name='a b' is not allowed: it takes [A-Za-z0-9._-]{1,64}"),
+        (
+            ["hang name='a\tb'"],
+            "name='a\\tb' is not allowed: it takes 1 to 255 printable characters",
+        ),
         (["hang name=a", "delay name=a"], "name='a' is given to two rules"),
         (["hang key=~("], "key='~(' is not a regular expression: "),
         (["hang key=!~("], "key='!~(' is not a regular expression: "),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaurien.values.texts import printable
+from vaurien.values.texts import digest, printable
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,9 @@ def test_what_is_no_mere_text_is_escaped_once(text: str, shown: str) -> None:
 @given(st.text())
 def test_nothing_of_it_does_anything_to_a_terminal(text: str) -> None:
     assert printable(text).isprintable()
+
+
+def test_a_digest_tells_texts_apart() -> None:
+    digests = {digest(text) for text in ("a:b", "a b", "a_b", "\ud800")}
+    assert len(digests) == 4
+    assert all(len(each) == 8 for each in digests)

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -21,12 +22,12 @@ from .. import plugins
 from ..config.configuration import Configuration
 from ..config.document import Document
 from ..config.source import Source
-from ..config.state import fill_in
+from ..config.state import PLAIN, fill_in
 from ..control.server import Control
 from ..errors import OptionError
 from ..launch import report_ready
 from ..net.address import Address
-from ..values.texts import printable
+from ..values.texts import digest, printable
 from . import logs
 from .command import Flagged
 from .flags import SHARED, document_of, flags_named
@@ -72,9 +73,11 @@ def environment_of(
     """
     found: dict[str, str] = {}
     owners: dict[str, str] = {}
-    for spec in configuration.state.proxies:
+    proxies = configuration.state.proxies
+    words = _words_of(spec.name for spec in proxies)
+    for spec in proxies:
         address = address_of(spec.name) or spec.listen
-        own = dict(_variables(spec.name, address))
+        own = dict(_variables(words[spec.name], address))
         variable = next(iter(own))  # the one that every proxy has
         other = owners.setdefault(variable, spec.name)
         if other != spec.name:
@@ -87,8 +90,23 @@ def environment_of(
     return found
 
 
-def _variables(proxy: str, address: Address) -> Iterator[tuple[str, str]]:
-    prefix = f"VAURIEN_{re.sub('[^A-Z0-9]', '_', proxy.upper())}"
+def _words_of(names: Iterable[str]) -> dict[str, str]:
+    """Return a word for the name of each proxy, in capitals.
+
+    Where two are the same, those of names that are not plain end in a part of their digest.
+    """
+    words = {name: re.sub("[^A-Z0-9]", "_", name.upper()) for name in names}
+    alike = Counter(words.values())
+    return {
+        name: word
+        if alike[word] == 1 or PLAIN.fullmatch(name)
+        else f"{word}_{digest(name).upper()}"
+        for name, word in words.items()
+    }
+
+
+def _variables(word: str, address: Address) -> Iterator[tuple[str, str]]:
+    prefix = f"VAURIEN_{word}"
     yield f"{prefix}_ADDRESS", str(address)
     if not address.path:
         yield f"{prefix}_HOST", address.host

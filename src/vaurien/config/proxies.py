@@ -12,7 +12,7 @@ from ..net.address import ALLOWED, Address
 from ..net.spec import Limits, ProxySpec
 from ..protocol import Protocol
 from ..rules.notation import Entry, FindBehavior, parse_mix
-from ..rules.plan import NAME
+from ..rules.plan import NAME_ALLOWED, is_name
 from ..values.options import Configured, Option, Value, options_of
 from .document import INVALID
 from .entries import Entries, LocatedEntry
@@ -81,9 +81,9 @@ class ProxyReader:
         return proxies
 
     def _proxy(self, name: str, table: Table, limits: Limits, seed: int) -> ProxySpec:
-        if not NAME.fullmatch(name):
+        if not is_name(name):
             self._problems.add(
-                table.path, why=f"is named {format_value(name)}", allowed=NAME.pattern
+                table.path, why=f"is named {format_value(name)}", allowed=NAME_ALLOWED
             )
         listen = self._address(table, "listen", Address.parse)
         table.need("backend", ALLOWED)

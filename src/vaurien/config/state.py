@@ -17,8 +17,10 @@ from ..values.options import Option
 from .settings import LIMITS
 
 GENERATION = Option("generation", int, 0, "how often the state has changed", minimum=0)
-PLACE = re.compile(r"\{([A-Za-z0-9._-]+)\}")
-"""The placeholder of a proxy's address in the text of an environment variable."""
+PLACE = re.compile(r"\{([^{}]+)\}")
+"""The placeholder of a proxy's address in the text of an environment variable ..."""
+PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+"""... which it certainly is if it is such a name; other braces may stand for themselves."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def fill_in(text: str, address_of: Callable[[str], Address | None]) -> str:
         name, _, part = found[1].rpartition(".")
         address = address_of(name) if part in ("host", "port") else None
         if address is None:
+            if not PLAIN.fullmatch(found[1]):
+                return found[0]
             raise OptionError("stands for no proxy", given=found[0])
         if address.path:
             raise OptionError(f"stands for nothing: {address} has no {part}", given=found[0])

@@ -22,6 +22,7 @@ from ..net.system import Sockaddr
 from ..net.totals import Totals
 from ..net.turns import in_turns
 from ..values.events import Emit, Trouble
+from ..values.texts import digest
 
 INTERVAL = 1.0
 RETRY = 60.0
@@ -204,10 +205,19 @@ class Statsd:
 
 
 def words_of(names: Iterable[str]) -> dict[str, str]:
-    """Return a word for the name of each proxy, without dots unless two would be the same."""
-    words = {name: name.replace(".", "_") for name in names}
+    """Return a word for the name of each proxy, no two the same.
+
+    Where two would be, names keep their dots, and those with characters that statsd does not
+    take end in a part of their digest.
+    """
+    words = {name: NOT_ALLOWED.sub("_", name).replace(".", "_") for name in names}
     alike = Counter(words.values())
-    return {name: word if alike[word] == 1 else name for name, word in words.items()}
+    return {name: word if alike[word] == 1 else _apart(name) for name, word in words.items()}
+
+
+def _apart(name: str) -> str:
+    word = NOT_ALLOWED.sub("_", name)
+    return word if word == name else f"{word}_{digest(name)}"
 
 
 def _datagrams(lines: Iterable[str]) -> Iterator[str]:

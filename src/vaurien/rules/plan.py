@@ -21,13 +21,19 @@ if TYPE_CHECKING:
     from .pattern import Finds
 
 SCOPES: tuple[Scope, ...] = ("exchange", "connection")
-NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+NAME_LENGTH = 255
+NAME_ALLOWED = f"1 to {NAME_LENGTH} printable characters"
 ROUNDING = 1e-9
 """Rounding error allowed in a sum of percentages."""
 MARGIN = 1e-6
 """Rounding error allowed in a sum of seconds."""
 RULE_LIMIT = 1000
 """Maximum number of rules in a plan: each exchange checks all of them."""
+
+
+def is_name(text: str) -> bool:
+    """Return whether a rule or a proxy may have this name."""
+    return 0 < len(text) <= NAME_LENGTH and text.isprintable()
 
 
 @dataclass(frozen=True)
@@ -107,8 +113,8 @@ class Rule:
     """Seconds until the rule expires, and releases what it holds."""
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise OptionError(key="name", given=self.name, allowed=NAME.pattern)
+        if not is_name(self.name):
+            raise OptionError(key="name", given=self.name, allowed=NAME_ALLOWED)
         if not 0 <= self.low <= self.high <= 100:
             raise OptionError(f"a band from {self.low} to {self.high} is not within 0 to 100")
         for key in ("after", "start"):

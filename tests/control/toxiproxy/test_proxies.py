@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -275,3 +276,39 @@ def test_a_rule_keeps_what_it_has_counted_when_its_toxic_changes(
     http("PATCH", "/proxies/cache/toxics/a", {"attributes": {"latency": 1}})
     after = running.in_reactor(lambda: running.proxy.active_plan.rules[0])
     assert after is before
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("redis:6379", "redis:6379"),
+        ("shop/redis master", "shop%2Fredis%20master"),
+        ("größe", "gr%C3%B6%C3%9Fe"),
+        ("50%", "50%25"),
+        (".", "%2E"),
+        ("<&>", "%3C&%3E"),
+        ("a" * 255, "a" * 255),
+    ],
+)
+def test_names_as_clients_use_them(http: Http, running: Live, name: str, path: str) -> None:
+    body = {"name": name, "upstream": str(running.backend), "listen": "127.0.0.1:0"}
+    made = http("POST", "/proxies", body)
+    assert made.status == 201
+    assert http("GET", f"/proxies/{path}").body == made.body
+    toxic = http("POST", f"/proxies/{path}/toxics", {"type": "noop", "name": name})
+    assert toxic.status == 200
+    assert http("GET", f"/proxies/{path}/toxics/{path}").body == toxic.body
+    assert http("GET", f"/plan?proxy={quote(name, safe='')}").json == {
+        "rules": running.control.plan(name)
+    }
+    assert running.ask(proxy=name) == b"hello"
+    assert http("DELETE", f"/proxies/{path}/toxics/{path}").status == 204
+    assert http("DELETE", f"/proxies/{path}").status == 204
+
+
+@pytest.mark.parametrize("name", ["a\x00", "a\n", "a\u202e", "a\x1b[0m", "a" * 256])
+def test_names_that_are_refused(http: Http, cache: str, name: str) -> None:
+    why = f"bad request body: name={name!r} is not allowed: it takes 1 to 255 printable characters"
+    for path in ("/proxies", "/proxies/cache/toxics"):
+        answer = http("POST", path, {"name": name, "upstream": "b:1", "type": "noop"})
+        assert answer.json == {"error": why, "status": 400}

@@ -13,7 +13,7 @@ from ...net.address import Address
 from ...net.proxies import ClosePolicy
 from ...net.spec import ProxySpec
 from ...registry import protocols
-from ...rules.plan import NAME, Plan, Rule
+from ...rules.plan import Plan, Rule
 from .addresses import GoError, bind_error, parse_listen, parse_upstream
 from .answers import BAD_BODY, Refusal
 from .decoding import DecodeError, Fields, fields_of, items_of
@@ -22,6 +22,7 @@ from .toxics import (
     ToxicValue,
     changed_rule,
     changed_toxic,
+    check_name,
     rule_of,
     toxic_of,
     wanted_toxic,
@@ -291,9 +292,7 @@ def _made(wanted: Wanted, state: State) -> ProxySpec:
     Raises:
         Refusal: its name or an address is not allowed.
     """
-    if not NAME.fullmatch(wanted.name):
-        why = f"name={wanted.name!r} is not allowed: it takes {NAME.pattern}"
-        raise Refusal(400, BAD_BODY, why)
+    check_name(wanted.name)
     return _checked(
         ProxySpec(
             name=wanted.name,

@@ -11,7 +11,7 @@ from ...config.toxics import DIRECTIONS, PERCENT, STALL, TOXICS, Toxic
 from ...errors import VaurienError
 from ...protocol import Protocol
 from ...rules.notation import FindBehavior, describe, make_rules
-from ...rules.plan import NAME, Rule
+from ...rules.plan import NAME_ALLOWED, Rule, is_name
 from ...values.options import Value
 from .answers import BAD_BODY, Number, Refusal
 from .decoding import Fields, fields_of
@@ -99,14 +99,23 @@ def changed_toxic(toxic: ToxicValue, body: object) -> ToxicValue:
     return replace(toxic, attributes=values, toxicity=float(toxicity))
 
 
+def check_name(name: str) -> None:
+    """Check the name of a toxic or a proxy.
+
+    Raises:
+        Refusal: it is too long, or has characters that are not printable.
+    """
+    if not is_name(name):
+        raise Refusal(400, BAD_BODY, f"name={name!r} is not allowed: it takes {NAME_ALLOWED}")
+
+
 def rule_of(toxic: ToxicValue, find: FindBehavior, protocol: type[Protocol]) -> Rule:
     """Return the rule of a toxic.
 
     Raises:
         Refusal: a value is not allowed, or the rule could not be given back as this toxic.
     """
-    if not NAME.fullmatch(toxic.name):
-        raise Refusal(400, BAD_BODY, f"name={toxic.name!r} is not allowed: it takes {NAME.pattern}")
+    check_name(toxic.name)
     for name, given in {"toxicity": toxic.toxicity, **toxic.attributes}.items():
         value = _number(given)
         most = 1 if name in ("toxicity", "loss_rate", "correlation") else None
