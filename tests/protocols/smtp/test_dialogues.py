@@ -293,3 +293,13 @@ def test_replies_in_pieces_are_replaced_as_a_whole() -> None:
         assert codes == ["250", "250", "250", "354", "552", "250"]
     rules = ("slicer size=1", "error fault=550 code=250 address=c@x", "duplicate-request verb=RCPT")
     assert talk(Server(), [MAIL + rcpt("c", "b"), NOOP], *rules) == ["250", "550", "250", "250"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("lmtp", [False, True])
+def test_a_mail_has_a_recipient_that_the_server_has_yet_to_answer(lmtp: bool, seed: int) -> None:
+    rules = ("error fault=550 code=250 address=c@x", "error fault=550 verb=RCPT address=d@x")
+    start = hello(lmtp) + MAIL + rcpt("c")
+    steps = [start, rcpt("b", *"d" * 40) + DATA + CONTENT, NOOP]
+    codes = talk(Server(lmtp=lmtp), steps, *rules, seed=seed)
+    assert codes == ["250", "250", "550", "250", *["550"] * 40, "354", "250", "250"]

@@ -138,7 +138,7 @@ class Smtp(Protocol):
             chunk = CHUNK.fullmatch(argument) if verb == "BDAT" else None
             request = SmtpRequest(verb, last_chunk=chunk is not None and chunk[2] is not None)
             labels = _labels(verb, argument)
-            self._note_request(request)
+            self._note_request(request, waits=bool(stream.exchanges.pending))
             continued = verb in CONTINUED
             once = continued or (verb == "RCPT" and self._may_be_lmtp)  # twice: two replies
             stream.begin(labels, about=request, final=not once)
@@ -148,15 +148,22 @@ class Smtp(Protocol):
             if continued:
                 yield from self._continuation(stream, request, labels)
 
-    def _note_request(self, request: SmtpRequest) -> None:
-        """Note what a command says of the session, before the server has answered it."""
+    def _note_request(self, request: SmtpRequest, *, waits: bool) -> None:
+        """Note what a command says of the session, before the server has answered it.
+
+        ``waits``: the server has not answered all before it.
+        """
         verb = request.verb
         if verb == "LHLO":
             self._asking_lmtp = request
-        elif verb in CONTENTS and (self._newest is None or self._newest.wants_more is not None):
+        elif verb in CONTENTS and not (waits or self._newest_waits):
             request.mail = self.mail
         if verb in RESETS or verb == "RCPT":
             self._newest = request
+
+    @property
+    def _newest_waits(self) -> bool:
+        return self._newest is not None and self._newest.wants_more is None
 
     @property
     def _may_be_lmtp(self) -> bool:
