@@ -287,7 +287,7 @@ def test_ctl_without_a_server(nobody: int, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ([], "required: action"),
+        ([], "required: action\n"),
         (["break"], "invalid choice: 'break'"),
         (["get-behavor"], "invalid choice: 'get-behavor' (did you mean 'get-behavior'?)"),
         (["set-behavior"], "set-behavior needs the name of a behavior"),

@@ -192,7 +192,7 @@ def _parser() -> ArgumentParser:
     # Before version 0.4 it was list-handlers, and so on.
     add("action", type=_action, help=f"command to run: {', '.join(ACTIONS)}")
     add("behavior", nargs="?", help="behavior to set, or a mix such as 20:delay")
-    add("options", nargs="*", metavar="key=value", help="options of the behavior")
+    add("options", nargs="*", default=[], metavar="key=value", help="options of the behavior")
     url = f"http://localhost:{DEFAULT_PORT}"
     add("--host", default=url, metavar="URL", help="URL of the HTTP API (default: %(default)s)")
     add("--proxy", default="", metavar="NAME", help="name of the proxy, if there are several")

@@ -29,10 +29,12 @@ class OptionError(VaurienError, ValueError):
         key: str = "",
         given: object = NOT_GIVEN,
         allowed: str = "",
+        choices: tuple[str, ...] = (),
     ) -> None:
         """``why`` continues a sentence about the key, or about the value where there is no key;
-        without either it is the whole sentence.
+        without either it is the whole sentence.  ``choices``: the words that are allowed.
         """
+        self.choices = choices
         self.why = why
         self.key = key
         self.given = given

@@ -316,3 +316,7 @@ def test_counting_in_words() -> None:
         "1 proxy",
         "2 proxies",
     ]
+
+
+def test_the_name_of_a_file_is_not_empty(refuse: Refuse) -> None:
+    assert "--config='' is not allowed: it takes the name of a file" in refuse("--config", "")

@@ -141,3 +141,10 @@ def test_a_record_that_cannot_be_formatted_disturbs_nobody(
     log.emit(logging.LogRecord("vaurien", logging.INFO, "", 0, "%d", ("x",), None))
     log.close()
     assert (tmp_path / "log").read_text() == ""
+
+
+def test_a_pipe_that_nobody_reads_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="No such device"):
+        opener(str(pipe))()

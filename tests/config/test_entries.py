@@ -237,3 +237,10 @@ def test_what_looks_mistyped_behind_another_mistake_is_noted(
     found = [line for line in lines if not line.startswith("protocol")]
     assert len(found) == len(expected)
     assert all(map(str.startswith, found, expected))
+
+
+def test_the_choice_that_was_probably_meant_is_suggested() -> None:
+    found = problems({"behavior": "latency", "distribution": "normall", "direction": "to_clients"})
+    assert len(found) == 2
+    assert any("(did you mean 'normal'?)" in line for line in found)
+    assert any("(did you mean 'to_client'?)" in line for line in found)

@@ -16,7 +16,7 @@ from vaurien.config.document import (
     Flag,
     Problem,
 )
-from vaurien.config.problems import KEYS_LIMIT, Problems, blamed
+from vaurien.config.problems import KEYS_LIMIT, Problems, blamed, nearest
 from vaurien.errors import ListenError, OptionError, UnknownNameError
 
 # Problems.
@@ -125,3 +125,9 @@ def test_too_many_keys_are_not_tried() -> None:
     reading = Reading({f"k{number}": 1 for number in range(KEYS_LIMIT + 1)})
     assert reading.problems.made(("t",), reading.table.plain(), dict) is None
     assert reading.said == [f"t has {KEYS_LIMIT + 1} keys: it takes {KEYS_LIMIT} at most"]
+
+
+def test_swapped_letters_are_likelier_than_others() -> None:
+    assert nearest("slto", ["stop", "slot", "start"]) == "slot"
+    assert nearest("stp", ["stop", "slot"]) == "stop"
+    assert nearest("x", ["stop"]) == ""

@@ -223,3 +223,10 @@ def test_instances_are_compared_by_class_and_options() -> None:
     assert Example() != Longer()
     with pytest.raises(TypeError):
         Example(2)  # type: ignore[call-arg] # options have names
+
+
+def test_an_error_has_the_words_that_may_be_chosen() -> None:
+    declared = Option("form", str, "a", "a form", choices=("", "normal", "uniform"))
+    with pytest.raises(OptionError) as caught:
+        declared.parse("normall")
+    assert caught.value.choices == ("normal", "uniform")

@@ -241,6 +241,8 @@ def configuration_given(ctx: click.Context) -> Configuration:
     """
     plugins.install()
     document = document_of(ctx.command.params, ctx.params)
+    if ctx.params["config"] == "":
+        raise click.UsageError("--config='' is not allowed: it takes the name of a file")
     if ctx.params["config"] is not None:
         document = merged(_read(ctx.params["config"]), document)
     document = merged(DEFAULTS, document)

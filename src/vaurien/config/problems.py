@@ -65,7 +65,8 @@ class Problems:
                 return  # it may be declared in what could not be read
             self.add(path, value, f"is an unknown {error.kind}{hint}", allowed)
         elif isinstance(error, OptionError) and _is_about(error, path, given):
-            self.add(path, value, error.why, error.allowed)
+            hint = self._names(str(given), list(error.choices))[0] if error.choices else ""
+            self.add(path, value, f"{error.why}{hint}", error.allowed)
         else:
             # An OSError's text begins with its number.
             text = getattr(error, "strerror", None) or error
@@ -131,7 +132,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name that was probably meant; ``""`` if there is none."""
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name[:NAME_LIMIT], known, 1, LIKENESS)), "")
+    near = get_close_matches(name[:NAME_LIMIT], known, 3, LIKENESS)
+    swapped = (each for each in near if sorted(each) == sorted(name))
+    return next(swapped, near[0] if near else "")
 
 
 def blamed(error: VaurienError, keys: Iterable[str]) -> str | None:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 BUFFER_LIMIT = 4 * 1024 * 1024
 """Maximum number of bytes that wait to be written."""
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)
-"""To open a pipe without a reader is an error, which would wait otherwise."""
 
 
 class Journal:
@@ -49,7 +47,7 @@ class Journal:
         self._closed = False
         self._appender = Appender(
             "journal",
-            lambda: os.open(path, FLAGS | NO_WAIT, 0o600),
+            lambda: os.open(path, FLAGS, 0o600),
             self._remark,
             limit=BUFFER_LIMIT,
         )

@@ -20,7 +20,9 @@ RETRY = 1.0
 """Seconds until a failed write is tried again."""
 LOOK = 0.1
 """Seconds between two looks whether to go on waiting for a file that takes no more."""
-FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | NO_WAIT
+"""To open a pipe without a reader is an error; without ``NO_WAIT`` it would wait for one."""
 
 
 class Appender:

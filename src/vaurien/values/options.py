@@ -54,7 +54,8 @@ class Option:
         return value
 
     def _not_allowed(self, given: object) -> OptionError:
-        return OptionError(key=self.name, given=given, allowed=self.allowed)
+        words = tuple(filter(None, map(str, self.choices)))
+        return OptionError(key=self.name, given=given, allowed=self.allowed, choices=words)
 
     @property
     def allowed(self) -> str:
