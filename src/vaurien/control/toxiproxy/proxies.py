@@ -82,7 +82,7 @@ class ToxiproxyView:
         """Create and replace proxies, all or none; those that are as wanted stay as they are."""
         try:
             items = items_of(body(), POPULATED)
-            wanted = [_wanted(fields_of(each, PROXY, POPULATED)) for each in items]
+            wanted = [_wanted(_populated(each)) for each in items]
             for number, each in enumerate(wanted, 1):
                 _check_given(each, f" at proxy {number}")
         except (DecodeError, Refusal) as error:
@@ -278,6 +278,14 @@ def _wanted(given: Mapping[str, object]) -> Wanted:
         str(given.get("upstream", "")),
         given.get("enabled") is not False,
     )
+
+
+def _populated(item: object) -> dict[str, object]:
+    """Return the fields of an item of ``POST /populate``; Go has two structs for it."""
+    places = {name: kind for name, kind in PROXY.items() if name != "enabled"}
+    enabled = {"enabled": PROXY["enabled"]}
+    given = fields_of(item, places, POPULATED, ".Proxy")
+    return {**given, **fields_of(item, enabled, POPULATED)}
 
 
 def _check_given(wanted: Wanted, where: str = "") -> None:

@@ -64,7 +64,7 @@ def wanted_toxic(body: object, taken: set[str]) -> ToxicValue:
         Refusal: in the order in which Toxiproxy checks.
         DecodeError: a field has another type.
     """
-    given = fields_of(body, WRAPPER, "api.ToxicWrapper", "ToxicWrapper")
+    given = fields_of(body, WRAPPER, "toxics.ToxicWrapper", "ToxicWrapper")
     stream, kind = str(given.get("stream", "downstream")), str(given.get("type", ""))
     name = str(given.get("name") or f"{kind}_{stream}")
     if stream.lower() not in DIRECTIONS:
