@@ -214,6 +214,7 @@ def test_the_file_of_toxiproxy(tmp_path: Path) -> None:
             "direction": "to_client",
             "seconds": 5.0,
             "bytes": 0,
+            "wait": True,
         },
     ]
 

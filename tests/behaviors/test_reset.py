@@ -145,9 +145,43 @@ def test_an_answer_is_reset_after_its_request_has_arrived() -> None:
     assert world.backends[0].heard.startswith(b"PUT 3\nabc")
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_it_may_wait_for_the_first_byte_as_reset_peer_does(seed: int) -> None:
+    """The backend gets the request, the answer is lost, and idle connections stay."""
+    world = World("reset wait=on direction=to_client seconds=3", on_data=echo, seed=seed)
+    idle, client = world.client(), world.client()
+    world.run(seconds=100)
+    client.say(b"hello")
+    asked_at = world.system.time
+    world.run(lambda: client.ended)
+    assert (bytes(client.heard), client.ended) == (b"", "reset")
+    assert world.system.time - asked_at == pytest.approx(3, abs=0.1)
+    assert b"hello" in [bytes(backend.heard) for backend in world.backends]
+    world.run(seconds=100)
+    assert idle.ended == ""
+
+
+def test_waiting_for_the_first_byte_it_follows_its_percentage_once_for_a_connection() -> None:
+    world = World("reset wait=on direction=to_client percent=50", on_data=echo, seed=1)
+    clients = [world.client() for _ in range(40)]
+    for _ in range(5):
+        for client in clients:
+            if not client.ended:
+                client.say(b"hello")
+        world.run(seconds=1)
+    heard = [len(client.heard) for client in clients]
+    assert set(heard) == {0, 25}  # reset with the first answer, or never
+    assert 8 < heard.count(0) < 32
+
+
 @pytest.mark.parametrize(
     "options",
-    ["seconds=3600", "bytes=10000 seconds=3600", "scope=exchange seconds=3600"],
+    [
+        "seconds=3600",
+        "seconds=3600 wait=on",
+        "bytes=10000 seconds=3600",
+        "scope=exchange seconds=3600",
+    ],
 )
 def test_lifted_in_time_it_never_comes(options: str) -> None:
     for lifted in lifted_at_any_moment(f"reset {options}", seeds=2):

@@ -35,7 +35,7 @@ def rule_of(toxic: dict[str, object]) -> Rule:
 def test_a_whole_file_is_understood() -> None:
     state = understand(files.read(str(DOCUMENTS / "toxics.json")), known()).state
     cache, anywhere, plain = state.proxies
-    assert (str(cache.listen), str(cache.backend)) == ("0.0.0.0:26379", "redis:6379")
+    assert (str(cache.listen), str(cache.backend)) == ("[::]:26379", "redis:6379")
     assert (str(anywhere.listen), str(anywhere.backend)) == ("localhost:0", "localhost:80")
     assert (str(plain.listen), str(plain.backend)) == ("localhost:0", "localhost:81")
     assert [proxy.enabled for proxy in state.proxies] == [True, False, True]
@@ -59,12 +59,12 @@ EXPECTED: list[dict[str, object]] = [
      "idle": 0.5, "lifetime": 0.0, "data": "drop"},
     {"behavior": "timeout", "name": "timeout_upstream", "direction": "to_backend",
      "idle": 0.0, "lifetime": 0.0, "data": "drop"},
-    {"behavior": "reset", "name": "reset_peer_downstream", "seconds": 0.25},
+    {"behavior": "reset", "name": "reset_peer_downstream", "seconds": 0.25, "wait": True},
     {"behavior": "slicer", "name": "slicer_downstream", "size": 64, "variation": 32,
      "delay": 0.00001},
     {"behavior": "limit-data", "name": "limit_data_downstream", "bytes": 1000},
-    {"behavior": "packet-loss", "name": "packet_loss_downstream", "loss": 10.0,
-     "correlation": 25.0, "drop": True},
+    {"behavior": "packet-loss", "name": "packet_loss_downstream",
+     "loss": pytest.approx(100 * 0.1 / 0.75), "correlation": 25.0, "drop": True},
     {"behavior": "dummy", "name": "noop_downstream"},
 ]  # fmt: skip
 """What the toxics of the first proxy in the file come to."""

@@ -20,8 +20,10 @@ class Reset(Behavior):
 
     If the rule has a match, the reset comes in place of the first message that matches.  With
     ``scope=exchange`` it comes in place of the first message of the exchange that the rule sees,
-    or after ``bytes`` bytes of the exchange.  Toxiproxy's ``reset_peer`` waits for the first
-    byte, and then for its ``timeout``.
+    or after ``bytes`` bytes of the exchange.  With ``wait`` the reset follows ``seconds`` after
+    the first byte that the rule sees of the connection, which is lost: with
+    ``direction=to_client`` the backend has the request, and idle connections stay.  Toxiproxy
+    calls that ``reset_peer``.
     """
 
     name = "reset"
@@ -29,14 +31,15 @@ class Reset(Behavior):
     scopes = ("connection", "exchange")
     seconds: float = option(0.0, "seconds until the reset", minimum=0)
     bytes: int = option(0, "bytes that pass before the reset; 0: do not count", minimum=0)
+    wait: bool = option(False, "wait for the first byte")
 
     def on_open(self, firing: Firing) -> Actions:
-        if not self.bytes:
+        if not (self.bytes or self.wait):
             yield Wait(firing.since + self.seconds)
             yield Close(reset=True)
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
-        if firing.scope == "connection" and not (self.bytes or firing.matches):
+        if firing.scope == "connection" and not (self.bytes or firing.matches or self.wait):
             yield Forward(message)  # on_open resets
             return
         head, rest = cut(message, self.bytes, firing)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from ..net.address import ALLOWED
+from ..net.address import ALLOWED, EVERYWHERE
 from ..values.options import Option, Value
 from .document import INVALID, Document, FileKey, Origin
 from .formatting import Path, format_value
@@ -20,6 +20,8 @@ MILLI = 0.001
 MICRO = 0.000001
 KILO = 1000
 PERCENT = 100
+ROUNDING = 1e-5
+"""Rounding error allowed in a sum of percentages of 32 bits."""
 DIRECTIONS = {"upstream": "to_backend", "downstream": "to_client"}
 WHOLE = Option("", int, 0, "", minimum=0)
 SHARE = Option("", float, 0.0, "", minimum=0, maximum=1)
@@ -46,6 +48,8 @@ class Toxic:
     """Further options of the behavior."""
     stalls: bool = False
     """If its first attribute is 0, nothing gets through."""
+    correlated: bool = False
+    """Its correlation is added to the probability after a loss: see ``in_the_long_run``."""
 
 
 TOXICS: Mapping[str, Toxic] = {
@@ -55,7 +59,7 @@ TOXICS: Mapping[str, Toxic] = {
     "bandwidth": Toxic("bandwidth", {"rate": Attribute("rate", KILO)}, stalls=True),
     "slow_close": Toxic("slow-close", {"delay": Attribute("delay", MILLI)}),
     "timeout": Toxic("timeout", {"timeout": Attribute("idle", MILLI)}, {"data": "drop"}),
-    "reset_peer": Toxic("reset", {"timeout": Attribute("seconds", MILLI)}),
+    "reset_peer": Toxic("reset", {"timeout": Attribute("seconds", MILLI)}, {"wait": True}),
     "slicer": Toxic(
         "slicer",
         {
@@ -72,6 +76,7 @@ TOXICS: Mapping[str, Toxic] = {
             "correlation": Attribute("correlation", PERCENT, SHARE),
         },
         {"drop": True},
+        correlated=True,
     ),
     "noop": Toxic("dummy"),
 }
@@ -120,7 +125,7 @@ class _Translation:
         self._note(self._path, self._table.path)
         self._table.need("upstream", ALLOWED)
         document = {
-            "listen": self._address("listen", "listen", "0.0.0.0") or FREE_PORT,
+            "listen": self._address("listen", "listen", f"[{EVERYWHERE}]") or FREE_PORT,
             "backend": self._address("backend", "upstream", "localhost"),
             "enabled": self._table.take(ENABLED) is not False,
             "timeout": 0.0,  # idle connections stay
@@ -182,10 +187,30 @@ class _Translation:
             value = table.take(replace(attribute.declared, name=name))
             options[attribute.option] = _scaled(value or 0, attribute.factor)
         table.end()
-        return options
+        return in_the_long_run(options) if kind.correlated else options
 
     def _note(self, ours: Path, theirs: Path) -> None:
         self.origins[ours] = FileKey(self._file, theirs)
+
+
+def in_the_long_run(options: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the options of a behavior that loses as much as a toxic of these attributes.
+
+    A toxic loses a chunk with probability ``loss``, and after a lost one with ``correlation``
+    more.  Of a behavior, ``loss`` is that in the long run.  All are in percent.
+    """
+    loss, given = float(options["loss"]), float(options["correlation"])
+    correlation = given if given + loss <= PERCENT + ROUNDING else PERCENT - loss
+    if not (loss and correlation):
+        return {"loss": loss, "correlation": correlation}
+    in_all = min(PERCENT * loss / (PERCENT - correlation), PERCENT)
+    return {"loss": in_all, "correlation": correlation}
+
+
+def after_another(options: Mapping[str, Value]) -> float:
+    """Return the ``loss`` that ``in_the_long_run`` was given."""
+    loss, correlation = float(options["loss"]), float(options["correlation"])
+    return loss * (PERCENT - correlation) / PERCENT
 
 
 def _lowered(content: object) -> object:

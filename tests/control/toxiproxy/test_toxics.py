@@ -182,6 +182,22 @@ def test_what_would_silently_do_something_else_is_refused(body: object, error: s
     assert (caught.value.status, str(caught.value)) == (400, f"bad request body: {error}")
 
 
+@pytest.mark.parametrize("loss", [0.1, 0.3, 0.7, 0.9, 0.999, 1, 0, 1e-7])
+@pytest.mark.parametrize("correlation", [0, 0.1, 0.25, 0.5, 1, 1 / 3])
+def test_losses_and_their_correlation(loss: float, correlation: float) -> None:
+    attributes = {"loss_rate": loss, "correlation": correlation}
+    toxic = wanted({"type": "packet_loss", "attributes": attributes})
+    made = rule_of(toxic, FIND, Tcp)
+    assert toxic_of(made, FIND, Tcp) == toxic
+    assert toxic.attributes["loss_rate"] == pytest.approx(loss)
+    lowered = min(correlation, 1 - loss)
+    assert toxic.attributes["correlation"] == pytest.approx(lowered, abs=1e-7)
+    settings = made.behavior.settings()
+    assert settings["correlation"] == pytest.approx(100 * lowered, abs=1e-5)
+    if lowered < 1:
+        assert settings["loss"] == pytest.approx(100 * loss / (1 - lowered), rel=1e-5)
+
+
 def test_a_rate_of_0_holds_everything() -> None:
     assert rule_of(wanted({"type": "bandwidth"}), FIND, Tcp).behavior.name == "hang"
 

@@ -7,13 +7,21 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from ...behavior import Behavior
-from ...config.toxics import DIRECTIONS, PERCENT, STALL, TOXICS, Toxic
+from ...config.toxics import (
+    DIRECTIONS,
+    PERCENT,
+    STALL,
+    TOXICS,
+    Toxic,
+    after_another,
+    in_the_long_run,
+)
 from ...errors import VaurienError
 from ...protocol import Protocol
 from ...rules.notation import FindBehavior, describe, make_rules
 from ...rules.plan import NAME_ALLOWED, Rule, is_name
 from ...values.options import Value
-from .answers import BAD_BODY, Number, Refusal
+from .answers import BAD_BODY, Number, Refusal, shortest
 from .decoding import Fields, fields_of
 
 STREAMS = {direction: stream for stream, direction in DIRECTIONS.items()}
@@ -95,6 +103,9 @@ def changed_toxic(toxic: ToxicValue, body: object) -> ToxicValue:
     }
     attributes = fields_of(given.get("attributes"), kinds, go_type, f"{go_type}.attributes")
     values = {name: _number(attributes.get(name, now)) for name, now in toxic.attributes.items()}
+    if TOXICS[toxic.type].correlated:  # more has no effect
+        most = max(0.0, shortest(1 - _number(values["loss_rate"])))
+        values["correlation"] = min(_number(values["correlation"]), most)
     toxicity = _number(given.get("toxicity", toxic.toxicity))
     return replace(toxic, attributes=values, toxicity=float(toxicity))
 
@@ -163,6 +174,8 @@ def changed_rule(
 def _attributes(kind: str, behavior: Behavior) -> dict[str, Value]:
     """Return the attributes of a toxic, if it has this behavior."""
     settings = behavior.settings()
+    if TOXICS[kind].correlated and TOXICS[kind].behavior == behavior.name:
+        settings["loss"] = shortest(after_another(settings))
     return {
         theirs: _unscaled(settings[each.option], each.factor) if each.option in settings else 0
         for theirs, each in TOXICS[kind].attributes.items()
@@ -199,10 +212,12 @@ def _behavior(kind: Toxic, attributes: Mapping[str, Value]) -> dict[str, object]
     """Return the behavior of a toxic with these attributes, and its options."""
     if kind.stalls and not next(iter(attributes.values())):
         return {"behavior": STALL}
-    options = {
+    options: dict[str, Value] = {
         each.option: _scaled(attributes[theirs], each.factor)
         for theirs, each in kind.attributes.items()
     }
+    if kind.correlated:
+        options = in_the_long_run(options)
     return {"behavior": kind.behavior, **options, **kind.options}
 
 
