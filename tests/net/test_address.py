@@ -101,6 +101,20 @@ def test_any_text_is_an_address_or_an_error(text: str) -> None:
     assert Address.parse(str(address)) == address
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [(":8000", "[::]:8000"), ("[::]:8000", "[::]:8000"), ("h:1", "h:1"), ("unix:/x", "unix:/x")],
+)
+def test_without_a_host_it_listens_everywhere(text: str, address: str) -> None:
+    assert str(Address.parse_listen(text)) == address
+
+
+def test_without_a_port_it_does_not_listen() -> None:
+    for text in (":", ":x", "::1", ":1:2"):
+        with pytest.raises(AddressError):
+            Address.parse_listen(text)
+
+
 def test_a_backend_has_a_port() -> None:
     assert Address.parse_backend("unix:/run/x.sock").path == "/run/x.sock"
     with pytest.raises(AddressError, match=r"'localhost:0' is not a backend: .*the port not 0"):

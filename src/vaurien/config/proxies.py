@@ -85,7 +85,7 @@ class ProxyReader:
             self._problems.add(
                 table.path, why=f"is named {format_value(name)}", allowed=NAME_ALLOWED
             )
-        listen = self._address(table, "listen", Address.parse)
+        listen = self._address(table, "listen", Address.parse_listen)
         table.need("backend", ALLOWED)
         backend = self._address(table, "backend", Address.parse_backend)
         protocol, likely = self._protocol(table)

@@ -52,6 +52,15 @@ class Address:
         return cls(host, int(port))
 
     @classmethod
+    def parse_listen(cls, text: str) -> Address:
+        """Parse an address to listen on; ``:PORT`` is all addresses of the machine.
+
+        Raises:
+            AddressError: see ``parse``.
+        """
+        return cls.parse(f"[{EVERYWHERE}]{text}" if text.startswith(":") else text)
+
+    @classmethod
     def parse_backend(cls, text: str) -> Address:
         """Parse the address of a backend, whose port cannot be 0.
 
