@@ -36,6 +36,14 @@ OVERRIDDEN: dict[type[Configurable], tuple[str, ...]] = {
 """What plugins override, and are of no use without if they misspell it."""
 
 
+def _spelt(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+MEANT = {base: {_spelt(name): name for name in names} for base, names in OVERRIDDEN.items()}
+"""The same, by how they are spelt."""
+
+
 class Registry(Generic[PluginType]):
     """The plugins of one kind, by name."""
 
@@ -127,7 +135,7 @@ def check_names(plugin: type[Configurable], base: type[Configurable]) -> None:
     Raises:
         PluginError: it has such an attribute, or scopes that do not exist.
     """
-    meant = {_spelt(name): name for name in OVERRIDDEN.get(base, ())}
+    meant = MEANT.get(base, {})
     ours = {*dir(base), *dir(Delaying)}
     for name in dir(plugin):
         if name.startswith("_") or name in ours or name in options_of(plugin):
@@ -145,10 +153,6 @@ def check_names(plugin: type[Configurable], base: type[Configurable]) -> None:
     if not (isinstance(scopes, tuple) and scopes and set(scopes) <= set(SCOPES)):
         allowed = "a tuple of 'exchange' and 'connection'"
         raise PluginError(f"the scopes of {plugin!r} are {scopes!r}: it takes {allowed}")
-
-
-def _spelt(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 behaviors: Registry[Behavior] = Registry("behavior", Behavior)

@@ -1,16 +1,17 @@
-"""Since when a message waits for a rule; what actors do is in test_player."""
+"""With which values a rule acts; what actors do is in test_player and test_updates."""
 
 from __future__ import annotations
 
-from vaurien.net.actor import since
+from dataclasses import replace
+
+from vaurien.net.actor import values_of
+from vaurien.rules.active import Decision
 from vaurien.testing import at_work
-from vaurien.values.messages import Direction, Message
 
 
-def test_what_waited_before_a_rule_came_arrives_with_the_rule() -> None:
-    message = Message(b"abc", Direction.TO_BACKEND, 10.0)
-    active_rule = at_work()
-    active_rule.on_since = 11.0
-    assert since(message, active_rule) == message._replace(at=11.0)
-    active_rule.on_since = 9.0
-    assert since(message, active_rule) is message
+def test_what_has_begun_to_last_is_completed_under_the_values_it_began_with() -> None:
+    active_rule, decision = at_work(), Decision(1)
+    assert values_of(active_rule, decision) is active_rule.rule
+    begun = replace(active_rule.rule, times=1)
+    decision.lasting = {active_rule: begun}
+    assert values_of(active_rule, decision) is begun

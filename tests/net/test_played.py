@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from acting import response
-from vaurien.net.played import Unsent, left_after
+from vaurien.net.played import Unsent, left_after, since
+from vaurien.testing import at_work
 from vaurien.values.actions import Action, Drop, Forward, Hold, Reply, Wait
-from vaurien.values.messages import Message
+from vaurien.values.messages import Direction, Message
 
 WHOLE = response(b"0123456789")
 REST = WHOLE.part(4, 10)
@@ -47,3 +48,12 @@ def test_of_what_cannot_be_told_only_the_behavior_can_say_what_is_left() -> None
     assert left_after(Forward(WHOLE.part(0, 4)), None) is None
     assert left_after(Wait(1.0), None) is None
     assert left_after(Hold(REST), None) == Unsent(REST)
+
+
+def test_what_waited_before_a_rule_came_arrives_with_the_rule() -> None:
+    message = Message(b"abc", Direction.TO_BACKEND, 10.0)
+    active_rule = at_work()
+    active_rule.on_since = 11.0
+    assert since(message, active_rule) == message._replace(at=11.0)
+    active_rule.on_since = 9.0
+    assert since(message, active_rule) is message

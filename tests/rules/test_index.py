@@ -30,10 +30,10 @@ def test_no_rule_that_matches_is_missed_and_the_order_stays(
 
 def test_those_that_wait_for_another_text_are_ruled_out() -> None:
     index = MatchIndex([[Match("command", f"C{number}")] for number in range(1000)])
-    assert index
+    assert index.rules_out
     assert index.find({"command": "C7"}) == [7]
     assert index.find({}) == []
 
 
 def test_an_index_without_a_text_rules_out_nothing() -> None:
-    assert not MatchIndex([[], [Match("command", "^G", regex=True)]])
+    assert not MatchIndex([[], [Match("command", "^G", regex=True)]]).rules_out

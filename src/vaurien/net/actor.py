@@ -15,7 +15,7 @@ from ..rules.active_plan import ActivePlan
 from ..rules.plan import Rule
 from ..values.actions import Action, Behind, Close, Drop, Forward, Hold, Reply, Wait
 from ..values.messages import Direction, Message
-from .played import Acts, Overtaken, PlayedConnection, Steps, Unsent, left_after
+from .played import Acts, Overtaken, PlayedConnection, Steps, Unsent, left_after, since
 from .reactor import BUFFER_SIZE, Reactor
 
 BATCH = 64
@@ -77,11 +77,12 @@ class Actor:
 
     def _act(self, message: Message, decision: Decision, firings: Firings) -> Acts:
         """Have the first of these act on a message, and the others on what it forwards."""
+        plan = self._proxy.active_plan
         while firings:
             active_rule = firings[0][0]
             if active_rule in decision.lasting:
                 break
-            if self._acts(active_rule) and message.direction in active_rule.directions:
+            if plan.is_on(active_rule) and message.direction in active_rule.directions:
                 if active_rule.rule.behavior.lasting:
                     decision.lasting = {**decision.lasting, active_rule: active_rule.rule}
                 break
@@ -93,7 +94,9 @@ class Actor:
         else:
             return self._deliver(message)
         self._left_in_batch -= len(message.data) // active_rule.step_size
-        return self._let_act(since(message, active_rule), decision, firings)
+        if message.at < active_rule.on_since:
+            message = since(message, active_rule)
+        return self._let_act(message, decision, firings)
 
     def _deliver(self, message: Message) -> Acts:
         yield from self._wait_for_sink()
@@ -103,7 +106,7 @@ class Actor:
         """Do what the first of these asks for; begin anew with the rest when it is updated."""
         link, clock = self._link, self._link.reactor.clock
         (active_rule, firing), rest = firings[0], firings[1:]
-        rule = values_of(active_rule, decision)
+        rule = values_of(active_rule, decision) if decision.lasting else active_rule.rule
         behavior = active_rule.behavior(clock(), rule) if rule.ramps else rule.behavior
         values, left = (rule, Unsent(message)) if behavior.resumable else (None, None)
         actions, arrived = iter(behavior.on_message(message, firing)), message.at
@@ -227,13 +230,6 @@ def values_of(active_rule: ActiveRule, decision: Decision) -> Rule:
     if decision.lasting and not rule.behavior.resumable:
         return decision.lasting.get(active_rule, rule)
     return rule
-
-
-def since(message: Message, active_rule: ActiveRule) -> Message:
-    """Return a message as arrived when a rule came on, if it was here before."""
-    if message.at < active_rule.on_since:
-        return message._replace(at=active_rule.on_since)
-    return message
 
 
 def room_under(plan: ActivePlan) -> int:

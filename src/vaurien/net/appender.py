@@ -121,7 +121,7 @@ class Appender:
                 if self._failing:
                     self._changed.wait_for(lambda: self._ended or self._reopens, RETRY)
                 else:
-                    self._changed.wait_for(lambda: self._ended or self._has_work)
+                    self._changed.wait_for(self._goes_on)
                 last = self._ended and not self._reopens
                 self._busy = True
                 data, self._waiting = bytes(self._waiting), bytearray()
@@ -141,9 +141,8 @@ class Appender:
     def _reopens(self) -> bool:
         return self._reopen_at is not None
 
-    @property
-    def _has_work(self) -> bool:
-        return bool(self._waiting or self._lost or self._left or self._reopens)
+    def _goes_on(self) -> bool:
+        return bool(self._ended or self._waiting or self._lost or self._left) or self._reopens
 
     def _write(self, *, patient: bool = True) -> None:
         """Write what is left, unless that fails; wait if ``patient`` for a file that is full.

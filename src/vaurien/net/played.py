@@ -8,9 +8,10 @@ from typing import Protocol as Interface
 
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import ActiveRule, Decision, Firings
+from ..rules.active_plan import ActivePlan
 from ..rules.plan import Rule
 from ..values.actions import Action, Behind, Forward, Hold, Reply, Wait
-from ..values.messages import Message
+from ..values.messages import TO_CLIENT, Message
 
 if TYPE_CHECKING:
     from .decisions import Decisions
@@ -75,3 +76,53 @@ def left_after(action: Action, left: Unsent | None) -> Unsent | None:
     elif isinstance(action, Wait | Hold):
         return left if action.left is None else Unsent(action.left)
     return None
+
+
+class Delay(NamedTuple):
+    """A message that waits for a moment, and for nothing else."""
+
+    message: Message
+    decision: Decision
+    until: float = 0.0
+    active_rule: ActiveRule | None = None
+    """The rule that asks for it ..."""
+    rule: Rule | None = None
+    """... with these values."""
+
+    def stands(self, plan: ActivePlan) -> bool:
+        """Whether the rule was neither lifted nor updated."""
+        active_rule = self.active_rule
+        return active_rule is None or (active_rule.rule is self.rule and plan.is_on(active_rule))
+
+
+def delay_of(
+    message: Message, decision: Decision, firings: Firings, plan: ActivePlan
+) -> Delay | None:
+    """Return until when a message waits; None if more than that is to be done."""
+    if not firings:
+        return Delay(message, decision)
+    active_rule, firing = firings[0]
+    delaying = active_rule.delaying
+    if (
+        delaying is None
+        or len(firings) > 1
+        or not plan.is_on(active_rule)
+        or message.direction not in active_rule.directions
+    ):
+        return None
+    seen = since(as_seen(message, decision), active_rule)
+    return Delay(seen, decision, delaying.release_at(seen, firing), active_rule, active_rule.rule)
+
+
+def as_seen(message: Message, decision: Decision) -> Message:
+    """Return a message as behaviors see it: a response with the labels of its exchange."""
+    if decision.labels and message.direction is TO_CLIENT:
+        return message._replace(labels={**decision.labels, **message.labels})
+    return message
+
+
+def since(message: Message, active_rule: ActiveRule) -> Message:
+    """Return a message as arrived when a rule came on, if it was here before."""
+    if message.at < active_rule.on_since:
+        return message._replace(at=active_rule.on_since)
+    return message

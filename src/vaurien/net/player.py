@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from ..behavior import STEP_SIZE
 from ..parsing.exchanges import QueuedReply
-from ..rules.active import ActiveRule, Decision, Firings
-from ..rules.active_plan import ActivePlan
-from ..rules.plan import Rule
+from ..rules.active import Decision, Firings
 from ..values.actions import Close, Reply
-from ..values.messages import TO_CLIENT, Message
-from .actor import BATCH, ActedLink, Actor, since
-from .played import Acts, PlayedConnection, Queued, Steps
+from ..values.messages import TO_BACKEND, Message
+from .actor import BATCH, ActedLink, Actor
+from .played import Acts, Delay, PlayedConnection, Queued, Steps, as_seen, delay_of
 
 if TYPE_CHECKING:
     from .closing import Ending
@@ -63,23 +61,6 @@ class PlayedLink(ActedLink, Interface):
     def resume(self) -> None: ...
     def settle(self) -> None: ...
     def update_quiet(self) -> None: ...
-
-
-class Delay(NamedTuple):
-    """A message that waits for a moment, and for nothing else."""
-
-    message: Message
-    decision: Decision
-    until: float = 0.0
-    active_rule: ActiveRule | None = None
-    """The rule that asks for it ..."""
-    rule: Rule | None = None
-    """... with these values."""
-
-    def stands(self, plan: ActivePlan) -> bool:
-        """Whether the rule was neither lifted nor updated."""
-        active_rule = self.active_rule
-        return active_rule is None or (active_rule.rule is self.rule and plan.is_on(active_rule))
 
 
 class Player(Actor):
@@ -252,14 +233,27 @@ class Player(Actor):
         self._stopped = stopped
         return stopped
 
+    def play(self, message: Message, decision: Decision, firings: Firings) -> None:
+        """Begin with a message on which these act."""
+        self._size = size = len(message.data) + OVERHEAD
+        self._link.reactor.waiting_bytes += size
+        self._steps = [self._play_message(message, decision, firings)]
+        self.step()
+
     def _begin(self, item: Queued) -> None:
-        """Begin with an item: have it wait, if that is all, or play it."""
+        """Begin with the first of the queue: have it wait, if that is all, or play it."""
         if isinstance(item, tuple) and isinstance(decision := item[1], Decision):
             message = item[0]
             firings = self._firings_for(message, decision)
             self._delay = delay_of(message, decision, firings, self._proxy.active_plan)
         if self._delay is None:
             self._steps = [self._play_item(item)]
+
+    def _play_item(self, item: Queued) -> Acts:
+        """Return what plays the first of the queue."""
+        if isinstance(item, tuple) and isinstance(decision := item[1], Decision):
+            return self._play_message(item[0], decision, self._firings_for(item[0], decision))
+        return self._play_reply(item)
 
     def _firings_for(self, message: Message, decision: Decision) -> Firings:
         """Return what acts on a message."""
@@ -270,21 +264,23 @@ class Player(Actor):
             link.firings = decision.firings_for(message.direction)
         return link.firings
 
-    def _play_item(self, item: Queued) -> Acts:
-        """Let behaviors act on a message, or reply."""
-        if not isinstance(item, tuple):
+    def _play_message(self, message: Message, decision: Decision, firings: Firings) -> Acts:
+        """Let behaviors act on a message."""
+        self._first = firings
+        seen = message if message.direction is TO_BACKEND else as_seen(message, decision)
+        yield self._act(seen, decision, firings)
+        self._finish(message)
+
+    def _play_reply(self, item: Queued) -> Acts:
+        """Reply to the sender of a message, or send the sink what replies to its own."""
+        if isinstance(item, tuple):
+            if isinstance(item[1], Reply):
+                self._connection.reply(item[0], item[1].data)
+        else:
             if isinstance(item, Close):
                 self._link.flush()
             yield from self._wait_for_sink()
             self._link.perform(item)
-        elif isinstance(item[1], Reply):
-            self._connection.reply(item[0], item[1].data)
-        else:
-            message, decision = item[0], item[1]
-            self._first = self._firings_for(message, decision)
-            yield self._act(as_seen(message, decision), decision, self._first)
-            self._finish(message)
-            return
         self._count(item, -1)
 
     def _play_anew(self, message: Message, decision: Decision) -> Acts:
@@ -349,7 +345,8 @@ def player_of(link: PlayedLink) -> Player:
 def play(link: PlayedLink, message: Message, decision: Decision | Reply) -> bool:
     """Have a message played, or send it if it is due; True if links may be quiet then."""
     connection, delay = link.connection, None
-    if link.player is None and not link.blocked and isinstance(decision, Decision):
+    begins = link.player is None and not link.blocked
+    if begins and isinstance(decision, Decision):
         delay = delay_of(message, decision, link.firings, connection.decisions.proxy.active_plan)
         if delay is not None and delay.until <= link.reactor.clock():
             link.deliver(message)
@@ -360,33 +357,10 @@ def play(link: PlayedLink, message: Message, decision: Decision | Reply) -> bool
     if delay is not None:
         player.wait(delay)
         return False
-    player.put((message, decision))
-    if player.full or link.blocked or link.congested:
+    if begins and isinstance(decision, Decision) and not link.congested:
+        player.play(message, decision, link.firings)
+    else:
+        player.put((message, decision))
+    if link.player is not None or link.blocked or link.congested:
         link.settle()
     return False
-
-
-def delay_of(
-    message: Message, decision: Decision, firings: Firings, plan: ActivePlan
-) -> Delay | None:
-    """Return until when a message waits; None if more than that is to be done."""
-    if not firings:
-        return Delay(message, decision)
-    active_rule, firing = firings[0]
-    delaying = active_rule.delaying
-    if (
-        delaying is None
-        or len(firings) > 1
-        or not plan.is_on(active_rule)
-        or message.direction not in active_rule.directions
-    ):
-        return None
-    seen = since(as_seen(message, decision), active_rule)
-    return Delay(seen, decision, delaying.release_at(seen, firing), active_rule, active_rule.rule)
-
-
-def as_seen(message: Message, decision: Decision) -> Message:
-    """Return a message as behaviors see it: a response with the labels of its exchange."""
-    if decision.labels and message.direction is TO_CLIENT:
-        return message._replace(labels={**decision.labels, **message.labels})
-    return message

@@ -294,20 +294,23 @@ class Decision:
         self.generation = generation
         if not firings and not self.firings:
             return
-        self.firings = tuple(firings)
-        self.to_backend = self._acting(TO_BACKEND)
-        self.to_client = self._acting(TO_CLIENT)
+        self.firings = pairs = tuple(firings)
+        if len(pairs) == 1 and not self.lasting:  # by far the most frequent
+            directions = pairs[0][0].directions
+            self.to_backend = pairs if TO_BACKEND in directions else ()
+            self.to_client = pairs if TO_CLIENT in directions else ()
+        else:
+            self.to_backend = self._acting(TO_BACKEND)
+            self.to_client = self._acting(TO_CLIENT)
 
     def _acting(self, direction: Direction) -> Firings:
-        firings, begun = self.firings, self.lasting
-        if len(firings) == 1 and not begun:
-            return firings if direction in firings[0][0].directions else ()
+        begun = self.lasting
         return tuple(
             [
                 pair
-                for pair in firings
+                for pair in self.firings
                 if direction in pair[0].directions
-                or (begun and pair[0] in begun and direction in directions_of(begun[pair[0]]))
+                or (pair[0] in begun and direction in directions_of(begun[pair[0]]))
             ]
         )
 

@@ -6,7 +6,7 @@ draw is a function of the seed and of what it is for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 
 from ..values.messages import Direction
@@ -124,19 +124,19 @@ class ActivePlan:
 
         ``direction``: that of the message that begins.  What an older plan decided stands for
         the rules that are still on, and for those whose lasting behaviors have begun to act.
-        ``connection_draws``: what was drawn for rules whose scope is the connection.  That is
-        done on the first exchange they apply to, and stands for all that they apply to.
+        ``connection_draws``: what was drawn, once, for rules whose scope is the connection.
         """
         exchange = decision.exchange
         if self._alike and decision.generation < 0 < exchange:
             return self._decide_alike(decision, view, now)
         before = dict(decision.firings)
         firings = self._outlasting(decision) if decision.lasting else []
-        new = []
-        for active_rule in self.message_rules if before else self._candidates(decision):
-            firing: Firing | None
-            if active_rule in before:
-                firing = before[active_rule]
+        new, rules = [], self.message_rules
+        if (index := self._index) is not None and not before:
+            rules = tuple(rules[place] for place in index.find(decision.labels))
+        for active_rule in rules:
+            if (firing := before.get(active_rule)) is not None:
+                pass  # it stands
             elif (
                 not active_rule.is_due(decision, direction, framed=view.protocol.framed)
                 or not (active_rule.always or active_rule.matches(decision.labels))
@@ -186,13 +186,10 @@ class ActivePlan:
         return new
 
     @cached_property
-    def _index(self) -> MatchIndex:
-        return MatchIndex(active_rule.rule.match for active_rule in self.message_rules)
-
-    def _candidates(self, decision: Decision) -> Iterable[ActiveRule]:
-        """Return the rules that may match an exchange, in the order of the plan."""
-        rules, index = self.message_rules, self._index
-        return [rules[place] for place in index.find(decision.labels)] if index else rules
+    def _index(self) -> MatchIndex | None:
+        """Finds the rules that may match an exchange; None: all may."""
+        index = MatchIndex(active_rule.rule.match for active_rule in self.message_rules)
+        return index if index.rules_out else None
 
     def is_taken(self, active_rule: ActiveRule, others: Mapping[ActiveRule, Firing | None]) -> bool:
         """Whether another rule of its mix has fired, perhaps when their bands were others."""

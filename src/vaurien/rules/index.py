@@ -24,7 +24,8 @@ class MatchIndex:
                 text = texts[-1]  # the user's own, behind what a fault applies to
                 self._by_label.setdefault(text.label, {}).setdefault(text.value, []).append(place)
 
-    def __bool__(self) -> bool:
+    @property
+    def rules_out(self) -> bool:
         """Whether it rules out any."""
         return bool(self._by_label)
 
