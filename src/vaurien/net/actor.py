@@ -94,9 +94,7 @@ class Actor:
         else:
             return self._deliver(message)
         self._left_in_batch -= len(message.data) // active_rule.step_size
-        if message.at < active_rule.on_since:
-            message = since(message, active_rule)
-        return self._let_act(message, decision, firings)
+        return self._let_act(since(message, active_rule), decision, firings)
 
     def _deliver(self, message: Message) -> Acts:
         yield from self._wait_for_sink()
@@ -227,9 +225,7 @@ class Actor:
 def values_of(active_rule: ActiveRule, decision: Decision) -> Rule:
     """Return the values with which a rule acts: those with which it has begun, if they last."""
     rule = active_rule.rule
-    if decision.lasting and not rule.behavior.resumable:
-        return decision.lasting.get(active_rule, rule)
-    return rule
+    return rule if rule.behavior.resumable else decision.lasting.get(active_rule, rule)
 
 
 def room_under(plan: ActivePlan) -> int:

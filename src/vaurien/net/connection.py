@@ -35,9 +35,6 @@ class Owner(ProxyView, Interface):
     def refuse(self, connection: Connection, what: str, detail: str = "") -> None:
         """Reset a client that gets no backend, and say why."""
 
-    def on_holding(self, connection: Connection) -> None:
-        """A connection begins to hold something for a rule."""
-
     def on_closed(self, connection: Connection) -> None:
         """A connection has closed."""
 
@@ -351,10 +348,6 @@ class Connection:
                 link.sink.outgoing.settle()  # the sink is not to notice
         return self.closed or not self.withholds_end(link)
 
-    def on_holding(self) -> None:
-        """It begins to hold something for a rule."""
-        self.proxy.on_holding(self)
-
     def pass_close(self, by: ActiveRule, *, reset: bool) -> Steps:
         """Let the rules behind one that closes the connection act on the end."""
         yield from self._make_hooks().pass_close(by, reset=reset)
@@ -371,7 +364,7 @@ class Connection:
     def _make_hooks(self) -> Hooks:
         if self._hooks is None:
             self._hooks = Hooks(self)
-        self.on_holding()
+        self.proxy.on_holding(self)
         return self._hooks
 
     def watch_peers(self) -> None:

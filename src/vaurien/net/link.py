@@ -313,7 +313,7 @@ class Link(Outlet):
         if gathers:
             self.connection.send_gathered()
         if framing.stream.kept_back:
-            self.connection.on_holding()
+            self.connection.proxy.on_holding(self.connection)
 
     def catch_up(self) -> None:
         """Parse more of what has been read: the parser's last turn has ended before that."""

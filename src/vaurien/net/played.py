@@ -12,6 +12,7 @@ from ..rules.active_plan import ActivePlan
 from ..rules.plan import Rule
 from ..values.actions import Action, Behind, Forward, Hold, Reply, Wait
 from ..values.messages import TO_CLIENT, Message
+from .turns import Follower
 
 if TYPE_CHECKING:
     from .decisions import Decisions
@@ -24,7 +25,7 @@ Queued = tuple[Message, Decision | Reply] | QueuedReply
 """A message with the decision on it or the protocol's reply to it; or a reply to be sent."""
 
 
-class PlayedConnection(Interface):
+class PlayedConnection(Follower, Interface):
     """The connection as players see it."""
 
     decisions: Decisions
@@ -35,7 +36,6 @@ class PlayedConnection(Interface):
 
     def reply(self, message: Message, reply: QueuedReply) -> None: ...
     def settle(self) -> None: ...
-    def on_holding(self) -> None: ...
     def watch_peers(self) -> None: ...
     def pass_close(self, by: ActiveRule, *, reset: bool) -> Steps: ...
     def on_failure(self, report: str) -> None: ...
@@ -88,11 +88,6 @@ class Delay(NamedTuple):
     """The rule that asks for it ..."""
     rule: Rule | None = None
     """... with these values."""
-
-    def stands(self, plan: ActivePlan) -> bool:
-        """Whether the rule was neither lifted nor updated."""
-        active_rule = self.active_rule
-        return active_rule is None or (active_rule.rule is self.rule and plan.is_on(active_rule))
 
 
 def delay_of(

@@ -201,7 +201,7 @@ class Player(Actor):
                         return found
                     steps.append(found)
             elif (delay := self._delay) is not None:
-                if not delay.stands(self._proxy.active_plan):
+                if delay.active_rule and not self._acts(delay.active_rule, delay.rule):
                     self._delay = None
                     self._steps = [self._play_anew(delay.message, delay.decision)]
                 elif link.reactor.clock() < delay.until:
@@ -246,11 +246,13 @@ class Player(Actor):
             message = item[0]
             firings = self._firings_for(message, decision)
             self._delay = delay_of(message, decision, firings, self._proxy.active_plan)
-        if self._delay is None:
-            self._steps = [self._play_item(item)]
+            if self._delay is None:
+                self._steps = [self._play_message(message, decision, firings)]
+        else:
+            self._steps = [self._play_reply(item)]
 
     def _play_item(self, item: Queued) -> Acts:
-        """Return what plays the first of the queue."""
+        """Return what plays an item, whatever acts on it."""
         if isinstance(item, tuple) and isinstance(decision := item[1], Decision):
             return self._play_message(item[0], decision, self._firings_for(item[0], decision))
         return self._play_reply(item)
@@ -338,7 +340,7 @@ def player_of(link: PlayedLink) -> Player:
     """Return the player of a link, which gets one if it has none."""
     if link.player is None:
         link.player = Player(link, link.connection)
-        link.connection.on_holding()
+        link.connection.decisions.proxy.on_holding(link.connection)
     return link.player
 
 

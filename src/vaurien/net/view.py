@@ -14,6 +14,7 @@ from ..values.events import Emit
 from ..values.messages import Direction
 from .address import Address
 from .reactor import Reactor
+from .turns import Follower
 
 
 class ProxyView(Interface):
@@ -33,6 +34,9 @@ class ProxyView(Interface):
         self, rule: Rule, firing: Firing, direction: Direction, labels: Mapping[str, str]
     ) -> None:
         """Count a rule that has fired, and emit the event."""
+
+    def on_holding(self, connection: Follower) -> None:
+        """A connection begins to hold something for a rule."""
 
     def report_once(self, text: str) -> None:
         """Emit a remark of the protocol, unless it was emitted before."""
