@@ -8,6 +8,7 @@ from math import sqrt
 import pytest
 
 from acting import ARRIVAL, actions_of, firing, request, response
+from lines import Lines
 from scenario import World, echo
 from shaping import Shaped, correlation, mean
 from vaurien.behavior import Scope
@@ -139,10 +140,15 @@ def test_the_first_timeout_is_not_0() -> None:
 # How much is lost.
 
 
+def is_drop(shaped: Shaped) -> bool:
+    """Whether the next request is dropped."""
+    return isinstance(shaped.acts(request(b"?"))[0][0], Drop)
+
+
 def losses(loss: PacketLoss, *, scope: Scope = "connection") -> list[bool]:
     """What became of this many chunks of a segment each, none of which was sent again."""
     shaped = Shaped(loss, scope=scope)
-    return [shaped.acts(request(b"?"))[0][0] == Drop() for _ in range(SEGMENTS)]
+    return [is_drop(shaped) for _ in range(SEGMENTS)]
 
 
 @pytest.mark.parametrize("percent", [1, 20, 70])
@@ -178,7 +184,7 @@ def test_without_drop_as_many_chunks_are_late() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_full_correlation_is_all_or_nothing(seed: int) -> None:
     shaped = Shaped(PacketLoss(loss=50, correlation=100, drop=True), seed=seed)
-    assert len({shaped.acts(request(b"?"))[0][0] == Drop() for _ in range(50)}) == 1
+    assert len({is_drop(shaped) for _ in range(50)}) == 1
 
 
 def test_the_extremes_hold_whatever_the_correlation() -> None:
@@ -186,7 +192,7 @@ def test_the_extremes_hold_whatever_the_correlation() -> None:
         for percent, is_lost in ((0, False), (100, True)):
             loss = PacketLoss(loss=percent, correlation=together, drop=True)
             shaped = Shaped(loss)
-            assert all((shaped.acts(request(b"?"))[0][0] == Drop()) is is_lost for _ in range(100))
+            assert all(is_drop(shaped) is is_lost for _ in range(100))
 
 
 # Dropped.
@@ -196,10 +202,11 @@ def test_what_is_dropped_vanishes_and_the_rest_does_not_wait() -> None:
     shaped = Shaped(PacketLoss(loss=50, drop=True))
     acted = [shaped.acts(request(b"%d" % number))[0] for number in range(100)]
     assert {at for _, at in acted} == {ARRIVAL}
-    dropped = [action == Drop() for action, _ in acted]
+    dropped = [isinstance(action, Drop) for action, _ in acted]
     assert 20 < sum(dropped) < 80
     for number, (action, _) in enumerate(acted):
-        assert action == (Drop() if dropped[number] else Forward(request(b"%d" % number)))
+        sent = Forward(request(b"%d" % number))
+        assert action == (Drop(closes=False) if dropped[number] else sent)
 
 
 def test_pieces_share_the_fate_of_their_message() -> None:
@@ -228,5 +235,25 @@ def test_directions_have_fates_of_their_own() -> None:
     for seed in range(20):
         shaped = Shaped(PacketLoss(loss=50, correlation=100, drop=True), seed=seed)
         ((asked, _),), ((answered, _),) = shaped.acts(request(b"?")), shaped.acts(response(b"!"))
-        alike.add((asked == Drop()) is (answered == Drop()))
+        alike.add(isinstance(asked, Drop) is isinstance(answered, Drop))
     assert alike == {True, False}
+
+
+@pytest.mark.parametrize("later", ["", "packet-loss drop=off loss=0 name=lossy"])
+@pytest.mark.parametrize("framed", [False, True])
+def test_chunks_continue_to_pass_once_it_is_lifted_and_messages_do_not(
+    later: str, framed: bool
+) -> None:
+    world = World(
+        "packet-loss loss=100 drop=on direction=to_backend name=lossy",
+        protocol=Lines() if framed else None,
+        on_data=echo,
+    )
+    client = world.client()
+    client.say(b"GET lost\n")
+    world.run(seconds=1)
+    world.apply(*filter(None, [later]))
+    client.say(b"GET kept\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == (b"" if framed else b"GET kept\n")
+    assert (client.ended != "") is framed

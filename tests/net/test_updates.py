@@ -332,17 +332,6 @@ def test_peers_out_of_step_are_not_served_again(other: str, *, drops: bool) -> N
     assert bool(client.ended) is drops
 
 
-def test_packets_that_were_dropped_are_missed_when_no_more_are() -> None:
-    world = World("packet-loss loss=100 drop=true", whole=True)
-    client, backend = served(world)
-    client.say(b"lost")
-    world.run(seconds=1)
-    world.apply("packet-loss loss=0")
-    client.say(b"more")
-    world.run(seconds=1)
-    assert (bytes(backend.heard), client.ended) == (b"", "fin")
-
-
 @pytest.mark.parametrize(
     ("after", "at"),
     [("delay=4", 4), ("delay=20", 20), ("delay=1", 2), ("delay=4 percent=0", 4)],

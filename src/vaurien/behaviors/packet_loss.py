@@ -43,7 +43,8 @@ class PacketLoss(Behavior):
     sent, as with netem.  With 100, all segments of a direction fare as its first did.
 
     With ``drop``, whole messages or, without framing, chunks are lost, and never retransmitted, as
-    with Toxiproxy's ``packet_loss``.  No TCP does that.
+    with Toxiproxy's ``packet_loss``.  No TCP does that.  Without framing, connections continue
+    when the rule is lifted.
     """
 
     name = "packet-loss"
@@ -68,8 +69,9 @@ class PacketLoss(Behavior):
         if self.drop:
             if message.begins:
                 self._loses(fate, chance)
-            fate.dropped |= bool(fate.is_lost)
-            yield Drop() if fate.is_lost else Forward(message)
+            closes = firing.protocol.framed
+            fate.dropped |= closes and bool(fate.is_lost)
+            yield Drop(closes) if fate.is_lost else Forward(message)
             return
         if fate.dropped:  # and is so no more: the peers are out of step
             yield Close()

@@ -140,8 +140,8 @@ class Actor:
                 case Reply(data):
                     if not message.again:  # one request, one reply
                         self._connection.reply(message, data)
-                case Drop():
-                    self._connection.decisions.memory.dropped_by.add((active_rule, link.direction))
+                case Drop(closes):
+                    self._connection.decisions.note_drop(active_rule, link.direction, closes=closes)
                 case Close():
                     yield from self._close(active_rule, message, action)
                     return

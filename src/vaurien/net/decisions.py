@@ -62,6 +62,11 @@ class Decisions:
         """A rule has dropped a message."""
         return self._memory is not None and bool(self._memory.dropped_by)
 
+    def note_drop(self, active_rule: ActiveRule, direction: Direction, *, closes: bool) -> None:
+        """Remember that a rule has dropped a message, if lifting it closes the connection."""
+        if closes:
+            self.memory.dropped_by.add((active_rule, direction))
+
     def follow_plan(self, before: int) -> ActiveRule | None:
         """Forget the rules that are gone; return one of them that has dropped a message, if any.
 

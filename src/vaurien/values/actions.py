@@ -50,10 +50,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Drop the message.
+    """Drop the message."""
 
-    The peers may be out of step from then on, so lifting the rule closes the connection.
-    """
+    closes: bool = True
+    """Lifting the rule closes the connection, as the peers may be out of step."""
 
 
 @dataclass(frozen=True, slots=True)
