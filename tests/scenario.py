@@ -155,6 +155,7 @@ class World:
         on_data: OnData | None = None,
         limits: Limits | None = None,
         backend: bool = True,
+        proxy: type[AccountedProxy] = AccountedProxy,
     ) -> None:
         plugins.install()
         self.system = SimulatedSystem(seed, whole=whole)
@@ -166,7 +167,7 @@ class World:
         self.backends: list[Peer] = []
         self.on_data = on_data
         self.protocol = protocol or registry.protocols.get("tcp")()
-        self.proxy = AccountedProxy(
+        self.proxy = proxy(
             self.reactor,
             ProxySpec(
                 listen=Address("proxy", 8000),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .behavior import Behavior as Behavior
     from .behavior import Delaying as Delaying
     from .client import Client as Client
+    from .embedded.chaos import Chaos as Chaos
+    from .embedded.chaos import chaos as chaos
     from .launch import start_proxy as start_proxy
     from .launch import stop_proxy as stop_proxy
     from .protocol import Parser as Parser
@@ -40,6 +42,7 @@ _HOMES = {
     "Actions": "values.actions",
     "Behavior": "behavior",
     "Behind": "values.actions",
+    "Chaos": "embedded.chaos",
     "Client": "client",
     "Close": "values.actions",
     "Delaying": "behavior",
@@ -57,6 +60,7 @@ _HOMES = {
     "Stream": "protocol",
     "Wait": "values.actions",
     "__version__": "version",
+    "chaos": "embedded.chaos",
     "option": "values.options",
     "register": "registry",
     "start_proxy": "launch",

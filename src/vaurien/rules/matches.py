@@ -25,7 +25,9 @@ def matches_of(
         OptionError: the behavior makes no sense with these matches, or no exchange meets them.
     """
     wanted = {**behavior.applies_to, **texts}
-    match = tuple(_match(label, text, protocol) for label, text in wanted.items())
+    match = tuple(
+        condition(label, text, late=label not in protocol.labels) for label, text in wanted.items()
+    )
     _check_late(match, behavior, protocol)
     if match:
         from .possible import check_possible
@@ -56,8 +58,14 @@ def _without_replaced(
     )
 
 
-def _match(label: str, value: str, protocol: type[Protocol]) -> Match:
-    late = label not in protocol.labels
+def condition(label: str, value: str, *, late: bool = False) -> Match:
+    """Return the condition that a value states: a text, ``~PATTERN`` or ``!~PATTERN``.
+
+    ``late``: the label is known only with the response.
+
+    Raises:
+        OptionError: the pattern is empty, or none.
+    """
     found = PATTERN.match(value)
     if found is None:
         return Match(label, value, late=late)

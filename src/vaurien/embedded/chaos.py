@@ -1,0 +1,149 @@
+"""Start and stop proxies inside this process: ``with vaurien.chaos() as chaos``."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import TypeVar
+
+from .. import plugins
+from ..config.document import Document
+from ..config.names import Names
+from ..config.settings import GONE_PROTOCOL_OPTIONS, SEED
+from ..config.source import drawn_seed
+from ..config.state import State
+from ..config.understand import understand
+from ..control.server import Control
+from ..errors import OptionError
+from ..net.proxies import Proxies
+from ..net.proxy import Proxy
+from ..net.reactor import Reactor
+from ..net.spec import ProxySpec
+from ..registry import behaviors, protocols
+from ..values.events import Event
+from .handle import ProxyHandle
+from .recording import RecordedProxy
+
+T = TypeVar("T")
+ANSWER_LIMIT = 10.0
+"""Seconds that the reactor may take to answer."""
+ANY_PORT = "127.0.0.1:0"
+LOG = logging.getLogger("vaurien")
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class Chaos:
+    """Proxies of a test: a reactor in a thread, from ``start`` to ``close``."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        """``seed``: decides which rules fire; without one, it is drawn."""
+        plugins.install()
+        self.seed = int(SEED.parse(drawn_seed() if seed is None else seed))
+        known = behaviors.copy(), protocols.copy()
+        self._names = Names(*known, cache(plugins.load_named), GONE_PROTOCOL_OPTIONS)
+        self._reactor = Reactor()
+        self._reactor.report = lambda text: LOG.error("%s", text)
+        self.proxies = Proxies(self._reactor, self._make, lambda _: RecordedProxy)
+        self.control = Control(
+            self._reactor,
+            self.proxies,
+            State(seed=self.seed),
+            find_behavior=self._names.behaviors.find,
+        )
+        self._handles: dict[str, ProxyHandle] = {}
+        self._thread = threading.Thread(target=self._run, name="vaurien", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Chaos:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all proxies and their connections; it may be called again."""
+        if self._thread.is_alive():
+            self._reactor.post(self._reactor.stop)
+            self._thread.join()
+
+    def proxy(
+        self,
+        backend: str,
+        *,
+        name: str = "",
+        listen: str = ANY_PORT,
+        protocol: str = "tcp",
+        **table: object,
+    ) -> ProxyHandle:
+        """Open a proxy to a backend; ``table`` has further keys of a proxy's configuration.
+
+        Without a name it is called after its protocol.
+
+        Raises:
+            DocumentError: something is wrong with the values; nothing has changed.
+            ListenError: it cannot listen there.
+            OptionError: the name is taken.
+        """
+        name = name or self._free_name(protocol)
+        own = {"listen": listen, "backend": backend, "protocol": protocol, **table}
+        document = Document({"proxies": {name: own}})
+        spec: ProxySpec = understand(document, self._names, seed=self.seed).state.proxies[0]
+        self.control.add(spec)
+        handle = self._handles[name] = ProxyHandle(self, name)
+        return handle
+
+    def __getitem__(self, name: str) -> ProxyHandle:
+        """Return a proxy by its name."""
+        return self._handles[name]
+
+    def __iter__(self) -> Iterator[ProxyHandle]:
+        return iter(list(self._handles.values()))
+
+    def reset(self) -> None:
+        """Remove all rules of all proxies, and enable those that are disabled."""
+
+        def healed(state: State) -> State:
+            proxies = tuple(
+                replace(spec, enabled=True, plan=replace(spec.plan, rules=()))
+                for spec in state.proxies
+            )
+            return replace(state, proxies=proxies)
+
+        self.control.change(healed)
+
+    def call(self, call: Callable[[], T]) -> T:
+        """Call in the reactor's thread, and return what it returns."""
+        return self._reactor.submit(call).result(ANSWER_LIMIT)
+
+    def _free_name(self, protocol: str) -> str:
+        number, name = 1, protocol
+        while name in self._handles:
+            number += 1
+            name = f"{protocol}-{number}"
+        return name
+
+    def _make(self, spec: ProxySpec) -> Proxy:
+        if plugins.proxy_type(spec, live=False) is not Proxy:
+            raise OptionError("is of an old form, which cannot be recorded", given=spec.name)
+        return RecordedProxy(self._reactor, spec, self._on_event)
+
+    def _on_event(self, event: Event) -> None:
+        LOG.log(LEVELS[event.level], "%s: %s", event.proxy, event.text())
+
+    def _run(self) -> None:
+        try:
+            self._reactor.run()
+        finally:
+            self.proxies.close()
+            self._reactor.close()
+
+
+@contextmanager
+def chaos(seed: int | None = None) -> Iterator[Chaos]:
+    """Yield a ``Chaos``, whose proxies are closed at the end."""
+    with Chaos(seed) as started:
+        yield started

@@ -1,0 +1,251 @@
+"""A proxy that notes each exchange: two rules that only look, around all others.
+
+The first sees what the client sends and the backend answers; the last, what the backend and the
+client get.  They are part of the plan in force, and of no state: whoever reads or replaces the
+plan sees none of them.
+
+Law: what is noted is written in the reactor's thread, and copied there for others.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING, ClassVar
+
+from ..behavior import Behavior, Firing
+from ..net.connection import Connection as OpenConnection
+from ..net.proxy import Proxy
+from ..rules.plan import Plan, Rule
+from ..values.actions import Actions, Forward
+from ..values.events import Fired
+from ..values.messages import Direction, Ended, Message
+from .exchanges import Connection, Exchange, Injected
+
+if TYPE_CHECKING:
+    from ..net.reactor import Reactor
+    from ..net.spec import ProxySpec
+    from ..values.events import Emit, Event
+
+HEAD_SIZE = 2048
+"""Bytes that are kept of a request, and of what answers it."""
+LIMIT = 100_000
+"""Exchanges, and connections, that are kept of a proxy: the newest."""
+FIRST, LAST = "record-asked", "record-passed"
+"""Names of the two rules."""
+
+
+class Recording:
+    """What is noted of one proxy."""
+
+    def __init__(self, proxy: str) -> None:
+        self.proxy = proxy
+        self.exchanges: OrderedDict[tuple[int, int], Exchange] = OrderedDict()
+        """By the numbers of the connection, and of the exchange on it."""
+        self.connections: OrderedDict[int, Connection] = OrderedDict()
+        self.injected: list[Injected] = []
+        self.forgotten = 0
+        """Exchanges that were too many to keep."""
+        self._digests: dict[tuple[int, int], blake2b] = {}
+
+    def clear(self) -> None:
+        """Forget what was noted; connections that are open are noted on."""
+        self.exchanges.clear()
+        self.injected.clear()
+        self._digests.clear()
+        self.forgotten = 0
+        for number in [each.number for each in self.connections.values() if each.closed_at]:
+            del self.connections[number]
+
+    # Called by the rules.
+
+    def accepted(self, firing: Firing) -> None:
+        self.connections[firing.connection] = Connection(self.proxy, firing.connection, firing.now)
+        if len(self.connections) > LIMIT:
+            self.connections.popitem(last=False)
+
+    def opened(self, firing: Firing) -> None:
+        connection = self.connections.get(firing.connection)
+        if connection is not None and connection.opened_at is None:
+            connection.opened_at = firing.now
+
+    def ended(self, ended: Ended, firing: Firing) -> None:
+        connection = self.connections.get(firing.connection)
+        if connection is None:
+            return
+        if ended.direction is Direction.TO_BACKEND:
+            connection.client_ended_at, connection.client_reset = ended.at, ended.reset
+        else:
+            connection.backend_ended_at, connection.backend_reset = ended.at, ended.reset
+
+    def asked(self, message: Message, connection: int) -> None:
+        """The client has sent a piece of a request."""
+        key = connection, message.exchange
+        exchange = self._begun(key, message.labels, message.at)
+        exchange.head = with_head(exchange.head, message.data)
+        exchange.asked_bytes += len(message.data)
+        digest = self._digests.get(key)
+        if digest is not None:
+            digest.update(message.data)
+            exchange.digest = digest.hexdigest()
+            if message.ends:
+                del self._digests[key]
+
+    def _begun(self, key: tuple[int, int], labels: Mapping[str, str], at: float) -> Exchange:
+        """Return an exchange, which begins now if it has not."""
+        exchange = self.exchanges.get(key)
+        if exchange is None:
+            exchange = self.exchanges[key] = Exchange(self.proxy, *key, dict(labels), at)
+            self._digests[key] = blake2b(digest_size=8)
+            if len(self.exchanges) > LIMIT:
+                self._digests.pop(self.exchanges.popitem(last=False)[0], None)
+                self.forgotten += 1
+        return exchange
+
+    def forwarded(self, message: Message, firing: Firing) -> None:
+        """The backend is sent a piece of a request."""
+        exchange = self.exchanges.get((firing.connection, message.exchange))
+        if exchange is not None and message.ends and exchange.forwarded_at is None:
+            exchange.forwarded_at = firing.now
+
+    def answered(self, message: Message, firing: Firing) -> None:
+        """The backend has sent a piece of a response."""
+        exchange = self.exchanges.get((firing.connection, message.exchange))
+        if exchange is None:
+            return
+        if exchange.answered_at is None:
+            exchange.answered_at = message.at
+        own = message.labels.items() - exchange.labels.items()  # it has those of the request, too
+        exchange.answer_labels = {**exchange.answer_labels, **dict(own)}
+        if message.ends and message.final:
+            exchange.answer_ended_at = firing.now
+
+    def told(self, message: Message, firing: Firing) -> None:
+        """The client is sent a piece of a response."""
+        exchange = self.exchanges.get((firing.connection, message.exchange))
+        if exchange is None:
+            return
+        exchange.told = with_head(exchange.told, message.data)
+        exchange.told_bytes += len(message.data)
+        if message.ends and message.final:
+            exchange.told_at = firing.now
+
+    # Called by the proxy.
+
+    def fired(self, event: Fired, at: float) -> None:
+        """A rule has fired."""
+        injected = Injected(
+            event.rule,
+            event.behavior,
+            event.detail,
+            at,
+            event.connection,
+            event.exchange,
+            dict(event.labels),
+        )
+        if len(self.injected) < LIMIT:
+            self.injected.append(injected)
+        connection = self.connections.get(event.connection)
+        if event.exchange:  # rules are decided on before the first of them sees the request
+            exchange = self._begun((event.connection, event.exchange), event.labels, at)
+            exchange.injected += (injected,)
+        elif connection is not None:
+            connection.injected += (injected,)
+
+    def closed(self, number: int, at: float) -> None:
+        """A connection is closed."""
+        connection = self.connections.get(number)
+        if connection is not None:
+            connection.closed_at = at
+
+
+def with_head(head: bytes, data: bytes) -> bytes:
+    """Return a head with as much of the data as it has room for."""
+    return head + data[: HEAD_SIZE - len(head)] if len(head) < HEAD_SIZE else head
+
+
+class Look(Behavior):
+    """The base class of behaviors that note what they see, and leave it alone."""
+
+    name = "record"
+    recording: ClassVar[Recording]
+
+
+class LookFirst(Look):
+    """Notes what the client and the backend send."""
+
+    def on_connect(self, firing: Firing) -> Actions:
+        self.recording.accepted(firing)
+        yield from ()
+
+    def on_open(self, firing: Firing) -> Actions:
+        self.recording.opened(firing)
+        yield from ()
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.to_backend:
+            self.recording.asked(message, firing.connection)
+        elif message.exchange:
+            self.recording.answered(message, firing)
+        yield Forward(message)
+
+    def on_end(self, ended: Ended, firing: Firing) -> Actions:
+        self.recording.ended(ended, firing)
+        yield from ()
+
+
+class LookLast(Look):
+    """Notes what the backend and the client get."""
+
+    def on_message(self, message: Message, firing: Firing) -> Actions:
+        if message.to_backend:
+            self.recording.forwarded(message, firing)
+        elif message.exchange:
+            self.recording.told(message, firing)
+        yield Forward(message)
+
+
+class RecordedProxy(Proxy):
+    """A proxy with its recording."""
+
+    def __init__(self, reactor: Reactor, spec: ProxySpec, emit: Emit) -> None:
+        self.recording = Recording(spec.name)
+        self._first = _rule(LookFirst, FIRST, self.recording)
+        self._last = _rule(LookLast, LAST, self.recording)
+        self._plan = spec.plan
+        self._emit_on = emit
+        super().__init__(reactor, replace(spec, plan=self._around(spec.plan)), self._on_event)
+
+    @property
+    def plan(self) -> Plan:
+        return self._plan
+
+    def apply(self, plan: Plan) -> None:
+        self._plan = plan
+        super().apply(self._around(plan))
+
+    def on_fired(
+        self, rule: Rule, firing: Firing, direction: Direction, labels: Mapping[str, str]
+    ) -> None:
+        if rule is not self._first and rule is not self._last:
+            super().on_fired(rule, firing, direction, labels)
+
+    def on_closed(self, connection: OpenConnection) -> None:
+        super().on_closed(connection)
+        self.recording.closed(connection.number, self.reactor.now)
+
+    def _around(self, plan: Plan) -> Plan:
+        return replace(plan, rules=(self._first, *plan.rules, self._last))
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Fired):
+            self.recording.fired(event, self.reactor.clock())
+        self._emit_on(event)
+
+
+def _rule(kind: type[Look], name: str, recording: Recording) -> Rule:
+    """Return a rule that looks at everything; each recording has a class for it."""
+    looking = type(kind.__name__, (kind,), {"recording": recording, "__module__": kind.__module__})
+    return Rule(behavior=looking(), name=name, scope="connection")

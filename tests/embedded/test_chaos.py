@@ -1,0 +1,95 @@
+"""Proxies inside the process, with a real server behind them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+import vaurien
+from peers import connect
+from vaurien.config.document import DocumentError
+from vaurien.embedded.chaos import Chaos
+from vaurien.embedded.handle import ProxyHandle
+from vaurien.errors import OptionError
+from vaurien.net.address import Address
+
+
+def connected(proxy: ProxyHandle) -> redis.Redis:
+    return redis.Redis(
+        host=proxy.host, port=proxy.port, retry=Retry(NoBackoff(), 0), socket_timeout=10
+    )
+
+
+def test_a_proxy_forwards_until_the_end(redis_address: Address) -> None:
+    with vaurien.chaos() as chaos:
+        proxy = chaos.proxy(str(redis_address), protocol="redis")
+        assert proxy.address == f"127.0.0.1:{proxy.port}"
+        with connected(proxy) as client:
+            assert client.ping()
+        where = Address("127.0.0.1", proxy.port)
+    with pytest.raises(ConnectionRefusedError):
+        connect(where)
+    assert "vaurien" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_closing_again_does_nothing() -> None:
+    chaos = Chaos()
+    chaos.close()
+    chaos.close()
+
+
+def test_names_follow_protocols_and_must_be_unique(redis_address: Address) -> None:
+    with Chaos() as chaos:
+        names = [chaos.proxy(str(redis_address), protocol="redis").name for _ in range(2)]
+        assert names == ["redis", "redis-2"]
+        assert [proxy.name for proxy in chaos] == names
+        assert chaos["redis-2"].name == "redis-2"
+        with pytest.raises(OptionError, match="is taken by another proxy"):
+            chaos.proxy(str(redis_address), name="redis")
+
+
+def test_mistakes_are_named() -> None:
+    with Chaos() as chaos, pytest.raises(DocumentError, match=r"proxies\.tcp\.max_conections"):
+        chaos.proxy("127.0.0.1:1", max_conections=1)
+
+
+def test_a_seed_repeats(redis_address: Address) -> None:
+    def lost(seed: int) -> list[int]:
+        with Chaos(seed) as chaos:
+            proxy = chaos.proxy(str(redis_address), protocol="redis", name="same")
+            rule = {"fault": "READONLY", "command": "SET", "percent": 50}
+            with connected(proxy) as client, proxy.rule("error", **rule) as applied:
+                for number in range(20):
+                    with contextlib.suppress(redis.exceptions.ReadOnlyError):
+                        client.set("key", number)
+                return [each.exchange for each in applied.fired]
+
+    assert lost(7) == lost(7) != lost(8)
+
+
+def test_reset_heals(redis_address: Address) -> None:
+    with Chaos() as chaos:
+        proxy = chaos.proxy(str(redis_address), protocol="redis")
+        proxy.add_rules({"behavior": "hang"})
+        proxy.disable()
+        chaos.reset()
+        with connected(proxy) as client:
+            assert client.ping()
+
+
+def test_down_refuses_and_cuts(redis_address: Address) -> None:
+    with Chaos() as chaos:
+        proxy = chaos.proxy(str(redis_address), protocol="redis")
+        with connected(proxy) as client:
+            client.ping()
+            with proxy.down():
+                with pytest.raises(redis.exceptions.ConnectionError):
+                    client.ping()
+                with pytest.raises(redis.exceptions.ConnectionError, match="refused"):
+                    client.ping()
+            assert client.ping()

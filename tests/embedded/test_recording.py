@@ -1,0 +1,124 @@
+"""What is noted of each exchange, in a simulated system."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from redis_talk import command
+from scenario import AccountedProxy, Peer, World
+from vaurien.embedded import recording
+from vaurien.embedded.exchanges import Exchange
+from vaurien.embedded.recording import RecordedProxy, Recording
+from vaurien.protocols.redis import Redis
+
+SET, GET = command("SET", "key", "1"), command("GET", "key")
+
+
+class Accounted(AccountedProxy, RecordedProxy):
+    """A recorded proxy of which nothing may be left."""
+
+
+WHOLE = re.compile(rb"\*(?:3\r\n(?:\$\d+\r\n\w+\r\n){3}|2\r\n(?:\$\d+\r\n\w+\r\n){2})")
+
+
+def answer(peer: Peer, data: bytes) -> None:
+    heard = bytes(peer.heard)
+    before = WHOLE.findall(heard[: len(heard) - len(data)])
+    peer.say(b"+OK\r\n" * (len(WHOLE.findall(heard)) - len(before)))
+
+
+def world(*rules: str, seed: int = 0) -> World:
+    return World(*rules, seed=seed, protocol=Redis(), on_data=answer, proxy=Accounted)
+
+
+def recorded(world: World) -> Recording:
+    assert isinstance(world.proxy, RecordedProxy)
+    return world.proxy.recording
+
+
+def asked(world: World, data: bytes, *, seconds: float = 10) -> list[Exchange]:
+    world.client().say(data, finish=True)
+    world.run(seconds=seconds)
+    return list(recorded(world).exchanges.values())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_exchanges_in_any_chunking(seed: int) -> None:
+    first, second, again = asked(world(seed=seed), SET + GET + SET)
+    assert [dict(each.labels)["command"] for each in (first, second)] == ["SET", "GET"]
+    assert (first.number, first.connection, first.asked_bytes) == (1, 1, len(SET))
+    assert (first.head, first.told, first.told_bytes) == (SET, b"+OK\r\n", 5)
+    assert first.digest == again.digest != second.digest
+    assert first.answered
+    assert first.reached_backend
+    for exchange in (first, second, again):
+        times = (exchange.asked_at, exchange.forwarded_at, exchange.answered_at)
+        assert None not in times
+        assert sorted(times, key=lambda each: each or 0) == list(times)
+
+
+def test_an_error_in_place_of_the_answer() -> None:
+    first, second = asked(world("error fault=READONLY command=SET"), SET + GET)
+    assert (first.reached_backend, first.answered, first.told) == (False, False, b"")
+    (injected,) = first.injected
+    assert (injected.behavior, injected.detail, injected.exchange) == ("error", "READONLY", 1)
+    assert second.injected == ()
+
+
+def test_a_lost_answer() -> None:
+    (exchange,) = asked(world("reply-lost"), SET)
+    assert (exchange.reached_backend, exchange.answered) == (True, False)
+    assert exchange.answer_ended_at is not None
+
+
+def test_a_lost_request() -> None:
+    (exchange,) = asked(world("request-lost"), SET)
+    assert (exchange.reached_backend, exchange.answered_at) == (False, None)
+
+
+def test_a_delay_is_seen_from_both_sides() -> None:
+    (exchange,) = asked(world("latency delay=2 direction=to_client"), SET)
+    assert exchange.answer_ended_at is not None
+    assert exchange.told_at is not None
+    assert exchange.told_at - exchange.answer_ended_at >= 2
+
+
+def test_connections_and_how_they_end() -> None:
+    here = world()
+    client = here.client()
+    client.say(SET)
+    here.run(lambda: client.heard == b"+OK\r\n")
+    client.reset()
+    here.run()
+    (connection,) = recorded(here).connections.values()
+    assert connection.opened_at is not None
+    assert connection.closed_at is not None
+    assert connection.client_reset
+
+
+def test_the_plan_shows_none_of_it() -> None:
+    here = world("hang percent=0")
+    assert [rule.name for rule in here.proxy.plan.rules] == ["hang"]
+    here.apply("delay sleep=1")
+    assert [rule.name for rule in here.proxy.plan.rules] == ["delay"]
+    (exchange,) = asked(here, SET)
+    assert exchange.answered
+    assert here.fired == [(1, 1, "delay")]
+    assert here.proxy.totals().fired == 1
+
+
+def test_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "LIMIT", 2)
+    here = world()
+    exchanges = asked(here, SET * 5)
+    assert [each.number for each in exchanges] == [4, 5]
+    assert recorded(here).forgotten == 3
+
+
+def test_heads_are_bounded() -> None:
+    long = command("SET", "key", "x" * 10_000)
+    (exchange,) = asked(world(), long)
+    assert exchange.head == long[: recording.HEAD_SIZE]
+    assert exchange.asked_bytes == len(long)
