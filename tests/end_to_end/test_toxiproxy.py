@@ -125,7 +125,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 NAMES = st.sampled_from(["a", "b", "redis:6379", "x y", "ö"])
 BROKEN = st.sampled_from([b"", b"{", b"[]", b"null", b"nope", b'{"name" 1}', b'"x"', b"5"])
 LISTEN = st.sampled_from([f"127.0.0.1:{{{place}}}" for place in range(PLACES)])
-UPSTREAM = st.sampled_from(["127.0.0.1:1", "localhost:2"])
+UPSTREAM = st.sampled_from(["127.0.0.1:1", "localhost:2", "foo", "http://b:1/x", "localhost:0"])
 WRONG: st.SearchStrategy[object] = st.sampled_from([5, True, [], {}, None])
 ATTRIBUTES = {
     "latency": ("latency", "jitter"),
@@ -151,6 +151,8 @@ def proxies(draw: st.DrawFn) -> dict[str, object]:
             del body[key]
     if not draw(st.integers(0, 9)):
         body["NAME"] = body.pop("name", "a")
+    if not draw(st.integers(0, 9)):
+        body["listen"] = "nonsense"
     if not draw(st.integers(0, 9)):
         body["listen"] = draw(WRONG.filter(lambda each: each is not None))
     return body
@@ -194,7 +196,7 @@ def requests(draw: st.DrawFn) -> Request:
         optional={
             "enabled": st.booleans() | WRONG,
             "upstream": UPSTREAM,
-            "listen": LISTEN,
+            "listen": LISTEN | st.just("rubbish"),
             "name": NAMES,
         },
     )

@@ -20,6 +20,9 @@ from vaurien.net.address import PATH_LIMIT, Address
         ("[fe80::1%eth0]:80", Address("fe80::1%eth0", 80)),
         ("unix:/run/x.sock", Address("", 0, "/run/x.sock")),
         ("unix:relative:1", Address("", 0, "relative:1")),
+        ("invalid://", Address.unusable("")),
+        ("invalid://invalid:80", Address.unusable("invalid:80")),
+        ("invalid:80", Address("invalid", 80)),
     ],
 )
 def test_an_address_is_read_and_written(text: str, address: Address) -> None:

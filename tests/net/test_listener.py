@@ -438,6 +438,7 @@ def test_an_address_that_is_taken_is_told(reactor: Reactor, tmp_path: Path) -> N
                 f"unix:{tmp_path}/no/such/folder",
                 f"cannot listen on unix:{tmp_path}/no/such/folder: No such file or directory",
             ),
+            ("invalid://foo", "cannot listen on invalid://foo: it is no address"),
             (f"{'x' * 70}:80", f"cannot listen on {'x' * 70}:80: '{'x' * 70}' is not a host name"),
         ):
             with pytest.raises(ListenError) as caught:

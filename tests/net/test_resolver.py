@@ -92,6 +92,14 @@ def test_an_answer_is_remembered_for_a_moment(found: list[Endpoint] | OSError) -
     assert len(asker.answers) == 3
 
 
+def test_what_is_no_address_is_not_looked_up() -> None:
+    asker = Asker()
+    asker.ask(Address.unusable("foo"))
+    (answer,) = asker.answers
+    assert isinstance(answer, OSError)
+    assert (answer.strerror, asker.system.threads) == ("it is no address", [])
+
+
 def test_a_unix_socket_needs_no_name() -> None:
     asker = Asker()
     asker.ask(Address.parse("unix:/run/backend"))

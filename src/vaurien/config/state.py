@@ -55,8 +55,8 @@ class State:
 
 
 def place_of(address: Address) -> tuple[str, int, str] | None:
-    """Return what only one proxy can listen on; None for any free port."""
-    if not address.port and not address.path:
+    """Return what only one proxy can listen on; None for any free port, and for no address."""
+    if address.port <= 0 and not address.path:
         return None
     return address.host.lower(), address.port, address.path
 

@@ -12,11 +12,14 @@ PATH_LIMIT = 107 if sys.platform == "linux" else 103
 EVERYWHERE = "::"
 """The host that stands for all addresses of the machine, of both families."""
 ALLOWED = "HOST:PORT, [IPV6]:PORT or unix:/path"
+UNUSABLE = "invalid://"
+"""What a text that is no address is written with."""
+NO_PORT = -1
 
 
 @dataclass(frozen=True)
 class Address:
-    """A host and a port, or the path of a unix socket."""
+    """A host and a port, or the path of a unix socket; or a text that is neither, as the host."""
 
     host: str
     port: int
@@ -24,11 +27,13 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Parse ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:/path``.
+        """Parse ``HOST:PORT``, ``[IPV6]:PORT``, ``unix:/path`` or what ``unusable`` returns.
 
         Raises:
             AddressError: it is none of these, or the port is not from 0 to 65535.
         """
+        if text.startswith(UNUSABLE):
+            return cls.unusable(text.removeprefix(UNUSABLE))
         if text.startswith("unix:"):
             path = text.removeprefix("unix:")
             if not path or "\0" in path:
@@ -50,6 +55,22 @@ class Address:
         if len(port) > 5 or int(port) > 65535:
             raise _not_an_address(text, "a port from 0 to 65535")
         return cls(host, int(port))
+
+    @classmethod
+    def unusable(cls, text: str) -> Address:
+        """Return the address that stands for a text that is none: its use fails, and says so.
+
+        Raises:
+            AddressError: the text is not printable.
+        """
+        if not text.isprintable():
+            raise _not_an_address(text, "printable characters")
+        return cls(text, NO_PORT)
+
+    @property
+    def usable(self) -> bool:
+        """It can be listened on, or connected to."""
+        return self.port != NO_PORT
 
     @classmethod
     def parse_listen(cls, text: str) -> Address:
@@ -76,6 +97,8 @@ class Address:
     def __str__(self) -> str:
         if self.path:
             return f"unix:{self.path}"
+        if not self.usable:
+            return f"{UNUSABLE}{self.host}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ..errors import ListenError
 from .address import EVERYWHERE, Address
 from .reactor import Reactor, Timer
-from .resolver import Resolved
+from .resolver import Resolved, no_address
 from .system import READ, Endpoint, Socket, System
 
 ACCEPT_BATCH = 16
@@ -241,6 +241,8 @@ def resolve_host(system: System, address: Address) -> Resolved:
     """Return the endpoints to listen on, with any port, or the error; this may block."""
     if address.path:
         return [(int(socket.AF_UNIX), address.path)]
+    if not address.usable:
+        return no_address()
     numeric = system.parse_numeric(address.host, address.port)
     if numeric is not None:
         return [numeric]

@@ -19,6 +19,10 @@ Resolved = list[Endpoint] | OSError
 OnResolved = Callable[[Resolved], None]
 
 
+def no_address() -> OSError:
+    return OSError(errno.EINVAL, "it is no address")
+
+
 class Resolver:
     """Has at most one lookup per name under way, shared by all callers."""
 
@@ -36,6 +40,9 @@ class Resolver:
         cached = self._cache.get(key)
         if cached is not None and self._reactor.clock() < cached[0]:
             then(cached[1])
+            return
+        if not address.usable:
+            then(no_address())
             return
         numeric = self._reactor.system.parse_numeric(*key)
         if numeric is not None:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
-from vaurien.control.toxiproxy.answers import Number, Refusal, answer, not_found, shortest, to_json
+from vaurien.control.toxiproxy.answers import (
+    Number,
+    Refusal,
+    answer,
+    bind_error,
+    not_found,
+    shortest,
+    to_json,
+)
+from vaurien.errors import ListenError
 
 
 @pytest.mark.parametrize(
@@ -46,3 +57,12 @@ def test_responses() -> None:
     assert refusal.response.body == b'{"error":"bad request body: EOF","status":400}\n'
     listed = Refusal(500, "x", listed={"proxies": None})
     assert listed.response.body == b'{"error":"x","status":500,"proxies":null}'
+
+
+def test_errors_of_binding() -> None:
+    taken = ListenError(errno.EADDRINUSE, "proxy 'a': cannot listen")
+    taken.endpoint = "127.0.0.1:80"
+    assert bind_error(taken) == "listen tcp 127.0.0.1:80: bind: address already in use"
+    unknown = ListenError(-2, "proxy 'a': cannot listen on x:1: Name or service not known")
+    unknown.reason = "cannot listen on x:1: Name or service not known"
+    assert bind_error(unknown) == f"listen tcp: lookup: {unknown.reason}"

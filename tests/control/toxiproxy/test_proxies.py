@@ -8,10 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
+from knowing import known
 from live import Http, Live, controlled, live
 from peers import receive_until_reset
 from servers import free_port
+from vaurien.config.document import Document
+from vaurien.config.understand import understand_state
 from vaurien.control.store import Store
+from vaurien.net.address import Address
 
 DENIED = b'{"error":"bad request body: %s","status":400}\n'
 
@@ -120,7 +124,6 @@ def test_what_an_update_names_and_is_as_it_was_disturbs_nobody(
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
-        ({"upstream": ""}, 400, "missing required field: upstream"),
         ({"listen": "zz", "upstream": "c:1"}, 500, "address zz: missing port in address"),
         (
             {"listen": "127.0.0.1:{taken}", "upstream": "c:1"},
@@ -170,9 +173,10 @@ def test_populate_replaces_what_differs(http: Http, running: Live, cache: str) -
     ("second", "status", "error"),
     [
         (
-            {"name": "b", "upstream": "x"},
+            {"name": "b", "upstream": "x\x1b:1"},
             400,
-            "bad request body: upstream: address x: missing port in address",
+            "bad request body: upstream: 'x\\x1b:1' is not an address: "
+            "it takes printable characters",
         ),
         (
             {"name": "b", "upstream": "x:1", "listen": "foo"},
@@ -254,17 +258,58 @@ def test_a_rule_that_is_no_toxic_is_seen_and_can_be_removed() -> None:
         assert running.control.plan("a") == []
 
 
+@pytest.mark.parametrize("upstream", ["foo", "http://localhost:80/x", "localhost:0", "db:99999"])
+def test_an_upstream_that_is_no_address_fails_when_somebody_connects(
+    http: Http, running: Live, upstream: str
+) -> None:
+    made = http("POST", "/proxies", {"name": "a", "upstream": upstream, "listen": "127.0.0.1:0"})
+    assert made.status == 201
+    assert isinstance(made.json, dict)
+    assert made.json["upstream"] == upstream
+    with pytest.raises(ConnectionError):
+        running.ask(proxy="a")
+    body = {"upstream": str(running.backend)}
+    assert http("PATCH", "/proxies/a", body).status == 200
+    assert running.ask(proxy="a") == b"hello"
+    assert http("PATCH", "/proxies/a", {"upstream": ""}).status == 200
+    with pytest.raises(ConnectionError):
+        running.ask(proxy="a")
+
+
+def test_a_disabled_proxy_with_a_listen_that_is_no_address(
+    http: Http, running: Live, cache: str
+) -> None:
+    body = {"name": "a", "listen": "nonsense", "upstream": str(running.backend), "enabled": False}
+    made = http("POST", "/proxies", body)
+    assert (made.status, listen_of(http, "a")) == (201, "nonsense")
+    why = "address nonsense: missing port in address"
+    failed = {"error": why, "status": 500}
+    for update in ({"enabled": True}, {"enabled": False}, {"upstream": "b:1"}, body):
+        assert http("PATCH", "/proxies/a", update).json == failed
+    assert http("POST", "/populate", [body]).json == {**failed, "proxies": []}
+    assert http("POST", "/reset").json == {**failed, "error": f"listen tcp: {why}"}
+    assert http("PATCH", "/proxies/a", {"listen": "127.0.0.1:0", "enabled": True}).status == 200
+    assert running.ask(proxy="a") == b"hello"
+
+
 def test_what_is_made_is_saved(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "state"))
     with live(names=(), store=store) as running, controlled(running) as http:
         http("POST", "/proxies", {"name": "a", "upstream": "b:1", "listen": "127.0.0.1:0"})
         http("POST", "/proxies/a/toxics", {"type": "latency", "toxicity": 0.1})
+        http("POST", "/proxies", {"name": "c", "upstream": "d", "listen": "x", "enabled": False})
         saved = store.load()
         assert saved is not None
         proxies = saved["proxies"]
         assert isinstance(proxies, dict)
         assert proxies["a"]["backend"] == "b:1"
         assert proxies["a"]["rules"] == running.control.plan("a")
+        assert proxies["c"]["backend"] == "invalid://d"
+        _, unusable = understand_state(Document({"proxies": proxies}), known()).proxies
+        assert (unusable.listen, unusable.backend) == (
+            Address.unusable("x"),
+            Address.unusable("d"),
+        )
     store.close()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import struct
 from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from ...errors import VaurienError
+from ...errors import ListenError, VaurienError
 
 PLAIN = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
 BAD_BODY = "bad request body"
@@ -64,6 +66,14 @@ def to_json(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(to_json, value))}]"
     return json.dumps(value, ensure_ascii=False).translate(ESCAPED)
+
+
+def bind_error(error: ListenError) -> str:
+    """Return how Go reports that it cannot listen."""
+    if error.errno is None or error.errno not in errno.errorcode:
+        return f"listen tcp: lookup: {error.reason or error.strerror}"
+    reason = os.strerror(error.errno)
+    return f"listen tcp {error.endpoint}: bind: {reason[0].lower()}{reason[1:]}"
 
 
 def shortest(value: float) -> float:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ...config.go_addresses import GoError, parse_listen, parse_upstream
 from ...config.settings import PROTOCOL
 from ...config.state import State, talks_to_itself
-from ...errors import ListenError
+from ...errors import AddressError, ListenError
 from ...net.address import Address
 from ...net.proxies import ClosePolicy
 from ...net.spec import ProxySpec
 from ...registry import protocols
 from ...rules.plan import Plan, Rule
-from .addresses import GoError, bind_error, parse_listen, parse_upstream
-from .answers import BAD_BODY, Refusal
+from .answers import BAD_BODY, Refusal, bind_error
 from .decoding import DecodeError, Fields, fields_of, items_of
 from .toxics import (
     STREAM_ORDER,
@@ -93,6 +93,8 @@ class ToxiproxyView:
             for each in wanted:
                 made = _made(each, state)
                 before = state.get(each.name)
+                if before is not None:
+                    _listen_of(each.listen, "")
                 if (
                     before is None
                     or before.backend != made.backend
@@ -119,6 +121,8 @@ class ToxiproxyView:
         def change(state: State) -> State:
             spec = _find(state, name)
             listen, upstream = given.get("listen"), given.get("upstream")
+            if listen is None and not spec.listen.usable:
+                listen = spec.listen.host
             if listen is not None and not self._listens(spec, str(listen)):
                 spec = replace(spec, listen=_listen_of(str(listen), ""))
             if upstream is not None:
@@ -141,7 +145,12 @@ class ToxiproxyView:
 
         def change(state: State) -> State:
             healed = (
-                replace(spec, enabled=True, plan=replace(spec.plan, rules=()))
+                replace(
+                    spec,
+                    listen=spec.listen if spec.listen.usable else _listen_of(spec.listen.host),
+                    enabled=True,
+                    plan=replace(spec.plan, rules=()),
+                )
                 for spec in state.proxies
             )
             return replace(state, proxies=tuple(healed))
@@ -226,7 +235,7 @@ class ToxiproxyView:
         return {
             "name": spec.name,
             "listen": self._listen(spec),
-            "upstream": str(spec.backend),
+            "upstream": _written(spec.backend),
             "enabled": spec.enabled,
             "Logger": {},
             "toxics": self._toxics(spec),
@@ -235,12 +244,12 @@ class ToxiproxyView:
     def _listen(self, spec: ProxySpec) -> str:
         bound = self._control.bound(spec.name)
         if bound is None or isinstance(bound[1], str):
-            return str(spec.listen)
+            return _written(spec.listen)
         return str(Address(bound[1][0], bound[1][1]))
 
     def _listens(self, spec: ProxySpec, text: str) -> bool:
         """Whether a proxy listens on the address that a text says, and so need not change."""
-        if text == self._listen(spec):
+        if spec.listen.usable and text == self._listen(spec):
             return True
         try:
             address = parse_listen(text)
@@ -301,10 +310,16 @@ def _made(wanted: Wanted, state: State) -> ProxySpec:
         Refusal: its name or an address is not allowed.
     """
     check_name(wanted.name)
+    try:
+        listen = _listen_of(wanted.listen)
+    except Refusal:
+        if wanted.enabled or not wanted.listen.isprintable():
+            raise
+        listen = Address.unusable(wanted.listen)
     return _checked(
         ProxySpec(
             name=wanted.name,
-            listen=_listen_of(wanted.listen, "listen tcp: "),
+            listen=listen,
             backend=_upstream_of(wanted.upstream),
             protocol=protocols.get(str(PROTOCOL.default))(),
             plan=Plan(seed=state.seed),
@@ -313,7 +328,7 @@ def _made(wanted: Wanted, state: State) -> ProxySpec:
     )
 
 
-def _listen_of(text: str, operation: str) -> Address:
+def _listen_of(text: str, operation: str = "listen tcp: ") -> Address:
     try:
         return parse_listen(text)
     except GoError as error:
@@ -321,12 +336,14 @@ def _listen_of(text: str, operation: str) -> Address:
 
 
 def _upstream_of(text: str) -> Address:
-    if not text:
-        raise Refusal(400, "missing required field", "upstream")
     try:
         return parse_upstream(text)
-    except GoError as error:
+    except AddressError as error:
         raise Refusal(400, BAD_BODY, f"upstream: {error}") from None
+
+
+def _written(address: Address) -> str:
+    return str(address) if address.usable else address.host
 
 
 def _checked(spec: ProxySpec) -> ProxySpec:

@@ -5,12 +5,10 @@ There, and here, an address without a host, and ``0.0.0.0``, are all addresses o
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 
-from ...errors import AddressError, ListenError, VaurienError
-from ...net.address import EVERYWHERE, Address
+from ..errors import AddressError, VaurienError
+from ..net.address import EVERYWHERE, Address
 
 PORTS = 65536
 
@@ -34,22 +32,17 @@ def parse_listen(text: str) -> Address:
 def parse_upstream(text: str) -> Address:
     """Return the address of a backend; without a host, it is on this machine.
 
+    A text that is no address is ``unusable``: what connects to it fails.
+
     Raises:
-        GoError: it is none.
+        AddressError: the text is not printable.
     """
-    host, port = _split(text)
-    address = _checked(host or "localhost", port)
-    if not address.port:
-        raise GoError(f"address {text}: invalid port")
-    return address
-
-
-def bind_error(error: ListenError) -> str:
-    """Return how Go reports that it cannot listen."""
-    if error.errno is None or error.errno not in errno.errorcode:
-        return f"listen tcp: lookup: {error.reason or error.strerror}"
-    reason = os.strerror(error.errno)
-    return f"listen tcp {error.endpoint}: bind: {reason[0].lower()}{reason[1:]}"
+    try:
+        host, port = _split(text)
+        address = _checked(host or "localhost", port)
+    except GoError:
+        return Address.unusable(text)
+    return address if address.port else Address.unusable(text)
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -98,7 +91,7 @@ def _port(text: str) -> int:
             raise GoError(f"address {text}: invalid port")
         return int(digits)
     try:
-        return socket.getservbyname(text.lower(), "tcp")
+        return socket.getservbyname(text.lower())
     except (OSError, UnicodeError, ValueError):
         raise GoError(f"lookup tcp/{text}: unknown port") from None
 

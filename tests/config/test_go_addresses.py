@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-
 import pytest
 
-from vaurien.control.toxiproxy.addresses import GoError, bind_error, parse_listen, parse_upstream
-from vaurien.errors import ListenError
+from vaurien.config.go_addresses import GoError, parse_listen, parse_upstream
+from vaurien.errors import AddressError
+from vaurien.net.address import Address
 
 
 @pytest.mark.parametrize(
@@ -54,14 +53,18 @@ def test_what_is_no_address(text: str, error: str) -> None:
 def test_where_to_connect() -> None:
     assert str(parse_upstream(":6379")) == "localhost:6379"
     assert str(parse_upstream("db:postgresql")) == "db:5432"
-    with pytest.raises(GoError, match="invalid port"):
-        parse_upstream("db:0")
 
 
-def test_errors_of_binding() -> None:
-    taken = ListenError(errno.EADDRINUSE, "proxy 'a': cannot listen")
-    taken.endpoint = "127.0.0.1:80"
-    assert bind_error(taken) == "listen tcp 127.0.0.1:80: bind: address already in use"
-    unknown = ListenError(-2, "proxy 'a': cannot listen on x:1: Name or service not known")
-    unknown.reason = "cannot listen on x:1: Name or service not known"
-    assert bind_error(unknown) == f"listen tcp: lookup: {unknown.reason}"
+@pytest.mark.parametrize(
+    "text", ["", "foo", "http://localhost:80/x", "db:0", "db:", "db:99999", "invalid://foo", "8080"]
+)
+def test_what_nobody_can_connect_to(text: str) -> None:
+    address = parse_upstream(text)
+    assert not address.usable
+    assert str(address) == f"invalid://{text}"
+    assert Address.parse_backend(str(address)) == address
+
+
+def test_what_cannot_be_shown() -> None:
+    with pytest.raises(AddressError, match="printable"):
+        parse_upstream("a\x1b")
