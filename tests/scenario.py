@@ -193,7 +193,7 @@ class World:
         assert self.reactor.waiting_bytes == 0
         for connection in (each for proxy in self.proxies for each in proxy.closed):
             assert connection.closed
-            assert not connection._hooks or not connection._hooks.running
+            assert not connection.hooks or not connection.hooks.running
             for link in connection.links:
                 assert (link.dead, link.player, link.blocked) == (True, None, False)
             _account_for_exchanges(connection)

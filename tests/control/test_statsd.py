@@ -47,6 +47,7 @@ class Counting(Proxy):
         return Count(
             opened=counted,
             open=counted - 4 * counted,
+            killed=0,
             refused=0,
             fired=5 * counted,
             gave_up=0,

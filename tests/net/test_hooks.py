@@ -460,8 +460,8 @@ def test_nothing_is_kept_of_rules_that_are_lifted() -> None:
         world.run(seconds=3 * number)  # the last one is over when it is lifted
         world.apply()
     world.run(seconds=1)
-    assert connection._hooks is not None
-    assert not connection._hooks._runs
+    assert connection.hooks is not None
+    assert not connection.hooks._runs
 
 
 def test_it_begins_anew_with_each_window() -> None:

@@ -45,6 +45,7 @@ def test_it_counts_what_happens() -> None:
         closed=1,
         open=2,
         refused=0,
+        killed=0,
         bytes_to_backend=15,
         bytes_to_client=15,
         chunks_to_backend=3,

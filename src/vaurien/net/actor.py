@@ -52,11 +52,14 @@ class Actor:
         "_overtaken",
         "_proxy",
         "holding",
+        "waits_for",
     )
 
     def __init__(self, link: ActedLink, connection: PlayedConnection) -> None:
         self.holding = False
         """It waits for a rule to be lifted."""
+        self.waits_for: ActiveRule | None = None
+        """Which rule it waited for last."""
         self._link = link
         self._connection = connection
         self._proxy = connection.decisions.proxy
@@ -109,7 +112,7 @@ class Actor:
         values, left = (rule, Unsent(message)) if behavior.resumable else (None, None)
         actions, arrived = iter(behavior.on_message(message, firing)), message.at
         while (action := next(actions, None)) is not None:
-            self._left_in_batch -= 1
+            self._left_in_batch, self.waits_for = self._left_in_batch - 1, active_rule
             if self._left_in_batch <= 0:
                 yield clock()
             left = left_after(action, left) if values is not None else None
@@ -209,7 +212,7 @@ class Actor:
         self._connection.reply(message, action)
 
     def _hold(self, active_rule: ActiveRule, values: Rule | None) -> Steps:
-        self.holding = True
+        self.holding, self.waits_for = True, active_rule
         self._connection.watch_peers()
         while self._acts(active_rule, values):
             yield None

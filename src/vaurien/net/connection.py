@@ -43,7 +43,6 @@ class Connection:
     """One client and its backend, which the proxy attaches."""
 
     __slots__ = (
-        "_hooks",
         "_peer_watch",
         "_unsent",
         "backend",
@@ -53,6 +52,7 @@ class Connection:
         "conversation",
         "decisions",
         "generation",
+        "hooks",
         "number",
         "on_close",
         "opened_at",
@@ -78,7 +78,7 @@ class Connection:
         self.generation = proxy.active_plan.generation  # of the plan that it follows
         self.opened_at = proxy.reactor.now
         self.on_close: Callable[[], None] | None = None
-        self._hooks: Hooks | None = None
+        self.hooks: Hooks | None = None
         self._peer_watch: PeerWatch | None = None
         self._unsent = 0  # at the last call of is_draining
 
@@ -125,7 +125,7 @@ class Connection:
         if missed is not None:
             self.close(why=f"rule {missed.rule.name} is off, and has dropped messages")
             return
-        if plan.opening or self._hooks is not None:
+        if plan.opening or self.hooks is not None:
             hooks = self._make_hooks()
             hooks.follow_plan()
             if self.links:
@@ -162,7 +162,7 @@ class Connection:
                     read_unread(reactor, end.sock)
                 close_socket(reactor, end.sock, reset=reset and not end.broken)
         overdue = self.conversation.overdue if self.conversation is not None else None
-        for waiting in (self._hooks, self._peer_watch, overdue):
+        for waiting in (self.hooks, self._peer_watch, overdue):
             if waiting is not None:
                 waiting.cancel()
         self.proxy.on_closed(self)
@@ -243,7 +243,7 @@ class Connection:
     def holds(self) -> bool:
         """It holds something that may have to be let go when a rule is lifted."""
         return (
-            (self._hooks is not None and bool(self._hooks.running))
+            (self.hooks is not None and bool(self.hooks.running))
             or any(link.holds for link in self.links)
             or self.decisions.has_dropped
         )
@@ -265,7 +265,7 @@ class Connection:
     def in_use(self) -> InUse:
         """Return why it should not be closed yet: all reasons, or none, which is falsy."""
         found = InUse(0)
-        running = self._hooks.running if self._hooks is not None else []
+        running = self.hooks.running if self.hooks is not None else []
         timed = any(link.player is not None and link.player.waiting for link in self.links)
         if timed or any(self._awaited(dead=False)):
             found |= InUse.HELD
@@ -340,7 +340,7 @@ class Connection:
 
     def may_end(self, link: Link) -> bool:
         """Whether the sink may be sent the end now; if not, the link is settled when it may."""
-        if self._hooks is None or not self._hooks.has_begun(link.direction):
+        if self.hooks is None or not self.hooks.has_begun(link.direction):
             if not self.proxy.active_plan.ending:
                 return True
             self._make_hooks().end(link.direction, lambda: link.ending is Ending.RST, link.settle)
@@ -354,7 +354,7 @@ class Connection:
 
     def withholds_end(self, link: Link) -> bool:
         """Whether a rule keeps the sink from being sent the end."""
-        return self._hooks is not None and link.direction in self._hooks.running
+        return self.hooks is not None and link.direction in self.hooks.running
 
     def heard_at(self, direction: Direction | None = None) -> float:
         """Return when it last carried bytes, in this direction or in either."""
@@ -362,10 +362,10 @@ class Connection:
         return max([self.opened_at, *(link.active_at for link in links)])
 
     def _make_hooks(self) -> Hooks:
-        if self._hooks is None:
-            self._hooks = Hooks(self)
+        if self.hooks is None:
+            self.hooks = Hooks(self)
         self.proxy.on_holding(self)
-        return self._hooks
+        return self.hooks
 
     def watch_peers(self) -> None:
         """Something is kept that may never come: close when nobody waits for it any more."""
@@ -376,7 +376,7 @@ class Connection:
 
     def _awaited(self, *, dead: bool = True) -> list[bool]:
         """Return of each thing that is kept (``dead``: or lost) whether a peer waits for it."""
-        running = self._hooks.running if self._hooks is not None else []
+        running = self.hooks.running if self.hooks is not None else []
         waiting = [key for key in running if isinstance(key, Direction)]
         if CONNECT in running or any(
             (dead and link.dead) or (link.player is not None and link.player.holding)

@@ -55,6 +55,18 @@ class Hooks:
         """The runs that have not ended."""
         return [key for key, run in self._runs.items() if not run.over]
 
+    @property
+    def held_by(self) -> list[ActiveRule]:
+        """The rules that may keep the connection from a backend, or a peer from seeing the end."""
+        plan, drawn = self._proxy.active_plan, self._connection.decisions.memory.connection_draws
+        rules = [
+            active_rule
+            for key in self.running
+            if not isinstance(key, ActiveRule)
+            for active_rule in (plan.connecting if key == CONNECT else plan.ending)
+        ]
+        return [active_rule for active_rule in rules if drawn.get(active_rule) is not None]
+
     def connect(self, then: Callable[[], None]) -> None:
         """Run ``on_connect`` of each rule, then continue."""
         if self._start(CONNECT, self._on_connect(), then) and not self._connection.closed:

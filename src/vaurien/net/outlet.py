@@ -37,6 +37,12 @@ class Outlet:
         """The sink takes no more at the moment."""
         return self._pending is not None or (self._siphon is not None and self._siphon.held > 0)
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the sink has not taken yet."""
+        moving = 0 if self._siphon is None else self._siphon.held
+        return moving + (0 if self._pending is None else len(self._pending))
+
     def write(self, data: bytes | memoryview) -> None:
         """Send bytes to the sink; those that it does not take follow when it does."""
         if self.gathers:

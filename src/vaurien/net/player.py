@@ -15,7 +15,7 @@ from typing import Protocol as Interface
 
 from ..behavior import STEP_SIZE
 from ..parsing.exchanges import QueuedReply
-from ..rules.active import Decision, Firings
+from ..rules.active import ActiveRule, Decision, Firings
 from ..values.actions import Close, Reply
 from ..values.messages import TO_BACKEND, Message
 from .actor import BATCH, ActedLink, Actor
@@ -71,11 +71,11 @@ class Player(Actor):
         "_ended",
         "_queue",
         "_replies_size",
-        "_size",
         "_stepping",
         "_steps",
         "_stopped",
         "_timer",
+        "size",
     )
 
     _link: PlayedLink
@@ -83,7 +83,8 @@ class Player(Actor):
     def __init__(self, link: PlayedLink, connection: PlayedConnection) -> None:
         super().__init__(link, connection)
         self._queue = NO_QUEUE
-        self._size = 0
+        self.size = 0
+        """Bytes of memory that wait, with ``OVERHEAD`` for each message."""
         self._replies_size = 0
         self._delay: Delay | None = None  # what waits, or ...
         self._steps: list[Acts] = []  # ... what is being played, and what that waits for
@@ -95,7 +96,7 @@ class Player(Actor):
     @property
     def full(self) -> bool:
         """The queue holds as many bytes as it may: the link should stop reading."""
-        size = self._size
+        size = self.size
         return size > QUEUE_LIMIT and (
             self.holding
             or size > FLIGHTS_LIMIT - self._link.reactor.waiting_bytes
@@ -112,6 +113,15 @@ class Player(Actor):
         """It waits for a moment."""
         return self._timer is not None
 
+    @property
+    def held_by(self) -> ActiveRule | None:
+        """The rule that makes it wait; None: no rule does."""
+        if self._delay is not None:
+            return self._delay.active_rule
+        if self._overtaken:
+            return self._overtaken[0].firings[0][0]
+        return self.waits_for if self.holding or self.waiting else None
+
     def put(self, item: Queued) -> None:
         """Append to the queue."""
         if self._queue is NO_QUEUE:
@@ -125,7 +135,7 @@ class Player(Actor):
         """Begin with a message that waits."""
         reactor = self._link.reactor
         self._delay = delay
-        self._size = size = len(delay.message.data) + OVERHEAD
+        self.size = size = len(delay.message.data) + OVERHEAD
         reactor.waiting_bytes += size
         self._timer = reactor.call_at(delay.until, self._on_timer)
 
@@ -161,7 +171,7 @@ class Player(Actor):
             return  # closed meanwhile, which took all of it
         if isinstance(item, tuple):
             size = sign * (len(item[0].data) + OVERHEAD)
-            self._size += size
+            self.size += size
             self._link.reactor.waiting_bytes += size
         else:
             self._replies_size += sign * (OVERHEAD + (len(item) if isinstance(item, bytes) else 0))
@@ -174,8 +184,8 @@ class Player(Actor):
         self._steps, self._delay = [], None
         self._queue.clear()
         self._overtaken = ()
-        self._link.reactor.waiting_bytes -= self._size
-        self._size = 0
+        self._link.reactor.waiting_bytes -= self.size
+        self.size = 0
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -235,7 +245,7 @@ class Player(Actor):
 
     def play(self, message: Message, decision: Decision, firings: Firings) -> None:
         """Begin with a message on which these act."""
-        self._size = size = len(message.data) + OVERHEAD
+        self.size = size = len(message.data) + OVERHEAD
         self._link.reactor.waiting_bytes += size
         self._steps = [self._play_message(message, decision, firings)]
         self.step()
@@ -295,7 +305,7 @@ class Player(Actor):
         """A message was played."""
         self._left_in_batch -= len(message.data) // STEP_SIZE
         if not self._ended:
-            self._size -= (size := len(message.data) + OVERHEAD)
+            self.size -= (size := len(message.data) + OVERHEAD)
             self._link.reactor.waiting_bytes -= size
         if self._connection.decisions.played(message):
             self._connection.settle()

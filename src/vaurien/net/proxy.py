@@ -18,6 +18,7 @@ from .dial import NO_DESCRIPTOR, Dial
 from .drain import Drain
 from .listener import Listener
 from .reactor import Reactor, Timer
+from .recent import Recent
 from .resolver import Resolved, Resolver
 from .spec import ProxySpec
 from .sweep import Sweep
@@ -52,6 +53,8 @@ class Proxy:
         self.gave_up = 0
         self.tally = Tally()
         """Counts of messages, with a framed protocol."""
+        self.recent: Recent | None = None
+        """Where firings are kept."""
         self.emits_firings = True
         """Emit an event for each rule that fires; without it, firing is faster."""
         self._followers = Followers(reactor)
@@ -62,6 +65,8 @@ class Proxy:
         """Where it listens, or did last, as the system reports it: IPv4 if there is both."""
         self._opened = 0
         self._refused = 0
+        self.killed = 0
+        """Connections that were closed on request."""
         self._fired = 0
         self._carried: dict[Direction, list[int]] = {way: [0, 0] for way in Direction}
         """Bytes and chunks of closed connections."""
@@ -208,6 +213,7 @@ class Proxy:
             opened=self._opened,
             open=len(self.connections),
             refused=self._refused,
+            killed=self.killed,
             fired=self._fired,
             gave_up=self.gave_up,
             sums={way: list(counted) for way, counted in self._carried.items()},
@@ -262,6 +268,11 @@ class Proxy:
         detail = rule.behavior.detail(firing)
         if detail:
             count(self.tally.injected, detail)
+        recent = self.recent
+        if recent is not None:
+            parts = self.name, rule.name, rule.behavior.name, firing.facts
+            kept = (*parts, direction, labels, detail)
+            recent.append((next(recent.numbers), recent.clock(), kept))
         if self.emits_firings:
             self.emit(
                 Fired(

@@ -21,6 +21,8 @@ class Totals:
     open: int
     refused: int
     """Connections whose backend could not be reached."""
+    killed: int
+    """Connections that were closed on request."""
     bytes_to_backend: int
     bytes_to_client: int
     chunks_to_backend: int
@@ -46,6 +48,7 @@ class Count:
     opened: int
     open: int
     refused: int
+    killed: int
     fired: int
     gave_up: int
     sums: Sums
@@ -65,6 +68,7 @@ class Count:
             closed=self.opened - self.open,
             open=self.open,
             refused=self.refused,
+            killed=self.killed,
             bytes_to_backend=to_backend[0],
             bytes_to_client=to_client[0],
             chunks_to_backend=to_backend[1],

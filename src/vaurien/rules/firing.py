@@ -78,6 +78,11 @@ class RuleView(Interface):
         """Return what is drawn for an exchange: a number below 100, and 64 random bits."""
 
 
+Facts = tuple[int, int, "tuple[float, int] | None", RuleView, int]
+"""The numbers of the connection and the exchange, what was drawn if it was needed, the rule, and
+how many times it has fired."""
+
+
 class Firing:
     """One rule that fires: what a behavior may know besides the message."""
 
@@ -112,6 +117,11 @@ class Firing:
         """Return the same firing for a hook that began at this time."""
         count, rolled = self._count, self._rolled
         return Firing(self._source, self._view, self._exchange, count, rolled, since)
+
+    @property
+    def facts(self) -> Facts:
+        """What an event tells of it; unlike the firing, it keeps no connection in memory."""
+        return self._view.number, self._exchange, self._rolled, self._source, self._count
 
     @property
     def exchange(self) -> int:
