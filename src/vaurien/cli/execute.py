@@ -184,8 +184,14 @@ def run_around(configuration: Configuration, words: Sequence[str]) -> int:
         live = configuration.http is not None
         running = Running(configuration, closing, named=True, live=live)
         if live:
-            state, find = configuration.state, configuration.names.behaviors.get
-            running.start_http(Control(running.reactor, running.proxies, state, find_behavior=find))
+            control = Control(
+                running.reactor,
+                running.proxies,
+                configuration.state,
+                find_behavior=configuration.names.behaviors.get,
+                find_protocol=configuration.names.protocols.get,
+            )
+            running.start_http(control)
         os.environ.update(environment_of(configuration, running.proxies.address_of))
         logs.drain()  # whoever waits for it may read the log next
         report_ready()

@@ -134,6 +134,7 @@ class Reloads:
                     ),
                     config_digest=digest,
                     find_behavior=configuration.names.behaviors.get,
+                    find_protocol=configuration.names.protocols.get,
                     instead_of=before,
                 )
         except ChangedError:

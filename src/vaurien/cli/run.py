@@ -51,6 +51,7 @@ def run(configuration: Configuration) -> int:
                     running.proxies,
                     configuration.state,
                     find_behavior=configuration.names.behaviors.get,
+                    find_protocol=configuration.names.protocols.get,
                 )
             )
         (proxy,) = running.proxies

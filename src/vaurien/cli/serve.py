@@ -67,6 +67,7 @@ def serve_all(
             running.proxies,
             state,
             find_behavior=configuration.names.behaviors.get,
+            find_protocol=configuration.names.protocols.get,
             store=store,
             config_digest=digest,
         )

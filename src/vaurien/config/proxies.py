@@ -70,17 +70,19 @@ class ProxyReader:
         self._problems = problems
 
     def read(self, top: Table, limits: Limits, seed: int) -> tuple[ProxySpec, ...]:
-        """Take all proxies; of one with problems, what is wrong has its default or is left out.
+        """Take all proxies; see ``proxy``."""
+        proxies = [
+            (table.path, self.proxy(name, table, limits, seed))
+            for name, table in top.tables("proxies")
+        ]
+        self.check_addresses(proxies)
+        return tuple(proxy for _, proxy in proxies)
 
-        ``limits`` and ``seed`` are the defaults of proxies that set none.
+    def proxy(self, name: str, table: Table, limits: Limits, seed: int) -> ProxySpec:
+        """Take all keys of a proxy; what is wrong has its default or is left out.
+
+        ``limits`` and ``seed`` are those of a proxy that sets none.
         """
-        proxies = tuple(
-            self._proxy(name, table, limits, seed) for name, table in top.tables("proxies")
-        )
-        self._check_addresses(proxies)
-        return proxies
-
-    def _proxy(self, name: str, table: Table, limits: Limits, seed: int) -> ProxySpec:
         if not is_name(name):
             self._problems.add(
                 table.path, why=f"is named {format_value(name)}", allowed=NAME_ALLOWED
@@ -218,11 +220,10 @@ class ProxyReader:
             else:
                 yield path, str(self._problems.parse(path, given, RECIPE) or ""), 0.0
 
-    def _check_addresses(self, proxies: Iterable[ProxySpec]) -> None:
+    def check_addresses(self, proxies: Iterable[tuple[Path, ProxySpec]]) -> None:
         """Check that no two proxies listen in one place, and that none is its own backend."""
         taken: dict[tuple[str, int, str], str] = {}
-        for proxy in proxies:
-            path: Path = ("proxies", proxy.name)
+        for path, proxy in proxies:
             if talks_to_itself(proxy):
                 why = "is where the proxy itself listens"
                 self._problems.add((*path, "backend"), format_value(str(proxy.backend)), why)

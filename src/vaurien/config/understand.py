@@ -26,6 +26,7 @@ imported, and registered in its ``Names``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ..behavior import Behavior
 from ..errors import VaurienError
@@ -83,7 +84,9 @@ def understand_state(document: Document, names: Names) -> State:
     proxies = reader.read(top, Limits(), seed)
     top.end()
     problems.check()
-    return State(proxies, int(values.get(GENERATION.name, 0)), seed)
+    generation = int(values.get(GENERATION.name, 0))
+    proxies = tuple(replace(proxy, generation=generation) for proxy in proxies)
+    return State(proxies, generation, seed)
 
 
 class _Understanding:

@@ -26,6 +26,7 @@ from ..net.address import Address
 from .classic import make_app
 from .guard import Guard
 from .toxiproxy.app import ToxiproxyApp
+from .v1.app import NativeApp
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -185,7 +186,8 @@ def start_control(control: Control, host: str, port: int) -> ServerThread:
     Raises:
         ListenError: the address cannot be listened on.
     """
-    return start_server(Guard(ToxiproxyApp(control, make_app(control)), host), host, port)
+    app = NativeApp(control, ToxiproxyApp(control, make_app(control)))
+    return start_server(Guard(app, host), host, port)
 
 
 def start_server(app: ASGIApp, host: str, port: int) -> ServerThread:

@@ -1,11 +1,16 @@
-"""Bodies of requests, read within limits of size and time."""
+"""Paths of requests as they were sent, and bodies, read within limits of size and time."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 BODY_PATIENCE = 10.0
 """Seconds that a body may take to arrive."""
@@ -37,3 +42,9 @@ async def read_body(request: Request, limit: int) -> bytes:
         why = f"the body is longer than {limit} bytes"
         raise HTTPException(413, why, headers={"Connection": "close"})
     return bytes(body)
+
+
+def raw_path(scope: Scope) -> str:
+    """Return the path as it was sent: an encoded slash is part of a name."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw.partition(b"?")[0].decode("latin-1")

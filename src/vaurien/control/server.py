@@ -11,16 +11,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..config.entries import plan_of_request
 from ..config.formatting import format_value, why_unusable
+from ..config.proxies import FindProtocol
 from ..config.state import State, talks_to_itself
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import Address
 from ..net.proxies import ClosePolicy
 from ..net.spec import ProxySpec
 from ..registry import behaviors as registry
+from ..registry import protocols
 from ..rules.matches import matches_of
 from ..rules.notation import (
     MIX,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ..net.system import Endpoint
     from .store import Store
 
+T = TypeVar("T")
 Rules = tuple[Rule, ...]
 Options = Mapping[str, object]
 
@@ -78,18 +81,21 @@ class Control:
         state: State,
         *,
         find_behavior: FindBehavior,
+        find_protocol: FindProtocol = lambda name: Configured(protocols.get(name)),
         store: Store | None = None,
         config_digest: str = "",
     ) -> None:
         """``state`` is the state that ``proxies`` are already in.
 
         ``find_behavior`` returns the registered behavior of a name, with the configured
-        defaults for its options, or raises ``UnknownNameError``.  ``store`` is where changes
+        defaults for its options, or raises ``UnknownNameError``; ``find_protocol`` does the same
+        for protocols.  ``store`` is where changes
         are saved, if anywhere, together with ``config_digest``, the digest of the
         configuration that the state started from.
         """
         self._proxies = proxies
         self._find_behavior = find_behavior
+        self._find_protocol = find_protocol
         self._writer = Writer(reactor, proxies, state, store, config_digest)
 
     # Queries.
@@ -118,6 +124,19 @@ class Control:
     def find_behavior(self) -> FindBehavior:
         """Return the behavior of a name, with the configured defaults for its options."""
         return self._find_behavior
+
+    @property
+    def find_protocol(self) -> FindProtocol:
+        """Return the protocol of a name, with the configured defaults for its options."""
+        return self._find_protocol
+
+    def ask(self, call: Callable[[Proxies], T]) -> T:
+        """Return what a short call in the reactor's thread returns.
+
+        Raises:
+            StalledError, EndingError: it was not called within ``ANSWER_LIMIT`` seconds.
+        """
+        return self._writer.ask(call)
 
     def behaviors(self) -> list[str]:
         """The names of all behaviors, sorted."""
@@ -242,13 +261,14 @@ class Control:
         close_policy: ClosePolicy = AT_ONCE,
         config_digest: str | None = None,
         find_behavior: FindBehavior | None = None,
+        find_protocol: FindProtocol | None = None,
         instead_of: State | None = None,
     ) -> None:
         """Replace all proxies; those that do not change are not disturbed.
 
         Unchanged rules keep their counts, and generations continue from the current ones.
-        A state made from another configuration comes with that one's digest and
-        ``find_behavior``.
+        A state made from another configuration comes with that one's digest,
+        ``find_behavior`` and ``find_protocol``.
 
         Raises:
             ChangedError: there was a change since ``instead_of``; nothing is replaced.
@@ -262,6 +282,8 @@ class Control:
         self._writer.change(change, close_policy, config_digest)
         if find_behavior is not None:
             self._find_behavior = find_behavior
+        if find_protocol is not None:
+            self._find_protocol = find_protocol
         count = len(state.proxies)
         LOG.info("State replaced: %d %s", count, "proxy" if count == 1 else "proxies")
 

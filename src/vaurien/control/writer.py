@@ -37,6 +37,8 @@ LOG = logging.getLogger("vaurien")
 
 PATIENCE = 2.0
 """Seconds that a change may wait for earlier changes, and again for the data plane."""
+ANSWER_LIMIT = 1.0
+"""Seconds that a query may wait for the data plane."""
 PREPARATION_LIMIT = 3 * PATIENCE
 """Seconds that writing a change to disk and resolving its names may take."""
 AT_ONCE = ClosePolicy()
@@ -113,6 +115,15 @@ class Writer:
         finally:
             self._writing.release()
 
+    def ask(self, call: Callable[[Proxies], T]) -> T:
+        """Return what a call in the reactor's thread returns.
+
+        Raises:
+            StalledError, EndingError: see ``Control``.
+        """
+        late = "the proxies did not answer within {:g} s"
+        return self._called(partial(call, self._proxies), ANSWER_LIMIT, late)
+
     def _attempt(
         self, change: Callable[[State], State], close_policy: ClosePolicy, digest: str
     ) -> bool:
@@ -182,17 +193,22 @@ class Writer:
         raise error
 
     def _on_reactor(self, call: Callable[[], T]) -> T:
+        late = "the proxy did not apply the change within {:g} s; the change was withdrawn"
+        return self._called(call, PATIENCE, late)
+
+    def _called(self, call: Callable[[], T], patience: float, late: str) -> T:
+        """Return what a call in the reactor's thread returns.
+
+        ``late``: what to say if it has not begun within ``patience`` seconds.
+        """
         future = self._reactor.submit(call)
         try:
-            return future.result(PATIENCE)
+            return future.result(patience)
         except CancelledError:
             raise EndingError from None
         except TimeoutError:
             if future.cancel():
-                raise StalledError(
-                    f"the proxy did not apply the change within {PATIENCE:g} s; "
-                    "the change was withdrawn"
-                ) from None
+                raise StalledError(late.format(patience)) from None
         # It has started, so it will finish.  If nobody waited, it would be applied but not saved.
         return future.result()
 
@@ -222,22 +238,23 @@ def _numbered(wanted: State, before: State, current: State) -> State:
     ``current`` is ``before`` without expired rules.  ``wanted`` is compared with that,
     because an expired rule that is wanted again starts anew.
     """
-    known = {
-        old.name: (old.plan, now.plan)
-        for old, now in zip(before.proxies, current.proxies, strict=True)
-    }
+    known = {old.name: (old, now) for old, now in zip(before.proxies, current.proxies, strict=True)}
+    generation = before.generation + 1
 
     def numbered(spec: ProxySpec) -> ProxySpec:
         if spec.name not in known:
-            return spec
+            return replace(spec, generation=generation)
         old, now = known[spec.name]
         plan = spec.plan
-        same = (plan.rules, plan.seed) == (now.rules, now.seed)
-        if same and now is old:
-            return spec if plan is old else replace(spec, plan=old)
-        return replace(spec, plan=replace(plan, generation=old.generation + 1))
+        if now is old and (plan.rules, plan.seed) == (old.plan.rules, old.plan.seed):
+            plan = old.plan
+        else:
+            plan = replace(plan, generation=old.plan.generation + 1)
+        if now is old and replace(spec, plan=plan) == old:
+            return old
+        return replace(spec, plan=plan, generation=generation)
 
     proxies = tuple(map(numbered, wanted.proxies))
     if (proxies, wanted.seed) == (before.proxies, before.seed):
         return before
-    return replace(wanted, proxies=proxies, generation=before.generation + 1)
+    return replace(wanted, proxies=proxies, generation=generation)

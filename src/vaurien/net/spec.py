@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..protocol import Protocol
 from ..rules.plan import Plan
@@ -35,3 +35,5 @@ class ProxySpec:
     plan: Plan = Plan()  # noqa: RUF009 - a value
     limits: Limits = Limits()
     enabled: bool = True
+    generation: int = field(default=0, compare=False)
+    """That of the state with which it last changed."""

@@ -7,14 +7,14 @@ import re
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ...errors import EndingError, VaurienError
-from ..reading import read_body
+from ..reading import raw_path, read_body
 from ..store import StoreError
 from ..writer import StalledError
 from .answers import BAD_BODY, PLAIN, Refusal, answer, not_found
@@ -48,7 +48,7 @@ class ToxiproxyApp:
         self._others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = _raw_path(scope)
+        path = raw_path(scope)
         segments = [segment for segment in path.split("/") if segment]
         if segments and segments[0] in OWN:
             response = await self._respond(path, Request(scope, receive))
@@ -154,12 +154,6 @@ def _nothing(call: Callable[[], None]) -> Handler:
         return Response(status_code=204)
 
     return handler
-
-
-def _raw_path(scope: Scope) -> str:
-    """Return the path as it was sent: an encoded slash is part of a name."""
-    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    return raw.partition(b"?")[0].decode("latin-1")
 
 
 def _clean(path: str) -> str:

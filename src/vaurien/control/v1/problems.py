@@ -1,0 +1,150 @@
+"""Errors as problem details (RFC 9457), which list each field that is wrong."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from ...config.document import DocumentError, FileKey, Problem
+from ...config.formatting import Path
+from ...errors import EndingError, ListenError, UnknownNameError, VaurienError
+from ..store import StoreError
+from ..writer import StalledError
+
+if TYPE_CHECKING:
+    from ...config.state import State
+
+MEDIA_TYPE = "application/problem+json"
+STATUSES = {
+    errno.EADDRINUSE: 409,
+    **dict.fromkeys([errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM], 503),
+}
+"""The statuses of errors of the system that keep a proxy from listening; others are 422."""
+
+Relocate = Callable[[Path], Path]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One thing that is wrong with a request."""
+
+    detail: str
+    path: Path | None = None
+    """The place in the body."""
+    parameter: str = ""
+    """The parameter of the query, or the header."""
+    given: str = ""
+    allowed: str = ""
+
+    @property
+    def described(self) -> dict[str, object]:
+        where = {"parameter": self.parameter} if self.parameter else {}
+        pointer = {} if self.path is None else {"pointer": pointer_of(self.path)}
+        values = {"given": self.given, "allowed": self.allowed}
+        told = {key: value for key, value in values.items() if value}
+        return {**where, **pointer, "detail": self.detail, **told}
+
+
+class Refusal(VaurienError):
+    """A request that is refused, with the status to answer."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str = "",
+        errors: Sequence[Wrong] = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """``errors``: what is wrong; without ``detail``, they make the text."""
+        if not detail and errors:
+            count = len(errors)
+            detail = errors[0].detail if count == 1 else f"{count} values are wrong"
+        super().__init__(detail)
+        self.status = status
+        self.errors = tuple(errors)
+        self.headers = headers or {}
+
+    def relocated(self, relocate: Relocate) -> Refusal:
+        """Return the same with other paths: that of a part of a body, as part of the whole."""
+        errors = [
+            each if each.path is None else replace(each, path=relocate(each.path))
+            for each in self.errors
+        ]
+        return Refusal(self.status, str(self), errors, headers=self.headers)
+
+    @property
+    def body(self) -> dict[str, object]:
+        phrase = HTTPStatus(self.status).phrase
+        body: dict[str, object] = {"type": "about:blank", "title": phrase, "status": self.status}
+        if str(self):
+            body["detail"] = str(self)
+        if self.errors:
+            body["errors"] = [each.described for each in self.errors]
+        return body
+
+
+def pointer_of(path: Path) -> str:
+    """Return a JSON pointer (RFC 6901) as a fragment."""
+    from urllib.parse import quote
+
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "#" + "".join(
+        f"/{quote(step, safe='~!$&()*+,;=:@', errors='replace')}" for step in steps
+    )
+
+
+def invalid(detail: str, *path: str | int, given: str = "", allowed: str = "") -> Refusal:
+    """Return the refusal of one value of the body."""
+    return Refusal(422, errors=[Wrong(detail, path, given=given, allowed=allowed)])
+
+
+def unknown(kind: str, name: str) -> Refusal:
+    return Refusal(404, f"there is no {kind} {name!r}")
+
+
+def refusal_of(error: VaurienError) -> Refusal:
+    """Return how an error is answered."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, DocumentError):
+        return Refusal(422, errors=list(map(_wrong, error.problems)))
+    if isinstance(error, UnknownNameError) and error.kind == "proxy":
+        return unknown(error.kind, error.name)
+    if isinstance(error, StalledError | EndingError):
+        return Refusal(503, str(error))
+    if isinstance(error, StoreError):
+        return Refusal(500, str(error))
+    if isinstance(error, ListenError):
+        return _not_listening(error, ("listen",))
+    return Refusal(422, str(error))
+
+
+def _wrong(problem: Problem) -> Wrong:
+    path = problem.origin.path if isinstance(problem.origin, FileKey) else None
+    return Wrong(str(problem), path, given=problem.given, allowed=problem.allowed)
+
+
+def _not_listening(error: ListenError, path: Path) -> Refusal:
+    status = STATUSES.get(error.errno or 0, 422)
+    return Refusal(status, errors=[Wrong(str(error.strerror), path)])
+
+
+@contextmanager
+def placed(relocate: Relocate) -> Iterator[None]:
+    """Tell of what is refused within where it is in the whole body."""
+    try:
+        yield
+    except VaurienError as error:
+        raise refusal_of(error).relocated(relocate) from None
+
+
+def listening_at(error: ListenError, state: State) -> Refusal:
+    """Return how an address of a whole state that cannot be listened on is answered."""
+    names = [spec.name for spec in state.proxies]
+    place: Path = ("proxies", names.index(error.proxy)) if error.proxy in names else ()
+    return _not_listening(error, (*place, "listen"))
