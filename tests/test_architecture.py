@@ -79,7 +79,12 @@ EFFECTS = {
 LAZILY = {("rules.firing", "random")}
 """Imported when it is used, to make a generator of a seed."""
 
-OTHERS_CODE = {"control": {"starlette", "uvicorn", "h11"}, "cli": {"click"}, "rules": {"re2"}}
+OTHERS_CODE = {
+    "control": {"starlette", "uvicorn", "h11"},
+    "cli": {"click"},
+    "rules": {"re2"},
+    "pytest_plugin": {"pytest"},
+}
 """Which distributions of others a folder may import; the rest is the standard library."""
 
 BANNED_WORDS = {"manager", "helper", "helpers", "util", "utils", "context", "core", "base"}

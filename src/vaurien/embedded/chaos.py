@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
+from types import MappingProxyType
 from typing import TypeVar
 
 from .. import plugins
@@ -24,6 +26,7 @@ from ..net.proxy import Proxy
 from ..net.reactor import Reactor
 from ..net.spec import ProxySpec
 from ..registry import behaviors, protocols
+from ..rules.notation import Entry
 from ..values.events import Event
 from .handle import ProxyHandle
 from .recording import RecordedProxy
@@ -32,6 +35,7 @@ T = TypeVar("T")
 ANSWER_LIMIT = 10.0
 """Seconds that the reactor may take to answer."""
 ANY_PORT = "127.0.0.1:0"
+NO_RULES: Mapping[str, Sequence[Entry]] = MappingProxyType({})
 LOG = logging.getLogger("vaurien")
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -39,8 +43,13 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 class Chaos:
     """Proxies of a test: a reactor in a thread, from ``start`` to ``close``."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        """``seed``: decides which rules fire; without one, it is drawn."""
+    def __init__(
+        self, seed: int | None = None, *, rules: Mapping[str, Sequence[Entry]] = NO_RULES
+    ) -> None:
+        """``seed``: decides which rules fire; without one, it is drawn.
+
+        ``rules``: those that proxies of these names have when they open.
+        """
         plugins.install()
         self.seed = int(SEED.parse(drawn_seed() if seed is None else seed))
         known = behaviors.copy(), protocols.copy()
@@ -54,6 +63,7 @@ class Chaos:
             State(seed=self.seed),
             find_behavior=self._names.behaviors.find,
         )
+        self._rules = rules
         self._handles: dict[str, ProxyHandle] = {}
         self._thread = threading.Thread(target=self._run, name="vaurien", daemon=True)
         self._thread.start()
@@ -94,6 +104,7 @@ class Chaos:
         spec: ProxySpec = understand(document, self._names, seed=self.seed).state.proxies[0]
         self.control.add(spec)
         handle = self._handles[name] = ProxyHandle(self, name)
+        handle.add_rules(*self._rules.get(name, ()))
         return handle
 
     def __getitem__(self, name: str) -> ProxyHandle:
@@ -116,8 +127,12 @@ class Chaos:
         self.control.change(healed)
 
     def call(self, call: Callable[[], T]) -> T:
-        """Call in the reactor's thread, and return what it returns."""
-        return self._reactor.submit(call).result(ANSWER_LIMIT)
+        """Call in the reactor's thread, or here after its end; return what it returns."""
+        if self._thread.is_alive():
+            with suppress(CancelledError):  # it ends just now
+                return self._reactor.submit(call).result(ANSWER_LIMIT)
+            self._thread.join()
+        return call()
 
     def _free_name(self, protocol: str) -> str:
         number, name = 1, protocol

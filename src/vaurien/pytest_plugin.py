@@ -1,0 +1,192 @@
+"""The pytest plugin: fixtures for proxies inside the process of the tests.
+
+Law: nothing else of vaurien is imported before a test asks for it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .embedded.chaos import Chaos
+
+SEEDS = 2**32
+TYPICAL = "typical"
+MARKER = (
+    'chaos(proxy, fault, protocol="", **rule): run the test once for each of these faults, '
+    "each injected into the proxy of this name that the test opens; fault='typical': those that "
+    "the protocol lists as typical; rule: further keys of the rule, such as times=2 or a label"
+)
+
+
+@dataclass(frozen=True)
+class Injection:
+    """A fault that a marker has a test run under."""
+
+    proxy: str
+    fault: str
+    rule: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> dict[str, object]:
+        return {"behavior": "error", "fault": self.fault, **self.rule}
+
+
+@dataclass
+class Used:
+    """What a test has used."""
+
+    since: float
+    chaos: list[Chaos] = field(default_factory=list)
+    injection: Injection | None = None
+
+
+USED = pytest.StashKey[Used]()
+SEED = pytest.StashKey[int]()
+OF_SESSION = pytest.StashKey["Chaos"]()
+
+
+@pytest.fixture
+def chaos(request: pytest.FixtureRequest) -> Iterator[Chaos]:
+    """Yield a ``vaurien.Chaos``, whose proxies are closed after the test."""
+    from .embedded.chaos import Chaos
+
+    used = request.node.stash[USED]
+    used.injection = injection = getattr(request, "param", None)
+    rules = {} if injection is None else {injection.proxy: [injection.entry]}
+    with Chaos(request.config.stash[SEED], rules=rules) as started:
+        used.chaos.append(started)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chaos_session(pytestconfig: pytest.Config) -> Iterator[Chaos]:
+    """Yield a ``vaurien.Chaos``, whose proxies are closed after the last test."""
+    from .embedded.chaos import Chaos
+
+    with Chaos(pytestconfig.stash[SEED]) as started:
+        pytestconfig.stash[OF_SESSION] = started
+        yield started
+
+
+# Options.
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("vaurien", "faults in what tests depend on")
+    group.addoption(
+        "--chaos-seed",
+        type=int,
+        metavar="N",
+        help="seed of the fixtures chaos and chaos_session; without it, it is drawn",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+    given: int | None = config.getoption("--chaos-seed")
+    if given is not None and not 0 <= given < SEEDS:
+        raise pytest.UsageError(f"--chaos-seed={given} is not allowed: it takes 0 to {SEEDS - 1}")
+    of_controller: int | None = getattr(config, "workerinput", {}).get("chaos_seed")
+    known = given if of_controller is None else of_controller
+    config.stash[SEED] = random.SystemRandom().randrange(SEEDS) if known is None else known
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give a worker of xdist the seed of all."""
+    node.workerinput["chaos_seed"] = node.config.stash[SEED]
+
+
+# Markers.
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that is marked once for each of its faults."""
+    injections = [
+        injection
+        for mark in metafunc.definition.iter_markers("chaos")
+        for injection in _injections(*mark.args, **mark.kwargs)
+    ]
+    if injections:
+        if "chaos" not in metafunc.fixturenames:
+            node = metafunc.definition.nodeid
+            pytest.fail(f"{node} is marked chaos, but does not use the fixture", pytrace=False)
+        ids = [f"{each.proxy}-{each.fault}" for each in injections]
+        metafunc.parametrize("chaos", injections, indirect=True, ids=ids)
+
+
+def _injections(
+    proxy: str, fault: str | Iterable[str], *, protocol: str = "", **rule: object
+) -> list[Injection]:
+    names = [fault] if isinstance(fault, str) else list(fault)
+    if names == [TYPICAL]:
+        names = _typical(protocol or proxy)
+    return [Injection(proxy, name, rule) for name in names]
+
+
+def _typical(protocol: str) -> list[str]:
+    """Return the names of a protocol's typical faults."""
+    from . import plugins
+    from .errors import VaurienError
+    from .registry import protocols
+
+    plugins.install()
+    try:
+        return [fault.name for fault in protocols.get(protocol).faults.typical]
+    except VaurienError as error:
+        pytest.fail(f"the marker chaos: fault='{TYPICAL}': {error}", pytrace=False)
+
+
+# Reports.
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[USED] = Used(time.monotonic())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    used = item.stash.get(USED, None)
+    if used is None or call.when != "call":
+        return report
+    started = list(used.chaos)
+    if "chaos_session" in getattr(item, "fixturenames", ()) and OF_SESSION in item.config.stash:
+        started.append(item.config.stash[OF_SESSION])
+    if report.failed and started:
+        report.sections.append(("vaurien", _journal(started, used.since)))
+    elif report.passed and used.injection is not None:
+        _check_injected(report, used.injection, started[0])
+    return report
+
+
+def _journal(started: Iterable[Chaos], since: float) -> str:
+    from .embedded.journal import lines_of
+
+    seeds = {each.seed for each in started}
+    lines = [f"repeat with --chaos-seed={seed}" for seed in seeds]
+    return "\n".join([*lines, *(line for each in started for line in lines_of(each, since))])
+
+
+def _check_injected(report: pytest.TestReport, injection: Injection, chaos: Chaos) -> None:
+    """Report a test as skipped whose fault has never happened: it proves nothing."""
+    names = [proxy.name for proxy in chaos]
+    if injection.proxy not in names:
+        report.outcome = "failed"
+        listed = ", ".join(names) or "none"
+        report.longrepr = f"the test opened no proxy {injection.proxy!r}, but: {listed}"
+    elif not chaos[injection.proxy].fired:
+        report.outcome = "skipped"
+        why = f"Skipped: {injection.fault} never happened on the proxy {injection.proxy!r}"
+        path, line, _ = report.location
+        report.longrepr = (path, (line or 0) + 1, why)

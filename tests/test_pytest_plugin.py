@@ -1,0 +1,226 @@
+"""The pytest plugin, in runs of pytest of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from vaurien.net.address import Address
+
+pytest_plugins = ["pytester"]
+
+BEGIN = """
+import redis, pytest, vaurien
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+def client(proxy):
+    retry = Retry(NoBackoff(), 0)
+    return redis.Redis(host=proxy.host, port=proxy.port, retry=retry, socket_timeout=10)
+"""
+
+
+def run(pytester: pytest.Pytester, address: Address, text: str, *flags: str) -> pytest.RunResult:
+    pytester.makepyfile(BEGIN + text.replace("REDIS", f'"{address}", protocol="redis"'))
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *flags)
+
+
+def test_the_fixture(pytester: pytest.Pytester, redis_address: Address) -> None:
+    result = run(
+        pytester,
+        redis_address,
+        """
+def test_retried(chaos):
+    cache = chaos.proxy(REDIS)
+    with client(cache) as r, cache.rule("error", fault="READONLY", command="SET", times=1):
+        with pytest.raises(redis.exceptions.ReadOnlyError):
+            r.set("key", 1)
+        r.set("key", 2)
+    assert cache.exchanges.of(command="SET").count == 2
+""",
+    )
+    result.assert_outcomes(passed=1)
+
+
+FAILING = """
+def test_fails(chaos):
+    cache = chaos.proxy(REDIS, name="cache")
+    with client(cache) as r, cache.rule("error", fault="OOM", command="SET", percent=50):
+        for number in range(20):
+            try:
+                r.set("key", number)
+            except redis.exceptions.ResponseError:
+                pass
+    assert [each.number for each in cache.exchanges.injected()] == []
+"""
+
+
+def test_a_failure_tells_the_journal_and_repeats(
+    pytester: pytest.Pytester, redis_address: Address
+) -> None:
+    first = run(pytester, redis_address, FAILING)
+    first.assert_outcomes(failed=1)
+    text = first.stdout.str()
+    found = re.search(r"repeat with --chaos-seed=(\d+)", text)
+    assert found is not None
+    assert "injected error OOM; did not reach the backend" in text
+    assert re.search(rf"cache: 127\.0\.0\.1:\d+ to {re.escape(str(redis_address))}", text)
+
+    def failure(text: str) -> list[str]:
+        return [line for line in text.splitlines() if line.startswith("E ")]
+
+    again = run(pytester, redis_address, FAILING, f"--chaos-seed={found[1]}")
+    assert failure(again.stdout.str()) == failure(text)
+
+
+def test_the_session(pytester: pytest.Pytester, redis_address: Address) -> None:
+    result = run(
+        pytester,
+        redis_address,
+        """
+@pytest.fixture(scope="session")
+def cache(chaos_session):
+    return chaos_session.proxy(REDIS)
+
+def test_first(cache):
+    with client(cache) as r:
+        r.set("first", 1)
+
+def test_second(cache, chaos_session):
+    with client(cache) as r:
+        r.set("second", 1)
+    assert cache.exchanges.of(command="SET").count == 2
+    assert False
+""",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    text = result.stdout.str()
+    assert "key=second" in text
+    assert "key=first" not in text
+
+
+MARKED = """
+@pytest.mark.chaos(proxy="cache", fault=FAULT, times=1)
+def test_marked(chaos):
+    cache = chaos.proxy(REDIS, name="NAME")
+    with client(cache) as r:
+        for _ in range(3):
+            try:
+                r.set("key", 1)
+                break
+            except redis.exceptions.RedisError:
+                pass
+    assert cache.exchanges.injected().count == 1
+"""
+
+
+def test_a_marker_runs_a_test_for_each_fault(
+    pytester: pytest.Pytester, redis_address: Address
+) -> None:
+    text = MARKED.replace("FAULT", '["READONLY", "OOM", "NOSCRIPT"]').replace("NAME", "cache")
+    result = run(pytester, redis_address, text, "-v", "-rs")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*test_marked?cache-READONLY? PASSED*"])
+
+
+def test_a_fault_that_never_happens_proves_nothing(
+    pytester: pytest.Pytester, redis_address: Address
+) -> None:
+    text = MARKED.replace("FAULT", '"NOSCRIPT"').replace("NAME", "cache")
+    text = text.replace("    assert cache.exchanges.injected().count == 1\n", "")
+    result = run(pytester, redis_address, text, "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*NOSCRIPT never happened on the proxy 'cache'*"])
+
+
+def test_a_proxy_that_was_not_opened(pytester: pytest.Pytester, redis_address: Address) -> None:
+    text = MARKED.replace("FAULT", '"READONLY"').replace("NAME", "other")
+    text = text.replace("    assert cache.exchanges.injected().count == 1\n", "")
+    result = run(pytester, redis_address, text)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the test opened no proxy 'cache', but: other*"])
+
+
+def test_typical_faults(pytester: pytest.Pytester, redis_address: Address) -> None:
+    text = MARKED.replace("FAULT", '"typical", protocol="redis"').replace("NAME", "cache")
+    text = text.replace("    assert cache.exchanges.injected().count == 1\n", "")
+    result = run(pytester, redis_address, text)
+    outcomes = result.parseoutcomes()
+    assert outcomes["passed"] >= 3
+    assert "failed" not in outcomes
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            '@pytest.mark.chaos("db", "typical")\ndef test(chaos): pass',
+            "'db' is an unknown protocol",
+        ),
+        (
+            '@pytest.mark.chaos("db", "x")\ndef test(): pass',
+            "is marked chaos, but does not use the fixture",
+        ),
+    ],
+)
+def test_mistakes_in_markers(
+    pytester: pytest.Pytester, redis_address: Address, text: str, why: str
+) -> None:
+    result = run(pytester, redis_address, text)
+    assert result.ret != 0
+    assert why in result.stdout.str() + result.stderr.str()
+
+
+def test_a_seed_out_of_range(pytester: pytest.Pytester, redis_address: Address) -> None:
+    result = run(pytester, redis_address, "", "--chaos-seed=-1")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--chaos-seed=-1 is not allowed: it takes 0 to 4294967295" in result.stderr.str()
+
+
+def test_workers_of_xdist_share_the_seed(pytester: pytest.Pytester, redis_address: Address) -> None:
+    text = "\n".join(f"def test_{each}(chaos): assert chaos.seed < 0" for each in range(4))
+    result = run(pytester, redis_address, text, "-n", "2")
+    seeds = re.findall(r"repeat with --chaos-seed=(\d+)", result.stdout.str())
+    assert (len(seeds), len(set(seeds))) == (4, 1)
+
+
+def test_asyncio_and_unittest(pytester: pytest.Pytester, redis_address: Address) -> None:
+    result = run(
+        pytester,
+        redis_address,
+        """
+import asyncio, unittest
+import redis.asyncio
+
+def test_asyncio(chaos):
+    async def talk(proxy):
+        async with redis.asyncio.Redis(host=proxy.host, port=proxy.port) as r:
+            return await r.ping()
+    assert asyncio.run(talk(chaos.proxy(REDIS)))
+
+class Test(unittest.TestCase):
+    def test(self):
+        with vaurien.chaos() as chaos:
+            cache = chaos.proxy(REDIS)
+            with client(cache) as r:
+                r.set("key", 1)
+        self.assertEqual(cache.exchanges.of(command="SET").count, 1)
+""",
+        "-W",
+        "error",
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_nothing_is_imported_before_it_is_used() -> None:
+    code = (
+        "import sys, pytest; pytest.main(['--version']); "
+        "print(sorted(name for name in sys.modules if name.startswith('vaurien')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] in ("[]", "['vaurien', 'vaurien.pytest_plugin']")
