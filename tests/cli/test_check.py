@@ -133,7 +133,7 @@ def test_what_is_no_file_of_its_kind(name: str, text: str, line: str, tmp_path: 
 
 
 def test_mistakes() -> None:
-    assert refused("check-config") == ["Missing argument 'FILE'."]
+    assert refused("check-config", "a", "b") == ["Got unexpected extra argument (b)"]
 
 
 def test_what_has_no_effect_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

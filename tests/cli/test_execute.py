@@ -251,7 +251,7 @@ def test_connections_are_closed_when_the_command_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["true"], "Missing option '--config'."),
+        (["--config", "", "true"], "--config='' is not allowed"),
         (["--config", "{config}"], "Missing argument 'COMMAND [ARG]...'."),
         (["--config", "/nowhere.toml", "true"], "/nowhere.toml: the file cannot be read: No such"),
         (["--config", "{config}", "--nope", "true"], "No such option"),

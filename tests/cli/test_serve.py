@@ -51,6 +51,7 @@ def test_a_line_for_each_proxy(config: Path, echoing: Address, log: Path) -> Non
         assert serving.end() == 0
         cache, web = serving.address("cache"), serving.address("web")
     assert serving.messages == [
+        f"Configuration: {config}",
         f"cache: {cache} forwards to {echoing}",
         f"web: {web} forwards to {echoing}",
         "mail: disabled",

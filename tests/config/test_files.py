@@ -217,3 +217,22 @@ def test_what_a_file_says_with_a_line_below_wins_over_one_in_the_middle(tmp_path
         "log-level": "debug",
         "proxies": {"a-b": {"connect_timeout": 4}, "a_b": {}},
     }
+
+
+def test_of_a_project_only_one_table_counts(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text('[project]\nname = "x"\n[tool.vaurien]\nseed = 7\njournal = "${NOPE}"\n')
+    document = read(str(path), {})
+    assert document.content["seed"] == 7
+    assert str(document.origin(("seed",))) == f"{path}: tool.vaurien.seed"
+    (problem,) = document.problems
+    assert str(problem).startswith(f"{path}: tool.vaurien.journal = '${{NOPE}}' needs")
+
+
+@pytest.mark.parametrize("text", ["", "[tool]\nvaurien = 1\n", "tool = 1\n"])
+def test_a_project_without_the_table(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text)
+    with pytest.raises(DocumentError) as caught:
+        read(str(path), {})
+    assert str(caught.value) == f"{path}: tool.vaurien is not there, or no table"

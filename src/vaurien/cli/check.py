@@ -5,18 +5,20 @@ from __future__ import annotations
 import click
 
 from .. import plugins
-from ..config import ini, sections
+from ..config import discovery, ini, sections
 from ..config.configuration import Configuration
 from ..config.document import Document, DocumentError, merged
 from ..config.source import Source
 from ..values.texts import printable
 from .command import OneLine, counted, say
+from .files import nothing_found
 
 INI = ".ini"
 HELP = """Check a configuration file and report all errors; nothing is opened or changed.
 
 FILE is for 'vaurien serve' and 'vaurien run': TOML, or JSON, including Toxiproxy's, if its
-name ends in .json. If it ends in .ini, FILE is for 'vaurien --config'.
+name ends in .json. If it ends in .ini, FILE is for 'vaurien --config'. Without FILE, the one
+that they would find is checked.
 """
 
 
@@ -39,8 +41,11 @@ def _of_ini(name: str) -> Document:
     return merged(sections.ADDRESSES, document)
 
 
-@click.argument("file")
+@click.argument("file", required=False, default="")
 def _check_config(file: str) -> None:
+    file = file or discovery.find()
+    if not file:
+        raise nothing_found()
     plugins.install()
     configuration = checked(file)
     state = configuration.state

@@ -19,8 +19,9 @@ from functools import partial
 import click
 
 from .. import plugins
+from ..config import discovery
 from ..config.configuration import Configuration
-from ..config.document import Document
+from ..config.document import Document, merged
 from ..config.source import Source
 from ..config.state import PLAIN, fill_in
 from ..control.server import Control
@@ -30,9 +31,11 @@ from ..net.address import Address
 from ..values.texts import digest, printable
 from . import logs
 from .command import Flagged
+from .files import CONFIG_OPTIONS, config_of, nothing_found
 from .flags import SHARED, document_of, flags_named
 from .running import Running, begin, collect_seldom
 
+LOG = logs.LOGGER
 QUIET = "warning"
 """The default log level: the command shares standard error."""
 DEFAULTS = Document({"log_level": QUIET})
@@ -53,7 +56,8 @@ DIED_OF = 128
 """Added to the number of the signal that killed the command."""
 HELP = """Run a command with proxies around it, and exit with its status.
 
-The proxies that --config declares are open before COMMAND starts. Its environment has
+The proxies of the configuration are open before COMMAND starts. It is found as by
+'vaurien serve'; --log-level info says where. COMMAND's environment has
 their addresses in VAURIEN_NAME_ADDRESS (HOST:PORT), VAURIEN_NAME_HOST and
 VAURIEN_NAME_PORT, where NAME is in capitals, with _ for all but letters and digits; and
 the variables of [environment] in the file. Port 0 picks a free port.
@@ -169,8 +173,10 @@ def _has_terminal() -> bool:
         return False
 
 
-def run_around(configuration: Configuration, words: Sequence[str]) -> int:
+def run_around(configuration: Configuration, words: Sequence[str], name: str) -> int:
     """Run a command with proxies around it; return the exit status.
+
+    ``name``: of the file that the configuration is from.
 
     Raises:
         OptionError: a proxy cannot be opened, or a file cannot be written.
@@ -193,6 +199,7 @@ def run_around(configuration: Configuration, words: Sequence[str]) -> int:
             )
             running.start_http(control)
         os.environ.update(environment_of(configuration, running.proxies.address_of))
+        LOG.info("Configuration: %s", printable(name))
         logs.drain()  # whoever waits for it may read the log next
         report_ready()
         early = signal.sigpending() & PASSED_ON
@@ -220,21 +227,22 @@ def _not_started(word: str, error: OSError) -> int:
 
 
 @click.pass_context
-def _run_command(
-    ctx: click.Context, /, config: str, words: tuple[str, ...], **given: object
-) -> int:
+def _run_command(ctx: click.Context, /, words: tuple[str, ...], **given: object) -> int:
     del given
+    config = config_of(ctx)
+    if not config:
+        raise nothing_found()
     plugins.install()
-    flags = document_of(ctx.command.params, ctx.params)
+    flags = merged(discovery.settings(), document_of(ctx.command.params, ctx.params))
     source = Source(config, plugins.load_named, flags, DEFAULTS)
-    return run_around(source.understand(source.read()), words)
+    return run_around(source.understand(source.read()), words, config)
 
 
 run_command = Flagged(
     "vaurien run",
     callback=_run_command,
     params=[
-        click.Option(["--config"], metavar="FILE", required=True, help="The configuration."),
+        CONFIG_OPTIONS[0],
         *flags_named(SHARED, {"log_level": QUIET}),
         click.Argument(
             ["words"], metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED

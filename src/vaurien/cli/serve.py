@@ -8,6 +8,7 @@ from dataclasses import replace
 import click
 
 from .. import plugins
+from ..config import discovery
 from ..config.configuration import Configuration
 from ..config.document import Document, merged
 from ..config.settings import BY_SECTION
@@ -17,6 +18,7 @@ from ..control.store import Store
 from ..values.texts import printable
 from . import logs
 from .command import Flagged, counted
+from .files import CONFIG_OPTIONS, config_of
 from .flags import SHARED, Flag, document_of, flags_named
 from .reload import ReloadRequests, Reloads, requests_from_signals, summary
 from .resume import resumed
@@ -29,10 +31,12 @@ API_BY_DEFAULT = Document({"http": True, "http_port": 8474})
 """Where Toxiproxy serves its API."""
 HELP = """Run all proxies that a file declares.
 
-Without --config there are none at first, and the HTTP API, on localhost:8474, waits for
+Without a file there are none at first, and the HTTP API, on localhost:8474, waits for
 clients: those of Toxiproxy, too.
 
-FILE is TOML, or the JSON of Toxiproxy. SIGHUP reloads it: proxies that have not changed
+FILE is TOML, or the JSON of Toxiproxy. Without --config it is the first of VAURIEN_CONFIG,
+./vaurien.toml, [tool.vaurien] of ./pyproject.toml, ~/.config/vaurien/vaurien.toml and
+/etc/vaurien/vaurien.toml; the log says which. SIGHUP reloads it: proxies that have not changed
 are not disturbed, and a file with an error changes nothing. SIGTERM and SIGINT let
 connections finish, then stop all proxies.
 
@@ -72,6 +76,8 @@ def serve_all(
             config_digest=digest,
         )
         running.start_http(control)
+        if source.name:
+            LOG.info("Configuration: %s", printable(source.name))
         reloads = Reloads(source, control, configuration, requests, store, running.reopen)
         closing.callback(reloads.end)
         for spec in state.proxies:
@@ -92,20 +98,23 @@ OWN_FLAGS = [
 
 
 @click.pass_context
-def _serve(ctx: click.Context, /, config: str | None, state: str | None, **given: object) -> int:
+def _serve(ctx: click.Context, /, state: str | None, **given: object) -> int:
     del given
-    for flag, file in (("--config", config), ("--state", state)):
-        if file == "":
-            raise click.UsageError(f"{flag}='' is not allowed: it takes the name of a file")
+    config = config_of(ctx)
+    if state == "":
+        raise click.UsageError("--state='' is not allowed: it takes the name of a file")
     requests = requests_from_signals()
     plugins.install()
-    flags, defaults = document_of(ctx.command.params, ctx.params), Document()
+    variables = discovery.settings()
+    flags = merged(variables, document_of(ctx.command.params, ctx.params))
+    defaults = Document()
     asked = any(ctx.params[str(flag.name)] is not None for flag in OWN_FLAGS)
+    asked = asked or any(flag.key in variables.content for flag in OWN_FLAGS)
     if asked:
         flags = merged(API, flags)
-    if asked or (config is None and ctx.params["http"] is not False):
+    if asked or (not config and flags.content.get("http") is not False):
         defaults = API_BY_DEFAULT
-    source = Source(config or "", plugins.load_named, flags, defaults)
+    source = Source(config, plugins.load_named, flags, defaults)
     document = source.read()
     configuration = source.understand(document)
     digest = source.digest(document) if config else ""
@@ -116,7 +125,7 @@ serve = Flagged(
     "vaurien serve",
     callback=_serve,
     params=[
-        click.Option(["--config"], metavar="FILE", help="The configuration."),
+        *CONFIG_OPTIONS,
         click.Option(["--state"], metavar="FILE", help="Where to save live changes."),
         *OWN_FLAGS,
         *flags_named(SHARED),

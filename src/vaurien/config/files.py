@@ -2,8 +2,9 @@
 
 A TOML file may extend others: ``extends = "common.toml"``, or a list of files of which later
 ones win.  What it does not set is theirs; tables are merged key by key.  ``${NAME}`` in a
-text is replaced by the environment variable; ``$${NAME}`` is a literal ``${NAME}``.  JSON is
-taken literally: a list is Toxiproxy's, a table is a document.
+text is replaced by the environment variable; ``$${NAME}`` is a literal ``${NAME}``.  Of a
+``pyproject.toml`` only the table ``[tool.vaurien]`` counts.  JSON is taken literally: a list is
+Toxiproxy's, a table is a document.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from ..errors import ConfigError
 from .document import INVALID, Document, DocumentError, FileKey, FilePart, Problem, merged
 from .formatting import Path, format_path, format_value
 
+PYPROJECT = "pyproject.toml"
+OF_PYPROJECT = ("tool", "vaurien")
+"""The table of it that is a document."""
 SIZE_LIMIT = 16 * 1024 * 1024
 """Bytes of a file."""
 DEPTH = 16
@@ -115,21 +119,26 @@ class _Reading:
             return translate(content, name)
         if name.endswith(".json"):
             return Document(content, FileKey(name))
+        root = FileKey(name)
+        if os.path.basename(name) == PYPROJECT:
+            content, root = _of_pyproject(content), FileKey(name, OF_PYPROJECT)
         problems: list[Problem] = []
-        filling = _Filling(self._environment, name, problems)
+        filling = _Filling(self._environment, root, problems)
         content = {key: filling.filled(value, (key,)) for key, value in content.items()}
         extended = Document()
-        for other in _extended(content, name, problems):
+        for other in _extended(content, root, problems):
             extended = merged(extended, self.read(other, within, name))
-        return merged(extended, Document(content, FileKey(name), problems=tuple(problems)))
+        return merged(extended, Document(content, root, problems=tuple(problems)))
 
 
 class _Filling:
     """Fills environment variables into the texts of a file."""
 
-    def __init__(self, environment: Mapping[str, str], file: str, problems: list[Problem]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], root: FileKey, problems: list[Problem]
+    ) -> None:
         self._environment = environment
-        self._file = file
+        self._root = root
         self._problems = problems
 
     def filled(self, value: object, path: Path) -> object:
@@ -139,7 +148,7 @@ class _Filling:
         if not isinstance(value, dict | list):
             return value
         if len(path) > DEPTH:
-            self._problems.append(Problem(FileKey(self._file, path), why="is nested too deeply"))
+            self._problems.append(Problem(self._root.within(path), why="is nested too deeply"))
             return INVALID
         if isinstance(value, dict):
             return {key: self.filled(inner, (*path, key)) for key, inner in value.items()}
@@ -150,7 +159,7 @@ class _Filling:
         missing = sorted(name for name in names if name not in self._environment)
         for name in missing:
             why = f"needs the environment variable {name!r}, which is not set"
-            origin = FileKey(self._file, path)
+            origin = self._root.within(path)
             self._problems.append(Problem(origin, format_value(text), why=why))
         return INVALID if missing else VARIABLE.sub(self._fill, text)
 
@@ -158,7 +167,16 @@ class _Filling:
         return found[0][1:] if found[1] else self._environment[found[2]]
 
 
-def _extended(content: Content, name: str, problems: list[Problem]) -> Iterator[str]:
+def _of_pyproject(content: Content) -> Content:
+    for key in OF_PYPROJECT:
+        inner = content.get(key)
+        if not isinstance(inner, dict):
+            raise _SyntaxProblem(format_path(OF_PYPROJECT), "is not there, or no table")
+        content = inner
+    return content
+
+
+def _extended(content: Content, root: FileKey, problems: list[Problem]) -> Iterator[str]:
     """Take the names of the files that this one extends.
 
     They are beside it, or else in the current directory.
@@ -166,10 +184,10 @@ def _extended(content: Content, name: str, problems: list[Problem]) -> Iterator[
     extends = content.pop("extends", [])
     for other in extends if isinstance(extends, list) else [extends]:
         if isinstance(other, str) and other:
-            beside = os.path.join(os.path.dirname(name), os.path.expanduser(other))
+            beside = os.path.join(os.path.dirname(root.file), os.path.expanduser(other))
             yield beside if os.path.isfile(beside) else other
         elif other is not INVALID:
-            problems.append(Problem(FileKey(name, ("extends",)), format_value(other), NAMES))
+            problems.append(Problem(root.within(("extends",)), format_value(other), NAMES))
 
 
 def _text(path: str) -> str:

@@ -1,0 +1,71 @@
+"""Where commands that run many proxies find their configuration, and settings of the environment.
+
+The classic command line reads none of this.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+
+from .document import Document, Flag
+from .files import PYPROJECT
+from .settings import BY_SECTION
+
+CONFIG = "VAURIEN_CONFIG"
+"""Names the file, as ``--config`` does."""
+FOLDER = "vaurien"
+NAME = f"{FOLDER}.toml"
+VARIABLES = {
+    "VAURIEN_HTTP": "http",
+    # Not VAURIEN_HTTP_HOST, which `vaurien run` sets for a proxy with the name http.
+    "VAURIEN_HOST": "http_host",
+    "VAURIEN_PORT": "http_port",
+    "VAURIEN_SEED": "seed",
+    "VAURIEN_JOURNAL": "journal",
+    "VAURIEN_LOG_LEVEL": "log_level",
+    "VAURIEN_LOG_OUTPUT": "log_output",
+}
+"""The settings that variables of the environment may give, by their names."""
+OF_VAURIEN = re.compile(r"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*[\"']?vaurien\b", re.MULTILINE)
+
+
+def find(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the name of the file to read if the command line names none; "" if there is none.
+
+    ``VAURIEN_CONFIG`` wins, even if there is no such file.
+    """
+    if environment.get(CONFIG):
+        return environment[CONFIG]
+    return next((path for path in places(environment) if _is_configuration(path)), "")
+
+
+def places(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """Yield the paths of the files that are looked for, in this order."""
+    yield NAME
+    yield PYPROJECT
+    own = environment.get("XDG_CONFIG_HOME", "")
+    yield os.path.join(own if os.path.isabs(own) else os.path.expanduser("~/.config"), FOLDER, NAME)
+    yield os.path.join("/etc", FOLDER, NAME)
+
+
+def settings(environment: Mapping[str, str] = os.environ) -> Document:
+    """Return the settings that the environment gives; an empty variable gives none."""
+    found = {
+        name: (BY_SECTION["vaurien"][key].path, environment[name])
+        for name, key in VARIABLES.items()
+        if environment.get(name)
+    }
+    content = {path[0]: value for path, value in found.values()}
+    return Document(content, origins={path: Flag(name) for name, (path, _) in found.items()})
+
+
+def _is_configuration(path: str) -> bool:
+    if os.path.basename(path) != PYPROJECT:
+        return os.path.isfile(path)
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return OF_VAURIEN.search(file.read()) is not None
+    except OSError:
+        return False
