@@ -79,7 +79,7 @@ def test_mixes_are_laid_out() -> None:
             {"behavior": "error", "fault": "nosuch", "told": 1, "times": -1},
             [
                 "rules[0].fault = 'nosuch' is not allowed: the protocol 'tcp' has no faults",
-                "rules[0].told = 1 is an unknown key: it takes one of ttl, stop, ... (17 in all)",
+                "rules[0].told = 1 is an unknown key: it takes one of ttl, stop, ... (18 in all)",
                 "rules[0].times = -1 is not allowed: it takes a whole number of at least 0",
             ],
         ),
@@ -194,7 +194,7 @@ def test_a_rule_that_can_never_act_is_a_problem() -> None:
         "rules[0].ttl = 2 is not allowed: the rule expires before it turns on: it takes more than "
         "start=5",
         "rules[1].percnt = 5 is an unknown key (did you mean 'percent'?): it takes one of "
-        "percent, ... (15 in all)",
+        "percent, ... (16 in all)",
         "rules[1].direction = 'to_backend' is not allowed: 'reply-lost' does nothing in that "
         "direction alone: it takes the other direction, or both",
     ]

@@ -151,6 +151,7 @@ OWN: dict[str, st.SearchStrategy[Value]] = {
     "times": st.integers(0, 9),
     "start": TIMES,
     "ttl": TIMES.map(lambda seconds: LATEST + seconds),
+    "paused": st.booleans(),
 }
 FURTHER: st.SearchStrategy[dict[str, Value]] = st.one_of(
     st.just({}),

@@ -67,6 +67,22 @@ def test_a_match_is_no_reason_to_let_go() -> None:
     assert bytes(backend.heard) == b"GET a\nGET a\n"
 
 
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_rule_that_is_paused_lets_go_of_what_it_holds(*, framed: bool) -> None:
+    world = World("hang", on_data=echo, whole=True, protocol=Lines() if framed else None)
+    client, backend = served(world)
+    client.say(b"GET 1\n")
+    world.run(seconds=1)
+    assert not backend.heard
+    world.apply("hang paused=true")
+    world.run(seconds=1)
+    assert b"1" in client.heard
+    world.apply("hang")
+    client.say(b"GET 2\n")
+    world.run(seconds=1)
+    assert bytes(backend.heard) == b"GET 1\n"
+
+
 def test_another_direction_lets_go_of_what_it_leaves_alone() -> None:
     world = World("hang", whole=True)
     client, backend = served(world)

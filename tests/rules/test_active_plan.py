@@ -146,3 +146,29 @@ def test_connections_are_told_when_a_rule_may_have_to_begin_on_them() -> None:
     for high, opens in [(100.0, False), (50.0, True), (50.0, False)]:
         live.apply(rule(Timeout(), scope="connection", high=high))
         assert live.plan.opens is opens
+
+
+def test_a_paused_rule_is_off_and_keeps_what_it_has_counted() -> None:
+    live = Live(rule(times=2))
+    assert live.fires_on(1) == ["rule"]
+    live.apply(rule(times=2, paused=True))
+    assert live.plan.rules == ()
+    assert not live.plan.acts_on_messages
+    assert live.fires_on(1) == live.fires_on(2) == []
+    live.apply(rule(times=2))
+    assert [live.fires_on(exchange) for exchange in (3, 4)] == [["rule"], []]
+
+
+def test_the_times_of_a_paused_rule_go_on() -> None:
+    live = Live(rule(ttl=5.0, paused=True))
+    assert live.plan.next_edge == 5.0
+    assert ActivePlan(live.plan.plan, "proxy", 5.0, live.plan).expired == {"rule"}
+
+
+def test_a_rule_that_is_started_anew_counts_anew() -> None:
+    live = Live(rule(times=1, stop=5.0))
+    assert live.fires_on(1) == ["rule"]
+    assert live.fires_on(2) == []
+    live.apply(rule(times=1, stop=5.0, restarts=1))
+    assert live.fires_on(3) == ["rule"]
+    assert live.plan.next_edge == 6.0

@@ -279,7 +279,9 @@ def test_rules_without_a_name_are_numbered() -> None:
 
 
 LABELS = "command, key, answer"
-KEYS = "name, percent, direction, scope, after, every, times, start, stop, on, off, ttl, mix"
+KEYS = (
+    "name, percent, direction, scope, after, every, times, start, stop, on, off, ttl, mix, paused"
+)
 
 
 @pytest.mark.parametrize(

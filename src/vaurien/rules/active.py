@@ -96,8 +96,8 @@ class ActiveRule:
         return bool(hooks) and not self.directions
 
     def seconds_on(self, now: float) -> float | None:
-        """Return the seconds since it last turned on; None if it is off or expired."""
-        if self.is_expired(now):
+        """Return the seconds since it last turned on; None if it is off, paused or expired."""
+        if self.rule.paused or self.is_expired(now):
             return None
         return self.rule.seconds_on(now - self.applied_at + MARGIN)
 

@@ -62,6 +62,7 @@ RULE_KEYS: dict[str, Option] = {
         Option("off", float, 0.0, "seconds off in each cycle", minimum=0),
         Option("ttl", float, 0.0, "seconds until the rule expires; 0: never", minimum=0),
         Option("mix", str, "", "name of the mix; at most one rule of a mix fires"),
+        Option("paused", bool, False, "do nothing until this is changed"),
     )
 }
 
@@ -170,6 +171,7 @@ def _timed(rule: Rule, own: Mapping[str, Value]) -> Rule:
         on=on,
         off=off,
         ttl=float(own.get("ttl", 0.0)) or None,
+        paused=own.get("paused") is True,
     )
 
 
@@ -189,6 +191,7 @@ def describe(rule: Rule) -> dict[str, Value]:
         "off": rule.off,
         "ttl": rule.ttl or 0.0,
         "mix": rule.mix,
+        "paused": rule.paused,
     }
     entry: dict[str, Value] = {"behavior": rule.behavior.name}
     entry |= {key: value for key, value in own.items() if value != RULE_KEYS[key].default}

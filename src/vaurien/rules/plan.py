@@ -111,6 +111,10 @@ class Rule:
     """The same for its percentage; the band is as wide as the ramp's maximum."""
     ttl: float | None = None
     """Seconds until the rule expires, and releases what it holds."""
+    paused: bool = False
+    """Whether it is off until this is changed, whatever its times say; these keep running."""
+    restarts: int = 0
+    """How often it was started anew, with its counts and times from 0; not saved."""
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
@@ -138,7 +142,8 @@ class Rule:
 
     def updates(self, other: Rule) -> bool:
         """Whether it is the same rule as another, with other values perhaps."""
-        return self.name == other.name and type(self.behavior) is type(other.behavior)
+        same_start = self.name == other.name and self.restarts == other.restarts
+        return same_start and type(self.behavior) is type(other.behavior)
 
     def counts_anew_after(self, other: Rule) -> bool:
         """Whether it counts anew in the place of another: for other traffic, under no own name."""
