@@ -8,7 +8,7 @@ and end.  They can neither change nor lose bytes: messages are cut out of what a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from .fault import NO_FAULTS, Catalogue
 from .parsing.exchanges import Exchanges
@@ -69,6 +69,16 @@ class Protocol(Configurable):
     """Each message to the client passes through ``deliver`` after rules have acted on it."""
     backend = ""
     """The address of the proxy's backend, as text."""
+
+    def __copy__(self) -> Self:
+        """Return the copy of a connection, faster than ``copy`` does it of itself."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        state = object.__getstate__(self)
+        if isinstance(state, tuple):  # with what is in slots of a subclass
+            for name, value in state[1].items():
+                setattr(copied, name, value)
+        return copied
 
     def requests(self, stream: Stream) -> Parser:
         """Parse what the client sends, until the connection ends."""

@@ -5,6 +5,7 @@ These counts do not depend on the machine.  A bound may rise where a change is w
 
 from __future__ import annotations
 
+import gc
 import select
 import socket
 import sys
@@ -21,6 +22,9 @@ from end_to_end.proxies import make_plan
 from peers import LOOPBACK, PATIENCE, Listening, connect, receive, receive_until_fin, reset
 from reactors import real_reactor
 from vaurien import plugins, registry
+from vaurien.net.connection import Connection
+from vaurien.net.end import End
+from vaurien.net.link import Link
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.spec import ProxySpec
@@ -139,9 +143,24 @@ def test_the_system_calls_of_a_connection(protocol: str, end: str, ended: dict[s
     assert calls == sum(map(Counter, (OPENED, CARRIED, ended)), Counter())
 
 
-@pytest.mark.parametrize(("protocol", "bound"), [("tcp", 88), ("redis", 158), ("http", 149)])
+@pytest.mark.parametrize(("protocol", "bound"), [("tcp", 90), ("redis", 145), ("http", 138)])
 def test_the_python_calls_of_a_connection(protocol: str, bound: int) -> None:
     assert serve(protocol, "client").python <= bound
+
+
+@pytest.mark.parametrize("protocol", TALK)
+@pytest.mark.parametrize("end", ["client", "backend", "reset"])
+def test_a_closed_connection_leaves_nothing_to_the_collector(protocol: str, end: str) -> None:
+    serve(protocol, end)
+    gc.collect()
+    gc.disable()
+    try:
+        counted = serve(protocol, end)
+        left = {type(one) for one in gc.get_objects() if type(one) in (Connection, Link, End)}
+        del counted
+    finally:
+        gc.enable()
+    assert left == set()
 
 
 # What a request costs on an open connection.

@@ -93,6 +93,6 @@ def test_releasing_drops_what_is_gathered_and_held() -> None:
     out.write(bytes(CAPACITY + 1))
     out.gathers = True
     out.write(b"abc")
-    out.release()
+    out.drop_unsent()
     out.flush()
     assert (out.blocked, len(peer.inbox)) == (False, CAPACITY)

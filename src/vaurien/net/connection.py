@@ -141,7 +141,8 @@ class Connection:
         """Close both sides; what players hold is lost.  ``why``, if no rule asks for it."""
         links = self.links
         for link in links:
-            link.flush()
+            if link.gathered is not None:
+                link.flush()
         if self.closed:
             return
         self.closed = True
@@ -151,16 +152,11 @@ class Connection:
         for link in links:
             link.dead = True
             link.release()
+            link.source.close(reset=reset)
         if self.client_socket is not None:
             if not reset:
                 read_unread(reactor, self.client_socket)
             close_socket(reactor, self.client_socket, reset=reset)
-        else:
-            for end in (self.client, self.backend):
-                end.interest = 0
-                if not reset and end.outgoing.ending is None:
-                    read_unread(reactor, end.sock)
-                close_socket(reactor, end.sock, reset=reset and not end.broken)
         overdue = self.conversation.overdue if self.conversation is not None else None
         for waiting in (self.hooks, self._peer_watch, overdue):
             if waiting is not None:
@@ -168,6 +164,16 @@ class Connection:
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()
+        if links and not self.to_client.paused:  # else a turn to come looks whether it is closed
+            reactor.call_soon(self._break_cycles)
+
+    def _break_cycles(self) -> None:
+        """Cut what refers back: its memory is free at once, and still cached for the next one."""
+        del self.decisions.connection
+        for link in (self.to_backend, self.to_client):
+            end, link.framing = link.source, None
+            del end.connection, end.incoming, end.outgoing
+            del link.connection, link.source, link.sink
 
     def on_reset(self, end: End) -> None:
         """Send a peer that has reset nothing more; pass on what it sent, and then the reset."""
@@ -303,10 +309,10 @@ class Connection:
 
         Without a protocol that knows where an answer ends, the proxy closes when it is idle.
         """
-        conversation = self.conversation
-        if conversation is not None and (conversation.last is None) is wanted:
+        talk = self.conversation
+        if talk is not None and not self.closed and (talk.last is None) is wanted:
             busy = bool(self.in_use() & (InUse.QUEUED | InUse.UNSENT | InUse.UNANSWERED))
-            conversation.drain(conversation.exchanges.begun + (not busy) if wanted else None)
+            talk.drain(talk.exchanges.begun + (not busy) if wanted else None)
 
     def end_answered(self) -> None:
         """Send the client a FIN if a drain awaits no answer, and close later: it may be sending."""

@@ -28,10 +28,10 @@ class Decisions:
     __slots__ = (
         "_by_exchange",
         "_client_may_continue",
-        "_connection",
         "_memory",
         "_of_turn",
         "_unsolicited",
+        "connection",
         "exchange",
         "exchanges",
         "proxy",
@@ -39,7 +39,7 @@ class Decisions:
 
     def __init__(self, proxy: ProxyView, connection: ConnectionView) -> None:
         self.proxy = proxy
-        self._connection = connection
+        self.connection = connection
         self._memory: Memory | None = None
         self.exchange = 0
         """Number of the newest exchange of chunks, where no protocol frames them."""
@@ -92,7 +92,7 @@ class Decisions:
             if active_rule.always:
                 mix, now = active_rule.rule.mix, self.proxy.reactor.clock()
                 taken = mix != "" and self.proxy.active_plan.is_taken(active_rule, connection_draws)
-                firing = active_rule.fire(self._connection, 0, now, taken=taken)
+                firing = active_rule.fire(self.connection, 0, now, taken=taken)
             connection_draws[active_rule] = firing
             if firing is not None:
                 self.proxy.on_fired(active_rule.rule, firing, TO_BACKEND, NO_LABELS)
@@ -103,7 +103,7 @@ class Decisions:
     def decide_chunk(self, direction: Direction) -> Decision:
         """Return the decision on the exchange that an unframed chunk belongs to."""
         generation = self.proxy.active_plan.generation
-        opaque = self._connection.protocol.framed
+        opaque = self.connection.protocol.framed
         if self.exchanges is not None and self.exchange < self.exchanges.begun:
             self.exchange = self.exchanges.begun  # continue where the parser stopped counting
             self._client_may_continue = False
@@ -216,7 +216,7 @@ class Decisions:
             elif active_rule.rule.behavior.per_connection:
                 firing = None
             else:  # a copy, so that it is not counted
-                firing = copy.copy(active_rule).fire(self._connection, decision.exchange, now)
+                firing = copy.copy(active_rule).fire(self.connection, decision.exchange, now)
             if firing is not None:
                 return True
         return False
@@ -310,7 +310,7 @@ class Decisions:
         before = len(decision.firings)
         draws: ConnectionDraws = {} if memory is None else memory.connection_draws
         now = proxy.reactor.clock()
-        fired = proxy.active_plan.decide(decision, self._connection, direction, draws, now)
+        fired = proxy.active_plan.decide(decision, self.connection, direction, draws, now)
         if draws and memory is None:
             self.memory.connection_draws = draws
         added = len(decision.firings) - before

@@ -87,7 +87,10 @@ class Dial:
             return
         self._reactor.unwatch(sock.fileno())
         self._sock = None
-        self._on_dialled(sock, code)
+        if code:
+            self._on_refused(sock, code)
+        else:
+            self._call_back(sock)
 
     def on_failure(self, report: str) -> None:
         del report
@@ -128,8 +131,10 @@ class Dial:
         elif code == errno.EAGAIN:
             self._reactor.discard(sock)
             self._try_again(endpoint, error, None)
+        elif code:
+            self._on_refused(sock, code)
         else:
-            self._on_dialled(sock, code)
+            self._call_back(sock)
 
     def _try_again(self, endpoint: Endpoint, error: OSError, lack: OSError | None) -> None:
         """Dial an endpoint again soon: what ran out may be free again; ``lack`` if it was ours."""
@@ -144,12 +149,9 @@ class Dial:
             self._start_timer(1)
         self._retry = self._reactor.call_later(RETRY_DELAY, retry)
 
-    def _on_dialled(self, sock: Socket, code: int) -> None:
-        if code:
-            self._reactor.discard(sock)
-            self._dial_next(OSError(code, os.strerror(code)))
-        else:
-            self._call_back(sock)
+    def _on_refused(self, sock: Socket, code: int) -> None:
+        self._reactor.discard(sock)
+        self._dial_next(OSError(code, os.strerror(code)))
 
     def _start_timer(self, attempts: int) -> None:
         """Limit this attempt to its share of the time left for all ``attempts``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .closing import close_socket, read_unread
 from .system import ERROR, HANGUP, READ, WRITE, Socket
 
 if TYPE_CHECKING:
@@ -49,6 +50,13 @@ class End:
                 self.outgoing.on_readable()
         elif events & (ERROR | HANGUP):
             self._on_unread_error(events)
+
+    def close(self, *, reset: bool) -> None:
+        """Close the socket, with a RST if ``reset``; the connection is over."""
+        self.interest = 0
+        if not reset and self.outgoing.ending is None:
+            read_unread(self.reactor, self.sock)
+        close_socket(self.reactor, self.sock, reset=reset and not self.broken)
 
     def on_failure(self, report: str) -> None:
         self.connection.on_failure(report)

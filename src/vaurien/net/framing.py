@@ -258,7 +258,7 @@ class Conversation:
         self.protocol.tell = proxy.report_once  # type: ignore[method-assign]  # that is what it is for
         self.to_backend = to_backend
         self.to_client = to_client
-        self.overdue = Overdue(proxy.reactor, to_backend)
+        self.overdue: Overdue | None = None  # nothing is, with most clients
         for link in (to_backend, to_client):
             link.framing = Framing(Stream(link.direction, self.exchanges), self)
 
@@ -286,6 +286,8 @@ class Conversation:
             self.to_backend.paused = self.to_client.paused = True
             self.decisions.proxy.reactor.call_next(link.catch_up)
         if framing.stream.waits_briefly and not link.quiet:
+            if self.overdue is None:
+                self.overdue = Overdue(self.decisions.proxy.reactor, self.to_backend)
             self.overdue.wait()
         if self.last is not None:
             self.to_client.resume()

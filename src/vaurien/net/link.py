@@ -278,7 +278,7 @@ class Link(Outlet):
 
     def release(self) -> None:
         """Drop everything that is held."""
-        super().release()
+        self.drop_unsent()
         if self.player is not None:
             self.player.close()
             self.player = None

@@ -69,7 +69,7 @@ class Outlet:
             self.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
             self.gathers = gathers
 
-    def release(self) -> None:
+    def drop_unsent(self) -> None:
         """Drop what the sink has not taken."""
         self.gathered = self._pending = None
         if self._siphon is not None:

@@ -50,8 +50,7 @@ class ReplyQueue(deque[tuple[int, QueuedReply, int]]):
 
     __slots__ = ("size", "stalled")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self) -> None:  # a new deque is empty without the other's
         self.size = 0
         """Bytes of all replies."""
         self.stalled = False
