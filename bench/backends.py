@@ -92,12 +92,15 @@ def _iperf3(port: int, _folder: Path) -> list[str]:
     return ["iperf3", "--server", "--bind", HOST, "--port", str(port)]
 
 
-def _echo(port: int, _folder: Path) -> list[str]:
-    return [sys.executable, str(Path(__file__).with_name("echo.py")), str(port)]
+def _python(program: str) -> Callable[[int, Path], list[str]]:
+    path = str(Path(__file__).with_name(program))
+    return lambda port, _folder: [sys.executable, path, str(port)]
 
 
 REDIS = Backend("redis-server", _redis)
 WEB = Backend("nginx", _nginx, _make_large_body)
 MEMCACHED = Backend("memcached", _memcached)
 IPERF = Backend("iperf3", _iperf3)
-ECHO = Backend("", _echo)
+ECHO = Backend("", _python("echo.py"))
+PRIVATE = Backend("", _python("private.py"))
+"""A web server in which no client waits for another."""
