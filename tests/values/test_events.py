@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vaurien.values.events import Event, Fired, PluginFailed, Trouble
+from vaurien.values.events import Changed, Event, Fired, PluginFailed, Trouble
 from vaurien.values.messages import NO_LABELS, Direction
 
 
@@ -28,3 +28,9 @@ def test_events_are_values_with_the_name_of_their_proxy() -> None:
     assert Event("one") == Event("one") != Event("two")
     assert Event("one").text() == "Event(proxy='one')"
     assert Trouble("one", "what").proxy == "one"
+
+
+def test_a_change_names_its_proxies() -> None:
+    assert Changed("", 5, (), (), ()).text() == "generation 5"
+    changed = Changed("", 5, ("a", "b"), (), ("c",))
+    assert changed.text() == "generation 5; added a, b; removed c"

@@ -16,6 +16,7 @@ from ..config.settings import origin_of
 from ..errors import ListenError, OptionError
 from ..net.proxies import Proxies
 from ..net.reactor import Reactor
+from ..net.recent import Recent
 from ..net.spec import ProxySpec
 from ..values.events import Emit, Event
 from . import logs
@@ -84,6 +85,8 @@ class Running:
         closing.callback(self.reactor.close)
         self.reactor.report = partial(LOG.error, "%s")
         self.reactor.limit_descriptors(descriptors_for_traffic())
+        self.recent = Recent()
+        """The last events; none are kept without the HTTP API."""
         self._journal: Journal | None = None
         self.emit = self._subscribers(named=named)
         self.proxies = Proxies(
@@ -138,6 +141,8 @@ class Running:
                 self._journal = Journal(name, self.reactor, emit)
             self._closing.callback(self._journal.close)
             subscribers.append(self._journal)
+        if self.configuration.http is not None:
+            subscribers.append(self.recent.add)
         return emit
 
     def _make(self, spec: ProxySpec, *, live: bool) -> Proxy:
@@ -150,6 +155,8 @@ class Running:
             max_threads=configuration.max_plugin_threads,
             live=live,
         )
+        if configuration.http is not None:
+            proxy.recent = self.recent
         proxy.emits_firings = bool(configuration.journal) or LOG.isEnabledFor(logs.LEVELS["debug"])
         return proxy
 

@@ -93,9 +93,13 @@ class Journal:
 
 def entry(event: Fired, at: float) -> bytes:
     """Return a line of the journal; ``at`` is in seconds since 1970."""
-    timestamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    fields = {
-        "time": timestamp.replace("+00:00", "Z"),
+    return json.dumps(described(event, at), separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def described(event: Fired, at: float) -> dict[str, object]:
+    """Return what a line of the journal says."""
+    return {
+        "time": timestamp(at),
         "proxy": event.proxy,
         "rule": event.rule,
         "behavior": event.behavior,
@@ -107,4 +111,9 @@ def entry(event: Fired, at: float) -> bytes:
         "labels": dict(event.labels),
         "fault": event.detail,
     }
-    return json.dumps(fields, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def timestamp(at: float) -> str:
+    """Return a time in seconds since 1970 as RFC 3339 has it, in milliseconds."""
+    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -15,8 +15,6 @@ from .address import Address
 from .turns import PORTION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from .connection import Connection
     from .link import Link
     from .system import Socket
@@ -36,7 +34,7 @@ class InspectedProxy(Interface):
     killed: int
 
     @property
-    def connections(self) -> Iterable[Connection]:
+    def connections(self) -> dict[Connection, None]:
         """The open ones, in the order of their numbers."""
 
 
@@ -65,6 +63,12 @@ class Inspected:
 def inspect(proxy: InspectedProxy, after: int = 0, most: int = PORTION) -> list[Inspected]:
     """Return what there is to see of the first connections with numbers above ``after``."""
     return [_look_at(proxy.name, each) for each in _following(proxy, after)[:most]]
+
+
+def newest(proxy: InspectedProxy) -> int:
+    """Return the number of the newest connection that is open; 0: none is."""
+    last = next(reversed(proxy.connections), None)
+    return 0 if last is None else last.number
 
 
 def kill(proxy: InspectedProxy, last: int, *, reset: bool) -> int:

@@ -57,6 +57,11 @@ class Proxies:
     def __iter__(self) -> Iterator[Proxy]:
         return iter(list(self._proxies.values()))
 
+    @property
+    def draining(self) -> bool:
+        """They are ending for good."""
+        return self._draining
+
     def get(self, name: str) -> Proxy | None:
         return self._proxies.get(name)
 

@@ -85,6 +85,26 @@ class PluginFailed(Event):
         return f"{self.what}\n{self.traceback}"
 
 
+@dataclass(frozen=True, slots=True)
+class Changed(Event):
+    """The state of the process was changed; ``proxy`` is empty."""
+
+    level: ClassVar[Level] = "debug"
+    generation: int
+    """That of the new state."""
+    added: tuple[str, ...]
+    """The names of the proxies that are new ..."""
+    changed: tuple[str, ...]
+    """... that are different, or have other rules ..."""
+    removed: tuple[str, ...]
+    """... and that are gone."""
+
+    def text(self) -> str:
+        proxies = {"added": self.added, "changed": self.changed, "removed": self.removed}
+        told = [f"{what} {', '.join(names)}" for what, names in proxies.items() if names]
+        return "; ".join([f"generation {self.generation}", *told])
+
+
 class GaveUp(Trouble):
     """A parser met bytes that it cannot parse; the connection's traffic passes unparsed."""
 

@@ -1,0 +1,160 @@
+"""Events for readers of the API: selected, written once for all of them, told to those that wait.
+
+Law: the data plane knows no reader, it only appends to ``Recent``.  While somebody waits, the
+control thread looks for news ``LOOKS`` times a second, and takes a bounded number of events each
+time.  Nothing is queued for a reader: one that is too slow finds events gone, and learns how many.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..net.recent import Numbered, Recent, numbered
+from ..values.events import Changed, Cut, Event, Fired, GaveUp, PluginFailed, Trouble
+from .journal import described, timestamp
+
+if TYPE_CHECKING:
+    import asyncio
+
+LOOKS = 20
+"""How many times a second it looks for news."""
+BATCH = 256
+"""Events that a reader is told at a time, at most."""
+READERS = 64
+"""Readers at a time, at most."""
+TEXTS = 1024
+"""Events whose text is remembered, for the other readers."""
+KINDS: dict[type[Event], str] = {
+    Fired: "fired",
+    Trouble: "trouble",
+    GaveUp: "gave_up",
+    Cut: "cut",
+    PluginFailed: "plugin_failed",
+    Changed: "changed",
+}
+"""How the API calls events."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which events a reader wants; what is empty selects nothing."""
+
+    proxy: str = ""
+    rule: str = ""
+    kinds: frozenset[str] = frozenset(KINDS.values())
+
+    def accepts(self, event: Event) -> bool:
+        if KINDS[type(event)] not in self.kinds:
+            return False
+        if self.rule and not (isinstance(event, Fired) and event.rule == self.rule):
+            return False
+        if self.proxy and isinstance(event, Changed):
+            return self.proxy in (*event.added, *event.changed, *event.removed)
+        return self.proxy in ("", event.proxy)
+
+
+class Batch(NamedTuple):
+    """Some of the events that came after one."""
+
+    lost: int
+    """Events in between that are not kept any more."""
+    events: list[Numbered]
+    last: int
+    """The number to continue after."""
+
+
+class Waiter(NamedTuple):
+    """A reader that waits: what it has read up to, and until when, in seconds of the loop."""
+
+    after: int
+    until: float
+    told: asyncio.Future[None]
+
+
+class Feed:
+    """The events of a process, for one thread that runs an event loop."""
+
+    def __init__(self, recent: Recent) -> None:
+        self._recent = recent
+        self._waiters: list[Waiter] = []
+        self._texts: dict[int, str] = {}
+        self.readers = 0
+        """Those that follow at the moment."""
+        self.closed = False
+        """No reader should go on."""
+
+    @property
+    def size(self) -> int:
+        """How many events are kept at most."""
+        return self._recent.maxlen or 0
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest event."""
+        return self._recent.newest
+
+    def read(self, after: int, most: int = BATCH) -> Batch:
+        """Return the first events after one, in any thread."""
+        kept = self._recent.after(after)
+        if not kept:
+            return Batch(0, [], after)
+        return Batch(kept[0][0] - after - 1, list(map(numbered, kept[:most])), kept[:most][-1][0])
+
+    async def wait(self, after: int, seconds: float) -> None:
+        """Return when there are newer events, or after this time."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        waiter = Waiter(after, loop.time() + seconds, loop.create_future())
+        if not self._waiters:
+            loop.call_later(1 / LOOKS, self._look, loop)
+        self._waiters.append(waiter)
+        await waiter.told
+
+    def close(self) -> None:
+        """Have all readers end, soon."""
+        self.closed = True
+
+    def text(self, each: Numbered) -> str:
+        """Return an event as a server-sent event; its data is JSON, in ASCII."""
+        text = self._texts.get(each.number)
+        if text is None:
+            if len(self._texts) >= TEXTS:
+                self._texts.clear()
+            kind, data = KINDS[type(each.event)], json.dumps(fields_of(each))
+            text = f"id: {each.number}\nevent: {kind}\ndata: {data}\n\n"
+            self._texts[each.number] = text
+        return text
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell those that wait for what there is by now."""
+        newest, now = self.newest, loop.time()
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if waiter.told.done():
+                continue  # cancelled, as its reader has gone
+            if newest > waiter.after or now >= waiter.until or self.closed:
+                waiter.told.set_result(None)
+            else:
+                self._waiters.append(waiter)
+        if self._waiters:
+            loop.call_later(1 / LOOKS, self._look, loop)
+
+
+def fields_of(each: Numbered) -> dict[str, object]:
+    """Return an event as JSON has it."""
+    number, at, event = each
+    if isinstance(event, Fired):
+        return {"id": number, **described(event, at)}
+    fields: dict[str, object] = {"id": number, "time": timestamp(at)}
+    if isinstance(event, Changed):
+        proxies = {"added": event.added, "changed": event.changed, "removed": event.removed}
+        return {**fields, "generation": event.generation, **proxies}
+    fields["proxy"] = event.proxy
+    if isinstance(event, Trouble):
+        return {**fields, "what": event.what, "detail": event.detail}
+    if isinstance(event, PluginFailed):
+        return {**fields, "what": event.what, "traceback": event.traceback}
+    return {**fields, "what": event.text()}
