@@ -10,7 +10,6 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from vaurien import plugins, registry
@@ -22,6 +21,7 @@ from vaurien.net.address import Address
 from vaurien.net.proxies import Proxies
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
+from vaurien.net.recent import Recent
 from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.notation import Entry, FindBehavior, make_rules
@@ -120,15 +120,25 @@ def live(
             ),
             seed=seed,
         )
-        proxies = Proxies(reactor, partial(Proxy, reactor))
+        recent = Recent()
+
+        def make(spec: ProxySpec) -> Proxy:
+            proxy = Proxy(reactor, spec, recent.add)
+            proxy.recent = recent
+            return proxy
+
+        proxies = Proxies(reactor, make)
         proxies.apply(state.proxies)
-        control = Control(reactor, proxies, state, find_behavior=find_behavior, store=store)
+        control = Control(
+            reactor, proxies, state, find_behavior=find_behavior, store=store, recent=recent
+        )
         thread = threading.Thread(target=reactor.run)
         thread.start()
         running = Live(reactor, proxies, control, backend)
         try:
             yield running
         finally:
+            control.feed.close()
             running.in_reactor(proxies.close)
             running.in_reactor(reactor.stop)
             thread.join()
@@ -142,6 +152,7 @@ def controlled(running: Live) -> Iterator[Http]:
     try:
         yield Http(server)
     finally:
+        running.control.feed.close()
         server.stop()
 
 

@@ -196,6 +196,7 @@ def run_around(configuration: Configuration, words: Sequence[str], name: str) ->
                 configuration.state,
                 find_behavior=configuration.names.behaviors.get,
                 find_protocol=configuration.names.protocols.get,
+                recent=running.recent,
             )
             running.start_http(control)
         os.environ.update(environment_of(configuration, running.proxies.address_of))

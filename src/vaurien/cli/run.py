@@ -52,6 +52,7 @@ def run(configuration: Configuration) -> int:
                     configuration.state,
                     find_behavior=configuration.names.behaviors.get,
                     find_protocol=configuration.names.protocols.get,
+                    recent=running.recent,
                 )
             )
         (proxy,) = running.proxies

@@ -115,6 +115,7 @@ class Running:
             place = _place_of_api(self.configuration.document)
             raise OptionError(f"{place}: {error.strerror}") from None
         self._closing.callback(thread.stop)
+        self._closing.callback(control.feed.close)
         LOG.info("Started the HTTP server: http://%s", thread.address)
 
     def reopen(self) -> None:

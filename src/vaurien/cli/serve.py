@@ -74,6 +74,7 @@ def serve_all(
             find_protocol=configuration.names.protocols.get,
             store=store,
             config_digest=digest,
+            recent=running.recent,
         )
         running.start_http(control)
         if source.name:

@@ -20,6 +20,7 @@ from ..config.state import State, talks_to_itself
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import Address
 from ..net.proxies import ClosePolicy
+from ..net.recent import Recent
 from ..net.spec import ProxySpec
 from ..registry import behaviors as registry
 from ..registry import protocols
@@ -36,6 +37,7 @@ from ..rules.notation import (
 )
 from ..rules.plan import Rule
 from ..values.options import Configured, Value
+from .feed import Feed
 from .writer import AT_ONCE, Writer
 
 if TYPE_CHECKING:
@@ -84,19 +86,23 @@ class Control:
         find_protocol: FindProtocol = lambda name: Configured(protocols.get(name)),
         store: Store | None = None,
         config_digest: str = "",
+        recent: Recent | None = None,
     ) -> None:
         """``state`` is the state that ``proxies`` are already in.
 
         ``find_behavior`` returns the registered behavior of a name, with the configured
         defaults for its options, or raises ``UnknownNameError``; ``find_protocol`` does the same
-        for protocols.  ``store`` is where changes
-        are saved, if anywhere, together with ``config_digest``, the digest of the
-        configuration that the state started from.
+        for protocols.  ``store`` is where changes are saved, if anywhere, together with
+        ``config_digest``, the digest of the configuration that the state started from.
+        ``recent`` is where the proxies' events are kept.
         """
         self._proxies = proxies
         self._find_behavior = find_behavior
         self._find_protocol = find_protocol
-        self._writer = Writer(reactor, proxies, state, store, config_digest)
+        recent = Recent() if recent is None else recent
+        self.feed = Feed(recent)
+        """The last events, for readers."""
+        self._writer = Writer(reactor, proxies, state, store, config_digest, recent)
 
     # Queries.
 

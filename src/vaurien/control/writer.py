@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from ..config.state import to_document
 from ..errors import EndingError, VaurienError
 from ..net.proxies import ClosePolicy
+from ..values.events import Changed
 from .expiry import EXPIRES, ExpiryTimes, expiry_times
 from .store import StoreError
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..config.state import State
     from ..net.proxies import Hosts, Proxies
     from ..net.reactor import Reactor
+    from ..net.recent import Recent
     from ..net.spec import ProxySpec
     from .store import Prepared, Store
 
@@ -71,11 +73,13 @@ class Writer:
         state: State,
         store: Store | None,
         config_digest: str,
+        recent: Recent,
     ) -> None:
         self._reactor = reactor
         self._proxies = proxies
         self._state = state  # replaced as a whole, so that readers need no lock
         self._store = store
+        self._recent = recent
         self.config_digest = config_digest
         self._timer = time.monotonic
         self._expires = expiry_times(state, time.time(), state, {})
@@ -108,9 +112,12 @@ class Writer:
                 f"earlier changes did not finish within {PATIENCE:g} s; this one was withdrawn"
             )
         try:
+            before = self._state
             digest = self.config_digest if config_digest is None else config_digest
             while not self._attempt(change, close_policy, digest):
                 pass  # a rule expired in the meantime: compute the change again
+            if self._state is not before:
+                self._reactor.post(partial(self._recent.add, _difference(before, self._state)))
             return self._state
         finally:
             self._writing.release()
@@ -230,6 +237,19 @@ class Writer:
         if len(rules) == len(spec.plan.rules):
             return spec
         return replace(spec, plan=replace(spec.plan, rules=rules))
+
+
+def _difference(before: State, after: State) -> Changed:
+    """Return the event of a change."""
+    old = {spec.name: spec for spec in before.proxies}
+    new = {spec.name: spec for spec in after.proxies}
+    return Changed(
+        "",
+        after.generation,
+        added=tuple(name for name in new if name not in old),
+        changed=tuple(name for name, spec in new.items() if old.get(name, spec) is not spec),
+        removed=tuple(name for name in old if name not in new),
+    )
 
 
 def _numbered(wanted: State, before: State, current: State) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...version import __version__
-from . import proxies
+from . import connections, events, health, proxies
 from .routes import Answer, Call, Route, Table
 
 
@@ -14,4 +14,12 @@ def index(call: Call) -> Answer:
     return Answer({"version": __version__, "links": sorted(set(paths))})
 
 
-TABLE = Table([Route("GET", "/v1", index, "The version, and links."), *proxies.ROUTES])
+TABLE = Table(
+    [
+        Route("GET", "/v1", index, "The version, and links."),
+        *proxies.ROUTES,
+        *connections.ROUTES,
+        *events.ROUTES,
+        *health.ROUTES,
+    ]
+)
