@@ -22,6 +22,7 @@ from vaurien.cli.execute import run_command
 from vaurien.cli.flags import flags_of_plugin
 from vaurien.cli.import_ini import import_ini
 from vaurien.cli.serve import serve
+from vaurien.client import ProxyHandle
 from vaurien.config.presets import Presets
 from vaurien.config.settings import BY_SECTION
 from vaurien.control.classic import make_app
@@ -134,8 +135,8 @@ def test_every_route_is_documented() -> None:
 
 def test_every_method_of_the_client_is_documented() -> None:
     text = page("control")
-    methods = [name for name in vars(Client) if not name.startswith("_")]
-    assert [name for name in methods if f"`{name}(" not in text] == []
+    methods = {name for kind in (Client, ProxyHandle) for name in dir(kind) if name[0] != "_"}
+    assert {name for name in methods if not re.search(rf"[`.]{name}\(", text)} == set()
 
 
 def test_every_action_is_documented() -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from . import errors as errors
     from .behavior import Behavior as Behavior
     from .behavior import Delaying as Delaying
-    from .client import Client as Client
+    from .client.asynchronous import AsyncClient as AsyncClient
+    from .client.blocking import Client as Client
     from .embedded.chaos import Chaos as Chaos
     from .embedded.chaos import chaos as chaos
     from .launch import start_proxy as start_proxy
@@ -40,10 +41,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Actions": "values.actions",
+    "AsyncClient": "client.asynchronous",
     "Behavior": "behavior",
     "Behind": "values.actions",
     "Chaos": "embedded.chaos",
-    "Client": "client",
+    "Client": "client.blocking",
     "Close": "values.actions",
     "Delaying": "behavior",
     "Direction": "values.messages",

@@ -1,4 +1,4 @@
-"""The client and ``vaurienctl``, with the HTTP API of a real proxy."""
+"""The methods that clients of every version have, with the HTTP API of a real proxy."""
 
 from __future__ import annotations
 
@@ -6,42 +6,12 @@ import http.server
 import json
 import socket
 import socketserver
-import subprocess
-import sys
-from collections.abc import Iterator
 
 import pytest
 
-from live import Http, Live, controlled, live, serving
+from live import Http, Live, serving
 from vaurien import Client
-from vaurien.client import ClientError, main
-
-RULE = {"behavior": "delay", "sleep": 3.0, "before": False, "percent": 10.0, "name": "slow"}
-
-
-@pytest.fixture
-def running() -> Iterator[Live]:
-    with live([RULE]) as started:
-        yield started
-
-
-@pytest.fixture
-def api(running: Live) -> Iterator[Http]:
-    with controlled(running) as started:
-        yield started
-
-
-@pytest.fixture
-def client(api: Http) -> Client:
-    return Client(api.host, api.port)
-
-
-@pytest.fixture
-def nobody() -> Iterator[int]:
-    """A port on which nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()[1]
+from vaurien.client import ClientError
 
 
 class OldServer(http.server.BaseHTTPRequestHandler):
@@ -125,12 +95,13 @@ def test_connections_to_the_old_backend_stay_or_are_reset(client: Client, runnin
 
 
 def test_with_behavior_restores_everything(client: Client, running: Live) -> None:
+    (slow,) = running.control.plan()
     client.set_behavior("delay", sleep=0.25)
     before = running.proxy.plan.rules
     with client.with_behavior("error", warmup=3):
         assert client.get_behavior() == "error"
         assert running.control.plan()[0]["warmup"] == 3
-        assert running.control.plan()[1] == RULE
+        assert running.control.plan()[1] == slow
     assert running.proxy.plan.rules == before
     assert running.control.plan()[0]["sleep"] == 0.25
 
@@ -228,102 +199,7 @@ def test_a_server_that_is_no_vaurien(
         Client(address.host, address.port).get_behavior()
 
 
-# vaurienctl
-
-
-@pytest.fixture
-def host(api: Http) -> str:
-    return f"http://{api.host}:{api.port}"
-
-
-def test_ctl_lists(host: str, running: Live, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list-behaviors", "--host", host]) == 0
-    assert capsys.readouterr().out == ", ".join(running.control.behaviors()) + "\n"
-
-
-def test_ctl_sets_and_gets(host: str, running: Live, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["set-behavior", "delay", "--host", host, "sleep=2", "before=no"]) == 0
-    assert capsys.readouterr().out == 'Behavior changed to "delay"\n'
-    entry = running.control.plan()[0]
-    assert (entry["sleep"], entry["before"]) == (2.0, False)
-    assert main(["get-behavior", "--host", host.removeprefix("http://")]) == 0
-    assert capsys.readouterr().out == "delay\n"
-
-
-def test_ctl_by_the_words_before_version_04(host: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["set-handler", "delay", "--host", host]) == 0
-    assert main(["get-handler", "--host", host]) == 0
-    assert main(["list-handlers", "--host", host]) == 0
-    assert capsys.readouterr().out.startswith('Behavior changed to "delay"\ndelay\nabort, ')
-
-
-def test_ctl_says_what_there_is_instead(
-    host: str, running: Live, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--host", host, "set-behavior", "nope"]) == 1
-    names = ", ".join(running.control.behaviors())
-    assert capsys.readouterr().out == f"The request failed. Please use one of {names}\n"
-
-
-def test_ctl_says_what_is_wrong_with_an_option(
-    host: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--host", host, "set-behavior", "delay", "sleep=soon"]) == 1
-    out = capsys.readouterr().out
-    assert out == (
-        "The request failed. sleep='soon' is not allowed: it takes a number of at least 0\n"
-    )
-
-
-def test_ctl_without_a_server(nobody: int, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["get-behavior"], ["list-behaviors"], ["set-behavior", "hang"]):
-        assert main([*words, "--host", f"http://127.0.0.1:{nobody}"]) == 1
-        said = capsys.readouterr()
-        assert said.out == ""
-        assert said.err.startswith(f"vaurien does not respond at http://127.0.0.1:{nobody}: ")
-        assert said.err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [
-        ([], "required: action\n"),
-        (["break"], "invalid choice: 'break'"),
-        (["get-behavor"], "invalid choice: 'get-behavor' (did you mean 'get-behavior'?)"),
-        (["set-behavior"], "set-behavior needs the name of a behavior"),
-        (["get-behavior", "delay"], "get-behavior takes no behavior"),
-        (["set-behavior", "delay", "2"], "'2' is not an option of a behavior: it takes key=value"),
-        (["get-behavior", "--host", "ftp://x:1"], "--host 'ftp://x:1' is not allowed"),
-        (["get-behavior", "--host", "http://x:y"], "--host 'http://x:y' is not allowed"),
-        (["get-behavior", "--host", "http://x:99999"], "--host 'http://x:99999' is not allowed"),
-        (["get-behavior", "--host", ""], "--host '' is not allowed: it takes http://HOST:PORT"),
-        (["get-behavior", "--host", "http://[x:1"], "--host 'http://[x:1' is not allowed"),
-    ],
-)
-def test_ctl_misused(words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    assert caught.value.code == 2
-    assert text in capsys.readouterr().err
-
-
-def test_it_imports_nothing_of_ours_and_little_else() -> None:
-    code = (
-        "import sys, vaurien.client; "
-        "ours = [name for name in sys.modules if name.startswith('vaurien')]; "
-        "assert ours == ['vaurien', 'vaurien.client'], ours; "
-        "assert not {'http.client', 'argparse', 'asyncio', 'ssl'} & {*sys.modules}"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 # Several proxies.
-
-
-@pytest.fixture
-def several() -> Iterator[Http]:
-    with live([RULE], names=["cache", "db"]) as running, controlled(running) as started:
-        yield started
 
 
 def test_a_client_is_of_the_proxy_that_it_names(several: Http) -> None:
@@ -348,14 +224,3 @@ def test_a_client_is_of_the_proxy_that_it_names(several: Http) -> None:
 def test_a_proxy_that_is_not_there(several: Http, name: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Client(several.host, several.port, proxy=name).set_behavior("hang")
-
-
-def test_vaurienctl_is_told_which_proxy(several: Http, capsys: pytest.CaptureFixture[str]) -> None:
-    where = ["--host", f"http://{several.host}:{several.port}"]
-    assert main(["set-behavior", "hang", *where, "--proxy", "db"]) == 0
-    assert main(["get-behavior", *where, "--proxy", "db"]) == 0
-    assert main(["get-behavior", *where, "--proxy", "cache"]) == 0
-    assert main(["get-behavior", *where]) == 1
-    told = capsys.readouterr()
-    assert told.out == 'Behavior changed to "hang"\nhang\n10:delay\n'
-    assert told.err == "there are 2 proxies: name one of cache, db\n"

@@ -1,0 +1,224 @@
+"""The methods of the native API that concern one proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .errors import ClientError
+from .native import Entry, killed, paged, undone
+from .resources import Proxy, Rule
+from .steps import Json, Steps, Undoable, ask, block, listed, operation, path_of
+
+
+class ProxyMethods:
+    """Reads and changes one proxy and its rules.
+
+    All methods raise ``NotFoundError`` if the proxy does not exist; besides, as all methods do,
+    ``ClientError`` and ``ApiError``.
+
+    A rule may have options and keys of any name, so what is not one of them comes before them
+    or by a name that no rule has.
+    """
+
+    name: str
+
+    # The proxy.
+
+    @operation
+    def read(self) -> Steps[Proxy]:
+        """Return its settings, its rules and its status."""
+        return (yield from self._read())
+
+    @operation
+    def address(self) -> Steps[tuple[str, int]]:
+        """Return the host and the port on which it listens.
+
+        Raises:
+            ClientError: it is disabled, or listens on a unix socket.
+        """
+        address = (yield from self._read()).address
+        host, colon, port = address.rpartition(":")
+        if not colon or not port.isdigit():
+            raise ClientError(f"{self.name} does not listen on a port: {address or 'disabled'}")
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+    @operation
+    def change(self, /, *, if_generation: int | None = None, **table: object) -> Steps[Proxy]:
+        """Change some settings; None sets the default.  Return the proxy.
+
+        ``if_generation``: raise ``ConflictError`` if the proxy has another one by now.
+        """
+        return (yield from self._change(table, if_generation))
+
+    @operation
+    def replace(
+        self,
+        /,
+        *,
+        backend: str,
+        rules: Sequence[Entry] = (),
+        if_generation: int | None = None,
+        **table: object,
+    ) -> Steps[Proxy]:
+        """Create it, or replace all settings and rules; return the proxy."""
+        body = {**table, "backend": backend, "rules": [dict(rule) for rule in rules]}
+        return Proxy((yield from ask("PUT", self._path(), body, if_generation=if_generation)))
+
+    @operation
+    def delete(self, *, drain: float = 0.0) -> Steps[None]:
+        """Remove it; its connections get ``drain`` seconds to finish."""
+        yield from ask("DELETE", self._path(drain=drain or None))
+
+    @operation
+    def enable(self) -> Steps[Proxy]:
+        """Listen again."""
+        return (yield from self._change({"enabled": True}))
+
+    @operation
+    def disable(self, *, drain: float = 0.0) -> Steps[Proxy]:
+        """Stop listening; open connections get ``drain`` seconds to finish."""
+        return (yield from self._change({"enabled": False}, drain=drain))
+
+    @block
+    def down(self) -> Undoable[None]:
+        """Disable it for the duration of the block, and end its connections."""
+        before = yield from self._read()
+        yield from self._change({"enabled": False})
+        return None, undone(self._change({"enabled": before.enabled}))
+
+    @operation
+    def reset(self) -> Steps[Json]:
+        """Enable it, remove all its rules, and release what they hold."""
+        return (yield from ask("POST", path_of("v1", "reset", proxy=self.name)))
+
+    # Its rules.
+
+    @operation
+    def rules(self) -> Steps[list[Rule]]:
+        """Return all rules, in their order."""
+        return [
+            Rule(each) for each in listed((yield from ask("GET", self._path("rules"))), "rules")
+        ]
+
+    @operation
+    def get_rule(self, rule: str, /) -> Steps[Rule]:
+        """Return one rule, with how often it matched and fired."""
+        return Rule((yield from ask("GET", self._path("rules", rule))))
+
+    @operation
+    def set_rules(self, rules: Sequence[Entry], /) -> Steps[list[Rule]]:
+        """Replace all rules; those of the same name and behavior keep their counts."""
+        body = {"rules": [dict(rule) for rule in rules]}
+        return [
+            Rule(each)
+            for each in listed((yield from ask("PUT", self._path("rules"), body)), "rules")
+        ]
+
+    @operation
+    def add_rule(self, behavior: str, /, *, before_rule: str = "", **entry: object) -> Steps[Rule]:
+        """Add a rule after all others, or before another one; return it.
+
+        ``entry``: the behavior's options, the keys of a rule, and labels to match.
+        """
+        return (yield from self._add(behavior, entry, before_rule))
+
+    @operation
+    def update_rule(
+        self, rule: str, /, *, if_generation: int | None = None, **changes: object
+    ) -> Steps[Rule]:
+        """Change some of a rule's options and keys; None sets the default.  Counts are kept."""
+        path = self._path("rules", rule)
+        return Rule((yield from ask("PATCH", path, changes, if_generation=if_generation)))
+
+    @operation
+    def remove_rule(self, rule: str, /) -> Steps[None]:
+        """Remove a rule, and release what it holds."""
+        yield from ask("DELETE", self._path("rules", rule))
+
+    @operation
+    def pause_rule(self, rule: str, /) -> Steps[Rule]:
+        """Let a rule do nothing until it is resumed; its counts are kept."""
+        return Rule((yield from ask("PATCH", self._path("rules", rule), {"paused": True})))
+
+    @operation
+    def resume_rule(self, rule: str, /) -> Steps[Rule]:
+        """Let a rule that is paused act again."""
+        return Rule((yield from ask("PATCH", self._path("rules", rule), {"paused": False})))
+
+    @block
+    def rule(self, behavior: str, /, *, before_rule: str = "", **entry: object) -> Undoable[Rule]:
+        """Add a rule for the duration of the block; it gets the rule."""
+        added = yield from self._add(behavior, entry, before_rule)
+        return added, undone(ask("DELETE", self._path("rules", added.name)))
+
+    # Profiles and recipes.
+
+    @operation
+    def apply_profile(self, profile: str, /) -> Steps[None]:
+        """Apply the profile of a network, in place of the one applied before."""
+        yield from ask("POST", self._path("profile"), {"name": profile})
+
+    @operation
+    def remove_profile(self) -> Steps[None]:
+        """Remove the rules of the profile that is applied."""
+        yield from ask("DELETE", self._path("profile"))
+
+    @block
+    def profile(self, profile: str, /) -> Undoable[None]:
+        """Apply the profile of a network for the duration of the block."""
+        yield from ask("POST", self._path("profile"), {"name": profile})
+        return None, undone(ask("DELETE", self._path("profile")))
+
+    @operation
+    def start_recipe(self, recipe: str, /, *, start: float = 0.0) -> Steps[None]:
+        """Start a recipe, now or in ``start`` seconds.
+
+        Raises:
+            ConflictError: it is running.
+        """
+        yield from ask("POST", self._path("recipes"), {"name": recipe, "start": start})
+
+    @operation
+    def stop_recipe(self, recipe: str, /) -> Steps[None]:
+        """Remove the rules of a recipe."""
+        yield from ask("DELETE", self._path("recipes", recipe))
+
+    @block
+    def recipe(self, recipe: str, /, *, start: float = 0.0) -> Undoable[None]:
+        """Start a recipe, and stop it at the end of the block."""
+        yield from ask("POST", self._path("recipes"), {"name": recipe, "start": start})
+        return None, undone(ask("DELETE", self._path("recipes", recipe)))
+
+    # Its connections.
+
+    @operation
+    def connections(self) -> Steps[list[Json]]:
+        """Return its open connections."""
+        return (yield from paged(("v1", "proxies", self.name, "connections"), "connections"))
+
+    @operation
+    def kill(self, connection: int | None = None, *, how: str = "reset") -> Steps[int]:
+        """End one connection, or all, with a RST or (``how="close"``) a FIN; return how many."""
+        one = () if connection is None else (str(connection),)
+        answer = yield from ask("DELETE", self._path("connections", *one, how=how))
+        return killed(answer) if connection is None else 1
+
+    def _path(self, *parts: str, **query: object) -> str:
+        return path_of("v1", "proxies", self.name, *parts, **query)
+
+    def _read(self) -> Steps[Proxy]:
+        return Proxy((yield from ask("GET", self._path())))
+
+    def _change(
+        self, table: Entry, if_generation: int | None = None, *, drain: float = 0.0
+    ) -> Steps[Proxy]:
+        path = self._path(drain=drain or None)
+        return Proxy((yield from ask("PATCH", path, dict(table), if_generation=if_generation)))
+
+    def _add(self, behavior: str, entry: Entry, before_rule: str) -> Steps[Rule]:
+        path = self._path("rules", before=before_rule)
+        return Rule((yield from ask("POST", path, {**entry, "behavior": behavior})))
+
+
+def _rules(answer: Json) -> list[Rule]:
+    return [Rule(each) for each in listed(answer, "rules")]
