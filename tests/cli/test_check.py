@@ -54,6 +54,10 @@ def checked(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     [
         ("v.toml", TOML, "ok, 2 proxies, 4 rules"),
         ("v.json", json.dumps(TOXIPROXY), "ok, 1 proxy, 1 rule"),
+        ("toxiproxy.conf", f"\n[ {json.dumps(TOXIPROXY)[1:]}", "ok, 1 proxy, 1 rule"),
+        ("toxiproxy", json.dumps({"a": TOXIPROXY[0]}), "ok, 1 proxy, 1 rule"),
+        ("seed.conf", '{"http": true}', "ok, 0 proxies, 0 rules"),
+        ("v.json", "[]", "ok, 0 proxies, 0 rules"),
         ("v.ini", INI, "ok, 1 proxy, 2 rules"),
         ("vaurien.conf", TOML, "ok, 2 proxies, 4 rules"),
     ],
@@ -114,7 +118,7 @@ def test_all_that_is_wrong_with_an_ini_file(tmp_path: Path) -> None:
         ("v.toml", "x = ?", "{path}: line 1, column 5 is not TOML: Invalid value"),
         ("vaurien.conf", INI, "{path}: line 3, column 9 is not TOML: Invalid value"),
         ("empty.toml", "", "{path}: proxies declares no proxy: it takes a table [proxies.NAME]"),
-        ("v.json", "[]", "{path}: proxies declares no proxy"),
+        ("v.json", '{"seed": 1} {}', "{path}: line 1, column 13 is not JSON: Extra data"),
         ("v.json", "[", "{path}: line 1, column 2 is not JSON: Expecting value"),
         ("v.ini", "x", "{path}: the file is not INI: File contains no section headers."),
         (

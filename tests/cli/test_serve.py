@@ -218,6 +218,40 @@ def test_toxiproxys_flags_serve_the_api_of_a_configuration_too(
         assert list(proxies) == ["cache", "mail", "web"]
 
 
+FORMS = {
+    "list": '[{"name": "cache", "listen": "127.0.0.1:0", "upstream": "%s"}]\n# ours',
+    "answer": '{"cache": {"name": "cache", "listen": "127.0.0.1:0", "upstream": "%s"}}',
+    "empty": "[]",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_toxiproxys_file_and_flags(form: str, tmp_path: Path, echoing: Address, log: Path) -> None:
+    file = tmp_path / "toxiproxy"
+    file.write_text(FORMS[form].replace("%s", str(echoing)))
+    words = ["-config", str(file), "-host=127.0.0.1", "-port", "0", "-seed", "7"]
+    with served(*words, "-proxy-metrics", log=log) as serving:
+        proxies = ask_api(serving.http, "GET", "/proxies")
+        assert isinstance(proxies, dict)
+        assert list(proxies) == ([] if form == "empty" else ["cache"])
+        if proxies:
+            assert serving.ask("cache") == b"hello"
+        assert ("it is behind the proxies" in serving.log) is (form == "list")
+        assert "-proxy-metrics has no effect" in serving.log
+        assert "seed 7" in serving.log
+
+
+def test_the_api_of_toxiproxys_file_can_be_turned_off(
+    tmp_path: Path, echoing: Address, log: Path
+) -> None:
+    file = tmp_path / "toxiproxy.json"
+    file.write_text(FORMS["list"].replace("%s", str(echoing)))
+    with served("--config", str(file), "--no-http", log=log) as serving:
+        assert serving.ask("cache") == b"hello"
+        assert "HTTP" not in serving.log
+        assert "no effect" not in serving.log
+
+
 def test_without_a_configuration_the_api_can_be_turned_off(log: Path) -> None:
     with served("--no-http", log=log) as serving:
         assert serving.messages[0].startswith("ready: 0 proxies")

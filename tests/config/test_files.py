@@ -129,6 +129,27 @@ def test_a_file_is_read_once_however_often_it_is_extended(tmp_path: Path) -> Non
     assert len(document.problems) == 1
 
 
+@pytest.mark.parametrize("name", ["a.json", "toxiproxy", "a.conf", "a.toml"])
+@pytest.mark.parametrize(
+    ("behind", "line"), [("", 0), ("\n\n", 0), ("\n# mine\n", 3), ("[]", 2), ("\n\n{", 4)]
+)
+def test_what_follows_the_proxies_of_toxiproxy_is_ignored(
+    name: str, behind: str, line: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path, name, f'\n[{{"name": "a", "upstream": "b:1"}}]{behind}')
+    document = read(path, {})
+    assert "proxies" in document.content
+    told = [f"{path}: line {line} is ignored: it is behind the proxies"] if line else []
+    assert list(map(str, document.warnings)) == told
+
+
+def test_warnings_of_a_file_that_is_extended_are_kept(tmp_path: Path) -> None:
+    write(tmp_path, "toxiproxy.json", '[{"name": "a", "upstream": "b:1", "x": 1}] {}')
+    for text in ("", "seed = 1"):
+        path = write(tmp_path, "a.toml", f'extends = "toxiproxy.json"\n{text}')
+        assert len(read(path, {}).warnings) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [

@@ -9,7 +9,8 @@ import pytest
 
 from knowing import known, problems_of
 from vaurien.config import files
-from vaurien.config.toxics import TOXICS, translate
+from vaurien.config.document import Document
+from vaurien.config.toxics import TOXICS, listing_in, translate
 from vaurien.config.understand import understand
 from vaurien.rules.notation import describe
 from vaurien.rules.plan import Rule
@@ -18,8 +19,14 @@ from vaurien.values.messages import Direction
 DOCUMENTS = Path(__file__).parent / "documents"
 
 
+def document_of(content: object) -> Document:
+    listing = listing_in(content)
+    assert listing is not None
+    return translate(listing, "toxics.json")
+
+
 def problems(*proxies: object) -> list[str]:
-    document = translate(list(proxies), "toxics.json")
+    document = document_of(list(proxies))
     return [line.removeprefix("toxics.json: ") for line in problems_of(document)]
 
 
@@ -28,7 +35,7 @@ def toxic_problems(toxic: object) -> list[str]:
 
 
 def rule_of(toxic: dict[str, object]) -> Rule:
-    document = translate([{"name": "a", "upstream": "b:1", "toxics": [toxic]}], "toxics.json")
+    document = document_of([{"name": "a", "upstream": "b:1", "toxics": [toxic]}])
     return understand(document, known()).state.proxies[0].plan.rules[0]
 
 
@@ -36,8 +43,8 @@ def test_a_whole_file_is_understood() -> None:
     state = understand(files.read(str(DOCUMENTS / "toxics.json")), known()).state
     cache, anywhere, plain = state.proxies
     assert (str(cache.listen), str(cache.backend)) == ("[::]:26379", "redis:6379")
-    assert (str(anywhere.listen), str(anywhere.backend)) == ("localhost:0", "localhost:80")
-    assert (str(plain.listen), str(plain.backend)) == ("localhost:0", "localhost:81")
+    assert (str(anywhere.listen), str(anywhere.backend)) == ("[::]:0", "localhost:80")
+    assert (str(plain.listen), str(plain.backend)) == ("[::]:0", "localhost:81")
     assert [proxy.enabled for proxy in state.proxies] == [True, False, True]
     assert cache.limits.timeout == 0
     rules = cache.plan.rules
@@ -98,12 +105,6 @@ def test_null_is_nothing() -> None:
          "attributes.latency = -5 is not allowed: it takes a whole number of at least 0"),
         ({"type": "latency", "attributes": {"latency": 1000.5}},
          "attributes.latency = 1000.5 is not allowed: it takes a whole number of at least 0"),
-        ({"type": "latency", "attributes": {"latencey": 1}},
-         "attributes.latencey = 1 is an unknown key (did you mean 'latency'?): "
-         "it takes one of latency, jitter"),
-        ({"type": "slicer", "attributes": {"averag_size": 1, "average_size": 1}},
-         "attributes.averag_size = 1 is an unknown key (did you mean 'average_size'?): "
-         "it takes one of average_size, size_variation, delay"),
         ({"type": "slicer"},
          "attributes.average_size = 0 is not allowed: it takes a whole number of at least 1"),
         ({"type": "packet_loss", "attributes": {"loss_rate": 1.5}},
@@ -116,9 +117,6 @@ def test_null_is_nothing() -> None:
          "toxicity = 1.5 is not allowed: it takes a number from 0 to 1"),
         ({"type": "latency", "name": "a\tb"},
          "name = 'a\\tb' is not allowed: it takes 1 to 255 printable characters"),
-        ({"type": "latency", "atributes": {}},
-         "atributes = {} is an unknown key (did you mean 'attributes'?): "
-         "it takes one of type, stream, name, toxicity, attributes"),
     ],
 )  # fmt: skip
 def test_mistakes_in_toxics_are_named(toxic: object, expected: str) -> None:
@@ -140,22 +138,149 @@ def test_mistakes_in_proxies_are_named() -> None:
         {"upstream": "b:1", "toxics": [{"type": "x"}]},
         {"name": "c", "enabled": "perhaps", "up-stream": 5},
         {"name": "d\td", "upstream": []},
-        {"name": "e", "upstream": "b:99999"},
+        {"name": "e", "upstream": "b\x1b:1"},
         "f",
+        {"name": "g", "listen": 80, "upstream": "", "upstream_toxics": {"latency": {}}},
     )
     assert [line.partition(":")[0] for line in found] == [
+        "[0].listen = 'nowhere' is not an address",
         "[0].toxics = {} is not allowed",
         "[1].name = 'a' is given to two proxies",
         "[2].name is missing",
         "[2].toxics[0].type = 'x' is an unknown toxic",
-        "[3].upstream is missing",
         "[3].enabled = 'perhaps' is not allowed",
-        "[3].up-stream = 5 is an unknown key (did you mean 'upstream'?)",
+        "[3].upstream is missing",
         "[4].upstream = [] is a list",
+        "[5].upstream = 'b\\x1b",
         "[6] = 'f' is not allowed",
-        "[0].listen = 'nowhere' is not an address",
+        "[7].listen = '80' is not an address",
+        "[7].upstream is missing",
+        "[7].upstream_toxics = {'latency'",
         "[4] is named 'd\\td'",
-        "[5].upstream = 'b",
+    ]
+
+
+def test_what_is_unknown_is_ignored_and_told() -> None:
+    document = document_of(
+        [
+            {
+                "name": "a",
+                "upstream": "b:1",
+                "_comment": "ours",
+                "toxics": [
+                    {
+                        "type": "latency",
+                        "atributes": {},
+                        "description": "slow",
+                        "attributes": {"latencey": 1, "latency": 5},
+                    }
+                ],
+            }
+        ]
+    )
+    configuration = understand(document, known())
+    (rule,) = configuration.state.proxies[0].plan.rules
+    assert rule.behavior.settings()["delay"] == 0.005
+    where = "toxics.json: [0].toxics[0]"
+    assert [line.partition(": it takes")[0] for line in configuration.warnings] == [
+        f"{where}.attributes.latencey = 1 is ignored: it is an unknown key "
+        "(did you mean 'latency'?)",
+        f"{where}.atributes = {{}} is ignored: it is an unknown key (did you mean 'attributes'?)",
+        f"{where}.description = 'slow' is ignored: it is an unknown key",
+        "toxics.json: [0]._comment = 'ours' is ignored: it is an unknown key",
+    ]
+
+
+ANSWERED = {"name": "a", "listen": "[::]:1", "upstream": "b:1", "enabled": True, "toxics": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "ignored"),
+    [
+        ([ANSWERED], "[0]", []),
+        ({"proxies": [ANSWERED]}, "proxies[0]", []),
+        ({"proxies": [ANSWERED], "status": 200}, "proxies[0]", ["status"]),
+        ({"a": ANSWERED}, "a", []),
+        ({"_comment": "x", "a": ANSWERED}, "a", ["_comment"]),
+    ],
+)
+def test_the_forms_in_which_proxies_are_listed(
+    content: object, path: str, ignored: list[str]
+) -> None:
+    document = document_of(content)
+    assert str(document.origin(("proxies", "a"))) == f"toxics.json: {path}"
+    assert [str(each.origin).partition(": ")[2] for each in document.warnings] == ignored
+    configuration = understand(document, known())
+    assert [proxy.name for proxy in configuration.state.proxies] == ["a"]
+    assert str(configuration.http) == "localhost:8474"
+
+
+@pytest.mark.parametrize("content", [[], {}, {"proxies": []}, {"proxies": None}])
+def test_no_proxies_are_a_server_that_waits(content: object) -> None:
+    configuration = understand(document_of(content), known(), needs_proxy=True)
+    assert (configuration.state.proxies, configuration.warnings) == ((), ())
+    assert str(configuration.http) == "localhost:8474"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"proxies": {"a": {"backend": "b:1"}}}, {"environment": {"upstream": "b:1"}}, {"seed": 1}],
+)
+def test_a_table_that_is_not_of_toxiproxy(content: object) -> None:
+    assert listing_in(content) is None
+
+
+@pytest.mark.parametrize(
+    ("listen", "heard"),
+    [
+        (None, "[::]:0"),
+        ("", "[::]:0"),
+        ("0.0.0.0:81", "[::]:81"),
+        (":81", "[::]:81"),
+        ("localhost:http", "localhost:80"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("upstream", "reached"),
+    [
+        (":81", "localhost:81"),
+        ("db:postgresql", "db:5432"),
+        ("foo", "invalid://foo"),
+        ("http://b/", "invalid://http://b/"),
+    ],
+)
+def test_addresses_as_toxiproxy_takes_them(
+    listen: str | None, heard: str, upstream: str, reached: str
+) -> None:
+    document = document_of([{"name": "a", "listen": listen, "upstream": upstream}])
+    (proxy,) = understand(document, known()).state.proxies
+    assert (str(proxy.listen), str(proxy.backend)) == (heard, reached)
+
+
+def test_a_disabled_proxy_may_listen_on_what_is_no_address() -> None:
+    document = document_of([{"name": "a", "listen": "x", "upstream": "b:1", "enabled": False}])
+    (proxy,) = understand(document, known()).state.proxies
+    assert str(proxy.listen) == "invalid://x"
+
+
+def test_the_first_version_had_toxics_by_stream() -> None:
+    empty: dict[str, object] = {"name": "a", "upstream": "b:1", "downstream_toxics": None}
+    empty["upstream_toxics"] = {}
+    assert problems(empty) == []
+    (problem,) = problems({**empty, "downstream_toxics": {"latency": {"latency": 5}}})
+    assert problem == (
+        "[0].downstream_toxics = {'latency': {'latency': 5}} is of the first version of "
+        "Toxiproxy, and not read: it takes a list, as toxics"
+    )
+
+
+def test_toxics_of_one_name_in_both_streams() -> None:
+    toxics = [{"type": "noop", "name": "a", "stream": each} for each in ("downstream", "upstream")]
+    document = document_of([{"name": "p", "upstream": "b:1", "toxics": toxics}])
+    rules = understand(document, known()).state.proxies[0].plan.rules
+    assert [(rule.name, rule.direction) for rule in rules] == [
+        ("a", Direction.TO_CLIENT),
+        ("a_upstream", Direction.TO_BACKEND),
     ]
 
 

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``vaurien`` with these arguments, or those of the process, and exit."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if list(arguments[:1]) == ["--version"] or (
-        list(arguments[1:2]) == ["--version"] and arguments[0] in COMMANDS
+        list(arguments[1:2]) in (["--version"], ["-version"]) and arguments[0] in COMMANDS
     ):
         from ..version import __version__
 

@@ -16,9 +16,9 @@ from .files import nothing_found
 INI = ".ini"
 HELP = """Check a configuration file and report all errors; nothing is opened or changed.
 
-FILE is for 'vaurien serve' and 'vaurien run': TOML, or JSON, including Toxiproxy's, if its
-name ends in .json. If it ends in .ini, FILE is for 'vaurien --config'. Without FILE, the one
-that they would find is checked.
+FILE is for 'vaurien serve' and 'vaurien run': TOML, or JSON, including Toxiproxy's. If
+its name ends in .ini, FILE is for 'vaurien --config'. Without FILE, the one that they would
+find is checked.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from ..control.server import Control
 from ..control.store import Store
 from ..values.texts import printable
 from . import logs
-from .command import Flagged, counted
+from .command import Flagged, counted, say
 from .files import CONFIG_OPTIONS, config_of
 from .flags import SHARED, Flag, document_of, flags_named
 from .reload import ReloadRequests, Reloads, requests_from_signals, summary
@@ -26,6 +27,9 @@ from .run import run_until_signalled
 from .running import Running, begin
 
 LOG = logs.LOGGER
+ONE_DASH = re.compile(r"-(config|host|port|seed|help)(=|$)")
+METRICS = re.compile(r"--?(runtime|proxy)-metrics(=\w+)?")
+"""Flags of ``toxiproxy-server`` for metrics that it serves."""
 API = Document({"http": True})
 API_BY_DEFAULT = Document({"http": True, "http_port": 8474})
 """Where Toxiproxy serves its API."""
@@ -122,7 +126,19 @@ def _serve(ctx: click.Context, /, state: str | None, **given: object) -> int:
     return serve_all(source, configuration, digest, Store(state) if state else None, requests)
 
 
-serve = Flagged(
+class Serve(Flagged):
+    """A command that takes flags as ``toxiproxy-server`` does, too: ``-port 8474``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for word in filter(METRICS.fullmatch, args):
+            say(f"warning: {printable(word)} has no effect")
+        words = [word for word in args if not METRICS.fullmatch(word)]
+        return super().parse_args(
+            ctx, [f"-{word}" if ONE_DASH.match(word) else word for word in words]
+        )
+
+
+serve = Serve(
     "vaurien serve",
     callback=_serve,
     params=[

@@ -130,6 +130,8 @@ class Document:
     """Each covers everything within its path."""
     problems: tuple[Problem, ...] = ()
     """Found while reading; the values are ``INVALID``."""
+    warnings: tuple[Problem, ...] = ()
+    """What was ignored."""
     incomplete: bool = False
     """A file that it extends could not be read: what it lacks may be there."""
 
@@ -166,10 +168,11 @@ def merged(first: Document, second: Document) -> Document:
     Tables are merged key by key.  Keys of values match with ``-`` for ``_``; those of tables
     are left as they are, for they may be names.
     """
+    warnings = first.warnings + second.warnings
     if not (first.content or first.problems):
-        return replace(second, root=second.root or first.root)
+        return replace(second, root=second.root or first.root, warnings=warnings)
     if not (second.content or second.problems):
-        return replace(first, root=second.root or first.root)
+        return replace(first, root=second.root or first.root, warnings=warnings)
     kept: set[Path] = set()
     replaced: set[Path] = set()
     content = _merged(first.content, second.content, (), kept, replaced)
@@ -184,6 +187,7 @@ def merged(first: Document, second: Document) -> Document:
         second.root or first.root,
         {**origins, **second.origins},
         first.problems + second.problems,
+        warnings,
         first.incomplete or second.incomplete,
     )
 

@@ -3,8 +3,9 @@
 A TOML file may extend others: ``extends = "common.toml"``, or a list of files of which later
 ones win.  What it does not set is theirs; tables are merged key by key.  ``${NAME}`` in a
 text is replaced by the environment variable; ``$${NAME}`` is a literal ``${NAME}``.  Of a
-``pyproject.toml`` only the table ``[tool.vaurien]`` counts.  JSON is taken literally: a list is
-Toxiproxy's, a table is a document.
+``pyproject.toml`` only the table ``[tool.vaurien]`` counts.  JSON is taken literally: it is a
+document, or what Toxiproxy reads or answers, see ``toxics``.  A file is JSON if its name ends in
+``.json`` or if it begins as no TOML does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ..errors import ConfigError
@@ -27,6 +29,9 @@ SIZE_LIMIT = 16 * 1024 * 1024
 """Bytes of a file."""
 DEPTH = 16
 """Limit of nested tables and lists; no document needs as many."""
+JSON = re.compile(r"\s*(\{|\[\s*[]{])")
+"""How JSON begins, and TOML does not."""
+BLANKS = " \t\n\r"
 VARIABLE = re.compile(r"(\$?)\$\{(\w+)\}")
 LINE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 
@@ -62,7 +67,7 @@ def parse(text: str, name: str, environment: Mapping[str, str] = os.environ) -> 
     """
     reading = _Reading(environment)
     try:
-        document = reading.document(_parse(text, ".toml"), name, ())
+        document = reading.toml(text, name, ())
     except _SyntaxProblem as error:
         reading.add_unreadable(name, error.place, str(error))
         document = NOTHING
@@ -89,7 +94,14 @@ class _Reading:
                 raise _SyntaxProblem("extends", "leads back to the file itself")
             if real in self._read:  # its problems are known
                 return replace(self._read[real], problems=())
-            document = self.document(_parse(_text(path), path), name, (*within, real))
+            text = _text(path)
+            if path.endswith(".ini"):
+                why = "is an INI file: vaurien import-ini makes TOML of it"
+                raise _SyntaxProblem("the file", why)
+            if path.endswith(".json") or JSON.match(text):
+                document = _json(text, name)
+            else:
+                document = self.toml(text, name, (*within, real))
             self._read[real] = document
             return document
         except _SyntaxProblem as error:
@@ -110,16 +122,9 @@ class _Reading:
     def add_unreadable(self, name: str, place: str, why: str) -> None:
         self.unreadable.append(Problem(FilePart(name, place), why=why))
 
-    def document(
-        self, content: Content | list[object], name: str, within: tuple[str, ...]
-    ) -> Document:
-        if isinstance(content, list):
-            from .toxics import translate
-
-            return translate(content, name)
-        if name.endswith(".json"):
-            return Document(content, FileKey(name))
-        root = FileKey(name)
+    def toml(self, text: str, name: str, within: tuple[str, ...]) -> Document:
+        """Return the document of a text in TOML, merged with those of the files it extends."""
+        content, root = _toml(text), FileKey(name)
         if os.path.basename(name) == PYPROJECT:
             content, root = _of_pyproject(content), FileKey(name, OF_PYPROJECT)
         problems: list[Problem] = []
@@ -202,30 +207,51 @@ def _text(path: str) -> str:
         raise _SyntaxProblem(f"line {line}", "is not UTF-8") from None
 
 
-def _parse(text: str, path: str) -> Content | list[object]:
-    if path.endswith(".ini"):
-        raise _SyntaxProblem("the file", "is an INI file: vaurien import-ini makes TOML of it")
+def _toml(text: str) -> Content:
+    with _reading():
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            text = str(error)
+            place = LINE.search(text)
+            why = f"is not TOML: {LINE.sub('', text)}"
+            raise _SyntaxProblem(place[1] if place else "the file", why) from None
+
+
+def _json(text: str, name: str) -> Document:
+    from . import toxics
+
+    with _reading():
+        try:
+            content, end = DECODER.raw_decode(text, len(text) - len(text.lstrip(BLANKS)))
+            behind = len(text) - len(text[end:].lstrip(BLANKS))
+            listing = toxics.listing_in(content)
+            if listing is None and behind < len(text):
+                raise json.JSONDecodeError("Extra data", text, behind)
+        except json.JSONDecodeError as error:
+            place = f"line {error.lineno}, column {error.colno}"
+            raise _SyntaxProblem(place, f"is not JSON: {error.msg}") from None
+    if listing is not None:
+        document = toxics.translate(listing, name)
+        if behind == len(text):
+            return document
+        origin = FilePart(name, f"line {text.count(chr(10), 0, behind) + 1}")
+        ignored = Problem(origin, why="is ignored: it is behind the proxies")
+        return replace(document, warnings=(*document.warnings, ignored))
+    if not isinstance(content, dict):
+        raise _SyntaxProblem("the file", "is neither a list of proxies nor a table")
+    return Document(content, FileKey(name))
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Word what may go wrong in any format."""
     try:
-        return _json(text) if path.endswith(".json") else tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        text = str(error)
-        place = LINE.search(text)
-        what = LINE.sub("", text)
-        raise _SyntaxProblem(place[1] if place else "the file", f"is not TOML: {what}") from None
-    except json.JSONDecodeError as error:
-        place_of = f"line {error.lineno}, column {error.colno}"
-        raise _SyntaxProblem(place_of, f"is not JSON: {error.msg}") from None
+        yield
     except RecursionError:
         raise _SyntaxProblem("the file", "is nested too deeply") from None
     except ValueError:  # it has more digits than Python reads
         raise _SyntaxProblem("the file", "holds a whole number that is too large") from None
-
-
-def _json(text: str) -> Content | list[object]:
-    content: object = json.loads(text, object_pairs_hook=_table)
-    if not isinstance(content, dict | list):
-        raise _SyntaxProblem("the file", "is neither a list of proxies nor a table")
-    return content
 
 
 def _table(pairs: list[tuple[str, object]]) -> Content:
@@ -235,3 +261,6 @@ def _table(pairs: list[tuple[str, object]]) -> Content:
             raise _SyntaxProblem(format_path((key,)), "is given twice in one table")
         table[key] = value
     return table
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_table)

@@ -35,6 +35,7 @@ class Problems:
 
     def __init__(self, document: Document) -> None:
         self.found = list(document.problems)
+        self.warnings: list[Problem] = []
         self.document = document
         self._suggested = 0
 
@@ -55,6 +56,12 @@ class Problems:
         known = list(known)
         hint, allowed = self._names(str(path[-1]), known)
         self.add(path, format_value(given), f"is an unknown key{hint}", allowed or "no keys")
+
+    def ignore(self, path: Path, given: object, known: Iterable[str]) -> None:
+        """Warn of a key that means nothing here."""
+        hint, allowed = self._names(str(path[-1]), list(known))
+        why = f"is ignored: it is an unknown key{hint}"
+        self.warnings.append(Problem(self.document.origin(path), format_value(given), allowed, why))
 
     def add_error(self, path: Path, given: object, error: VaurienError) -> None:
         """Add the error that a value led to."""

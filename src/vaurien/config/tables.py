@@ -120,9 +120,9 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._left
 
-    def end(self) -> None:
-        """Add a problem for each key that was not taken."""
+    def end(self, *, lenient: bool = False) -> None:
+        """Add a problem for each key that was not taken; ``lenient``: a warning."""
+        add = self.problems.ignore if lenient else self.problems.add_unknown
         for path, value in self._left.values():
             if value is not INVALID:
-                known = [name.replace("_", self._joint) for name in self._known]
-                self.problems.add_unknown(path, value, known)
+                add(path, value, [name.replace("_", self._joint) for name in self._known])

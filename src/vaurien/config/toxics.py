@@ -1,18 +1,21 @@
 """Toxiproxy's JSON as a document: its proxies, each with its toxics as rules.
 
 Its units are milliseconds, microseconds and KB of 1000 bytes; ours are seconds and bytes.
-Problems name the keys and the values of the JSON.
+Problems name the keys and the values of the JSON.  Keys that mean nothing are warnings, as
+Toxiproxy ignores them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..net.address import ALLOWED, EVERYWHERE
+from ..errors import AddressError
+from ..net.address import ALLOWED, Address
 from ..values.options import Option, Value
 from .document import INVALID, Document, FileKey, Origin
 from .formatting import Path, format_value
+from .go_addresses import GoError, parse_listen, parse_upstream
 from .problems import Problems
 from .tables import Table
 
@@ -89,17 +92,59 @@ KEYS = {"name": "name", "behavior": "type", "direction": "stream", "percent": "t
 """Keys of a rule, each with the key of a toxic that it comes from."""
 STREAM = Option("stream", str, "downstream", "", tuple(DIRECTIONS))
 TOXICITY = Option("toxicity", float, 1.0, "", minimum=0, maximum=1)
-FREE_PORT = "localhost:0"
 ENABLED = Option("enabled", bool, True, "")
+FIRST_VERSION = ("upstream_toxics", "downstream_toxics")
+"""Keys of a proxy in the first version, each with a table of toxics."""
+API: Mapping[str, object] = {"http": True, "http_port": 8474}
+"""What Toxiproxy serves without being told."""
 
 
-def translate(proxies: list[object], file: str) -> Document:
-    """Return the document of a list of proxies."""
-    origins: dict[Path, Origin] = {}
+@dataclass(frozen=True)
+class Listing:
+    """The proxies in a value of JSON, and what is beside them, each with its path."""
+
+    proxies: Sequence[tuple[Path, object]]
+    others: Sequence[tuple[Path, object]] = ()
+
+
+def listing_in(content: object) -> Listing | None:
+    """Return the proxies of what Toxiproxy reads or answers; None if it is something else.
+
+    It reads a list, and answers ``{"proxies": [...]}`` or, by name, ``{"cache": {...}}``.
+    """
+    if isinstance(content, list):
+        return Listing([((number,), proxy) for number, proxy in enumerate(content)])
+    if not isinstance(content, Mapping):
+        return None
+    if "proxies" in content:
+        listed = content["proxies"]
+        if not (listed is None or isinstance(listed, list)):
+            return None
+        others = [((key,), value) for key, value in content.items() if key != "proxies"]
+        return Listing(
+            [(("proxies", number), proxy) for number, proxy in enumerate(listed or ())], others
+        )
+    if content and not any(map(_is_answered, content.values())):
+        return None
+    values: list[tuple[Path, object]] = [((key,), value) for key, value in content.items()]
+    tables = [each for each in values if isinstance(each[1], Mapping)]
+    return Listing(tables, [each for each in values if each not in tables])
+
+
+def _is_answered(value: object) -> bool:
+    """Whether a value is a proxy as Toxiproxy answers it."""
+    return isinstance(value, Mapping) and all(
+        isinstance(value.get(key), str) for key in ("name", "upstream")
+    )
+
+
+def translate(listing: Listing, file: str) -> Document:
+    """Return the document of proxies; it has the API that Toxiproxy has, too."""
+    origins: dict[Path, Origin] = {(key,): FileKey(file) for key in API}
     problems = Problems(Document(root=FileKey(file)))
     found: dict[str, dict[str, object]] = {}
-    for number, proxy in enumerate(proxies):
-        table = Table(_lowered(proxy), (number,), problems, joint="_")
+    for path, proxy in listing.proxies:
+        table = Table(_lowered(proxy), path, problems, joint="_")
         table.need("name", "a name")
         where, name = table.text("name")
         if name in found:
@@ -109,7 +154,11 @@ def translate(proxies: list[object], file: str) -> Document:
         if name and name not in found:
             found[name] = document
             origins |= translation.origins
-    return Document({"proxies": found}, FileKey(file), origins, tuple(problems.found))
+    for path, value in listing.others:
+        problems.ignore(path, value, ["proxies"])
+    content = {"proxies": found, **API}
+    warnings = tuple(problems.warnings)
+    return Document(content, FileKey(file), origins, tuple(problems.found), warnings)
 
 
 class _Translation:
@@ -120,31 +169,62 @@ class _Translation:
         self._table = table
         self._path = path
         self._file = file
+        self._streams: dict[str, str] = {}  # of the toxics so far, by name
 
     def proxy(self) -> dict[str, object]:
         self._note(self._path, self._table.path)
-        self._table.need("upstream", ALLOWED)
+        enabled = self._table.take(ENABLED) is not False
         document = {
-            "listen": self._address("listen", "listen", f"[{EVERYWHERE}]") or FREE_PORT,
-            "backend": self._address("backend", "upstream", "localhost"),
-            "enabled": self._table.take(ENABLED) is not False,
+            "listen": self._listen(enabled=enabled),
+            "backend": self._backend(),
+            "enabled": enabled,
             "timeout": 0.0,  # idle connections stay
         }
         rules = self._table.items("toxics")
         document["rules"] = [self._rule(toxic, where) for where, toxic in rules]
+        for key in FIRST_VERSION:
+            where, toxics = self._table.pop(key)
+            if toxics:
+                why = "is of the first version of Toxiproxy, and not read"
+                self._table.problems.add(where, format_value(toxics), why, "a list, as toxics")
         self._table.pop("logger")  # in what the server answers
-        self._table.end()
+        self._table.end(lenient=True)
         return document
 
-    def _address(self, ours: str, theirs: str, host: str) -> object:
-        """Return an address; ``host`` is that of one without."""
+    def _listen(self, *, enabled: bool) -> object:
+        where, text = self._address("listen", "listen")
+        if text is INVALID:
+            return INVALID
+        try:
+            return str(parse_listen(str(text)))
+        except GoError:
+            if enabled or not str(text).isprintable():
+                problems = self._table.problems
+                problems.add(where, format_value(text), "is not an address", ALLOWED)
+                return INVALID
+            return str(Address.unusable(str(text)))
+
+    def _backend(self) -> object:
+        where, text = self._address("backend", "upstream")
+        if text is INVALID:
+            return INVALID
+        if not text:
+            if self._table.is_table:
+                self._table.problems.add(where, why="is missing", allowed=ALLOWED)
+            return INVALID
+        try:
+            return str(parse_upstream(str(text)))
+        except AddressError as error:
+            self._table.problems.add_error(where, text, error)
+            return INVALID
+
+    def _address(self, ours: str, theirs: str) -> tuple[Path, object]:
+        """Return where an address is written, and its text; ``INVALID`` if it is none."""
         there = theirs in self._table
         where = self._table.where(theirs)
         self._note((*self._path, ours), where)
-        address = self._table.take(Option(theirs, str, "", ""))
-        if address is None:
-            return INVALID if there or theirs == "upstream" else ""
-        return f"{host}{address}" if str(address).startswith(":") else address
+        text = self._table.take(Option(theirs, str, "", ""))
+        return where, INVALID if text is None and there else text or ""
 
     def _rule(self, toxic: object, where: Path) -> object:
         """Return the entry of a toxic; ``INVALID`` if it has problems."""
@@ -154,7 +234,7 @@ class _Translation:
         where_kind, name = table.text("type")
         kind = TOXICS.get(name)
         stream = _word(table, STREAM)
-        _, called = table.text("name", f"{name}_{stream}")
+        called = self._called(table.text("name", f"{name}_{stream}")[1], stream)
         toxicity = table.take(TOXICITY)
         if kind is None:
             if name:
@@ -172,10 +252,17 @@ class _Translation:
             "percent": _scaled(1.0 if toxicity is None else toxicity, PERCENT),
         }
         options = self._attributes(kind, *table.pop("attributes"), place)
-        table.end()
+        table.end(lenient=True)
         stalled = kind.stalls and not next(iter(options.values()))
         entry |= {"behavior": STALL} if stalled else {**options, **kind.options}
         return INVALID if len(table.problems.found) > found else entry
+
+    def _called(self, name: str, stream: str) -> str:
+        """Return the name of a rule; of two toxics of one name, it has the stream of the second."""
+        if self._streams.get(name, stream) != stream:
+            name = f"{name}_{stream}"
+        self._streams[name] = stream
+        return name
 
     def _attributes(self, kind: Toxic, where: Path, given: object, place: Path) -> dict[str, Value]:
         """Return the options of a toxic's attributes."""
@@ -186,7 +273,7 @@ class _Translation:
             self._note((*place, attribute.option), table.where(name))
             value = table.take(replace(attribute.declared, name=name))
             options[attribute.option] = _scaled(value or 0, attribute.factor)
-        table.end()
+        table.end(lenient=True)
         return in_the_long_run(options) if kind.correlated else options
 
     def _note(self, ours: Path, theirs: Path) -> None:

@@ -57,14 +57,15 @@ def understand(
 ) -> Configuration:
     """Return the configuration that a document describes; ``seed`` is for one without.
 
-    ``needs_proxy``: a document that declares no proxy has a problem.
+    ``needs_proxy``: a document that declares no proxy, and no API, has a problem.
 
     Raises:
         DocumentError: all its problems.
     """
     problems = Problems(document)
     configuration = _Understanding(document, names, problems).configuration(seed)
-    if needs_proxy and document.content.get("proxies", {}) == {}:
+    without = document.content.get("proxies", {}) == {}
+    if needs_proxy and without and configuration.http is None:
         problems.add(("proxies",), why="declares no proxy", allowed=PROXIES)
     problems.check()
     return configuration
@@ -124,20 +125,20 @@ class _Understanding:
             drain=float(value["drain"]),
             reset_moved=bool(value["reset_moved"]),
             max_plugin_threads=int(value["max_plugin_threads"]),
-            warnings=tuple(self._without_effect(value)),
+            warnings=(*map(str, self._document.warnings), *self._without_effect()),
             classic={
                 **{key: value[key] for key in CLASSIC},
                 **names.protocols.gone_values,
             },
         )
 
-    def _without_effect(self, value: Mapping[str, Value]) -> Iterator[str]:
+    def _without_effect(self) -> Iterator[str]:
         """Yield a warning for each setting that was given, and means nothing without another."""
         document = self._document
         if document.find(GENERATION.name):
             yield f"{document.origin((GENERATION.name,))} has no effect: it is for state files"
         for key in ("http_host", "http_port"):
-            if (found := document.find(key)) and not value["http"]:
+            if (found := document.find(key)) and not document.find("http"):
                 yield f"{document.origin(found[0])} has no effect without http"
         for key in STATSD_OPTIONS:
             found = None if document.find("statsd", "enabled") else document.find("statsd", key)
