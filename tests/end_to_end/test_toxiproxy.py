@@ -6,113 +6,29 @@ the sequence: after a change that failed, Toxiproxy may have made a part of it.
 
 from __future__ import annotations
 
-import http.client
-import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from peers import PATIENCE, connect, wait_until
-from servers import free_port, stop
+from end_to_end.toxiproxies import PLACES, SERVER, Answer, Program, Request, toxiproxy
 from serving import served
-from vaurien.net.address import Address
-
-SERVER = shutil.which("toxiproxy-server")
-PLACES = 3
-"""Ports that proxies listen on."""
 
 pytestmark = pytest.mark.skipif(SERVER is None, reason="toxiproxy-server is not installed")
 
 
-class Request(NamedTuple):
-    method: str
-    path: str
-    body: object = None
-    """Bytes are sent as they are; ``{0}`` in texts is the port of a place."""
-
-
-class Answer(NamedTuple):
-    status: int
-    kind: str
-    numbered: bool
-    body: str
-
-
-class Program:
-    """One of the two, and the ports that its proxies use."""
-
-    def __init__(self, address: Address) -> None:
-        self._connection = http.client.HTTPConnection(address.host, address.port, timeout=PATIENCE)
-        self._ports = [free_port() for _ in range(PLACES)]
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def ask(self, request: Request) -> Answer:
-        body = request.body
-        if body is not None and not isinstance(body, bytes):
-            text = json.dumps(body)
-            for at, port in enumerate(self._ports):
-                text = text.replace(f":{{{at}}}", f":{port}")
-            body = text.encode()
-        self._connection.request(request.method, request.path, body)
-        response = self._connection.getresponse()
-        text = response.read().decode()
-        for at, port in enumerate(self._ports):
-            text = text.replace(f":{port}", f":{{{at}}}")
-        return Answer(
-            response.status,
-            response.headers.get("Content-Type", ""),
-            "X-Toxiproxy-Request-Id" in response.headers,
-            text,
-        )
-
-    def clear(self) -> None:
-        for name in json.loads(self.ask(Request("GET", "/proxies")).body):
-            self.ask(Request("DELETE", f"/proxies/{quoted(name)}"))
-
-
-def quoted(name: str) -> str:
-    return name.replace(" ", "%20").replace("ö", "%C3%B6")
-
-
-def accepts(address: Address) -> bool:
-    try:
-        connect(address).close()
-    except ConnectionRefusedError:
-        return False
-    return True
-
-
 @pytest.fixture(scope="module")
 def theirs() -> Iterator[Program]:
-    assert SERVER is not None
-    port = free_port()
-    process = subprocess.Popen(
-        [SERVER, "-host", "127.0.0.1", "-port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        address = Address("127.0.0.1", port)
-        wait_until(lambda: accepts(address), "toxiproxy-server")
-        program = Program(address)
+    with toxiproxy() as program:
         yield program
-        program.close()
-    finally:
-        stop(process)
 
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    log: Path = tmp_path_factory.mktemp("toxiproxy") / "log"
+    log = tmp_path_factory.mktemp("toxiproxy") / "log"
     with served("--host", "127.0.0.1", "--port", "0", log=log) as serving:
         program = Program(serving.http)
         yield program
@@ -187,7 +103,7 @@ def toxics(draw: st.DrawFn) -> dict[str, object]:
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    proxy = f"/proxies/{quoted(draw(NAMES))}"
+    proxy = f"/proxies/{quote(draw(NAMES))}"
     kinds = st.sampled_from(["t", "u", "latency_downstream", "noop_upstream", "slicer_downstream"])
     toxic = f"{proxy}/toxics/{draw(kinds)}"
     verb = draw(st.sampled_from(["POST", "PATCH"]))
