@@ -16,6 +16,7 @@ from vaurien import plugins, registry
 from vaurien.config.state import State
 from vaurien.control.http import ServerThread, start_control
 from vaurien.control.server import Control
+from vaurien.control.sockets import on_tcp
 from vaurien.control.store import Store
 from vaurien.net.address import Address
 from vaurien.net.proxies import Proxies
@@ -148,7 +149,7 @@ def live(
 @contextlib.contextmanager
 def controlled(running: Live) -> Iterator[Http]:
     """The HTTP API of a running proxy."""
-    server = start_control(running.control, "127.0.0.1", 0)
+    server = start_control(running.control, [on_tcp("127.0.0.1", 0)])
     try:
         yield Http(server)
     finally:

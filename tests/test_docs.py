@@ -53,6 +53,7 @@ OTHERS_FLAGS = {
     "limit",
     "only",
     "quick",
+    "unix-socket",  # of curl
     "rounds",
     "seconds",
     "systems",

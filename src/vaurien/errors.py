@@ -49,6 +49,14 @@ class AddressError(OptionError):
     """Not ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:/path``."""
 
 
+class BackendError(OptionError):
+    """A backend that a proxy may not have: vaurien itself, or an address that is not allowed."""
+
+    def __init__(self, why: str, *, given: str, proxy: str) -> None:
+        super().__init__(f"is refused: {why}", key="backend", given=given)
+        self.proxy = proxy
+
+
 class ConfigError(VaurienError):
     """A configuration file that cannot be read or used."""
 

@@ -243,7 +243,7 @@ def test_a_table_that_is_not_of_toxiproxy(content: object) -> None:
 @pytest.mark.parametrize(
     ("upstream", "reached"),
     [
-        (":81", "localhost:81"),
+        (":82", "localhost:82"),
         ("db:postgresql", "db:5432"),
         ("foo", "invalid://foo"),
         ("http://b/", "invalid://http://b/"),

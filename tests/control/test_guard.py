@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from live import Http, controlled, live
+from live import Http, Live, controlled, live
 from vaurien.control.http import start_control
+from vaurien.control.sockets import on_tcp, on_unix
+from vaurien.control.tokens import Tokens
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +62,7 @@ def test_a_request_without_a_host_is_refused(http: Http) -> None:
 
 def test_the_name_it_was_started_with_is_let_through() -> None:
     with live() as running:
-        server = start_control(running.control, "127.0.0.2", 0)
+        server = start_control(running.control, [on_tcp("127.0.0.2", 0)])
         try:
             assert Http(server)("GET", "/behavior").status == 200
         finally:
@@ -122,3 +127,214 @@ def test_no_browser_changes_anything_with_a_form(
     assert answer.status == 415
     assert b'"location": "header", "name": "Content-Type"' in answer.body
     assert http("GET", "/behavior").json == {"behavior": "dummy"}
+
+
+# Names that are allowed besides.
+
+
+NO_TOKENS = Tokens()
+
+
+@contextmanager
+def guarded(
+    running: Live, hosts: tuple[str, ...] = (), tokens: Tokens = NO_TOKENS
+) -> Iterator[Http]:
+    server = start_control(running.control, [on_tcp("127.0.0.1", 0)], hosts, tokens)
+    try:
+        yield Http(server)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("Chaos:{port}", 200),
+        ("chaos", 403),  # that is port 80
+        ("chaos.:{port}", 403),
+        ("chaos.evil.example:{port}", 403),
+        ("outside:4242", 200),
+        ("outside:{port}", 403),
+        ("outside", 403),
+        ("[fd00::1]:4243", 200),
+        ("[fd00::1]:{port}", 403),
+    ],
+)
+def test_a_name_may_be_allowed_with_the_own_port_or_another(host: str, status: int) -> None:
+    with live() as running, guarded(running, ("chaos", "outside:4242", "[fd00::1]:4243")) as http:
+        name = host.format(port=http.port)
+        assert http("GET", "/behavior", headers={"Host": name}).status == status
+        headers = {"Host": name, "Origin": f"http://{name}", "Content-Type": "application/json"}
+        assert http("PUT", "/behavior", {"name": "dummy"}, headers).status == status
+
+
+# Tokens.
+
+WRITE, READ = "w" * 20, "r" * 20
+
+
+@pytest.fixture(scope="module")
+def asking() -> Iterator[Http]:
+    tokens = Tokens.of([WRITE], [READ])
+    with live() as running, guarded(running, tokens=tokens) as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "status"),
+    [
+        ("GET", f"Bearer {WRITE}", 200),
+        ("PUT", f"Bearer {WRITE}", 200),
+        ("GET", f"bearer  {READ}", 200),
+        ("PUT", f"Bearer {READ}", 403),
+        ("GET", None, 401),
+        ("PUT", None, 401),
+        ("GET", "", 401),
+        ("GET", "Bearer", 401),
+        ("GET", "Bearer ", 401),
+        ("GET", WRITE, 401),
+        ("GET", f"Bearer {WRITE}w", 401),
+        ("GET", f"Bearer {WRITE[:-1]}", 401),
+        ("GET", f"Bearer {WRITE} {WRITE}", 401),
+        ("GET", f"Basic {WRITE}", 401),
+        ("GET", f"Bearer {WRITE.upper()}", 401),
+    ],
+)
+def test_a_token_is_asked_for(asking: Http, method: str, given: str | None, status: int) -> None:
+    headers = {} if given is None else {"Authorization": given}
+    answer = asking(method, "/behavior", {"name": "dummy"}, headers)
+    assert answer.status == status
+    assert ("www-authenticate" in answer.headers) == (status == 401)
+    assert answer.headers.get("www-authenticate", "Bearer ").startswith("Bearer ")
+    assert WRITE.encode() not in answer.body
+    assert READ.encode() not in answer.body
+
+
+def test_two_tokens_at_once_are_none(asking: Http) -> None:
+    line = f"Authorization: Bearer {WRITE}\r\n"
+    request = f"GET /behavior HTTP/1.1\r\nHost: localhost:{asking.port}\r\n{line * 2}\r\n"
+    with asking.connect() as sock:
+        sock.sendall(request.encode())
+        assert sock.recv(65536).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("path", ["/proxies", "/v1/proxies", "/nothing", "/livez/", "/livez/x"])
+def test_a_token_is_asked_for_on_all_paths(asking: Http, path: str) -> None:
+    assert asking("GET", path).status == 401
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_who_watches_the_process_needs_no_token(asking: Http, path: str) -> None:
+    assert asking("GET", path).status not in (401, 403)
+
+
+def test_other_sites_are_refused_with_a_token_too(asking: Http) -> None:
+    headers = {"Authorization": f"Bearer {WRITE}", "Origin": "http://evil.example"}
+    assert asking("GET", "/behavior", headers=headers).status == 403
+
+
+def test_no_answer_lets_other_sites_read(asking: Http) -> None:
+    origin = f"http://localhost:{asking.port}"
+    headers = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+    for method, path in (("OPTIONS", "/behavior"), ("GET", "/behavior"), ("OPTIONS", "/proxies")):
+        for token in ({}, {"Authorization": f"Bearer {WRITE}"}):
+            answer = asking(method, path, headers={**headers, **token})
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+# The form of refusals.
+
+
+@pytest.mark.parametrize("path", ["/v1/proxies", "/v1", "/openapi.json", "/docs"])
+def test_the_native_api_refuses_with_problem_details(asking: Http, path: str) -> None:
+    answer = asking("GET", path)
+    assert answer.headers["content-type"] == "application/problem+json"
+    why = "is missing: it takes Bearer TOKEN"
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": f"Authorization: {why}",
+        "errors": [{"parameter": "Authorization", "detail": why}],
+    }
+
+
+@pytest.mark.parametrize("path", ["/proxies", "/proxies/a", "/reset", "/populate", "/version"])
+def test_toxiproxys_api_refuses_as_that_does(asking: Http, path: str) -> None:
+    answer = asking("GET", path)
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    text = "Authorization: is missing: it takes Bearer TOKEN"
+    assert answer.json == {"error": text, "status": 401}
+
+
+# The type of native changes.
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "refused"),
+    [
+        (None, b"{}", True),
+        ("", b"{}", True),
+        ("text/plain", b"{}", True),
+        ("text/plain", b"", True),
+        ("application/x-www-form-urlencoded", b"{}", True),
+        ("application/jsonx", b"{}", True),
+        ("application/json", b"{}", False),
+        ("Application/JSON ; charset=utf-8", b"{}", False),
+        ("application/merge-patch+json", b"{}", False),
+        (None, b"", False),
+        (None, None, False),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_native_changes_are_json(
+    http: Http, method: str, kind: str | None, body: bytes | None, refused: bool
+) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    answer = http(method, "/v1/nothing", body, headers)
+    assert (answer.status == 415) is refused
+    if refused:
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_chunked_body_has_a_type(http: Http) -> None:
+    head = f"POST /v1/nothing HTTP/1.1\r\nHost: localhost:{http.port}\r\n"
+    with http.connect() as sock:
+        sock.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 415 ")
+
+
+def test_programs_may_send_any_type_to_the_older_paths(http: Http) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert http("PUT", "/behavior", {"name": "dummy"}, headers).status == 200
+
+
+# A unix socket.
+
+
+def test_whoever_may_open_the_socket_may_use_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "api")
+    with live() as running:
+        server = start_control(running.control, [on_unix(path)], tokens=Tokens.of([WRITE]))
+        try:
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.settimeout(10)
+                sock.connect(path)
+                sock.sendall(b"GET /behavior HTTP/1.1\r\nHost: whatever\r\n\r\n")
+                assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+        finally:
+            server.stop()
+        assert not Path(path).exists()
+
+
+# Sizes.
+
+
+@pytest.mark.parametrize("path", ["/behavior", "/v1/proxies", "/proxies"])
+def test_headers_are_limited(http: Http, path: str) -> None:
+    headers = {f"X-{number}": "x" * 1000 for number in range(17)}
+    answer = http("GET", path, headers=headers)
+    assert answer.status == 431
+    assert b"the headers are longer than 16384 bytes" in answer.body
+    del headers["X-0"], headers["X-1"]
+    assert http("GET", path, headers=headers).status in (200, 404)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from typing import NoReturn
 
 import pytest
 
 from live import LIMIT, Http, Live, controlled, live
 from vaurien.control import http
-from vaurien.errors import ListenError
-from vaurien.net.address import Address
+from vaurien.control.sockets import LOOPBACK, on_tcp
 
 GET = b"GET /behavior HTTP/1.1\r\nHost: localhost:%d\r\n\r\n"
 HEAD_LIMIT = 0.2
@@ -55,7 +52,7 @@ def get(sock: socket.socket, port: int) -> None:
 
 
 def test_it_accepts_as_soon_as_it_is_started_and_no_more_when_it_is_stopped(running: Live) -> None:
-    server = http.start_control(running.control, "127.0.0.1", 0)
+    server = http.start_control(running.control, [on_tcp("127.0.0.1", 0)])
     ask = Http(server)
     assert ask("GET", "/behavior").status == 200
     server.stop()
@@ -64,7 +61,7 @@ def test_it_accepts_as_soon_as_it_is_started_and_no_more_when_it_is_stopped(runn
 
 
 def test_it_can_be_stopped_at_once_and_twice(running: Live) -> None:
-    server = http.start_control(running.control, "127.0.0.1", 0)
+    server = http.start_control(running.control, [on_tcp("127.0.0.1", 0)])
     server.stop()
     server.stop()
 
@@ -77,49 +74,15 @@ def test_threads_take_quicker_turns_while_it_runs(running: Live) -> None:
 
 
 def test_localhost_is_both_its_addresses(running: Live) -> None:
-    server = http.start_control(running.control, "localhost", 0)
+    server = http.start_control(running.control, [on_tcp("localhost", 0)])
     try:
         assert server.address.host == "localhost"
-        for host in http.LOOPBACK:
+        for host in LOOPBACK:
             with socket.create_connection((host, server.address.port), LIMIT) as sock:
                 sock.sendall(GET % server.address.port)
                 assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
     finally:
         server.stop()
-
-
-def test_localhost_is_taken_if_one_of_its_addresses_is(running: Live) -> None:
-    for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
-        with socket.create_server((host, 0), family=family) as taken:
-            port = taken.getsockname()[1]
-            with pytest.raises(ListenError) as caught:
-                http.start_control(running.control, "localhost", port)
-            text = f"cannot listen on localhost:{port}: Address already in use"
-            assert (caught.value.errno, caught.value.strerror) == (errno.EADDRINUSE, text)
-
-
-@pytest.mark.parametrize(
-    ("host", "text"),
-    [
-        ("192.0.2.1", "cannot listen on 192.0.2.1:8080: Cannot assign requested address"),
-        ("x" * 64, f"'{'x' * 64}' is not a host"),
-    ],
-)
-def test_a_host_that_is_not_here(running: Live, host: str, text: str) -> None:
-    with pytest.raises(ListenError) as caught:
-        http.start_control(running.control, host, 8080)
-    assert caught.value.strerror == text
-
-
-def test_an_address_that_others_reach_is_worth_a_warning(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    for host, warned in (("127.0.0.1", False), ("0.0.0.0", True)):
-        caplog.clear()
-        with socket.socket() as sock:  # bound, but nobody can connect
-            sock.bind((host, 0))
-            http._warn_if_open(sock, Address(host, 8080))
-        assert [record.levelno for record in caplog.records] == [logging.WARNING] * warned
 
 
 @pytest.mark.parametrize("start", [b"", b"G", b"GET /behavior HTTP/1.1\r\nHost: local"])
@@ -211,42 +174,46 @@ def test_what_is_not_http_is_refused_without_noise(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_connections_over_the_limit_are_cut(ask: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_that_was_idle_for_longest_is_cut_for_another_one(
+    ask: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(http, "CONNECTION_LIMIT", 3)
     held = [ask.connect() for _ in range(3)]
     try:
         for sock in held:
             get(sock, ask.port)
+        get(held[0], ask.port)
         with ask.connect() as sock:
-            with suppress(ConnectionError):  # it may be cut before that
-                sock.sendall(GET % ask.port)
-            assert hears(sock) == b""
+            get(sock, ask.port)
+        assert hears(held[1]) == b""
+        for sock in (held[0], held[2]):
+            get(sock, ask.port)
     finally:
         for sock in held:
             sock.close()
 
 
-def test_being_out_of_descriptors_is_said_once_until_it_is_over(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_requests_in_progress_are_not_cut_for_another_connection(
+    ask: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """asyncio calls accept until it is told to stop: each failure is followed by that."""
-
-    def fail(sock: socket.socket) -> NoReturn:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    said = "The HTTP server cannot accept clients: Too many open files"
-    with http._listening("127.0.0.1", 0) as listening:
-        for times in (1, 2):
-            with monkeypatch.context() as failing:
-                failing.setattr(socket.socket, "accept", fail)
-                for _ in range(3):
-                    with pytest.raises(OSError, match="Too many"):
-                        listening.accept()
-                    with pytest.raises(BlockingIOError):
-                        listening.accept()
-            with socket.create_connection(listening.getsockname()):
-                listening.accept()[0].close()
-            assert caplog.messages == [said] * times
+    monkeypatch.setattr(http, "CONNECTION_LIMIT", 2)
+    head = b"PUT /behavior HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 17\r\n"
+    head += b"Expect: 100-continue\r\n\r\n"
+    held = [ask.connect() for _ in range(2)]
+    try:
+        for sock in held:
+            sock.sendall(head % ask.port)
+            assert hears(sock).startswith(b"HTTP/1.1 100 ")
+        with ask.connect() as sock:
+            with suppress(ConnectionError):  # it may be cut before that
+                sock.sendall(GET % ask.port)
+            assert hears(sock) == b""
+        for sock in held:
+            sock.sendall(b'{"name": "dummy"}')
+            assert hears(sock).startswith(b"HTTP/1.1 200 ")
+    finally:
+        for sock in held:
+            sock.close()
 
 
 def test_what_goes_wrong_otherwise_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -257,7 +224,7 @@ def test_what_goes_wrong_otherwise_is_logged(caplog: pytest.LogCaptureFixture) -
 
 
 def test_it_stops_although_somebody_is_in_the_middle_of_a_request(running: Live) -> None:
-    server = http.start_control(running.control, "127.0.0.1", 0)
+    server = http.start_control(running.control, [on_tcp("127.0.0.1", 0)])
     with Http(server).connect() as sock:
         head = b"PUT /behavior HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 9\r\n"
         sock.sendall(head % server.address.port + b"Expect: 100-continue\r\n\r\n")
@@ -269,14 +236,6 @@ def test_it_stops_although_somebody_is_in_the_middle_of_a_request(running: Live)
 def test_nothing_but_the_server_imports_asyncio() -> None:
     code = "import sys, vaurien.control.server; sys.exit('asyncio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_answers_are_not_held_back() -> None:
-    with http._listening("127.0.0.1", 0) as listening:
-        with socket.create_connection(listening.getsockname()):
-            accepted, _ = listening.accept()
-        with accepted:
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_it_needs_nothing_that_some_systems_lack() -> None:

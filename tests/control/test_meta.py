@@ -14,13 +14,14 @@ from live import LIMIT, Http, controlled, live, serving
 from peers import Listening, receive, receive_until_fin, wait_until
 from vaurien.control import meta
 from vaurien.control.guard import Guard
-from vaurien.control.http import start_server
+from vaurien.control.http import ServerThread
+from vaurien.control.sockets import on_tcp
 from vaurien.net.address import Address
 
 
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Http]:
-    server = start_server(Guard(meta.Meta("127.0.0.1"), "127.0.0.1"), "127.0.0.1", 0)
+    server = ServerThread(Guard(meta.Meta("127.0.0.1")), [on_tcp("127.0.0.1", 0)])
     try:
         yield Http(server)
     finally:

@@ -15,8 +15,9 @@ from vaurien.behavior import Behavior
 from vaurien.behaviors.delay import Delay
 from vaurien.config.document import DocumentError
 from vaurien.config.state import State
+from vaurien.control import server
 from vaurien.control.server import Control, UnnamedError
-from vaurien.errors import AddressError, ListenError, OptionError, UnknownNameError
+from vaurien.errors import AddressError, BackendError, ListenError, OptionError, UnknownNameError
 from vaurien.net.address import Address
 from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
@@ -437,3 +438,28 @@ def test_a_new_configuration_brings_its_own_defaults(running: Live) -> None:
     running.control.set_behavior("delay")
     assert sleep_of(running) == 4.0
     assert running.control.config_digest == "abc"
+
+
+# What is not allowed.
+
+
+def test_there_are_not_too_many_proxies(several: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PROXY_LIMIT", 2)
+    with pytest.raises(OptionError, match=r"^3 proxies are too many: there may be 2$"):
+        several.control.add(added(several))
+    monkeypatch.setattr(server, "PROXY_LIMIT", 1)  # the configuration had more
+    several.control.disable("db")
+    assert [spec.enabled for spec in several.control.state.proxies] == [True, False]
+
+
+def test_a_ring_of_proxies_is_refused(several: Live) -> None:
+    cache, db = (several.control.address(name) for name in ("cache", "db"))
+    several.control.set_backend(str(db), "cache")
+    assert several.ask(proxy="cache") == b"hello"
+    before = several.control.state
+    with pytest.raises(BackendError) as caught:
+        several.control.set_backend(f"127.1:{cache.port}", "db")
+    assert caught.value.proxy == "db"
+    assert str(caught.value).endswith("leads back to the proxy: db -> cache -> db")
+    assert several.control.state is before
+    assert several.ask(proxy="cache") == b"hello"

@@ -18,6 +18,7 @@ from ..behavior import Behavior
 from ..config.state import State
 from ..control.http import start_control
 from ..control.server import Control
+from ..control.sockets import on_tcp
 from ..errors import ListenError
 from ..net.address import Address
 from ..net.proxies import Proxies
@@ -158,9 +159,10 @@ def main() -> None:
         closing.callback(proxies.close)
         control = Control(reactor, proxies, state, find_behavior=find_behavior)
         try:
-            server = start_control(control, LISTEN.host, CONTROL_PORT)
+            opened = on_tcp(LISTEN.host, CONTROL_PORT)
         except ListenError:
-            server = start_control(control, LISTEN.host, 0)
+            opened = on_tcp(LISTEN.host, 0)
+        server = start_control(control, [opened])
         closing.callback(server.stop)
         Signals(reactor, proxies, DRAIN, reopen)
         urls = {"proxy": f"http://{control.address()}", "control": f"http://{server.address}"}

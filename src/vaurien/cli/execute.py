@@ -187,7 +187,7 @@ def run_around(configuration: Configuration, words: Sequence[str], name: str) ->
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # an ignored signal would not be delivered
     with ExitStack() as closing:
-        live = configuration.http is not None
+        live = configuration.has_api
         running = Running(configuration, closing, named=True, live=live)
         if live:
             control = Control(

@@ -26,7 +26,21 @@ from .oldest import gone_options
 HANDLER = "handler"
 """The older word for behavior, in flags as in sections."""
 
-SHARED = ("http", "http_host", "http_port", "seed", "journal", "log_level", "log_output")
+SHARED = (
+    "http",
+    "http_host",
+    "http_port",
+    "http_socket",
+    "token_file",
+    "insecure",
+    "allow_host",
+    "allow_backend",
+    "port_file",
+    "seed",
+    "journal",
+    "log_level",
+    "log_output",
+)
 """The settings that have flags in the commands whose files declare the proxies."""
 
 

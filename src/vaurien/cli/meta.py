@@ -9,7 +9,9 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
 from ..errors import ListenError
+from ..values.texts import printable
 from ..version import __version__
+from .api import show_token, url_of
 from .logs import LEVELS, LOGGER, configure
 
 STOPPING = {signal.SIGINT, signal.SIGTERM}
@@ -36,23 +38,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(given: Namespace) -> int:
     from ..control.guard import Guard
-    from ..control.http import start_server
+    from ..control.http import ServerThread
     from ..control.meta import Meta
+    from ..control.sockets import on_tcp
+    from ..control.tokens import TokenError, configured, needed
 
     try:
         configure(given.log_level, given.log_output)
-        server = start_server(Guard(Meta(given.host), given.host), given.host, given.port)
+        tokens = configured(given.token_file)
+        opened = on_tcp(given.host, given.port)
     except ListenError as error:
-        sys.stderr.write(f"--host, --port: {error.strerror}\n")
-        return 2
+        return _refused(f"--host, --port: {error.strerror}")
+    except TokenError as error:
+        return _refused(f"--token-file: {error}" if given.token_file else str(error))
     except OSError as error:
-        sys.stderr.write(f"--log-output: {given.log_output!r}: {error.strerror}\n")
-        return 2
-    LOGGER.info("Started the meta server: http://%s", server.address)
+        return _refused(f"--log-output: {given.log_output!r}: {error.strerror}")
+    tokens, made = needed(tokens, is_public=opened.is_public, insecure=given.insecure)
+    guard = Guard(Meta(given.host), [given.host, *given.allow_host], tokens)
+    server = ServerThread(guard, [opened])
+    LOGGER.info("Started the meta server: %s", url_of(server.address))
+    if made:
+        show_token(opened, made)
     signal.sigwait(STOPPING)
     server.stop()
     LOGGER.info("Bye!")
     return 0
+
+
+def _refused(text: str) -> int:
+    sys.stderr.write(f"{printable(text)}\n")
+    return 2
 
 
 def _parser() -> ArgumentParser:
@@ -65,6 +80,19 @@ def _parser() -> ArgumentParser:
         help="host to listen on and forward to (default: %(default)s)",
     )
     add("--port", type=_port, default=9998, help="port to listen on (default: %(default)s)")
+    add("--token-file", default="", metavar="FILE", help="tokens to ask for (default: none)")
+    add(
+        "--insecure",
+        action="store_true",
+        help="ask for no token on other addresses than loopback, too",
+    )
+    add(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="accept this name in the Host header, too",
+    )
     level = "lowest level to log (default: %(default)s)"
     add("--log-level", type=str.lower, choices=list(LEVELS), default="info", help=level)
     add("--log-output", default="-", metavar="FILE", help="log file, or - for standard error")

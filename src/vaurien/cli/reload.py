@@ -39,7 +39,21 @@ END_LIMIT = 5.0
 """Seconds to wait, at the end, for a reload in progress."""
 SWITCH_INTERVAL = 0.00005
 """Maximum seconds that the data plane waits for the interpreter while a file is read."""
-AT_START = ("http", "statsd", "journal", "log_level", "log_output", "drain", "max_plugin_threads")
+AT_START = (
+    "http",
+    "http_socket",
+    "token_file",
+    "insecure",
+    "allow_host",
+    "allow_backend",
+    "port_file",
+    "statsd",
+    "journal",
+    "log_level",
+    "log_output",
+    "drain",
+    "max_plugin_threads",
+)
 """Settings that take effect only at the next start."""
 
 

@@ -42,7 +42,7 @@ def run(configuration: Configuration) -> int:
 
     def start(running: Running, closing: ExitStack) -> None:
         del closing
-        if configuration.http is not None:
+        if configuration.has_api:
             from ..control.server import Control
 
             running.start_http(
@@ -60,7 +60,7 @@ def run(configuration: Configuration) -> int:
         LOG.info("ready: %s forwards to %s, seed %d", proxy.address, proxy.backend, seed)
 
     try:
-        return run_until_signalled(configuration, start, live=configuration.http is not None)
+        return run_until_signalled(configuration, start, live=configuration.has_api)
     except ListenError as error:
         raise OptionError(f"{origin_of(configuration.document, 'proxy')}: {error.reason}") from None
 

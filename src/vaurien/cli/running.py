@@ -13,7 +13,10 @@ from .. import plugins
 from ..config.configuration import Configuration
 from ..config.document import Document
 from ..config.settings import origin_of
-from ..errors import ListenError, OptionError
+from ..errors import OptionError
+from ..net.backends import Backends
+from ..net.loops import API
+from ..net.permitted import Permitted
 from ..net.proxies import Proxies
 from ..net.reactor import Reactor
 from ..net.recent import Recent
@@ -24,6 +27,7 @@ from . import logs
 if TYPE_CHECKING:
     from ..control.journal import Journal
     from ..control.server import Control
+    from ..control.sockets import Opened
     from ..net.proxy import Proxy
 
 LOG = logs.LOGGER
@@ -93,8 +97,11 @@ class Running:
             self.reactor,
             partial(self._make, live=live),
             partial(plugins.proxy_type, live=live),
+            Backends(Permitted(configuration.allow_backend)),
         )
-        self.proxies.apply(configuration.state.proxies)
+        self._api = self._open_api()
+        wanted = configuration.state.proxies
+        self.proxies.apply(wanted, hosts=self.proxies.resolve(wanted))
         closing.callback(self.proxies.close)
         self._start_statsd()
 
@@ -102,21 +109,24 @@ class Running:
         """Serve the HTTP API, if the configuration asks for it.
 
         Raises:
-            OptionError: its address cannot be listened on.
+            OptionError: its tokens cannot be used.
         """
-        address = self.configuration.http
-        if address is None:
-            return
-        from ..control.http import start_control
+        if self._api:
+            from .api import start
 
-        try:
-            thread = start_control(control, address.host, address.port)
-        except ListenError as error:
-            place = _place_of_api(self.configuration.document)
-            raise OptionError(f"{place}: {error.strerror}") from None
-        self._closing.callback(thread.stop)
-        self._closing.callback(control.feed.close)
-        LOG.info("Started the HTTP server: http://%s", thread.address)
+            self._closing.callback(start(self.configuration, control, self._api).stop)
+            self._closing.callback(control.feed.close)
+
+    def _open_api(self) -> list[Opened]:
+        """Listen for the API, before proxies can be told to use it as a backend."""
+        if not self.configuration.has_api:
+            return []
+        from .api import open_api
+
+        opened = open_api(self.configuration, self._closing)
+        endpoints = [endpoint for each in opened for endpoint in each.endpoints]
+        self.proxies.backends.loops.listen(API, endpoints)
+        return opened
 
     def reopen(self) -> None:
         """Open the log and the journal anew, as they may have been moved; safe in any thread."""
@@ -188,12 +198,6 @@ def classic_of(spec: ProxySpec) -> dict[str, object]:
         "timeout": spec.limits.timeout,
         "backlog": spec.limits.backlog,
     }
-
-
-def _place_of_api(document: Document) -> str:
-    """Return where the address of the API was given: either part may be what is wrong."""
-    keys = [key for key in ("http_host", "http_port") if document.find(key)]
-    return ", ".join(str(origin_of(document, key)) for key in keys or ["http_port"])
 
 
 @contextmanager

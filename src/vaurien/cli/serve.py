@@ -117,7 +117,8 @@ def _serve(ctx: click.Context, /, state: str | None, **given: object) -> int:
     asked = asked or any(flag.key in variables.content for flag in OWN_FLAGS)
     if asked:
         flags = merged(API, flags)
-    if asked or (not config and flags.content.get("http") is not False):
+    alone = not config and flags.find("http_socket") is None
+    if asked or (alone and flags.content.get("http") is not False):
         defaults = API_BY_DEFAULT
     source = Source(config, plugins.load_named, flags, defaults)
     document = source.read()

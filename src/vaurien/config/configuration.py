@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..net.address import Address
+from ..net.permitted import Pattern
 from .document import Document
 from .names import Names
 from .state import State
@@ -32,9 +33,20 @@ class Configuration:
     environment: Mapping[str, str]
     """Variables for a command, to be completed with ``fill_in``."""
     http: Address | None
-    """Where the API is served, if it is."""
+    """Where the API is served on TCP, if it is."""
+    http_socket: str
+    """The path of a unix socket where it is served, or ``""``."""
+    token_file: str
+    """A file, or ``""``."""
+    insecure: bool
+    allow_host: tuple[str, ...]
+    """Permitted as ``Host``, besides the server's own: ``NAME`` or ``NAME:PORT``."""
+    allow_backend: tuple[Pattern, ...]
+    """If there are any, no other backends are allowed."""
     statsd: Statsd | None
     journal: str
+    """A file, or ``""``."""
+    port_file: str
     """A file, or ``""``."""
     log_level: str
     log_output: str
@@ -46,3 +58,8 @@ class Configuration:
     """What was given, and has no effect."""
     classic: Mapping[str, object]
     """The settings that old plugins get on every proxy."""
+
+    @property
+    def has_api(self) -> bool:
+        """Whether the API is served."""
+        return self.http is not None or bool(self.http_socket)

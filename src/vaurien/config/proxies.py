@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import ALLOWED, Address
+from ..net.loops import Loops, literal
 from ..net.spec import Limits, ProxySpec
 from ..protocol import Protocol
 from ..rules.notation import Entry, FindBehavior, parse_mix
@@ -220,9 +221,10 @@ class ProxyReader:
             else:
                 yield path, str(self._problems.parse(path, given, RECIPE) or ""), 0.0
 
-    def check_addresses(self, proxies: Iterable[tuple[Path, ProxySpec]]) -> None:
-        """Check that no two proxies listen in one place, and that none is its own backend."""
+    def check_addresses(self, proxies: Sequence[tuple[Path, ProxySpec]]) -> None:
+        """Check that no two proxies listen in one place, and that none leads back to itself."""
         taken: dict[tuple[str, int, str], str] = {}
+        loops = Loops()
         for path, proxy in proxies:
             if talks_to_itself(proxy):
                 why = "is where the proxy itself listens"
@@ -234,6 +236,17 @@ class ProxyReader:
                 why = f"is where the proxy {taken[place]!r} listens"
                 self._problems.add((*path, "listen"), format_value(str(proxy.listen)), why)
             taken.setdefault(place, proxy.name)
+            loops.listen(proxy.name, literal(proxy.listen))
+        for path, proxy in proxies:
+            if not loops.has_port(proxy.backend) or talks_to_itself(proxy):
+                continue
+            for endpoint in literal(proxy.backend):
+                try:
+                    loops.enter(proxy.name, endpoint)
+                except OSError as error:
+                    why = f"is refused: {error.strerror}"
+                    self._problems.add((*path, "backend"), format_value(str(proxy.backend)), why)
+                    break
 
 
 def _recipe_for(protocol: type[Protocol] | None, start: float, name: str) -> list[Entry]:

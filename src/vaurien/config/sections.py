@@ -35,8 +35,14 @@ ADDRESSES = _defaults(("listen", "backend"))
 """The defaults that complete an INI file by itself, without flags."""
 
 
-NOT_EMPTY = ("journal", "profile")
-"""Flags whose absence means none."""
+NOT_EMPTY = {
+    "profile": "the name of a profile",
+    **{
+        key: BY_SECTION["vaurien"][key].metavar
+        for key in ("journal", "http_socket", "token_file", "port_file")
+    },
+}
+"""Flags whose absence means none, and what they take."""
 
 
 class Sections:
@@ -75,8 +81,7 @@ class Sections:
         elif setting.of_proxy == "rules":
             self._add_rules(setting, value if isinstance(value, tuple) else (str(value),), origin)
         elif value == "" and key in NOT_EMPTY and isinstance(origin, Flag):
-            allowed = setting.metavar if key == "journal" else "the name of a profile"
-            self._problems.append(Problem(origin, "''", allowed))
+            self._problems.append(Problem(origin, "''", NOT_EMPTY[key]))
         elif setting.of_proxy == "behavior" and isinstance(value, tuple):
             self._put(setting.path, ",".join(value), origin)
         elif key == "log_level":

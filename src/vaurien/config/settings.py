@@ -232,6 +232,56 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=0,
         maximum=PORTS,
     ),
+    _setting(
+        CONTROL,
+        "http_socket",
+        "",
+        "Serve the API on this unix socket, which only its owner may open.",
+        "PATH",
+        shown="none",
+    ),
+    _setting(
+        CONTROL,
+        "token_file",
+        "",
+        "File of the tokens that the API asks for, one a line; 'read TOKEN' may only read. "
+        "Otherwise $VAURIEN_TOKEN.",
+        "FILE",
+        shown="none",
+    ),
+    _setting(
+        CONTROL,
+        "insecure",
+        False,
+        "Serve the API without tokens on other addresses than loopback, too.",
+    ),
+    _setting(
+        CONTROL,
+        "allow_host",
+        "",
+        "Accept this name in the Host header of requests to the API, too. Repeatable.",
+        "NAME[:PORT]",
+        repeatable=True,
+        shown="none",
+    ),
+    _setting(
+        CONTROL,
+        "allow_backend",
+        "",
+        "Allow only such backends, as HOST, HOST:PORT, NETWORK/BITS or unix:/path, with * for "
+        "any characters. Repeatable.",
+        "PATTERN",
+        repeatable=True,
+        shown="all",
+    ),
+    _setting(
+        CONTROL,
+        "port_file",
+        "",
+        "Write all addresses that are listened on to this file, as JSON.",
+        "FILE",
+        shown="none",
+    ),
     _setting(STATSD, "enabled", False, "Send counters to a statsd server.", section="statsd"),
     _setting(STATSD, "host", "localhost", "Host of the statsd server.", "HOST", section="statsd"),
     _setting(
@@ -282,7 +332,7 @@ BY_SECTION: Mapping[str, Mapping[str, Setting]] = {
 TOP_OPTIONS: Mapping[str, Option] = {
     setting.key: setting.option
     for setting in BY_SECTION["vaurien"].values()
-    if not setting.of_proxy
+    if not (setting.of_proxy or setting.repeatable)
 }
 """The keys that documents have outside of any table."""
 STATSD_OPTIONS: Mapping[str, Option] = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import OptionError, UnknownNameError
 from ..net.address import Address
+from ..net.loops import literal, reaches
 from ..net.spec import ProxySpec
 from ..rules.notation import describe
 from ..values.options import Option
@@ -62,9 +63,14 @@ def place_of(address: Address) -> tuple[str, int, str] | None:
 
 
 def talks_to_itself(proxy: ProxySpec) -> bool:
-    """Whether a proxy's backend is where it listens."""
-    place = place_of(proxy.listen)
-    return place is not None and place == place_of(proxy.backend)
+    """Whether a proxy's backend is where it listens, as far as that is known without a lookup."""
+    listen, backend = proxy.listen, proxy.backend
+    place = place_of(listen)
+    if place is None or listen.port != backend.port:
+        return False
+    return place == place_of(backend) or any(
+        reaches(there, here) for there in literal(backend) for here in literal(listen)
+    )
 
 
 def to_document(state: State) -> dict[str, object]:

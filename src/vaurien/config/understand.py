@@ -34,6 +34,7 @@ from ..net.address import Address
 from ..net.spec import Limits, ProxySpec
 from ..protocol import Protocol
 from ..values.options import Option, Value, options_of
+from .access import lists_of
 from .configuration import Configuration, Statsd
 from .document import Document
 from .names import CALLABLE, Names, Plugins
@@ -110,6 +111,7 @@ class _Understanding:
         proxies = reader.read(top, limits_of(given, Limits()), seed)
         environment = self._environment(proxies)
         statsd = self._statsd()
+        hosts, backends = lists_of(top)
         top.end()
         api = Address(str(value["http_host"]), int(value["http_port"]))
         return Configuration(
@@ -118,6 +120,12 @@ class _Understanding:
             state=State(proxies, int(value[GENERATION.name]), seed),
             environment=environment,
             http=api if value["http"] else None,
+            http_socket=str(value["http_socket"]),
+            token_file=str(value["token_file"]),
+            insecure=bool(value["insecure"]),
+            allow_host=hosts,
+            allow_backend=backends,
+            port_file=str(value["port_file"]),
             statsd=statsd,
             journal=str(value["journal"]),
             log_level=str(value["log_level"]),
@@ -137,7 +145,8 @@ class _Understanding:
         document = self._document
         if document.find(GENERATION.name):
             yield f"{document.origin((GENERATION.name,))} has no effect: it is for state files"
-        for key in ("http_host", "http_port"):
+        of_api = ("token_file", "insecure", "allow_host")
+        for key in ("http_host", "http_port", *(() if document.find("http_socket") else of_api)):
             if (found := document.find(key)) and not document.find("http"):
                 yield f"{document.origin(found[0])} has no effect without http"
         for key in STATSD_OPTIONS:

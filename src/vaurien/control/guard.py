@@ -1,18 +1,23 @@
-"""Access control: programs may use the HTTP server, other sites' web pages may not.
+"""Access control: who may use the HTTP server.
 
 A browser sends requests on behalf of any page its user visits.  A page on another site
 must not control the proxy: not through a name of its own that resolves to this machine
 (DNS rebinding: ``Host`` must be in a list), nor by a cross-site request (``Origin`` and
-``Sec-Fetch-Site`` are checked), nor with a form.
+``Sec-Fetch-Site`` are checked), nor with a form.  Programs need a token, if there are any.
+
+Law: it wraps the whole application, and nothing is done for a request that it refuses.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .classic import problem
+from . import refusals
+from .tokens import Right, Tokens
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,57 +28,99 @@ OWN_SITES = frozenset({"same-origin", "none"})
 BLANKS = " \t"
 """What may surround a value (RFC 9110, section 5.6.3); Python's ``strip`` removes more."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+WITHOUT_TOKEN = frozenset({"/livez", "/readyz"})
+"""What those that watch the process ask for."""
+HEADERS_LIMIT = 16 * 1024
+"""Bytes of all names and values."""
+JSON_TYPES = ("application/json", "application/merge-patch+json")
 
-Denial = tuple[int, str, str]
-"""The status, the offending header, and the reason."""
+Headers = list[tuple[str, str]]
+
+
+class Denied(Exception):
+    """A request that is refused, because of a header, or all of them."""
+
+    def __init__(self, status: int, header: str, why: str) -> None:
+        super().__init__(status, header, why)
+        self.status, self.header, self.why = status, header, why
 
 
 class Guard:
     """An ASGI application that passes permitted requests to another one.
 
-    ``host`` is a permitted ``Host``, besides the loopback names and the address that the
-    connection came in on.
+    ``hosts`` are permitted as ``Host``, besides the loopback names and the address that the
+    connection came in on: ``NAME`` with the port of the server, ``NAME:PORT`` as it is.
+    Whoever may open a unix socket may use it.
     """
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), tokens: Tokens = Tokens()) -> None:  # noqa: B008 - a value
         self._app = app
-        self._names = LOOPBACK_NAMES | {host.lower()}
+        self._hosts = LOOPBACK_NAMES | {host.lower() for host in hosts if host}
+        self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        denial = self._check(scope)
-        if denial is None:
-            await self._app(scope, receive, send)
+        try:
+            self._check(scope)
+        except Denied as denied:
+            response = refusals.refusal(scope, denied.status, denied.header, denied.why)
+            if denied.status == HTTPStatus.UNAUTHORIZED:
+                response.headers["WWW-Authenticate"] = 'Bearer realm="vaurien"'
+            await response(scope, receive, send)
         else:
-            status, header, why = denial
-            await problem(status, "header", header, why)(scope, receive, send)
+            await self._app(scope, receive, send)
 
-    def _check(self, scope: Scope) -> Denial | None:
-        headers: list[tuple[str, str]] = [
+    def _check(self, scope: Scope) -> None:
+        """Raise ``Denied`` if a request is not permitted."""
+        headers: Headers = [
             (name.decode("latin-1"), value.decode("latin-1").strip(BLANKS))
             for name, value in scope["headers"]
         ]
-        local: tuple[str, int] = scope["server"]
+        if sum(len(name) + len(value) for name, value in headers) > HEADERS_LIMIT:
+            raise Denied(431, "", f"the headers are longer than {HEADERS_LIMIT} bytes")
+        name, port = scope["server"]
+        safe = scope["method"] in SAFE_METHODS
+        from_browser = False
+        if port is not None:  # not a unix socket
+            from_browser = self._check_site(headers, (name, port))
+            self._check_token(headers, scope["path"], safe=safe)
+        if not safe and (from_browser or refusals.is_native(scope["path"])):
+            _check_type(headers, from_browser=from_browser)
+
+    def _check_site(self, headers: Headers, local: tuple[str, int]) -> bool:
+        """Refuse other sites; return whether the request comes from a browser."""
         hosts = [value for name, value in headers if name == "host"]
         if len(hosts) != 1 or not self._is_own(hosts[0], local):
-            names = ", ".join(sorted(self._names))
-            return 403, "Host", f"{hosts} is not allowed: one of {names}, with port {local[1]}"
+            names = ", ".join(sorted(self._hosts))
+            why = f"{hosts} is not allowed: one of {names}, with port {local[1]}"
+            raise Denied(403, "Host", why)
         from_browser = False
         for name, value in headers:
             if name == "origin" and not self._is_own_origin(value, local):
-                return 403, "Origin", f"{value!r} is another site"
+                raise Denied(403, "Origin", f"{value!r} is another site")
             if name == "sec-fetch-site" and value not in OWN_SITES:
-                return 403, "Sec-Fetch-Site", f"{value!r} is another site"
+                raise Denied(403, "Sec-Fetch-Site", f"{value!r} is another site")
             from_browser = from_browser or name == "origin" or name.startswith("sec-fetch-")
-        if from_browser and scope["method"] not in SAFE_METHODS:
-            return _check_type(dict(headers).get("content-type", ""))
-        return None
+        return from_browser
+
+    def _check_token(self, headers: Headers, path: str, *, safe: bool) -> None:
+        if not self._tokens or path in WITHOUT_TOKEN:
+            return
+        given = [value for name, value in headers if name == "authorization"]
+        right = self._tokens.right_of(given[0]) if len(given) == 1 else Right.NONE
+        if right is Right.NONE:
+            why = "is not one of the server's tokens" if given else "is missing"
+            raise Denied(401, "Authorization", f"{why}: it takes Bearer TOKEN")
+        if right is Right.READ and not safe:
+            raise Denied(403, "Authorization", "the token may only read")
 
     def _is_own(self, authority: str, local: tuple[str, int]) -> bool:
         parts = AUTHORITY.fullmatch(authority.lower())
         if parts is None:
             return False
-        name = parts[1] or parts[2]
-        return int(parts[3] or 80) == local[1] and (name in self._names or name == local[0])
+        name, port = parts[1] or parts[2], int(parts[3] or 80)
+        if f"{name}:{port}" in self._hosts or f"[{name}]:{port}" in self._hosts:
+            return True
+        return port == local[1] and (name in self._hosts or name == local[0])
 
     def _is_own_origin(self, origin: str, local: tuple[str, int]) -> bool:
         try:
@@ -87,12 +134,16 @@ class Guard:
         )
 
 
-def _check_type(content_type: str) -> Denial | None:
-    """From browsers, accept only a type that forms cannot send.
+def _check_type(headers: Headers, *, from_browser: bool) -> None:
+    """Accept only a type that forms cannot send, of browsers and for the native API.
 
-    Programs are exempt: ``curl -d`` sends the type of a form.
+    Programs are exempt on the older paths: ``curl -d`` sends the type of a form.
     """
-    if content_type.partition(";")[0].strip(BLANKS).lower() == "application/json":
-        return None
-    why = f"{content_type!r} is not allowed from a browser: it takes application/json"
-    return 415, "Content-Type", why
+    given = [value for name, value in headers if name == "content-type"]
+    kind = ", ".join(given)
+    if kind.partition(";")[0].strip(BLANKS).lower() in JSON_TYPES:
+        return
+    lengths = dict(headers)
+    empty = lengths.get("content-length", "0") == "0" and "transfer-encoding" not in lengths
+    if from_browser or given or not empty:
+        raise Denied(415, "Content-Type", f"{kind!r} is not allowed: it takes {JSON_TYPES[0]}")

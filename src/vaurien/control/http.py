@@ -7,13 +7,10 @@ connections, heads and bodies, so its clients cannot exhaust memory.
 from __future__ import annotations
 
 import asyncio
-import errno
-import ipaddress
 import logging
-import os
-import socket
 import sys
 import threading
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -21,27 +18,29 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import Server
 
-from ..errors import ListenError
-from ..net.address import Address
 from .classic import make_app
 from .guard import Guard
+from .sockets import BACKLOG, NO_RESOURCE, Opened
+from .tokens import Tokens
 from .toxiproxy.app import ToxiproxyApp
 from .v1.app import NativeApp
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from .server import Control
 
-HEAD_LIMIT = 5.0
+HEAD_LIMIT = 4.5
 """Seconds within which a request's head must arrive, or the unread rest of its body."""
 CONNECTION_LIMIT = 256
-BACKLOG = 128
+"""Open connections; for another one, that which has been idle for longest is cut."""
+REQUEST_LIMIT = 30.0
+"""Seconds from the head of a request to the end of the response, unless that is a stream."""
+STREAM = b"text/event-stream"
+LASTING = "lasting"
+"""Key of the scope of a request that is answered by a stream."""
 STOP_LIMIT = 5.0
 SWITCH_INTERVAL = 0.0005
-NO_RESOURCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""The errors after which asyncio pauses accepting."""
-LOOPBACK = ("127.0.0.1", "::1")
 LOG = logging.getLogger("vaurien")
 SERVER_LOG = LOG.getChild("http")
 
@@ -54,15 +53,17 @@ class LimitedProtocol(H11Protocol):
         self.logger = SERVER_LOG
         self.access_log = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._request: asyncio.TimerHandle | None = None
+        self._heard = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)  # it narrows the parameter's type likewise
+        self._start_deadline()
         if len(self.connections) > CONNECTION_LIMIT:
-            transport.abort()
-        else:
-            self._start_deadline()
+            self._make_room()
 
     def data_received(self, data: bytes) -> None:
+        self._heard = self.loop.time()
         super().data_received(data)
         state = self.conn.their_state
         # The response may precede the end of the body, whose rest is then discarded.
@@ -70,10 +71,40 @@ class LimitedProtocol(H11Protocol):
             self._start_deadline()
         else:
             self._cancel_deadline()
+        self._limit_request()
+
+    def on_response_complete(self) -> None:
+        self._cancel_request()
+        super().on_response_complete()
+        self._limit_request()  # another one may have been waiting
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_deadline()
+        self._cancel_request()
         super().connection_lost(exc)
+
+    def _make_room(self) -> None:
+        """Cut the connection that has been without a request for longest, maybe this one."""
+        idle = (each for each in self.connections if isinstance(each, LimitedProtocol))
+        min(filter(LimitedProtocol._is_idle, idle), key=lambda each: each._heard).transport.abort()
+
+    def _is_idle(self) -> bool:
+        return not self.transport.is_closing() and (
+            self.cycle is None or self.cycle.response_complete
+        )
+
+    def _limit_request(self) -> None:
+        if self._request is None and not self._is_idle():
+            self._request = self.loop.call_later(REQUEST_LIMIT, self._end_request)
+
+    def _end_request(self) -> None:
+        if not self.scope.get(LASTING):
+            self.transport.abort()
+
+    def _cancel_request(self) -> None:
+        if self._request is not None:
+            self._request.cancel()
+            self._request = None
 
     def _start_deadline(self) -> None:
         """Start the deadline, unless it is running: further pieces do not extend it."""
@@ -86,32 +117,20 @@ class LimitedProtocol(H11Protocol):
             self._deadline = None
 
 
-class ListeningSocket(socket.socket):
-    """Says once, until it accepts again, that it cannot.
+class Lasting:
+    """An ASGI application that marks the requests of another one which are answered by a stream."""
 
-    asyncio pauses accepting for a second, but only after it has accepted as often as the
-    backlog is long, each failure with a traceback: here a failure ends its loop.
-    """
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
-    _failing = False
-    _ended = False
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def mark(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                kinds = [value for name, value in message["headers"] if name == b"content-type"]
+                scope[LASTING] = any(kind.startswith(STREAM) for kind in kinds)
+            await send(message)
 
-    def accept(self) -> tuple[socket.socket, Any]:
-        if self._ended:
-            self._ended = False
-            raise BlockingIOError
-        try:
-            accepted = super().accept()
-        except OSError as error:
-            if error.errno not in NO_RESOURCE:
-                raise
-            self._ended = True
-            if not self._failing:
-                self._failing = True
-                LOG.error("The HTTP server cannot accept clients: %s", error.strerror)
-            raise
-        self._failing = False
-        return accepted
+        await self._app(scope, receive, mark)
 
 
 def on_trouble(loop: asyncio.AbstractEventLoop, trouble: dict[str, Any]) -> None:
@@ -143,13 +162,14 @@ class StoppableServer(Server):
 
 
 class ServerThread:
-    """A server that runs until ``stop``; ``address`` is where it listens."""
+    """A server that runs until ``stop``, which also closes what was opened for it."""
 
-    def __init__(self, app: ASGIApp, sockets: list[socket.socket], address: Address) -> None:
-        self.address = address
+    def __init__(self, app: ASGIApp, opened: Sequence[Opened]) -> None:
+        self.address = opened[0].address
+        self._opened = opened
         self._server = StoppableServer(
             Config(
-                app,
+                Lasting(app),
                 loop="asyncio",
                 http=LimitedProtocol,
                 ws="none",
@@ -160,6 +180,7 @@ class ServerThread:
                 server_header=False,
                 date_header=False,
                 timeout_graceful_shutdown=1,
+                backlog=BACKLOG,
             )
         )
         # How long a thread waits before it requests the interpreter lock from one that is
@@ -168,7 +189,10 @@ class ServerThread:
         self._switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread = threading.Thread(
-            target=self._server.run, args=(sockets,), name=f"http {address}", daemon=True
+            target=self._server.run,
+            args=([sock for each in opened for sock in each.sockets],),
+            name=f"http {self.address}",
+            daemon=True,
         )
         self._thread.start()
 
@@ -178,65 +202,21 @@ class ServerThread:
             self._server.stop()
             self._thread.join(STOP_LIMIT)
             sys.setswitchinterval(self._switch_interval)
+        for each in self._opened:
+            each.close()
 
 
-def start_control(control: Control, host: str, port: int) -> ServerThread:
-    """Serve the HTTP API; it accepts connections when this returns.
-
-    Raises:
-        ListenError: the address cannot be listened on.
-    """
-    app = NativeApp(control, ToxiproxyApp(control, make_app(control)))
-    return start_server(Guard(app, host), host, port)
+def control_app(control: Control) -> ASGIApp:
+    """Make all APIs of the proxies one application, without access control: see ``Guard``."""
+    return NativeApp(control, ToxiproxyApp(control, make_app(control)))
 
 
-def start_server(app: ASGIApp, host: str, port: int) -> ServerThread:
-    """Serve an application.  Port 0 picks a free one; ``localhost`` is both 127.0.0.1 and ::1.
-
-    Raises:
-        ListenError: the address cannot be listened on.
-    """
-    try:
-        sockets = _listen(host, port)
-    except UnicodeError:
-        raise ListenError(errno.EINVAL, f"{host!r} is not a host") from None
-    except OSError as error:
-        known = error.errno and not isinstance(error, socket.gaierror)
-        reason = os.strerror(error.errno or 0) if known else error.strerror or error
-        raise ListenError(
-            error.errno, f"cannot listen on {Address(host, port)}: {reason}"
-        ) from None
-    address = Address(host, sockets[0].getsockname()[1])
-    _warn_if_open(sockets[0], address)
-    return ServerThread(app, sockets, address)
-
-
-def _warn_if_open(sock: socket.socket, address: Address) -> None:
-    if not ipaddress.ip_address(sock.getsockname()[0]).is_loopback:
-        LOG.warning(
-            "The HTTP server on %s has no password: anyone who can reach it can use it", address
-        )
-
-
-def _listen(host: str, port: int) -> list[socket.socket]:
-    if host != "localhost":
-        return [_listening(host, port)]
-    first = _listening(LOOPBACK[0], port)
-    try:
-        return [first, _listening(LOOPBACK[1], first.getsockname()[1])]
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            return [first]  # this machine has no IPv6
-        first.close()
-        if port:
-            raise
-    return _listen(host, port)  # the port that the system picked is free on one address only
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    sock = socket.create_server(address, family=family, backlog=BACKLOG)
-    # Connections inherit this.  Without it, the body of a response waits for the client's
-    # delayed ACK of its head: 40 ms.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return ListeningSocket(fileno=sock.detach())
+def start_control(
+    control: Control,
+    opened: Sequence[Opened],
+    hosts: Iterable[str] = (),
+    tokens: Tokens = Tokens(),  # noqa: B008 - a value
+) -> ServerThread:
+    """Serve the APIs of proxies; see ``Guard`` for ``hosts`` and ``tokens``."""
+    own = [each.address.host for each in opened]
+    return ServerThread(Guard(control_app(control), [*own, *hosts], tokens), opened)

@@ -51,6 +51,8 @@ Rules = tuple[Rule, ...]
 Options = Mapping[str, object]
 
 LOOKS_LIKE_A_MIX = re.compile(r"\s*[0-9.]+\s*:")
+PROXY_LIMIT = 1000
+"""Proxies that changes may add up to; a configuration may declare more."""
 LOG = logging.getLogger("vaurien")
 
 
@@ -242,7 +244,7 @@ class Control:
                 raise OptionError("is taken by another proxy", key="name", given=spec.name)
             return state.with_proxy(spec)
 
-        self._writer.change(change)
+        self.change(change)
         LOG.info("Proxy %s added", spec.name)
 
     def remove(self, proxy: str, *, drain: float = 0.0) -> None:
@@ -256,9 +258,10 @@ class Control:
         """Replace the state by what ``change`` returns for the current one; return the new one.
 
         Raises:
+            OptionError: that has too many proxies.
             Exception: whatever ``change`` raises; nothing has changed.
         """
-        return self._writer.change(change, close_policy)
+        return self._writer.change(lambda state: _limited(state, change(state)), close_policy)
 
     def replace(
         self,
@@ -338,6 +341,14 @@ def _find(state: State, proxy: str) -> ProxySpec:
     if spec is None:
         raise UnknownNameError("proxy", proxy, names)
     return spec
+
+
+def _limited(before: State, after: State) -> State:
+    """Return the state after a change, unless that adds too many proxies."""
+    count = len(after.proxies)
+    if count > max(PROXY_LIMIT, len(before.proxies)):
+        raise OptionError(f"{count} proxies are too many: there may be {PROXY_LIMIT}")
+    return after
 
 
 def _behavior(spec: ProxySpec) -> str:

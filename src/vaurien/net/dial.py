@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from math import inf
 
 from .address import Address
 from .reactor import Reactor, Timer
 from .resolver import Resolved, Resolver
-from .system import WRITE, Endpoint, Socket, is_local
+from .system import WRITE, Endpoint, Socket
 
 RETRY_DELAY = 0.01
 """Seconds before a retry, when descriptors or room in a unix socket's queue ran out."""
@@ -25,11 +23,11 @@ class Dial:
     """One attempt to reach a backend, with one time limit for all its endpoints."""
 
     __slots__ = (
+        "_check",
         "_deadline",
         "_endpoints",
+        "_forbidden",
         "_lacks",
-        "_listening",
-        "_looped",
         "_reactor",
         "_retry",
         "_sock",
@@ -45,17 +43,17 @@ class Dial:
         address: Address,
         *,
         timeout: float,
-        listening: list[Endpoint],
+        check: Callable[[Endpoint], None],
         then: OnDialled,
     ) -> None:
         """Call back with a connected socket, or with the error.
 
-        ``timeout`` in seconds.  ``listening``: the proxy's own endpoints, never dialled.
+        ``timeout`` in seconds.  ``check`` raises OSError for an endpoint that is never dialled.
         """
         self._reactor = reactor
-        self._listening = listening
+        self._check = check
         self._then: OnDialled | None = then
-        self._looped: OSError | None = None  # says more than that another endpoint refused
+        self._forbidden: OSError | None = None  # says more than that another endpoint refused
         self._sock: Socket | None = None
         self._endpoints: list[Endpoint] = []
         self._timer: Timer | None = None
@@ -108,14 +106,16 @@ class Dial:
     def _dial_next(self, error: OSError) -> None:
         """Dial the next endpoint, or fail with the last one's error if none is left."""
         if not self._endpoints:
-            self._call_back(self._looped or error)
+            self._call_back(self._forbidden or error)
             return
         endpoint = self._endpoints.pop(0)
         try:
-            for own in self._listening:
-                if reaches(endpoint, own):
-                    self._looped = OSError(errno.ELOOP, "the backend is the proxy itself")
-                    raise self._looped
+            self._check(endpoint)
+        except OSError as forbidden:
+            self._forbidden = forbidden
+            self._dial_next(forbidden)
+            return
+        try:
             sock, code = self._reactor.system.dial(endpoint)
         except OSError as failure:
             if failure.errno in NO_DESCRIPTOR:
@@ -185,26 +185,3 @@ class Dial:
         if self._sock is not None:
             self._reactor.discard(self._sock)
             self._sock = None
-
-
-@lru_cache
-def reaches(endpoint: Endpoint, listening: Endpoint) -> bool:
-    """Whether dialling an endpoint would connect to this listening endpoint."""
-    there, here = endpoint[1], listening[1]
-    if isinstance(there, str) or isinstance(here, str):
-        return there == here
-    if there[1] != here[1]:
-        return False
-    dialled, bound = _plain(there[0]), _plain(here[0])
-    if dialled.version != bound.version:
-        return False
-    if dialled.is_unspecified:  # connects to the loopback address
-        return bound.is_loopback or bound.is_unspecified
-    if bound.is_unspecified:
-        return dialled.is_loopback or is_local(endpoint)
-    return dialled == bound
-
-
-def _plain(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    address = ipaddress.ip_address(host)
-    return getattr(address, "ipv4_mapped", None) or address

@@ -12,11 +12,14 @@ from types import MappingProxyType
 
 from ..errors import EndingError, ListenError
 from .address import Address
+from .backends import Backends, Lead
 from .listener import Listener, resolve_host
+from .loops import literal
 from .proxy import Proxy
 from .reactor import Reactor
 from .resolver import Resolved
 from .spec import ProxySpec
+from .system import Endpoint
 
 Hosts = Mapping[str, Resolved]
 """The endpoints of hosts, with any port, or why there are none."""
@@ -43,8 +46,13 @@ class Proxies:
         reactor: Reactor,
         make: Callable[[ProxySpec], Proxy],
         type_of: Callable[[ProxySpec], type[Proxy]] = lambda _: Proxy,
+        backends: Backends | None = None,
     ) -> None:
-        """``make`` returns a proxy that is not open yet; ``type_of`` tells its class."""
+        """``make`` returns a proxy that is not open yet; ``type_of`` tells its class.
+
+        ``backends``: which are allowed.
+        """
+        self.backends = backends or Backends()
         self._reactor = reactor
         self._make = make
         self._type_of = type_of
@@ -71,15 +79,28 @@ class Proxies:
         return None if proxy is None else proxy.address
 
     def resolve(self, wanted: Sequence[ProxySpec]) -> Hosts:
-        """Resolve the hosts that ``apply`` will listen on; it may block, in any thread."""
+        """Resolve the hosts that ``apply`` will listen on; it may block, in any thread.
+
+        Raises:
+            BackendError: a backend is not allowed.
+        """
         proxies, specs = self._proxies, self._specs
         found: dict[str, Resolved] = {}
+        leads: list[Lead] = []
         for spec in wanted:
             proxy, before = proxies.get(spec.name), specs.get(spec.name)
             stays = proxy and before and proxy.listener and before.listen == spec.listen
             host = spec.listen.host
             if host and spec.enabled and not stays and host not in found:
                 found[host] = resolve_host(self._reactor.system, spec.listen)
+            if not spec.enabled:
+                listening: Sequence[Endpoint] = ()
+            elif stays:
+                listening = self.backends.loops.listening(spec.name)
+            else:
+                listening = _with_port(found.get(host), spec.listen)
+            leads.append(Lead(spec.name, listening, spec.backend))
+        self.backends.check_wanted(leads, self._reactor.system)
         return found
 
     def apply(
@@ -159,10 +180,15 @@ class Proxies:
         old = self._proxies.get(spec.name)
         before = self._specs.get(spec.name)
         if old is None or before is None:
-            return self._make(spec)
+            return self._made(spec)
         same = (before.protocol, before.limits) == (spec.protocol, spec.limits)
         stays = before == spec or (same and type(old) is self._type_of(spec))
-        return old if stays else self._make(spec)
+        return old if stays else self._made(spec)
+
+    def _made(self, spec: ProxySpec) -> Proxy:
+        proxy = self._make(spec)
+        proxy.backends = self.backends
+        return proxy
 
     def _place(self, spec: ProxySpec) -> Address:
         """Where a proxy is to listen; port 0, wanted again, is the port that it became."""
@@ -225,6 +251,18 @@ class Proxies:
             proxy.drain(ended, close_policy.drain)
         else:
             proxy.reset(why, ended)
+
+
+def _with_port(resolved: Resolved | None, address: Address) -> Sequence[Endpoint]:
+    """Return the endpoints that an address becomes; none if its port is not known yet."""
+    if address.path:
+        return literal(address)
+    if not address.port or resolved is None or isinstance(resolved, OSError):
+        return ()
+    return [
+        (family, where if isinstance(where, str) else (where[0], address.port, *where[2:]))
+        for family, where in resolved
+    ]
 
 
 def _listen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 
 from ..behavior import Firing
@@ -12,6 +13,7 @@ from ..rules.plan import Plan, Rule
 from ..values.events import Emit, Event, Fired, Trouble
 from ..values.messages import Direction
 from .address import Address
+from .backends import Backends
 from .closing import InUse
 from .connection import Connection
 from .dial import NO_DESCRIPTOR, Dial
@@ -47,6 +49,8 @@ class Proxy:
         self.name = spec.name
         self.emit = emit
         self.limits = spec.limits
+        self.backends = Backends()
+        """Which backends are allowed; all proxies of a process share it."""
         self.active_plan = ActivePlan(spec.plan, spec.name, reactor.clock())
         self.connections: dict[Connection, None] = {}
         """The open ones, in the order of their numbers, so that a seed repeats a run."""
@@ -97,6 +101,7 @@ class Proxy:
         listener = listener or self.make_listener()
         self.stop_listening()
         self._listener = listener
+        self.backends.loops.listen(self.name, listener.endpoints)
         self.bound = listener.first_endpoint
         self._listener.attach(self._on_client, self._on_accept_error)
         self._forget_drain()
@@ -155,6 +160,7 @@ class Proxy:
         ``reset``: reset the open connections to the old one.
         """
         self.backend = backend
+        self.backends.loops.forget(self.name)
         if reset:
             self.reset_all("its backend was replaced")
 
@@ -197,6 +203,7 @@ class Proxy:
         listener = self._listener
         if listener is not None:
             self.listen = listener.address  # first: other threads ask for the address
+            self.backends.loops.leave(self.name)
         self._listener = None
         return listener
 
@@ -243,7 +250,7 @@ class Proxy:
             self._resolver,
             backend,
             timeout=self.limits.dial_timeout or inf,
-            listening=self._listening,
+            check=partial(self.backends.check, self.name, backend),
             then=on_dialled,
         )
         if not dial.done:
@@ -335,10 +342,6 @@ class Proxy:
     def _is_full(self) -> bool:
         limit = self.limits.max_connections
         return bool(limit) and len(self.connections) >= limit
-
-    @property
-    def _listening(self) -> list[Endpoint]:
-        return self._listener.endpoints if self._listener is not None else []
 
     def _on_client(self, sock: Socket) -> None:
         self._opened += 1
