@@ -133,6 +133,15 @@ def test_a_variable_that_is_no_token_is_said(
         Started(understand, running, ending, "--http")
 
 
+def over_socket(path: Path) -> bytes:
+    """The answer to a request over a unix socket."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(LIMIT)
+        sock.connect(str(path))
+        sock.sendall(b"GET /behavior HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return sock.recv(65536)
+
+
 def test_a_socket_may_take_the_place_of_a_port(
     understand: Understand, running: Live, ending: ExitStack, tmp_path: Path
 ) -> None:
@@ -141,11 +150,7 @@ def test_a_socket_may_take_the_place_of_a_port(
     assert configuration.http is None
     (opened,) = open_api(configuration, ending)
     server = start(configuration, running.control, [opened])
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(LIMIT)
-        sock.connect(str(path))
-        sock.sendall(b"GET /behavior HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+    assert over_socket(path).startswith(b"HTTP/1.1 200 ")
     server.stop()
     ending.close()
     assert not path.exists()
@@ -157,8 +162,7 @@ def test_a_socket_and_a_port_are_both_served(
     path = tmp_path / "api"
     started = Started(understand, running, ending, "--http", "--http-socket", str(path))
     assert started.status() == 200
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(str(path))
+    assert over_socket(path).startswith(b"HTTP/1.1 200 ")
 
 
 def test_where_nobody_can_listen_is_said(
