@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from queue import SimpleQueue
@@ -23,6 +24,7 @@ from ..config.configuration import Configuration
 from ..config.document import DocumentError
 from ..config.source import Source
 from ..control.server import ChangedError
+from ..control.writer import StalledError
 from ..errors import EndingError, VaurienError
 from ..net.proxies import ClosePolicy
 from ..values.texts import printable
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from ..net.spec import ProxySpec
 
 LOG = logs.LOGGER
+PATIENCE = 30.0
+"""Seconds that a caller waits for the outcome of a reload."""
 END_LIMIT = 5.0
 """Seconds to wait, at the end, for a reload in progress."""
 SWITCH_INTERVAL = 0.00005
@@ -57,8 +61,8 @@ AT_START = (
 """Settings that take effect only at the next start."""
 
 
-ReloadRequests = SimpleQueue[None]
-"""One item for each signal that has not been handled yet."""
+ReloadRequests = SimpleQueue["Future[None] | None"]
+"""One item for each request that has not been handled yet; a future gets the outcome."""
 
 
 def requests_from_signals() -> ReloadRequests:
@@ -96,6 +100,7 @@ class Reloads:
         self._reopen = reopen
         self._ended = False
         self._requests = requests
+        control.reload = self.reload_now if source.name else None
         self._thread = threading.Thread(target=self._work, name="reload", daemon=True)
         self._thread.start()
 
@@ -105,12 +110,30 @@ class Reloads:
         self._requests.put(None)
         self._thread.join(END_LIMIT)
 
-    def reload(self) -> None:
-        """Open the log and the journal anew; read the file, and apply it if it is valid."""
+    def reload_now(self) -> None:
+        """Reload, and wait for the outcome; not in the reactor's thread.
+
+        Raises:
+            VaurienError: the file was not applied, for this reason.
+        """
+        outcome: Future[None] = Future()
+        self._requests.put(outcome)
+        try:
+            outcome.result(PATIENCE)
+        except CancelledError:
+            raise EndingError from None
+        except TimeoutError:
+            raise StalledError(f"the reload did not finish within {PATIENCE:g} s") from None
+
+    def reload(self) -> VaurienError | None:
+        """Open the log and the journal anew; read the file, and apply it if it is valid.
+
+        Return why it was not applied, which is logged.
+        """
         self._reopen()
         if not self._source.name:
             LOG.warning("SIGHUP: there is no configuration file to reload")
-            return
+            return None
         LOG.info("SIGHUP: reloading %s", printable(self._source.name))
         try:
             document = self._source.read()
@@ -126,11 +149,15 @@ class Reloads:
                 LOG.error("%s", problem)
             count = len(error.problems)
             LOG.error("The configuration was not applied; problems: %d", count)
+            return error
         except EndingError as ending:
             LOG.warning("The configuration was not applied: %s", ending)
+            return ending
         except VaurienError as error:
             reason = getattr(error, "strerror", None) or error
             LOG.error("The configuration was not applied: %s", reason)
+            return error
+        return None
 
     def _apply(self, configuration: Configuration, digest: str) -> bool:
         """Replace the state; False if it has changed since it was looked at."""
@@ -172,16 +199,26 @@ class Reloads:
 
     def _work(self) -> None:
         while True:
-            self._requests.get()
+            waiting = [self._requests.get()]
             while not self._requests.empty():  # this thread is the only consumer
-                self._requests.get()
+                waiting.append(self._requests.get())
+            outcomes = [each for each in waiting if each is not None]
             if self._ended:
+                for outcome in outcomes:
+                    outcome.cancel()
                 return
+            error: Exception | None
             try:
                 with _giving_way():
-                    self.reload()
-            except Exception:  # a bug in a plugin; the next file may work
+                    error = self.reload()
+            except Exception as bug:  # a bug in a plugin; the next file may work
                 LOG.exception("The configuration was not applied")
+                error = bug
+            for outcome in outcomes:
+                if error is None:
+                    outcome.set_result(None)
+                else:
+                    outcome.set_exception(error)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def limits_of(values: Mapping[str, Value], otherwise: Limits) -> Limits:
 
 
 @cache
-def _presets() -> Presets:
+def presets() -> Presets:
     """Return the predefined rules; most proxies have none."""
     from .presets import Presets
 
@@ -156,9 +156,9 @@ class ProxyReader:
         yield from self._mix(path, mix)
         path, profile = table.text("profile")
         if profile:
-            yield from self._brought(path, profile, _presets().profile)
+            yield from self._brought(path, profile, presets().profile)
         for path, recipe, start in self._recipes(table):
-            make = partial(_recipe_for, protocol.plugin if protocol else None, start)
+            make = partial(recipe_for, protocol.plugin if protocol else None, start)
             yield from self._brought(path, recipe, make)
         for path, entry in table.items("rules"):
             if isinstance(entry, Mapping):
@@ -249,15 +249,15 @@ class ProxyReader:
                     break
 
 
-def _recipe_for(protocol: type[Protocol] | None, start: float, name: str) -> list[Entry]:
+def recipe_for(protocol: type[Protocol] | None, start: float, name: str) -> list[Entry]:
     """Return the rules of a recipe, which must be for this protocol if that is known.
 
     Raises:
         UnknownNameError: there is none of this name.
         OptionError: it is for another protocol.
     """
-    entries = _presets().recipe(name, start)
-    needed = _presets().recipes[name].protocol
+    entries = presets().recipe(name, start)
+    needed = presets().recipes[name].protocol
     if needed and protocol and needed not in [getattr(base, "name", "") for base in protocol.mro()]:
         raise OptionError(f"is for the protocol {needed}, not {protocol.name}", given=name)
     return entries

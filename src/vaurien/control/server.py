@@ -101,6 +101,8 @@ class Control:
         self._proxies = proxies
         self._find_behavior = find_behavior
         self._find_protocol = find_protocol
+        self.reload: Callable[[], None] | None = None
+        """Read the configuration file again, and wait for the outcome; None without a file."""
         recent = Recent() if recent is None else recent
         self.feed = Feed(recent)
         """The last events, for readers."""

@@ -106,6 +106,12 @@ class ActiveRule:
         ttl = self.rule.ttl
         return ttl is not None and now - self.applied_at + MARGIN >= ttl
 
+    def is_over(self, now: float) -> bool:
+        """Whether it has been on for the last time: it has expired, or its window has ended."""
+        stop = self.rule.stop
+        ended = stop is not None and now - self.applied_at + MARGIN >= stop
+        return ended or self.is_expired(now)
+
     def next_edge(self, now: float) -> float | None:
         """Return when it next turns on or off, or expires, on the same clock as ``now``."""
         edge = self.rule.next_edge(now - self.applied_at + MARGIN)

@@ -104,6 +104,10 @@ class ActivePlan:
             and active_rule.rule.behavior.overrides(hook)
         )
 
+    def by_name(self) -> dict[str, ActiveRule]:
+        """Return all rules by their names, on or off; those of inert behaviors are left out."""
+        return {active_rule.name: active_rule for active_rule in self._all}
+
     def is_on(self, active_rule: ActiveRule) -> bool:
         """Whether the plan includes a rule, and it is on."""
         return active_rule in self._on

@@ -204,6 +204,27 @@ def describe(rule: Rule) -> dict[str, Value]:
     return entry
 
 
+def with_bands(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Return the rules with adjacent bands in each mix, as if they had been made together.
+
+    Raises:
+        OptionError: the percentages of a mix are too much.
+    """
+    tops: dict[str, float] = {}
+    placed: list[Rule] = []
+    for each in rules:
+        rule = each
+        if rule.mix:
+            low = tops.get(rule.mix, 0.0)
+            ramp = rule.percent_ramp
+            high = tops[rule.mix] = _top(low, max(ramp.values) if ramp else _percent(rule))
+            if high > 100:
+                raise OptionError(TOO_MUCH, key="percent", given=_percent(rule))
+            rule = replace(rule, low=low, high=high)
+        placed.append(rule)
+    return tuple(placed)
+
+
 def _direction(given: str, behavior: Behavior, match: tuple[Match, ...]) -> Direction | None:
     if given == "both":
         return None

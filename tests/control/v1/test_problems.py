@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from vaurien.control.v1.problems import invalid, placed, pointer_of, refusal_of
+from vaurien.control.v1.problems import Refusal, Wrong, invalid, pointer_of, refusal_of
 from vaurien.errors import EndingError, ListenError, OptionError, UnknownNameError
 
 
@@ -23,13 +23,14 @@ def test_the_statuses_of_errors() -> None:
     assert refusal_of(OptionError("is wrong")).status == 422
 
 
-def test_what_is_wrong_in_a_part_is_told_with_its_place_in_the_whole() -> None:
-    try:
-        with placed(lambda path: ("changes", 1, "body", *path)):
-            raise invalid("is wrong", "percent", given="x")
-    except Exception as error:  # noqa: BLE001 - the only one
-        refusal = error
-    body = refusal_of(refusal).body  # type: ignore[arg-type]  # it is one
-    assert body["errors"] == [
-        {"pointer": "#/changes/1/body/percent", "detail": "is wrong", "given": "x"}
-    ]
+def test_the_body_lists_what_is_wrong() -> None:
+    assert invalid("is wrong", "percent", given="x", allowed="a number").body == {
+        "type": "about:blank",
+        "title": "Unprocessable Entity",
+        "status": 422,
+        "detail": "is wrong",
+        "errors": [
+            {"pointer": "#/percent", "detail": "is wrong", "given": "x", "allowed": "a number"}
+        ],
+    }
+    assert Refusal(422, errors=[Wrong("a"), Wrong("b")]).body["detail"] == "2 values are wrong"

@@ -33,3 +33,86 @@ def test_all_that_is_wrong_is_told(ask: Native) -> None:
         "#/rules/0/percnt",
         "#/rules/0/sleep",
     }
+
+
+def test_a_proxy_is_put(ask: Native, running: Live) -> None:
+    table = {
+        "listen": "127.0.0.1:0",
+        "backend": str(running.backend),
+        "behavior": "10:delay",
+        "profile": "lte",
+        "rules": [{"behavior": "hang", "percent": 0}],
+    }
+    made = ask("PUT", "/v1/proxies/a", table)
+    assert (made.status, made.headers["location"]) == (201, "/v1/proxies/a")
+    names = [rule["name"] for rule in made.body["rules"]]
+    assert (names[0], names[-1]) == ("delay", "hang")
+    again = ask("PUT", "/v1/proxies/a", made.body)
+    assert (again.status, again.headers["etag"]) == (200, made.headers["etag"])
+    assert again.body["status"]["address"] == made.body["status"]["address"]
+    less = ask("PUT", "/v1/proxies/a", {"backend": str(running.backend)})
+    assert less.body["rules"] == []
+    assert less.headers["etag"] != made.headers["etag"]
+    assert ask("PUT", "/v1/proxies/a", {"name": "b", **table}).status == 422
+
+
+def test_a_proxy_is_patched(ask: Native, running: Live, cache: str) -> None:
+    kept = running.connect()
+    answer = ask("PATCH", cache, {"timeout": 60, "behavior": "30:delay", "profile": "lte"})
+    assert (answer.status, answer.body["timeout"]) == (200, 60)
+    address = answer.body["status"]["address"]
+    count = len(answer.body["rules"])
+    answer = ask("PATCH", cache, {"behavior": "20:hang", "profile": "dial-up", "timeout": None})
+    names = [rule["name"] for rule in answer.body["rules"]]
+    assert len(names) == count
+    assert "hang" in names
+    assert "delay" not in names
+    answer = ask("PATCH", cache, {"behavior": None, "profile": None, "rules": None})
+    assert (answer.body["rules"], answer.body["timeout"]) == ([], 0)
+    assert answer.body["status"]["address"] == address
+    assert ask("PATCH", cache, {"enabled": False}).body["status"]["address"] is None
+    assert ask("PATCH", cache, {"enabled": None}).body["status"]["address"] == address
+    assert set(ask("PATCH", cache, {"backend": None, "x": 1}).pointers) == {"#/backend", "#/x"}
+    assert ask("PATCH", "/v1/proxies/nope", {}).status == 404
+    kept.close()
+
+
+def test_another_protocol_has_options_of_its_own(ask: Native, cache: str) -> None:
+    answer = ask("PATCH", cache, {"protocol": "smtp", "options": {"tls": "pass"}})
+    assert answer.body["options"]["tls"] == "pass"
+    assert ask("PATCH", cache, {"protocol": "redis"}).body["protocol"] == "redis"
+    answer = ask("PATCH", cache, {"options": {"nope": 1}})
+    assert list(answer.pointers) == ["#/options/nope"]
+
+
+def test_what_exists_is_not_created(ask: Native, cache: str) -> None:
+    only_new = {"If-None-Match": "*"}
+    body = {"name": "cache", "backend": "b:1"}
+    assert ask("PUT", cache, {"backend": "b:1"}, only_new).status == 412
+    assert ask("POST", "/v1/proxies", body, only_new).status == 412
+    assert ask("PUT", "/v1/proxies/x", {"backend": "b:1"}, {"If-Match": "*"}).status == 412
+    assert ask("PUT", "/v1/proxies/x", {"backend": "b:1"}, only_new).status == 201
+
+
+def test_a_change_of_one_proxy_is_none_of_another(ask: Native, running: Live, cache: str) -> None:
+    tag = ask("GET", cache).headers["etag"]
+    ask("PUT", "/v1/proxies/b", {"backend": str(running.backend)})
+    ask("POST", "/v1/proxies/b/rules", {"behavior": "hang"})
+    assert ask("GET", cache).headers["etag"] == tag
+    assert ask("PATCH", cache, {"timeout": 3}, {"If-Match": tag}).status == 200
+    assert ask("PATCH", cache, {"timeout": 4}, {"If-Match": tag}).status == 412
+
+
+def test_names_as_users_have_them(ask: Native, running: Live) -> None:
+    for name, path in (("größe", "gr%C3%B6%C3%9Fe"), ("r m/s", "r%20m%2Fs"), ("x" * 255,) * 2):
+        body = {"name": name, "listen": "127.0.0.1:0", "backend": str(running.backend)}
+        made = ask("POST", "/v1/proxies", body)
+        assert (made.status, made.headers["location"]) == (201, f"/v1/proxies/{path}")
+        assert ask("GET", f"/v1/proxies/{path}").body["name"] == name
+    for wrong in ("", "a\n", "x" * 256, "\ud800"):
+        assert ask("POST", "/v1/proxies", {"name": wrong, "backend": "b:1"}).status == 422
+
+
+def test_a_proxy_is_not_its_own_backend(ask: Native) -> None:
+    body = {"name": "a", "listen": "127.0.0.1:7", "backend": "127.0.0.1:7"}
+    assert list(ask("POST", "/v1/proxies", body).pointers) == ["#/backend"]

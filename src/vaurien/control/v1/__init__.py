@@ -1,9 +1,12 @@
 """The native HTTP API, ``/v1``, as a view of the proxies that run.
 
 ``app`` finds the route of a request in the ``routes``, which ``table`` collects, and answers
-errors as ``problems`` says (RFC 9457).  ``bodies`` reads JSON.  ``proxies`` has the handlers of
-proxies, and ``status`` what proxies and rules have counted; ``connections``, ``events`` and
-``health`` have those of their names.
+errors as ``problems`` says (RFC 9457).  ``bodies`` reads and writes JSON.  ``resources`` makes
+proxies and rules of what users send, and shows them; ``status`` adds what they have counted.
+
+The handlers are in ``state``, ``proxies``, ``rules``, ``presets``, ``connections``, ``events`` and
+``health``; ``changes`` composes those that change the state.
+``differences`` tells what a change changes.
 
 Law: nothing is kept here.  A request that changes something becomes a ``Change``, a function from
 the ``State`` to the next one, which goes through the one ``Writer``.

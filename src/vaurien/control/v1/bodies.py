@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from ..store import RepeatedKeyError, unique
-from .problems import Refusal
+from .problems import Refusal, Wrong
 
 Content = Mapping[str, object]
 
@@ -58,7 +58,7 @@ def table_of(value: object) -> Content:
         Refusal: it is something else.
     """
     if not isinstance(value, dict):
-        raise Refusal(400, "the body should be a JSON object")
+        raise Refusal(400, errors=[Wrong("the body should be a JSON object", ())])
     return value
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from ...config.document import DocumentError, FileKey, Problem
 from ...config.formatting import Path
@@ -15,17 +13,12 @@ from ...errors import EndingError, ListenError, UnknownNameError, VaurienError
 from ..store import StoreError
 from ..writer import StalledError
 
-if TYPE_CHECKING:
-    from ...config.state import State
-
 MEDIA_TYPE = "application/problem+json"
 STATUSES = {
     errno.EADDRINUSE: 409,
     **dict.fromkeys([errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM], 503),
 }
 """The statuses of errors of the system that keep a proxy from listening; others are 422."""
-
-Relocate = Callable[[Path], Path]
 
 
 @dataclass(frozen=True)
@@ -68,14 +61,6 @@ class Refusal(VaurienError):
         self.status = status
         self.errors = tuple(errors)
         self.headers = headers or {}
-
-    def relocated(self, relocate: Relocate) -> Refusal:
-        """Return the same with other paths: that of a part of a body, as part of the whole."""
-        errors = [
-            each if each.path is None else replace(each, path=relocate(each.path))
-            for each in self.errors
-        ]
-        return Refusal(self.status, str(self), errors, headers=self.headers)
 
     @property
     def body(self) -> dict[str, object]:
@@ -120,7 +105,7 @@ def refusal_of(error: VaurienError) -> Refusal:
     if isinstance(error, StoreError):
         return Refusal(500, str(error))
     if isinstance(error, ListenError):
-        return _not_listening(error, ("listen",))
+        return not_listening(error)
     return Refusal(422, str(error))
 
 
@@ -129,22 +114,7 @@ def _wrong(problem: Problem) -> Wrong:
     return Wrong(str(problem), path, given=problem.given, allowed=problem.allowed)
 
 
-def _not_listening(error: ListenError, path: Path) -> Refusal:
+def not_listening(error: ListenError, path: Path | None = None) -> Refusal:
+    """Return how an address is answered that cannot be listened on; ``path``: where it is."""
     status = STATUSES.get(error.errno or 0, 422)
     return Refusal(status, errors=[Wrong(str(error.strerror), path)])
-
-
-@contextmanager
-def placed(relocate: Relocate) -> Iterator[None]:
-    """Tell of what is refused within where it is in the whole body."""
-    try:
-        yield
-    except VaurienError as error:
-        raise refusal_of(error).relocated(relocate) from None
-
-
-def listening_at(error: ListenError, state: State) -> Refusal:
-    """Return how an address of a whole state that cannot be listened on is answered."""
-    names = [spec.name for spec in state.proxies]
-    place: Path = ("proxies", names.index(error.proxy)) if error.proxy in names else ()
-    return _not_listening(error, (*place, "listen"))

@@ -1,96 +1,46 @@
-"""Proxies: their resources, and the changes that requests ask for."""
+"""Proxies: what requests ask for."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from ...config.document import Document
-from ...config.problems import Problems
-from ...config.proxies import ProxyReader
-from ...config.settings import LIMITS
+from ...config.formatting import Path
 from ...config.state import State
-from ...config.tables import Table
-from ...net.spec import Limits, ProxySpec
-from ...rules.notation import describe
-from .bodies import Content
-from .problems import Refusal, invalid, unknown
-from .routes import CLOSING, DRAIN, Answer, Call, Change, Route
+from ...rules.notation import MIX
+from .bodies import PATCH_TYPES, Content, merged
+from .presets import profile_rules
+from .problems import Refusal, invalid
+from .resources import (
+    answer_with_proxy,
+    check_name,
+    find_proxy,
+    proxy_resource,
+    read_proxy,
+    rule_resource,
+    writable,
+)
+from .routes import CLOSING, DRAIN, Answer, Call, Change, Route, ref
 from .status import Status
 
 if TYPE_CHECKING:
-    from ..server import Control
-
-Described = dict[str, object]
-READ_ONLY = "status"
+    from ...net.spec import ProxySpec
 
 
-def described(spec: ProxySpec, seed: int, status: Described | None = None) -> Described:
-    """Return a proxy as a resource; without its status, it is what makes it so."""
-    own_seed = {} if spec.plan.seed == seed else {"seed": spec.plan.seed}
-    last = {} if status is None else {READ_ONLY: status}
-    return {
-        "name": spec.name,
-        "listen": str(spec.listen),
-        "backend": str(spec.backend),
-        "protocol": spec.protocol.name,
-        "options": spec.protocol.settings(),
-        "enabled": spec.enabled,
-        **{option.name: getattr(spec.limits, name) for name, option in LIMITS.items()},
-        **own_seed,
-        "rules": [describe(rule) for rule in spec.plan.rules],
-        **last,
-    }
-
-
-def read_proxy(control: Control, content: Content, name: str, state: State) -> ProxySpec:
-    """Return the proxy that a resource describes.
-
-    Raises:
-        DocumentError: all that is wrong with it.
-    """
-    given = {key: value for key, value in content.items() if key not in ("name", READ_ONLY)}
-    problems = Problems(Document(given))
-    reader = ProxyReader(control.find_behavior, control.find_protocol, problems)
-    spec = reader.proxy(name, Table(given, (), problems, joint="_"), Limits(), state.seed)
-    reader.check_addresses([((), spec)])
-    problems.check()
-    return spec
-
-
-def find(state: State, name: str) -> ProxySpec:
-    """Return a proxy.
-
-    Raises:
-        Refusal: there is none of this name.
-    """
-    spec = state.get(name)
-    if spec is None:
-        raise unknown("proxy", name)
-    return spec
-
-
-def path_of(name: str) -> str:
-    return f"/v1/proxies/{quote(name, safe='')}"
-
-
-def answer(control: Control, state: State, name: str, status: int = 200) -> Answer:
-    """Return the answer that shows a proxy."""
-    spec = find(state, name)
-    body = described(spec, state.seed, Status(control, [spec]).of_proxy(spec))
-    location = path_of(name) if status == 201 else ""
-    return Answer(body, status, spec.generation, location)
+def listen_path(proxy: str) -> Path:
+    """The place, in the body of a proxy, of where it listens."""
+    del proxy
+    return ("listen",)
 
 
 def get_all(call: Call) -> Answer:
     state = call.control.state
     status = Status(call.control, state.proxies)
-    found = [described(spec, state.seed, status.of_proxy(spec)) for spec in state.proxies]
+    found = [proxy_resource(spec, state.seed, status) for spec in state.proxies]
     return Answer({"proxies": found}, generation=state.generation)
 
 
 def get(call: Call) -> Answer:
-    return answer(call.control, call.control.state, call.arguments["proxy"])
+    return answer_with_proxy(call.control, call.control.state, call.arguments["proxy"])
 
 
 def create(call: Call) -> Change:
@@ -100,42 +50,120 @@ def create(call: Call) -> Change:
         raise invalid("name is missing: it takes a text", "name", allowed="a text")
 
     def apply(state: State) -> State:
-        spec = read_proxy(call.control, content, name, state)
-        if state.get(name) is not None:
+        before = state.get(name)
+        call.check(None if before is None else before.generation)
+        if before is not None:
             raise Refusal(409, f"there is a proxy {name!r} already")
-        return state.with_proxy(spec)
+        return state.with_proxy(read_proxy(call.control, name, content, state))
 
-    return Change(apply, lambda state: answer(call.control, state, name, 201), call.close_policy)
+    return Change(
+        apply, lambda state: answer_with_proxy(call.control, state, name, is_new=True), listen_path
+    )
+
+
+def put(call: Call) -> Change:
+    content, name = call.content, call.arguments["proxy"]
+    check_name(content, name)
+    is_new = False
+
+    def apply(state: State) -> State:
+        nonlocal is_new
+        before = state.get(name)
+        is_new = before is None
+        call.check(None if before is None else before.generation)
+        return state.with_proxy(read_proxy(call.control, name, content, state))
+
+    def answer(state: State) -> Answer:
+        return answer_with_proxy(call.control, state, name, is_new=is_new)
+
+    return Change(apply, answer, listen_path, call.close_policy)
+
+
+def patch(call: Call) -> Change:
+    content, name = call.content, call.arguments["proxy"]
+    check_name(content, name)
+
+    def apply(state: State) -> State:
+        before = find_proxy(state, name)
+        call.check(before.generation)
+        wanted = patched(before, state.seed, writable(content))
+        return state.with_proxy(read_proxy(call.control, name, wanted, state))
+
+    return Change(
+        apply,
+        lambda state: answer_with_proxy(call.control, state, name),
+        listen_path,
+        call.close_policy,
+    )
+
+
+def patched(spec: ProxySpec, seed: int, patch: Content) -> Content:
+    """Return what a proxy should be after a merge patch.
+
+    A mix or a profile takes the place of the one before; null removes it.
+    """
+    now = proxy_resource(spec, seed)
+    if patch.get("protocol", spec.protocol.name) != spec.protocol.name:
+        now["options"] = {}
+    rules = spec.plan.rules
+    if "behavior" in patch:
+        rules = tuple(rule for rule in rules if rule.mix != MIX)
+    if "profile" in patch:
+        rules = tuple(rule for rule in rules if rule.name not in profile_rules())
+    now["rules"] = [rule_resource(spec, rule) for rule in rules]
+    wanted = merged(now, patch)
+    assert isinstance(wanted, dict)
+    return wanted
 
 
 def delete(call: Call) -> Change:
     name = call.arguments["proxy"]
 
     def apply(state: State) -> State:
-        call.check(find(state, name).generation)
+        call.check(find_proxy(state, name).generation)
         return state.without_proxy(name)
 
-    return Change(apply, lambda _: Answer(status=204), call.close_policy)
+    return Change(apply, lambda _: Answer(status=204), close_policy=call.close_policy)
 
 
-ONE = "/v1/proxies/{proxy}"
-PROXY = {"$ref": "#/components/schemas/Proxy"}
-WANTED = {"$ref": "#/components/schemas/WantedProxy"}
-PROXIES = {"$ref": "#/components/schemas/Proxies"}
+ALL, ONE = "/v1/proxies", "/v1/proxies/{proxy}"
+PROXY, WANTED = ref("Proxy"), ref("ProxyTable")
 ROUTES = [
-    Route("GET", "/v1/proxies", get_all, "All proxies.", answers={200: PROXIES}),
+    Route("GET", ALL, get_all, "List all proxies.", answers={200: ref("Proxies")}),
     Route(
         "POST",
-        "/v1/proxies",
+        ALL,
         create,
         "Create a proxy, with its rules.",
-        query=CLOSING,
-        body=WANTED,
+        body=ref("NewProxy"),
         answers={201: PROXY},
-        statuses=[409],
+        statuses=[409, 412],
         is_change=True,
     ),
-    Route("GET", ONE, get, "A proxy.", answers={200: PROXY}),
+    Route("GET", ONE, get, "Return a proxy.", answers={200: PROXY}),
+    Route(
+        "PUT",
+        ONE,
+        put,
+        "Create a proxy, or replace it.",
+        query=CLOSING,
+        body=WANTED,
+        answers={200: PROXY, 201: PROXY},
+        statuses=[409, 412],
+        is_change=True,
+    ),
+    Route(
+        "PATCH",
+        ONE,
+        patch,
+        "Change some keys of a proxy; null gives them their default.",
+        query=CLOSING,
+        body=ref("ProxyPatch"),
+        types=PATCH_TYPES,
+        answers={200: PROXY},
+        statuses=[409, 412],
+        is_change=True,
+    ),
     Route(
         "DELETE",
         ONE,

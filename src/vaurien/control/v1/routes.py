@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from ...config.formatting import Path
+from ...config.problems import suggestion
 from ...errors import ListenError, OptionError
 from ...net.proxies import ClosePolicy
 from ...values.options import Option, Value
@@ -36,6 +38,11 @@ Schema = Mapping[str, object]
 """A JSON Schema, or a reference to one."""
 
 
+def ref(name: str) -> Schema:
+    """Return a reference to a schema of the API's description."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a request is answered; ``body`` becomes JSON, ``NO_BODY`` none."""
@@ -55,6 +62,8 @@ class Change:
     """Returns the next state, or raises why not; it may be called again."""
     answer: Callable[[State], Answer]
     """Returns the answer, given the state after all changes of the request."""
+    listen_path: Callable[[str], Path | None] = lambda _: None
+    """Returns the place in the body that says where a proxy listens, by the proxy's name."""
     close_policy: ClosePolicy = ClosePolicy()  # noqa: RUF009 - a value
     forgo: Callable[[ListenError], bool] = lambda _: False
     """Returns whether to try again, without what cannot listen."""
@@ -177,8 +186,6 @@ def parsed_query(given: Iterable[tuple[str, str]], known: Sequence[Option]) -> d
     wrong: list[Wrong] = []
     for name, text in given:
         if name not in options:
-            from ...config.problems import suggestion
-
             allowed = ", ".join(options) or "no parameters"
             why = f"{name!r} is an unknown parameter{suggestion(name, options)}: it takes {allowed}"
             wrong.append(Wrong(why, parameter=name, allowed=allowed))

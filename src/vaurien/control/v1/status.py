@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,15 +12,39 @@ if TYPE_CHECKING:
     from ...net.proxy import Proxy
     from ...net.spec import ProxySpec
     from ...net.totals import Count
+    from ...rules.active import ActiveRule
+    from ...rules.plan import Rule
     from ..server import Control
 
 Described = dict[str, object]
-Counted = tuple["Proxy", "Count", "list[Connection]", int]
-"""A proxy, what it has counted without its open connections, these, and its exchanges."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a proxy has counted at one moment."""
+
+    proxy: Proxy
+    count: Count
+    """Without the links of its open connections."""
+    connections: list[Connection]
+    exchanges: int
+    rules: dict[str, ActiveRule]
+    now: float
+
+    @staticmethod
+    def of(proxy: Proxy) -> Counted:
+        return Counted(
+            proxy,
+            proxy.count(),
+            list(proxy.connections),
+            sum(proxy.tally.exchanges.values()),
+            proxy.active_plan.by_name(),
+            proxy.reactor.clock(),
+        )
 
 
 class Status:
-    """What some proxies had counted at one moment."""
+    """The status of some proxies and their rules."""
 
     def __init__(self, control: Control, specs: Iterable[ProxySpec]) -> None:
         """Ask the data plane.
@@ -28,7 +53,12 @@ class Status:
             StalledError, EndingError: it does not answer.
         """
         names = [spec.name for spec in specs]
-        self._counted: dict[str, Counted] = control.ask(lambda proxies: _count(proxies, names))
+
+        def count(proxies: Proxies) -> dict[str, Counted]:
+            found = ((name, proxies.get(name)) for name in names)
+            return {name: Counted.of(proxy) for name, proxy in found if proxy is not None}
+
+        self._counted = control.ask(count)
 
     def of_proxy(self, spec: ProxySpec) -> Described:
         """Return the status of a proxy; of one that does not run, without counts."""
@@ -36,13 +66,12 @@ class Status:
         counted = self._counted.get(spec.name)
         if counted is None:
             return described
-        proxy, count, connections, exchanges = counted
-        for connection in connections:  # here, for it would hold up the reactor
-            count.add(connection.links)
-        totals = count.totals
+        for connection in counted.connections:  # here, as it would hold up the reactor
+            counted.count.add(connection.links)
+        totals = counted.count.totals
         return {
             **described,
-            "address": str(proxy.address) if spec.enabled else None,
+            "address": str(counted.proxy.address) if spec.enabled else None,
             "connections": {
                 "open": totals.open,
                 "accepted": totals.opened,
@@ -52,14 +81,22 @@ class Status:
                 "to_backend": totals.bytes_to_backend,
                 "to_client": totals.bytes_to_client,
             },
-            "exchanges": exchanges,
+            "exchanges": counted.exchanges,
             "fired": totals.fired,
         }
 
-
-def _count(proxies: Proxies, names: Iterable[str]) -> dict[str, Counted]:
-    return {
-        name: (proxy, proxy.count(), list(proxy.connections), sum(proxy.tally.exchanges.values()))
-        for name in names
-        if (proxy := proxies.get(name)) is not None
-    }
+    def of_rule(self, spec: ProxySpec, rule: Rule) -> Described:
+        """Return the status of a rule."""
+        counted = self._counted.get(spec.name)
+        active = None if counted is None else counted.rules.get(rule.name)
+        if counted is None or active is None:  # inert, or it has come or gone meanwhile
+            state = "paused" if rule.paused else "on"
+            return {"state": state, "matched": 0, "fired": 0, "expires_in": None}
+        is_on = active.seconds_on(counted.now) is not None
+        left = None if rule.ttl is None else active.applied_at + rule.ttl - counted.now
+        return {
+            "state": "paused" if rule.paused else "on" if is_on else "off",
+            "matched": active.seen,
+            "fired": active.fired,
+            "expires_in": None if left is None else max(0.0, left),
+        }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...version import __version__
-from . import connections, events, health, proxies
-from .routes import Answer, Call, Route, Table
+from . import changes, connections, events, health, presets, proxies, rules, state
+from .routes import Answer, Call, Route, Table, ref
 
 
 def index(call: Call) -> Answer:
@@ -14,12 +14,6 @@ def index(call: Call) -> Answer:
     return Answer({"version": __version__, "links": sorted(set(paths))})
 
 
-TABLE = Table(
-    [
-        Route("GET", "/v1", index, "The version, and links."),
-        *proxies.ROUTES,
-        *connections.ROUTES,
-        *events.ROUTES,
-        *health.ROUTES,
-    ]
-)
+INDEX = Route("GET", "/v1", index, "Return the version, and links.", answers={200: ref("Index")})
+MODULES = (state, proxies, rules, presets, connections, events, health, changes)
+TABLE = Table([INDEX, *(route for module in MODULES for route in module.ROUTES)])
