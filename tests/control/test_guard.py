@@ -112,6 +112,11 @@ def test_an_address_typed_into_a_browser_is_let_through(http: Http) -> None:
     assert http("GET", "/behavior", headers=headers).status == 200
 
 
+def test_node_is_no_browser(http: Http) -> None:
+    headers = {"Sec-Fetch-Mode": "cors"}
+    assert http("PUT", "/behavior", {"name": "dummy"}, headers).status == 200
+
+
 @pytest.mark.parametrize(
     "content_type",
     ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"],

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:/?#@\[\]]+))(?::([0-9]{1,5}))?")
 OWN_SITES = frozenset({"same-origin", "none"})
+CORS = "cors"
+"""The mode of a request that has an ``Origin`` if a browser sends it; Node.js sends none."""
 BLANKS = " \t"
 """What may surround a value (RFC 9110, section 5.6.3); Python's ``strip`` removes more."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -99,7 +101,8 @@ class Guard:
                 raise Denied(403, "Origin", f"{value!r} is another site")
             if name == "sec-fetch-site" and value not in OWN_SITES:
                 raise Denied(403, "Sec-Fetch-Site", f"{value!r} is another site")
-            from_browser = from_browser or name == "origin" or name.startswith("sec-fetch-")
+            fetched = name.startswith("sec-fetch-") and value != CORS
+            from_browser = from_browser or name == "origin" or fetched
         return from_browser
 
     def _check_token(self, headers: Headers, path: str, *, safe: bool) -> None:
