@@ -274,6 +274,15 @@ def check_other_paths(both: Both) -> None:
     assert json.loads(answer.body)
 
 
+@row("an upstream that is the API, leads back to the proxy, or is a link-local address")
+def check_backends(both: Both) -> None:
+    for program, status in ((both.theirs, 201), (both.ours, 400)):
+        for upstream in (str(program.api), "169.254.169.254:80"):
+            body = {"name": "a", "listen": PLACE, "upstream": upstream, "enabled": False}
+            assert program("POST", "/proxies", body)[0] == status
+            program.clear()
+
+
 @row("`Host` and `Origin` of other sites")
 def check_other_sites(both: Both) -> None:
     for header, value in (("Host", "evil.example"), ("Origin", "http://evil.example")):

@@ -39,6 +39,7 @@ class Program:
     """One of the two, and the ports that its proxies use."""
 
     def __init__(self, address: Address) -> None:
+        self.api = address
         self._connection = http.client.HTTPConnection(address.host, address.port, timeout=PATIENCE)
         self.ports = [free_port() for _ in range(PLACES)]
 

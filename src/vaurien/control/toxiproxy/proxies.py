@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...config.go_addresses import GoError, parse_listen, parse_upstream
 from ...config.settings import PROTOCOL
 from ...config.state import State, talks_to_itself
-from ...errors import AddressError, ListenError
+from ...errors import AddressError, BackendError, ListenError
 from ...net.address import Address
 from ...net.proxies import ClosePolicy
 from ...net.spec import ProxySpec
@@ -91,10 +91,10 @@ class ToxiproxyView:
 
         def change(state: State) -> State:
             for each in wanted:
-                made = _made(each, state)
                 before = state.get(each.name)
                 if before is not None:
                     _listen_of(each.listen, "")
+                made = _made(each, state)
                 if (
                     before is None
                     or before.backend != made.backend
@@ -106,10 +106,7 @@ class ToxiproxyView:
         if not wanted:
             return {"proxies": None}
         try:
-            state = self._control.change(change, CUTS)
-        except ListenError as error:
-            text = bind_error(error)
-            raise Refusal(500, text, listed={"proxies": []}) from None
+            state = self._change(change)
         except Refusal as error:
             raise Refusal(error.status, str(error), listed={"proxies": []}) from None
         return {"proxies": [self._described(_find(state, each.name)) for each in wanted]}
@@ -155,10 +152,7 @@ class ToxiproxyView:
             )
             return replace(state, proxies=tuple(healed))
 
-        try:
-            self._control.change(change)
-        except ListenError as error:
-            raise Refusal(500, bind_error(error)) from None
+        self._change(change)
 
     # Toxics.
 
@@ -215,11 +209,15 @@ class ToxiproxyView:
     # Internals.
 
     def _changed(self, change: Callable[[State], State], name: str) -> ProxySpec:
+        return _find(self._change(change), name)
+
+    def _change(self, change: Callable[[State], State]) -> State:
         try:
-            state = self._control.change(change, CUTS)
+            return self._control.change(change, CUTS)
         except ListenError as error:
             raise Refusal(500, bind_error(error)) from None
-        return _find(state, name)
+        except BackendError as error:
+            raise Refusal(400, BAD_BODY, f"upstream: {error.why}") from None
 
     def _rule(self, toxic: ToxicValue, spec: ProxySpec) -> Rule:
         return rule_of(toxic, self._control.find_behavior, type(spec.protocol))
