@@ -27,7 +27,9 @@ SOURCE = Path(str(vaurien.__file__)).parent
 
 RINGS: dict[str, int] = {
     **dict.fromkeys(["values", "errors", "version"], 0),
-    **dict.fromkeys(["parsing", "rules", "behavior", "protocol", "fault", "registry"], 1),
+    **dict.fromkeys(
+        ["parsing", "rules", "behavior", "protocol", "fault", "registry", "semantics"], 1
+    ),
     **dict.fromkeys(["behaviors", "protocols"], 2),
     "net": 3,
     "config": 4,
@@ -106,6 +108,8 @@ WITHOUT_TESTS = {
     "control.__init__": "a docstring",
     "control.toxiproxy.__init__": "a docstring",
     "embedded.__init__": "a docstring",
+    "explore.__init__": "a docstring",
+    "semantics": "a value without code of its own",
     "cli.toxiproxy.__init__": "a docstring",
     "control.v1.__init__": "a docstring",
     "behaviors.__init__": "names of old: tests/legacy",

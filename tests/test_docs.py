@@ -19,6 +19,7 @@ from vaurien import Client, client, plugins
 from vaurien.cli import meta
 from vaurien.cli.command import vaurien
 from vaurien.cli.execute import run_command
+from vaurien.cli.explore import explore
 from vaurien.cli.flags import flags_of_plugin
 from vaurien.cli.import_ini import import_ini
 from vaurien.cli.serve import serve
@@ -45,6 +46,7 @@ COMMAND = re.compile(r"(?:^ {4}|`)make ((?:[a-z]+ ?)*)", re.MULTILINE)
 NOT_OURS = {"CONTRIBUTING.md", "legacy.md", "faults.md"}
 """Pages that name flags of other tools and servers, and of plugins that do not exist."""
 OTHERS_FLAGS = {
+    "chaos-seed",  # of pytest
     "behavior-truncate-size",  # of the plugin that is taught
     "flag",
     "no-flag",
@@ -72,7 +74,8 @@ def by_name(path: Path) -> str:
 def flags(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """Every flag of all commands, but for the options of plugins."""
     found: set[str] = set()
-    for parameter in (*vaurien.params, *serve.params, *run_command.params, *import_ini.params):
+    of_commands = (vaurien, serve, run_command, import_ini, explore)
+    for parameter in (each for command in of_commands for each in command.params):
         if not getattr(parameter, "hidden", False):
             found |= {flag.removeprefix("--") for flag in parameter.opts if flag.startswith("--")}
     commands: tuple[Callable[[list[str]], object], ...] = (meta.main, client.main)
@@ -112,7 +115,7 @@ def test_each_generated_part_is_in_a_page(generator: ModuleType) -> None:
 
 
 def test_every_flag_is_documented(flags: set[str]) -> None:
-    text = page("usage") + page("control") + page("serving")
+    text = page("usage") + page("control") + page("serving") + page("explore")
     assert {flag for flag in flags if not re.search(rf"--{re.escape(flag)}[` ]", text)} == set()
 
 

@@ -14,6 +14,7 @@ from .fault import NO_FAULTS, Catalogue
 from .parsing.exchanges import Exchanges
 from .parsing.reader import LINE_LIMIT, READ_LIMIT, Parser
 from .parsing.stream import Stream
+from .semantics import Semantics
 from .values.actions import Forward, Reply
 from .values.messages import NO_LABELS, Message
 from .values.options import Configurable
@@ -52,6 +53,9 @@ class Protocol(Configurable):
     """The backend speaks first; a client that speaks first uses another protocol."""
     faults: ClassVar[Catalogue] = NO_FAULTS
     """The errors that its servers report."""
+
+    semantics: ClassVar[Semantics] = Semantics()
+    """What its requests mean to who judges a client."""
 
     @classmethod
     def kinds(cls) -> Sequence[Kind]:

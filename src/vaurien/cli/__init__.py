@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "serve": ("serve", "serve"),
     "run": ("execute", "run_command"),
+    "explore": ("explore", "explore"),
     "check-config": ("check", "check_config"),
     "import-ini": ("import_ini", "import_ini"),
     "recipes": ("presets", "recipes"),

@@ -47,6 +47,7 @@ INTRODUCTION = """A chaos TCP proxy: it forwards traffic to a backend and misbeh
 Other commands, each with its own --help:
   vaurien serve          run many proxies, declared in a file
   vaurien run            run a command with such proxies around it
+  vaurien explore        find the exchanges at which a command breaks
   vaurien check-config   check such a file
   vaurien import-ini     convert an INI file to TOML
   vaurien recipes        list ready-made outages

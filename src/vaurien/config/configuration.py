@@ -21,6 +21,18 @@ class Statsd:
     sample_rate: float
 
 
+@dataclass(frozen=True)
+class Exploring:
+    """What ``vaurien explore`` takes for granted."""
+
+    lasting: str = "give-up"
+    """Whether a program may give up under a fault that lasts, or must survive it."""
+    skip: tuple[str, ...] = ()
+    """Patterns of scenarios that are not run."""
+    expected: tuple[tuple[str, str], ...] = ()
+    """Patterns of scenarios that may break the program, each with the reason."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
     """What a document says, complete and checked."""
@@ -44,6 +56,7 @@ class Configuration:
     allow_backend: tuple[Pattern, ...]
     """If there are any, no other backends are allowed."""
     statsd: Statsd | None
+    exploring: Exploring = Exploring()
     journal: str
     """A file, or ``""``."""
     port_file: str

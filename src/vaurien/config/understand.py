@@ -35,8 +35,9 @@ from ..net.spec import Limits, ProxySpec
 from ..protocol import Protocol
 from ..values.options import Option, Value, options_of
 from .access import lists_of
-from .configuration import Configuration, Statsd
+from .configuration import Configuration, Exploring, Statsd
 from .document import Document
+from .formatting import Path
 from .names import CALLABLE, Names, Plugins
 from .problems import Given, Problems
 from .proxies import ProxyReader, limits_of
@@ -45,6 +46,13 @@ from .settings import SEED, SETTINGS, STATSD_OPTIONS, TOP_OPTIONS, WITHOUT_EFFEC
 from .state import GENERATION, State, fill_in
 from .tables import TEXT, Table
 
+LASTING = Option(
+    "lasting",
+    str,
+    Exploring.lasting,
+    "what a program is to do under a fault that lasts",
+    choices=("give-up", "survive"),
+)
 PROXIES = "a table [proxies.NAME] for each"
 DEFAULTS: Mapping[str, Value] = {key: option.default for key, option in TOP_OPTIONS.items()} | {
     GENERATION.name: GENERATION.default
@@ -112,6 +120,7 @@ class _Understanding:
         environment = self._environment(proxies)
         statsd = self._statsd()
         hosts, backends = lists_of(top)
+        exploring = self._exploring()
         top.end()
         api = Address(str(value["http_host"]), int(value["http_port"]))
         return Configuration(
@@ -127,6 +136,7 @@ class _Understanding:
             allow_backend=backends,
             port_file=str(value["port_file"]),
             statsd=statsd,
+            exploring=exploring,
             journal=str(value["journal"]),
             log_level=str(value["log_level"]),
             log_output=str(value["log_output"]),
@@ -164,6 +174,25 @@ class _Understanding:
         server = Address(str(values["host"]), int(values["port"]))
         return Statsd(server, str(values["prefix"]), float(values["sample_rate"]))
 
+    def _exploring(self) -> Exploring:
+        table = self._top.table("explore")
+        lasting = table.take(LASTING)
+        skip = [self._text(*each) for each in table.items("skip")]
+        expected: list[tuple[str, str]] = []
+        for path, content in table.items("expected"):
+            one = Table(content, path, self._problems)
+            texts = one.text("scenario")[1], one.text("reason")[1]
+            for key, text in zip(("scenario", "reason"), texts, strict=True):
+                if one.is_table and not text:
+                    self._problems.add((*path, key), why="is missing", allowed="a text")
+            one.end()
+            expected.append(texts)
+        table.end()
+        return Exploring(str(lasting or LASTING.default), tuple(skip), tuple(expected))
+
+    def _text(self, path: Path, given: object) -> str:
+        return str(self._problems.parse(path, given, TEXT) or "")
+
     def _environment(self, proxies: Sequence[ProxySpec]) -> dict[str, str]:
         addresses = {proxy.name: proxy.listen for proxy in proxies}
         variables: dict[str, str] = {}
@@ -171,7 +200,7 @@ class _Understanding:
             name = str(path[-1])
             if not name or "=" in name or "\0" in name:
                 self._problems.add(path, why="is not a name of an environment variable")
-            text = str(self._problems.parse(path, given, TEXT) or "")
+            text = self._text(path, given)
             try:
                 fill_in(text, addresses.get)
             except VaurienError as error:

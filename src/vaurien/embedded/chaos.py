@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -30,6 +30,7 @@ from ..rules.notation import Entry
 from ..values.events import Event
 from .handle import ProxyHandle
 from .recording import RecordedProxy
+from .trace import Trace
 
 T = TypeVar("T")
 ANSWER_LIMIT = 10.0
@@ -106,6 +107,20 @@ class Chaos:
         handle = self._handles[name] = ProxyHandle(self, name)
         handle.add_rules(*self._rules.get(name, ()))
         return handle
+
+    def open(self, specs: Iterable[ProxySpec]) -> None:
+        """Open proxies as a configuration declares them, all or none.
+
+        Raises:
+            ListenError: one cannot listen.
+        """
+        wanted = tuple(specs)
+        self.control.change(lambda state: replace(state, proxies=(*state.proxies, *wanted)))
+        self._handles |= {spec.name: ProxyHandle(self, spec.name) for spec in wanted}
+
+    def trace(self) -> Trace:
+        """Return what all proxies have seen."""
+        return Trace({name: handle.trace() for name, handle in self._handles.items()})
 
     def __getitem__(self, name: str) -> ProxyHandle:
         """Return a proxy by its name."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import TYPE_CHECKING, TypeVar, cast
 from typing import Protocol as Interface
 
@@ -14,6 +15,7 @@ from ..config.presets import Presets
 from ..rules.notation import Entry, describe
 from .exchanges import Connection, Exchanges, Injected
 from .recording import RecordedProxy
+from .trace import ProxyTrace
 
 if TYPE_CHECKING:
     from ..config.state import State
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ..rules.plan import Rule
 
 T = TypeVar("T")
+RESET_LIMIT = 10.0
+"""Seconds that resetting all connections may take."""
 
 
 class Owner(Interface):
@@ -170,8 +174,10 @@ class ProxyHandle:
         self._chaos.control.enable(self.name)
 
     def reset_all(self) -> None:
-        """Reset all open connections, with a RST."""
-        self._chaos.call(lambda: self._proxy.reset_all("the test asked for it"))
+        """Reset all open connections, with a RST, and wait until that is done."""
+        done = Event()
+        self._chaos.call(lambda: self._proxy.reset_all("the test asked for it", done.set))
+        done.wait(RESET_LIMIT)
 
     # What it has seen.
 
@@ -192,6 +198,11 @@ class ProxyHandle:
     def fired(self) -> tuple[Injected, ...]:
         """Each time that a rule has fired."""
         return self._chaos.call(lambda: tuple(self._proxy.recording.injected))
+
+    def trace(self) -> ProxyTrace:
+        """Return all that it has seen."""
+        protocol = type(self._proxy.protocol)
+        return ProxyTrace(protocol, self.exchanges, self.connections, self.fired)
 
     def forget(self) -> None:
         """Forget what it has seen so far."""

@@ -5,6 +5,7 @@
 ``statuses``     the table of status codes, with the texts of error pages
 ``fault_types``  the kinds of faults, and how each is played
 ``faults``       the catalogue: which faults there are
+``semantics``    what requests mean to who judges a client
 ``parser``       the protocol: ``Http``, with the parsers of requests and responses
 ===============  =================================================================
 """

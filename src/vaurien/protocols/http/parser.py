@@ -35,6 +35,7 @@ from .heads import (
     read_request,
     read_response,
 )
+from .semantics import SEMANTICS
 
 WHY_SIZE = 40
 LINE_KEPT = 8 * 1024
@@ -77,6 +78,7 @@ class Http(Protocol):
     }
     response_labels: ClassVar[Mapping[str, str]] = {"status": "the status code: 200, 503"}
     tallied: ClassVar[str] = "method"
+    semantics = SEMANTICS
     faults = CATALOGUE
 
     overwrite_host_header: bool = option(

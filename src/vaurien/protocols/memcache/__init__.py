@@ -6,6 +6,7 @@
 ``faults``       the catalogue: which faults there are
 ``text``         the parsers of text and meta commands and their responses
 ``binary``       the parsers of the binary protocol
+``semantics``    what requests mean to who judges a client
 ``parser``       the protocol: ``Memcache``, which chooses between ``text`` and ``binary``
 ===============  =================================================================
 """

@@ -11,6 +11,7 @@ from ...protocol import Parser, Protocol, Stream
 from ...rules.kinds import SOME, Kind, texts
 from .binary import OPCODES, binary_requests, binary_responses
 from .faults import CATALOGUE
+from .semantics import SEMANTICS
 from .text import COMMANDS, RESULT_WORDS, UNKNOWN, text_requests, text_responses
 from .wire import STATUSES
 
@@ -30,6 +31,7 @@ class Memcache(Protocol):
         "error": "ERROR, CLIENT_ERROR or SERVER_ERROR; of binary responses the status: ENOMEM",
     }
     faults: ClassVar[Catalogue] = CATALOGUE
+    semantics = SEMANTICS
 
     @classmethod
     @cache

@@ -8,6 +8,7 @@
 ``sqlstates``    the SQLSTATE of each error number
 ``fault_types``  the kinds of faults, and how each is played
 ``faults``       the catalogue: which faults there are, in the words of both servers
+``semantics``    what requests mean to who judges a client
 ``parser``       the protocol: ``MySQL``, with the parsers of requests and responses
 ===============  =================================================================
 """

@@ -21,6 +21,7 @@ from . import commands, wire
 from .commands import COMMANDS, KINDS, MySqlCommand, MySqlRequest, ResponseKind
 from .faults import CATALOGUE
 from .responses import ResponseReader, is_labelled, labels_of
+from .semantics import SEMANTICS
 from .statements import ASKING, SQL_SIZE, statement_in, verb_of
 from .wire import HEADER_SIZE, LONGEST, errno_of, size_of
 
@@ -62,6 +63,7 @@ class MySQL(Protocol):
     }
     kind_labels = ("phase", "command", "verb")
     tallied = "verb"
+    semantics = SEMANTICS
     faults = CATALOGUE
 
     tls: str = option(

@@ -9,6 +9,7 @@
 ``faults``          the catalogue: those, and statements that fail
 ``requests``        the parser of requests
 ``responses``       the parser of responses
+``semantics``       what requests mean to who judges a client
 ``parser``          the protocol: ``PostgreSQL``
 ==================  ==============================================================
 """

@@ -20,6 +20,7 @@ from ..sql import VERBS
 from .faults import CATALOGUE
 from .requests import BATCH_VERBS, ENCRYPTION_LABELS, RequestParser
 from .responses import ResponseParser
+from .semantics import SEMANTICS
 from .statements import TEXT_LIMIT, Session
 
 VERB = "a word in upper case, such as SELECT"
@@ -43,6 +44,7 @@ class PostgreSQL(Protocol):
     }
     kind_labels = ("phase", "verb", "mode")
     tallied: ClassVar[str] = "verb"
+    semantics = SEMANTICS
     faults: ClassVar[Catalogue] = CATALOGUE
     tls: str = option(
         "refuse",

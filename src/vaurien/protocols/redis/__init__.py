@@ -10,6 +10,7 @@
 ``faults``         the catalogue: those, and the errors of single commands
 ``requests``       the parser of requests
 ``responses``      the parser of responses
+``semantics``      what requests mean to who judges a client
 ``parser``         the protocol: ``Redis``
 =================  ===============================================================
 """

@@ -14,6 +14,7 @@ from .commands import KINDS
 from .faults import CATALOGUE
 from .requests import RequestParser
 from .responses import ResponseParser
+from .semantics import SEMANTICS
 from .session import Session
 
 
@@ -30,6 +31,7 @@ class Redis(Protocol):
     }
     response_labels = {"error": "the error code: the first word of the error"}
     kind_labels = ("command", "subcommand")
+    semantics = SEMANTICS
     faults: ClassVar[Catalogue] = CATALOGUE
 
     @classmethod

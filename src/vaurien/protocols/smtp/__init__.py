@@ -4,6 +4,7 @@
 ``wire``         what all files share: requests and their dialogue, extensions
 ``fault_types``  the kinds of faults, and how each is played
 ``faults``       the catalogue: which faults there are, in the words of real servers
+``semantics``    what requests mean to who judges a client
 ``parser``       the protocol: ``Smtp``, with the parsers of requests and responses
 ===============  =================================================================
 """

@@ -18,6 +18,7 @@ from ...values.actions import Forward, Reply
 from ...values.messages import Message
 from ...values.options import option
 from .faults import CATALOGUE
+from .semantics import SEMANTICS
 from .wire import Mail, SmtpRequest, without_extension
 
 LINE = re.compile(rb"[ \t]*+([^\s]*+)[ \t]*+([^\n]*+)\n")
@@ -84,6 +85,7 @@ class Smtp(Protocol):
     }
     kind_labels = ("phase", "verb")
     tallied = "verb"
+    semantics = SEMANTICS
     faults = CATALOGUE
     tls: str = option(
         "refuse",

@@ -1,0 +1,267 @@
+"""``vaurien explore``: find the exchanges at which a command breaks."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+import click
+
+from .. import plugins
+from ..config.configuration import Configuration
+from ..config.source import Source
+from ..errors import OptionError
+from ..explore import files, html, table
+from ..explore.explorer import Exploration, Explorer, FirstRunError, Options, matches
+from ..explore.memory import FOLDER
+from ..explore.results import Result
+from . import logs
+from .command import Flagged, say
+from .files import CONFIG_OPTIONS, config_of, nothing_found
+from .flags import document_of, flags_named
+
+BROKEN, FIRST_RUN_FAILED, INTERRUPTED = 1, 3, 130
+UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+HELP = """Find out at which exchange, with which dependency, a command breaks.
+
+COMMAND is run once without faults, behind the proxies that the configuration declares. Then
+it is run once for each thing that can happen at each exchange: the answer is lost, the
+server gives one of its own errors, and so on; once, and from there on. A run that fails or
+hangs is told, with the line that runs it again. What has been run is remembered, and not
+run again while the command does the same.
+
+\b
+  vaurien explore --config vaurien.toml -- pytest -q tests/test_checkout.py
+
+The exit status is 0 if nothing broke that the configuration does not list as expected, 1 if
+something did, 2 for a mistake in the flags, 3 if COMMAND fails without any fault.
+"""
+
+
+class Seconds(click.ParamType[float]):
+    """A time such as 90, 90s, 10m or 1h, in seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value).strip())
+        if found is None or not float(found[1]):
+            self.fail(f"{value!r} is not a time such as 90s, 10m or 1h", param, ctx)
+        return float(found[1]) * UNITS[found[2]]
+
+
+class Teller:
+    """Tells on standard error how far it is, and each finding as soon as there is one."""
+
+    def __init__(self, expected: Sequence[tuple[str, str]], again: Sequence[str]) -> None:
+        self._expected = expected
+        self._again = again
+        self._began = time.monotonic()
+        self._live = sys.stderr.isatty()
+
+    def __call__(self, exploration: Exploration, result: Result | None) -> None:
+        if result is None:
+            self._begin(exploration)
+        elif result.broke and result.id not in reasons([result], self._expected):
+            self._clear()
+            for line in table.told(result, self._again):
+                click.echo(line, err=True)
+        if self._live:
+            self._show(exploration)
+
+    def _begin(self, exploration: Exploration) -> None:
+        self._began = time.monotonic()
+        points, scenarios = len(exploration.points), len(exploration.scenarios)
+        say(
+            f"{points} points, {scenarios} scenarios, {exploration.remembered} of them run before; "
+            f"without faults the command takes {exploration.quiet.seconds:.1f} s"
+        )
+
+    def _show(self, exploration: Exploration) -> None:
+        done = len(exploration.results) - exploration.remembered
+        left = exploration.left
+        estimate = (time.monotonic() - self._began) / done * left if done else 0.0
+        click.echo(f"\r\x1b[K{done} run, {left} left, about {estimate:.0f} s", nl=False, err=True)
+
+    def _clear(self) -> None:
+        if self._live:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+    def end(self) -> None:
+        """Leave the line of progress."""
+        self._clear()
+
+
+def reasons(results: Sequence[Result], expected: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return why results that broke were expected to, by their identifiers."""
+    return {
+        result.id: reason
+        for result in results
+        for pattern, reason in expected
+        if result.broke and matches(result.id, [pattern])
+    }
+
+
+def explore_all(
+    configuration: Configuration,
+    words: Sequence[str],
+    options: Options,
+    outputs: Mapping[str, str],
+    again: Sequence[str],
+) -> int:
+    """Explore, tell what was found, and return the exit status; ``outputs``: files, by kind."""
+    configuration.names.adopt()
+    exploring = configuration.exploring
+    teller = Teller(exploring.expected, again)
+    explorer = Explorer(configuration, words, options, teller)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # the second ends it at once
+        explorer.stopping.set()
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        exploration = explorer.explore()
+    except FirstRunError as error:
+        click.echo(f"vaurien: {error}", err=True)
+        return FIRST_RUN_FAILED
+    finally:
+        teller.end()
+    expected = reasons(exploration.broken, exploring.expected)
+    for line in table.lines_of(exploration, expected):
+        click.echo(line)
+    click.echo(table.summary(exploration, expected))
+    _write(outputs, exploration, expected, again)
+    if explorer.stopping.is_set():
+        return INTERRUPTED
+    return BROKEN if any(each.id not in expected for each in exploration.broken) else 0
+
+
+def _write(
+    outputs: Mapping[str, str],
+    exploration: Exploration,
+    expected: Mapping[str, str],
+    again: Sequence[str],
+) -> None:
+    made = {
+        "json": lambda: files.to_json(exploration, expected),
+        "junit": lambda: files.to_junit(exploration, expected),
+        "html": lambda: html.to_html(exploration, expected, again),
+    }
+    for kind, name in outputs.items():
+        try:
+            with open(name, "w", encoding="utf-8") as file:
+                file.write(made[kind]())
+        except OSError as error:
+            why = f"cannot be written: {error.strerror}"
+            raise OptionError(why, key=f"--{kind}", given=name) from None
+
+
+@click.pass_context
+def _explore(
+    ctx: click.Context,
+    /,
+    words: tuple[str, ...],
+    jobs: int,
+    budget: float | None,
+    depth: int,
+    everything: bool,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    scenario: tuple[str, ...],
+    limit: float | None,
+    folder: str,
+    again: bool,
+    **given: object,
+) -> int:
+    config = config_of(ctx)
+    if not config:
+        raise nothing_found()
+    plugins.install()
+    logs.configure("error", "-")
+    source = Source(config, plugins.load_named, document_of(ctx.command.params, ctx.params))
+    configuration = source.understand(source.read())
+    exploring = configuration.exploring
+    options = Options(
+        jobs=jobs,
+        budget=budget,
+        depth=max([depth, *(each.count("+") + 1 for each in scenario)]),
+        everything=everything or bool(scenario),
+        only=only,
+        exactly=scenario,
+        skip=(*exploring.skip, *skip),
+        limit=limit,
+        lasting="survive" if exploring.lasting == "survive" else "give-up",
+        folder=folder,
+        again=again or bool(scenario),
+    )
+    outputs = {kind: str(given[kind]) for kind in ("json", "junit", "html") if given[kind]}
+    return explore_all(configuration, words, options, outputs, ["--config", config, "--", *words])
+
+
+explore = Flagged(
+    "vaurien explore",
+    callback=_explore,
+    params=[
+        CONFIG_OPTIONS[0],
+        click.Option(
+            ["--jobs"],
+            type=click.IntRange(1, 64),
+            default=1,
+            show_default=True,
+            help="Runs at a time; each has proxies of its own, and its number in VAURIEN_JOB.",
+        ),
+        click.Option(["--budget"], type=Seconds(), metavar="TIME", help="Begin no run after it."),
+        click.Option(
+            ["--depth"],
+            type=click.IntRange(1, 3),
+            default=1,
+            show_default=True,
+            help="Faults in a run; the second strikes while the command recovers.",
+        ),
+        click.Option(
+            ["--all", "everything"],
+            is_flag=True,
+            help="Each occurrence of an exchange, and each fault of the protocol's catalogue.",
+        ),
+        click.Option(
+            ["--only"], multiple=True, metavar="PATTERN", help="Run these scenarios alone."
+        ),
+        click.Option(["--skip"], multiple=True, metavar="PATTERN", help="Do not run these."),
+        click.Option(
+            ["--scenario"], multiple=True, metavar="ID", help="Run this one, even if it was run."
+        ),
+        click.Option(
+            ["--limit"],
+            type=Seconds(),
+            metavar="TIME",
+            help="A run that takes longer has hung; by default 5 times the first, 10 s at least.",
+        ),
+        click.Option(
+            ["--folder"],
+            default=FOLDER,
+            show_default=True,
+            metavar="PATH",
+            help="What has been run.",
+        ),
+        click.Option(["--again"], is_flag=True, help="Run what has been run before, too."),
+        click.Option(["--json"], metavar="FILE", help="Write all results as JSON."),
+        click.Option(["--junit"], metavar="FILE", help="Write all results as JUnit's XML."),
+        click.Option(["--html"], metavar="FILE", help="Write all results as a page."),
+        *flags_named(["seed"]),
+        click.Argument(
+            ["words"], metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED
+        ),
+    ],
+    help=HELP,
+    context_settings={"allow_interspersed_args": False},
+)

@@ -1,0 +1,80 @@
+"""What can happen at a point: the faults of its protocol, and losses of any connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..fault import Fault
+from ..protocol import Protocol
+from .points import Point, meets
+
+GREETING = {"phase": "greeting"}
+"""Labels of what a server says first, before there is any request."""
+
+
+@dataclass(frozen=True)
+class Injection:
+    """Something that can happen, as a rule without its matches."""
+
+    name: str
+    """Short, for identifiers and tables: ``READONLY``, ``reply-lost``."""
+    behavior: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    typical: bool = True
+    """It is among the first to try."""
+    native: bool = False
+    """It is an error of the protocol's own."""
+    hangs: bool = False
+    """It keeps whoever has no limit of time waiting for ever."""
+    matches: Mapping[str, str] = field(default_factory=dict)
+    """Labels that it matches in place of the point's."""
+
+
+RESET = Injection("reset", "reset", {"scope": "exchange"})
+HANG = Injection("hang", "hang", {"direction": "to_client"}, hangs=True)
+LOSSES = (Injection("reply-lost", "reply-lost"), Injection("request-lost", "request-lost"), HANG)
+FURTHER_LOSSES = (Injection("partial-reply", "partial-reply", {"then": "fin"}), RESET)
+"""What may happen to an exchange whatever its protocol, ..."""
+UNFRAMED = (RESET, HANG)
+"""... or to one whose messages are not known."""
+CONNECTS = (
+    Injection("refused", "no-backend"),
+    Injection("reset", "reset"),
+    Injection("silence", "accept-then-silence", hangs=True),
+)
+"""What may happen to a connection before it has carried anything."""
+
+
+def injections_at(point: Point, protocol: type[Protocol]) -> list[Injection]:
+    """Return what can truly happen at a point, the most telling first."""
+    if point.kind == "connect":
+        return [*CONNECTS, *_greetings(protocol)]
+    if not protocol.framed:
+        return list(UNFRAMED)
+    typical_where = protocol.faults.typical_where
+    native = [
+        _native(fault, typical=fault.typical and meets(point.example, typical_where))
+        for fault in protocol.faults
+        if fault.applies_to != GREETING and meets(point.example, fault.applies_to)
+    ]
+    typical = [each for each in native if each.typical]
+    others = [each for each in native if not each.typical]
+    return [*LOSSES, *typical, *FURTHER_LOSSES, *others]
+
+
+def _greetings(protocol: type[Protocol]) -> Iterator[Injection]:
+    for fault in protocol.faults:
+        if fault.applies_to == GREETING:
+            yield _native(fault, typical=True, matches=GREETING)
+
+
+def _native(fault: Fault, *, typical: bool, matches: Mapping[str, str] | None = None) -> Injection:
+    return Injection(
+        fault.name,
+        "error",
+        {"fault": fault.name},
+        typical=typical,
+        native=True,
+        matches=matches or {},
+    )

@@ -1,0 +1,91 @@
+"""Whether what came of a run is a finding.
+
+What happens once is for a program to survive.  Under a fault that lasts it may give up; then
+it must not hang, nor end with success though nothing can have worked, nor do things twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..embedded.trace import Trace
+from .effects import effects
+from .points import folded
+from .runner import Outcome
+from .scenarios import Scenario
+
+SLOW = 10.0
+"""How many times as long as the first run is too long, under a lasting fault, ..."""
+SLOW_AT_LEAST = 5.0
+"""... and at least so many seconds."""
+
+Lasting = Literal["give-up", "survive"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a run showed."""
+
+    result: Literal["passed", "failed", "hung", "not reached"]
+    findings: tuple[str, ...] = ()
+    """What is wrong with the program, a sentence each."""
+    why: str = ""
+    """Why the point was not reached."""
+
+    @property
+    def broke(self) -> bool:
+        return bool(self.findings)
+
+
+def judge(
+    scenario: Scenario, outcome: Outcome, quiet: Outcome, lasting: Lasting = "give-up"
+) -> Judgement:
+    """Judge a run under a scenario beside the one without."""
+    if len(outcome.trace.fired) < scenario.depth:
+        why = why_not_reached(scenario, outcome.trace)
+        if outcome.status == "passed":
+            return Judgement("not reached", why=why)
+        broken = f"it {outcome.status}, though the fault never happened: it does not repeat"
+        return Judgement("not reached", (broken,), why)
+    return Judgement(outcome.status, tuple(_findings(scenario, outcome, quiet, lasting)))
+
+
+def _findings(
+    scenario: Scenario, outcome: Outcome, quiet: Outcome, lasting: Lasting
+) -> Iterator[str]:
+    survives = scenario.mode == "once" or lasting == "survive"
+    if outcome.status == "hung":
+        yield f"it hung: it was ended after {outcome.seconds:.0f} s"
+    elif outcome.status == "failed" and survives:
+        yield f"it failed, with exit status {outcome.code}"
+    slow = max(SLOW_AT_LEAST, SLOW * quiet.seconds)
+    if outcome.status != "hung" and scenario.mode == "lasting" and outcome.seconds > slow:
+        yield f"it took {outcome.seconds:.1f} s; without faults, {quiet.seconds:.1f} s"
+    before, after = effects(quiet.trace), effects(outcome.trace)
+    if outcome.status == "passed" and scenario.mode == "lasting":
+        for what in before:
+            if not after[what]:
+                yield f"it ended with success, though {what.title} never reached the backend"
+    for what, times in after.items():
+        if before[what] and times > before[what] and not what.idempotent:
+            yield (
+                f"{what.title} changed the backend {_times(times)}; "
+                f"without faults, {_times(before[what])}"
+            )
+
+
+def why_not_reached(scenario: Scenario, trace: Trace) -> str:
+    """Return what a run did in place of reaching the point, in words."""
+    point = scenario.point
+    proxy = trace.proxies[point.proxy]
+    if point.kind == "connect":
+        times = len(proxy.connections)
+    else:
+        times = sum(folded(each.labels) == point.labels for each in proxy.exchanges)
+    return f"{point.title} happened {_times(times)}, and was to fail at the {point.occurrence + 1}."
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -1,0 +1,183 @@
+"""Points: where in a program's traffic something can happen."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Literal
+
+from ..embedded.exchanges import Exchange
+from ..embedded.trace import ProxyTrace, Trace
+from ..protocol import Protocol
+from ..rules.matches import condition
+from ..semantics import Conditions
+from ..values.texts import digest
+
+Labels = tuple[tuple[str, str], ...]
+"""Labels with the texts that rules match on, sorted."""
+Kind = Literal["exchange", "connect"]
+
+VARIES = re.compile(
+    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+    r"|'(?:[^']|'')*'"
+    r"|(?<![0-9A-Za-z])(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{8,}(?![0-9A-Za-z])"
+    r"|\d+(?:\.\d+)?"
+)
+"""Parts of a label that differ from run to run: UUIDs, quoted texts, digests, numbers."""
+SHOWN = 48
+TELLING = ("subcommand", "key", "path", "sql", "address")
+"""Labels that tell a person which request it is, besides the one by which requests are counted."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """An exchange, or a connect, by what it asks for and how many of these came before it."""
+
+    proxy: str
+    kind: Kind
+    labels: Labels
+    """Empty for a connect."""
+    occurrence: int
+    """How many exchanges with these labels, or connects, came before it."""
+    title: str
+    """What it is, for a person ..."""
+    slug: str
+    """... and in identifiers."""
+    example: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The labels as they were."""
+
+    @property
+    def group(self) -> tuple[str, Kind, Labels]:
+        """The same for all points that differ in their occurrence only."""
+        return self.proxy, self.kind, self.labels
+
+    @property
+    def id(self) -> str:
+        """The same in each run: ``payments/POST-charges/1``."""
+        return f"{self.proxy}/{self.slug}/{self.occurrence + 1}"
+
+    def __str__(self) -> str:
+        return f"{self.proxy}: {self.title} #{self.occurrence + 1}"
+
+
+def points_of(trace: Trace) -> list[Point]:
+    """Return all points of a trace: connects first, then exchanges in their order."""
+    connects = [point for name, proxy in trace.proxies.items() for point in _connects(name, proxy)]
+    seen: Counter[tuple[str, Labels]] = Counter()
+    opening = {name: openings(proxy) for name, proxy in trace.proxies.items()}
+    points = []
+    for exchange in trace.exchanges():
+        labels = folded(exchange.labels)
+        occurrence = seen[exchange.proxy, labels]
+        seen[exchange.proxy, labels] += 1
+        if exchange.key not in opening[exchange.proxy]:
+            protocol = trace.proxies[exchange.proxy].protocol
+            title = title_of(exchange.labels, protocol)
+            slug = slug_of(title)
+            points.append(
+                Point(exchange.proxy, "exchange", labels, occurrence, title, slug, exchange.labels)
+            )
+    return connects + _told_apart(points)
+
+
+def _told_apart(points: Sequence[Point]) -> list[Point]:
+    """Return the points, with a digest in the slugs of those that only their labels tell apart."""
+    alike = Counter(
+        (proxy, slug) for proxy, slug, _ in {(p.proxy, p.slug, p.labels) for p in points}
+    )
+    return [
+        replace(point, slug=f"{point.slug}-{digest(str(point.labels))[:4]}")
+        if alike[point.proxy, point.slug] > 1
+        else point
+        for point in points
+    ]
+
+
+def slug_of(title: str) -> str:
+    """Return a title as a part of identifiers, without what differs from run to run."""
+    return re.sub(r"[^A-Za-z0-9._~-]+", "-", re.sub(r"\d+", "N", title)).strip("-") or "bytes"
+
+
+def _connects(name: str, proxy: ProxyTrace) -> Iterator[Point]:
+    for occurrence, _ in enumerate(proxy.connections):
+        yield Point(name, "connect", (), occurrence, "connect", "connect")
+
+
+def openings(proxy: ProxyTrace) -> set[tuple[str, int, int]]:
+    """Return the keys of the exchanges that open a connection, but for the first of each.
+
+    These belong together: a client that survives a fault at one survives it at all.
+    """
+    opened: set[int] = set()
+    found: set[tuple[str, int, int]] = set()
+    begun: set[int] = set()
+    for exchange in sorted(proxy.exchanges, key=lambda each: each.key):
+        connection = exchange.connection
+        if connection in opened or not opens(exchange, proxy.protocol):
+            opened.add(connection)
+        elif connection in begun:
+            found.add(exchange.key)
+        else:
+            begun.add(connection)
+    return found
+
+
+def opens(exchange: Exchange, protocol: type[Protocol]) -> bool:
+    """Whether it is one of those with which clients open a connection."""
+    return meets_any(exchange.labels, protocol.semantics.opening)
+
+
+def meets_any(labels: Mapping[str, str], conditions: Conditions) -> bool:
+    """Whether labels meet one of these conditions."""
+    return any(meets(labels, wanted) for wanted in conditions)
+
+
+def meets(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether labels meet all these conditions, which are as in rules."""
+    return all(_condition(label, value).accepts(labels) for label, value in wanted.items())
+
+
+_condition = cache(condition)
+
+
+def folded(labels: Mapping[str, str]) -> Labels:
+    """Return what rules match on, with patterns for what differs from run to run."""
+    return tuple(sorted((label, fold(text)) for label, text in labels.items()))
+
+
+def fold(text: str) -> str:
+    """Return a text, or a pattern as in rules if parts of it may differ from run to run."""
+    if not VARIES.search(text):
+        return text if not text.startswith(("~", "!~")) and text else f"~^{re.escape(text)}$"
+    parts: list[str] = []
+    end = 0
+    for found in VARIES.finditer(text):
+        parts += [re.escape(text[end : found.start()]), _like(found[0])]
+        end = found.end()
+    return f"~^{''.join(parts)}{re.escape(text[end:])}$"
+
+
+def _like(text: str) -> str:
+    if text.startswith("'"):
+        return "'(?:[^']|'')*'"
+    return r"\d+(?:\.\d+)?" if text.replace(".", "").isdigit() else "[0-9a-fA-F-]+"
+
+
+def title_of(labels: Mapping[str, str], protocol: type[Protocol]) -> str:
+    """Return what a request is, for a person."""
+    words = [labels.get(protocol.tallied, "")]
+    for label in TELLING:
+        text = labels.get(label, "")
+        if text and label != protocol.tallied:
+            words = [text] if words[0] and text.upper().startswith(words[0]) else [*words, text]
+    title = " ".join(" ".join(filter(None, words)).split())
+    return (title if len(title) <= SHOWN else f"{title[: SHOWN - 3]}...") or "bytes"
+
+
+def sampled(points: Sequence[Point]) -> list[Point]:
+    """Return the first, the second and the last of each group, in their order."""
+    last = {point.group: point.occurrence for point in points}
+    return [point for point in points if point.occurrence in (0, 1, last[point.group])]

@@ -1,0 +1,108 @@
+"""Scenarios: one fault at one point, once or from there on; and as rules, and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ..embedded.trace import Trace
+from ..rules.notation import Entry
+from .faults import Injection, injections_at
+from .points import Point
+
+Mode = Literal["once", "lasting"]
+MODES: tuple[Mode, ...] = ("once", "lasting")
+NAME = "explored"
+"""The name of the rule of a scenario."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A fault at a point, and perhaps another while the program recovers from it."""
+
+    point: Point
+    injection: Injection
+    mode: Mode
+    before: Scenario | None = None
+    """What happens first."""
+
+    @property
+    def id(self) -> str:
+        """Short, and the same in each run: ``payments/POST-charges/1/reply-lost/once``."""
+        point = self.point
+        own = f"{point.id}/{self.injection.name}/{self.mode}"
+        return own if self.before is None else f"{self.before.id}+{own}"
+
+    @property
+    def text(self) -> str:
+        """What happens, in words."""
+        often = "once" if self.mode == "once" else "from there on"
+        own = f"{self.injection.name} at {self.point}, {often}"
+        return own if self.before is None else f"{self.before.text}; then {own}"
+
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """Yield its rules, each with the name of its proxy."""
+        if self.before is not None:
+            yield from self.before.entries()
+        point, injection = self.point, self.injection
+        entry: dict[str, object] = {"behavior": injection.behavior, **injection.options}
+        if point.kind == "exchange":
+            entry |= {f"match.{label}": text for label, text in point.labels}
+        entry |= {f"match.{label}": text for label, text in injection.matches.items()}
+        entry["name"] = NAME if self.before is None else f"{NAME}-{self.depth}"
+        if point.occurrence:
+            entry["after"] = point.occurrence
+        if self.mode == "once":
+            entry["times"] = 1
+        yield point.proxy, entry
+
+    def to_json(self) -> dict[str, object]:
+        """Return an object from which ``from_json`` makes the same scenario."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Scenario:
+        """Return the scenario of a JSON object.
+
+        Raises:
+            TypeError, LookupError: it is none.
+        """
+        point, before = dict(value["point"]), value["before"]
+        point["labels"] = tuple((label, text) for label, text in point["labels"])
+        return cls(
+            Point(**point),
+            Injection(**value["injection"]),
+            value["mode"],
+            None if before is None else cls.from_json(before),
+        )
+
+    @property
+    def depth(self) -> int:
+        """How many faults there are."""
+        return 1 if self.before is None else self.before.depth + 1
+
+
+def scenarios_at(
+    points: Iterable[Point], trace: Trace, *, every_fault: bool, before: Scenario | None = None
+) -> list[Scenario]:
+    """Return what can happen at these points: what differs most comes first.
+
+    First the first fault of each point, once; then the second of each; then the same lasting.
+    """
+    injections = {
+        point: [
+            each
+            for each in injections_at(point, trace.proxies[point.proxy].protocol)
+            if each.typical or every_fault
+        ]
+        for point in points
+    }
+    longest = max(map(len, injections.values()), default=0)
+    return [
+        Scenario(point, of_point[turn], mode, before)
+        for mode in MODES
+        for turn in range(longest)
+        for point, of_point in injections.items()
+        if turn < len(of_point)
+    ]

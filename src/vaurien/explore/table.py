@@ -1,0 +1,70 @@
+"""What was found, as a table and a list for a terminal."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..values.texts import printable
+from .explorer import Exploration
+from .results import Result
+
+MARKS = {"passed": ".", "failed": "F", "hung": "H", "not reached": "-"}
+"""What a cell says of a run that ended so and is no finding; findings are marked with a ``!``."""
+LEGEND = ". passed   F failed   H hung   - not reached   ! broken   = broken, as expected"
+
+
+def lines_of(exploration: Exploration, expected: Mapping[str, str]) -> Iterator[str]:
+    """Yield the table of points and faults; ``expected``: reasons, by identifiers."""
+    results = list(exploration.results.values())
+    points = list(dict.fromkeys(result.point for result in results))
+    faults = list(dict.fromkeys(f"{result.fault} {result.mode}" for result in results))
+    cells = {(result.point, f"{result.fault} {result.mode}"): result for result in results}
+    width = max(map(len, points), default=0)
+    for number, fault in enumerate(faults):
+        yield f"{' ' * width}  {' |' * number} {fault}"
+    for point in points:
+        marks = [mark_of(cells.get((point, fault)), expected) for fault in faults]
+        yield f"{printable(point):{width}}   {' '.join(marks)}"
+    yield LEGEND
+
+
+def mark_of(result: Result | None, expected: Mapping[str, str]) -> str:
+    """Return what a cell says of a result."""
+    if result is None:
+        return " "
+    if result.broke:
+        return "=" if result.id in expected else "!"
+    return MARKS[result.result]
+
+
+def told(result: Result, again: Sequence[str]) -> Iterator[str]:
+    """Yield what a finding is, and the command that shows it again."""
+    yield printable(f"{result.id}: {result.text}")
+    for finding in result.findings:
+        yield printable(f"  {finding}")
+    for line in result.output.splitlines()[-5:]:
+        yield printable(f"  | {line}")
+    yield f"  again: {again_line(again, result.id)}"
+
+
+def again_line(command: Sequence[str], scenario: str) -> str:
+    """Return the command line that runs a scenario again."""
+    return shlex.join(["vaurien", "explore", "--scenario", scenario, *command])
+
+
+def summary(exploration: Exploration, expected: Mapping[str, str]) -> str:
+    """Return the outcome in a line."""
+    left = exploration.left
+    broken = [result for result in exploration.broken if result.id not in expected]
+    counts: dict[str, int] = {}
+    for result in exploration.results.values():
+        counts[result.result] = counts.get(result.result, 0) + 1
+    parts = [f"{number} {word}" for word, number in counts.items()]
+    text = f"{len(exploration.points)} points, {len(exploration.results)} scenarios"
+    text += f": {', '.join(parts)}" if parts else ""
+    as_expected = len(exploration.broken) - len(broken)
+    text += f"; broken: {len(broken)}"
+    text += f", and {as_expected} as expected" if as_expected else ""
+    text += f"; not run: {left}" if left else ""
+    return text

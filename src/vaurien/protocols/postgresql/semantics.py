@@ -1,0 +1,18 @@
+"""What statements mean to who judges a client."""
+
+from __future__ import annotations
+
+from ...semantics import Semantics
+
+SEMANTICS = Semantics(
+    opening=({"phase": "~^(encryption|startup)$"}, {"verb": "~^(SET|SHOW)$"}),
+    safe=(
+        {"phase": "~^(encryption|startup|cancel|terminate)$"},
+        {"verb": "~^(SELECT|SHOW|SET|BEGIN|START|ROLLBACK|ABORT|SAVEPOINT|RELEASE|EXPLAIN|FETCH)$"},
+        {"verb": "~^(LISTEN|UNLISTEN|DISCARD|DEALLOCATE|EMPTY|CLOSE|DESCRIBE|FLUSH|SYNC|DECLARE)$"},
+    ),
+    failed=({"error": "~."},),
+    begin=({"verb": "~^(BEGIN|START)$"},),
+    commit=({"verb": "~^(COMMIT|END)$"},),
+    rollback=({"verb": "~^(ROLLBACK|ABORT)$", "sql": "!~(?i) +TO +"},),
+)

@@ -1,0 +1,25 @@
+"""What commands mean to who judges a client."""
+
+from __future__ import annotations
+
+from ...semantics import Semantics
+
+IDEMPOTENT = (
+    "COPY|DEL|FLUSHALL|FLUSHDB|MSET|MSETNX|PERSIST|P?EXPIRE|P?EXPIREAT|RENAME|RENAMENX|RESTORE|UNLINK",
+    "P?SETEX|SET|SETBIT|SETNX|SETRANGE|BITOP|PFADD|PFMERGE",
+    "HDEL|HMSET|HSET|HSETNX|LREM|LSET|SADD|SDIFFSTORE|SINTERSTORE|SMOVE|SREM|SUNIONSTORE",
+    "XACK|XDEL|XTRIM|ZADD|ZDIFFSTORE|ZINTERSTORE|ZRANGESTORE|ZREM|ZUNIONSTORE|GEOADD|GEOSEARCHSTORE",
+)
+"""Commands that write, and write nothing more the second time."""
+SEMANTICS = Semantics(
+    opening=({"command": "~^(HELLO|AUTH|CLIENT|SELECT|READONLY)$"},),
+    safe=(
+        {"access": "~^(read|control)$"},
+        {"command": "~^(MULTI|DISCARD|WATCH|UNWATCH|SUBSCRIBE|UNSUBSCRIBE|PSUBSCRIBE)$"},
+    ),
+    idempotent=tuple({"command": f"~^({commands})$"} for commands in IDEMPOTENT),
+    failed=({"error": "~."},),
+    begin=({"command": "MULTI"},),
+    commit=({"command": "EXEC"},),
+    rollback=({"command": "DISCARD"},),
+)

@@ -1,0 +1,35 @@
+"""What requests mean, by their labels: may they be repeated, do they change anything?
+
+The words are those of RFC 9110, section 9.2: a safe request changes nothing, an idempotent one
+has the same effect if it is sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Conditions = tuple[Mapping[str, str], ...]
+"""Any of these is met by labels that have all its values, which are as in rules."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Semantics:
+    """What the requests and responses of a protocol mean."""
+
+    opening: Conditions = ()
+    """Requests with which clients open a connection, before they ask for anything."""
+    safe: Conditions = ()
+    """Requests that change nothing."""
+    idempotent: Conditions = ()
+    """Requests that change nothing more if they are sent twice."""
+    failed: Conditions = ()
+    """Responses that say that the request has changed nothing."""
+    begin: Conditions = ()
+    """Requests that begin a transaction, ..."""
+    commit: Conditions = ()
+    """... that make what it changed last, ..."""
+    rollback: Conditions = ()
+    """... and that undo it."""
+    identity: str = ""
+    """A pattern that finds, in the head of a request, what makes it safe to send it twice."""

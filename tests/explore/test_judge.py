@@ -1,0 +1,81 @@
+"""Findings, from what a run did beside the first."""
+
+from __future__ import annotations
+
+from traces import exchange, injected, trace_of
+from vaurien.embedded.trace import Trace
+from vaurien.explore.judge import Judgement, judge
+from vaurien.explore.points import points_of
+from vaurien.explore.runner import Outcome, Status
+from vaurien.explore.scenarios import Mode, scenarios_at
+
+
+def pay(number: int = 1, **how: bool) -> Trace:
+    made = injected(exchange(1, command="INCRBY", access="write", key="paid"))
+    further = [
+        exchange(n, command="INCRBY", access="write", key="paid", **how)  # type: ignore[arg-type]
+        for n in range(2, number + 1)
+    ]
+    return trace_of(made, *further)
+
+
+QUIET = Outcome(
+    "passed", 0, 1.0, "", trace_of(exchange(1, command="INCRBY", access="write", key="paid"))
+)
+SCENARIOS = {
+    each.id.removeprefix("db/INCRBY-paid/1/"): each
+    for each in scenarios_at(points_of(QUIET.trace), QUIET.trace, every_fault=False)
+}
+
+
+def judged(
+    status: Status,
+    trace: Trace | None = None,
+    *,
+    mode: Mode = "once",
+    survive: bool = False,
+    seconds: float = 1.0,
+) -> Judgement:
+    outcome = Outcome(status, int(status != "passed"), seconds, "", trace or pay())
+    scenario = SCENARIOS[f"reply-lost/{mode}"]
+    return judge(scenario, outcome, QUIET, "survive" if survive else "give-up")
+
+
+def test_a_program_that_survives() -> None:
+    assert judged("passed") == Judgement("passed")
+    assert not judged("passed").broke
+
+
+def test_what_happens_once_is_to_be_survived() -> None:
+    assert judged("failed").findings == ("it failed, with exit status 1",)
+    assert judged("hung", seconds=20).findings == ("it hung: it was ended after 20 s",)
+
+
+def test_it_may_give_up_if_the_fault_lasts() -> None:
+    assert not judged("failed", mode="lasting").broke
+    assert judged("failed", mode="lasting", survive=True).broke
+    assert judged("hung", mode="lasting").broke
+
+
+def test_giving_up_takes_no_time() -> None:
+    (finding,) = judged("failed", mode="lasting", seconds=11).findings
+    assert finding == "it took 11.0 s; without faults, 1.0 s"
+
+
+def test_success_though_nothing_can_have_worked() -> None:
+    lost = injected(exchange(1, command="INCRBY", access="write", key="paid", reached=False))
+    (finding,) = judged("passed", trace_of(lost), mode="lasting").findings
+    assert finding == "it ended with success, though db: INCRBY paid never reached the backend"
+
+
+def test_twice_is_too_often() -> None:
+    (finding,) = judged("passed", pay(2)).findings
+    assert finding == "db: INCRBY paid changed the backend twice; without faults, once"
+
+
+def test_points_that_are_not_reached() -> None:
+    other = trace_of(exchange(1, command="GET", access="read", key="paid"))
+    judgement = judged("passed", other)
+    assert (judgement.result, judgement.broke) == ("not reached", False)
+    assert judgement.why == "INCRBY paid happened never, and was to fail at the 1."
+    assert "does not repeat" in judged("failed", other).findings[0]

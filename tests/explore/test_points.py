@@ -1,0 +1,117 @@
+"""Points of a trace: what is asked for, and how often it was before."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traces import exchange, trace_of
+from vaurien.explore.points import (
+    fold,
+    meets,
+    points_of,
+    sampled,
+    slug_of,
+    title_of,
+)
+from vaurien.protocols.http import Http
+from vaurien.protocols.postgresql import PostgreSQL
+from vaurien.protocols.redis import Redis
+from vaurien.rules.matches import condition
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("/orders/17", "/orders/18234"),
+        ("cart:6f9619ff-8b86-d011-b42d-00cf4fc964ff", "cart:00000000-0000-0000-0000-000000000001"),
+        ("INSERT INTO t VALUES (1, 'it''s')", "INSERT INTO t VALUES (2.5, 'x')"),
+        ("session/deadbeef0123", "session/0123456789abcdef"),
+    ],
+)
+def test_what_differs_from_run_to_run_is_folded(text: str, other: str) -> None:
+    assert fold(text) == fold(other) != text
+
+
+@pytest.mark.parametrize("text", ["SET", "cart", "/orders", "facade", "select * from t"])
+def test_other_texts_stay(text: str) -> None:
+    assert fold(text) == text
+
+
+@given(st.text(max_size=60))
+def test_a_text_meets_what_it_is_folded_to(text: str) -> None:
+    assert condition("label", fold(text)).accepts({"label": text})
+
+
+def test_occurrences_are_counted_over_all_connections() -> None:
+    points = points_of(
+        trace_of(
+            exchange(1, command="GET", key="a1"),
+            exchange(1, connection=2, command="GET", key="a2", at=2.0),
+            exchange(2, command="GET", key="b", at=3.0),
+            connections=2,
+        )
+    )
+    assert [point.id for point in points] == [
+        "db/connect/1",
+        "db/connect/2",
+        "db/GET-aN/1",
+        "db/GET-aN/2",
+        "db/GET-b/1",
+    ]
+    assert str(points[3]) == "db: GET a2 #2"
+
+
+def test_what_opens_a_connection_is_one_point() -> None:
+    opening = [
+        exchange(1, command="HELLO"),
+        exchange(2, command="CLIENT", subcommand="SETINFO"),
+        exchange(3, command="GET", key="a"),
+        exchange(4, command="CLIENT", subcommand="ID"),
+    ]
+    titles = [point.title for point in points_of(trace_of(*opening))]
+    assert titles == ["connect", "HELLO", "GET a", "CLIENT ID"]
+
+
+def test_points_with_the_same_title_are_told_apart() -> None:
+    first, second = (
+        exchange(number, method="GET", path="/", host=host)
+        for number, host in ((1, "one"), (2, "another"))
+    )
+    slugs = [point.slug for point in points_of(trace_of(first, second, protocol=Http))[1:]]
+    assert len(set(slugs)) == 2
+    assert all(re.fullmatch(r"GET-[0-9a-f]{4}", slug) for slug in slugs)
+
+
+@pytest.mark.parametrize(
+    ("labels", "protocol", "title"),
+    [
+        ({"command": "CONFIG", "subcommand": "GET"}, Redis, "CONFIG GET"),
+        ({"method": "POST", "path": "/orders/1"}, Http, "POST /orders/1"),
+        ({"verb": "SELECT", "sql": "select *\n from orders"}, PostgreSQL, "select * from orders"),
+        ({"verb": "SYNC"}, PostgreSQL, "SYNC"),
+        ({}, Redis, "bytes"),
+    ],
+)
+def test_titles(labels: dict[str, str], protocol: type[Redis], title: str) -> None:
+    assert title_of(labels, protocol) == title
+
+
+def test_slugs_are_words_without_numbers() -> None:
+    assert slug_of("INSERT INTO orders (a) VALUES (17)") == "INSERT-INTO-orders-a-VALUES-N"
+    assert slug_of("\x1b[31m") == "Nm"
+    assert slug_of("///") == "bytes"
+
+
+def test_a_sample_has_the_first_the_second_and_the_last() -> None:
+    points = points_of(trace_of(*(exchange(n, command="GET", key="a") for n in range(1, 7))))
+    assert [point.occurrence for point in sampled(points)[1:]] == [0, 1, 5]
+
+
+def test_conditions() -> None:
+    assert meets({"command": "GET", "key": "a"}, {"command": "~^G", "key": "a"})
+    assert not meets({"command": "GET"}, {"command": "~^G", "key": "a"})
+    assert meets({}, {})

@@ -1,0 +1,44 @@
+"""The table of points and faults."""
+
+from __future__ import annotations
+
+from vaurien.explore.explorer import Exploration
+from vaurien.explore.table import LEGEND, again_line, lines_of, mark_of, summary, told
+
+
+def test_rows_are_points_and_columns_are_faults(
+    exploration: Exploration, expected: dict[str, str]
+) -> None:
+    lines = list(lines_of(exploration, expected))
+    assert [line.split()[-2:] for line in lines[:5]] == [
+        ["refused", "once"],
+        ["reply-lost", "once"],
+        ["reset", "once"],
+        ["request-lost", "once"],
+        ["silence", "once"],
+    ]
+    connect, setting = lines[5:7]
+    assert connect.split() == ["db/connect/1", ".", "!", "="]
+    assert setting.split()[1:] == ["!", "-"]
+    assert lines[7] == LEGEND
+    assert all(map(str.isprintable, lines))
+    assert mark_of(None, expected) == " "
+
+
+def test_a_finding_and_how_to_see_it_again(exploration: Exploration) -> None:
+    first = exploration.broken[0]
+    command = ["--config", "a b.toml", "--", "pytest", "-q"]
+    lines = list(told(first, command))
+    assert lines[0].startswith(f"{first.id}: reply-lost at db: SET <img")
+    assert lines[-1] == f"  again: {again_line(command, first.id)}"
+    assert "--scenario" in lines[-1]
+    assert "'a b.toml' -- pytest -q" in lines[-1]
+    assert all(map(str.isprintable, lines))
+
+
+def test_the_summary(exploration: Exploration, expected: dict[str, str]) -> None:
+    left = len(exploration.scenarios) - 5
+    assert summary(exploration, expected) == (
+        "2 points, 5 scenarios: 1 passed, 2 failed, 1 hung, 1 not reached; "
+        f"broken: 2, and 1 as expected; not run: {left}"
+    )

@@ -1,0 +1,33 @@
+"""What requests mean, by their labels."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from vaurien.explore.points import meets_any
+from vaurien.protocols.http.semantics import SEMANTICS
+
+
+@pytest.mark.parametrize(
+    ("what", "labels", "meets"),
+    [
+        ("safe", {"method": "GET"}, True),
+        ("safe", {"method": "POST"}, False),
+        ("idempotent", {"method": "PUT"}, True),
+        ("idempotent", {"method": "PATCH"}, False),
+        ("failed", {"status": "503"}, True),
+        ("failed", {"status": "201"}, False),
+    ],
+)
+def test_what_requests_mean(what: str, labels: dict[str, str], meets: bool) -> None:
+    assert meets_any(labels, getattr(SEMANTICS, what)) is meets
+
+
+def test_what_makes_a_request_safe_to_repeat() -> None:
+    head = "POST /pay HTTP/1.1\r\nHost: x\r\nidempotency-key: 17\r\n\r\n"
+    found = re.search(SEMANTICS.identity, head)
+    assert found is not None
+    assert found[1] == "17"
+    assert not re.search(SEMANTICS.identity, head.replace("idempotency-", "x-"))
