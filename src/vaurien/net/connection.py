@@ -169,9 +169,9 @@ class Connection:
 
     def _break_cycles(self) -> None:
         """Cut what refers back: its memory is free at once, and still cached for the next one."""
-        del self.decisions.connection
+        self.decisions.let_go()
         for link in (self.to_backend, self.to_client):
-            end, link.framing = link.source, None
+            end, link.framing, link.firings = link.source, None, ()
             del end.connection, end.incoming, end.outgoing
             del link.connection, link.source, link.sink
 

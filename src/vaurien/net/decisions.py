@@ -50,6 +50,13 @@ class Decisions:
         self._by_exchange: dict[int, Decision] | None = None  # on these; 0 is what is unsolicited
         self._unsolicited = 0  # messages of the backend that belong to no exchange, so far
 
+    def let_go(self) -> None:
+        """Drop what refers to the connection, which is closed."""
+        if self._by_exchange:
+            self.forget()
+        self._of_turn = self._memory = None
+        del self.connection
+
     @property
     def memory(self) -> Memory:
         """What the connection keeps for the rules that fire on it."""
@@ -117,9 +124,10 @@ class Decisions:
             self._of_turn = None
         decision = self._of_turn
         if decision is None:
-            decision = self._of_turn = self._begun_as_message() or Decision(
-                self.exchange, opaque=opaque
-            )
+            decision = self._begun_as_message() if self._by_exchange else None
+            if decision is None:
+                decision = Decision(self.exchange, opaque=opaque)
+            self._of_turn = decision
         if decision.generation != generation:
             self._decide(decision, direction)
         return decision

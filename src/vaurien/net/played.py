@@ -105,8 +105,12 @@ def delay_of(
         or message.direction not in active_rule.directions
     ):
         return None
-    seen = since(as_seen(message, decision), active_rule)
-    return Delay(seen, decision, delaying.release_at(seen, firing), active_rule, active_rule.rule)
+    if message.direction is TO_CLIENT:
+        message = as_seen(message, decision)
+    if message.at < active_rule.on_since:
+        message = since(message, active_rule)
+    until = delaying.release_at(message, firing)
+    return Delay(message, decision, until, active_rule, active_rule.rule)
 
 
 def as_seen(message: Message, decision: Decision) -> Message:

@@ -183,9 +183,11 @@ class ActivePlan:
         self, decision: Decision, view: ConnectionView, now: float
     ) -> list[tuple[ActiveRule, Firing]]:
         """Make a new decision where all rules are alike."""
-        exchange = decision.exchange
-        fired = [(rule, rule.fire(view, exchange, now)) for rule in self.message_rules]
-        new = [(rule, firing) for rule, firing in fired if firing is not None]
+        new = []
+        for rule in self.message_rules:
+            firing = rule.fire(view, decision.exchange, now)
+            if firing is not None:
+                new.append((rule, firing))
         decision.update(self.generation, new)
         return new
 
