@@ -405,3 +405,14 @@ def test_it_gives_back_its_descriptors() -> None:
             reactor.discard(other)
             assert len(descriptors()) > len(before)
         assert descriptors() == before
+
+
+def test_the_time_that_it_computes_is_known_while_it_runs() -> None:
+    with real_reactor() as reactor:
+        assert reactor.cpu_seconds() == 0
+        seen: list[float] = []
+        reactor.call_soon(lambda: seen.append(reactor.cpu_seconds()))
+        reactor.call_soon(reactor.stop)
+        reactor.run()
+        assert seen[0] > 0
+        assert reactor.cpu_seconds() == 0

@@ -20,6 +20,7 @@ from uvicorn.server import Server
 
 from .classic import make_app
 from .guard import Guard
+from .pace import Pace, Paced
 from .sockets import BACKLOG, NO_RESOURCE, Opened
 from .tokens import Tokens
 from .toxiproxy.app import ToxiproxyApp
@@ -40,7 +41,7 @@ STREAM = b"text/event-stream"
 LASTING = "lasting"
 """Key of the scope of a request that is answered by a stream."""
 STOP_LIMIT = 5.0
-SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL = 0.0001
 LOG = logging.getLogger("vaurien")
 SERVER_LOG = LOG.getChild("http")
 
@@ -208,7 +209,8 @@ class ServerThread:
 
 def control_app(control: Control) -> ASGIApp:
     """Make all APIs of the proxies one application, without access control: see ``Guard``."""
-    return NativeApp(control, ToxiproxyApp(control, make_app(control)))
+    app = NativeApp(control, ToxiproxyApp(control, make_app(control)))
+    return Paced(app, Pace(control.traffic_seconds))
 
 
 def start_control(

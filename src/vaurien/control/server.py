@@ -115,6 +115,10 @@ class Control:
         """The current state, without rules whose time to live is over."""
         return self._writer.state
 
+    def traffic_seconds(self) -> float:
+        """Return the CPU time that traffic has taken."""
+        return self._writer.traffic_seconds()
+
     @property
     def config_digest(self) -> str:
         """The digest of the configuration that the state started from."""

@@ -122,6 +122,10 @@ class Writer:
         finally:
             self._writing.release()
 
+    def traffic_seconds(self) -> float:
+        """Return the CPU time that traffic has taken."""
+        return self._reactor.cpu_seconds()
+
     def ask(self, call: Callable[[Proxies], T]) -> T:
         """Return what a call in the reactor's thread returns.
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -78,6 +80,7 @@ class Reactor:
         self._cancels: set[Callable[[], bool]] = set()
         """Cancel what other threads may wait for."""
         self._over = False  # it has stopped
+        self._thread: int | None = None  # that runs it
         self._closing: list[Socket] = []
         self.waiting_bytes = 0
         """Bytes of the messages that wait on links."""
@@ -172,12 +175,20 @@ class Reactor:
     def run(self) -> None:
         """Handle events until ``stop``."""
         self._stopped = self._over = False
+        self._thread = threading.get_ident()
         with self.system.woken_by_signals():
             while not self._stopped:
                 self.run_once()
-        self._over = True
+        self._over, self._thread = True, None
         for cancel in list(self._cancels):
             cancel()
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the thread that runs it; 0 if that is unknown.  For any thread."""
+        thread = self._thread
+        if thread is None or not hasattr(time, "pthread_getcpuclockid"):
+            return 0.0
+        return time.clock_gettime(time.pthread_getcpuclockid(thread))
 
     def run_once(self) -> None:
         """Wait for one batch of events, and handle it."""

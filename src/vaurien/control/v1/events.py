@@ -6,13 +6,12 @@ Both come from the last events that the process keeps, so nothing here costs tra
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from ...net.recent import Numbered
 from ...values.events import Fired
 from ...values.options import Option
 from ..feed import KINDS, READERS, Feed, Wanted, fields_of
@@ -162,10 +161,13 @@ def journal(call: Call) -> Answer:
     if first > feed.newest:  # it is of a process before this one
         first = 0
     batch = feed.read(first, most=feed.size)
+    wanted = {each.name: query[each.name] for each in FILTERS if each.name in query}
     found = [
-        fields
-        for fields in _firings(batch.events, since)
-        if all(fields[each.name] == query.get(each.name, fields[each.name]) for each in FILTERS)
+        each
+        for each in batch.events
+        if isinstance(each.event, Fired)
+        and (since is None or each.at >= since)
+        and all(getattr(each.event, name) == value for name, value in wanted.items())
     ]
     limit = int(query.get(LIMIT.name, LIMIT.default))
     newest_first = after is None and since is None
@@ -173,19 +175,11 @@ def journal(call: Call) -> Answer:
     cut = not newest_first and len(found) > limit
     return Answer(
         {
-            "entries": entries,
-            "next": entries[-1]["id"] if cut else batch.last,
+            "entries": list(map(fields_of, entries)),
+            "next": entries[-1].number if cut else batch.last,
             "lost": batch.lost if after is not None else 0,
         }
     )
-
-
-def _firings(events: Iterable[Numbered], since: float | None) -> list[dict[str, object]]:
-    return [
-        fields_of(each)
-        for each in events
-        if isinstance(each.event, Fired) and (since is None or each.at >= since)
-    ]
 
 
 def _since(query: Mapping[str, object]) -> float | None:
