@@ -37,6 +37,8 @@ CONNECTION_LIMIT = 256
 """Open connections; for another one, that which has been idle for longest is cut."""
 REQUEST_LIMIT = 30.0
 """Seconds from the head of a request to the end of the response, unless that is a stream."""
+READING_LIMIT = 30.0
+"""Seconds within which a client must read enough of a response for more to be sent."""
 STREAM = b"text/event-stream"
 LASTING = "lasting"
 """Key of the scope of a request that is answered by a stream."""
@@ -55,6 +57,7 @@ class LimitedProtocol(H11Protocol):
         self.access_log = False
         self._deadline: asyncio.TimerHandle | None = None
         self._request: asyncio.TimerHandle | None = None
+        self._reading: asyncio.TimerHandle | None = None
         self._heard = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,7 +85,16 @@ class LimitedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_deadline()
         self._cancel_request()
+        self._cancel_reading()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reading = self.loop.call_later(READING_LIMIT, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._cancel_reading()
+        super().resume_writing()
 
     def _make_room(self) -> None:
         """Cut the connection that has been without a request for longest, maybe this one."""
@@ -106,6 +118,11 @@ class LimitedProtocol(H11Protocol):
         if self._request is not None:
             self._request.cancel()
             self._request = None
+
+    def _cancel_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     def _start_deadline(self) -> None:
         """Start the deadline, unless it is running: further pieces do not extend it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from live import LIMIT, Http, Live
 from native import Native
 from peers import wait_until
 from vaurien.control import feed
+from vaurien.control import http as server
 from vaurien.control.v1 import events
 from vaurien.values.events import Trouble
 
@@ -182,6 +184,24 @@ def test_a_reader_that_leaves_makes_room(
     wait_until(lambda: running.control.feed.readers == 0, "the readers have left")
     with following(http):
         pass
+
+
+def test_a_reader_that_never_reads_is_cut(
+    http: Http, slow: str, running: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "READING_LIMIT", 0.1)
+    monkeypatch.setattr(feed, "LOOKS", 1000)
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect((http.host, http.port))
+        reader.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % http.port)
+        wait_until(lambda: running.control.feed.readers == 1, "the reader")
+
+        def is_gone() -> bool:
+            trouble(running, "x" * 50_000)
+            return running.control.feed.readers == 0
+
+        wait_until(is_gone, "the end of the reader")
 
 
 def test_readers_end_with_the_process(http: Http, slow: str, running: Live) -> None:

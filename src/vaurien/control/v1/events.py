@@ -25,6 +25,8 @@ HEARTBEAT = 15.0
 """Seconds of silence after which a reader is sent a comment."""
 RETRY = 1000
 """Milliseconds after which a browser connects again."""
+LONGEST = 64 * 1024
+"""Characters that are written at once to a reader, but for the end of the last event."""
 LAST_EVENT_ID = "last-event-id"
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {
@@ -91,11 +93,14 @@ class EventStream(Response):
             last, text = 0, text + _lost(None, 0)
         while not feed.closed:
             batch = feed.read(last)
-            last = batch.last
             if batch.lost:
                 text += _lost(batch.lost, batch.events[0].number - 1)
-            wanted = [each for each in batch.events if self._wanted.accepts(each.event)]
-            text += "".join(map(feed.text, wanted))
+            for each in batch.events:
+                last = each.number
+                if self._wanted.accepts(each.event):
+                    text += feed.text(each)
+                    if len(text) > LONGEST:
+                        break
             if not told or clock() - told >= HEARTBEAT:
                 text += f":\nid: {last}\n\n"
             if text:
