@@ -11,7 +11,7 @@ QUIET, ARMED, NO_DELAY = "vaurien", "vaurien-armed", "vaurien-0ms"
 DELAYED = {"vaurien-100ms": "toxiproxy-100ms", "vaurien-latency": "toxiproxy-100ms"}
 """Each delayed vaurien, and the system with the same delay that it is compared with."""
 BESIDES = ("beside-redis", "beside-inline", "beside-memcache", "beside-http")
-THROTTLED, MANY = "vaurien-rate", "vaurien-200"
+THROTTLED, MANY, API = "vaurien-rate", "vaurien-200", "vaurien-api"
 DELAYS = {"delay-1": 0.5, "delay-100": 1.0, "delay-1000": 4.0}
 """How many ms late the median response may be, by the number of connections."""
 RATES = ("rate-1", "rate-100", "rate-1000")
@@ -166,6 +166,9 @@ GOALS = (
         for work in ("redis-50", "http", "connections", "scattered")
     ),
     Goal("scattered", "cpu", 1 / 0.95, at_least=False, system=MANY, beside=QUIET),
+    Goal("readers", "kept", 95, system=API, unit="%", decimals=1),
+    Goal("api-load", "slowest", 100, at_least=False, system=API, unit="ms", decimals=1),
+    Goal("api-load", "traffic", 1.5, at_least=False, system=API),
     Goal("replace", "replaced", 50, at_least=False, system=MANY, unit="ms"),
     Goal("reload", "holds", 50, at_least=False, system=MANY, unit="ms", decimals=1),
     Goal("reload", "added pause", 2, at_least=False, system=MANY, unit="ms"),

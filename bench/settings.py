@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from api import APIS
 from beside import BESIDES
 from clients import CLIENTS
 from databases import DATABASE_LOADS
@@ -29,6 +30,7 @@ WORKS: tuple[Work, ...] = (
     *FIDELITIES,
     *DISTANCES,
     *MANIES,
+    *APIS,
     *STARTUPS,
 )
 

@@ -101,7 +101,8 @@ class System:
     trouble: str = ""
     """What it does to requests, for works that measure that: ``delay``, ``rate``, ``distance``.
 
-    ``pipelining``: nothing, but for works with a client that pipelines only."""
+    ``pipelining``, ``api``: nothing, but for works with a client that pipelines, or asks the API,
+    only."""
     framed: bool = False
     """Parses the traffic; for works that have a protocol."""
     proxies: int = 1
@@ -253,6 +254,10 @@ def _vaurien_serve(task: Task) -> list[str]:
     return [sys.executable, "-m", "vaurien", "serve", "--config", path]
 
 
+def _vaurien_api(task: Task) -> list[str]:
+    return [sys.executable, "-m", "vaurien", "serve", "--host", HOST, "--port", str(task.api)]
+
+
 def configuration(task: Task, rule: str = "") -> str:
     """Declare a proxy on each port of a task, without rules except for one of the first proxy."""
     proxies = [
@@ -346,6 +351,14 @@ SYSTEMS = (
     System("vaurien-armed", "vaurien, armed", _vaurien(*_NEVER), _needs_vaurien),
     System("vaurien-0ms", "vaurien, 0 ms delay", _vaurien(*_NO_TIME), _needs_vaurien),
     System("vaurien-200", "vaurien, 200 proxies", _vaurien_serve, _needs_vaurien, proxies=MANY),
+    System(
+        "vaurien-api",
+        "vaurien serve",
+        _vaurien_api,
+        _needs_vaurien,
+        _toxiproxy_set_up(),
+        trouble="api",
+    ),
     System("vaurien-100ms", "vaurien, delay", _vaurien(*_DELAYED), _needs_vaurien, trouble="delay"),
     System(
         "vaurien-latency", "vaurien, latency", _vaurien_distant, _needs_vaurien, trouble="delay"
