@@ -228,8 +228,10 @@ def test_a_token_is_asked_for_on_all_paths(asking: Http, path: str) -> None:
     assert asking("GET", path).status == 401
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_who_watches_the_process_needs_no_token(asking: Http, path: str) -> None:
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/docs/script.js"])
+def test_who_watches_the_process_or_gives_a_page_the_token_needs_none(
+    asking: Http, path: str
+) -> None:
     assert asking("GET", path).status not in (401, 403)
 
 
@@ -250,7 +252,7 @@ def test_no_answer_lets_other_sites_read(asking: Http) -> None:
 # The form of refusals.
 
 
-@pytest.mark.parametrize("path", ["/v1/proxies", "/v1", "/openapi.json", "/docs"])
+@pytest.mark.parametrize("path", ["/v1/proxies", "/v1", "/openapi.json", "/docs/x"])
 def test_the_native_api_refuses_with_problem_details(asking: Http, path: str) -> None:
     answer = asking("GET", path)
     assert answer.headers["content-type"] == "application/problem+json"

@@ -30,8 +30,8 @@ CORS = "cors"
 BLANKS = " \t"
 """What may surround a value (RFC 9110, section 5.6.3); Python's ``strip`` removes more."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-WITHOUT_TOKEN = frozenset({"/livez", "/readyz"})
-"""What those that watch the process ask for."""
+WITHOUT_TOKEN = frozenset({"/livez", "/readyz", "/docs", "/docs/script.js", "/docs/style.css"})
+"""What those that watch the process ask for, and a page that holds nothing of it."""
 HEADERS_LIMIT = 16 * 1024
 """Bytes of all names and values."""
 JSON_TYPES = ("application/json", "application/merge-patch+json")

@@ -6,7 +6,8 @@ proxies and rules of what users send, and shows them; ``status`` adds what they 
 
 The handlers are in ``state``, ``proxies``, ``rules``, ``presets``, ``connections``, ``events`` and
 ``health``; ``changes`` composes those that change the state.
-``differences`` tells what a change changes.
+``differences`` tells what a change changes.  ``catalogue`` lists what there is to choose from.
+``openapi`` describes the API, with the ``schemas``, and ``page`` has what shows it in a browser.
 
 Law: nothing is kept here.  A request that changes something becomes a ``Change``, a function from
 the ``State`` to the next one, which goes through the one ``Writer``.

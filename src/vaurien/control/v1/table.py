@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from ...version import __version__
-from . import changes, connections, events, health, presets, proxies, rules, state
+from . import (
+    catalogue,
+    changes,
+    connections,
+    events,
+    health,
+    openapi,
+    presets,
+    proxies,
+    rules,
+    state,
+)
 from .routes import Answer, Call, Route, Table, ref
 
 
@@ -15,5 +26,5 @@ def index(call: Call) -> Answer:
 
 
 INDEX = Route("GET", "/v1", index, "Return the version, and links.", answers={200: ref("Index")})
-MODULES = (state, proxies, rules, presets, connections, events, health, changes)
+MODULES = (state, proxies, rules, presets, connections, events, health, changes, catalogue, openapi)
 TABLE = Table([INDEX, *(route for module in MODULES for route in module.ROUTES)])
