@@ -86,6 +86,7 @@ OTHERS_CODE = {
     "cli": {"click"},
     "rules": {"re2"},
     "pytest_plugin": {"pytest"},
+    "testcontainers": {"testcontainers"},
 }
 """Which distributions of others a folder may import; the rest is the standard library."""
 

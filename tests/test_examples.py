@@ -27,6 +27,8 @@ from vaurien.rules.notation import describe, make_rules, parse_mix, parse_rule
 
 ROOT = Path(__file__).parent.parent
 FILE = re.compile(r"^```python file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SERVED = "http://localhost:8474"
 COMMAND = re.compile(r"^vaurien (--backend .*)$", re.MULTILINE)
 CURL = re.compile(r"^    (?:\$ )?curl (.*)\n(?:    (\{.*))?", re.MULTILINE)
 ENTRY_POINTS = re.compile(r'^(\w+) = "my_package\.(\w+):(\w+)"$', re.MULTILINE)
@@ -277,3 +279,14 @@ def test_curl_commands_of_the_control_page(http: Http) -> None:
     assert len(commands) == 5
     for words, shown in commands:
         assert ask(http, words) == json.loads(shown)
+
+
+def test_programs_of_the_control_page() -> None:
+    programs = [each for each in PYTHON.findall(page("docs/control.md")) if SERVED in each]
+    assert len(programs) == 2
+    with live() as running, controlled(running) as http:
+        before = running.control.state.proxies
+        for program in programs:
+            code = program.replace(SERVED, f"http://{http.host}:{http.port}")
+            exec(compile(code, "docs/control.md", "exec"), {})
+        assert running.control.state.proxies == before

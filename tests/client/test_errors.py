@@ -25,6 +25,7 @@ from vaurien.client.errors import KINDS, unreachable
             "2 values are invalid; /percent: too much; /delay: too little",
         ),
         ({"detail": "odd", "errors": [{"pointer": "#", "detail": "very odd"}]}, "very odd"),
+        ({"detail": "Host: it is odd", "errors": [{"detail": "it is odd"}]}, "Host: it is odd"),
         ({"detail": "odd", "errors": ["?", 3]}, "odd"),
         ({"detail": "odd", "errors": "?"}, "odd"),
     ],

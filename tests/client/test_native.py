@@ -19,6 +19,8 @@ def test_where_the_api_is() -> None:
     client = Client(url="https://chaos:8474")
     assert (client.host, client.port, client.scheme) == ("chaos", 8474, "https")
     assert Client(url="unix:/run/v.sock").root_url == "unix:/run/v.sock"
+    client = Client(url="http://chaos:8474/#token=secret")
+    assert (client.root_url, client._transport._token) == ("http://chaos:8474", "secret")
     with pytest.raises(ValueError, match="'here:80' is not a URL of the API"):
         Client(url="here:80")
 

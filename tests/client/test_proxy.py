@@ -30,7 +30,7 @@ def proxy(*, enabled: bool = True, address: str | None = "127.0.0.1:6380") -> di
             proxy(),
         ),
         (
-            lambda p: p.replace(backend="x:1", rules=RULES, listen=":0"),
+            lambda p: p.replace({"backend": "x:1", "rules": RULES, "listen": ":0"}),
             proxy(),
             "PUT /v1/proxies/cache",
             {"backend": "x:1", "rules": RULES, "listen": ":0"},
@@ -173,7 +173,7 @@ def test_one_request(
     "call",
     [
         lambda p: p.change(if_generation=4, enabled=True),
-        lambda p: p.replace(if_generation=4, backend="x:1"),
+        lambda p: p.replace({"backend": "x:1"}, if_generation=4),
         lambda p: p.update_rule("slow", if_generation=4, delay=1),
     ],
 )
@@ -204,11 +204,6 @@ def test_where_it_does_not_listen(address: str | None, why: str) -> None:
             "DELETE /v1/proxies/cache/rules/slow",
         ),
         (
-            lambda p: p.profile("3g"),
-            'POST /v1/proxies/cache/profile {"name": "3g"}',
-            "DELETE /v1/proxies/cache/profile",
-        ),
-        (
             lambda p: p.recipe("redis-failover"),
             'POST /v1/proxies/cache/recipes {"name": "redis-failover", "start": 0.0}',
             "DELETE /v1/proxies/cache/recipes/redis-failover",
@@ -232,6 +227,49 @@ def test_blocks(
 def test_the_block_of_a_rule_has_the_rule() -> None:
     with Script(answer(201, RULE), answer(204)).proxy().rule("latency") as rule:
         assert rule.name == "slow"
+
+
+def with_rules(generation: int, *names: str) -> dict[str, object]:
+    rules = [{"name": name, "behavior": "latency", "status": {"fired": 1}} for name in names]
+    return {"name": "cache", "rules": rules, "status": {"generation": generation}}
+
+
+def entries(*names: str) -> dict[str, object]:
+    return {"rules": [{"name": name, "behavior": "latency"} for name in names]}
+
+
+def test_the_block_of_a_profile() -> None:
+    script = Script(with_rules(1, "own"), with_rules(2, "own", "3g"), answer(204))
+    with script.proxy().profile("3g"):
+        pass
+    assert script.told == [
+        "GET /v1/proxies/cache",
+        'POST /v1/proxies/cache/profile {"name": "3g"}',
+        "DELETE /v1/proxies/cache/profile",
+    ]
+
+
+def test_the_block_of_a_profile_restores_the_one_before() -> None:
+    script = Script(
+        with_rules(1, "slow-up", "slow-down", "own"),
+        with_rules(2, "3g", "own"),
+        with_rules(3, "new", "3g", "own"),
+        answer(412, {"detail": "it is generation 4"}),
+        with_rules(4, "new", "3g"),
+        {"rules": []},
+    )
+    with script.proxy().profile("3g"):
+        pass
+    assert script.bodies[3] == entries("new", "slow-up", "slow-down", "own")
+    assert script.bodies[5] == entries("new", "slow-up", "slow-down")
+    assert [script.headers[at]["If-Match"] for at in (3, 5)] == ['"3"', '"4"']
+
+
+def test_what_is_gone_of_a_profile_meanwhile() -> None:
+    script = Script(with_rules(1, "slow"), with_rules(2, "3g"), with_rules(3, "new"), {"rules": []})
+    with script.proxy().profile("3g"):
+        pass
+    assert script.bodies[3] == entries("new", "slow")
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import io
+import socket
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vaurien.client.steps import Request
 from vaurien.client.wire import (
@@ -243,6 +250,54 @@ def test_a_body_without_end_is_taken_as_it_comes() -> None:
     assert reader.take_body() == b""
     reader.feed(b"c\r\n")
     assert reader.take_body() == b"c"
+
+
+PARTS = st.sampled_from(
+    [
+        *(b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 404 No\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        *(b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"A: b\r\n", b" c\r\n"),
+        *(b"\r\n", b"\n", b"abc", b"3\r\n", b"0\r\n\r\n", b"3;x\r\nabc\r\n", b":", b"\xff", b"\0"),
+    ]
+)
+RESPONSES = st.one_of(
+    st.lists(PARTS, max_size=12).map(b"".join),
+    st.lists(PARTS, max_size=12).map(lambda parts: b"HTTP/1.1 200 OK\r\n" + b"".join(parts)),
+)
+
+
+def outcome(data: bytes, size: int) -> object:
+    try:
+        reader = read(data, size, ends=True)
+    except WireError as error:
+        return str(error)
+    return reader.status, reader.headers, bytes(reader.body)
+
+
+@given(RESPONSES, st.integers(1, 20))
+def test_pieces_do_not_matter(data: bytes, size: int) -> None:
+    assert outcome(data, size) == outcome(data, 10_000)
+
+
+@given(RESPONSES)
+def test_what_is_read_is_what_the_standard_library_reads(data: bytes) -> None:
+    """It is laxer: what it refuses, or reads as less, is compared no further."""
+    found = outcome(data, 10_000)
+    if isinstance(found, tuple) and found[0] not in (204, 304):
+        with contextlib.closing(http.client.HTTPResponse(Spoken(data), method="GET")) as other:
+            other.begin()
+            assert (other.status, other.read()) == (found[0], found[2])
+
+
+class Spoken(socket.socket):
+    """A socket on which a response has arrived."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = data
+
+    def makefile(self, *_: object, **__: object) -> io.BytesIO:  # type: ignore[override]  # all that is needed of it
+        self.close()
+        return io.BytesIO(self._data)
 
 
 # Events.

@@ -11,9 +11,9 @@ from vaurien.net.permitted import Pattern
 
 
 def test_flags_may_be_repeated(understand: Understand) -> None:
-    words = ["--allow-host", "chaos", "--allow-host", "[::1]:80", "--allow-backend", "redis:6379"]
+    words = ["--allow-host", "chaos", "--allow-host", "[::1]:*", "--allow-backend", "redis:6379"]
     configuration = understand(*words, "--http")
-    assert configuration.allow_host == ("chaos", "[::1]:80")
+    assert configuration.allow_host == ("chaos", "[::1]:*")
     assert configuration.allow_backend == (Pattern.parse("redis:6379"),)
 
 
@@ -31,6 +31,7 @@ def test_nothing_is_allowed_besides_by_default(understand: Understand) -> None:
         ("--allow-host", "http://chaos", "NAME[:PORT]"),
         ("--allow-host", "", "NAME[:PORT]"),
         ("--allow-host", "a b", "NAME[:PORT]"),
+        ("--allow-host", "a:**", "NAME[:PORT]"),
         ("--allow-backend", "10.0.0.0/33", "HOST, HOST:PORT, NETWORK/BITS"),
         ("--token-file", "", "FILE"),
         ("--http-socket", "", "PATH"),

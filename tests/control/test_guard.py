@@ -173,6 +173,30 @@ def test_a_name_may_be_allowed_with_the_own_port_or_another(host: str, status: i
         assert http("PUT", "/behavior", {"name": "dummy"}, headers).status == status
 
 
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("chaos:4242", None, 200),
+        ("[fd00::1]:4242", "http://[fd00::1]:4242", 200),
+        ("CHAOS", "http://chaos", 200),
+        ("chaos:4242", "http://chaos:4242", 200),
+        ("chaos:4242", "http://chaos:4243", 403),
+        ("chaos:4242", "http://chaos", 403),
+        ("chaos:{port}", "http://chaos:4242", 403),
+        ("localhost:{port}", "http://chaos:4242", 403),
+        ("localhost:4242", None, 403),
+        ("chaos.evil.example:4242", None, 403),
+        ("chaos:*", None, 403),
+        ("*:4242", None, 403),
+    ],
+)
+def test_a_name_may_be_allowed_with_any_port(host: str, origin: str | None, status: int) -> None:
+    with live() as running, guarded(running, ("chaos:*", "[fd00::1]:*")) as http:
+        headers = {"Host": host.format(port=http.port), "Content-Type": "application/json"}
+        headers |= {} if origin is None else {"Origin": origin}
+        assert http("PUT", "/behavior", {"name": "dummy"}, headers).status == status
+
+
 # Tokens.
 
 WRITE, READ = "w" * 20, "r" * 20

@@ -43,7 +43,7 @@ class ApiError(ValueError):
         ]
         if whole and not any(whole in field for field in fields):
             yield whole
-        yield from fields
+        yield from (field for field in fields if field not in whole)
 
 
 class NotFoundError(ApiError):

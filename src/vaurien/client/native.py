@@ -40,13 +40,15 @@ class NativeMethods:
     ) -> None:
         """Make a client of the API at ``url``, or else at a host and a port.
 
-        ``url``: ``http://HOST:PORT``, or ``unix:/PATH`` for a unix socket.
+        ``url``: ``http://HOST:PORT``, or ``unix:/PATH`` for a unix socket; with ``#token=TOKEN``
+        behind it, as servers print it.
         ``timeout``: seconds that a request may take.
         ``proxy``: the proxy of the methods that name none; optional if there is only one.
 
         Raises:
             ValueError: this is no URL of an API.
         """
+        url, _, shown = url.partition("#token=")
         location = Location.parse(url) if url else Location(scheme, host, int(port))
         self.host = location.host
         self.port = location.port
@@ -54,7 +56,7 @@ class NativeMethods:
         self.timeout = timeout
         self.proxy_name = proxy
         self.root_url = str(location)
-        self._start(location, token, timeout)
+        self._start(location, token or shown, timeout)
 
     @classmethod
     def from_environment(cls, *, timeout: float = 10.0, proxy: str = "") -> Self:

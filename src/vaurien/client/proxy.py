@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .errors import ClientError
+from .errors import ClientError, ConflictError
 from .native import Entry, killed, paged, undone
-from .resources import Proxy, Rule
+from .resources import Proxy, Rule, without_status
 from .steps import Json, Steps, Undoable, ask, block, listed, operation, path_of
 
 
@@ -51,18 +51,13 @@ class ProxyMethods:
         return (yield from self._change(table, if_generation))
 
     @operation
-    def replace(
-        self,
-        /,
-        *,
-        backend: str,
-        rules: Sequence[Entry] = (),
-        if_generation: int | None = None,
-        **table: object,
-    ) -> Steps[Proxy]:
-        """Create it, or replace all settings and rules; return the proxy."""
-        body = {**table, "backend": backend, "rules": [dict(rule) for rule in rules]}
-        return Proxy((yield from ask("PUT", self._path(), body, if_generation=if_generation)))
+    def replace(self, table: Entry, /, *, if_generation: int | None = None) -> Steps[Proxy]:
+        """Create it, or replace all settings and rules; return the proxy.
+
+        ``table`` needs a ``backend``, and may be what ``read`` returned.
+        """
+        path = self._path()
+        return Proxy((yield from ask("PUT", path, dict(table), if_generation=if_generation)))
 
     @operation
     def delete(self, *, drain: float = 0.0) -> Steps[None]:
@@ -165,9 +160,14 @@ class ProxyMethods:
 
     @block
     def profile(self, profile: str, /) -> Undoable[None]:
-        """Apply the profile of a network for the duration of the block."""
-        yield from ask("POST", self._path("profile"), {"name": profile})
-        return None, undone(ask("DELETE", self._path("profile")))
+        """Apply the profile of a network for the duration of the block, then the one before."""
+        before = (yield from self._read()).rules
+        answer = yield from ask("POST", self._path("profile"), {"name": profile})
+        after = Proxy(answer).rules
+        gone = _without(before, after)
+        if not gone:
+            return None, undone(ask("DELETE", self._path("profile")))
+        return None, undone(self._swap(_without(after, before), gone))
 
     @operation
     def start_recipe(self, recipe: str, /, *, start: float = 0.0) -> Steps[None]:
@@ -218,6 +218,31 @@ class ProxyMethods:
     def _add(self, behavior: str, entry: Entry, before_rule: str) -> Steps[Rule]:
         path = self._path("rules", before=before_rule)
         return Rule((yield from ask("POST", path, {**entry, "behavior": behavior})))
+
+    def _swap(self, gone: Sequence[Json], back: Sequence[Json]) -> Steps[None]:
+        """Put rules in the place of others, whatever else has changed meanwhile."""
+        names = {rule["name"] for rule in gone}
+        while True:
+            now = yield from self._read()
+            rules = [without_status(rule) for rule in now.rules]
+            at = next((at for at, rule in enumerate(rules) if rule["name"] in names), len(rules))
+            rules = [
+                *rules[:at],
+                *back,
+                *(each for each in rules[at:] if each["name"] not in names),
+            ]
+            body, generation = {"rules": rules}, now.generation
+            try:
+                yield from ask("PUT", self._path("rules"), body, if_generation=generation)
+            except ConflictError:
+                continue  # someone else has changed it since
+            return
+
+
+def _without(rules: Sequence[Rule], others: Sequence[Rule]) -> list[Json]:
+    """Return the rules that are not among others, without their status."""
+    known = [without_status(rule) for rule in others]
+    return [each for rule in rules if (each := without_status(rule)) not in known]
 
 
 def _rules(answer: Json) -> list[Rule]:

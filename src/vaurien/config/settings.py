@@ -259,7 +259,8 @@ SETTINGS: tuple[Setting, ...] = (
         CONTROL,
         "allow_host",
         "",
-        "Accept this name in the Host header of requests to the API, too. Repeatable.",
+        "Accept this name in the Host header of requests to the API, too; * is any port. "
+        "Repeatable.",
         "NAME[:PORT]",
         repeatable=True,
         shown="none",

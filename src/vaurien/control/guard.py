@@ -51,7 +51,8 @@ class Guard:
     """An ASGI application that passes permitted requests to another one.
 
     ``hosts`` are permitted as ``Host``, besides the loopback names and the address that the
-    connection came in on: ``NAME`` with the port of the server, ``NAME:PORT`` as it is.
+    connection came in on: ``NAME`` with the port of the server, ``NAME:PORT`` as it is,
+    ``NAME:*`` with any port, which a container that publishes one does not know.
     Whoever may open a unix socket may use it.
     """
 
@@ -91,13 +92,13 @@ class Guard:
     def _check_site(self, headers: Headers, local: tuple[str, int]) -> bool:
         """Refuse other sites; return whether the request comes from a browser."""
         hosts = [value for name, value in headers if name == "host"]
-        if len(hosts) != 1 or not self._is_own(hosts[0], local):
+        if len(hosts) != 1 or not (self._is_own(hosts[0], local) or self._has_any_port(hosts[0])):
             names = ", ".join(sorted(self._hosts))
             why = f"{hosts} is not allowed: one of {names}, with port {local[1]}"
             raise Denied(403, "Host", why)
         from_browser = False
         for name, value in headers:
-            if name == "origin" and not self._is_own_origin(value, local):
+            if name == "origin" and not self._is_own_origin(value, hosts[0], local):
                 raise Denied(403, "Origin", f"{value!r} is another site")
             if name == "sec-fetch-site" and value not in OWN_SITES:
                 raise Denied(403, "Sec-Fetch-Site", f"{value!r} is another site")
@@ -125,7 +126,15 @@ class Guard:
             return True
         return port == local[1] and (name in self._hosts or name == local[0])
 
-    def _is_own_origin(self, origin: str, local: tuple[str, int]) -> bool:
+    def _has_any_port(self, authority: str) -> bool:
+        parts = AUTHORITY.fullmatch(authority.lower())
+        if parts is None:
+            return False
+        name = f"[{parts[1]}]" if parts[1] else parts[2]
+        return f"{name}:*" in self._hosts
+
+    def _is_own_origin(self, origin: str, host: str, local: tuple[str, int]) -> bool:
+        """Return whether a page is of this server: not of another port of a permitted name."""
         try:
             parts = urlsplit(origin)
         except ValueError:
@@ -133,7 +142,7 @@ class Guard:
         return (
             parts.scheme == "http"
             and origin == f"http://{parts.netloc}"
-            and self._is_own(parts.netloc, local)
+            and (parts.netloc.lower() == host.lower() or self._is_own(parts.netloc, local))
         )
 
 
