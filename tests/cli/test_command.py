@@ -193,6 +193,7 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
             "or --handler-delay-before?",
         ),
         (["--profile", ""], "--profile='' is not allowed: it takes the name of a profile"),
+        (["--recipe", ""], "--recipe='' is not allowed: it takes the name of a recipe"),
         (["--journal", ""], "--journal='' is not allowed: it takes FILE"),
         (["--proxi", "x"], "--proxi is an unknown flag. Did you mean --proxy or --profile?"),
         (["--zzz", "x"], "--zzz is an unknown flag. --help lists all flags."),
@@ -295,6 +296,18 @@ def test_only_what_is_used_is_imported() -> None:
         "vaurien.control.journal",
         "vaurien.legacy",
     }
+
+
+def test_recipes_come_after_the_profile(understand: Understand) -> None:
+    words = ["--recipe", "flapping-link", "--recipe", "brown-out", "--profile", "3g"]
+    (spec,) = understand(*words, "--rule", "hang times=1").state.proxies
+    names = [rule.name for rule in spec.plan.rules]
+    starts = [next(at for at, name in enumerate(names) if name.startswith(word)) for word in PLAYED]
+    assert starts == sorted(starts)
+    assert names[-1] == "hang"
+
+
+PLAYED = ("3g", "flapping-link", "brown-out", "hang")
 
 
 def test_a_profile_comes_before_the_rules(understand: Understand) -> None:

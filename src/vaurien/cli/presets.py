@@ -18,7 +18,9 @@ RECIPES = """List recipes: ready-made outages, whose rules change over time.
   vaurien recipes                   list all
   vaurien recipes redis-failover    show one, with its rules
 
-To use one, set 'recipe = "redis-failover"' for a proxy in a configuration file.
+To use one, set 'recipe = "redis-failover"' for a proxy in a configuration file, or give
+'--recipe redis-failover' for a single proxy; 'vaurien recipe start' starts one on a running
+proxy.
 """
 PROFILES = """List profiles: ready-made rules that simulate kinds of networks.
 
@@ -27,7 +29,7 @@ PROFILES = """List profiles: ready-made rules that simulate kinds of networks.
   vaurien profiles 3g    show one, with its rules
 
 To use one, set 'profile = "3g"' for a proxy in a configuration file, or give '--profile 3g'
-for a single proxy.
+for a single proxy; 'vaurien profile apply' applies one to a running proxy.
 """
 
 

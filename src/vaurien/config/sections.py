@@ -37,6 +37,7 @@ ADDRESSES = _defaults(("listen", "backend"))
 
 NOT_EMPTY = {
     "profile": "the name of a profile",
+    "recipe": "the name of a recipe",
     **{
         key: BY_SECTION["vaurien"][key].metavar
         for key in ("journal", "http_socket", "token_file", "port_file")
@@ -80,7 +81,7 @@ class Sections:
             self._add_unknown(section, key, value, origin)
         elif setting.of_proxy == "rules":
             self._add_rules(setting, value if isinstance(value, tuple) else (str(value),), origin)
-        elif value == "" and key in NOT_EMPTY and isinstance(origin, Flag):
+        elif value in ("", ("",)) and key in NOT_EMPTY and isinstance(origin, Flag):
             self._problems.append(Problem(origin, "''", NOT_EMPTY[key]))
         elif setting.of_proxy == "behavior" and isinstance(value, tuple):
             self._put(setting.path, ",".join(value), origin)

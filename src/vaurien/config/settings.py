@@ -151,6 +151,16 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     _setting(
         BEHAVIORS,
+        "recipe",
+        "",
+        "Play an outage, such as redis-failover; 'vaurien recipes' lists them. Repeatable.",
+        "NAME",
+        of_proxy="recipe",
+        repeatable=True,
+        shown="none",
+    ),
+    _setting(
+        BEHAVIORS,
         "seed",
         0,
         "Random seed: the same seed and the same requests give the same decisions.",
