@@ -20,10 +20,10 @@ from ..config.settings import GONE_PROTOCOL_OPTIONS, SETTINGS, WITHOUT_EFFECT
 from ..config.source import Source
 from ..config.toml import toml_lines
 from ..config.typed import typed
-from ..errors import ConfigError
 from ..registry import behaviors, protocols
 from ..values.texts import printable
 from .command import OneLine, say
+from .files import FORCE, OUTPUT, write
 
 MARK = "\0"
 """Encloses the name of a variable that is kept; no text file contains it."""
@@ -110,9 +110,6 @@ def check(text: str, file: str) -> None:
     source.understand(files.parse(text, file))
 
 
-@click.argument("file")
-@click.option("-o", "output", metavar="FILE", help="File to write; the default is standard output.")
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def _import_ini(file: str, output: str | None, force: bool) -> None:
     plugins.install()
     kept = Kept()
@@ -126,16 +123,12 @@ def _import_ini(file: str, output: str | None, force: bool) -> None:
         say(f"not checked, because these variables are not set: {', '.join(lacking)}")
     else:
         check(text, file)
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        with open(output, "w" if force else "x", encoding="utf-8") as target:
-            target.write(text)
-    except FileExistsError:
-        raise ConfigError(f"-o={output!r}: the file exists; --force overwrites it") from None
-    except OSError as error:
-        raise ConfigError(f"-o={output!r} cannot be written: {error.strerror}") from None
+    write(text, output, force=force)
 
 
-import_ini = click.command("vaurien import-ini", cls=OneLine, help=HELP)(_import_ini)
+import_ini = OneLine(
+    "vaurien import-ini",
+    callback=_import_ini,
+    params=[click.Argument(["file"]), OUTPUT, FORCE],
+    help=HELP,
+)
