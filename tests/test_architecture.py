@@ -112,6 +112,7 @@ WITHOUT_TESTS = {
     "explore.__init__": "a docstring",
     "semantics": "a value without code of its own",
     "cli.toxiproxy.__init__": "a docstring",
+    "cli.remote.__init__": "a docstring",
     "control.v1.__init__": "a docstring",
     "behaviors.__init__": "names of old: tests/legacy",
     "protocols.__init__": "names of old: tests/legacy",
@@ -386,7 +387,16 @@ def imported_by_running(code: str) -> set[str]:
     return set(told.split())
 
 
-HEAVY = {"asyncio", "starlette", "uvicorn", "h11", "importlib.metadata", "ssl", "http.client"}
+HEAVY = {
+    "asyncio",
+    "starlette",
+    "uvicorn",
+    "h11",
+    "importlib.metadata",
+    "ssl",
+    "http.client",
+    "vaurien.client",
+}
 
 
 @pytest.mark.parametrize(

@@ -6,23 +6,21 @@ import importlib.util
 import json
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
+import click
 import pytest
 from starlette.routing import Route
 
 from live import live
 from test_architecture import RINGS
 from vaurien import Client, client, plugins
-from vaurien.cli import meta
+from vaurien.cli import COMMANDS, meta
 from vaurien.cli.command import vaurien
-from vaurien.cli.execute import run_command
-from vaurien.cli.explore import explore
 from vaurien.cli.flags import flags_of_plugin
-from vaurien.cli.import_ini import import_ini
-from vaurien.cli.serve import serve
 from vaurien.client import ProxyHandle
 from vaurien.config.presets import Presets
 from vaurien.config.settings import BY_SECTION
@@ -70,14 +68,21 @@ def by_name(path: Path) -> str:
     return path.name
 
 
+def flags_of(parameter: click.Parameter) -> set[str]:
+    """The spellings of a flag that are not hidden."""
+    if getattr(parameter, "hidden", False):
+        return set()
+    return {flag.removeprefix("--") for flag in parameter.opts if flag.startswith("--")}
+
+
 @pytest.fixture
 def flags(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """Every flag of all commands, but for the options of plugins."""
     found: set[str] = set()
-    of_commands = (vaurien, serve, run_command, import_ini, explore)
-    for parameter in (each for command in of_commands for each in command.params):
-        if not getattr(parameter, "hidden", False):
-            found |= {flag.removeprefix("--") for flag in parameter.opts if flag.startswith("--")}
+    for module, name in COMMANDS.values():
+        command = getattr(import_module(f"vaurien.cli.{module}"), name)
+        found |= {flag for param in command.params for flag in flags_of(param)}
+    found |= {flag for param in vaurien.params for flag in flags_of(param)}
     commands: tuple[Callable[[list[str]], object], ...] = (meta.main, client.main)
     for command in commands:
         with pytest.raises(SystemExit):
@@ -115,7 +120,7 @@ def test_each_generated_part_is_in_a_page(generator: ModuleType) -> None:
 
 
 def test_every_flag_is_documented(flags: set[str]) -> None:
-    text = page("usage") + page("control") + page("serving") + page("explore")
+    text = page("usage") + page("control") + page("serving") + page("explore") + page("cli")
     assert {flag for flag in flags if not re.search(rf"--{re.escape(flag)}[` ]", text)} == set()
 
 

@@ -5,7 +5,8 @@ it until a signal.  The subcommands are in ``COMMANDS``: ``serve`` (with ``reloa
 ``execute`` run many proxies from a file.  All of them open their proxies with ``running``
 and log with ``logs``; ``config`` makes settings of flags and files.
 
-``meta`` is the command ``meta-vaurien``, and ``demo`` is ``make demo``.
+``remote`` has the commands that drive a running vaurien, and ``toxiproxy`` the command
+``toxiproxy-cli``.  ``meta`` is the command ``meta-vaurien``, and ``demo`` is ``make demo``.
 
 Law: nothing is imported before it is needed.  ``--version`` needs nothing at all.
 """
@@ -24,10 +25,33 @@ COMMANDS = {
     "run": ("execute", "run_command"),
     "explore": ("explore", "explore"),
     "check-config": ("check", "check_config"),
+    "import": ("import_toxiproxy", "import_toxiproxy"),
     "import-ini": ("import_ini", "import_ini"),
+    "completion": ("completion", "completion"),
     "recipes": ("presets", "recipes"),
     "profiles": ("presets", "profiles"),
     "faults": ("faults", "faults"),
+    "list": ("remote.proxies", "list_proxies"),
+    "create": ("remote.proxies", "create"),
+    "inspect": ("remote.proxies", "inspect"),
+    "toggle": ("remote.proxies", "toggle"),
+    "delete": ("remote.proxies", "delete"),
+    "rule add": ("remote.rules", "add"),
+    "rule update": ("remote.rules", "update"),
+    "rule remove": ("remote.rules", "remove"),
+    "rule pause": ("remote.rules", "pause"),
+    "rule resume": ("remote.rules", "resume"),
+    "recipe start": ("remote.presets", "start"),
+    "recipe stop": ("remote.presets", "stop"),
+    "profile apply": ("remote.presets", "apply"),
+    "profile remove": ("remote.presets", "remove"),
+    "apply": ("remote.states", "apply"),
+    "export": ("remote.states", "export"),
+    "events": ("remote.live", "events"),
+    "connections": ("remote.live", "connections"),
+    "kill": ("remote.live", "kill"),
+    "reset": ("remote.live", "reset"),
+    "healthcheck": ("remote.live", "healthcheck"),
 }
 """The module of each subcommand, and its name in there."""
 
@@ -46,12 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     gc.disable()  # the collector would find nothing; it is on again once proxies run
     try:
-        if arguments and arguments[0] in COMMANDS:
-            from importlib import import_module
+        words = [" ".join(arguments[:length]) for length in (1, 2)]
+        for length, word in enumerate(words, 1):
+            if word in COMMANDS:
+                from importlib import import_module
 
-            word, *rest = arguments
-            module, name = COMMANDS[word]
-            getattr(import_module(f".{module}", __name__), name).main(rest, f"vaurien {word}")
+                module, name = COMMANDS[word]
+                command = getattr(import_module(f".{module}", __name__), name)
+                command.main(list(arguments[length:]), f"vaurien {word}")
+        if any(command.startswith(f"{words[0]} ") for command in COMMANDS):
+            from .groups import show
+
+            show(COMMANDS, arguments)
         from .command import fail, vaurien
 
         if arguments and not arguments[0].startswith("-"):

@@ -49,10 +49,36 @@ Other commands, each with its own --help:
   vaurien run            run a command with such proxies around it
   vaurien explore        find the exchanges at which a command breaks
   vaurien check-config   check such a file
+  vaurien import         convert Toxiproxy's JSON to TOML
   vaurien import-ini     convert an INI file to TOML
   vaurien recipes        list ready-made outages
   vaurien profiles       list ready-made networks
   vaurien faults         list the errors native to each protocol
+
+\b
+Commands that drive a running vaurien over its HTTP API:
+  vaurien list             list proxies
+  vaurien create           create a proxy, with its rules
+  vaurien inspect          show a proxy: its rules, and how often they fired
+  vaurien toggle           enable or disable a proxy
+  vaurien delete           delete a proxy
+  vaurien rule add         add a rule to a proxy
+  vaurien rule update      change a rule
+  vaurien rule remove      remove a rule
+  vaurien rule pause       let a rule do nothing for now
+  vaurien rule resume      let it act again
+  vaurien recipe start     start an outage on a proxy
+  vaurien recipe stop      stop it
+  vaurien profile apply    apply a kind of network to a proxy
+  vaurien profile remove   remove it
+  vaurien apply            make all proxies those of a file
+  vaurien export           write such a file
+  vaurien connections      list open connections
+  vaurien kill             end connections
+  vaurien events           print what happens
+  vaurien reset            heal everything
+  vaurien healthcheck      tell whether it works
+  vaurien completion       complete commands, flags and names in a shell
 
 An ADDRESS is HOST:PORT, [IPV6]:PORT or unix:/path.
 Switches can be given as --flag, --no-flag, --flag=true or --flag=false.
@@ -117,7 +143,7 @@ class Flagged(OneLine):
         except BrokenPipeError:
             raise  # click handles it
         except OSError as error:  # --help or --version could not be written
-            _discard_output()
+            discard_output()
             reason = error.strerror or error
             raise click.ClickException(f"standard output cannot be written: {reason}") from None
 
@@ -188,7 +214,7 @@ def counted(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _discard_output() -> None:
+def discard_output() -> None:
     """Keep the interpreter from trying again, at exit, to write what could not be written."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -114,11 +114,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status, which for wrong flags is 0, as it was."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run(words)
+        status = _run(words)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except (OSError, UnicodeEncodeError) as error:  # standard output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"standard output cannot be written: {error}\n")
         return FAILED
 
 
