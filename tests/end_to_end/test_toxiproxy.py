@@ -156,7 +156,8 @@ def ends(request: Request, answer: Answer) -> bool:
 def differing(request: Request, answer: Answer) -> Answer:
     """An answer without what the table says is different."""
     if request.path == "/populate" and answer.status == 500:
-        return answer._replace(body=re.sub(r'"proxies":.*', "", answer.body))
+        several = isinstance(request.body, list) and len(request.body) > 1  # wrong, perhaps
+        return answer._replace(body="" if several else re.sub(r'"proxies":.*', "", answer.body))
     return answer
 
 
