@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from live import Http, Live, controlled, live
+
+PAGE = Path(__file__).parents[3] / "docs" / "toxiproxy.md"
 
 TEXT = "text/plain; charset=utf-8"
 TOXIC = b'{"attributes":{"latency":5,"jitter":0},"name":"slow","type":"latency",'
@@ -136,6 +141,40 @@ def test_a_toxic(http: Http, cache: str) -> None:
     for method in ("GET", "PATCH", "DELETE"):
         answer = http(method, path, {})
         assert (answer.status, answer.body) == (404, b'{"error":"toxic not found","status":404}\n')
+
+
+BODIES: dict[str, object] = {
+    "POST /proxies": {"name": "b", "upstream": "c:1", "listen": "127.0.0.1:0"},
+    "POST /populate": [{"name": "b", "upstream": "c:1", "listen": "127.0.0.1:0"}],
+    "POST /proxies/NAME": {"upstream": "c:1"},
+    "PATCH /proxies/NAME": {"upstream": "c:1"},
+    "POST /proxies/NAME/toxics": {"type": "noop"},
+    "POST /proxies/NAME/toxics/TOXIC": {"toxicity": 0.5},
+    "PATCH /proxies/NAME/toxics/TOXIC": {"toxicity": 0.5},
+}
+ROWS = re.findall(
+    r"^\| `([A-Z]+ /\S+)` \| (\d+) \| (.*?) ?\|$", PAGE.read_text("utf-8"), re.MULTILINE
+)
+
+
+def test_the_page_has_all_requests() -> None:
+    assert len(ROWS) == 15
+    assert set(BODIES) <= {request for request, _, _ in ROWS}
+
+
+@pytest.mark.parametrize(("request_line", "status", "told"), ROWS)
+def test_a_request_of_the_page(
+    http: Http, cache: str, request_line: str, status: str, told: str
+) -> None:
+    assert http("POST", "/proxies/cache/toxics", {"type": "noop", "name": "t"}).status == 200
+    method, _, path = request_line.partition(" ")
+    path = path.replace("NAME", "cache").replace("TOXIC", "t")
+    answer = http(method, path, BODIES.get(request_line))
+    assert (answer.status, bool(answer.body)) == (int(status), status != "204")
+    if "a list" not in told and ":" in told:
+        body = BODIES[request_line]
+        assert isinstance(body, dict)
+        assert set(body) <= set(re.findall(r"`(\w+)`", told))
 
 
 def test_a_proxy_that_is_missing_comes_before_a_body_that_is_wrong(http: Http) -> None:
