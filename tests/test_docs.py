@@ -203,7 +203,7 @@ def test_profiles_that_the_help_names_exist() -> None:
 )
 def test_flags_that_are_mentioned_exist(path: Path, flags: set[str]) -> None:
     plugins.install()
-    known = flags | OTHERS_FLAGS
+    known = flags | {f"no-{flag}" for flag in flags} | OTHERS_FLAGS
     for name in plugins.BEHAVIORS:
         for flag in flags_of_plugin("behavior", behaviors.get(name)):
             known |= {spelling.removeprefix("--") for spelling in flag.opts}

@@ -50,6 +50,25 @@ def test_the_oldest_names_of_its_backend(backend: Address) -> None:
         stop_proxy(pid)
 
 
+def test_the_token_of_another_api_is_not_its_own(
+    backend: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within ``vaurien run``, it is that of the proxies around."""
+    monkeypatch.setenv("VAURIEN_URL", "http://localhost:1")
+    monkeypatch.setenv("VAURIEN_TOKEN", "x" * 20)
+    http_port = free_port()
+    pid = start_proxy(
+        proxy_port=free_port(),
+        backend_host=backend.host,
+        backend_port=backend.port,
+        http_port=http_port,
+    )
+    try:
+        assert Client(port=http_port).get_backend() == str(backend)
+    finally:
+        stop_proxy(pid)
+
+
 def test_it_accepts_at_once_and_no_more_after_it_was_stopped(backend: Address) -> None:
     port, http_port = free_port(), free_port()
     pid = start_proxy(

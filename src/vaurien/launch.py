@@ -98,6 +98,9 @@ def report_ready() -> None:
 def _start(command: list[str], limit: float) -> int:
     import subprocess
 
+    environment = dict(os.environ)
+    if "VAURIEN_URL" in environment:
+        environment.pop("VAURIEN_TOKEN", None)  # it is for that API, not for the one to start
     ready, report_fd = os.pipe()
     try:
         process = subprocess.Popen(
@@ -105,7 +108,7 @@ def _start(command: list[str], limit: float) -> int:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=[report_fd],
-            env={**os.environ, READY_FD: str(report_fd)},
+            env={**environment, READY_FD: str(report_fd)},
         )
     except BaseException:
         os.close(ready)

@@ -259,3 +259,58 @@ def test_connections_are_closed_when_the_command_ends(tmp_path: Path) -> None:
 )
 def test_mistakes(words: list[str], line: str, config: Path) -> None:
     assert refused("run", *(word.format(config=config) for word in words))[0].startswith(line)
+
+
+# The API.
+
+DRIVES = """
+from vaurien import Client
+with Client.from_environment() as client:
+    with client.proxy("web").rule("hang") as rule:
+        print([proxy.name for proxy in client.proxies()], rule.name)
+"""
+
+
+def test_the_command_can_change_the_proxies(config: Path) -> None:
+    done = run(config, sys.executable, "-c", DRIVES)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "['my-cache', 'web'] hang\n"
+
+
+def test_each_run_has_a_token_of_its_own(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VAURIEN_TOKEN", raising=False)
+    show = ["sh", "-c", "echo $VAURIEN_URL $VAURIEN_TOKEN"]
+    (url, token), (other_url, other) = (run(config, *show).stdout.split() for _ in range(2))
+    assert re.fullmatch(r"http://localhost:\d+", url)
+    assert re.fullmatch(r"http://localhost:\d+", other_url)
+    assert len({token, other}) == 2
+    assert min(len(token), len(other)) >= 32
+
+
+def test_the_api_asks_for_the_token(config: Path) -> None:
+    program = "import os, vaurien; vaurien.Client(url=os.environ['VAURIEN_URL']).proxies()"
+    done = run(config, sys.executable, "-c", program)
+    assert done.returncode == 1
+    assert "Authorization" in done.stderr
+
+
+def test_a_token_may_be_chosen(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAURIEN_TOKEN", "chosen-" * 4)
+    done = run(config, "sh", "-c", "echo $VAURIEN_TOKEN")
+    assert done.stdout == "chosen-" * 4 + "\n"
+    assert run(config, sys.executable, "-c", DRIVES).returncode == 0
+
+
+def test_without_the_api_nothing_is_told_of_it(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VAURIEN_TOKEN", raising=False)
+    monkeypatch.delenv("VAURIEN_URL", raising=False)
+    done = run(config, "--no-http", "sh", "-c", "echo ${VAURIEN_URL-none} ${VAURIEN_TOKEN-none}")
+    assert done.stdout == "none none\n"
+
+
+def test_the_api_may_be_on_a_unix_socket(config: Path, tmp_path: Path) -> None:
+    path = str(tmp_path / "v.sock")
+    done = run(config, "--no-http", "--http-socket", path, sys.executable, "-c", DRIVES)
+    assert done.stdout == "['my-cache', 'web'] hang\n", done.stderr

@@ -230,6 +230,14 @@ def test_reloading_needs_a_file(client: Client) -> None:
         client.reload()
 
 
+def test_what_there_is(client: Client) -> None:
+    for kind in ("protocols", "behaviors", "faults", "recipes", "profiles"):
+        assert client.catalogue(kind)
+    assert "delay" in str(client.catalogue("behaviors", "latency"))
+    with pytest.raises(NotFoundError):
+        client.catalogue("behaviors", "nope")
+
+
 def test_the_methods_of_old_work_beside_the_new_ones(client: Client, proxy: ProxyHandle) -> None:
     with client.with_behavior("delay", sleep=0):
         assert [rule.behavior for rule in proxy.rules()] == ["delay"]

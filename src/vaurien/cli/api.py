@@ -75,12 +75,16 @@ def url_of(address: Address) -> str:
     return str(address) if address.path else f"http://{address}"
 
 
+def local_url(opened: Opened) -> str:
+    """Return the URL of the API, with a host that it can be reached at."""
+    address = opened.address
+    return url_of(Address("localhost", address.port) if opened.is_everywhere else address)
+
+
 def show_token(opened: Opened, token: str) -> None:
     """Print a token, on standard error even if the log is a file, which others may read."""
-    host = "localhost" if opened.is_everywhere else opened.address.host
-    url = url_of(Address(host, opened.address.port))
     text = "others can reach the API, so it asks for a token; this one is valid until the end"
-    sys.stderr.write(f"vaurien: {text}: {url}/#token={token}\n")
+    sys.stderr.write(f"vaurien: {text}: {local_url(opened)}/#token={token}\n")
     sys.stderr.flush()
 
 

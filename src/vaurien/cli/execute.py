@@ -38,7 +38,9 @@ from .running import Running, begin, collect_seldom
 LOG = logs.LOGGER
 QUIET = "warning"
 """The default log level: the command shares standard error."""
-DEFAULTS = Document({"log_level": QUIET})
+DEFAULTS = Document({"log_level": QUIET, "http": True, "http_port": 0})
+URL = "VAURIEN_URL"
+"""The environment variable with the URL of the API."""
 PASSED_ON = {
     signal.SIGINT,
     signal.SIGTERM,
@@ -61,6 +63,9 @@ The proxies of the configuration are open before COMMAND starts. It is found as 
 their addresses in VAURIEN_NAME_ADDRESS (HOST:PORT), VAURIEN_NAME_HOST and
 VAURIEN_NAME_PORT, where NAME is in capitals, with _ for all but letters and digits; and
 the variables of [environment] in the file. Port 0 picks a free port.
+
+So that COMMAND can change them, the HTTP API is served on a free port: VAURIEN_URL is its
+URL, and VAURIEN_TOKEN the token that it asks for.
 
 \b
   vaurien run --config vaurien.toml -- pytest tests
@@ -92,6 +97,14 @@ def environment_of(
     for name, text in configuration.environment.items():
         found[name] = fill_in(text, address_of)
     return found
+
+
+def set_token(configuration: Configuration) -> None:
+    """Make a token for the API and the command, unless the user has chosen one."""
+    from ..control.tokens import VARIABLE, generate
+
+    if not (configuration.token_file or os.environ.get(VARIABLE)):
+        os.environ[VARIABLE] = generate()
 
 
 def _words_of(names: Iterable[str]) -> dict[str, str]:
@@ -190,6 +203,7 @@ def run_around(configuration: Configuration, words: Sequence[str], name: str) ->
         live = configuration.has_api
         running = Running(configuration, closing, named=True, live=live)
         if live:
+            set_token(configuration)
             control = Control(
                 running.reactor,
                 running.proxies,
@@ -199,6 +213,7 @@ def run_around(configuration: Configuration, words: Sequence[str], name: str) ->
                 recent=running.recent,
             )
             running.start_http(control)
+            os.environ[URL] = running.api_url
         os.environ.update(environment_of(configuration, running.proxies.address_of))
         LOG.info("Configuration: %s", printable(name))
         logs.drain()  # whoever waits for it may read the log next
@@ -244,7 +259,7 @@ run_command = Flagged(
     callback=_run_command,
     params=[
         CONFIG_OPTIONS[0],
-        *flags_named(SHARED, {"log_level": QUIET}),
+        *flags_named(SHARED, {"log_level": QUIET, "http": "on", "http_port": "a free one"}),
         click.Argument(
             ["words"], metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED
         ),

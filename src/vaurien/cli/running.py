@@ -117,6 +117,13 @@ class Running:
             self._closing.callback(start(self.configuration, control, self._api).stop)
             self._closing.callback(control.feed.close)
 
+    @property
+    def api_url(self) -> str:
+        """The URL of the API for programs of this machine; it must be served."""
+        from .api import local_url
+
+        return local_url(self._api[0])
+
     def _open_api(self) -> list[Opened]:
         """Listen for the API, before proxies can be told to use it as a backend."""
         if not self.configuration.has_api:
