@@ -67,13 +67,21 @@ def test_the_token(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         with answering(EMPTY) as (address, asked):
             assert run(f"list --url {address} {words}").status == 0
         assert b"Authorization: Bearer " + token + b"\r\n" in asked[0]
+    file.write_text("\n# comment\nread looking\n  changing\nother\n")
+    with answering(EMPTY) as (address, asked):
+        run(f"list --url {address} --token-file {file}")
+    assert b"Bearer changing\r\n" in asked[0]
+    file.write_text("read looking\n")
+    with answering(EMPTY) as (address, asked):
+        run(f"list --url {address} --token-file {file}")
+    assert b"Bearer looking\r\n" in asked[0]
     said = run("list --token-file /no/where")
     assert said.status == 2
     assert said.message == "--token-file='/no/where' cannot be read: No such file or directory"
 
 
 @pytest.mark.parametrize(
-    ("status", "exit_status"), [*STATUSES.items(), (401, 1), (403, 1), (500, 1), (418, 1)]
+    ("status", "exit_status"), [*STATUSES.items(), (403, 1), (500, 1), (418, 1)]
 )
 def test_exit_statuses_of_refusals(status: int, exit_status: int, run: Run) -> None:
     with answering(answer(status, '{"title": "No", "detail": "not \\u001b[2J so"}')) as (
@@ -85,10 +93,20 @@ def test_exit_statuses_of_refusals(status: int, exit_status: int, run: Run) -> N
 
 
 def test_every_wrong_field_is_told(run: Run) -> None:
-    body = '{"title": "No", "errors": [{"pointer": "#/a", "detail": "a is"}, {"detail": "b is"}]}'
+    body = '{"title": "No", "errors": [{"pointer": "#/a", "detail": "a is"}, {"detail": "b is"}, '
+    body += '{"parameter": "drain", "detail": "is wrong"}]}'
     with answering(answer(422, body)) as (address, _):
         said = run(f"list --url {address}")
-    assert (said.status, said.err) == (4, "vaurien: a is\nvaurien: b is\n")
+    assert (said.status, said.err) == (4, "vaurien: a is\nvaurien: b is\nvaurien: drain is wrong\n")
+
+
+def test_a_token_is_missing(run: Run) -> None:
+    with answering(answer(401, '{"title": "Unauthorized"}')) as (address, _):
+        said = run(f"list --url {address}")
+    assert said.status == 1
+    assert said.message == (
+        "the API asks for a token: it takes one in VAURIEN_TOKEN, or --token-file"
+    )
 
 
 def test_a_server_that_does_not_answer(run: Run) -> None:

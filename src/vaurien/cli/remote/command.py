@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NoReturn
@@ -21,6 +21,7 @@ from .output import FORMS, Resource, View, document, lines_of, shows_colors
 URLS = ("VAURIEN_URL", "TOXIPROXY_URL")
 TOKEN = "VAURIEN_TOKEN"
 
+UNAUTHORIZED = 401
 FAILED = 1
 NOT_FOUND = 3
 INVALID = 4
@@ -66,7 +67,7 @@ class Session:
             return os.environ.get(TOKEN, "").strip()
         try:
             with open(self.token_file, encoding="utf-8") as file:
-                return next(iter(file.read().split("\n"))).strip()
+                return _first_token(file.read())
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             where = f"--token-file={self.token_file!r}"
@@ -93,6 +94,28 @@ class Session:
             self.show_one(resource, view)
 
 
+def _first_token(text: str) -> str:
+    """Return the first token of a file, as servers take it, that may change everything.
+
+    If there is none, return the first that may only look; or "".
+    """
+    lines = [line.split() for line in text.splitlines() if not line.lstrip().startswith("#")]
+    tokens = sorted((words for words in lines if words), key=len)  # "TOKEN" or "read TOKEN"
+    return tokens[0][-1] if tokens else ""
+
+
+def _reasons(error: ApiError) -> Iterator[str]:
+    """Yield why the API refuses a request, a line for each thing that is wrong."""
+    if error.status == UNAUTHORIZED:
+        yield f"the API asks for a token: it takes one in {TOKEN}, or --token-file"
+        return
+    for each in error.errors:
+        about, detail = str(each.get("parameter") or ""), str(each.get("detail"))
+        yield detail if about in detail else f"{about} {detail}"
+    if not error.errors:
+        yield str(error)
+
+
 class ApiCommand(OneLine):
     """A command that talks to a running vaurien."""
 
@@ -106,10 +129,8 @@ class ApiCommand(OneLine):
         try:
             super().main(args, prog_name, **extra)
         except ApiError as error:
-            for line in [str(each["detail"]) for each in error.errors if "detail" in each]:
+            for line in _reasons(error):
                 say(line)
-            if not error.errors:
-                say(str(error))
             sys.exit(STATUSES.get(error.status, FAILED))
         except ClientError as error:
             say(str(error))
