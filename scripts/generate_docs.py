@@ -193,6 +193,21 @@ def attributes_of(toxic: Toxic) -> str:
     )
 
 
+def routes() -> str:
+    """List the routes of the native API."""
+    from vaurien.control.v1.table import TABLE
+
+    rows = [
+        (
+            f"`{route.method} {route.path}`",
+            route.summary,
+            ", ".join(f"`{option.name}`" for option in route.query),
+        )
+        for route in TABLE.routes
+    ]
+    return table(("request", "what it does", "query"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "flags": flags,
     "ini-keys": ini_keys,
@@ -204,6 +219,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "profiles": profiles,
     "recipes": recipes,
     "toxics": toxics,
+    "routes": routes,
 }
 
 

@@ -290,3 +290,19 @@ def test_programs_of_the_control_page() -> None:
             code = program.replace(SERVED, f"http://{http.host}:{http.port}")
             exec(compile(code, "docs/control.md", "exec"), {})
         assert running.control.state.proxies == before
+
+
+def test_curl_commands_of_the_api_page() -> None:
+    plugins.install()
+    commands = re.findall(r"^    \$ curl (.+)$", page("docs/api.md"), re.MULTILINE)
+    assert len(commands) == 5
+    with live(names=()) as running, controlled(running) as http:
+        for words in commands:
+            given = shlex.split(words.replace("localhost:6380", "localhost:0"))
+            method = given[given.index("-X") + 1] if "-X" in given else "GET"
+            (url,) = (each for each in given if each.startswith("http://"))
+            body = given[given.index("-d") + 1].encode() if "-d" in given else None
+            kind = {"Content-Type": "application/json"} if "-H" in given else {}
+            path = url.removeprefix("http://localhost:8474")
+            assert http(method, path, body, kind).status in (200, 201), words
+        assert running.control.state.proxies[0].plan.rules == ()

@@ -20,6 +20,7 @@ from serving import proxy_table
 from vaurien import plugins, registry
 from vaurien.behavior import Behavior
 from vaurien.cli.reload import ReloadRequests, Reloads, same
+from vaurien.config.document import DocumentError
 from vaurien.config.source import Source
 from vaurien.config.state import State
 from vaurien.control.server import Control
@@ -365,3 +366,29 @@ def test_what_a_file_says_no_more_is_registered_no_more(reloading: Reloading, co
 def behavior_of(reloading: Reloading) -> Behavior:
     (rule,) = (rule for rule in reloading.control.state.proxies[0].plan.rules if rule.mix)
     return rule.behavior
+
+
+def test_who_asks_for_a_reload_is_told_the_outcome(
+    reloading: Reloading, config: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reload = reloading.control.reload
+    assert reload is not None
+    text = config.read_text()
+    config.write_text(
+        text.replace('callable = "troubles.Super"', "").replace("seed = 1", "sed = 1")
+    )
+    with pytest.raises(DocumentError, match="sed = 1 is an unknown key"):
+        reload()
+    config.write_text(text.replace("seed = 1", "seed = 2"))
+    reload()
+    assert reloading.control.state.seed == 2
+    reloading.reloads.end()
+    assert "problems: " in caplog.text
+
+
+def test_without_a_file_there_is_nothing_to_reload(reloading: Reloading) -> None:
+    source = Source("", plugins.load_named)
+    requests: ReloadRequests = SimpleQueue()
+    reloads = Reloads(source, reloading.control, reloading.configuration, requests)
+    assert reloading.control.reload is None
+    reloads.end()

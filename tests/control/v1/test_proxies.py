@@ -111,7 +111,8 @@ def test_names_as_users_have_them(ask: Native, running: Live) -> None:
         assert (made.status, made.headers["location"]) == (201, f"/v1/proxies/{path}")
         assert ask("GET", f"/v1/proxies/{path}").body["name"] == name
     for wrong in ("", "a\n", "x" * 256, "\ud800"):
-        assert ask("POST", "/v1/proxies", {"name": wrong, "backend": "b:1"}).status == 422
+        answer = ask("POST", "/v1/proxies", {"name": wrong, "backend": "b:1"})
+        assert (answer.status, list(answer.pointers)) == (422, ["#/name"])
 
 
 def test_a_proxy_is_not_its_own_backend(ask: Native) -> None:

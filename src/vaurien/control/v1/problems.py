@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from ...config.document import DocumentError, FileKey, Problem
-from ...config.formatting import Path
+from ...config.formatting import Path, format_value
 from ...errors import EndingError, ListenError, UnknownNameError, VaurienError
 from ..store import StoreError
 from ..writer import StalledError
@@ -89,7 +89,7 @@ def invalid(detail: str, *path: str | int, given: str = "", allowed: str = "") -
 
 
 def unknown(kind: str, name: str) -> Refusal:
-    return Refusal(404, f"there is no {kind} {name!r}")
+    return Refusal(404, f"there is no {kind} {format_value(name)}")
 
 
 def refusal_of(error: VaurienError) -> Refusal:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from ...config.document import Document
 from ...config.entries import Entries, LocatedEntry
-from ...config.formatting import Path
+from ...config.formatting import Path, format_value
 from ...config.problems import Problems
 from ...config.proxies import ProxyReader
 from ...config.settings import LIMITS, PROTOCOL
@@ -20,7 +20,7 @@ from ...config.state import State
 from ...config.tables import Table
 from ...net.spec import Limits, ProxySpec
 from ...rules.notation import describe
-from ...rules.plan import Plan, Rule
+from ...rules.plan import NAME_ALLOWED, Plan, Rule, is_name
 from .bodies import Content
 from .problems import invalid, unknown
 from .routes import Answer
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ..server import Control
 
 READ_ONLY = "status"
+UNNAMED = "proxy"
+"""Stands for a name that is not allowed."""
 BRINGS_RULES = ("behavior", "profile", "recipe")
 """Keys of a proxy that bring rules besides ``rules``."""
 
@@ -142,6 +144,9 @@ class ResourceReader:
         if kept:
             given.pop("rules")
         table = Table(given, path, self.problems, joint="_")
+        if not is_name(name):
+            self.problems.add((*path, "name"), format_value(name), allowed=NAME_ALLOWED)
+            name = UNNAMED
         spec = self._reader.proxy(name, table, Limits(), seed)
         if before is not None:
             rules = before.plan.rules if kept else continued(spec.plan.rules, before.plan.rules)
