@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from vaurien.parsing.exchanges import Exchanges, Pending
 from vaurien.protocol import Parser, Stream
-from vaurien.values.messages import Direction, Message
+from vaurien.values.messages import NO_LABELS, Direction, Message
 
 Parse = Callable[[Stream], Parser]
 
@@ -121,8 +122,8 @@ def parse_in_all_ways(
 
     They are fed whole, in halves, byte by byte, so that the parser pauses after each message
     and, where given, in these chunks; each time to another connection, whose ``exchanges``
-    are made for it.  Where they have passed before they are parsed, the same exchanges are
-    counted, and the same requests await a response.
+    are made for it.  Where they have passed before they are parsed, or where nothing acts on some
+    of them, the same exchanges are counted, and the same requests await a response.
     """
     ways = {
         "whole": [data],
@@ -140,10 +141,15 @@ def parse_in_all_ways(
         assert b"".join(piece.data for piece in pieces) == data, way
         outcomes[way] = put_together(pieces)
         counted.append(watched(parse, arriving, direction, exchanges(), turn=stream.turn))
+        acted = len(outcomes) % 3
+        made = sift(parse, arriving, direction, exchanges(), turn=stream.turn, acted=acted)
+        assert made.bytes == data, way
+        assert [whole for whole in made.whole if whole not in outcomes[way]] == [], way
+        counted.append(made.counts)
     for way, outcome in outcomes.items():
         assert outcome == outcomes["whole"], way
-    for way, counts in zip(ways, counted, strict=True):
-        assert counts == counted[0], way
+    for counts in counted:
+        assert counts == counted[0]
     begun, _, _, awaiting, _ = counted[0]
     if direction is Direction.TO_BACKEND:
         fed = [whole for whole in outcomes["whole"] if whole.exchange]
@@ -152,14 +158,81 @@ def parse_in_all_ways(
     return outcomes["whole"]
 
 
+Counts = tuple[int, dict[str, int], dict[str, int], list[tuple[int, type]], int]
+"""How many requests have begun, how many of each kind, the errors, which requests await a response
+with the type of what is noted of them, and how many responses were timed."""
+
+
+def counts_of(exchanges: Exchanges) -> Counts:
+    """What is known of exchanges."""
+    tally = exchanges.tally
+    awaiting = [(pending.exchange, type(pending.about)) for pending in exchanges.pending]
+    return exchanges.begun, tally.exchanges, tally.errors, awaiting, tally.latency.count
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """What a stream makes of bytes when nothing acts on some of the messages."""
+
+    bytes: bytes
+    """All that passed or was cut, in its order."""
+    whole: list[Whole]
+    """The messages that were cut."""
+    counts: Counts
+
+
+def sift(
+    parse: Parse,
+    chunks: Iterable[bytes],
+    direction: Direction,
+    exchanges: Exchanges,
+    *,
+    turn: int,
+    acted: int,
+) -> Sifted:
+    """Sift these chunks: something acts on every third exchange, from ``acted`` on.
+
+    Each request that is not behind a message that was cut is decided on once.
+    """
+    exchanges.tallied = "command"
+    exchanges.pending = deque(
+        pending._replace(labels=None if pending.exchange % 3 == acted else NO_LABELS)
+        for pending in exchanges.pending
+    )
+    stream = stream_of(parse, direction, exchanges)
+    stream.turn = turn
+    asked: list[int] = []
+    done = b""
+    pieces: list[Message] = []
+
+    def passes(_: Mapping[str, str]) -> bool:
+        asked.append(exchanges.begun + 1)
+        return asked[-1] % 3 != acted
+
+    def take(messages: list[Message]) -> None:
+        nonlocal done
+        done += stream.passed + b"".join(message.data for message in messages)
+        stream.passed = b""
+        pieces.extend(messages)
+        for message in messages:
+            exchanges.pass_on(message, 1.0)
+
+    for chunk in chunks:
+        take(stream.feed(chunk, 1.0, passes))
+        while stream.lags:
+            take(stream.feed(stream.take_aside(), 1.0, passes))
+    counts = counts_of(exchanges)
+    take(stream.surrender())
+    assert len(asked) == len(set(asked))
+    if pieces and not pieces[-1].begins and (len(pieces) == 1 or pieces[-2].ends):
+        pieces.pop()  # what came at the end of a message that has passed
+    return Sifted(done, put_together(pieces), counts)
+
+
 def watched(
     parse: Parse, chunks: Iterable[bytes], direction: Direction, exchanges: Exchanges, *, turn: int
-) -> tuple[int, dict[str, int], dict[str, int], list[tuple[int, type]], int]:
-    """What is known of exchanges after these chunks have passed, and were parsed afterwards.
-
-    That is how many requests have begun, how many of each kind, the errors, which requests await
-    a response with the type of what is noted of them, and how many responses were timed.
-    """
+) -> Counts:
+    """What is known of exchanges after these chunks have passed, and were parsed afterwards."""
     exchanges.tallied = "command"
     stream = stream_of(parse, direction, exchanges)
     stream.turn = turn
@@ -167,9 +240,7 @@ def watched(
         stream.watch(chunk, 1.0)
         while stream.lags:
             stream.watch(stream.take_aside(), 1.0)
-    tally = exchanges.tally
-    awaiting = [(pending.exchange, type(pending.about)) for pending in exchanges.pending]
-    return exchanges.begun, tally.exchanges, tally.errors, awaiting, tally.latency.count
+    return counts_of(exchanges)
 
 
 def run_once(steps: Callable[[Stream], Parser]) -> Parse:

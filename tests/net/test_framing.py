@@ -354,7 +354,7 @@ class Notes:
         """Receive bytes, and return the messages that pass."""
         framing = self.framing
         assert framing is not None
-        decided = framing.receive(data, 0.0)
+        decided = framing.receive(data, 0.0, free=False)
         framing.conversation.after_parsing(self, framing)
         return [message.data for message, decision in decided if not isinstance(decision, Reply)]
 

@@ -6,9 +6,10 @@ Law: a connection owns its decisions, and nothing here knows a link.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from ..parsing.exchanges import REMEMBERED_LIMIT
 from ..rules.active import ActiveRule, ConnectionDraws, Decision, Memory
 from ..values.messages import NO_LABELS, TO_BACKEND, TO_CLIENT, Direction, Message
 
@@ -81,6 +82,7 @@ class Decisions:
         generation of the plan so far.
         """
         plan = self.proxy.active_plan
+        self._recall_all(before)
         if self._memory is None:
             return None
         for active_rule, direction in sorted(
@@ -178,15 +180,67 @@ class Decisions:
                 self.update(decision, message)
             return decision
         if decision is None:
-            decision = Decision(number)
+            decision = self._recalled(number) or Decision(number)
             if message.begins:
                 self._by_exchange[number] = decision
-                before = self._by_exchange.get(number - 1)
-                if before is not None and before.finished:
-                    self._drop(number - 1)
+                self._drop_finished(self._by_exchange, number - 1)
         if message.begins:
             self.update(decision, message)
         return decision
+
+    def passes(self, labels: Mapping[str, str]) -> bool:
+        """Decide on the exchange that begins with a request; True if no rule acts on it.
+
+        Its labels are then all that is remembered of it, by ``Exchanges``.
+        """
+        exchanges, plan, decisions = self.exchanges, self.proxy.active_plan, self._by_exchange
+        assert exchanges is not None
+        number = exchanges.begun + 1
+        if exchanges.replies or exchanges.remembered >= REMEMBERED_LIMIT:
+            return False  # it may be refused
+        if decisions:
+            if number in decisions:
+                return False
+            self._drop_finished(decisions, number - 1)
+        if plan.rules_out(labels):
+            return True
+        decision = Decision(number)
+        decision.labels = labels
+        if decisions is None:
+            decisions = self._by_exchange = {}
+        decisions[number] = decision
+        self._decide(decision, TO_BACKEND)
+        if decision.firings or plan.late:
+            return False
+        del decisions[number]
+        return True
+
+    def _recalled(self, number: int) -> Decision | None:
+        """Return the decision on an exchange on which no rule acts, if it was made."""
+        recalled = {} if self.exchanges is None else self.exchanges.recalled
+        labels = recalled.pop(number, None)
+        return None if labels is None else _made(number, labels, self.proxy.active_plan.generation)
+
+    def _recall_all(self, before: int) -> None:
+        """Remember all decisions on exchanges: a new plan may act on them.
+
+        ``before``: the generation of the plan that did not.
+        """
+        exchanges = self.exchanges
+        if exchanges is None or not (recalled := exchanges.recall_all()):
+            return
+        if self._by_exchange is None:
+            self._by_exchange = {}
+        awaited = {request.exchange for request in exchanges.pending}
+        for number, labels in recalled.items():
+            decision = self._by_exchange[number] = _made(number, labels, before)
+            decision.finished = number not in awaited
+
+    def _drop_finished(self, decisions: dict[int, Decision], number: int) -> None:
+        """Forget the decision on an exchange that seems to have ended, as the next one begins."""
+        decision = decisions.get(number)
+        if decision is not None and decision.finished:
+            self._drop(number)
 
     def passes_ahead(self, begun: Message, unknown: Collection[str]) -> bool:
         """Decide on a message of which only the beginning is known, if no rule acts on it.
@@ -327,3 +381,10 @@ class Decisions:
             self.exchanges.remembered += FIRING_SIZE * added
         for active_rule, firing in fired:
             proxy.on_fired(active_rule.rule, firing, direction, decision.labels)
+
+
+def _made(exchange: int, labels: Mapping[str, str], generation: int) -> Decision:
+    """Return the decision that no rule acts on an exchange, as a plan has made it."""
+    decision = Decision(exchange)
+    decision.labels, decision.generation = labels, generation
+    return decision

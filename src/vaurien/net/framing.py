@@ -72,8 +72,7 @@ class Framing:
         self.state = START
         self.failure: Exception | None = None
         """What the parser raised."""
-        self.at = 0.0
-        """When the newest bytes arrived."""
+        self.at = 0.0  # when the newest bytes arrived
         self.room = READ_SIZE
         """Bytes that may be read at once: few, if all may have to be parsed."""
         self.observes = False
@@ -82,8 +81,7 @@ class Framing:
         """More is kept back than any server waits for before it answers."""
         self.receiving = False
         """Messages are on their way from the parser to the link."""
-        self._exchanges = conversation.exchanges
-        self._protocol = conversation.protocol
+        self._exchanges, self._protocol = conversation.exchanges, conversation.protocol
         self._sent_ahead = 0  # bytes that are in no message yet, and were passed on while quiet
 
     @property
@@ -116,25 +114,30 @@ class Framing:
             return True
         return self._exchanges.opaque or len(self._exchanges.replies) > 0
 
-    def receive(self, data: bytes, at: float) -> list[Decided]:
+    def receive(self, data: bytes, at: float, *, free: bool) -> list[Decided]:
         """Cut what has arrived into messages, as many as one turn allows, and decide on them.
 
-        If the parser fails, return all of it.
+        If the parser fails, return all of it.  ``free``: nothing is queued; then all before the
+        first message on which a rule acts is in ``stream.passed``, uncut.
         """
         self.at = at
         self.observes = False
         self.receiving = True
-        self.stream.turn = self.conversation.decisions.proxy.active_plan.turn
+        stream, protocol, decisions = self.stream, self._protocol, self.conversation.decisions
+        stream.turn = decisions.proxy.active_plan.turn
+        free = free and not (self._sent_ahead or protocol.adjusting or self.state is DISCARDING)
+        if free and stream.direction is TO_CLIENT:
+            free = not (protocol.delivers or self._exchanges.replies)  # these go between messages
         try:
             if self.state is START:
                 self._start()
-            messages = self.stream.feed(data, at)
-            self.room = min(max(READ_SIZE, self.stream.skipping), BUFFER_SIZE)
+            messages = stream.feed(data, at, decisions.passes if free else None)
+            self.room = min(max(READ_SIZE, stream.skipping), BUFFER_SIZE)
         except Exception as error:  # noqa: BLE001 - a parser must not break traffic
-            messages = self.stream.surrender(data if self.state is START else b"")
+            messages = stream.surrender(data if self.state is START else b"")
             self.failure = error
             return self.decide(messages, surrendered=True)
-        return self.decide(messages)
+        return self.decide(messages) if messages else []
 
     def passes_ahead(self) -> bool:
         """Whether no rule acts on the message that begins with what the parser keeps back."""
@@ -256,8 +259,7 @@ class Conversation:
         self.protocol = copy.copy(protocol)
         self.protocol.backend = str(proxy.backend)
         self.protocol.tell = proxy.report_once  # type: ignore[method-assign]  # that is what it is for
-        self.to_backend = to_backend
-        self.to_client = to_client
+        self.to_backend, self.to_client = to_backend, to_client
         self.overdue: Overdue | None = None  # nothing is, with most clients
         for link in (to_backend, to_client):
             link.framing = Framing(Stream(link.direction, self.exchanges), self)

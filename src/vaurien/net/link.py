@@ -77,9 +77,8 @@ class Link(Outlet):
         self._receive = source.sock.recv_into
         plan = connection.proxy.active_plan
         self.room = room_under(plan)  # bytes that are read at a time, at most
-        self.quiet = not (
-            plan.acts_on_messages or connection.protocol.adjusting
-        )  # nothing is held yet
+        adjusting = connection.protocol.adjusting
+        self.quiet = not (plan.acts_on_messages or adjusting)  # nothing is held yet
 
     # Called by the source's end.
 
@@ -297,22 +296,23 @@ class Link(Outlet):
                     self.update_quiet()  # a lasting behavior may have done its part
                 return
         at = self.reactor.clock()
-        play(
-            self, Message(bytes(view), self.direction, at, NO_LABELS, decisions.exchange), decision
-        )
+        message = Message(bytes(view), self.direction, at, NO_LABELS, decisions.exchange)
+        play(self, message, decision)
 
     # Messages.
 
     def _parse(self, framing: Framing, data: bytes, at: float) -> None:
         """Play the messages that have arrived, as many as one turn allows."""
-        decided = framing.receive(data, at)
-        several = len(decided) > 1 or framing.stream.waits
+        stream = framing.stream
+        decided = framing.receive(data, at, free=self.player is None and self._pending is None)
+        passed, stream.passed = stream.passed, b""
+        several = len(decided) + bool(passed) > 1 or stream.waits
         gathers = several and self.connection.gather()
-        self.arrive(decided)
+        self.arrive(decided, passed)
         framing.conversation.after_parsing(self, framing)
         if gathers:
             self.connection.send_gathered()
-        if framing.stream.kept_back:
+        if stream.kept_back:
             self.connection.proxy.on_holding(self.connection)
 
     def catch_up(self) -> None:
@@ -337,8 +337,11 @@ class Link(Outlet):
         except Exception:  # noqa: BLE001 - it ends this connection only
             connection.on_failure(traceback.format_exc())
 
-    def arrive(self, decided: list[Decided]) -> None:
-        """Send messages on which no rule acts, and queue the others to be played."""
+    def arrive(self, decided: list[Decided], passed: bytes = b"") -> None:
+        """Send ``passed``, then messages on which no rule acts; queue the others to be played."""
+        if passed:
+            self.firings = ()
+            self.write(passed)
         to_client = self.direction is TO_CLIENT
         conversation = self.connection.conversation if to_client else None
         unsettled = False

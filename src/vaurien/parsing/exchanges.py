@@ -40,6 +40,8 @@ class Pending(NamedTuple):
     """When it was passed on, in seconds on the reactor's clock."""
     size: int = PENDING_SIZE
     """Bytes of memory that are kept for it."""
+    labels: Mapping[str, str] | None = None
+    """Its labels, if no rule acts on it or its response, and it was not cut out."""
 
 
 ASKED, SIZE = attrgetter("at"), attrgetter("size")
@@ -83,8 +85,10 @@ class Exchanges:
         "_counts",
         "_in_step",
         "begun",
+        "newest",
         "opaque",
         "pending",
+        "recalled",
         "remembered",
         "replies",
         "tallied",
@@ -99,6 +103,10 @@ class Exchanges:
         """Requests that await a response, oldest first."""
         self.remembered = 0
         """Bytes of memory that is kept for these."""
+        self.newest: Mapping[str, str] | None = None
+        """The labels of the newest request, if no rule acts on its exchange."""
+        self.recalled: dict[int, Mapping[str, str]] = {}
+        """Exchanges on which no rule acts, and of which a message is cut out after all."""
         self.replies = ReplyQueue()
         self.opaque = False
         """Neither direction is parsed any more."""
@@ -113,10 +121,12 @@ class Exchanges:
         about: object = None,
         at: float = 0.0,
         size: int = 0,
+        passing: Mapping[str, str] | None = None,
     ) -> int:
         """Count a request that begins, and return its number.
 
         ``size``: it was passed on, so expect a response; these bytes of memory are kept for it.
+        ``passing``: its labels, if no rule acts on the exchange.
 
         Raises:
             ProtocolError: the requests without a response take as much memory as they may.
@@ -129,9 +139,10 @@ class Exchanges:
         except KeyError:
             count(self._counts, kind)
         self.begun = begun = self.begun + 1
+        self.newest = passing
         if size and self._in_step:
             # The same as Pending(...) in half the time: this runs for each request.
-            self.pending.append(tuple.__new__(Pending, (begun, about, at, size)))
+            self.pending.append(tuple.__new__(Pending, (begun, about, at, size, passing)))
             self.remembered += size
         return begun
 
@@ -149,12 +160,15 @@ class Exchanges:
         """
         if self.replies or self.remembered >= REMEMBERED_LIMIT:
             self._check_memory()
+        self.newest = None
         for kind in set(kinds):
             count(self._counts, kind, kinds.count(kind))
         first, self.begun = self.begun + 1, self.begun + len(kinds)
         if self._in_step:
+            numbers = range(first, self.begun + 1)
             noted = zip(
-                range(first, self.begun + 1), repeat(about), repeat(at), repeat(PENDING_SIZE)
+                *(numbers, repeat(about), repeat(at), repeat(PENDING_SIZE), repeat(None)),
+                strict=False,
             )
             self.pending.extend(map(tuple.__new__, repeat(Pending), noted))
             self.remembered += PENDING_SIZE * len(kinds)
@@ -202,7 +216,7 @@ class Exchanges:
 
     def answer(self, at: float) -> None:
         """The oldest pending request is answered at this time."""
-        _, _, asked, size = self.pending.popleft()
+        _, _, asked, size, _ = self.pending.popleft()
         self.remembered -= size
         self.tally.latency.add(at - asked)
 
@@ -213,6 +227,29 @@ class Exchanges:
         asked = list(map(ASKED, answered))
         for passed_on in set(asked):
             self.tally.latency.add(at - passed_on, asked.count(passed_on))
+
+    def recall(self, exchange: int) -> None:
+        """Note that a message of an exchange is cut out, if no rule acts on that."""
+        labels = None
+        if exchange == self.begun:
+            labels, self.newest = self.newest, None
+        for place in (0, -1):
+            if self.pending and (request := self.pending[place]).exchange == exchange:
+                labels = labels if request.labels is None else request.labels
+                self.pending[place] = request._replace(labels=None)
+        if labels is not None:
+            self.recalled[exchange] = labels
+
+    def recall_all(self) -> dict[int, Mapping[str, str]]:
+        """Return the labels of the exchanges on which no rule acts, and forget that none does."""
+        passing = {each.exchange: each.labels for each in self.pending}
+        passing[self.begun] = passing.get(self.begun) or self.newest
+        self.pending = deque(each._replace(labels=None) for each in self.pending)
+        self.newest = None
+        found = {exchange: labels for exchange, labels in passing.items() if labels is not None}
+        found.update(self.recalled)
+        self.recalled.clear()
+        return found
 
     def lose_step(self) -> None:
         """Responses can't be matched to requests any more: expect none."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..errors import ProtocolError
-from ..values.messages import NO_LABELS, Direction, Message
+from ..values.messages import NO_LABELS, Message
+from .cutter import Cutter, Sift
 from .exchanges import PENDING_SIZE, SMALL, Exchanges
-from .memory import memory_of
-from .reader import Parser, Reader
+from .reader import Parser
 from .tally import count
 
 DONE = object()
 """In place of what a parser yields: it has returned."""
 
 
-class Stream(Reader):
+class Stream(Cutter):
     """One direction of a connection, as a parser sees it.
 
     The parser takes bytes with ``yield from`` (``readline``, ``read``, ``readuntil``, ``skip``)
@@ -41,51 +41,7 @@ class Stream(Reader):
       the message without the labels that are still unknown.
     """
 
-    __slots__ = (
-        "_about",
-        "_asks",
-        "_begins",
-        "_continues",
-        "_cut",
-        "_exchange",
-        "_exchanges",
-        "_expects_reply",
-        "_final",
-        "_labels",
-        "_latency",
-        "_offset",
-        "_parser",
-        "_start",
-        "at",
-        "direction",
-        "waits",
-        "watching",
-    )
-
-    def __init__(self, direction: Direction, exchanges: Exchanges) -> None:
-        super().__init__()
-        self.direction = direction
-        self._asks = direction is Direction.TO_BACKEND
-        self._exchanges = exchanges
-        self._start = 0  # where in the buffer that begins which was neither cut nor passed on
-        self._begins = True  # the next piece is the first of its message
-        self._labels: Mapping[str, str] = NO_LABELS
-        self._exchange = 0
-        self._expects_reply = True
-        self._final = True
-        self._continues = False
-        self._about: object = None
-        self._latency = 0.0
-        self._offset = 0  # bytes of the message under way that were cut already
-        self.at = 0.0
-        """When the newest bytes arrived."""
-        self.watching = False
-        """What arrives was passed on already: no messages are cut out of it, and of their labels
-        only the one that is tallied matters."""
-        self._cut: list[Message] = []
-        self._parser: Parser | None = None
-        self.waits = False
-        """What was fed is the beginning of a message that the parser cannot begin yet."""
+    __slots__ = ()
 
     # For parsers: marking messages.
 
@@ -130,23 +86,22 @@ class Stream(Reader):
         if self._start == len(self._buffer):
             raise ProtocolError("the parser began a message before its first byte had arrived")
         exchanges = self._exchanges
+        passes = self.watching or self._sifts(labels, continues, unsolicited)
         if self._asks:
             self._about = about
             if continues:
                 self._exchange = exchanges.begun
                 expects_reply = False
             else:
-                size = 0
-                if self.watching and expects_reply:
-                    size = PENDING_SIZE
-                    if self._taken - self._start - self._unseen > SMALL:
-                        size += memory_of(about)
-                self._exchange = exchanges.begin(labels, about, self.at, size)
+                known = labels if passes and not self.watching else None
+                size = self._size_kept(known, about) if passes and expects_reply else 0
+                self._exchange = exchanges.begin(labels, about, self.at, size, known)
         elif (pending := exchanges.pending) and not unsolicited:
-            self._exchange, self._about, at, _ = pending[0]
+            self._exchange, self._about, at, _, _ = pending[0]
             self._latency = self.at - at
         else:
             self._exchange, self._about = 0, None
+        self._passing = passes
         self._labels = labels
         self._expects_reply = expects_reply
         self._final = final
@@ -166,7 +121,7 @@ class Stream(Reader):
             raise ProtocolError("the parser ended a message before bytes that belong to it")
         if final is not None:
             self._final = final
-        if self.watching:
+        if self.watching or self._passing:
             self._start = self._taken
         else:
             self._slice(ends=True)
@@ -175,7 +130,7 @@ class Stream(Reader):
         self._unseen = 0
         if not self._asks and self._final and self._exchange:
             self._exchanges.answered(self._latency)
-        self._left = 0 if pauses and not self.watching else self._left - 1
+        self._left = 0 if pauses and not (self.watching or self._passing) else self._left - 1
         if not self._left:
             self._pause()
 
@@ -184,15 +139,20 @@ class Stream(Reader):
 
         The same as ``begin`` and ``end``, in one call.  Return ``drained``.
         """
-        if not self.watching or self.in_message or self._start == self._taken:
+        watching = self.watching
+        if (
+            self.in_message
+            or self._start == self._taken
+            or not (watching or (self._sift is not None and self._sifts(labels)))
+        ):
             self.begin(labels, about=about)
             self.end()
         else:
             if self._asks:
-                size = PENDING_SIZE
-                if self._taken - self._start - self._unseen > SMALL:
-                    size += memory_of(about)
-                self._exchanges.begin(labels, about, self.at, size)
+                known = None if watching else labels
+                small = watching and self._taken - self._start - self._unseen <= SMALL
+                size = PENDING_SIZE if small else self._size_kept(known, about)
+                self._exchanges.begin(labels, about, self.at, size, known)
             elif self._exchanges.pending:
                 self._exchanges.answer(self.at)
             self._announced = None
@@ -232,39 +192,6 @@ class Stream(Reader):
 
     # For framing.
 
-    @property
-    def kept_back(self) -> int:
-        """Bytes that have been fed, and are in no message yet."""
-        return len(self._buffer) - self._start + len(self.aside)
-
-    @property
-    def announced(self) -> Message | None:
-        """What is known of the message that begins with the bytes kept back: it has no data."""
-        if self._announced is None or self._parser is None:
-            return None
-        labels, unsolicited = self._announced
-        pending = self._exchanges.pending
-        exchange = 0
-        if self._asks:
-            exchange = self._exchanges.begun + 1
-        elif pending and not unsolicited:
-            exchange = pending[0].exchange
-        return Message(b"", self.direction, self.at, labels, exchange, ends=False)
-
-    @property
-    def lags(self) -> bool:
-        """The parser has used up its turn, and not seen all that has arrived."""
-        return bool(self.aside) or self.overdue
-
-    def peek(self, start: int) -> bytes:
-        """Return the bytes that are kept back, from an offset on; they stay."""
-        return bytes(self._buffer[self._start + start :])
-
-    @property
-    def opaque(self) -> bool:
-        """Whether nothing more is to be parsed."""
-        return self._exchanges.opaque and not self.in_message
-
     def parse_with(self, parser: Parser) -> None:
         """Have a parser parse what is fed; it starts with the first bytes."""
         self._parser = parser
@@ -292,10 +219,7 @@ class Stream(Reader):
         if self._parser is not None and next(self._parser, DONE) is DONE:
             self._returned()
         if self.in_message:
-            passed = max(self._start, self._taken, self._claimed)
-            self._offset += passed - self._start
-            self._start = passed
-            self._begins = False
+            self._cut_begun()
         if self._start == self._taken == len(self._buffer):  # by far the most frequent
             self._buffer = b""
             self._start = self._taken = self._claimed = 0
@@ -303,17 +227,30 @@ class Stream(Reader):
         self._compact()
         return self.kept_back
 
-    def feed(self, data: bytes, at: float) -> list[Message]:
+    def feed(self, data: bytes, at: float, sift: Sift | None = None) -> list[Message]:
         """Parse bytes, and return the messages and pieces of messages cut out of them.
+
+        ``sift``: decides on requests as they begin.  All that comes before the first message on
+        which something acts is not cut; ``passed`` has it.
 
         Raises:
             Exception: whatever the parser raised; ``surrender`` then returns the bytes.
         """
         self.at = at
         self.watching = False
+        self.passed = b""
+        if self.in_message and not (self._passing and self._may_pass):
+            sift = None
+        self._passing = sift is not None
         if self.skipping > len(data) and self.in_message and not self._buffer:
             self.skipping -= len(data)
-            return [self._piece(data, ends=False)]
+            if sift is None:
+                return [self._piece(data, ends=False)]
+            self._offset += len(data)
+            self.passed = data
+            return []
+        self._sift = sift
+        self._run = self._start
         if self._buffer:
             self._buffer += data  # bytes that were kept back are in a bytearray
         else:
@@ -322,7 +259,10 @@ class Stream(Reader):
         if self._parser is not None and next(self._parser, DONE) is DONE:
             self._returned()
         if self.in_message and max(self._taken, self._claimed) > self._start:
-            self._slice(ends=False)
+            self._cut_begun()
+        if self._sift is not None:
+            self._sift = None
+            self.passed = bytes(self._buffer[self._run : self._start])
         if self._start == self._taken == len(self._buffer):  # by far the most frequent
             self._buffer = b""
             self._start = self._taken = self._claimed = 0
@@ -342,13 +282,16 @@ class Stream(Reader):
         """
         self._parser = None
         self.watching = self.waits = False
+        self._passing = self._sift is not None
         if not (self.in_message or self._buffer or self.aside or unread or self._cut):
             return []
         self._buffer += self.take_aside() + unread
         self._taken = len(self._buffer)
         if self.in_message:
             self.end()
-        elif self._taken > self._start:
+        if self._sift is not None:
+            self._stop_sifting()
+        if self._taken > self._start:
             self._labels, self._exchange, self._expects_reply = NO_LABELS, 0, True
             self._final, self._continues, self._about, self._offset = True, False, None, 0
             self._slice(ends=True)
@@ -362,38 +305,3 @@ class Stream(Reader):
         self._parser = None
         if not self._exchanges.opaque:
             raise ProtocolError("the parser returned")
-
-    def _compact(self) -> None:
-        """Drop from the buffer what was cut and taken."""
-        done = min(self._start, self._taken)
-        if done == len(self._buffer):
-            self._buffer = b""
-        elif done or type(self._buffer) is bytes:
-            self._buffer = bytearray(memoryview(self._buffer)[done:])
-        self._taken -= done
-        self._start -= done
-        self._claimed = max(0, self._claimed - done)
-
-    def _slice(self, *, ends: bool) -> None:
-        start, self._start = self._start, max(self._taken, self._claimed)
-        self._cut.append(self._piece(bytes(self._buffer[start : self._start]), ends=ends))
-
-    def _piece(self, data: bytes, *, ends: bool) -> Message:
-        begins, self._begins = self._begins, False
-        offset = self._offset
-        self._offset = offset + len(data)
-        return Message(
-            data,
-            self.direction,
-            self.at,
-            self._labels,
-            self._exchange,
-            begins,
-            ends,
-            self._expects_reply,
-            self._final,
-            self._continues,
-            self._about,
-            offset,
-            self.skipping if self._sized and not ends else 0,
-        )

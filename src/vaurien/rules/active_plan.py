@@ -44,8 +44,6 @@ class ActivePlan:
         self.message_rules = tuple(rule for rule in self.rules if not rule.ignores_messages)
         self.acts_on_messages = bool(self.message_rules)
         """Whether any rule that is on may act on messages."""
-        self.turn = max(1, min(TURN, TURN_DECISIONS // (len(self.message_rules) or 1)))
-        """Messages of a connection that are decided on before others have their turn."""
         self.step_size: int = min((rule.step_size for rule in self.message_rules), default=0)
         """Bytes of a message that are a step of work for one of these rules; 0: there are none."""
         before = -1 if previous is None else previous.last_inert
@@ -196,6 +194,18 @@ class ActivePlan:
         """Finds the rules that may match an exchange; None: all may."""
         index = MatchIndex(active_rule.rule.match for active_rule in self.message_rules)
         return index if index.rules_out else None
+
+    @cached_property
+    def turn(self) -> int:
+        """Messages of a connection that are decided on before others have their turn."""
+        index = None if self.late else self._index
+        rules = len(self.message_rules) if index is None else index.most
+        return max(1, min(TURN, TURN_DECISIONS // (rules or 1)))
+
+    def rules_out(self, labels: Mapping[str, str]) -> bool:
+        """Whether no rule can act on an exchange whose request has these labels."""
+        index = self._index
+        return not self.message_rules if index is None else index.excludes(labels)
 
     def is_taken(self, active_rule: ActiveRule, others: Mapping[ActiveRule, Firing | None]) -> bool:
         """Whether another rule of its mix has fired, perhaps when their bands were others."""
