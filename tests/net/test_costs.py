@@ -242,14 +242,15 @@ def readable(sock: socket.socket) -> bool:
     ("protocol", "rule", "calls", "bytecodes"),
     [
         ("tcp", "", 4, 215),
-        ("tcp", NEVER, 24, 720),
+        ("tcp", NEVER, 17, 610),
         ("tcp", "delay sleep=0", 50, 1_340),
         ("tcp", "latency delay=0.001 direction=to_backend", 52, 1_500),
         ("tcp", "bandwidth rate=100000000", 170, 4_400),
-        ("redis", "", 31, 1_340),
-        ("redis", NEVER, 86, 2_730),
-        ("redis", "error fault=OOM command=LPUSH", 86, 2_820),
-        ("http", NEVER, 90, 3_000),
+        ("redis", "", 21, 1_000),
+        ("redis", NEVER, 37, 1_780),
+        ("redis", "error fault=OOM command=LPUSH", 32, 1_600),
+        ("http", NEVER, 46, 2_050),
+        ("http", "error fault=503 path=/x", 41, 1_880),
     ],
 )
 def test_what_python_runs_for_a_request(

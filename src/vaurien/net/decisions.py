@@ -112,11 +112,10 @@ class Decisions:
     def decide_chunk(self, direction: Direction) -> Decision:
         """Return the decision on the exchange that an unframed chunk belongs to."""
         generation = self.proxy.active_plan.generation
-        opaque = self.connection.protocol.framed
         if self.exchanges is not None and self.exchange < self.exchanges.begun:
             self.exchange = self.exchanges.begun  # continue where the parser stopped counting
             self._client_may_continue = False
-            self._of_turn = Decision(self.exchange, opaque=opaque)  # its decision has been played
+            self._of_turn = Decision(self.exchange, opaque=True)  # its decision has been played
             self._of_turn.generation = generation
         if direction is TO_CLIENT:
             self._client_may_continue = False
@@ -126,10 +125,9 @@ class Decisions:
             self._of_turn = None
         decision = self._of_turn
         if decision is None:
-            decision = self._begun_as_message() if self._by_exchange else None
-            if decision is None:
-                decision = Decision(self.exchange, opaque=opaque)
-            self._of_turn = decision
+            begun = self._by_exchange and self._begun_as_message()
+            opaque = self.connection.protocol.framed
+            decision = self._of_turn = begun or Decision(self.exchange, opaque=opaque)
         if decision.generation != generation:
             self._decide(decision, direction)
         return decision

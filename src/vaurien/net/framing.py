@@ -41,8 +41,7 @@ class State(enum.Enum):
 
     START = enum.auto()  # no byte has arrived
     PASSING = enum.auto()  # messages pass
-    DISCARDING = enum.auto()
-    """The protocol has replied to the message under way: the rest of it is dropped."""
+    DISCARDING = enum.auto()  # the protocol has replied: the rest of the message is dropped
 
 
 START, PASSING, DISCARDING = State
@@ -70,8 +69,7 @@ class Framing:
         self.stream = stream
         self.conversation = conversation
         self.state = START
-        self.failure: Exception | None = None
-        """What the parser raised."""
+        self.failure: Exception | None = None  # what the parser raised
         self.at = 0.0  # when the newest bytes arrived
         self.room = READ_SIZE
         """Bytes that may be read at once: few, if all may have to be parsed."""
@@ -272,22 +270,23 @@ class Conversation:
             return
         if link.quiet and self.protocol.adjusting:
             link.update_quiet()
-        if link is self.to_client and not framing.in_message:
+        stream, replies = framing.stream, self.exchanges.replies
+        if replies and link is self.to_client and not framing.in_message:
             self.send_due_replies()
-        if framing.stream.opaque:
+        if self.exchanges.opaque and stream.opaque:
             self._turn_opaque()
-        if link is self.to_client:
+        if replies.stalled and link is self.to_client:
             self._resume_client()
         if not link.quiet:
-            if framing.stream.waits or not self.decisions.proxy.active_plan.acts_on_messages:
+            if stream.waits or not self.decisions.proxy.active_plan.acts_on_messages:
                 link.update_quiet()
             if framing.keeps_too_much:
                 self._give_up(link, ProtocolError("a head that is too long to wait for"))
                 return
-        if framing.stream.lags and not link.paused:
+        if (stream.aside or stream.overdue) and not link.paused:
             self.to_backend.paused = self.to_client.paused = True
             self.decisions.proxy.reactor.call_next(link.catch_up)
-        if framing.stream.waits_briefly and not link.quiet:
+        if stream.waits_briefly and not link.quiet:
             if self.overdue is None:
                 self.overdue = Overdue(self.decisions.proxy.reactor, self.to_backend)
             self.overdue.wait()
@@ -306,7 +305,8 @@ class Conversation:
     def drain(self, last: int | None) -> None:
         """Take no request after the exchange with this number, and close when all are answered."""
         self.last = last
-        self._settle()
+        self.to_backend.settle()
+        self.to_client.settle()
 
     @property
     def is_full(self) -> bool:
@@ -370,7 +370,8 @@ class Conversation:
                 self._drop_framing(link)
                 if link is self.to_client:
                     self.send_due_replies()
-        self._settle()
+        self.to_backend.settle()
+        self.to_client.settle()
 
     def _give_up(self, failed: FramedLink, error: Exception) -> None:
         """Stop parsing both directions: without the one that failed, the other is out of step."""
@@ -381,9 +382,6 @@ class Conversation:
             self._drop_framing(link)
         self.decisions.lose_step()
         self.send_due_replies()
-        self._settle()
-
-    def _settle(self) -> None:
         self.to_backend.settle()
         self.to_client.settle()
 

@@ -289,8 +289,8 @@ class Link(Outlet):
         decisions = self.connection.decisions
         decision = decisions.decide_chunk(self.direction)
         if self.player is None:
-            self.firings = decision.firings_for(self.direction)
-            if not self.firings and not self.blocked:
+            self.firings = decision.firings and decision.firings_for(self.direction)
+            if not (self.firings or self._pending is not None or self._siphon is not None):
                 self.write(view)
                 if self.connection.conversation is not None:
                     self.update_quiet()  # a lasting behavior may have done its part
@@ -306,13 +306,16 @@ class Link(Outlet):
         stream = framing.stream
         decided = framing.receive(data, at, free=self.player is None and self._pending is None)
         passed, stream.passed = stream.passed, b""
-        several = len(decided) + bool(passed) > 1 or stream.waits
-        gathers = several and self.connection.gather()
-        self.arrive(decided, passed)
+        gathers = (len(decided) + bool(passed) > 1 or stream.waits) and self.connection.gather()
+        if passed:
+            self.firings = ()
+            self.write(passed)
+        if decided:
+            self.arrive(decided)
         framing.conversation.after_parsing(self, framing)
         if gathers:
             self.connection.send_gathered()
-        if stream.kept_back:
+        if (stream.waits or stream.in_message or stream.aside) and stream.kept_back:
             self.connection.proxy.on_holding(self.connection)
 
     def catch_up(self) -> None:
@@ -337,11 +340,8 @@ class Link(Outlet):
         except Exception:  # noqa: BLE001 - it ends this connection only
             connection.on_failure(traceback.format_exc())
 
-    def arrive(self, decided: list[Decided], passed: bytes = b"") -> None:
-        """Send ``passed``, then messages on which no rule acts; queue the others to be played."""
-        if passed:
-            self.firings = ()
-            self.write(passed)
+    def arrive(self, decided: list[Decided]) -> None:
+        """Send messages on which no rule acts, and queue the others to be played."""
         to_client = self.direction is TO_CLIENT
         conversation = self.connection.conversation if to_client else None
         unsettled = False

@@ -134,7 +134,7 @@ class Cutter(Reader):
         if self._asks and not continues:
             passes = sift is not None and sift(labels)
         else:
-            passes = self._may_pass and not unsolicited
+            passes = not unsolicited and self._may_pass
             if passes and sift is None:  # it is cut out for other reasons
                 exchanges.recall(exchanges.begun if self._asks else exchanges.answers)
                 passes = False
