@@ -20,6 +20,7 @@ from vaurien.protocol import Protocol
 from vaurien.registry import behaviors, protocols
 from vaurien.rules.notation import RULE_KEYS
 from vaurien.values.options import Option, Value, options_of
+from vaurien.verdicts.verdict import RULES
 
 DOCS = Path(__file__).parent.parent / "docs"
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -208,6 +209,15 @@ def routes() -> str:
     return table(("request", "what it does", "query"), rows)
 
 
+def verdicts() -> str:
+    """List the rules of verdicts: their docstrings, and what they may not claim."""
+    rows = []
+    for rule in RULES:
+        what = " ".join((rule.__doc__ or "").split())
+        rows.append((f"`{rule.name}`", what, " ".join(rule.may_not_claim.split())))
+    return table(("rule", "finds", "may not claim"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "flags": flags,
     "ini-keys": ini_keys,
@@ -220,6 +230,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "recipes": recipes,
     "toxics": toxics,
     "routes": routes,
+    "verdicts": verdicts,
 }
 
 

@@ -81,3 +81,23 @@ def test_connections(proxy: ProxyHandle, client: redis.Redis) -> None:
     proxy.forget()
     assert [each.number for each in proxy.connections] == [2]
     assert proxy.exchanges.count == 0
+
+
+def test_the_verdict_on_a_client(proxy: ProxyHandle, client: redis.Redis) -> None:
+    with proxy.rule("reply-lost", command="INCRBY", times=1):
+        with pytest.raises(redis.exceptions.ConnectionError):
+            client.incr("key")
+        proxy.assert_resilient(strict=True)  # not to know is a reason to give up
+        client.incr("key")
+    assert [finding.rule for finding in proxy.verdict().findings] == ["repeated-effect"]
+    with pytest.raises(AssertionError, match="FAIL repeated-effect: redis: INCRBY key"):
+        proxy.assert_resilient()
+
+
+def test_warnings_fail_if_that_is_wanted(proxy: ProxyHandle, client: redis.Redis) -> None:
+    proxy.add_rules({"behavior": "error", "fault": "OOM", "command": "SET"})
+    with pytest.raises(redis.exceptions.OutOfMemoryError):
+        client.set("key", 1)
+    proxy.assert_resilient()
+    with pytest.raises(AssertionError, match="WARN gave-up: redis: SET key was given up after OOM"):
+        proxy.assert_resilient(strict=True)

@@ -11,15 +11,11 @@ from hypothesis import strategies as st
 from traces import exchange, trace_of
 from vaurien.explore.points import (
     fold,
-    meets,
     points_of,
     sampled,
     slug_of,
-    title_of,
 )
 from vaurien.protocols.http import Http
-from vaurien.protocols.postgresql import PostgreSQL
-from vaurien.protocols.redis import Redis
 from vaurien.rules.matches import condition
 
 
@@ -86,20 +82,6 @@ def test_points_with_the_same_title_are_told_apart() -> None:
     assert all(re.fullmatch(r"GET-[0-9a-f]{4}", slug) for slug in slugs)
 
 
-@pytest.mark.parametrize(
-    ("labels", "protocol", "title"),
-    [
-        ({"command": "CONFIG", "subcommand": "GET"}, Redis, "CONFIG GET"),
-        ({"method": "POST", "path": "/orders/1"}, Http, "POST /orders/1"),
-        ({"verb": "SELECT", "sql": "select *\n from orders"}, PostgreSQL, "select * from orders"),
-        ({"verb": "SYNC"}, PostgreSQL, "SYNC"),
-        ({}, Redis, "bytes"),
-    ],
-)
-def test_titles(labels: dict[str, str], protocol: type[Redis], title: str) -> None:
-    assert title_of(labels, protocol) == title
-
-
 def test_slugs_are_words_without_numbers() -> None:
     assert slug_of("INSERT INTO orders (a) VALUES (17)") == "INSERT-INTO-orders-a-VALUES-N"
     assert slug_of("\x1b[31m") == "Nm"
@@ -109,9 +91,3 @@ def test_slugs_are_words_without_numbers() -> None:
 def test_a_sample_has_the_first_the_second_and_the_last() -> None:
     points = points_of(trace_of(*(exchange(n, command="GET", key="a") for n in range(1, 7))))
     assert [point.occurrence for point in sampled(points)[1:]] == [0, 1, 5]
-
-
-def test_conditions() -> None:
-    assert meets({"command": "GET", "key": "a"}, {"command": "~^G", "key": "a"})
-    assert not meets({"command": "GET"}, {"command": "~^G", "key": "a"})
-    assert meets({}, {})

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .. import plugins
 from ..config.document import Document
@@ -31,6 +31,9 @@ from ..values.events import Event
 from .handle import ProxyHandle
 from .recording import RecordedProxy
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from ..verdicts.verdict import Verdict
 
 T = TypeVar("T")
 ANSWER_LIMIT = 10.0
@@ -120,7 +123,19 @@ class Chaos:
 
     def trace(self) -> Trace:
         """Return what all proxies have seen."""
-        return Trace({name: handle.trace() for name, handle in self._handles.items()})
+        proxies = {name: handle.trace() for name, handle in self._handles.items()}
+        return Trace(proxies, self.now)
+
+    @property
+    def now(self) -> float:
+        """The time in seconds on the clock of what was seen."""
+        return self._reactor.clock()
+
+    def verdict(self) -> Verdict:
+        """Return what clients of all proxies did wrong when something failed."""
+        from ..verdicts.verdict import judge
+
+        return judge(self.trace())
 
     def __getitem__(self, name: str) -> ProxyHandle:
         """Return a proxy by its name."""

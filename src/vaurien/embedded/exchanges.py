@@ -58,6 +58,8 @@ class Exchange:
     """... and when it was complete."""
     told_at: float | None = None
     """When the client was sent the end of the backend's response, perhaps altered."""
+    replied_at: float | None = None
+    """When a rule replied to the client, in the backend's place."""
     told: bytes = b""
     """The first bytes of what the client was sent, ``HEAD_SIZE`` at most."""
     told_bytes: int = 0

@@ -15,7 +15,7 @@ from ..config.presets import Presets
 from ..rules.notation import Entry, describe
 from .exchanges import Connection, Exchanges, Injected
 from .recording import RecordedProxy
-from .trace import ProxyTrace
+from .trace import ProxyTrace, Trace
 
 if TYPE_CHECKING:
     from ..config.state import State
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..net.proxies import Proxies
     from ..net.spec import ProxySpec
     from ..rules.plan import Rule
+    from ..verdicts.verdict import Verdict
 
 T = TypeVar("T")
 RESET_LIMIT = 10.0
@@ -35,6 +36,10 @@ class Owner(Interface):
 
     control: Control
     proxies: Proxies
+
+    @property
+    def now(self) -> float:
+        """The time in seconds on the clock of what was seen."""
 
     def call(self, call: Callable[[], T]) -> T:
         """Call in the reactor's thread, and return what it returns."""
@@ -203,6 +208,22 @@ class ProxyHandle:
         """Return all that it has seen."""
         protocol = type(self._proxy.protocol)
         return ProxyTrace(protocol, self.exchanges, self.connections, self.fired)
+
+    def verdict(self) -> Verdict:
+        """Return what the client did wrong when something failed."""
+        from ..verdicts.verdict import judge
+
+        return judge(Trace({self.name: self.trace()}, self._chaos.now))
+
+    def assert_resilient(self, *, strict: bool = False) -> None:
+        """Fail if the client did something wrong; ``strict``: also if that is a warning only.
+
+        Raises:
+            AssertionError: it did; the text is the verdict.
+        """
+        verdict = self.verdict()
+        if verdict.failed or (strict and verdict.findings):
+            raise AssertionError(verdict.text)
 
     def forget(self) -> None:
         """Forget what it has seen so far."""

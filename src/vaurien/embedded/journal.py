@@ -49,6 +49,8 @@ def outcome_of(exchange: Exchange) -> str:
         took = (exchange.told_at - exchange.asked_at) * 1000
         labels = [f"{name}={_shown(text)}" for name, text in exchange.answer_labels.items()]
         return f"{injected}answered in {took:.1f} ms{''.join(f', {each}' for each in labels)}"
+    if exchange.replied_at is not None:
+        return f"{injected}did not reach the backend"
     if exchange.reached_backend:
         return f"{injected}reached the backend, no answer reached the client"
     return f"{injected}did not reach the backend"

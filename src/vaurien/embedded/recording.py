@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..behavior import Behavior, Firing
 from ..net.connection import Connection as OpenConnection
 from ..net.proxy import Proxy
+from ..parsing.exchanges import QueuedReply
 from ..rules.plan import Plan, Rule
 from ..values.actions import Actions, Forward
 from ..values.events import Fired
@@ -132,6 +133,14 @@ class Recording:
         if message.ends and message.final:
             exchange.told_at = firing.now
 
+    def replied(self, message: Message, connection: int, reply: bytes, at: float) -> None:
+        """A rule has replied to a request, in the backend's place."""
+        exchange = self.exchanges.get((connection, message.exchange))
+        if exchange is not None:
+            exchange.replied_at = at
+            exchange.told = with_head(exchange.told, reply)
+            exchange.told_bytes += len(reply)
+
     # Called by the proxy.
 
     def fired(self, event: Fired, at: float) -> None:
@@ -207,8 +216,22 @@ class LookLast(Look):
         yield Forward(message)
 
 
+class RecordedConnection(OpenConnection):
+    """A connection that notes what rules reply."""
+
+    __slots__ = ()
+
+    def reply(self, message: Message, reply: QueuedReply) -> None:
+        proxy = self.proxy
+        if isinstance(proxy, RecordedProxy) and isinstance(reply, bytes) and message.to_backend:
+            proxy.recording.replied(message, self.number, reply, proxy.reactor.clock())
+        super().reply(message, reply)
+
+
 class RecordedProxy(Proxy):
     """A proxy with its recording."""
+
+    connection_type = RecordedConnection
 
     def __init__(self, reactor: Reactor, spec: ProxySpec, emit: Emit) -> None:
         self.recording = Recording(spec.name)

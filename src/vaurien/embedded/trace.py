@@ -24,6 +24,8 @@ class Trace:
     """What all proxies have seen, by their names."""
 
     proxies: Mapping[str, ProxyTrace] = field(default_factory=dict)
+    ended_at: float = 0.0
+    """When it was taken, on the clock of its times."""
 
     def exchanges(self) -> Iterator[Exchange]:
         """Yield the exchanges of all proxies, in the order in which their requests began."""

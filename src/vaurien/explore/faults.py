@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ..embedded.meaning import meets
 from ..fault import Fault
 from ..protocol import Protocol
-from .points import Point, meets
+from .points import Point
 
 GREETING = {"phase": "greeting"}
 """Labels of what a server says first, before there is any request."""

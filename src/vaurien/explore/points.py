@@ -6,14 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Literal
 
 from ..embedded.exchanges import Exchange
+from ..embedded.meaning import meets_any, title_of
 from ..embedded.trace import ProxyTrace, Trace
 from ..protocol import Protocol
-from ..rules.matches import condition
-from ..semantics import Conditions
 from ..values.texts import digest
 
 Labels = tuple[tuple[str, str], ...]
@@ -27,9 +25,6 @@ VARIES = re.compile(
     r"|\d+(?:\.\d+)?"
 )
 """Parts of a label that differ from run to run: UUIDs, quoted texts, digests, numbers."""
-SHOWN = 48
-TELLING = ("subcommand", "key", "path", "sql", "address")
-"""Labels that tell a person which request it is, besides the one by which requests are counted."""
 
 
 @dataclass(frozen=True)
@@ -130,19 +125,6 @@ def opens(exchange: Exchange, protocol: type[Protocol]) -> bool:
     return meets_any(exchange.labels, protocol.semantics.opening)
 
 
-def meets_any(labels: Mapping[str, str], conditions: Conditions) -> bool:
-    """Whether labels meet one of these conditions."""
-    return any(meets(labels, wanted) for wanted in conditions)
-
-
-def meets(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether labels meet all these conditions, which are as in rules."""
-    return all(_condition(label, value).accepts(labels) for label, value in wanted.items())
-
-
-_condition = cache(condition)
-
-
 def folded(labels: Mapping[str, str]) -> Labels:
     """Return what rules match on, with patterns for what differs from run to run."""
     return tuple(sorted((label, fold(text)) for label, text in labels.items()))
@@ -164,17 +146,6 @@ def _like(text: str) -> str:
     if text.startswith("'"):
         return "'(?:[^']|'')*'"
     return r"\d+(?:\.\d+)?" if text.replace(".", "").isdigit() else "[0-9a-fA-F-]+"
-
-
-def title_of(labels: Mapping[str, str], protocol: type[Protocol]) -> str:
-    """Return what a request is, for a person."""
-    words = [labels.get(protocol.tallied, "")]
-    for label in TELLING:
-        text = labels.get(label, "")
-        if text and label != protocol.tallied:
-            words = [text] if words[0] and text.upper().startswith(words[0]) else [*words, text]
-    title = " ".join(" ".join(filter(None, words)).split())
-    return (title if len(title) <= SHOWN else f"{title[: SHOWN - 3]}...") or "bytes"
 
 
 def sampled(points: Sequence[Point]) -> list[Point]:

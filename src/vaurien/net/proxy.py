@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
+from typing import ClassVar
 
 from ..behavior import Firing
 from ..parsing.tally import KINDS, Tally, count
@@ -39,6 +40,8 @@ def ignore_event(event: Event) -> None:
 
 class Proxy:
     """Call it in the reactor's thread; ``open`` also before the reactor runs."""
+
+    connection_type: ClassVar[type[Connection]] = Connection
 
     def __init__(self, reactor: Reactor, spec: ProxySpec, emit: Emit = ignore_event) -> None:
         """Not open yet; ``emit`` takes its events."""
@@ -345,7 +348,7 @@ class Proxy:
 
     def _on_client(self, sock: Socket) -> None:
         self._opened += 1
-        connection = Connection(self, self._opened, sock)
+        connection = self.connection_type(self, self._opened, sock)
         self.connections[connection] = None
         connection.begin()
         if self._is_full and self._listener is not None:

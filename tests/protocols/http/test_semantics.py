@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from vaurien.explore.points import meets_any
+from vaurien.embedded.meaning import meets_any
 from vaurien.protocols.http.semantics import SEMANTICS
 
 

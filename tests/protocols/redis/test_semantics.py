@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vaurien.explore.points import meets_any
+from vaurien.embedded.meaning import meets_any
 from vaurien.protocols.redis.semantics import SEMANTICS
 
 

@@ -15,4 +15,7 @@ SEMANTICS = Semantics(
     begin=({"verb": "~^(BEGIN|START)$"}, {"sql": "~(?i)^SET +autocommit *= *0"}),
     commit=({"verb": "COMMIT"},),
     rollback=({"verb": "ROLLBACK"},),
+    transient="^(1020|1040|1047|1053|1105|1180|1203|1205|1206|1213|1290|1836|1927|2006|2013|3101|3572|4031)$",
+    fatal="^(1044|1045|1048|1054|1062|1064|1130|1146|1153|1364|1406)$",
+    error="error",
 )

@@ -15,4 +15,7 @@ SEMANTICS = Semantics(
     begin=({"verb": "~^(BEGIN|START)$"},),
     commit=({"verb": "~^(COMMIT|END)$"},),
     rollback=({"verb": "~^(ROLLBACK|ABORT)$", "sql": "!~(?i) +TO +"},),
+    transient="^(08...|40001|40P01|53...|55P03|57P0[1235]|25006)$",
+    fatal="^(0A000|22...|23...|26000|28...|3D000|42...)$",
+    error="error",
 )

@@ -22,4 +22,13 @@ SEMANTICS = Semantics(
     begin=({"command": "MULTI"},),
     commit=({"command": "EXEC"},),
     rollback=({"command": "DISCARD"},),
+    transient=(
+        "^(LOADING|BUSY|busy-function|OOM|MISCONF|max-clients|READONLY|NOREPLICAS|MASTERDOWN|"
+        "NOMASTERLINK|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|slot-not-served|IOERR|EXECABORT)$"
+    ),
+    fatal=(
+        "^(DENIED|NOAUTH|WRONGPASS|NOPERM|no-key-permission|NOPROTO|CROSSSLOT|WRONGTYPE|BUSYGROUP|"
+        "NOGROUP|BUSYKEY|not-an-integer|unknown-command)$"
+    ),
+    error="error",
 )

@@ -8,4 +8,7 @@ SEMANTICS = Semantics(
     opening=({"verb": "~^(GREETING|EHLO|HELO|LHLO|STARTTLS|AUTH)$"},),
     safe=({"verb": "!~^(DATA|BDAT)$"},),
     failed=({"code": "~^[45]"},),
+    transient="^4[0-9][0-9]$",
+    fatal="^5[0-9][0-9]$",
+    error="code",
 )

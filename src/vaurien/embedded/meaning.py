@@ -1,0 +1,76 @@
+"""What exchanges mean, by what their protocol says of their labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from ..protocol import Protocol
+from ..rules.matches import condition
+from ..semantics import Conditions, Semantics
+from .exchanges import Exchange
+from .trace import ProxyTrace
+
+SHOWN = 48
+"""Characters of a title."""
+TELLING = ("subcommand", "key", "path", "sql", "address")
+"""Labels that tell a person which request it is, besides the one by which requests are counted."""
+
+
+def meets_any(labels: Mapping[str, str], conditions: Conditions) -> bool:
+    """Whether labels meet one of these conditions."""
+    return any(meets(labels, wanted) for wanted in conditions)
+
+
+def meets(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether labels meet all these conditions, which are as in rules."""
+    return all(_condition(label, value).accepts(labels) for label, value in wanted.items())
+
+
+_condition = cache(condition)
+
+
+def title_of(labels: Mapping[str, str], protocol: type[Protocol]) -> str:
+    """Return what a request is, for a person."""
+    words = [labels.get(protocol.tallied, "")]
+    for label in TELLING:
+        text = labels.get(label, "")
+        if text and label != protocol.tallied:
+            words = [text] if words[0] and text.upper().startswith(words[0]) else [*words, text]
+    title = " ".join(" ".join(filter(None, words)).split())
+    return (title if len(title) <= SHOWN else f"{title[: SHOWN - 3]}...") or "bytes"
+
+
+def identity_of(exchange: Exchange, semantics: Semantics) -> str:
+    """Return what tells that a request is the same one again; ``""`` if nothing does."""
+    head = exchange.head.decode("latin-1")
+    found = re.search(semantics.identity, head) if semantics.identity else None
+    return found[1] if found else ""
+
+
+def carried_out(proxy: ProxyTrace) -> Iterator[Exchange]:
+    """Yield the requests that have changed the backend.
+
+    What was asked for in a transaction counts when that is committed.  A request that the
+    backend got, and whose answer is unknown, counts, too.
+    """
+    meaning = proxy.protocol.semantics
+    waiting: dict[int, list[Exchange]] = {}  # in a transaction, by the number of the connection
+    for exchange in sorted(proxy.exchanges, key=lambda each: each.asked_at):
+        labels, connection = exchange.labels, exchange.connection
+        done = exchange.reached_backend and not meets_any(exchange.answer_labels, meaning.failed)
+        if meets_any(labels, meaning.begin):
+            if done:
+                waiting[connection] = []
+        elif meets_any(labels, meaning.commit):
+            committed = waiting.pop(connection, [])
+            if done:
+                yield from committed
+        elif meets_any(labels, meaning.rollback):
+            waiting.pop(connection, None)
+        elif done and not meets_any(labels, (*meaning.safe, *meaning.opening)):
+            if connection in waiting:
+                waiting[connection].append(exchange)
+            else:
+                yield exchange

@@ -1,0 +1,52 @@
+"""What exchanges mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from traces import exchange, trace_of
+from vaurien.embedded.meaning import carried_out, identity_of, meets, title_of
+from vaurien.protocol import Protocol
+from vaurien.protocols.http import Http
+from vaurien.protocols.http.semantics import SEMANTICS
+from vaurien.protocols.postgresql import PostgreSQL
+from vaurien.protocols.redis import Redis
+
+
+@pytest.mark.parametrize(
+    ("labels", "protocol", "title"),
+    [
+        ({"command": "CONFIG", "subcommand": "GET"}, Redis, "CONFIG GET"),
+        ({"method": "POST", "path": "/orders/1"}, Http, "POST /orders/1"),
+        ({"verb": "SELECT", "sql": "select *\n from orders"}, PostgreSQL, "select * from orders"),
+        ({"verb": "SYNC"}, PostgreSQL, "SYNC"),
+        ({}, Redis, "bytes"),
+    ],
+)
+def test_titles(labels: dict[str, str], protocol: type[Protocol], title: str) -> None:
+    assert title_of(labels, protocol) == title
+
+
+def test_conditions() -> None:
+    assert meets({"command": "GET", "key": "a"}, {"command": "~^G", "key": "a"})
+    assert not meets({"command": "GET"}, {"command": "~^G", "key": "a"})
+    assert meets({}, {})
+
+
+def test_transactions_are_carried_out_when_they_are_committed() -> None:
+    trace = trace_of(
+        exchange(1, verb="BEGIN"),
+        exchange(2, verb="INSERT"),
+        exchange(3, verb="COMMIT"),
+        exchange(4, verb="BEGIN"),
+        exchange(5, verb="INSERT"),
+        protocol=PostgreSQL,
+    )
+    assert [each.number for each in carried_out(trace.proxies["db"])] == [2]
+
+
+def test_identities() -> None:
+    head = b"POST / HTTP/1.1\r\nIdempotency-Key: 17\r\n\r\n"
+    assert identity_of(exchange(1, head=head), SEMANTICS) == "17"
+    assert identity_of(exchange(1), SEMANTICS) == ""
+    assert identity_of(exchange(1, head=head), Redis.semantics) == ""
