@@ -52,14 +52,14 @@ def test_health(http: Http, run: Run) -> None:
     ("form", "line"),
     [
         ("name", "7"),
-        ("tsv", "7\tfired\trule=slow\tn=3"),
-        ("table", "     7 fired        rule=slow n=3"),
-        ("yaml", '- id: "7"\n  type: fired\n  data:\n    rule: slow\n    "n": 3'),
-        ("json", '{"id": "7", "type": "fired", "data": {"rule": "slow", "n": 3}}'),
+        ("tsv", "7\tnow\tfired\trule=slow\tn=3"),
+        ("table", "     7 now fired        rule=slow n=3"),
+        ("yaml", '- id: "7"\n  type: fired\n  data:\n    time: now\n    rule: slow\n    "n": 3'),
+        ("json", '{"id": "7", "type": "fired", "data": {"time": "now", "rule": "slow", "n": 3}}'),
     ],
 )
 def test_the_line_of_an_event(form: str, line: str) -> None:
-    assert event_line(form, "7", "fired", {"rule": "slow", "n": 3}) == line
+    assert event_line(form, "7", "fired", {"time": "now", "rule": "slow", "n": 3}) == line
 
 
 @pytest.mark.parametrize("form", ["name", "tsv", "table", "json"])

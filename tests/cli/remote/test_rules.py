@@ -40,6 +40,7 @@ def test_a_rule_from_its_beginning_to_its_end(http: Http, running: Live, run: Ru
         ("rule add nope delay", 3, "nope"),
         ("rule add cache nope", 4, "nope"),
         ("rule add cache delay sleep=x", 4, "sleep"),
+        ("rule add cache error fault=NOPE", 4, "NOPE"),
         ("rule add cache delay sleep", 2, "KEY=VALUE"),
         ("rule add cache delay a=1 a=2", 2, "given twice"),
         ("rule update cache nope sleep=1", 3, "nope"),

@@ -16,6 +16,7 @@ from vaurien.cli.remote.output import GREEN, PLAIN, Resource
 from vaurien.cli.remote.states import diff_lines
 from vaurien.net.address import Address
 
+RULE = {"behavior": "delay", "sleep": 2, "paused": False}
 NOBODY = Address("127.0.0.1", 1)
 
 
@@ -39,7 +40,7 @@ def test_a_file_is_applied(http: Http, running: Live, run: Run, file: Path) -> N
     assert said.status == 0
     assert sorted(said.lines)[:3] == [
         f"+ mail: {added}",
-        "+ mail: rule slow: delay percent=10 sleep=2 before=true",
+        "+ mail: rules/slow: delay percent=10 sleep=2 before=true",
         f"+ web: {added}",
     ]
     assert said.lines[3].startswith("- cache: 127.0.0.1:0 forwards to ") or any(
@@ -102,11 +103,15 @@ def test_lines_of_a_difference() -> None:
     changes: list[Resource] = [
         {"op": "change", "proxy": "\x1b[2J", "path": "a", "before": "\x1b", "after": None},
         {"op": "change", "path": "seed", "before": 1, "after": 2},
+        {"op": "remove", "proxy": "x", "path": "/rules/r", "before": {"name": "r", **RULE}},
+        {"op": "change", "proxy": "x", "path": "/options", "before": {}, "after": {"a": 1}},
         {"op": "add", "proxy": "x", "after": {"listen": "a", "backend": "b", "rules": []}},
     ]
     assert list(diff_lines(changes, has_colors=False)) == [
         r"~ \x1b[2J: a: " + '"\\u001b"',
         "~ seed: 1 -> 2",
+        "- x: rules/r: delay sleep=2",
+        '~ x: options: {} -> {"a": 1}',
         "+ x: a forwards to b",
     ]
-    assert list(diff_lines(changes[2:], has_colors=True)) == [f"{GREEN}+ x: a forwards to b{PLAIN}"]
+    assert list(diff_lines(changes[4:], has_colors=True)) == [f"{GREEN}+ x: a forwards to b{PLAIN}"]

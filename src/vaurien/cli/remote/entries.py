@@ -65,7 +65,9 @@ def rule_values(given: Mapping[str, str], behavior: str, protocol: str) -> dict[
     options = {**RULE_KEYS, PAUSED.name: PAUSED}
     plugin = _plugin(behavior)
     if plugin is not None:
-        options |= {**options_of(plugin), **plugin.further_options(given, _protocol(protocol))}
+        options |= options_of(plugin)
+        with suppress(VaurienError):  # what is wrong is left to the server
+            options |= plugin.further_options(given, _protocol(protocol))
     if plugin is None or plugin.open_ended:
         return {key: _typed(value, options.get(key), guess=True) for key, value in given.items()}
     return {key: _typed(value, options.get(key)) for key, value in given.items()}

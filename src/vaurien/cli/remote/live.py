@@ -94,10 +94,11 @@ def event_line(form: str, number: str, kind: str, data: object) -> str:
     if form == "yaml":
         return document([whole], form)
     values = data if isinstance(data, Mapping) else {"data": data}
-    words = [f"{key}={_word(value)}" for key, value in values.items()]
+    time = str(values.get("time", ""))
+    words = [f"{key}={_word(values[key])}" for key in values if key not in ("id", "time")]
     if form == "tsv":
-        return "\t".join(map(printable, [number, kind, *words]))
-    return printable(" ".join([f"{number:>6} {kind:<12}", *words]))
+        return "\t".join(map(printable, [number, time, kind, *words]))
+    return printable(" ".join([f"{number:>6} {time} {kind:<12}", *words]))
 
 
 def _word(value: object) -> str:

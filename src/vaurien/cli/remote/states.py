@@ -105,16 +105,18 @@ def diff_lines(changes: Sequence[Resource], *, has_colors: bool = False) -> Iter
 
 def _change_texts(change: Resource) -> Iterator[str]:
     before, after = change.get("before"), change.get("after")
-    proxy, path = str(change.get("proxy") or ""), str(change.get("path") or "")
+    proxy, path = str(change.get("proxy") or ""), str(change.get("path") or "").lstrip("/")
     whole = after if isinstance(after, Mapping) else before
-    if path or not isinstance(whole, Mapping):
+    if not isinstance(whole, Mapping) or (path and "behavior" not in whole):
         values = " -> ".join(filter(None, (_value(before), _value(after))))
         yield printable(": ".join(filter(None, (proxy, path)))) + (f": {values}" if values else "")
-        return
-    yield printable(f"{proxy}: {whole.get('listen')} forwards to {whole.get('backend')}")
-    rules = whole.get("rules")
-    for rule in rules if isinstance(rules, list) else []:
-        yield printable(f"{proxy}: rule {rule.get('name')}: {_rule_text(rule)}")
+    elif path:
+        yield printable(f"{proxy}: {path}: {_rule_text(whole)}")
+    else:
+        yield printable(f"{proxy}: {whole.get('listen')} forwards to {whole.get('backend')}")
+        rules = whole.get("rules")
+        for rule in rules if isinstance(rules, list) else []:
+            yield printable(f"{proxy}: rules/{rule.get('name')}: {_rule_text(rule)}")
 
 
 def _rule_text(rule: Resource) -> str:
