@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import errno
 
-from vaurien.control.v1.problems import Refusal, Wrong, invalid, pointer_of, refusal_of
-from vaurien.errors import EndingError, ListenError, OptionError, UnknownNameError
+from vaurien.config.document import DocumentError, FileKey, Problem
+from vaurien.control.v1.problems import (
+    Refusal,
+    Wrong,
+    invalid,
+    not_a_backend,
+    not_listening,
+    pointer_of,
+    refusal_of,
+)
+from vaurien.errors import BackendError, EndingError, ListenError, OptionError, UnknownNameError
 
 
 def test_pointers_escape_what_paths_may_hold() -> None:
@@ -34,3 +43,16 @@ def test_the_body_lists_what_is_wrong() -> None:
         ],
     }
     assert Refusal(422, errors=[Wrong("a"), Wrong("b")]).body["detail"] == "2 values are wrong"
+
+
+def test_a_problem_of_a_file_is_at_no_place_of_the_body() -> None:
+    problems = [Problem(FileKey("v.toml", ("a",)), "1"), Problem(FileKey("", ("b", 0)), "2")]
+    assert [each.path for each in refusal_of(DocumentError(problems)).errors] == [None, ("b", 0)]
+
+
+def test_a_proxy_is_found_in_the_body() -> None:
+    taken = ListenError(errno.EADDRINUSE, "taken")
+    assert not_listening(taken, ("proxies", 1)).errors[0].path == ("proxies", 1, "listen")
+    refused = BackendError("is refused", given="b:1", proxy="a")
+    assert not_a_backend(refused, ()).errors[0].path == ("backend",)
+    assert not_a_backend(refused, None).errors[0].path is None

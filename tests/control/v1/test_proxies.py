@@ -118,3 +118,10 @@ def test_names_as_users_have_them(ask: Native, running: Live) -> None:
 def test_a_proxy_is_not_its_own_backend(ask: Native) -> None:
     body = {"name": "a", "listen": "127.0.0.1:7", "backend": "127.0.0.1:7"}
     assert list(ask("POST", "/v1/proxies", body).pointers) == ["#/backend"]
+
+
+def test_a_backend_that_is_not_allowed(ask: Native) -> None:
+    table = {"name": "a", "listen": "127.0.0.1:0", "backend": "169.254.169.254:80"}
+    assert list(ask("POST", "/v1/proxies", table).pointers) == ["#/backend"]
+    answer = ask("PUT", "/v1/state", {"proxies": [table]})
+    assert (answer.status, list(answer.pointers)) == (422, ["#/proxies/0/backend"])

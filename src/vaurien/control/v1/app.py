@@ -11,10 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...errors import ListenError, VaurienError
+from ...errors import BackendError, ListenError, VaurienError
 from ..reading import raw_path, read_body
 from .bodies import check_type, decode, encode
-from .problems import MEDIA_TYPE, Refusal, not_listening, refusal_of
+from .problems import MEDIA_TYPE, Refusal, not_a_backend, not_listening, refusal_of
 from .routes import NO_BODY, Answer, Call, Change, Route, Table, is_among, parsed_query
 from .table import TABLE
 
@@ -95,7 +95,9 @@ def made(control: Control, change: Change) -> Answer:
             return change.answer(control.change(change.apply, change.close_policy))
         except ListenError as error:
             if not change.forgo(error):
-                raise not_listening(error, change.listen_path(error.proxy)) from None
+                raise not_listening(error, change.place(error.proxy)) from None
+        except BackendError as error:
+            raise not_a_backend(error, change.place(error.proxy)) from None
 
 
 def _body(route: Route, request: Request, data: bytes) -> object:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from ...config.document import DocumentError, FileKey, Problem
 from ...config.formatting import Path, format_value
-from ...errors import EndingError, ListenError, UnknownNameError, VaurienError
+from ...errors import BackendError, EndingError, ListenError, UnknownNameError, VaurienError
 from ..store import StoreError
 from ..writer import StalledError
 
@@ -110,11 +110,21 @@ def refusal_of(error: VaurienError) -> Refusal:
 
 
 def _wrong(problem: Problem) -> Wrong:
-    path = problem.origin.path if isinstance(problem.origin, FileKey) else None
+    origin = problem.origin
+    path = origin.path if isinstance(origin, FileKey) and not origin.file else None
     return Wrong(str(problem), path, given=problem.given, allowed=problem.allowed)
 
 
-def not_listening(error: ListenError, path: Path | None = None) -> Refusal:
-    """Return how an address is answered that cannot be listened on; ``path``: where it is."""
-    status = STATUSES.get(error.errno or 0, 422)
-    return Refusal(status, errors=[Wrong(str(error.strerror), path)])
+def not_listening(error: ListenError, place: Path | None = None) -> Refusal:
+    """Return how an address is answered that cannot be listened on.
+
+    ``place``: that of the proxy in the body, if that is known.
+    """
+    path = None if place is None else (*place, "listen")
+    return Refusal(STATUSES.get(error.errno or 0, 422), errors=[Wrong(str(error.strerror), path)])
+
+
+def not_a_backend(error: BackendError, place: Path | None) -> Refusal:
+    """Return how a backend is answered that a proxy may not have; see ``not_listening``."""
+    path = None if place is None else (*place, "backend")
+    return Refusal(422, errors=[Wrong(str(error), path, given=repr(error.given))])

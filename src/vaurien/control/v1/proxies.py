@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from ...net.spec import ProxySpec
 
 
-def listen_path(proxy: str) -> Path:
-    """The place, in the body of a proxy, of where it listens."""
+def whole(proxy: str) -> Path:
+    """The place of a proxy in a body that is its resource."""
     del proxy
-    return ("listen",)
+    return ()
 
 
 def get_all(call: Call) -> Answer:
@@ -57,7 +57,7 @@ def create(call: Call) -> Change:
         return state.with_proxy(read_proxy(call.control, name, content, state))
 
     return Change(
-        apply, lambda state: answer_with_proxy(call.control, state, name, is_new=True), listen_path
+        apply, lambda state: answer_with_proxy(call.control, state, name, is_new=True), whole
     )
 
 
@@ -76,7 +76,7 @@ def put(call: Call) -> Change:
     def answer(state: State) -> Answer:
         return answer_with_proxy(call.control, state, name, is_new=is_new)
 
-    return Change(apply, answer, listen_path, call.close_policy)
+    return Change(apply, answer, whole, call.close_policy)
 
 
 def patch(call: Call) -> Change:
@@ -92,7 +92,7 @@ def patch(call: Call) -> Change:
     return Change(
         apply,
         lambda state: answer_with_proxy(call.control, state, name),
-        listen_path,
+        whole,
         call.close_policy,
     )
 

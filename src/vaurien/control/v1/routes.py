@@ -62,8 +62,8 @@ class Change:
     """Returns the next state, or raises why not; it may be called again."""
     answer: Callable[[State], Answer]
     """Returns the answer, given the state after all changes of the request."""
-    listen_path: Callable[[str], Path | None] = lambda _: None
-    """Returns the place in the body that says where a proxy listens, by the proxy's name."""
+    place: Callable[[str], Path | None] = lambda _: None
+    """Returns the place of a proxy in the body, by its name."""
     close_policy: ClosePolicy = ClosePolicy()  # noqa: RUF009 - a value
     forgo: Callable[[ListenError], bool] = lambda _: False
     """Returns whether to try again, without what cannot listen."""

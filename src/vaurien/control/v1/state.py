@@ -50,7 +50,7 @@ def put(call: Call) -> Answer | Change:
     return Change(
         apply,
         lambda state: Answer({"changes": found}, generation=state.generation),
-        lambda proxy: _listen_path(content, proxy),
+        lambda proxy: _place(content, proxy),
         call.close_policy,
     )
 
@@ -85,11 +85,11 @@ def read_state(control: Control, content: Content, before: State) -> State:
     return replace(before, proxies=tuple(proxies), seed=seed)
 
 
-def _listen_path(content: Content, proxy: str) -> Path | None:
+def _place(content: Content, proxy: str) -> Path | None:
     proxies = content["proxies"]
     assert isinstance(proxies, list)
     names = [each["name"] for each in proxies]
-    return ("proxies", names.index(proxy), "listen") if proxy in names else None
+    return ("proxies", names.index(proxy)) if proxy in names else None
 
 
 def reset(call: Call) -> Change:
