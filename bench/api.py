@@ -6,30 +6,31 @@ import csv
 import http.client
 import json
 import socket
-import threading
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from backends import REDIS
+from calling import HOST, JSON, WRITERS
 from clients import connect
-from processes import HOST, free_port, output_of
+from processes import free_port, output_of
 from results import Failure, Sample
 from systems import System, needs
 from work import RedisBenchmark, Work, read_wrk
 
 READERS = 50
 """Readers of events."""
-WRITERS = 8
+CALLING = str(Path(__file__).with_name("calling.py"))
 CALLS = 10_000
 HELD = 500
 """Connections that hang ..."""
 ACTIVE = 500
 """... and those that carry requests meanwhile."""
 PING = b"*1\r\n$4\r\nPING\r\n"
-JSON = {"Content-Type": "application/json"}
 UPDATE = """local latency = 0
 request = function()
   latency = (latency + 1) % 100
@@ -148,16 +149,15 @@ class Crowd(Work):
                 connect(hanging, stack).sendall(PING)
             latencies(port, ACTIVE)  # the first one is slower
             before = median(latencies(port, ACTIVE) for _ in range(3))
-            writers = [Writer(api, upstream, number) for number in range(WRITERS)]
-            for writer in writers:
-                writer.start()
-            began, meanwhile = time.monotonic(), []
-            while any(writer.is_alive() for writer in writers):
-                meanwhile.append(latencies(port, ACTIVE))
-            took = sorted(each for writer in writers for each in writer.took)
-            wrong = sum(writer.wrong for writer in writers)
-        if not took or wrong:
-            raise Failure(f"{wrong} calls failed")
+            command = [sys.executable, CALLING, str(api), upstream, str(CALLS)]
+            with ThreadPoolExecutor() as pool:
+                began, meanwhile = time.monotonic(), []
+                calling = pool.submit(output_of, command, 300)
+                while not calling.done():
+                    meanwhile.append(latencies(port, ACTIVE))
+            took = sorted(map(float, calling.result().split()))
+        if len(took) < CALLS:
+            raise Failure(f"only {len(took)} calls were made")
         return {
             "slowest": 1000 * took[-1],
             "median": 1000 * median(took),
@@ -172,39 +172,6 @@ class Crowd(Work):
             f"{figures['rate']:.0f} calls/s; p99 of the traffic {figures['traffic']:.2f} times "
             "that without calls"
         )
-
-
-class Writer(threading.Thread):
-    """Makes and removes proxies until it has made its part of the calls."""
-
-    def __init__(self, api: int, upstream: str, number: int) -> None:
-        super().__init__(daemon=True)
-        self._connection = http.client.HTTPConnection(HOST, api, timeout=30)
-        self._upstream = upstream
-        self._name = f"writer-{number}"
-        self.took: list[float] = []
-        self.wrong = 0
-
-    def run(self) -> None:
-        listen = {"name": self._name, "listen": f"{HOST}:0", "backend": self._upstream}
-        rules = [{"name": "slow", "behavior": "delay", "sleep": 0.1}]
-        path = f"/v1/proxies/{self._name}"
-        while len(self.took) < CALLS // WRITERS:
-            self._call("POST", "/v1/proxies", {**listen, "rules": rules})
-            self._call("PATCH", f"{path}/rules/slow", {"sleep": 0.2})
-            self._call("GET", path)
-            self._call("GET", "/v1/connections")
-            self._call("DELETE", path)
-        self._connection.close()
-
-    def _call(self, method: str, path: str, body: object = None) -> None:
-        began = time.perf_counter()
-        data, headers = (None, {}) if body is None else (json.dumps(body), JSON)
-        self._connection.request(method, path, data, headers)
-        with self._connection.getresponse() as response:
-            response.read()
-            self.wrong += response.status >= 400
-        self.took.append(time.perf_counter() - began)
 
 
 def latencies(port: int, connections: int, count: int = 20_000) -> float:
