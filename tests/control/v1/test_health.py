@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Event
+from threading import Event, Thread
 
 from live import Live
 from native import Native
@@ -16,13 +16,18 @@ def test_a_process_that_serves(ask: Native) -> None:
 def test_a_process_whose_proxies_are_busy(ask: Native, running: Live) -> None:
     busy = Event()
     running.reactor.post(busy.wait)  # type: ignore[arg-type]  # what it returns is of no use
+    others = [Thread(target=ask, args=("GET", "/v1/connections")) for _ in range(40)]
     try:
+        for each in others:  # they take all threads
+            each.start()
         assert ask("GET", "/livez").status == 200
         answer = ask("GET", "/readyz")
         assert answer.status == 503
         assert "did not answer within 1 s" in answer.body["detail"]
     finally:
         busy.set()
+        for each in others:
+            each.join()
     assert ask("GET", "/readyz").status == 200
 
 

@@ -13,5 +13,5 @@ def test_what_a_proxy_has_counted(ask: Native, running: Live, cache: str) -> Non
         assert client.recv(5) == b"12345"
         status = ask("GET", cache).body["status"]
     assert status["address"] == str(running.control.address("cache"))
-    assert status["connections"] == {"open": 1, "accepted": 2, "refused": 0}
+    assert status["connections"] == {"open": 1, "accepted": 2, "refused": 0, "killed": 0}
     assert status["bytes"] == {"to_backend": 10, "to_client": 10}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Mapping
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -52,7 +54,7 @@ class NativeApp:
             if route.body is not None:
                 data = await read_body(request, BODY_LIMIT)
 
-            def handled() -> Response:
+            def handled() -> Response | Awaitable[Answer]:
                 call = Call(
                     self._control,
                     self._table,
@@ -61,10 +63,16 @@ class NativeApp:
                     request.headers,
                     _body(route, request, data),
                 )
-                return _answered(route, call)
+                answer = route.handle(call)
+                return answer if isinstance(answer, Awaitable) else _answered(route, call, answer)
 
-            # In a thread, because it blocks until the data plane has applied it.
-            return await asyncio.to_thread(handled)
+            if iscoroutinefunction(route.handle):
+                answer = handled()
+            else:  # in a thread, because it blocks until the data plane has applied it
+                answer = await asyncio.to_thread(handled)
+            if isinstance(answer, Response):
+                return answer
+            return _told(route, request.headers, await answer)
         except VaurienError as error:
             return _refused(refusal_of(error))
         except HTTPException as error:
@@ -114,16 +122,17 @@ def _body(route: Route, request: Request, data: bytes) -> object:
     return decode(data)
 
 
-def _answered(route: Route, call: Call) -> Response:
-    answer = route.handle(call)
+def _answered(route: Route, call: Call, answer: Answer | Change | Response) -> Response:
     if isinstance(answer, Change):
         answer = made(call.control, answer)
-    if isinstance(answer, Response):
-        return answer
+    return answer if isinstance(answer, Response) else _told(route, call.headers, answer)
+
+
+def _told(route: Route, asked: Mapping[str, str], answer: Answer) -> Response:
     headers = dict(HEADERS)
     if answer.generation is not None:
         headers["ETag"] = f'"{answer.generation}"'
-        tags = call.headers.get("if-none-match")
+        tags = asked.get("if-none-match")
         if route.method == "GET" and tags and is_among(answer.generation, tags, weakly=True):
             return Response(status_code=304, headers=headers)
     if answer.location:

@@ -230,7 +230,7 @@ ROUTES = [
         "GET",
         "/v1/journal",
         journal,
-        "The last firings of rules; the newest, unless `after` or `since` is given.",
+        "Return the last firings of rules: the newest, unless `after` or `since` is given.",
         query=[*FILTERS, SINCE, AFTER, LIMIT],
         answers={200: ENTRIES},
     ),

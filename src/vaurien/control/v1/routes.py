@@ -7,7 +7,7 @@ run in threads of their own, so they may wait for the data plane.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,9 @@ class Change:
     """Returns whether to try again, without what cannot listen."""
 
 
-Handler = Callable[["Call"], Answer | Change | Response]
+Handler = Callable[["Call"], Answer | Change | Response | Awaitable[Answer]]
+"""A function, which runs in a thread as it may wait; or a coroutine, for which no other request can
+make anyone wait."""
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class Status:
                 "open": totals.open,
                 "accepted": totals.opened,
                 "refused": totals.refused,
+                "killed": totals.killed,
             },
             "bytes": {
                 "to_backend": totals.bytes_to_backend,
