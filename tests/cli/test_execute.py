@@ -301,6 +301,13 @@ def test_a_token_may_be_chosen(config: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert run(config, sys.executable, "-c", DRIVES).returncode == 0
 
 
+def test_a_run_may_do_without_a_token(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VAURIEN_TOKEN", raising=False)
+    program = DRIVES + "import os; assert 'VAURIEN_TOKEN' not in os.environ"
+    done = run(config, "--insecure", sys.executable, "-c", program)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_without_the_api_nothing_is_told_of_it(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

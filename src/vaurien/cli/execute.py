@@ -100,10 +100,11 @@ def environment_of(
 
 
 def set_token(configuration: Configuration) -> None:
-    """Make a token for the API and the command, unless the user has chosen one."""
+    """Make a token for the API and the command, unless the user has chosen one, or none."""
     from ..control.tokens import VARIABLE, generate
 
-    if not (configuration.token_file or os.environ.get(VARIABLE)):
+    chosen = configuration.insecure or configuration.token_file or os.environ.get(VARIABLE)
+    if not chosen:
         os.environ[VARIABLE] = generate()
 
 
