@@ -209,15 +209,19 @@ def check_the_unreachable(both: Both) -> None:
 
 @row("connections of a proxy that is disabled, deleted or changed")
 def check_how_connections_end(both: Both) -> None:
-    for method, body in (("PATCH", {"enabled": False}), ("PATCH", {"upstream": DEAD})):
+    for method, body, status in (
+        ("PATCH", {"enabled": False}, 200),
+        ("PATCH", {"upstream": DEAD}, 200),
+        ("DELETE", None, 204),
+    ):
         both.theirs.clear()
         both.ours.clear()
         both.make()
         with talking(both.theirs) as client:
-            assert both.theirs(method, "/proxies/a", body)[0] == 200
+            assert both.theirs(method, "/proxies/a", body)[0] == status
             assert receive_until_fin(client) == b""
         with talking(both.ours) as client:
-            assert both.ours(method, "/proxies/a", body)[0] == 200
+            assert both.ours(method, "/proxies/a", body)[0] == status
             assert receive_until_reset(client) == b""
 
 
