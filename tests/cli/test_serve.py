@@ -55,6 +55,7 @@ def test_a_line_for_each_proxy(config: Path, echoing: Address, log: Path) -> Non
         f"cache: {cache} forwards to {echoing}",
         f"web: {web} forwards to {echoing}",
         "mail: disabled",
+        f'listening: {{"api": [], "proxies": {{"cache": "{cache}", "web": "{web}"}}}}',
         "ready: 3 proxies, seed 7",
         "SIGTERM: connections get 5 seconds to finish",
         "Bye!",
@@ -185,7 +186,7 @@ def test_without_a_configuration_it_waits_for_clients(
     words = ["--port", "0", "--state", str(tmp_path / "state")]
     body = {"name": "cache", "listen": "127.0.0.1:0", "upstream": str(echoing)}
     with served(*words, log=log) as serving:
-        assert serving.messages[1].startswith("ready: 0 proxies, seed ")
+        assert serving.messages[2].startswith("ready: 0 proxies, seed ")
         assert ask_api(serving.http, "GET", "/proxies") == {}
         made = ask_api(serving.http, "POST", "/proxies", body)
         assert isinstance(made, dict)
@@ -254,7 +255,7 @@ def test_the_api_of_toxiproxys_file_can_be_turned_off(
 
 def test_without_a_configuration_the_api_can_be_turned_off(log: Path) -> None:
     with served("--no-http", log=log) as serving:
-        assert serving.messages[0].startswith("ready: 0 proxies")
+        assert serving.messages[1].startswith("ready: 0 proxies")
 
 
 def test_a_seed_that_a_flag_gives_wins(config: Path, log: Path) -> None:

@@ -62,10 +62,11 @@ def test_a_file_that_is_wrong_is_refused_and_its_tokens_are_not_shown(
 
 
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    for mode in (0o644, 0o640, 0o604, 0o620):
+    for mode in (0o644, 0o604, 0o601, 0o620, 0o666):
         with pytest.raises(TokenError, match=f"open to others .mode {mode:04o}.: chmod 600"):
             configured(written(tmp_path, ONE, mode))
-    assert configured(written(tmp_path, ONE, 0o400))
+    for mode in (0o400, 0o440, 0o640):
+        assert configured(written(tmp_path, ONE, mode))
 
 
 def test_a_pipe_may_be_read(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from ..config.document import Document
 from ..config.settings import origin_of
-from ..control.sockets import Opened, on_tcp, on_unix
+from ..control.sockets import Opened, adopted, on_tcp, on_unix
 from ..errors import ListenError, OptionError
 from ..net.address import Address
 from . import logs
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from ..config.configuration import Configuration
     from ..control.http import ServerThread
     from ..control.server import Control
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
 LOG = logs.LOGGER
 
 
-def open_api(configuration: Configuration, closing: ExitStack) -> list[Opened]:
+def open_api(
+    configuration: Configuration, closing: ExitStack, passed: socket | None = None
+) -> list[Opened]:
     """Listen wherever the API is served; ``closing`` closes it.
+
+    ``passed``: a socket that takes the place of the configured host and port.
 
     Raises:
         OptionError: an address cannot be listened on.
@@ -36,7 +42,9 @@ def open_api(configuration: Configuration, closing: ExitStack) -> list[Opened]:
         closing.callback(opened[-1].close)
 
     http = configuration.http
-    if http is not None:
+    if passed is not None:
+        add(lambda: adopted(passed))
+    elif http is not None:
         add(lambda: on_tcp(http.host, http.port), "http_host", "http_port")
     if configuration.http_socket:
         add(lambda: on_unix(configuration.http_socket), "http_socket")

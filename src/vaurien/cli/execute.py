@@ -215,6 +215,7 @@ def run_around(configuration: Configuration, words: Sequence[str], name: str) ->
             )
             running.start_http(control)
             os.environ[URL] = running.api_url
+        running.announce()
         os.environ.update(environment_of(configuration, running.proxies.address_of))
         LOG.info("Configuration: %s", printable(name))
         logs.drain()  # whoever waits for it may read the log next

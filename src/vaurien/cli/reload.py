@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..control.server import Control
     from ..control.store import Store
     from ..net.spec import ProxySpec
+    from .notify import Notify
 
 LOG = logs.LOGGER
 PATIENCE = 30.0
@@ -99,6 +100,8 @@ class Reloads:
         self._store = store
         self._reopen = reopen
         self._ended = False
+        self.notify: Notify | None = None
+        """Tells the service manager of each reload."""
         self._requests = requests
         control.reload = self.reload_now if source.name else None
         self._thread = threading.Thread(target=self._work, name="reload", daemon=True)
@@ -209,7 +212,7 @@ class Reloads:
                 return
             error: Exception | None
             try:
-                with _giving_way():
+                with _giving_way(), self.notify.reloading() if self.notify else nullcontext():
                     error = self.reload()
             except Exception as bug:  # a bug in a plugin; the next file may work
                 LOG.exception("The configuration was not applied")

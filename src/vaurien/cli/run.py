@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from types import FrameType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..config.configuration import Configuration
 from ..config.settings import origin_of
@@ -17,7 +18,12 @@ from ..net.reactor import Reactor
 from . import logs
 from .running import Running, begin, collect_seldom
 
+if TYPE_CHECKING:
+    from .notify import Notify
+
 LOG = logs.LOGGER
+NOTIFY = "NOTIFY_SOCKET"
+"""In the environment if there is a service manager to be told."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -55,6 +61,7 @@ def run(configuration: Configuration) -> int:
                     recent=running.recent,
                 )
             )
+        running.announce()
         (proxy,) = running.proxies
         seed = proxy.plan.seed
         LOG.info("ready: %s forwards to %s, seed %d", proxy.address, proxy.backend, seed)
@@ -82,9 +89,14 @@ def run_until_signalled(
     try:
         with ExitStack() as closing:
             running = Running(configuration, closing, named=named, live=live)
+            notify = running.notify = _notify()
             # Before the HTTP API, which may take a while to start.
-            Signals(running.reactor, running.proxies, configuration.drain, running.reopen)
+            signals = Signals(running.reactor, running.proxies, configuration.drain, running.reopen)
+            signals.notify = notify
             start(running, closing)
+            if notify is not None:
+                notify.ready(f"proxies: {len(list(running.proxies))}")
+                notify.keep_alive(running.reactor)
             logs.drain()  # whoever waits for it may read the log next
             report_ready()
             collect_seldom()
@@ -94,6 +106,14 @@ def run_until_signalled(
         LOG.info("stopped at once")
     LOG.info("Bye!")
     return 0
+
+
+def _notify() -> Notify | None:
+    if NOTIFY not in os.environ:
+        return None
+    from .notify import Notify
+
+    return Notify()
 
 
 class Signals:
@@ -112,6 +132,7 @@ class Signals:
         self._limit = limit
         self._reopen = reopen
         self._received = 0
+        self.notify: Notify | None = None
         for number in STOPPING:
             signal.signal(number, self._on_signal)
         if hasattr(signal, "SIGUSR1"):
@@ -134,10 +155,14 @@ class Signals:
         self._reactor.post(partial(self._open_anew, signal.Signals(number).name))
 
     def _open_anew(self, name: str) -> None:
-        self._reopen()
+        told = self.notify if name == "SIGHUP" else None
+        with told.reloading() if told else nullcontext():
+            self._reopen()
         LOG.info("%s: the log and the journal are opened again", name)
 
     def _drain(self, name: str) -> None:
+        if self.notify is not None:
+            self.notify.stopping()
         self._proxies.drain(self._reactor.stop, self._limit)
         LOG.info("%s: connections get %g seconds to finish", name, self._limit)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,16 +26,23 @@ from ..values.events import Emit, Event
 from . import logs
 
 if TYPE_CHECKING:
+    from socket import socket
+
+    from ..config.state import State
     from ..control.journal import Journal
     from ..control.server import Control
     from ..control.sockets import Opened
     from ..net.proxy import Proxy
+    from .activation import Activation
+    from .notify import Notify
 
 LOG = logs.LOGGER
 RESERVED_DESCRIPTORS = 64
 """Descriptors that traffic leaves to the API and to files; fewer if there are few."""
 COLLECTED_AT = 10_000
 """New objects between two runs of the collector of reference cycles; Python's default is 700."""
+PASSED = "LISTEN_FDS"
+"""In the environment if systemd has opened sockets."""
 MOST_DESCRIPTORS = 10240
 """The limit that macOS really has where it reports none."""
 
@@ -85,13 +93,17 @@ class Running:
         """
         self.configuration = configuration
         self._closing = closing
-        self.reactor = Reactor()
+        activation = _activation(configuration.state)
+        self.reactor = Reactor(activation.system if activation else None)
         closing.callback(self.reactor.close)
         self.reactor.report = partial(LOG.error, "%s")
         self.reactor.limit_descriptors(descriptors_for_traffic())
         self.recent = Recent()
         """The last events; none are kept without the HTTP API."""
         self._journal: Journal | None = None
+        self._named = named
+        self.notify: Notify | None = None
+        """Tells the service manager, if there is one."""
         self.emit = self._subscribers(named=named)
         self.proxies = Proxies(
             self.reactor,
@@ -99,7 +111,7 @@ class Running:
             partial(plugins.proxy_type, live=live),
             Backends(Permitted(configuration.allow_backend)),
         )
-        self._api = self._open_api()
+        self._api = self._open_api(activation.api if activation else None)
         wanted = configuration.state.proxies
         self.proxies.apply(wanted, hosts=self.proxies.resolve(wanted))
         closing.callback(self.proxies.close)
@@ -124,13 +136,31 @@ class Running:
 
         return local_url(self._api[0])
 
-    def _open_api(self) -> list[Opened]:
+    def announce(self) -> None:
+        """Tell where everything listens.
+
+        Raises:
+            OptionError: the port file cannot be written.
+        """
+        name = self.configuration.port_file
+        if name or self._named or self._api:
+            from .announce import listing, port_file
+
+            text = listing(self._api, self.proxies)
+            LOG.info("listening: %s", text)
+            if name:
+                with writable(self.configuration.document, "port_file", name):
+                    self._closing.enter_context(port_file(name, text))
+
+    def _open_api(self, passed: socket | None) -> list[Opened]:
         """Listen for the API, before proxies can be told to use it as a backend."""
         if not self.configuration.has_api:
+            if passed is not None:
+                raise OptionError("a socket was passed for the API, which takes --http")
             return []
         from .api import open_api
 
-        opened = open_api(self.configuration, self._closing)
+        opened = open_api(self.configuration, self._closing, passed)
         endpoints = [endpoint for each in opened for endpoint in each.endpoints]
         self.proxies.backends.loops.listen(API, endpoints)
         return opened
@@ -194,6 +224,19 @@ class Running:
         )
         statsd.start()
         self._closing.callback(statsd.close)
+
+
+def _activation(state: State) -> Activation | None:
+    """Return the sockets that systemd has opened, if there are any.
+
+    Raises:
+        OptionError: one of them is nobody's.
+    """
+    if PASSED not in os.environ:
+        return None
+    from .activation import Activation
+
+    return Activation(state)
 
 
 def classic_of(spec: ProxySpec) -> dict[str, object]:

@@ -87,6 +87,8 @@ def serve_all(
         closing.callback(reloads.end)
         for spec in state.proxies:
             LOG.info("%s", summary(spec, control))
+        running.announce()
+        reloads.notify = running.notify
         LOG.info("ready: %s, seed %d", counted(len(state.proxies), "proxy", "proxies"), state.seed)
 
     return run_until_signalled(replace(configuration, state=state), start, named=True, live=True)

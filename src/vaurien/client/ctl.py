@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _print(", ".join(client.list_behaviors()))
     except (ClientError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{_escaped(str(error))}\n")
         return 1
     return 0
 
@@ -116,4 +116,11 @@ def _set_behavior(client: Client, behavior: str, options: dict[str, object]) -> 
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{_escaped(line)}\n")
+
+
+def _escaped(text: str) -> str:
+    """Return a text that may come from a server, with escapes for control characters."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -68,6 +68,8 @@ class Guard:
             response = refusals.refusal(scope, denied.status, denied.header, denied.why)
             if denied.status == HTTPStatus.UNAUTHORIZED:
                 response.headers["WWW-Authenticate"] = 'Bearer realm="vaurien"'
+            if denied.status == HTTPStatus.BAD_REQUEST:
+                response.headers["Connection"] = "close"
             await response(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -80,6 +82,9 @@ class Guard:
         ]
         if sum(len(name) + len(value) for name, value in headers) > HEADERS_LIMIT:
             raise Denied(431, "", f"the headers are longer than {HEADERS_LIMIT} bytes")
+        if {"content-length", "transfer-encoding"} <= {name for name, _ in headers}:
+            # Who forwarded it may have seen another request in it.
+            raise Denied(400, "Content-Length", "contradicts Transfer-Encoding")
         name, port = scope["server"]
         safe = scope["method"] in SAFE_METHODS
         from_browser = False

@@ -35,6 +35,8 @@ HEAD_LIMIT = 4.5
 """Seconds within which a request's head must arrive, or the unread rest of its body."""
 CONNECTION_LIMIT = 256
 """Open connections; for another one, that which has been idle for longest is cut."""
+DISCARD_LIMIT = 1024 * 1024
+"""Bytes of a body that may follow the response to it."""
 REQUEST_LIMIT = 30.0
 """Seconds from the head of a request to the end of the response, unless that is a stream."""
 READING_LIMIT = 30.0
@@ -59,6 +61,7 @@ class LimitedProtocol(H11Protocol):
         self._request: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
         self._heard = self.loop.time()
+        self._discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)  # it narrows the parameter's type likewise
@@ -70,8 +73,12 @@ class LimitedProtocol(H11Protocol):
         self._heard = self.loop.time()
         super().data_received(data)
         state = self.conn.their_state
+        discarding = state is h11.SEND_BODY and self.cycle.response_complete
+        self._discarded = self._discarded + len(data) if discarding else 0
+        if self._discarded > DISCARD_LIMIT:
+            self.transport.abort()
         # The response may precede the end of the body, whose rest is then discarded.
-        if state is h11.IDLE or (state is h11.SEND_BODY and self.cycle.response_complete):
+        if state is h11.IDLE or discarding:
             self._start_deadline()
         else:
             self._cancel_deadline()

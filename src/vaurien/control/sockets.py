@@ -128,6 +128,13 @@ def on_unix(path: str) -> Opened:
     return Opened(address, (ListeningSocket(fileno=sock.detach()),), file)
 
 
+def adopted(sock: socket.socket) -> Opened:
+    """Take a socket that listens already; the file of a unix socket is left where it is."""
+    name = sock.getsockname()
+    address = Address("", 0, name) if isinstance(name, str) else Address(name[0], name[1])
+    return Opened(address, (ListeningSocket(fileno=sock.detach()),))
+
+
 def _not_listening(address: Address, error: OSError) -> ListenError:
     known = error.errno and not isinstance(error, socket.gaierror)
     reason = os.strerror(error.errno or 0) if known else error.strerror or error

@@ -28,7 +28,8 @@ TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,256}={0,2}")
 ALLOWED = "16 to 256 letters, digits and -._~+/"
 FILE_LIMIT = 64 * 1024
 """Bytes of a file of tokens."""
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
+OTHERS = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
+"""A group that may read it is on purpose: secrets of systemd and Kubernetes have one."""
 SCHEME = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 

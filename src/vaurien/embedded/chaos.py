@@ -28,6 +28,7 @@ from ..net.spec import ProxySpec
 from ..registry import behaviors, protocols
 from ..rules.notation import Entry
 from ..values.events import Event
+from ..values.texts import printable
 from .handle import ProxyHandle
 from .recording import RecordedProxy
 from .trace import Trace
@@ -177,7 +178,7 @@ class Chaos:
         return RecordedProxy(self._reactor, spec, self._on_event)
 
     def _on_event(self, event: Event) -> None:
-        LOG.log(LEVELS[event.level], "%s: %s", event.proxy, event.text())
+        LOG.log(LEVELS[event.level], "%s: %s", event.proxy, printable(event.text()))
 
     def _run(self) -> None:
         try:
