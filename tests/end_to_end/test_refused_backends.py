@@ -101,7 +101,7 @@ def test_each_api_refuses_metadata(serving: Served, host: str) -> None:
 def test_the_native_api_says_where_it_is_wrong(serving: Served) -> None:
     _, answer = ask(serving, "PATCH", "/v1/proxies/a", {"backend": "169.254.169.254:80"})
     (wrong,) = json.loads(answer)["errors"]
-    assert (wrong["pointer"], wrong["given"]) == ("#/backend", "169.254.169.254:80")
+    assert (wrong["pointer"], wrong["given"]) == ("#/backend", "'169.254.169.254:80'")
     proxies = [{"name": "c", "backend": "h:1"}, {"name": "d", "backend": "100.100.100.200:80"}]
     _, answer = ask(serving, "PUT", "/v1/state", {"proxies": proxies})
     (wrong,) = json.loads(answer)["errors"]

@@ -100,7 +100,8 @@ class Proxies:
             else:
                 listening = _with_port(found.get(host), spec.listen)
             leads.append(Lead(spec.name, listening, spec.backend))
-        self.backends.check_wanted(leads, self._reactor.system)
+        if any(_leads_elsewhere(specs.get(spec.name), spec) for spec in wanted):
+            self.backends.check_wanted(leads, self._reactor.system)
         return found
 
     def apply(
@@ -251,6 +252,13 @@ class Proxies:
             proxy.drain(ended, close_policy.drain)
         else:
             proxy.reset(why, ended)
+
+
+def _leads_elsewhere(before: ProxySpec | None, spec: ProxySpec) -> bool:
+    """Whether a proxy listens elsewhere than before, or has another backend."""
+    return before is None or (
+        (before.listen, before.backend, before.enabled) != (spec.listen, spec.backend, spec.enabled)
+    )
 
 
 def _with_port(resolved: Resolved | None, address: Address) -> Sequence[Endpoint]:
