@@ -189,7 +189,7 @@ class Running:
                 self._journal = Journal(name, self.reactor, emit)
             self._closing.callback(self._journal.close)
             subscribers.append(self._journal)
-        if self.configuration.http is not None:
+        if self.configuration.has_api:
             subscribers.append(self.recent.add)
         return emit
 
@@ -203,7 +203,7 @@ class Running:
             max_threads=configuration.max_plugin_threads,
             live=live,
         )
-        if configuration.http is not None:
+        if configuration.has_api:
             proxy.recent = self.recent
         proxy.emits_firings = bool(configuration.journal) or LOG.isEnabledFor(logs.LEVELS["debug"])
         return proxy
