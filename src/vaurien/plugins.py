@@ -148,10 +148,11 @@ def load_named(kind: str, path: str, name: str = "") -> type[Configurable]:
     return plugin if name in ("", plugin.name) else renamed(plugin, name)
 
 
-def proxy_type(spec: ProxySpec, *, live: bool) -> type[Proxy]:
+def proxy_type(spec: ProxySpec, *, live: bool, plain: type[Proxy] | None = None) -> type[Proxy]:
     """Return the class of the proxy that can run what this one declares.
 
-    ``live``: its plan may be replaced by one with any registered behavior.
+    ``live``: its plan may be replaced by one with any registered behavior.  ``plain``: the class
+    of those without old plugins.
     """
     if _old_plugins_may_run(spec, live=live):
         from .legacy.proxy import LegacyProxy
@@ -159,7 +160,7 @@ def proxy_type(spec: ProxySpec, *, live: bool) -> type[Proxy]:
         return LegacyProxy
     from .net.proxy import Proxy
 
-    return Proxy
+    return plain or Proxy
 
 
 def make_proxy(
@@ -170,6 +171,7 @@ def make_proxy(
     settings: Mapping[str, object],
     max_threads: int,
     live: bool,
+    plain: type[Proxy] | None = None,
 ) -> Proxy:
     """Return a proxy that is not open yet, of the class that ``proxy_type`` tells.
 
@@ -179,9 +181,7 @@ def make_proxy(
         from .legacy.proxy import LegacyProxy
 
         return LegacyProxy(reactor, spec, emit, settings=settings, max_threads=max_threads)
-    from .net.proxy import Proxy
-
-    return Proxy(reactor, spec, emit)
+    return proxy_type(spec, live=live, plain=plain)(reactor, spec, emit)
 
 
 def is_old(plugin: type[Configurable]) -> bool:

@@ -321,3 +321,40 @@ def test_the_api_may_be_on_a_unix_socket(config: Path, tmp_path: Path) -> None:
     path = str(tmp_path / "v.sock")
     done = run(config, "--no-http", "--http-socket", path, sys.executable, "-c", DRIVES)
     assert done.stdout == "['my-cache', 'web'] hang\n", done.stderr
+
+
+PAYS_TWICE = """
+import os, redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+client = redis.Redis(
+    host=os.environ["VAURIEN_CACHE_HOST"],
+    port=int(os.environ["VAURIEN_CACHE_PORT"]),
+    retry=Retry(NoBackoff(), 1),
+)
+client.incr("paid")
+"""
+
+
+@pytest.mark.parametrize(("rule", "status"), [("reply-lost", 1), ("request-lost", 0)])
+def test_the_verdict_on_a_command(
+    tmp_path: Path, redis_address: Address, rule: str, status: int
+) -> None:
+    config = tmp_path / "vaurien.toml"
+    config.write_text(
+        f'[proxies.cache]\nbackend = "{redis_address}"\nprotocol = "redis"\n'
+        f'rules = [{{ behavior = "{rule}", command = "INCRBY", times = 1 }}]\n'
+    )
+    command = [sys.executable, "-m", "vaurien", "run", "--verdict", "--config", str(config), "--"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", PAYS_TWICE],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == status
+    found = "FAIL repeated-effect: cache: INCRBY paid was carried out by the backend 2 times"
+    assert (found in done.stderr) is bool(status)
+    assert ("OK: nothing was found" in done.stderr) is not bool(status)

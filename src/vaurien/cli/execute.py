@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -34,6 +35,9 @@ from .command import Flagged
 from .files import CONFIG_OPTIONS, config_of, nothing_found
 from .flags import SHARED, document_of, flags_named
 from .running import Running, begin, collect_seldom
+
+if TYPE_CHECKING:
+    from ..net.proxy import Proxy
 
 LOG = logs.LOGGER
 QUIET = "warning"
@@ -187,10 +191,12 @@ def _has_terminal() -> bool:
         return False
 
 
-def run_around(configuration: Configuration, words: Sequence[str], name: str) -> int:
+def run_around(
+    configuration: Configuration, words: Sequence[str], name: str, *, judged: bool = False
+) -> int:
     """Run a command with proxies around it; return the exit status.
 
-    ``name``: of the file that the configuration is from.
+    ``name``: of the file that the configuration is from.  ``judged``: print the verdict on it.
 
     Raises:
         OptionError: a proxy cannot be opened, or a file cannot be written.
@@ -202,19 +208,10 @@ def run_around(configuration: Configuration, words: Sequence[str], name: str) ->
     signal.signal(signal.SIGCHLD, lambda *_: None)  # an ignored signal would not be delivered
     with ExitStack() as closing:
         live = configuration.has_api
-        running = Running(configuration, closing, named=True, live=live)
+        plain = recorded_proxy() if judged else None
+        running = Running(configuration, closing, named=True, live=live, plain=plain)
         if live:
-            set_token(configuration)
-            control = Control(
-                running.reactor,
-                running.proxies,
-                configuration.state,
-                find_behavior=configuration.names.behaviors.get,
-                find_protocol=configuration.names.protocols.get,
-                recent=running.recent,
-            )
-            running.start_http(control)
-            os.environ[URL] = running.api_url
+            serve_api(running, configuration)
         running.announce()
         os.environ.update(environment_of(configuration, running.proxies.address_of))
         LOG.info("Configuration: %s", printable(name))
@@ -236,7 +233,47 @@ def run_around(configuration: Configuration, words: Sequence[str], name: str) ->
         child.attend(lambda status: running.reactor.post(partial(end, status)))
         collect_seldom()
         running.reactor.run()
-        return ended.pop()
+        status = ended.pop()
+        failed = judged and verdict_on(running)
+        return status or int(failed)
+
+
+def serve_api(running: Running, configuration: Configuration) -> None:
+    """Serve the API, and tell the command where it is.
+
+    Raises:
+        OptionError: its tokens cannot be used.
+    """
+    set_token(configuration)
+    control = Control(
+        running.reactor,
+        running.proxies,
+        configuration.state,
+        find_behavior=configuration.names.behaviors.get,
+        find_protocol=configuration.names.protocols.get,
+        recent=running.recent,
+    )
+    running.start_http(control)
+    os.environ[URL] = running.api_url
+
+
+def recorded_proxy() -> type[Proxy]:
+    """Return the class of proxies that note each exchange."""
+    from ..embedded.recording import RecordedProxy
+
+    return RecordedProxy
+
+
+def verdict_on(running: Running) -> bool:
+    """Print what the command did wrong when something failed; return whether that is a failure."""
+    from ..embedded.recording import RecordedProxy
+    from ..embedded.trace import Trace
+    from ..verdicts.verdict import judge
+
+    seen = {each.name: each.trace() for each in running.proxies if isinstance(each, RecordedProxy)}
+    verdict = judge(Trace(seen, running.reactor.clock()))
+    sys.stderr.write(f"{verdict.text}\n")
+    return verdict.failed
 
 
 def _not_started(word: str, error: OSError) -> int:
@@ -245,7 +282,9 @@ def _not_started(word: str, error: OSError) -> int:
 
 
 @click.pass_context
-def _run_command(ctx: click.Context, /, words: tuple[str, ...], **given: object) -> int:
+def _run_command(
+    ctx: click.Context, /, words: tuple[str, ...], verdict: bool, **given: object
+) -> int:
     del given
     config = config_of(ctx)
     if not config:
@@ -253,7 +292,7 @@ def _run_command(ctx: click.Context, /, words: tuple[str, ...], **given: object)
     plugins.install()
     flags = merged(discovery.settings(), document_of(ctx.command.params, ctx.params))
     source = Source(config, plugins.load_named, flags, DEFAULTS)
-    return run_around(source.understand(source.read()), words, config)
+    return run_around(source.understand(source.read()), words, config, judged=verdict)
 
 
 run_command = Flagged(
@@ -261,6 +300,11 @@ run_command = Flagged(
     callback=_run_command,
     params=[
         CONFIG_OPTIONS[0],
+        click.Option(
+            ["--verdict"],
+            is_flag=True,
+            help="Tell what COMMAND did wrong when something failed; with status 1 if it passes.",
+        ),
         *flags_named(SHARED, {"log_level": QUIET, "http": "on", "http_port": "a free one"}),
         click.Argument(
             ["words"], metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED

@@ -74,7 +74,8 @@ def collect_seldom() -> None:
 class Running:
     """The open proxies of a process; everything opened here is closed by ``closing``.
 
-    ``named``: log lines start with the proxy's name.  ``live``: plans may be replaced.
+    ``named``: log lines start with the proxy's name.  ``live`` and ``plain``: see
+    ``plugins.proxy_type``.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Running:
         *,
         named: bool = False,
         live: bool = False,
+        plain: type[Proxy] | None = None,
     ) -> None:
         """Open all proxies, or none.
 
@@ -107,8 +109,8 @@ class Running:
         self.emit = self._subscribers(named=named)
         self.proxies = Proxies(
             self.reactor,
-            partial(self._make, live=live),
-            partial(plugins.proxy_type, live=live),
+            partial(self._make, live=live, plain=plain),
+            partial(plugins.proxy_type, live=live, plain=plain),
             Backends(Permitted(configuration.allow_backend)),
         )
         self._api = self._open_api(activation.api if activation else None)
@@ -193,7 +195,7 @@ class Running:
             subscribers.append(self.recent.add)
         return emit
 
-    def _make(self, spec: ProxySpec, *, live: bool) -> Proxy:
+    def _make(self, spec: ProxySpec, *, live: bool, plain: type[Proxy] | None) -> Proxy:
         configuration = self.configuration
         proxy = plugins.make_proxy(
             self.reactor,
@@ -202,10 +204,12 @@ class Running:
             settings={**classic_of(spec), **configuration.classic},
             max_threads=configuration.max_plugin_threads,
             live=live,
+            plain=plain,
         )
         if configuration.has_api:
             proxy.recent = self.recent
-        proxy.emits_firings = bool(configuration.journal) or LOG.isEnabledFor(logs.LEVELS["debug"])
+        heard = bool(configuration.journal) or LOG.isEnabledFor(logs.LEVELS["debug"])
+        proxy.emits_firings = heard or plain is not None
         return proxy
 
     def _start_statsd(self) -> None:

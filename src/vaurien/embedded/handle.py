@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from copy import copy
 from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -189,25 +188,21 @@ class ProxyHandle:
     @property
     def exchanges(self) -> Exchanges:
         """All exchanges so far, in the order in which their requests began."""
-        found = self._chaos.call(lambda: list(map(copy, self._proxy.recording.exchanges.values())))
-        return Exchanges(found)
+        return self.trace().exchanges
 
     @property
     def connections(self) -> tuple[Connection, ...]:
         """All connections so far, those that are closed included."""
-        return self._chaos.call(
-            lambda: tuple(map(copy, self._proxy.recording.connections.values()))
-        )
+        return self.trace().connections
 
     @property
     def fired(self) -> tuple[Injected, ...]:
         """Each time that a rule has fired."""
-        return self._chaos.call(lambda: tuple(self._proxy.recording.injected))
+        return self.trace().fired
 
     def trace(self) -> ProxyTrace:
         """Return all that it has seen."""
-        protocol = type(self._proxy.protocol)
-        return ProxyTrace(protocol, self.exchanges, self.connections, self.fired)
+        return self._chaos.call(self._proxy.trace)
 
     def verdict(self) -> Verdict:
         """Return what the client did wrong when something failed."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, ClassVar
@@ -23,7 +24,8 @@ from ..rules.plan import Plan, Rule
 from ..values.actions import Actions, Forward
 from ..values.events import Fired
 from ..values.messages import Direction, Ended, Message
-from .exchanges import Connection, Exchange, Injected
+from .exchanges import Connection, Exchange, Exchanges, Injected
+from .trace import ProxyTrace
 
 if TYPE_CHECKING:
     from ..net.reactor import Reactor
@@ -258,6 +260,16 @@ class RecordedProxy(Proxy):
     def on_closed(self, connection: OpenConnection) -> None:
         super().on_closed(connection)
         self.recording.closed(connection.number, self.reactor.now)
+
+    def trace(self) -> ProxyTrace:
+        """Return copies of all that was noted."""
+        noted = self.recording
+        return ProxyTrace(
+            type(self.protocol),
+            Exchanges(map(copy, noted.exchanges.values())),
+            tuple(map(copy, noted.connections.values())),
+            tuple(noted.injected),
+        )
 
     def _around(self, plan: Plan) -> Plan:
         return replace(plan, rules=(self._first, *plan.rules, self._last))
