@@ -23,6 +23,8 @@ class Semantics:
     """Requests that change nothing."""
     idempotent: Conditions = ()
     """Requests that change nothing more if they are sent twice."""
+    forgettable: str = ""
+    """A pattern that finds, in the head of a request, that what it writes may be lost: a cache."""
     failed: Conditions = ()
     """Responses that say that the request has changed nothing."""
     begin: Conditions = ()
@@ -41,3 +43,5 @@ class Semantics:
     """The label of responses that has the error's code."""
     wait: str = ""
     """A pattern that finds, in the head of a response, how many seconds a client is to wait."""
+    telling: tuple[Mapping[str, str], ...] = ()
+    """Faults that show what a client knows, besides typical ones: options of ``error``."""

@@ -51,6 +51,7 @@ def test_exchanges_in_any_chunking(seed: int) -> None:
     assert (first.number, first.connection, first.asked_bytes) == (1, 1, len(SET))
     assert (first.head, first.told, first.told_bytes) == (SET, b"+OK\r\n", 5)
     assert first.digest == again.digest != second.digest
+    assert not any(each.altered for each in (first, second, again))
     assert first.answered
     assert first.reached_backend
     for exchange in (first, second, again):
@@ -67,6 +68,12 @@ def test_an_error_in_place_of_the_answer() -> None:
     (injected,) = first.injected
     assert (injected.behavior, injected.detail, injected.exchange) == ("error", "READONLY", 1)
     assert second.injected == ()
+
+
+def test_what_the_backend_gets_may_be_altered() -> None:
+    (exchange,) = asked(world("corrupt direction=to_backend rate=1"), SET)
+    assert exchange.reached_backend
+    assert exchange.altered
 
 
 def test_a_lost_answer() -> None:

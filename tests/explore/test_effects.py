@@ -28,6 +28,25 @@ def test_writes_that_reached_the_backend() -> None:
     assert idempotent == {"db: INCRBY a": False, "db: SET b": True}
 
 
+def test_what_a_rule_has_altered_did_not_reach_the_backend() -> None:
+    altered = exchange(1, command="INCRBY", access="write", key="a")
+    altered.altered = True
+    assert counted(trace_of(altered)) == {}
+
+
+def test_a_cache_may_forget() -> None:
+    heads = {
+        "cached": b"*5\r\n$3\r\nSET\r\n$6\r\ncached\r\n$1\r\n1\r\n$2\r\nEX\r\n$2\r\n60\r\n",
+        "kept": b"*3\r\n$3\r\nSET\r\n$4\r\nkept\r\n$1\r\n1\r\n",
+    }
+    made = [
+        exchange(number, command="SET", access="write", key=key, head=head)
+        for number, (key, head) in enumerate(heads.items())
+    ]
+    forgettable = {effect.title: effect.forgettable for effect in effects(trace_of(*made))}
+    assert forgettable == {"db: SET cached": True, "db: SET kept": False}
+
+
 def test_a_transaction_counts_when_it_is_committed() -> None:
     def transaction(first: int, end: str, **how: bool) -> list[dict[str, object]]:
         return [

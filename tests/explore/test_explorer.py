@@ -37,7 +37,7 @@ def test_a_double_payment_is_found(tmp_path: Path, redis_address: Address) -> No
     exploration = explored(tmp_path, redis_address)
     point = "cache/INCRBY-paid-N/1/"
     broken = {result.id.removeprefix(point): result for result in exploration.broken}
-    assert set(broken) == {"reply-lost/once", "partial-reply/once"}
+    assert set(broken) == {"reply-lost/once", "partial-reply/once", "NOPERM/once"}
     assert broken["reply-lost/once"].findings == (
         "it failed, with exit status 1",
         "cache: INCRBY paid:0 changed the backend twice; without faults, once",

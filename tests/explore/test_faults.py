@@ -7,6 +7,8 @@ from vaurien.explore.faults import injections_at
 from vaurien.explore.points import Point, points_of
 from vaurien.protocol import Protocol
 from vaurien.protocols.http import Http
+from vaurien.protocols.memcache import Memcache
+from vaurien.protocols.mysql import MySQL
 from vaurien.protocols.postgresql import PostgreSQL
 from vaurien.protocols.redis import Redis
 from vaurien.protocols.smtp import Smtp
@@ -33,6 +35,31 @@ def test_losses_and_typical_errors_come_first() -> None:
     found = names(Http, method="POST", path="/", reused="no")
     assert found[:3] == ["reply-lost", "request-lost", "hang"]
     assert {"429", "503"} <= set(found[3:8])
+
+
+def test_errors_that_show_what_a_client_knows() -> None:
+    found = injections_at(point(Http, method="POST", path="/", reused="no"), Http)
+    known = {each.name: each for each in found if each.typical}
+    assert known["503-retry-after"].options == {"fault": "503", "retry_after": "1"}
+    assert known["403"].fatal
+    assert not known["503"].fatal
+    write = injections_at(point(Redis, command="SADD", access="write", grows="yes"), Redis)
+    assert {"READONLY", "OOM"} <= {each.name for each in write if each.typical}
+
+
+def test_every_fault_that_shows_something_exists() -> None:
+    for protocol in (Http, Memcache, MySQL, PostgreSQL, Redis, Smtp):
+        for options in protocol.semantics.telling:
+            assert protocol.faults.find(options["fault"]).name == options["fault"]
+
+
+def test_what_gets_no_answer_can_only_be_lost() -> None:
+    def unanswered(**labels: str) -> list[str]:
+        made = trace_of(exchange(1, labels=labels, reached=False), protocol=Memcache)
+        return [each.name for each in injections_at(points_of(made)[-1], Memcache)]
+
+    assert unanswered(command="set") == ["request-lost", "reset"]
+    assert unanswered(command="quit") == []
 
 
 def test_phases_are_told_apart() -> None:

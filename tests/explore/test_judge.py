@@ -35,9 +35,11 @@ def judged(
     mode: Mode = "once",
     survive: bool = False,
     seconds: float = 1.0,
+    fault: str = "reply-lost",
+    stuck: bool = False,
 ) -> Judgement:
-    outcome = Outcome(status, int(status != "passed"), seconds, "", trace or pay())
-    scenario = SCENARIOS[f"reply-lost/{mode}"]
+    outcome = Outcome(status, int(status != "passed"), seconds, "", trace or pay(), stuck)
+    scenario = SCENARIOS[f"{fault}/{mode}"]
     return judge(scenario, outcome, QUIET, "survive" if survive else "give-up")
 
 
@@ -49,6 +51,34 @@ def test_a_program_that_survives() -> None:
 def test_what_happens_once_is_to_be_survived() -> None:
     assert judged("failed").findings == ("it failed, with exit status 1",)
     assert judged("hung", seconds=20).findings == ("it hung: it was ended after 20 s",)
+
+
+def test_a_wait_without_a_limit_is_told() -> None:
+    (finding,) = judged("hung", seconds=2, stuck=True).findings
+    assert finding == "it hung: it was ended after 2 s, and waited without a limit of time"
+
+
+def refused(number: int = 1) -> Trace:
+    """The server answers that it will never do it."""
+    made = []
+    for each in range(1, number + 1):
+        lost = exchange(each, command="INCRBY", access="write", key="paid", reached=False)
+        lost.replied_at = lost.asked_at
+        made.append(injected(lost, detail="NOPERM"))
+    return trace_of(*made)
+
+
+def test_it_may_give_up_if_trying_again_is_no_use() -> None:
+    assert not judged("failed", refused(), fault="NOPERM").broke
+    assert not judged("failed", refused(), fault="NOPERM", survive=True).broke
+    assert "NOPERM/lasting" not in SCENARIOS
+    (finding,) = judged("passed", refused(), fault="NOPERM").findings
+    assert finding == "it ended with success, though db: INCRBY paid never reached the backend"
+
+
+def test_what_proxies_have_seen_may_be_wrong() -> None:
+    (finding,) = judged("failed", refused(2), fault="NOPERM").findings
+    assert finding == "db: INCRBY paid was repeated after NOPERM, times: 1 (retried-fatal)"
 
 
 def test_it_may_give_up_if_the_fault_lasts() -> None:
@@ -66,6 +96,14 @@ def test_success_though_nothing_can_have_worked() -> None:
     lost = injected(exchange(1, command="INCRBY", access="write", key="paid", reached=False))
     (finding,) = judged("passed", trace_of(lost), mode="lasting").findings
     assert finding == "it ended with success, though db: INCRBY paid never reached the backend"
+
+
+def test_a_cache_may_do_without() -> None:
+    lost = injected(exchange(1, command="INCRBY", access="write", key="paid", reached=False))
+    cached = exchange(1, command="INCRBY", access="write", key="paid", head=b"\r\nEX\r\n")
+    quiet = Outcome("passed", 0, 1.0, "", trace_of(cached))
+    outcome = Outcome("passed", 0, 1.0, "", trace_of(lost))
+    assert not judge(SCENARIOS["request-lost/lasting"], outcome, quiet).broke
 
 
 def test_twice_is_too_often() -> None:

@@ -16,6 +16,7 @@ from vaurien.explore.points import (
     slug_of,
 )
 from vaurien.protocols.http import Http
+from vaurien.protocols.postgresql import PostgreSQL
 from vaurien.rules.matches import condition
 
 
@@ -82,10 +83,16 @@ def test_points_with_the_same_title_are_told_apart() -> None:
     assert all(re.fullmatch(r"GET-[0-9a-f]{4}", slug) for slug in slugs)
 
 
+def slug(sql: str) -> str:
+    return slug_of({"sql": sql}, PostgreSQL)
+
+
 def test_slugs_are_words_without_numbers() -> None:
-    assert slug_of("INSERT INTO orders (a) VALUES (17)") == "INSERT-INTO-orders-a-VALUES-N"
-    assert slug_of("\x1b[31m") == "Nm"
-    assert slug_of("///") == "bytes"
+    assert slug("INSERT INTO orders (a) VALUES (17)") == "INSERT-INTO-orders-a-VALUES-N"
+    assert slug("tea-6f9619ff-8b86-d011-b42d-00cf4fc964ff") == "tea-N"
+    assert slug("UPDATE t SET a = a - 1") == "UPDATE-t-SET-a-a-N"
+    assert slug("\x1b[31m") == "Nm"
+    assert slug("///") == "bytes"
 
 
 def test_a_sample_has_the_first_the_second_and_the_last() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from judged import GET, INCR, SET, attempt, trace
+from traces import injected
 from vaurien.embedded.exchanges import Exchange
 from vaurien.protocol import Protocol
 from vaurien.protocols.http import Http
@@ -67,6 +68,14 @@ def test_errors_of_the_backend_count_like_injected_ones() -> None:
     answered.answer_labels = {"error": "LOADING"}
     (call,) = calls_of(trace(answered))
     assert (call.attempts[0].problem, call.attempts[0].error) == ("transient", "LOADING")
+
+
+def test_an_error_that_the_backend_was_made_to_give_is_the_one_the_client_was_told() -> None:
+    made = injected(attempt(0), "error", "deadlock_detected")
+    made.altered = True
+    made.answer_labels = {"error": "42703"}
+    (call,) = calls_of(trace(made, protocol=PostgreSQL))
+    assert (call.attempts[0].problem, call.attempts[0].error) == ("transient", "deadlock_detected")
 
 
 def test_gaps_are_those_between_a_failure_and_the_next_attempt() -> None:

@@ -50,6 +50,8 @@ class Exchange:
     asked_bytes: int = 0
     forwarded_at: float | None = None
     """When the backend was sent the end of the request, perhaps altered."""
+    altered: bool = False
+    """The backend was sent something else than the client has asked."""
     answer_labels: Mapping[str, str] = field(default_factory=dict)
     """Those of the last message that answered it, from the backend."""
     answered_at: float | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import Literal
 
 from ..protocol import Protocol
 from ..rules.matches import condition
@@ -49,17 +50,36 @@ def identity_of(exchange: Exchange, semantics: Semantics) -> str:
     return found[1] if found else ""
 
 
+def kind_of(error: str, protocol: type[Protocol]) -> Literal["transient", "fatal", "other"]:
+    """Return whether an error, by its name or code, is worth another attempt; some are neither."""
+    names = [error, *protocol.faults.identifiers(error)]
+    if _any_found(protocol.semantics.transient, names):
+        return "transient"
+    return "fatal" if _any_found(protocol.semantics.fatal, names) else "other"
+
+
+def _any_found(pattern: str, names: Sequence[str]) -> bool:
+    return bool(pattern) and any(re.search(pattern, name) for name in names)
+
+
+def is_forgettable(exchange: Exchange, semantics: Semantics) -> bool:
+    """Whether what a request writes may be lost, as in a cache."""
+    head = exchange.head.decode("latin-1")
+    return bool(semantics.forgettable and re.search(semantics.forgettable, head))
+
+
 def carried_out(proxy: ProxyTrace) -> Iterator[Exchange]:
     """Yield the requests that have changed the backend.
 
     What was asked for in a transaction counts when that is committed.  A request that the
-    backend got, and whose answer is unknown, counts, too.
+    backend got, and whose answer is unknown, counts, too, but not one that a rule has altered.
     """
     meaning = proxy.protocol.semantics
     waiting: dict[int, list[Exchange]] = {}  # in a transaction, by the number of the connection
     for exchange in sorted(proxy.exchanges, key=lambda each: each.asked_at):
         labels, connection = exchange.labels, exchange.connection
-        done = exchange.reached_backend and not meets_any(exchange.answer_labels, meaning.failed)
+        sent = exchange.reached_backend and not exchange.altered
+        done = sent and not meets_any(exchange.answer_labels, meaning.failed)
         if meets_any(labels, meaning.begin):
             if done:
                 waiting[connection] = []

@@ -52,12 +52,14 @@ class Recording:
         self.forgotten = 0
         """Exchanges that were too many to keep."""
         self._digests: dict[tuple[int, int], blake2b] = {}
+        self._forwarded: dict[tuple[int, int], blake2b] = {}
 
     def clear(self) -> None:
         """Forget what was noted; connections that are open are noted on."""
         self.exchanges.clear()
         self.injected.clear()
         self._digests.clear()
+        self._forwarded.clear()
         self.forgotten = 0
         for number in [each.number for each in self.connections.values() if each.closed_at]:
             del self.connections[number]
@@ -103,15 +105,24 @@ class Recording:
             exchange = self.exchanges[key] = Exchange(self.proxy, *key, dict(labels), at)
             self._digests[key] = blake2b(digest_size=8)
             if len(self.exchanges) > LIMIT:
-                self._digests.pop(self.exchanges.popitem(last=False)[0], None)
+                oldest, _ = self.exchanges.popitem(last=False)
+                self._digests.pop(oldest, None)
+                self._forwarded.pop(oldest, None)
                 self.forgotten += 1
         return exchange
 
     def forwarded(self, message: Message, firing: Firing) -> None:
         """The backend is sent a piece of a request."""
-        exchange = self.exchanges.get((firing.connection, message.exchange))
-        if exchange is not None and message.ends and exchange.forwarded_at is None:
+        key = firing.connection, message.exchange
+        exchange = self.exchanges.get(key)
+        if exchange is None or exchange.forwarded_at is not None:
+            return
+        digest = self._forwarded.setdefault(key, blake2b(digest_size=8))
+        digest.update(message.data)
+        if message.ends:
             exchange.forwarded_at = firing.now
+            exchange.altered = digest.hexdigest() != exchange.digest
+            del self._forwarded[key]
 
     def answered(self, message: Message, firing: Firing) -> None:
         """The backend has sent a piece of a response."""

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ..embedded.exchanges import Exchange
-from ..embedded.meaning import carried_out, identity_of, meets_any, title_of
+from ..embedded.meaning import carried_out, identity_of, is_forgettable, meets_any, title_of
 from ..embedded.trace import ProxyTrace, Trace
 from .points import Labels, folded
 
@@ -20,6 +20,8 @@ class Effect:
     title: str = field(compare=False)
     idempotent: bool = field(compare=False)
     """It may be carried out twice."""
+    forgettable: bool = field(compare=False)
+    """It may be lost."""
 
 
 def effects(trace: Trace) -> Counter[Effect]:
@@ -38,4 +40,5 @@ def effects(trace: Trace) -> Counter[Effect]:
 def _effect(name: str, exchange: Exchange, proxy: ProxyTrace) -> Effect:
     title = f"{name}: {title_of(exchange.labels, proxy.protocol)}"
     idempotent = meets_any(exchange.labels, proxy.protocol.semantics.idempotent)
-    return Effect(name, folded(exchange.labels), title, idempotent)
+    forgettable = is_forgettable(exchange, proxy.protocol.semantics)
+    return Effect(name, folded(exchange.labels), title, idempotent, forgettable)

@@ -1,18 +1,20 @@
 """Whether what came of a run is a finding.
 
-What happens once is for a program to survive.  Under a fault that lasts it may give up; then
-it must not hang, nor end with success though nothing can have worked, nor do things twice.
+What happens once is for a program to survive.  Under a fault that lasts, or that will be the same
+next time, it may give up; then it must not hang, nor end with success though nothing can have
+worked, nor do things twice.  What proxies have seen may be wrong even if a run passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ..embedded.trace import Trace
+from ..verdicts.verdict import judge as verdict_on
 from .effects import effects
-from .points import folded
+from .points import fold, folded
 from .runner import Outcome
 from .scenarios import Scenario
 
@@ -55,25 +57,40 @@ def judge(
 def _findings(
     scenario: Scenario, outcome: Outcome, quiet: Outcome, lasting: Lasting
 ) -> Iterator[str]:
-    survives = scenario.mode == "once" or lasting == "survive"
+    fatal = scenario.injection.fatal
+    survives = not fatal and (scenario.mode == "once" or lasting == "survive")
     if outcome.status == "hung":
-        yield f"it hung: it was ended after {outcome.seconds:.0f} s"
+        how = ", and waited without a limit of time" if outcome.stuck else ""
+        yield f"it hung: it was ended after {outcome.seconds:.0f} s{how}"
     elif outcome.status == "failed" and survives:
         yield f"it failed, with exit status {outcome.code}"
     slow = max(SLOW_AT_LEAST, SLOW * quiet.seconds)
     if outcome.status != "hung" and scenario.mode == "lasting" and outcome.seconds > slow:
         yield f"it took {outcome.seconds:.1f} s; without faults, {quiet.seconds:.1f} s"
     before, after = effects(quiet.trace), effects(outcome.trace)
-    if outcome.status == "passed" and scenario.mode == "lasting":
+    if outcome.status == "passed" and (fatal or scenario.mode == "lasting"):
         for what in before:
-            if not after[what]:
+            if not after[what] and not what.forgettable:
                 yield f"it ended with success, though {what.title} never reached the backend"
-    for what, times in after.items():
-        if before[what] and times > before[what] and not what.idempotent:
-            yield (
-                f"{what.title} changed the backend {_times(times)}; "
-                f"without faults, {_times(before[what])}"
-            )
+    repeated = [what for what in after if after[what] > before[what] > 0 and not what.idempotent]
+    for what in repeated:
+        yield (
+            f"{what.title} changed the backend {_times(after[what])}; "
+            f"without faults, {_times(before[what])}"
+        )
+    if scenario.mode == "once":
+        told = {"waited-forever"} if outcome.status == "hung" else set()
+        told |= {"repeated-effect"} if repeated else set()
+        yield from _wrong(outcome.trace, quiet.trace, told)
+
+
+def _wrong(trace: Trace, quiet: Trace, told: Container[str]) -> Iterator[str]:
+    """Yield what a verdict finds wrong, but for what is wrong without faults, or was told."""
+    usual = {(each.rule, each.proxy, fold(each.text)) for each in verdict_on(quiet).findings}
+    for each in verdict_on(trace).findings:
+        new = (each.rule, each.proxy, fold(each.text)) not in usual
+        if each.level == "FAIL" and each.rule not in told and new:
+            yield f"{each.proxy}: {each.text} ({each.rule})"
 
 
 def why_not_reached(scenario: Scenario, trace: Trace) -> str:

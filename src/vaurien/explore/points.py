@@ -22,7 +22,8 @@ VARIES = re.compile(
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
     r"|'(?:[^']|'')*'"
     r"|(?<![0-9A-Za-z])(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{8,}(?![0-9A-Za-z])"
-    r"|\d+(?:\.\d+)?"
+    r"|\d+(?:\.\d+)?",
+    re.ASCII,
 )
 """Parts of a label that differ from run to run: UUIDs, quoted texts, digests, numbers."""
 
@@ -43,6 +44,8 @@ class Point:
     """... and in identifiers."""
     example: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The labels as they were."""
+    answered: bool = field(default=True, compare=False)
+    """Whether there was an answer to it."""
 
     @property
     def group(self) -> tuple[str, Kind, Labels]:
@@ -70,12 +73,19 @@ def points_of(trace: Trace) -> list[Point]:
         seen[exchange.proxy, labels] += 1
         if exchange.key not in opening[exchange.proxy]:
             protocol = trace.proxies[exchange.proxy].protocol
-            title = title_of(exchange.labels, protocol)
-            slug = slug_of(title)
-            points.append(
-                Point(exchange.proxy, "exchange", labels, occurrence, title, slug, exchange.labels)
-            )
+            points.append(_exchanged(exchange, labels, occurrence, protocol))
     return connects + _told_apart(points)
+
+
+def _exchanged(
+    exchange: Exchange, labels: Labels, occurrence: int, protocol: type[Protocol]
+) -> Point:
+    title = title_of(exchange.labels, protocol)
+    slug = slug_of(exchange.labels, protocol)
+    answered = exchange.answered_at is not None
+    return Point(
+        exchange.proxy, "exchange", labels, occurrence, title, slug, exchange.labels, answered
+    )
 
 
 def _told_apart(points: Sequence[Point]) -> list[Point]:
@@ -91,9 +101,10 @@ def _told_apart(points: Sequence[Point]) -> list[Point]:
     ]
 
 
-def slug_of(title: str) -> str:
+def slug_of(labels: Mapping[str, str], protocol: type[Protocol]) -> str:
     """Return a title as a part of identifiers, without what differs from run to run."""
-    return re.sub(r"[^A-Za-z0-9._~-]+", "-", re.sub(r"\d+", "N", title)).strip("-") or "bytes"
+    title = title_of({label: VARIES.sub("N", text) for label, text in labels.items()}, protocol)
+    return re.sub(r"[^A-Za-z0-9_~.]+", "-", title.removesuffix("...")).strip("-.") or "bytes"
 
 
 def _connects(name: str, proxy: ProxyTrace) -> Iterator[Point]:

@@ -17,11 +17,14 @@ from ..config.configuration import Configuration
 from ..embedded.chaos import Chaos
 from ..embedded.trace import Trace
 from .scenarios import Scenario
+from .waiting import waiting
 
 Status = Literal["passed", "failed", "hung"]
 TAIL = 40
 """Lines of the output that are kept."""
 TAIL_BYTES = 16 * 1024
+LOOK = 1.0
+"""Seconds between two looks at what a command that runs waits for."""
 KILL_LIMIT = 5.0
 """Seconds that a command gets to end after SIGTERM."""
 
@@ -37,6 +40,8 @@ class Outcome:
     output: str
     """Its last lines."""
     trace: Trace
+    stuck: bool = False
+    """It waited without a limit of time, for what could not come."""
 
 
 class Runner:
@@ -52,6 +57,7 @@ class Runner:
         self._chaos = Chaos(configuration.state.seed)
         try:
             self._chaos.open(configuration.state.proxies)
+            self._ports = {proxy.port for proxy in self._chaos}
             self._environment = {
                 **os.environ,
                 **environment_of(configuration, self._chaos.proxies.address_of),
@@ -74,14 +80,30 @@ class Runner:
         began = time.monotonic()
         with tempfile.TemporaryFile() as output:
             with self._started(output) as process:
-                try:
-                    code = process.wait(limit)
-                    status: Status = "failed" if code else "passed"
-                except subprocess.TimeoutExpired:
-                    status = "hung"
-            code = process.returncode
+                stuck = self._wait(process, limit)
+                code = process.poll()
+            status: Status = "hung" if code is None else "failed" if code else "passed"
             seconds = time.monotonic() - began
-            return Outcome(status, code, seconds, tail_of(output), self._chaos.trace())
+            trace = self._chaos.trace()
+            return Outcome(status, process.returncode, seconds, tail_of(output), trace, stuck)
+
+    def _wait(self, process: subprocess.Popen[bytes], limit: float | None) -> bool:
+        """Wait until the command has ended, or hangs; return whether it is stuck for certain."""
+        end = None if limit is None else time.monotonic() + limit
+        seen: object = None
+        while end is None or time.monotonic() < end:
+            left = LOOK if end is None else min(LOOK, end - time.monotonic())
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, left))
+                return False
+            before, seen = seen, self._held() and waiting(process.pid, self._ports)
+            if seen and seen == before:
+                return True
+        return False
+
+    def _held(self) -> bool:
+        """Whether a rule has fired, so that an answer may never come."""
+        return any(proxy.fired for proxy in self._chaos)
 
     def _prepare(self, scenario: Scenario | None) -> None:
         chaos = self._chaos

@@ -88,7 +88,8 @@ def scenarios_at(
 ) -> list[Scenario]:
     """Return what can happen at these points: what differs most comes first.
 
-    First the first fault of each point, once; then the second of each; then the same lasting.
+    First the first fault of each point, once; then the second of each; then the same lasting, but
+    for errors that are the same next time anyway.
     """
     injections = {
         point: [
@@ -104,5 +105,5 @@ def scenarios_at(
         for mode in MODES
         for turn in range(longest)
         for point, of_point in injections.items()
-        if turn < len(of_point)
+        if turn < len(of_point) and not (mode == "lasting" and of_point[turn].fatal)
     ]

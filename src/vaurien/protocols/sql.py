@@ -24,3 +24,16 @@ SECRET = re.compile(
 def without_secrets(sql: str, verb: str) -> str:
     """Replace the passwords in a statement by stars; ``verb``: its first word in upper case."""
     return SECRET.sub(r"\1'***'", sql) if verb in WITH_PASSWORDS else sql
+
+
+IDEMPOTENT = (
+    r"(?is)^UPDATE\s(?:[^'()+*/|-]|'[^']*')*$",
+    r"(?is)^DELETE\s+FROM\s[^()]*$",
+    r"(?is)^INSERT\s.*\sON\s+CONFLICT\s.*DO\s+NOTHING",
+    r"(?is)^INSERT\s+IGNORE\s",
+    r"(?is)^(?:CREATE|ALTER|DROP)\s.*\sIF\s+(?:NOT\s+)?EXISTS\s",
+)
+"""Statements that change nothing more if they are executed twice.
+
+An UPDATE counts that does not calculate, and has no subquery, which might find other rows.
+"""

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from ..embedded.exchanges import Connection, Exchange
-from ..embedded.meaning import identity_of, meets_any, title_of
+from ..embedded.meaning import identity_of, kind_of, meets_any, title_of
 from ..embedded.trace import ProxyTrace, Trace
 from ..semantics import Semantics
 
@@ -120,16 +120,9 @@ def calls_of(trace: Trace) -> list[Call]:
 
 def attempt_of(exchange: Exchange, connection: Connection | None, proxy: ProxyTrace) -> Attempt:
     """Return an exchange as an attempt, with what was wrong with it."""
-    meaning = proxy.protocol.semantics
     error = _error_of(exchange, proxy)
     if error:
-        names = [error, *proxy.protocol.faults.identifiers(error)]
-        kind: Problem = "other"
-        if _found(meaning.transient, names):
-            kind = "transient"
-        elif _found(meaning.fatal, names):
-            kind = "fatal"
-        return Attempt(exchange, connection, kind, error)
+        return Attempt(exchange, connection, kind_of(error, proxy.protocol), error)
     if exchange.told_at is not None:
         return Attempt(exchange, connection, "", "")
     return Attempt(exchange, connection, "ambiguous" if exchange.reached_backend else "unsent", "")
@@ -138,16 +131,12 @@ def attempt_of(exchange: Exchange, connection: Connection | None, proxy: ProxyTr
 def _error_of(exchange: Exchange, proxy: ProxyTrace) -> str:
     """Return the error that answered: one of the backend, or one that was injected."""
     meaning = proxy.protocol.semantics
-    if exchange.replied_at is not None:
+    if exchange.replied_at is not None or exchange.altered:
         played = [fired.detail for fired in exchange.injected if fired.behavior == "error"]
         return played[-1] if played else "error"
     if exchange.told_at is not None and meets_any(exchange.answer_labels, meaning.failed):
         return exchange.answer_labels.get(meaning.error, "error")
     return ""
-
-
-def _found(pattern: str, names: Sequence[str]) -> bool:
-    return bool(pattern) and any(re.search(pattern, name) for name in names)
 
 
 def seconds_to_wait(exchange: Exchange, semantics: Semantics) -> float | None:

@@ -12,4 +12,5 @@ SEMANTICS = Semantics(
     transient="^(SERVER_ERROR|ENOMEM|backend-failure|proxy-write-failed|EBUSY|ETMPFAIL|EINTERNAL)$",
     fatal="^(ERROR|error|CLIENT_ERROR|UNKNOWN_COMMAND|EINVAL|E2BIG|DELTA_BADVAL|AUTH_ERROR|NOT_SUPPORTED)$",
     error="error",
+    forgettable=".",
 )

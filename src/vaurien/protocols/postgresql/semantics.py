@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...semantics import Semantics
+from ..sql import IDEMPOTENT
 
 SEMANTICS = Semantics(
     opening=({"phase": "~^(encryption|startup)$"}, {"verb": "~^(SET|SHOW)$"}),
@@ -11,6 +12,7 @@ SEMANTICS = Semantics(
         {"verb": "~^(SELECT|SHOW|SET|BEGIN|START|ROLLBACK|ABORT|SAVEPOINT|RELEASE|EXPLAIN|FETCH)$"},
         {"verb": "~^(LISTEN|UNLISTEN|DISCARD|DEALLOCATE|EMPTY|CLOSE|DESCRIBE|FLUSH|SYNC|DECLARE)$"},
     ),
+    idempotent=tuple({"sql": f"~{statement}"} for statement in IDEMPOTENT),
     failed=({"error": "~."},),
     begin=({"verb": "~^(BEGIN|START)$"},),
     commit=({"verb": "~^(COMMIT|END)$"},),
@@ -18,4 +20,5 @@ SEMANTICS = Semantics(
     transient="^(08...|40001|40P01|53...|55P03|57P0[1235]|25006)$",
     fatal="^(0A000|22...|23...|26000|28...|3D000|42...)$",
     error="error",
+    telling=({"fault": "read_only_sql_transaction"}, {"fault": "insufficient_privilege"}),
 )

@@ -31,4 +31,6 @@ SEMANTICS = Semantics(
         "NOGROUP|BUSYKEY|not-an-integer|unknown-command)$"
     ),
     error="error",
+    forgettable=r"(?i)\r\n(?:P?SETEX|EX|PX|EXAT|PXAT)\r\n",
+    telling=({"fault": "READONLY"}, {"fault": "OOM"}, {"fault": "NOPERM"}),
 )

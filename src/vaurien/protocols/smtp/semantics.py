@@ -10,5 +10,12 @@ SEMANTICS = Semantics(
     failed=({"code": "~^[45]"},),
     transient="^4[0-9][0-9]$",
     fatal="^5[0-9][0-9]$",
+    identity=r"(?im)^message-id:[ \t]*(\S+)",
     error="code",
+    telling=(
+        {"fault": "greylisted"},
+        {"fault": "mailbox-unavailable"},
+        {"fault": "queue-write-error"},
+        {"fault": "content-rejected"},
+    ),
 )

@@ -1,0 +1,97 @@
+"""What a real process waits for."""
+
+from __future__ import annotations
+
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from peers import wait_until
+from vaurien.explore.waiting import CALLS, waiting
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in CALLS,
+    reason="only Linux tells what a process waits for",
+)
+CONNECTED = "import socket; sock = socket.create_connection(('127.0.0.1', PORT))\n"
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+@contextmanager
+def running(text: str, listener: socket.socket) -> Iterator[int]:
+    """A process of its own session, which has connected."""
+    port = listener.getsockname()[1]
+    command = [sys.executable, "-c", (CONNECTED + text).replace("PORT", str(port))]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        with listener.accept()[0]:
+            yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def waits(process: int) -> bool:
+    """Whether it is in a system call that waits."""
+    return Path(f"/proc/{process}/syscall").read_text().split()[0] in {
+        str(number) for number in CALLS[platform.machine()]
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sock.recv(1)",
+        "import select; select.select([sock], [], [])",
+        "import select; poll = select.poll(); poll.register(sock); poll.poll() and sock.recv(1)",
+        "import threading; threading.Thread(target=sock.recv, args=(1,)).start()",
+        "import asyncio; asyncio.run(asyncio.Event().wait())",
+    ],
+)
+def test_a_wait_without_a_limit(text: str, listener: socket.socket) -> None:
+    with running(text, listener) as process:
+        ports = {listener.getsockname()[1]}
+        wait_until(lambda: waiting(process, ports) is not None, "an endless wait")
+        state = waiting(process, ports)
+        assert state
+        assert state == waiting(process, ports)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sock.settimeout(100); sock.recv(1)",
+        "import select; select.select([sock], [], [], 100)",
+        "import threading; threading.Timer(100, print).start(); sock.recv(1)",
+        "import signal; signal.signal(signal.SIGALRM, print); sock.recv(1)",
+    ],
+)
+def test_a_wait_with_a_limit(text: str, listener: socket.socket) -> None:
+    with running(text, listener) as process:
+        wait_until(lambda: waits(process), "a wait")
+        for _ in range(20):
+            assert waiting(process, {listener.getsockname()[1]}) is None
+
+
+def test_other_processes_may_still_wake_it(listener: socket.socket) -> None:
+    with running("sock.recv(1)", listener) as process:
+        ports = {listener.getsockname()[1]}
+        wait_until(lambda: waiting(process, ports) is not None, "an endless wait")
+        assert waiting(process, {1}) is None, "it is not connected there"
+        with socket.create_connection(listener.getsockname()):
+            assert waiting(process, ports) is None, "somebody else is connected, too"
+
+
+def test_a_process_that_has_ended() -> None:
+    assert waiting(0x7FFFFFFF, {1}) is None
