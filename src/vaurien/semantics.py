@@ -43,5 +43,7 @@ class Semantics:
     """The label of responses that has the error's code."""
     wait: str = ""
     """A pattern that finds, in the head of a response, how many seconds a client is to wait."""
+    incidental: tuple[str, ...] = ()
+    """Labels of requests that say nothing of what is asked for."""
     telling: tuple[Mapping[str, str], ...] = ()
     """Faults that show what a client knows, besides typical ones: options of ``error``."""

@@ -52,6 +52,13 @@ def test_a_finding_is_told_and_can_be_seen_again(tmp_path: Path, redis_address: 
     assert "  | paid 2 times\n" in again.stderr
 
 
+def test_the_same_finding_is_told_in_short(tmp_path: Path, redis_address: Address) -> None:
+    only = ("--only", "*/reply-lost/once", "--only", "*/partial-reply/once")
+    done = explore(tmp_path, redis_address, *only)
+    assert f"cache/INCRBY-paid-N/1/partial-reply/once: like {LOST}\n" in done.stderr
+    assert done.stderr.count("again: ") == 1
+
+
 def test_what_is_expected_is_no_failure(tmp_path: Path, redis_address: Address) -> None:
     more = f'[[explore.expected]]\nscenario = "{LOST}"\nreason = "as agreed"'
     done = explore(tmp_path, redis_address, *ONE, more=more)

@@ -73,6 +73,14 @@ def test_what_opens_a_connection_is_one_point() -> None:
     assert titles == ["connect", "HELLO", "GET a", "CLIENT ID"]
 
 
+def test_what_a_request_is_does_not_depend_on_its_connection() -> None:
+    made = [
+        exchange(n, method="GET", path="/", reused=reused) for n, reused in ((1, "no"), (2, "yes"))
+    ]
+    points = points_of(trace_of(*made, protocol=Http))[1:]
+    assert [point.id for point in points] == ["db/GET/1", "db/GET/2"]
+
+
 def test_points_with_the_same_title_are_told_apart() -> None:
     first, second = (
         exchange(number, method="GET", path="/", host=host)

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vaurien.explore.explorer import Exploration
-from vaurien.explore.table import LEGEND, again_line, lines_of, mark_of, summary, told
+from vaurien.explore.table import (
+    LEGEND,
+    again_line,
+    cause_of,
+    lines_of,
+    mark_of,
+    summary,
+    told,
+    told_again,
+)
 
 
 def test_rows_are_points_and_columns_are_faults(
@@ -34,6 +45,15 @@ def test_a_finding_and_how_to_see_it_again(exploration: Exploration) -> None:
     assert "--scenario" in lines[-1]
     assert "'a b.toml' -- pytest -q" in lines[-1]
     assert all(map(str.isprintable, lines))
+
+
+def test_findings_with_the_same_cause_are_told_in_short(exploration: Exploration) -> None:
+    first, second = exploration.broken[:2]
+    assert cause_of(first) != cause_of(replace(first, mode="lasting"))
+    assert cause_of(first) != cause_of(replace(first, findings=("it hung",)))
+    other = replace(first, id=second.id, output=f"{first.output} 17")
+    assert cause_of(replace(first, output=f"{first.output} 18")) == cause_of(other)
+    assert list(told_again(other, "it")) == [f"{second.id}: like it"]
 
 
 def test_the_summary(exploration: Exploration, expected: dict[str, str]) -> None:

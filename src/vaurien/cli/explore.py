@@ -66,13 +66,18 @@ class Teller:
         self._again = again
         self._began = time.monotonic()
         self._live = sys.stderr.isatty()
+        self._told: dict[tuple[str, ...], str] = {}
 
     def __call__(self, exploration: Exploration, result: Result | None) -> None:
         if result is None:
             self._begin(exploration)
         elif result.broke and result.id not in reasons([result], self._expected):
             self._clear()
-            for line in table.told(result, self._again):
+            before = self._told.setdefault(table.cause_of(result), result.id)
+            lines = table.told(result, self._again)
+            if before != result.id:
+                lines = table.told_again(result, before)
+            for line in lines:
                 click.echo(line, err=True)
         if self._live:
             self._show(exploration)

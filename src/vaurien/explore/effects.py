@@ -41,4 +41,4 @@ def _effect(name: str, exchange: Exchange, proxy: ProxyTrace) -> Effect:
     title = f"{name}: {title_of(exchange.labels, proxy.protocol)}"
     idempotent = meets_any(exchange.labels, proxy.protocol.semantics.idempotent)
     forgettable = is_forgettable(exchange, proxy.protocol.semantics)
-    return Effect(name, folded(exchange.labels), title, idempotent, forgettable)
+    return Effect(name, folded(exchange.labels, proxy.protocol), title, idempotent, forgettable)

@@ -100,7 +100,8 @@ def why_not_reached(scenario: Scenario, trace: Trace) -> str:
     if point.kind == "connect":
         times = len(proxy.connections)
     else:
-        times = sum(folded(each.labels) == point.labels for each in proxy.exchanges)
+        asked = [folded(each.labels, proxy.protocol) for each in proxy.exchanges]
+        times = asked.count(point.labels)
     return f"{point.title} happened {_times(times)}, and was to fail at the {point.occurrence + 1}."
 
 

@@ -68,11 +68,11 @@ def points_of(trace: Trace) -> list[Point]:
     opening = {name: openings(proxy) for name, proxy in trace.proxies.items()}
     points = []
     for exchange in trace.exchanges():
-        labels = folded(exchange.labels)
+        protocol = trace.proxies[exchange.proxy].protocol
+        labels = folded(exchange.labels, protocol)
         occurrence = seen[exchange.proxy, labels]
         seen[exchange.proxy, labels] += 1
         if exchange.key not in opening[exchange.proxy]:
-            protocol = trace.proxies[exchange.proxy].protocol
             points.append(_exchanged(exchange, labels, occurrence, protocol))
     return connects + _told_apart(points)
 
@@ -136,9 +136,12 @@ def opens(exchange: Exchange, protocol: type[Protocol]) -> bool:
     return meets_any(exchange.labels, protocol.semantics.opening)
 
 
-def folded(labels: Mapping[str, str]) -> Labels:
+def folded(labels: Mapping[str, str], protocol: type[Protocol]) -> Labels:
     """Return what rules match on, with patterns for what differs from run to run."""
-    return tuple(sorted((label, fold(text)) for label, text in labels.items()))
+    incidental = protocol.semantics.incidental
+    return tuple(
+        sorted((label, fold(text)) for label, text in labels.items() if label not in incidental)
+    )
 
 
 def fold(text: str) -> str:

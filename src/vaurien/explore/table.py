@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..values.texts import printable
 from .explorer import Exploration
+from .points import fold
 from .results import Result
 
 MARKS = {"passed": ".", "failed": "F", "hung": "H", "not reached": "-"}
@@ -46,6 +47,17 @@ def told(result: Result, again: Sequence[str]) -> Iterator[str]:
     for line in result.output.splitlines()[-5:]:
         yield printable(f"  | {line}")
     yield f"  again: {again_line(again, result.id)}"
+
+
+def cause_of(result: Result) -> tuple[str, ...]:
+    """Return what is the same for findings that seem to have the same cause."""
+    proxy = result.point.partition("/")[0]
+    return (proxy, result.mode, *map(fold, (*result.findings, *result.output.splitlines()[-1:])))
+
+
+def told_again(result: Result, before: str) -> Iterator[str]:
+    """Yield that a finding is like another one, by its identifier."""
+    yield printable(f"{result.id}: like {before}")
 
 
 def again_line(command: Sequence[str], scenario: str) -> str:

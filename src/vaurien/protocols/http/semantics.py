@@ -13,5 +13,6 @@ SEMANTICS = Semantics(
     fatal="^(400|401|402|403|404|405|406|410|411|413|414|415|417|422|431|451|501|505)$",
     error="status",
     wait=r"(?im)^retry-after:[ \t]*(\d+)[ \t]*\r?$",
+    incidental=("reused",),
     telling=({"fault": "503", "retry_after": "1"}, {"fault": "403"}),
 )
