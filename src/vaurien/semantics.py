@@ -25,6 +25,8 @@ class Semantics:
     """Requests that change nothing more if they are sent twice."""
     forgettable: str = ""
     """A pattern that finds, in the head of a request, that what it writes may be lost: a cache."""
+    complete: str = ""
+    """A pattern that finds, in the head of a request, that more than its beginning was sent."""
     failed: Conditions = ()
     """Responses that say that the request has changed nothing."""
     begin: Conditions = ()

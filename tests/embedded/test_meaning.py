@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from traces import exchange, trace_of
-from vaurien.embedded.meaning import carried_out, identity_of, meets, title_of
+from vaurien.embedded.meaning import carried_out, identity_of, kind_of, meets, title_of
 from vaurien.protocol import Protocol
 from vaurien.protocols.http import Http
 from vaurien.protocols.http.semantics import SEMANTICS
 from vaurien.protocols.postgresql import PostgreSQL
 from vaurien.protocols.redis import Redis
+from vaurien.protocols.smtp import Smtp
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,20 @@ def test_transactions_are_carried_out_when_they_are_committed() -> None:
         protocol=PostgreSQL,
     )
     assert [each.number for each in carried_out(trace.proxies["db"])] == [2]
+
+
+def test_a_mail_counts_with_its_content() -> None:
+    trace = trace_of(
+        exchange(1, verb="DATA", head=b"DATA\r\n"),
+        exchange(2, verb="DATA", head=b"DATA\r\nSubject: x\r\n"),
+        protocol=Smtp,
+    )
+    assert [each.number for each in carried_out(trace.proxies["db"])] == [2]
+
+
+def test_kinds_of_errors() -> None:
+    kinds = [kind_of(error, Http) for error in ("503", "forbidden", "302")]
+    assert kinds == ["transient", "fatal", "other"]
 
 
 def test_identities() -> None:

@@ -41,6 +41,22 @@ def test_results_are_found_again(tmp_path: Path) -> None:
     assert other.results == {}
 
 
+def test_whether_it_was_interrupted(tmp_path: Path) -> None:
+    def finished() -> bool:
+        memory = Memory(str(tmp_path), "key")
+        memory.close()
+        return memory.finished
+
+    memory = Memory(str(tmp_path), "key")
+    memory.add(result(1))
+    assert not finished()
+    memory.finish()
+    assert finished()
+    memory.add(result(2))
+    assert not finished()
+    memory.close()
+
+
 @given(cut=st.integers(0, 2000))
 def test_a_line_that_was_cut_off_is_lost_alone(tmp_path_factory: object, cut: int) -> None:
 

@@ -31,8 +31,8 @@ HELP = """Find out at which exchange, with which dependency, a command breaks.
 COMMAND is run once without faults, behind the proxies that the configuration declares. Then
 it is run once for each thing that can happen at each exchange: the answer is lost, the
 server gives one of its own errors, and so on; once, and from there on. A run that fails or
-hangs is told, with the line that runs it again. What has been run is remembered, and not
-run again while the command does the same.
+hangs is told, with the line that runs it again. What has passed is remembered, and not run
+again while the command does the same.
 
 \b
   vaurien explore --config vaurien.toml -- pytest -q tests/test_checkout.py
@@ -258,7 +258,7 @@ explore = Flagged(
             metavar="PATH",
             help="What has been run.",
         ),
-        click.Option(["--again"], is_flag=True, help="Run what has been run before, too."),
+        click.Option(["--again"], is_flag=True, help="Run what has passed before, too."),
         click.Option(["--json"], metavar="FILE", help="Write all results as JSON."),
         click.Option(["--junit"], metavar="FILE", help="Write all results as JUnit's XML."),
         click.Option(["--html"], metavar="FILE", help="Write all results as a page."),

@@ -68,6 +68,12 @@ def is_forgettable(exchange: Exchange, semantics: Semantics) -> bool:
     return bool(semantics.forgettable and re.search(semantics.forgettable, head))
 
 
+def _sent_whole(exchange: Exchange, semantics: Semantics) -> bool:
+    """Whether the backend got what the client has asked, and all of it."""
+    complete = re.search(semantics.complete, exchange.head.decode("latin-1"))
+    return exchange.reached_backend and not exchange.altered and complete is not None
+
+
 def carried_out(proxy: ProxyTrace) -> Iterator[Exchange]:
     """Yield the requests that have changed the backend.
 
@@ -78,7 +84,7 @@ def carried_out(proxy: ProxyTrace) -> Iterator[Exchange]:
     waiting: dict[int, list[Exchange]] = {}  # in a transaction, by the number of the connection
     for exchange in sorted(proxy.exchanges, key=lambda each: each.asked_at):
         labels, connection = exchange.labels, exchange.connection
-        sent = exchange.reached_backend and not exchange.altered
+        sent = _sent_whole(exchange, meaning)
         done = sent and not meets_any(exchange.answer_labels, meaning.failed)
         if meets_any(labels, meaning.begin):
             if done:

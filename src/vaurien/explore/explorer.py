@@ -133,6 +133,8 @@ class Explorer:
             jobs = max(1, min(self._options.jobs, len(todo)))
             runners += [self._runner(job, closing) for job in range(1, jobs)]
             self._run_all(runners, todo, exploration, memory, began)
+            if not self.stopping.is_set():
+                memory.finish()
         return exploration
 
     def _runner(self, job: int, closing: ExitStack) -> Runner:
@@ -153,11 +155,15 @@ class Explorer:
         return Exploration(quiet, points, list(filter(self._options.wants, found)))
 
     def _to_run(self, exploration: Exploration, memory: Memory) -> list[Scenario]:
-        """Take what is remembered; return the scenarios that are left."""
+        """Take what is remembered; return the scenarios that are left.
+
+        What broke is run again, because the program may be another one, unless the exploration
+        before was interrupted.
+        """
         scenarios = exploration.scenarios
         for scenario in scenarios:  # it grows: what is remembered leads to others
             result = memory.results.get(scenario.id)
-            if result is None or self._options.again:
+            if result is None or self._options.again or (result.broke and memory.finished):
                 continue
             exploration.results[scenario.id] = result
             exploration.remembered += 1

@@ -14,6 +14,8 @@ from hashlib import sha256
 from .results import Result
 
 FOLDER = ".vaurien/explore"
+FINISHED = b'{"finished": true}'
+"""The line at the end of an exploration that was not interrupted."""
 MODE = 0o600
 """Output and labels may be confidential."""
 
@@ -36,6 +38,8 @@ class Memory:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self.path = os.path.join(folder, f"{key}.jsonl")
         self.results: dict[str, Result] = {}
+        self.finished = False
+        """The exploration before this one was not interrupted."""
         whole = self._read()
         self._file = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, MODE)
         if not whole:
@@ -48,6 +52,7 @@ class Memory:
                 data = file.read()
         except FileNotFoundError:
             return True
+        self.finished = data.endswith(FINISHED + b"\n")
         for line in data.split(b"\n"):
             try:
                 result = Result.from_json(json.loads(line))
@@ -60,6 +65,10 @@ class Memory:
         """Keep a result."""
         self.results[result.id] = result
         os.write(self._file, json.dumps(result.to_json()).encode("ascii") + b"\n")
+
+    def finish(self) -> None:
+        """Keep that the exploration has ended."""
+        os.write(self._file, FINISHED + b"\n")
 
     def close(self) -> None:
         os.close(self._file)
