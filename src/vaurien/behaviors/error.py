@@ -116,7 +116,7 @@ class Error(Behavior):
 
     def fails(self, firing: Firing) -> bool:
         """Whether the exchange fails."""
-        return firing.count > self.warmup
+        return not self.warmup or firing.count > self.warmup
 
     def _chosen(self, firing: Firing) -> ChosenFault:
         """Return the fault for all messages of an exchange, out of several."""

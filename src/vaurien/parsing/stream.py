@@ -86,7 +86,8 @@ class Stream(Cutter):
         if self._start == len(self._buffer):
             raise ProtocolError("the parser began a message before its first byte had arrived")
         exchanges = self._exchanges
-        passes = self.watching or self._sifts(labels, continues, unsolicited)
+        fresh = self._asks and not continues and self._sift is None  # it has been decided on
+        passes = self.watching or (not fresh and self._sifts(labels, continues, unsolicited))
         if self._asks:
             self._about = about
             if continues:
