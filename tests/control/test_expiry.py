@@ -66,6 +66,7 @@ def test_a_saved_document_ages() -> None:
     rules = rest["proxies"]["a"]["rules"]
     assert [(rule["name"], rule.get("ttl")) for rule in rules] == [("lives", 40), ("stays", None)]
     assert document[EXPIRES]  # and is left as it was
+    assert rest["generation"] == saved.generation + 1
 
 
 def test_a_clock_that_was_set_back_lengthens_no_life() -> None:

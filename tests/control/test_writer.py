@@ -163,7 +163,19 @@ def test_an_expired_rule_is_gone(plane: Plane) -> None:
     assert [entry["name"] for entry in plane.control.plan("a")] == ["brief", "hang"]
     plane.pass_time(0.1)
     assert [entry["name"] for entry in plane.control.plan("a")] == ["hang"]
-    assert plane.control.state.generation == 1
+
+
+def test_generations_grow_as_rules_expire_and_are_never_used_again(plane: Plane) -> None:
+    def generations() -> tuple[int, list[int]]:
+        state = plane.control.state
+        return state.generation, [spec.generation for spec in state.proxies]
+
+    plane.control.set_plan([BRIEF, {**BRIEF, "name": "brief-2"}, HANG], "a")
+    assert generations() == (1, [1, 0])
+    plane.pass_time(10)
+    assert generations() == (3, [3, 0])
+    plane.control.set_backend("elsewhere:80", "b")
+    assert generations() == (4, [4, 4])
 
 
 def test_an_expired_rule_is_left_out_of_what_is_saved_next(plane: Plane) -> None:

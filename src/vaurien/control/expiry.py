@@ -39,7 +39,8 @@ def expiry_times(state: State, now: float, before: State, known: ExpiryTimes) ->
 def adjust_ttls(document: Mapping[str, object], now: float) -> dict[str, object]:
     """Return a saved document without the rules that have expired, and the others' ttl reduced.
 
-    A ttl is never increased, should the clock have been set back.
+    Each rule that has expired adds 1 to the generation, as while the process runs.  A ttl is
+    never increased, should the clock have been set back.
 
     Values of an unexpected type are kept as they are: what parses the document reports them.
     """
@@ -47,10 +48,16 @@ def adjust_ttls(document: Mapping[str, object], now: float) -> dict[str, object]
     times, proxies = rest.pop(EXPIRES, None), rest.get("proxies")
     if not isinstance(times, dict) or not isinstance(proxies, dict):
         return rest
-    rest["proxies"] = {
-        name: _adjusted(table, times.get(name), now) for name, table in proxies.items()
-    }
-    return rest
+    left = {name: _adjusted(table, times.get(name), now) for name, table in proxies.items()}
+    generation = rest.get("generation")
+    if isinstance(generation, int):
+        rest["generation"] = generation + _count_rules(proxies) - _count_rules(left)
+    return {**rest, "proxies": left}
+
+
+def _count_rules(proxies: Mapping[str, object]) -> int:
+    tables = (table for table in proxies.values() if isinstance(table, dict))
+    return sum(len(rules) for table in tables if isinstance(rules := table.get("rules"), list))
 
 
 def _adjusted(table: object, times: object, now: float) -> object:

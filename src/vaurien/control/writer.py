@@ -114,10 +114,12 @@ class Writer:
         try:
             before = self._state
             digest = self.config_digest if config_digest is None else config_digest
-            while not self._attempt(change, close_policy, digest):
-                pass  # a rule expired in the meantime: compute the change again
-            if self._state is not before:
-                self._reactor.post(partial(self._recent.add, _difference(before, self._state)))
+            try:
+                while not self._attempt(change, close_policy, digest):
+                    pass  # a rule expired in the meantime: compute the change again
+            finally:  # also after an error: what could not be undone is in force
+                if self._state is not before:
+                    self._reactor.post(partial(self._recent.add, _difference(before, self._state)))
             return self._state
         finally:
             self._writing.release()
@@ -226,21 +228,28 @@ class Writer:
     def _without_expired(self, state: State) -> State:
         """The state without expired rules; safe to call from any thread.
 
-        ``Proxy.expired`` is an immutable set.  During a change it may belong to a plan that
-        is newer than the state.
+        Each of them adds 1 to the generation of its proxy, and of the state, as if somebody had
+        removed it.  ``Proxy.expired`` is an immutable set.  During a change it may belong to a
+        plan that is newer than the state.
         """
         alive = tuple(map(self._alive, state.proxies))
-        same = all(new is old for new, old in zip(alive, state.proxies, strict=True))
-        return state if same else replace(state, proxies=alive)
+        gone = sum(
+            len(old.plan.rules) - len(new.plan.rules)
+            for new, old in zip(alive, state.proxies, strict=True)
+            if new is not old
+        )
+        return replace(state, proxies=alive, generation=state.generation + gone) if gone else state
 
     def _alive(self, spec: ProxySpec) -> ProxySpec:
         proxy = self._proxies.get(spec.name)
         if proxy is None or not (expired := proxy.expired):
             return spec
         rules = tuple(rule for rule in spec.plan.rules if rule.name not in expired)
-        if len(rules) == len(spec.plan.rules):
+        gone = len(spec.plan.rules) - len(rules)
+        if not gone:
             return spec
-        return replace(spec, plan=replace(spec.plan, rules=rules))
+        plan = replace(spec.plan, rules=rules)
+        return replace(spec, plan=plan, generation=spec.generation + gone)
 
 
 def _difference(before: State, after: State) -> Changed:
@@ -263,7 +272,7 @@ def _numbered(wanted: State, before: State, current: State) -> State:
     because an expired rule that is wanted again starts anew.
     """
     known = {old.name: (old, now) for old, now in zip(before.proxies, current.proxies, strict=True)}
-    generation = before.generation + 1
+    generation = current.generation + 1
 
     def numbered(spec: ProxySpec) -> ProxySpec:
         if spec.name not in known:
