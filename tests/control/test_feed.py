@@ -32,9 +32,9 @@ EVENTS: dict[str, Event] = {
 }
 
 
-def full(count: int, size: int = 4096) -> Feed:
+def full(count: int, size: int = 4096, first: int = 1) -> Feed:
     """A feed of so many events."""
-    recent = Recent(size, clock=lambda: NOW)
+    recent = Recent(size, clock=lambda: NOW, first=first)
     for number in range(1, count + 1):
         recent.add(Trouble("cache", str(number)))
     return Feed(recent)
@@ -45,6 +45,36 @@ def data_of(text: str) -> tuple[str, str, dict[str, object]]:
     number, kind, data = [line.partition(": ")[2] for line in lines]
     assert [line.partition(": ")[0] for line in lines] == ["id", "event", "data"]
     return number, kind, json.loads(data)
+
+
+@pytest.mark.parametrize("after", [1, 998, 1003, 10**15])
+def test_an_id_of_another_process_is_known_as_such(after: int) -> None:
+    feed = full(3, first=1000)
+    batch = feed.read(after)
+    assert (batch.lost, batch.before, batch.last) == (None, 999, 1002)
+    assert [each.number for each in batch.events] == [1000, 1001, 1002]
+
+
+@pytest.mark.parametrize(
+    ("after", "lost", "numbers"),
+    [
+        (0, 1, [1001, 1002]),
+        (999, 1, [1001, 1002]),
+        (1000, 0, [1001, 1002]),
+        (1001, 0, [1002]),
+        (1002, 0, []),
+    ],
+)
+def test_what_is_kept_after_an_event(after: int, lost: int, numbers: list[int]) -> None:
+    batch = full(3, 2, first=1000).read(after)
+    assert (batch.lost, batch.last) == (lost, 1002)
+    assert [each.number for each in batch.events] == numbers
+
+
+@pytest.mark.parametrize(("after", "lost"), [(0, 0), (999, 0), (5, None)])
+def test_there_are_no_events_yet(after: int, lost: int | None) -> None:
+    batch = full(0, first=1000).read(after)
+    assert (batch.lost, batch.events, batch.before, batch.last) == (lost, [], 999, 999)
 
 
 @pytest.mark.parametrize("kind", EVENTS)

@@ -7,6 +7,12 @@ from vaurien.net.recent import Numbered, Recent, numbered
 from vaurien.values.events import Fired, Trouble
 
 
+def test_numbers_begin_above_those_of_earlier_processes() -> None:
+    before = Recent.of_process()
+    assert before.newest == before.first - 1
+    assert 1.7e15 < before.first < 2**53  # an integer in JavaScript, too
+
+
 def test_events_are_numbered_and_the_oldest_are_forgotten() -> None:
     recent = Recent(3, clock=lambda: 12.5)
     assert (recent.newest, recent.after(0)) == (0, [])

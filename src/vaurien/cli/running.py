@@ -100,7 +100,7 @@ class Running:
         closing.callback(self.reactor.close)
         self.reactor.report = partial(LOG.error, "%s")
         self.reactor.limit_descriptors(descriptors_for_traffic())
-        self.recent = Recent()
+        self.recent = Recent.of_process()
         """The last events; none are kept without the HTTP API."""
         self._journal: Journal | None = None
         self._named = named

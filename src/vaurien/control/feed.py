@@ -58,11 +58,17 @@ class Wanted:
 class Batch(NamedTuple):
     """Some of the events that came after one."""
 
-    lost: int
-    """Events in between that are not kept any more."""
+    lost: int | None
+    """Events in between that are not kept any more; None: unknown, as the one is of another
+    process, and these are all that there are."""
     events: list[Numbered]
     last: int
     """The number to continue after."""
+
+    @property
+    def before(self) -> int:
+        """The number before the first of them."""
+        return self.events[0].number - 1 if self.events else self.last
 
 
 class Waiter(NamedTuple):
@@ -96,11 +102,14 @@ class Feed:
         return self._recent.newest
 
     def read(self, after: int, most: int = BATCH) -> Batch:
-        """Return the first events after one, in any thread."""
+        """Return the first events after one, in any thread; 0: all that are kept."""
+        beginning = self._recent.first - 1
+        is_known = after == 0 or beginning <= after <= self.newest
+        after = max(after, beginning) if is_known else beginning
         kept = self._recent.after(after)
-        if not kept:
-            return Batch(0, [], after)
-        return Batch(kept[0][0] - after - 1, list(map(numbered, kept[:most])), kept[:most][-1][0])
+        lost = kept[0][0] - after - 1 if kept else 0
+        events = list(map(numbered, kept[:most]))
+        return Batch(lost if is_known else None, events, events[-1].number if events else after)
 
     async def wait(self, after: int, seconds: float) -> None:
         """Return when there are newer events, or after this time."""

@@ -31,23 +31,34 @@ class Numbered(NamedTuple):
     """An event that was kept."""
 
     number: int
-    """Counted from 1, without gaps, in the order of the events."""
+    """Counted without gaps, in the order of the events."""
     at: float
     """When it happened, in seconds since 1970."""
     event: Event
 
 
 class Recent(deque[Kept]):
-    """The last ``size`` events.
+    """The last ``size`` events; the number of the very first is ``first``.
 
     Firings are appended as they are in ``Proxy.on_fired``: a call of Python for each would cost
     more than all the rest.
     """
 
-    def __init__(self, size: int = SIZE, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, size: int = SIZE, clock: Callable[[], float] = time.time, first: int = 1
+    ) -> None:
         super().__init__(maxlen=size)
-        self.numbers = count(1)
+        self.first = first
+        self.numbers = count(first)
         self.clock = clock
+
+    @classmethod
+    def of_process(cls) -> Recent:
+        """Return one whose numbers no earlier process has used, unless the clock was set back.
+
+        They begin with the microseconds since 1970, faster than which no events come.
+        """
+        return cls(first=int(time.time() * 1e6))
 
     def add(self, event: Event) -> None:
         """Keep an event that is no firing: a subscriber to events."""
@@ -56,11 +67,11 @@ class Recent(deque[Kept]):
 
     @property
     def newest(self) -> int:
-        """The number of the newest event; 0 if there is none yet."""
+        """The number of the newest event; ``first`` - 1 if there is none yet."""
         try:
             return self[-1][0]
         except IndexError:
-            return 0
+            return self.first - 1
 
     def after(self, number: int) -> list[Kept]:
         """Return the events with greater numbers that are still kept, oldest first."""

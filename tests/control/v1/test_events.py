@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -184,6 +184,18 @@ def test_a_reader_that_leaves_makes_room(
     wait_until(lambda: running.control.feed.readers == 0, "the readers have left")
     with following(http):
         pass
+
+
+def test_readers_that_come_together_are_counted_one_by_one(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "READERS", 2)
+    with ExitStack() as opened:
+        readers = [opened.enter_context(http.connect()) for _ in range(20)]
+        for reader in readers:
+            reader.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % http.port)
+        statuses = [reader.recv(12) for reader in readers]
+    assert sorted(statuses) == [b"HTTP/1.1 200"] * 2 + [b"HTTP/1.1 503"] * 18
 
 
 def test_a_reader_that_never_reads_is_cut(

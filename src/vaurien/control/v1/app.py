@@ -54,7 +54,7 @@ class NativeApp:
             if route.body is not None:
                 data = await read_body(request, BODY_LIMIT)
 
-            def handled() -> Response | Awaitable[Answer]:
+            def handled() -> Response | Awaitable[Answer | Response]:
                 call = Call(
                     self._control,
                     self._table,
@@ -70,9 +70,9 @@ class NativeApp:
                 answer = handled()
             else:  # in a thread, because it blocks until the data plane has applied it
                 answer = await asyncio.to_thread(handled)
-            if isinstance(answer, Response):
-                return answer
-            return _told(route, request.headers, await answer)
+            if isinstance(answer, Awaitable):
+                answer = await answer
+            return answer if isinstance(answer, Response) else _told(route, request.headers, answer)
         except VaurienError as error:
             return _refused(refusal_of(error))
         except HTTPException as error:

@@ -49,10 +49,11 @@ SINCE = Option("since", str, "", "time, such as 2026-05-28T20:26:40Z")
 
 
 class EventStream(Response):
-    """Events after one, until the reader leaves."""
+    """Events after one, until the reader leaves; it counts as a reader from when it is made."""
 
     def __init__(self, feed: Feed, wanted: Wanted, after: int | None) -> None:
         """``after``: None for those to come."""
+        feed.readers += 1
         self.status_code, self.background = 200, None
         self.media_type = MEDIA_TYPE
         self.init_headers(HEADERS)
@@ -61,27 +62,23 @@ class EventStream(Response):
         self._after = feed.newest if after is None else after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
-        if scope["method"] != "HEAD":
-            await self._follow(receive, send)
-        await send({"type": "http.response.body", "body": b""})
+        start = {"status": self.status_code, "headers": self.raw_headers}
+        try:
+            await send({"type": "http.response.start", **start})
+            if scope["method"] != "HEAD":
+                await self._follow(receive, send)
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._feed.readers -= 1
 
     async def _follow(self, receive: Receive, send: Send) -> None:
         telling = asyncio.ensure_future(self._tell(send))
         leaving = asyncio.ensure_future(_left(receive))
-        self._feed.readers += 1
         try:
             await asyncio.wait([telling, leaving], return_when=asyncio.FIRST_COMPLETED)
             if telling.done():
                 telling.result()
         finally:
-            self._feed.readers -= 1
             telling.cancel()
             leaving.cancel()
 
@@ -89,12 +86,11 @@ class EventStream(Response):
         feed, last, told = self._feed, self._after, 0.0
         clock = asyncio.get_running_loop().time
         text = f"retry: {RETRY}\n"
-        if last > feed.newest:  # it read from a process before this one
-            last, text = 0, text + _lost(None, 0)
         while not feed.closed:
             batch = feed.read(last)
-            if batch.lost:
-                text += _lost(batch.lost, batch.events[0].number - 1)
+            last = batch.before
+            if batch.lost != 0:
+                text += _lost(batch.lost, last)
             for each in batch.events:
                 last = each.number
                 if self._wanted.accepts(each.event):
@@ -121,8 +117,8 @@ def _lost(count: int | None, last: int) -> str:
     return f'id: {last}\nevent: lost\ndata: {{"events": {data}}}\n\n'
 
 
-def follow(call: Call) -> EventStream:
-    """Follow events.
+async def follow(call: Call) -> EventStream:
+    """Follow events; in the event loop, so that readers are counted one by one.
 
     Raises:
         Refusal: there are too many readers, or what is asked for is wrong.
@@ -162,10 +158,7 @@ def journal(call: Call) -> Answer:
     """Return the firings among the events that are kept."""
     query, feed = call.query, call.control.feed
     after, since = query.get(AFTER.name), _since(query)
-    first = int(after or 0)
-    if first > feed.newest:  # it is of a process before this one
-        first = 0
-    batch = feed.read(first, most=feed.size)
+    batch = feed.read(int(after or 0), most=feed.size)
     wanted = {each.name: query[each.name] for each in FILTERS if each.name in query}
     found = [
         each
@@ -210,7 +203,10 @@ ENTRIES = {
             "description": "Lines of the journal, oldest first, with their ids.",
         },
         "next": {"type": "integer", "description": "The id to continue after."},
-        "lost": {"type": "integer", "description": "Events since `after` that are not kept."},
+        "lost": {
+            "type": ["integer", "null"],
+            "description": "Events since `after` that are not kept; null: it is of another process.",
+        },
     },
     "required": ["entries", "next", "lost"],
 }

@@ -69,9 +69,9 @@ class Change:
     """Returns whether to try again, without what cannot listen."""
 
 
-Handler = Callable[["Call"], Answer | Change | Response | Awaitable[Answer]]
-"""A function, which runs in a thread as it may wait; or a coroutine, for which no other request can
-make anyone wait."""
+Handler = Callable[["Call"], Answer | Change | Response | Awaitable[Answer | Response]]
+"""A function, which runs in a thread as it may wait; or a coroutine, which no other request keeps
+waiting."""
 
 
 @dataclass(frozen=True)
