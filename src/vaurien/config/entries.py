@@ -16,9 +16,10 @@ from ..protocol import Protocol
 from ..rules.notation import RULE_KEYS, Entry, FindBehavior, make_rules
 from ..rules.plan import ROUNDING, Plan, Rule
 from ..values.options import Configured, Option, options_of
-from .document import Document, FileKey
+from .document import INVALID, Document, FileKey
 from .formatting import Path, format_value
 from .problems import Given, Problems, blamed, nearest, suggestion
+from .tables import Table
 
 BEHAVIOR_NAME = "the name of a behavior"
 
@@ -42,6 +43,15 @@ class Unknown(Behavior):
     def configured(cls, values: Mapping[str, object]) -> Self:
         del values
         return cls()
+
+
+def entries_in(table: Table) -> Iterator[LocatedEntry]:
+    """Take the rules of a table; each that is no table is a problem."""
+    for path, entry in table.items("rules"):
+        if isinstance(entry, Mapping):
+            yield LocatedEntry(path, entry)
+        elif entry is not INVALID:
+            table.problems.add(path, format_value(entry), allowed="a table")
 
 
 def plan_of_request(

@@ -15,8 +15,7 @@ from ..protocol import Protocol
 from ..rules.notation import Entry, FindBehavior, parse_mix
 from ..rules.plan import NAME_ALLOWED, is_name
 from ..values.options import Configured, Option, Value, options_of
-from .document import INVALID
-from .entries import Entries, LocatedEntry
+from .entries import Entries, LocatedEntry, entries_in
 from .formatting import Path, format_value
 from .problems import Problems, nearest
 from .settings import LIMITS, PROTOCOL, SEED
@@ -160,11 +159,7 @@ class ProxyReader:
         for path, recipe, start in self._recipes(table):
             make = partial(recipe_for, protocol.plugin if protocol else None, start)
             yield from self._brought(path, recipe, make)
-        for path, entry in table.items("rules"):
-            if isinstance(entry, Mapping):
-                yield LocatedEntry(path, entry)
-            elif entry is not INVALID:
-                self._problems.add(path, format_value(entry), allowed="a table")
+        yield from entries_in(table)
 
     def _mix(self, path: Path, text: str) -> Iterator[LocatedEntry]:
         """Yield the entries of a mix; none if it has problems."""

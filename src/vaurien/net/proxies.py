@@ -87,7 +87,8 @@ class Proxies:
         proxies, specs = self._proxies, self._specs
         found: dict[str, Resolved] = {}
         leads: list[Lead] = []
-        for spec in wanted:
+        # Those that change come last, so that they are found at fault.
+        for spec in sorted(wanted, key=lambda spec: specs.get(spec.name) is not spec):
             proxy, before = proxies.get(spec.name), specs.get(spec.name)
             stays = proxy and before and proxy.listener and before.listen == spec.listen
             host = spec.listen.host

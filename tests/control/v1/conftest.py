@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from control.plane import Plane, spec
 from live import Http, Live, controlled, live
 from native import Native
 
@@ -33,3 +35,11 @@ def cache(ask: Native, running: Live) -> str:
     body = {"name": "cache", "listen": "127.0.0.1:0", "backend": str(running.backend)}
     assert ask("POST", "/v1/proxies", body).status == 201
     return "/v1/proxies/cache"
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Iterator[Plane]:
+    """A proxy ``cache``, without sockets and threads."""
+    plane = Plane(tmp_path, spec("cache", 1))
+    yield plane
+    plane.close()

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from control.plane import Plane
 from live import Http
 from native import JSON, Native, told
+from vaurien.config.state import State
+from vaurien.control.v1.app import made
+from vaurien.control.v1.problems import Refusal
+from vaurien.control.v1.routes import Answer, Change
+from vaurien.control.writer import StalledError
 
 PROBLEM = "application/problem+json"
 
@@ -66,8 +72,28 @@ def test_what_has_not_changed_is_not_sent_again(ask: Native, cache: str) -> None
     assert (answer.status, answer.body, answer.headers["etag"]) == (304, {}, tag)
 
 
+def test_changes_are_logged(ask: Native, cache: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert ask("PATCH", f"{cache}?drain=1", {"timeout": 5}).status == 200
+    assert ask("PATCH", cache, {"timeout": 5}).status == 200  # which changes nothing
+    assert ask("PATCH", cache, {"timeout": -1}).status == 422
+    assert ask("DELETE", "/v1/proxies/c%61che%0a").status == 404
+    assert caplog.messages == [f"PATCH {cache}?drain=1: generation 2"]
+
+
+def test_a_change_whose_answer_cannot_be_told_was_made(plane: Plane) -> None:
+    def answer(after: State) -> Answer:
+        raise StalledError(f"stalled at {after.generation}")
+
+    with pytest.raises(Refusal, match="the change was made, but") as caught:
+        made(plane.control, Change(lambda state: state.without_proxy("cache"), answer), "DELETE")
+    assert caught.value.status == 503
+    assert plane.control.state.proxies == ()
+
+
 def test_what_has_changed_is_not_changed_blindly(ask: Native, cache: str) -> None:
     answer = ask("DELETE", cache, headers={"If-Match": '"999"'})
     assert (answer.status, list(answer.pointers)) == (412, ["If-Match"])
     tag = ask("GET", cache).headers["etag"]
+    assert answer.headers["etag"] == tag
     assert ask("DELETE", cache, headers={"If-Match": f'"1000", {tag}'}).status == 204

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from live import Live
@@ -76,12 +78,62 @@ def test_all_or_nothing(ask: Native, running: Live, cache: str) -> None:
     assert (answer.status, list(answer.pointers)) == (404, ["#/changes/1/path"])
 
 
+def test_each_change_may_have_a_condition(ask: Native, cache: str, running: Live) -> None:
+    generation = ask("GET", cache).body["status"]["generation"]
+    changes: list[dict[str, object]] = [
+        {"method": "PUT", "path": "seed", "body": {"seed": 3}},
+        {"method": "PATCH", "path": "proxies/cache", "body": {"timeout": 5}},
+        {"method": "PUT", "path": "proxies/cache", "body": {"backend": str(running.backend)}},
+        {"method": "POST", "path": "proxies/cache/rules", "body": DELAY},
+        {"method": "POST", "path": "reset"},
+    ]
+    conditions = [{**change, "if_generation": generation} for change in changes[:4]]
+    begun = running.control.state.generation
+    body = {"changes": [*conditions, {**changes[4], "if_generation": begun}]}
+    assert ask("POST", "/v1/changes", body).status == 200
+    answer = ask("POST", "/v1/changes", {"changes": [changes[0], *conditions]})
+    assert (answer.status, list(answer.pointers)) == (412, ["#/changes/1/if_generation"])
+    assert answer.body["detail"] == f'it has changed: its ETag is "{begun + 1}"'
+
+
+def test_an_address_that_is_taken_is_found_in_the_body(
+    ask: Native, cache: str, running: Live
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        table = {"name": "b", "listen": listen, "backend": str(running.backend)}
+        changes = [
+            {"method": "POST", "path": "proxies/cache/rules", "body": DELAY},
+            {"method": "POST", "path": "proxies", "body": table},
+            {"method": "POST", "path": "proxies/b/rules", "body": DELAY},
+        ]
+        answer = ask("POST", "/v1/changes", {"changes": changes})
+    assert (answer.status, list(answer.pointers)) == (409, ["#/changes/1/body/listen"])
+    assert ask("GET", f"{cache}/rules").body == {"rules": []}
+    table |= {"listen": "127.0.0.1:0", "backend": ask("GET", cache).body["status"]["address"]}
+    changes.append({"method": "PATCH", "path": "proxies/cache", "body": {"backend": "127.0.0.1:1"}})
+    assert ask("POST", "/v1/changes", {"changes": changes}).status == 200
+
+
+def test_what_is_changed_together_is_logged(
+    ask: Native, cache: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    change = {"method": "PATCH", "path": "proxies/cache", "body": {"timeout": 5}}
+    other = {"method": "PATCH", "path": "proxies/cache?drain=1", "body": {"timeout": 7}}
+    assert ask("POST", "/v1/changes", {"changes": [change] * 10 + [other]}).status == 200
+    listed = ", ".join(["PATCH proxies/cache"] * 10)
+    assert caplog.messages == [f"POST /v1/changes ({listed} and 1 more): generation 2"]
+
+
 @pytest.mark.parametrize(
     ("change", "pointers"),
     [
         (5, {""}),
         ({}, {"/method", "/path"}),
         ({"method": "DELETE", "path": "proxies/a", "x": 1}, {"/x"}),
+        ({"method": "DELETE", "path": "proxies/a", "if_generation": -1}, {"/if_generation"}),
+        ({"method": "DELETE", "path": "proxies/a", "if_generation": True}, {"/if_generation"}),
         ({"method": "GET", "path": "proxies"}, {"/method"}),
         ({"method": "DELETE", "path": "proxies/a?x=1"}, {"/path"}),
         ({"method": "POST", "path": "nope"}, {"/path"}),

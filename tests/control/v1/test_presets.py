@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from control.plane import Plane, spec
+from control.plane import Plane
 from live import Live
 from native import Native
 from vaurien.control.v1.app import made
@@ -15,13 +12,6 @@ from vaurien.control.v1.presets import start_recipe
 from vaurien.control.v1.problems import Refusal
 from vaurien.control.v1.routes import Call, Change
 from vaurien.control.v1.table import TABLE
-
-
-@pytest.fixture
-def plane(tmp_path: Path) -> Iterator[Plane]:
-    plane = Plane(tmp_path, spec("cache", 1))
-    yield plane
-    plane.close()
 
 
 def names(ask: Native, proxy: str) -> list[str]:
@@ -75,7 +65,7 @@ def test_a_recipe_that_is_over_can_be_started_again(plane: Plane) -> None:
         call = Call(plane.control, TABLE, {"proxy": "cache"}, {}, {}, {"name": "brown-out"})
         change = start_recipe(call)
         assert isinstance(change, Change)
-        made(plane.control, change)
+        made(plane.control, change, "POST")
 
     start()
     plane.pass_time(1)

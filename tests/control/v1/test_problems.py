@@ -9,8 +9,6 @@ from vaurien.control.v1.problems import (
     Refusal,
     Wrong,
     invalid,
-    not_a_backend,
-    not_listening,
     pointer_of,
     refusal_of,
 )
@@ -52,7 +50,7 @@ def test_a_problem_of_a_file_is_at_no_place_of_the_body() -> None:
 
 def test_a_proxy_is_found_in_the_body() -> None:
     taken = ListenError(errno.EADDRINUSE, "taken")
-    assert not_listening(taken, ("proxies", 1)).errors[0].path == ("proxies", 1, "listen")
+    assert refusal_of(taken, ("proxies", 1)).errors[0].path == ("proxies", 1, "listen")
     refused = BackendError("is refused", given="b:1", proxy="a")
-    assert not_a_backend(refused, ()).errors[0].path == ("backend",)
-    assert not_a_backend(refused, None).errors[0].path is None
+    assert refusal_of(refused, ()).errors[0].path == ("backend",)
+    assert refusal_of(refused).errors[0].path is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from live import Live
 from native import Native
 
@@ -125,3 +127,19 @@ def test_a_backend_that_is_not_allowed(ask: Native) -> None:
     assert list(ask("POST", "/v1/proxies", table).pointers) == ["#/backend"]
     answer = ask("PUT", "/v1/state", {"proxies": [table]})
     assert (answer.status, list(answer.pointers)) == (422, ["#/proxies/0/backend"])
+
+
+@pytest.mark.parametrize("path", ["/v1/proxies", "/v1/state"])
+def test_all_that_is_wrong_is_listed(ask: Native, path: str) -> None:
+    table = {"name": 1, "backend": 2, "timeout": -1, "rules": [{"behavior": "dely"}, 5]}
+    keys = ("name", "backend", "timeout", "rules/0/behavior", "rules/1")
+    if path == "/v1/proxies":
+        answer = ask("POST", path, table)
+        assert set(answer.pointers) == {f"#/{key}" for key in keys}
+        assert list(ask("POST", path, {}).pointers.values()) == [
+            "name is missing: it takes 1 to 255 printable characters",
+            "backend is missing: it takes HOST:PORT, [IPV6]:PORT or unix:/path",
+        ]
+    else:
+        answer = ask("PUT", path, {"proxies": [table]})
+        assert set(answer.pointers) == {f"#/proxies/0/{key}" for key in keys}

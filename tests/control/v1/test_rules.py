@@ -124,7 +124,7 @@ def test_all_that_is_wrong_is_told(ask: Native, rules: str) -> None:
     answer = ask("PUT", rules, {"rules": [1, DELAY, []]})
     assert set(answer.pointers) == {"#/rules/0", "#/rules/2"}
     assert list(ask("PUT", rules, {"rules": {}}).pointers) == ["#/rules"]
-    assert list(ask("PUT", rules, {"rule": []}).pointers) == ["#/rule"]
+    assert set(ask("PUT", rules, {"rule": []}).pointers) == {"#/rules", "#/rule"}
     assert list(ask("PUT", f"{rules}/slow", {**DELAY, "name": "b"}).pointers) == ["#/name"]
 
 
@@ -161,3 +161,10 @@ def test_the_rules_of_a_proxy_that_is_not_there(ask: Native) -> None:
         ("DELETE", "rules/slow", None),
     ):
         assert ask(method, f"/v1/proxies/nope/{path}", body).status == 404
+
+
+def test_all_that_is_wrong_with_a_list_is_told(ask: Native, cache: str) -> None:
+    body = {"rules": [5, {"behavior": "delay", "percent": 101}], "rule": []}
+    answer = ask("PUT", f"{cache}/rules", body)
+    assert answer.status == 422
+    assert set(answer.pointers) == {"#/rules/0", "#/rules/1/percent", "#/rule"}

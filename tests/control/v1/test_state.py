@@ -100,6 +100,29 @@ def test_rules_are_removed_though_an_address_is_taken(ask: Native, running: Live
     assert "Address already in use" in answer.body["not_enabled"]["a"]
 
 
+def test_rules_are_removed_though_a_backend_is_refused(
+    ask: Native, running: Live, cache: str
+) -> None:
+    table = {"name": "b", "listen": "127.0.0.1:0", "backend": "127.0.0.1:1"}
+    address = ask("POST", "/v1/proxies", {**table, "rules": [RULE]}).body["status"]["address"]
+    ask("PATCH", "/v1/proxies/b", {"enabled": False})
+    assert ask("PATCH", cache, {"backend": address}).status == 200
+    table |= {"listen": address, "backend": ask("GET", cache).body["status"]["address"]}
+    assert ask("PATCH", "/v1/proxies/b", table).status == 200
+    answer = ask("POST", "/v1/reset")
+    assert (answer.status, answer.body["rules_removed"]) == (200, {"b": ["slow"]})
+    assert "b -> cache -> b" in answer.body["not_enabled"]["b"]
+
+
+def test_only_what_nobody_has_changed_since_is_healed(ask: Native, cache: str) -> None:
+    state, proxy = (ask("GET", path).headers["etag"] for path in ("/v1/state", cache))
+    ask("PUT", "/v1/seed", {"seed": 1000})
+    for path, tag in (("/v1/reset", state), ("/v1/reset?proxy=cache", proxy)):
+        assert ask("POST", path, headers={"If-Match": tag}).status == 412
+        tag = ask("GET", cache if "cache" in path else "/v1/state").headers["etag"]
+        assert ask("POST", path, headers={"If-Match": tag}).status == 200
+
+
 def test_the_file_is_read_again(ask: Native, running: Live) -> None:
     assert ask("POST", "/v1/reload").status == 409
 
@@ -108,5 +131,6 @@ def test_the_file_is_read_again(ask: Native, running: Live) -> None:
 
     running.control.reload = lambda: None
     assert ask("POST", "/v1/reload").body == {"changed": False, "changes": []}
+    assert ask("POST", "/v1/reload", headers={"If-Match": '"999"'}).status == 412
     running.control.reload = refuse
     assert ask("POST", "/v1/reload").status == 422

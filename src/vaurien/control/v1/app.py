@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -13,11 +13,24 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...errors import BackendError, ListenError, VaurienError
+from ...config.state import State
+from ...errors import BackendError, EndingError, ListenError, VaurienError
+from ...values.texts import printable
 from ..reading import raw_path, read_body
+from ..writer import StalledError
 from .bodies import check_type, decode, encode
-from .problems import MEDIA_TYPE, Refusal, not_a_backend, not_listening, refusal_of
-from .routes import NO_BODY, Answer, Call, Change, Route, Table, is_among, parsed_query
+from .problems import MEDIA_TYPE, Refusal, refusal_of
+from .routes import (
+    IF_NONE_MATCH,
+    NO_BODY,
+    Answer,
+    Call,
+    Change,
+    Route,
+    Table,
+    is_among,
+    parsed_query,
+)
 from .table import TABLE
 
 if TYPE_CHECKING:
@@ -27,6 +40,8 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 1024 * 1024
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+LOGGED_PARTS = 10
+"""Parts of a change that are logged."""
 LOG = logging.getLogger("vaurien")
 
 
@@ -62,16 +77,16 @@ class NativeApp:
                     parsed_query(request.query_params.multi_items(), route.query),
                     request.headers,
                     _body(route, request, data),
+                    _line(request),
                 )
                 answer = route.handle(call)
                 return answer if isinstance(answer, Awaitable) else _answered(route, call, answer)
 
             if iscoroutinefunction(route.handle):
-                answer = handled()
+                found = handled()
             else:  # in a thread, because it blocks until the data plane has applied it
-                answer = await asyncio.to_thread(handled)
-            if isinstance(answer, Awaitable):
-                answer = await answer
+                found = await asyncio.to_thread(handled)
+            answer = found if isinstance(found, Response) else await found
             return answer if isinstance(answer, Response) else _told(route, request.headers, answer)
         except VaurienError as error:
             return _refused(refusal_of(error))
@@ -80,7 +95,7 @@ class NativeApp:
         except RecursionError:
             return _refused(Refusal(400, "the body is nested too deeply"))
         except Exception:  # a bug, in vaurien or a plugin
-            LOG.exception("%s %s failed", request.method, request.url.path.encode("unicode_escape"))
+            LOG.exception("%s failed", printable(_line(request)))
             return _refused(Refusal(500, "this is a bug: the log has its traceback"))
 
     def _find(self, segments: list[str], method: str) -> tuple[Route, dict[str, str]]:
@@ -96,16 +111,44 @@ class NativeApp:
         return found[method]
 
 
-def made(control: Control, change: Change) -> Answer:
-    """Make a change, and return its answer."""
+def made(control: Control, change: Change, line: str) -> Answer:
+    """Make a change, log it as the ``line`` of its request, and return its answer.
+
+    Raises:
+        Refusal: it cannot be made; or it was, as the text says, and its answer cannot be told.
+    """
+    before = State()
+
+    def apply(state: State) -> State:
+        nonlocal before
+        before = state
+        return change.apply(state)
+
     while True:
         try:
-            return change.answer(control.change(change.apply, change.close_policy))
-        except ListenError as error:
+            after = control.change(apply, change.close_policy)
+            break
+        except (ListenError, BackendError) as error:
             if not change.forgo(error):
-                raise not_listening(error, change.place(error.proxy)) from None
-        except BackendError as error:
-            raise not_a_backend(error, change.place(error.proxy)) from None
+                raise refusal_of(error, change.place(error.proxy)) from None
+    if after.generation != before.generation:
+        _log(line, change.parts, after.generation)
+    try:
+        return change.answer(after)
+    except (StalledError, EndingError):
+        raise Refusal(503, "the change was made, but the proxies do not answer") from None
+
+
+def _log(line: str, parts: Sequence[str], generation: int) -> None:
+    shown = ", ".join(parts[:LOGGED_PARTS])
+    more = f" and {len(parts) - LOGGED_PARTS} more" if len(parts) > LOGGED_PARTS else ""
+    what = f"{line} ({shown}{more})" if parts else line
+    LOG.info("%s: generation %d", printable(what), generation)
+
+
+def _line(request: Request) -> str:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{request.method} {raw_path(request.scope)}{query}"
 
 
 def _body(route: Route, request: Request, data: bytes) -> object:
@@ -124,7 +167,7 @@ def _body(route: Route, request: Request, data: bytes) -> object:
 
 def _answered(route: Route, call: Call, answer: Answer | Change | Response) -> Response:
     if isinstance(answer, Change):
-        answer = made(call.control, answer)
+        answer = made(call.control, answer, call.line)
     return answer if isinstance(answer, Response) else _told(route, call.headers, answer)
 
 
@@ -132,7 +175,7 @@ def _told(route: Route, asked: Mapping[str, str], answer: Answer) -> Response:
     headers = dict(HEADERS)
     if answer.generation is not None:
         headers["ETag"] = f'"{answer.generation}"'
-        tags = asked.get("if-none-match")
+        tags = asked.get(IF_NONE_MATCH.lower())
         if route.method == "GET" and tags and is_among(answer.generation, tags, weakly=True):
             return Response(status_code=304, headers=headers)
     if answer.location:

@@ -205,7 +205,7 @@ ENTRIES = {
         "next": {"type": "integer", "description": "The id to continue after."},
         "lost": {
             "type": ["integer", "null"],
-            "description": "Events since `after` that are not kept; null: it is of another process.",
+            "description": "Events since `after` that are not kept; null: of another process.",
         },
     },
     "required": ["entries", "next", "lost"],

@@ -9,15 +9,15 @@ from importlib.resources import files
 from starlette.responses import Response
 
 from ...version import __version__
-from .routes import Answer, Call, Handler, Route, Table
+from .routes import IF_MATCH, IF_NONE_MATCH, Answer, Call, Handler, Route, Table
 from .schemas import PROBLEM_CONTENT, SCHEMAS, schema_of
 
 ALWAYS = (401, 403, 422, 500, 503)
 """Statuses that any request may be answered."""
 WITH_BODY = (400, 408, 413, 415)
 CONDITIONS = {
-    "If-Match": "change it only if its ETag is one of these; *: if it exists",
-    "If-None-Match": "change it only if its ETag is none of these; *: if it does not exist",
+    IF_MATCH: "change it only if its ETag is one of these; *: if it exists",
+    IF_NONE_MATCH: "change it only if its ETag is none of these; *: if it does not exist",
 }
 PAGE_HEADERS = {
     "Cache-Control": "no-cache",

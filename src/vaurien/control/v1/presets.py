@@ -5,29 +5,25 @@ Their rules are known by their names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from ...config.document import Document, DocumentError
 from ...config.entries import LocatedEntry
-from ...config.problems import Problems
 from ...config.proxies import START, presets, recipe_for
 from ...config.state import State
-from ...config.tables import Table
 from ...errors import VaurienError
 from ...rules.notation import Entry
 from ...rules.plan import Rule
 from .bodies import Content
 from .problems import Refusal, unknown
-from .resources import answer_with_proxy, find_proxy, read_rules, with_rules
+from .resources import answer_with_proxy, body_table, find_proxy, read_rules, with_rules
 from .routes import Answer, Call, Change, Route, ref
 
 if TYPE_CHECKING:
     from ...net.proxies import Proxies
     from ...net.spec import ProxySpec
-    from ..server import Control
 
 
 @cache
@@ -48,17 +44,13 @@ def recipe_rules(recipe: str) -> frozenset[str]:
 
 
 def apply_profile(call: Call) -> Change:
-    name, content = call.arguments["proxy"], call.content
-    wanted, _ = _wanted(content, starts=False)
+    name = call.arguments["proxy"]
+    wanted, _ = _wanted(call.content, starts=False)
 
     def apply(state: State) -> State:
         spec = find_proxy(state, name)
         call.check(spec.generation)
-        try:
-            entries = presets().profile(wanted)
-        except VaurienError as error:
-            raise _refused(content, wanted, error) from None
-        made = _made(call.control, spec, content, entries, wanted)
+        made = _made(call, spec, wanted, presets().profile)
         return with_rules(state, spec, _in_place_of(spec, profile_rules(), made))
 
     return Change(apply, lambda state: answer_with_proxy(call.control, state, name))
@@ -69,25 +61,22 @@ def remove_profile(call: Call) -> Change:
 
 
 def start_recipe(call: Call) -> Change:
-    name, content = call.arguments["proxy"], call.content
-    wanted, start = _wanted(content, starts=True)
+    name = call.arguments["proxy"]
+    wanted, start = _wanted(call.content, starts=True)
 
     def apply(state: State) -> State:
         spec = find_proxy(state, name)
         call.check(spec.generation)
-        try:
-            entries = recipe_for(type(spec.protocol), start, wanted)
-        except VaurienError as error:
-            raise _refused(content, wanted, error) from None
+        made = _made(call, spec, wanted, partial(recipe_for, type(spec.protocol), start))
         names = recipe_rules(wanted)
         there = {rule.name: rule for rule in spec.plan.rules if rule.name in names}
         if there and not call.control.ask(lambda proxies: _is_over(proxies, name, there)):
             raise Refusal(409, f"the recipe {wanted!r} is running")
-        made = [
+        anew = [
             replace(rule, restarts=there[rule.name].restarts + 1) if rule.name in there else rule
-            for rule in _made(call.control, spec, content, entries, wanted)
+            for rule in made
         ]
-        return with_rules(state, spec, _in_place_of(spec, names, made))
+        return with_rules(state, spec, _in_place_of(spec, names, anew))
 
     return Change(apply, lambda state: answer_with_proxy(call.control, state, name))
 
@@ -105,27 +94,30 @@ def _wanted(content: Content, *, starts: bool) -> tuple[str, float]:
     Raises:
         DocumentError: all that is wrong.
     """
-    problems = Problems(Document(content))
-    table = Table(content, (), problems, joint="_")
+    table = body_table(content)
     table.need("name", "a text")
     _, name = table.text("name")
     start = float(table.take(START) or 0.0) if starts else 0.0
     table.end()
-    problems.check()
+    table.problems.check()
     return name, start
 
 
-def _refused(content: Content, name: str, error: VaurienError) -> DocumentError:
-    problems = Problems(Document(content))
-    problems.add_error(("name",), name, error)
-    return DocumentError(problems.found)
-
-
 def _made(
-    control: Control, spec: ProxySpec, content: Content, entries: Iterable[Entry], name: str
+    call: Call, spec: ProxySpec, name: str, entries_of: Callable[[str], Iterable[Entry]]
 ) -> tuple[Rule, ...]:
-    located = [LocatedEntry(("name",), entry, name) for entry in entries]
-    return read_rules(control, spec, located, content)
+    """Return the rules that a name in the body stands for.
+
+    Raises:
+        DocumentError: it stands for none, or the proxy cannot have them.
+    """
+    problems = body_table(call.content).problems
+    located: list[LocatedEntry] = []
+    try:
+        located = [LocatedEntry(("name",), entry, name) for entry in entries_of(name)]
+    except VaurienError as error:
+        problems.add_error(("name",), name, error)
+    return read_rules(call.control, spec, located, problems)
 
 
 def _in_place_of(spec: ProxySpec, names: frozenset[str], made: Iterable[Rule]) -> list[Rule]:

@@ -92,8 +92,12 @@ def unknown(kind: str, name: str) -> Refusal:
     return Refusal(404, f"there is no {kind} {format_value(name)}")
 
 
-def refusal_of(error: VaurienError) -> Refusal:
-    """Return how an error is answered."""
+def refusal_of(error: VaurienError, place: Path | None = None) -> Refusal:
+    """Return how an error is answered.
+
+    ``place``: that of the proxy in the body, for an address that cannot be listened on and a
+    backend that is refused.
+    """
     if isinstance(error, Refusal):
         return error
     if isinstance(error, DocumentError):
@@ -105,7 +109,11 @@ def refusal_of(error: VaurienError) -> Refusal:
     if isinstance(error, StoreError):
         return Refusal(500, str(error))
     if isinstance(error, ListenError):
-        return not_listening(error)
+        status = STATUSES.get(error.errno or 0, 422)
+        return Refusal(status, errors=[Wrong(str(error.strerror), _key(place, "listen"))])
+    if isinstance(error, BackendError):
+        wrong = Wrong(str(error), _key(place, "backend"), given=repr(error.given))
+        return Refusal(422, errors=[wrong])
     return Refusal(422, str(error))
 
 
@@ -115,16 +123,5 @@ def _wrong(problem: Problem) -> Wrong:
     return Wrong(str(problem), path, given=problem.given, allowed=problem.allowed)
 
 
-def not_listening(error: ListenError, place: Path | None = None) -> Refusal:
-    """Return how an address is answered that cannot be listened on.
-
-    ``place``: that of the proxy in the body, if that is known.
-    """
-    path = None if place is None else (*place, "listen")
-    return Refusal(STATUSES.get(error.errno or 0, 422), errors=[Wrong(str(error.strerror), path)])
-
-
-def not_a_backend(error: BackendError, place: Path | None) -> Refusal:
-    """Return how a backend is answered that a proxy may not have; see ``not_listening``."""
-    path = None if place is None else (*place, "backend")
-    return Refusal(422, errors=[Wrong(str(error), path, given=repr(error.given))])
+def _key(place: Path | None, key: str) -> Path | None:
+    return None if place is None else (*place, key)

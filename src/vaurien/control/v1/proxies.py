@@ -9,7 +9,7 @@ from ...config.state import State
 from ...rules.notation import MIX
 from .bodies import PATCH_TYPES, Content, merged
 from .presets import profile_rules
-from .problems import Refusal, invalid
+from .problems import Refusal
 from .resources import (
     answer_with_proxy,
     check_name,
@@ -46,19 +46,18 @@ def get(call: Call) -> Answer:
 def create(call: Call) -> Change:
     content = call.content
     name = content.get("name")
-    if not isinstance(name, str):
-        raise invalid("name is missing: it takes a text", "name", allowed="a text")
 
     def apply(state: State) -> State:
-        before = state.get(name)
+        before = state.get(str(name))
         call.check(None if before is None else before.generation)
         if before is not None:
             raise Refusal(409, f"there is a proxy {name!r} already")
         return state.with_proxy(read_proxy(call.control, name, content, state))
 
-    return Change(
-        apply, lambda state: answer_with_proxy(call.control, state, name, is_new=True), whole
-    )
+    def answer(state: State) -> Answer:
+        return answer_with_proxy(call.control, state, str(name), is_new=True)
+
+    return Change(apply, answer, whole)
 
 
 def put(call: Call) -> Change:

@@ -126,17 +126,26 @@ class ResourceReader:
 
     def __init__(self, control: Control, state: State, body: Content) -> None:
         """``state``: the one to be changed."""
-        self.problems = Problems(Document(body))
+        self.table = body_table(body)
+        """The whole body."""
+        self.problems = self.table.problems
         self._state = state
         find_behavior, find_protocol = control.find_behavior, control.find_protocol
         self._reader = ProxyReader(find_behavior, find_protocol, self.problems)
         self._read: list[tuple[Path, ProxySpec]] = []
 
-    def read(self, name: str, content: Content, path: Path = (), seed: int = 0) -> ProxySpec:
+    def read(self, name: object, content: Content, path: Path = (), seed: int = 0) -> ProxySpec:
         """Return the proxy that is described at a path, as far as it can be understood.
 
+        ``name``: as it was given; None if it was not.
         ``seed``: that of a proxy which has none of its own.
         """
+        if not (isinstance(name, str) and is_name(name)):
+            if name is None:
+                self.problems.add((*path, "name"), why="is missing", allowed=NAME_ALLOWED)
+            else:
+                self.problems.add((*path, "name"), format_value(name), allowed=NAME_ALLOWED)
+            name = UNNAMED
         before = self._state.get(name)
         given = writable(content)
         given.pop("name", None)
@@ -144,19 +153,13 @@ class ResourceReader:
         if kept:
             given.pop("rules")
         table = Table(given, path, self.problems, joint="_")
-        if not is_name(name):
-            self.problems.add((*path, "name"), format_value(name), allowed=NAME_ALLOWED)
-            name = UNNAMED
         spec = self._reader.proxy(name, table, Limits(), seed)
         if before is not None:
             rules = before.plan.rules if kept else continued(spec.plan.rules, before.plan.rules)
-            spec = replace(spec, plan=replace(spec.plan, rules=rules))
+            plan = replace(spec.plan, rules=rules)
+            spec = replace(spec, plan=plan, generation=before.generation)
         self._read.append((path, spec))
         return spec
-
-    def table(self, content: Content) -> Table:
-        """Return the whole body, to be read key by key."""
-        return Table(content, (), self.problems, joint="_")
 
     def check(self) -> None:
         """Check that the proxies do not get in each other's way.
@@ -177,8 +180,8 @@ def _says_the_same_rules(given: Content, before: ProxySpec) -> bool:
     ]
 
 
-def read_proxy(control: Control, name: str, content: Content, state: State) -> ProxySpec:
-    """Return the proxy that a body describes.
+def read_proxy(control: Control, name: object, content: Content, state: State) -> ProxySpec:
+    """Return the proxy that a body describes; ``name``: as it was given, or None.
 
     Raises:
         DocumentError: all that is wrong with it.
@@ -189,15 +192,19 @@ def read_proxy(control: Control, name: str, content: Content, state: State) -> P
     return spec
 
 
+def body_table(content: Content) -> Table:
+    """Return a body as a table, to be read key by key; its ``problems`` are still to be checked."""
+    return Table(content, (), Problems(Document(content)), joint="_")
+
+
 def read_rules(
-    control: Control, spec: ProxySpec, located: Sequence[LocatedEntry], body: Content
+    control: Control, spec: ProxySpec, located: Sequence[LocatedEntry], problems: Problems
 ) -> tuple[Rule, ...]:
     """Return the rules that are described at these places of a body.
 
     Raises:
-        DocumentError: all that is wrong with them.
+        DocumentError: all that is wrong with them, and the problems that there are already.
     """
-    problems = Problems(Document(body))
     entries = Entries(control.find_behavior, type(spec.protocol), problems)
     plan = entries.plan(located, ("rules",), spec.plan.seed)
     problems.check()

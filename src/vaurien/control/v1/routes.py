@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from ...config.formatting import Path
 from ...config.problems import suggestion
-from ...errors import ListenError, OptionError
+from ...errors import BackendError, ListenError, OptionError
 from ...net.proxies import ClosePolicy
 from ...values.options import Option, Value
 from .bodies import TYPES, Content, table_of
@@ -33,6 +33,7 @@ RESET_MOVED = Option(
 CLOSING = (DRAIN, RESET_MOVED)
 """The parameters of a query that say how a change closes connections."""
 ANY = "*"
+IF_MATCH, IF_NONE_MATCH = "If-Match", "If-None-Match"
 
 Schema = Mapping[str, object]
 """A JSON Schema, or a reference to one."""
@@ -65,8 +66,10 @@ class Change:
     place: Callable[[str], Path | None] = lambda _: None
     """Returns the place of a proxy in the body, by its name."""
     close_policy: ClosePolicy = ClosePolicy()  # noqa: RUF009 - a value
-    forgo: Callable[[ListenError], bool] = lambda _: False
-    """Returns whether to try again, without what cannot listen."""
+    forgo: Callable[[ListenError | BackendError], bool] = lambda _: False
+    """Returns whether to try again, without the proxy that cannot be as it should."""
+    parts: Sequence[str] = ()
+    """The lines of the requests that it is made of, if there are several."""
 
 
 Handler = Callable[["Call"], Answer | Change | Response | Awaitable[Answer | Response]]
@@ -135,6 +138,8 @@ class Call:
     headers: Mapping[str, str]
     """By names in lower case."""
     body: object = NO_BODY
+    line: str = ""
+    """Its method and its path, as they were sent, for the log."""
 
     @property
     def content(self) -> Content:
@@ -159,12 +164,14 @@ class Call:
         Raises:
             Refusal: it is not as ``If-Match`` or ``If-None-Match`` says.
         """
-        for header, wanted in (("if-match", True), ("if-none-match", False)):
-            tags = self.headers.get(header)
+        for header, wanted in ((IF_MATCH, True), (IF_NONE_MATCH, False)):
+            tags = self.headers.get(header.lower())
             if tags is not None and is_among(generation, tags) is not wanted:
-                now = "there is none" if generation is None else f'its ETag is "{generation}"'
-                detail = f"{header.title()}: {tags} does not hold: {now}"
-                raise Refusal(412, errors=[Wrong(detail, parameter=header.title())])
+                what = "has changed" if wanted else "exists"
+                now = f'it {what}: its ETag is "{generation}"'
+                detail = "it does not exist" if generation is None else now
+                tag = {} if generation is None else {"ETag": f'"{generation}"'}
+                raise Refusal(412, errors=[Wrong(detail, parameter=header)], headers=tag)
 
 
 def is_among(generation: int | None, tags: str, *, weakly: bool = False) -> bool:

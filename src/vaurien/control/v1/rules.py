@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...config.entries import LocatedEntry
+from ...config.entries import LocatedEntry, entries_in
 from ...config.state import State
 from ...errors import OptionError
 from ...rules.notation import RULE_KEYS, describe, unique_name, with_bands
@@ -19,6 +19,7 @@ from .bodies import PATCH_TYPES, Content, merged
 from .problems import Refusal, Wrong, invalid
 from .resources import (
     READ_ONLY,
+    body_table,
     check_name,
     find_proxy,
     find_rule,
@@ -75,28 +76,16 @@ def create(call: Call) -> Change:
 
 def replace_all(call: Call) -> Change:
     content = call.content
-    given = content.get("rules")
-    for key in content:
-        if key != "rules":
-            raise invalid(f"{key!r} is an unknown key: it takes rules", key, allowed="rules")
-    if not isinstance(given, list):
-        raise invalid("rules is missing: it takes a list", "rules", allowed="a list")
-    entries = [each for each in given if isinstance(each, Mapping)]
-    if len(entries) < len(given):
-        wrong = [
-            Wrong(f"rules[{at}] is no table", ("rules", at), allowed="a table")
-            for at, each in enumerate(given)
-            if not isinstance(each, Mapping)
-        ]
-        raise Refusal(422, errors=wrong)
 
     def apply(spec: ProxySpec) -> Rules:
+        body = body_table(content)
+        body.need("rules", "a list")
+        located = [one._replace(entry=without_status(one.entry)) for one in entries_in(body)]
+        body.end()
         now = [rule_resource(spec, rule) for rule in spec.plan.rules]
-        wanted = list(map(without_status, entries))
-        if wanted == now:
+        if not body.problems.found and [one.entry for one in located] == now:
             return spec.plan.rules
-        located = [LocatedEntry(("rules", at), entry) for at, entry in enumerate(wanted)]
-        return read_rules(call.control, spec, located, content)
+        return read_rules(call.control, spec, located, body.problems)
 
     return _change(call, apply, lambda state: _answer_with_all(call, state))
 
@@ -195,7 +184,7 @@ def _with(call: Call, spec: ProxySpec, content: Content) -> Rules:
 
 def _read(call: Call, spec: ProxySpec, content: Content) -> Rule:
     located = [LocatedEntry((), without_status(content))]
-    (rule,) = read_rules(call.control, spec, located, content)
+    (rule,) = read_rules(call.control, spec, located, body_table(content).problems)
     return rule
 
 

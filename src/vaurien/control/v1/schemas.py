@@ -149,8 +149,9 @@ CHANGE = object_of(
         "method": {"enum": ["POST", "PUT", "PATCH", "DELETE"]},
         "path": {**TEXT, "description": "that of a change, relative to /v1: proxies/NAME/rules"},
         "body": {},
+        "if_generation": {**COUNT, "description": "as If-Match, for this change alone"},
     },
-    ["body"],
+    ["body", "if_generation"],
 )
 SEED_KEY = schema_of(SEED)
 WRONG = object_of(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...config.formatting import Path, format_value
 from ...config.settings import SEED
 from ...config.state import State
-from ...errors import ListenError
+from ...errors import BackendError, ListenError
 from ...values.options import Option
 from .bodies import Content
 from .differences import Difference, differences
@@ -62,7 +62,7 @@ def read_state(control: Control, content: Content, before: State) -> State:
         DocumentError: all that is wrong.
     """
     reader = ResourceReader(control, before, content)
-    top = reader.table(content)
+    top = reader.table
     seed = int(top.take(SEED) or 0) if SEED.name in top else before.seed
     top.need("proxies", "a list")
     names: set[str] = set()
@@ -72,14 +72,11 @@ def read_state(control: Control, content: Content, before: State) -> State:
             reader.problems.add(path, format_value(each), allowed="a table")
             continue
         name = each.get("name")
-        if not isinstance(name, str):
-            reader.problems.add((*path, "name"), why="is missing", allowed="a text")
-        elif name in names:
+        if isinstance(name, str) and name in names:
             why = "is given to two proxies"
             reader.problems.add((*path, "name"), format_value(name), why)
-        else:
-            names.add(name)
-        proxies.append(reader.read(str(name), each, path, seed))
+        names.add(str(name))
+        proxies.append(reader.read(name, each, path, seed))
     top.end()
     reader.check()
     return replace(before, proxies=tuple(proxies), seed=seed)
@@ -93,13 +90,14 @@ def _place(content: Content, proxy: str) -> Path | None:
 
 
 def reset(call: Call) -> Change:
-    """Enable proxies and remove their rules; those whose address is taken stay disabled."""
+    """Enable proxies and remove their rules; those that cannot be enabled stay disabled."""
     only = str(call.query.get(PROXY.name, ""))
     before, not_enabled = State(), dict[str, str]()
 
     def apply(state: State) -> State:
         nonlocal before
         before = state
+        call.check(find_proxy(state, only).generation if only else state.generation)
         chosen = {find_proxy(state, only).name} if only else {spec.name for spec in state.proxies}
         proxies = (
             _healed(spec, not_enabled) if spec.name in chosen else spec for spec in state.proxies
@@ -117,10 +115,11 @@ def reset(call: Call) -> Change:
         enabled = [spec.name for spec in there if now[spec.name].enabled and not spec.enabled]
         return Answer({"enabled": enabled, "rules_removed": removed, "not_enabled": not_enabled})
 
-    def forgo(error: ListenError) -> bool:
+    def forgo(error: ListenError | BackendError) -> bool:
         if not error.proxy or error.proxy in not_enabled:
             return False
-        not_enabled[error.proxy] = error.reason
+        why = error.reason if isinstance(error, ListenError) else str(error)
+        not_enabled[error.proxy] = why
         return True
 
     return Change(apply, answer, forgo=forgo)
@@ -142,7 +141,7 @@ def put_seed(call: Call) -> Change:
     def apply(state: State) -> State:
         call.check(state.generation)
         reader = ResourceReader(call.control, state, content)
-        top = reader.table(content)
+        top = reader.table
         top.need(SEED.name, SEED.allowed)
         seed = int(top.take(SEED) or 0)
         top.end()
@@ -163,6 +162,7 @@ def reload(call: Call) -> Answer:
     if again is None:
         raise Refusal(409, "there is no configuration file to reload")
     before = call.control.state
+    call.check(before.generation)
     again()
     after = call.control.state
     return Answer(
@@ -190,7 +190,7 @@ ROUTES = [
         "Heal everything: enable all proxies, and remove all rules.",
         query=[PROXY],
         answers={200: ref("Healed")},
-        statuses=[404, 409],
+        statuses=[404, 409, 412],
         is_change=True,
     ),
     Route("GET", "/v1/seed", get_seed, "Return the seed.", answers={200: ref("Seed")}),
@@ -210,6 +210,6 @@ ROUTES = [
         reload,
         "Read the configuration file again, and apply it if it has changed.",
         answers={200: ref("Reloaded")},
-        statuses=[409, 422],
+        statuses=[409, 412],
     ),
 ]

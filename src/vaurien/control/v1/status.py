@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from ...net.turns import PORTION
 
 if TYPE_CHECKING:
     from ...net.connection import Connection
@@ -43,22 +47,25 @@ class Counted:
         )
 
 
+def _count(proxies: Proxies, names: list[str]) -> dict[str, Counted]:
+    """Count what some proxies have; called in the reactor's thread."""
+    found = ((name, proxies.get(name)) for name in names)
+    return {name: Counted.of(proxy) for name, proxy in found if proxy is not None}
+
+
 class Status:
     """The status of some proxies and their rules."""
 
     def __init__(self, control: Control, specs: Iterable[ProxySpec]) -> None:
-        """Ask the data plane.
+        """Ask the data plane, for a bounded part at a time.
 
         Raises:
             StalledError, EndingError: it does not answer.
         """
-        names = [spec.name for spec in specs]
-
-        def count(proxies: Proxies) -> dict[str, Counted]:
-            found = ((name, proxies.get(name)) for name in names)
-            return {name: Counted.of(proxy) for name, proxy in found if proxy is not None}
-
-        self._counted = control.ask(count)
+        self._counted: dict[str, Counted] = {}
+        left = (spec.name for spec in specs)
+        while names := list(islice(left, PORTION)):
+            self._counted |= control.ask(partial(_count, names=names))
 
     def of_proxy(self, spec: ProxySpec) -> Described:
         """Return the status of a proxy; of one that does not run, without counts."""
