@@ -19,8 +19,6 @@ from serving import command, proxy_table
 from vaurien.launch import READY_FD
 from vaurien.net.address import Address
 
-WRAPPER = 'export LISTEN_PID=$$; shift 0; exec "$@"'
-
 
 @contextmanager
 def activated(
@@ -60,6 +58,10 @@ def activated(
     finally:
         os.close(ready)
         stop(process)
+
+
+ABSTRACT = -1
+"""In place of a mode: a socket without a file."""
 
 
 def address_of(sock: socket.socket) -> Address:
@@ -108,6 +110,24 @@ def test_a_socket_that_is_nobodys_is_refused(tmp_path: Path, names: str, said: s
         with activated([sock], names, *words, log=log) as process:
             assert process.wait(PATIENCE) == 2
     assert said in log.read_text()
+
+
+@pytest.mark.parametrize(("mode", "is_taken"), [(0o660, True), (0o666, False), (ABSTRACT, False)])
+def test_an_api_that_every_user_may_open_is_refused(
+    tmp_path: Path, mode: int, is_taken: bool
+) -> None:
+    log, file = tmp_path / "log", tmp_path / "api"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(file) if mode != ABSTRACT else f"\0{file}")
+        if mode != ABSTRACT:
+            file.chmod(mode)
+        sock.listen()
+        with activated([sock], "vaurien-api", "serve", "--port", "0", log=log) as process:
+            if is_taken:
+                process.terminate()
+            assert process.wait(PATIENCE) == (0 if is_taken else 2)
+    said = "is a socket that every user may open: it takes SocketMode=0600"
+    assert (said in log.read_text()) is not is_taken
 
 
 def test_a_socket_that_does_not_listen_is_refused(tmp_path: Path) -> None:

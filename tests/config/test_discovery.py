@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from vaurien.config import discovery
 from vaurien.config.document import Flag
+from vaurien.errors import ConfigError
 
 
 @pytest.fixture
@@ -64,6 +66,25 @@ def test_which_project_files_count(text: str, counts: bool, folder: Path) -> Non
 def test_what_cannot_be_read_is_not_found(folder: Path) -> None:
     (folder / "vaurien.toml").mkdir()
     (folder / "pyproject.toml").mkdir()
+    assert discovery.find({"XDG_CONFIG_HOME": str(folder)}) == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("name", ["vaurien.toml", "pyproject.toml"])
+def test_a_file_of_another_user_is_not_taken_unasked(folder: Path, name: str) -> None:
+    (folder / name).write_text("[tool.vaurien]\n")
+    os.chown(folder / name, 12345, 12345)
+    with pytest.raises(ConfigError) as failed:
+        discovery.find({})
+    assert (
+        str(failed.value) == f"{name} belongs to another user: it takes --config={name} to use it"
+    )
+    assert discovery.find({"VAURIEN_CONFIG": name}) == name
+
+
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "vaurien.toml")
+    os.mkfifo(folder / "pyproject.toml")
     assert discovery.find({"XDG_CONFIG_HOME": str(folder)}) == ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from collections.abc import MutableMapping
 
 from ..config.state import State
@@ -26,10 +27,13 @@ class Activation:
         """Take the sockets that the environment tells of.
 
         Raises:
-            OptionError: one of them is nobody's.
+            OptionError: one of them is nobody's, or everybody's.
         """
         passed = _passed(environment)
         self.api = passed.pop(API_NAME, None)
+        if self.api is not None and _is_open_to_all(self.api):
+            why = "is a socket that every user may open"
+            raise OptionError(why, key=NAMES, given=API_NAME, allowed="SocketMode=0600")
         for name, sock in passed.items():
             _check(name, sock, state)
         self.system = ActivatedSystem(passed.values()) if passed else None
@@ -56,6 +60,14 @@ def _passed(environment: MutableMapping[str, str]) -> dict[str, socket.socket]:
             raise OptionError("is given twice", key=NAMES, given=name)
         found[name] = sock
     return found
+
+
+def _is_open_to_all(sock: socket.socket) -> bool:
+    """Whether it is a unix socket that any user may connect to, and so use without a token."""
+    if sock.family != socket.AF_UNIX:
+        return False
+    path = sock.getsockname()
+    return isinstance(path, bytes) or bool(os.stat(path).st_mode & stat.S_IWOTH)  # bytes: abstract
 
 
 def _check(name: str, sock: socket.socket, state: State) -> None:

@@ -90,7 +90,7 @@ def _parser() -> ArgumentParser:
         "--allow-host",
         action="append",
         default=[],
-        metavar="NAME[:PORT]",
+        metavar="NAME",
         help="accept this name in the Host header, too",
     )
     level = "lowest level to log (default: %(default)s)"

@@ -12,7 +12,7 @@ from .settings import BY_SECTION
 from .tables import TEXT, Table
 
 T = TypeVar("T")
-HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::(?:[0-9]{1,5}|\*))?")
+HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+")
 
 
 def lists_of(top: Table) -> tuple[tuple[str, ...], tuple[Pattern, ...]]:

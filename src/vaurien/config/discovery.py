@@ -1,6 +1,8 @@
 """Where commands that run many proxies find their configuration, and settings of the environment.
 
-The classic command line reads none of this.
+A file may name plugins, paths to write and variables of a command: one that is found, and was
+written by another user, would be a program of theirs.  The classic command line reads none of
+this.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 
+from ..errors import ConfigError
 from .document import Document, Flag
 from .files import PYPROJECT
 from .settings import BY_SECTION
 
 CONFIG = "VAURIEN_CONFIG"
 """Names the file, as ``--config`` does."""
+ROOT = 0
 FOLDER = "vaurien"
 NAME = f"{FOLDER}.toml"
 VARIABLES = {
@@ -35,10 +39,16 @@ def find(environment: Mapping[str, str] = os.environ) -> str:
     """Return the name of the file to read if the command line names none; "" if there is none.
 
     ``VAURIEN_CONFIG`` wins, even if there is no such file.
+
+    Raises:
+        ConfigError: the file belongs to another user, and nobody named it.
     """
     if environment.get(CONFIG):
         return environment[CONFIG]
-    return next((path for path in places(environment) if _is_configuration(path)), "")
+    found = next((path for path in places(environment) if _is_configuration(path)), "")
+    if found and os.stat(found).st_uid not in (os.geteuid(), ROOT):
+        raise ConfigError(f"{found} belongs to another user: it takes --config={found} to use it")
+    return found
 
 
 def places(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
@@ -62,7 +72,7 @@ def settings(environment: Mapping[str, str] = os.environ) -> Document:
 
 
 def _is_configuration(path: str) -> bool:
-    if os.path.basename(path) != PYPROJECT:
+    if os.path.basename(path) != PYPROJECT or not os.path.isfile(path):
         return os.path.isfile(path)
     try:
         with open(path, encoding="utf-8", errors="replace") as file:

@@ -269,9 +269,8 @@ SETTINGS: tuple[Setting, ...] = (
         CONTROL,
         "allow_host",
         "",
-        "Accept this name in the Host header of requests to the API, too; * is any port. "
-        "Repeatable.",
-        "NAME[:PORT]",
+        "Accept this name in the Host header of requests to the API, too. Repeatable.",
+        "NAME",
         repeatable=True,
         shown="none",
     ),

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from . import refusals
 from .tokens import Right, Tokens
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:/?#@\[\]]+))(?::([0-9]{1,5}))?")
+AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:/?#@\[\]]+))(?::[0-9]{1,5})?")
+MAPPED = "::ffff:"
+"""Before the address of a client of IPv4, where a socket takes both families."""
 OWN_SITES = frozenset({"same-origin", "none"})
 CORS = "cors"
 """The mode of a request that has an ``Origin`` if a browser sends it; Node.js sends none."""
@@ -51,14 +52,14 @@ class Guard:
     """An ASGI application that passes permitted requests to another one.
 
     ``hosts`` are permitted as ``Host``, besides the loopback names and the address that the
-    connection came in on: ``NAME`` with the port of the server, ``NAME:PORT`` as it is,
-    ``NAME:*`` with any port, which a container that publishes one does not know.
+    connection came in on.  The port of ``Host`` is not checked: a page cannot choose the name
+    that its browser sends, and a container does not know which port of the host it has.
     Whoever may open a unix socket may use it.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), tokens: Tokens = Tokens()) -> None:  # noqa: B008 - a value
         self._app = app
-        self._hosts = LOOPBACK_NAMES | {host.lower() for host in hosts if host}
+        self._hosts = LOOPBACK_NAMES | {host.strip("[]").lower() for host in hosts if host}
         self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,25 +86,24 @@ class Guard:
         if {"content-length", "transfer-encoding"} <= {name for name, _ in headers}:
             # Who forwarded it may have seen another request in it.
             raise Denied(400, "Content-Length", "contradicts Transfer-Encoding")
-        name, port = scope["server"]
+        address, port = scope["server"]
         safe = scope["method"] in SAFE_METHODS
         from_browser = False
         if port is not None:  # not a unix socket
-            from_browser = self._check_site(headers, (name, port))
+            from_browser = self._check_site(headers, address)
             self._check_token(headers, scope["path"], safe=safe)
         if not safe and (from_browser or refusals.is_native(scope["path"])):
             _check_type(headers, from_browser=from_browser)
 
-    def _check_site(self, headers: Headers, local: tuple[str, int]) -> bool:
+    def _check_site(self, headers: Headers, address: str) -> bool:
         """Refuse other sites; return whether the request comes from a browser."""
         hosts = [value for name, value in headers if name == "host"]
-        if len(hosts) != 1 or not (self._is_own(hosts[0], local) or self._has_any_port(hosts[0])):
-            names = ", ".join(sorted(self._hosts))
-            why = f"{hosts} is not allowed: one of {names}, with port {local[1]}"
+        if len(hosts) != 1 or not self._is_own(hosts[0], address):
+            why = f"{hosts} is not allowed: it takes one of {', '.join(sorted(self._hosts))}"
             raise Denied(403, "Host", why)
         from_browser = False
         for name, value in headers:
-            if name == "origin" and not self._is_own_origin(value, hosts[0], local):
+            if name == "origin" and value.lower() != f"http://{hosts[0].lower()}":
                 raise Denied(403, "Origin", f"{value!r} is another site")
             if name == "sec-fetch-site" and value not in OWN_SITES:
                 raise Denied(403, "Sec-Fetch-Site", f"{value!r} is another site")
@@ -122,33 +122,10 @@ class Guard:
         if right is Right.READ and not safe:
             raise Denied(403, "Authorization", "the token may only read")
 
-    def _is_own(self, authority: str, local: tuple[str, int]) -> bool:
+    def _is_own(self, authority: str, address: str) -> bool:
         parts = AUTHORITY.fullmatch(authority.lower())
-        if parts is None:
-            return False
-        name, port = parts[1] or parts[2], int(parts[3] or 80)
-        if f"{name}:{port}" in self._hosts or f"[{name}]:{port}" in self._hosts:
-            return True
-        return port == local[1] and (name in self._hosts or name == local[0])
-
-    def _has_any_port(self, authority: str) -> bool:
-        parts = AUTHORITY.fullmatch(authority.lower())
-        if parts is None:
-            return False
-        name = f"[{parts[1]}]" if parts[1] else parts[2]
-        return f"{name}:*" in self._hosts
-
-    def _is_own_origin(self, origin: str, host: str, local: tuple[str, int]) -> bool:
-        """Return whether a page is of this server: not of another port of a permitted name."""
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return False
-        return (
-            parts.scheme == "http"
-            and origin == f"http://{parts.netloc}"
-            and (parts.netloc.lower() == host.lower() or self._is_own(parts.netloc, local))
-        )
+        name = parts and (parts[1] or parts[2])
+        return name in self._hosts or name == address.removeprefix(MAPPED)
 
 
 def _check_type(headers: Headers, *, from_browser: bool) -> None:

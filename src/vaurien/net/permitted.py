@@ -32,7 +32,7 @@ METADATA: tuple[tuple[Network, str], ...] = tuple(
         ("100.100.100.200/32", "a cloud's metadata address"),
         ("168.63.129.16/32", "a cloud's metadata address"),
         ("192.0.0.192/32", "a cloud's metadata address"),
-        ("fd00:ec2::254/128", "a cloud's metadata address"),
+        ("fd00:ec2::/32", "a cloud's metadata address"),
         ("fd20:ce::254/128", "a cloud's metadata address"),
     )
 )
@@ -87,7 +87,7 @@ class Pattern:
     def matches(self, address: Address, there: IP | None) -> bool:
         """Whether it allows an address as it is written, which resolves to ``there``."""
         if address.path or self.path:
-            return bool(address.path) and fnmatchcase(address.path, self.path)
+            return bool(address.path) and _is_path_of(self.path, address.path)
         if self.port not in (0, address.port):
             return False
         if self.network is None:
@@ -125,6 +125,11 @@ class Permitted:
 
     def _why_none(self, address: Address) -> str:
         return f"{address} is in no --allow-backend"
+
+
+def _is_path_of(pattern: str, path: str) -> bool:
+    """Whether a pattern has a path; ``..`` would lead out of the folder that it names."""
+    return path == pattern or (fnmatchcase(path, pattern) and ".." not in path.split("/"))
 
 
 def _network(text: str) -> Network | None:
