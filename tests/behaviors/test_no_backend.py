@@ -41,12 +41,11 @@ def test_there_is_no_other_way() -> None:
         ("how=timeout timeout=9", 9, "no answer within 9 s"),
     ],
 )
-def test_the_client_is_reset(options: str, seconds: float, reason: str) -> None:
+def test_the_client_is_closed(options: str, seconds: float, reason: str) -> None:
     world = World(f"no-backend {options}", on_data=echo)
     client = world.client()
-    client.say(b"hello")
     world.run(lambda: client.ended)
-    assert (client.ended, bytes(client.heard)) == ("reset", b"")
+    assert (client.ended, bytes(client.heard)) == ("fin", b"")
     assert world.system.time == seconds
     assert (world.backends, world.proxy.totals().refused) == ([], 1)
     troubles = [event.text() for event in world.events if isinstance(event, Trouble)]

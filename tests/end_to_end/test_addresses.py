@@ -92,13 +92,13 @@ def test_a_name_is_tried_endpoint_by_endpoint(start_proxy: StartProxy) -> None:
         check_both_ways(start_proxy(Address("localhost", backend.address.port)))
 
 
-def test_a_name_that_is_not_one_resets_the_client(start_proxy: StartProxy) -> None:
+def test_a_name_that_is_not_one_closes_the_client(start_proxy: StartProxy) -> None:
     proxy = start_proxy(Address("no such name", 80))
     assert is_refused(proxy.address)
     assert "no such name:80" in proxy.troubles[0]
 
 
-def test_a_refused_backend_is_a_reset(start_proxy: StartProxy) -> None:
+def test_a_refused_backend_is_a_fin(start_proxy: StartProxy) -> None:
     proxy = start_proxy(Address("127.0.0.1", free_port()))
     for _ in range(3):
         assert is_refused(proxy.address)

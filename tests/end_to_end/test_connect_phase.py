@@ -261,7 +261,7 @@ def test_open_connections_hear_no_silence(start_proxy: StartProxy) -> None:
         (f"how=timeout timeout={LONG}", f"no answer within {LONG:g} s"),
     ],
 )
-def test_a_client_of_no_backend_is_reset(
+def test_a_client_of_no_backend_is_closed(
     start_proxy: StartProxy, backend: Listening, options: str, reason: str, portable: bool
 ) -> None:
     proxy = start_proxy(backend.address, f"no-backend {options}", portable=portable)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from live import echo
-from peers import PATIENCE, connect, receive_until_reset, wait_until
+from peers import PATIENCE, connect, receive_until_fin, wait_until
 from serving import Served, proxy_table, served
 from vaurien.net.address import Address
 
@@ -117,7 +117,7 @@ def test_a_name_is_judged_by_what_it_resolves_to_when_it_is_dialled(tmp_path: Pa
         words = ["--config", str(config), "--allow-backend", "198.51.100.0/24"]
         with served(*words, log=log) as serving:
             with connect(serving.address("a")) as client:
-                assert receive_until_reset(client) == b""
+                assert receive_until_fin(client) == b""
             wait_until(lambda: "cannot be reached" in serving.log, "the refusal is logged")
             assert f"{name}:{backend.port} is in no --allow-backend" in serving.log
 

@@ -195,18 +195,6 @@ def check_swaps(both: Both) -> None:
         assert both.statuses("POST", "/populate", body) == statuses
 
 
-@row("a client whose upstream cannot be reached")
-def check_the_unreachable(both: Both) -> None:
-    both.make(upstream=DEAD)
-    with connect(Address("127.0.0.1", both.theirs.ports[0])) as client:
-        assert receive_until_fin(client) == b""
-    with (
-        pytest.raises(ConnectionResetError),
-        connect(Address("127.0.0.1", both.ours.ports[0])) as client,
-    ):
-        client.recv(1)
-
-
 @row("connections of a proxy that is disabled, deleted or changed")
 def check_how_connections_end(both: Both) -> None:
     for method, body, status in (

@@ -26,6 +26,9 @@ NAMES = ["vaurien", pytest.param("toxiproxy-server", marks=pytest.mark.skipif(
     SERVER is None, reason="toxiproxy-server is not installed"))]  # fmt: skip
 
 
+DEAD = "127.0.0.1:1"
+
+
 class Running(NamedTuple):
     program: Program
     proxy: Address
@@ -76,6 +79,13 @@ def test_a_rate_of_0_holds_everything_until_it_is_removed(running: Running) -> N
         assert is_silent(client)
         running.heal()
         assert receive(client, 5) == b"hello"
+
+
+def test_a_client_whose_upstream_cannot_be_reached_is_closed(running: Running) -> None:
+    assert running.program("PATCH", "/proxies/a", {"upstream": DEAD})[0] == 200
+    for _ in range(20):  # not reset: that would fail a connect() now and then
+        with connect(running.proxy) as client:
+            assert receive_until_fin(client) == b""
 
 
 def test_a_latency_acts_on_open_connections_and_ends_at_once(running: Running) -> None:

@@ -131,11 +131,11 @@ def test_a_sink_that_does_not_read_stops_the_source() -> None:
     assert len(backend.heard) == 5_000_000
 
 
-def test_a_refused_backend_is_a_reset_to_the_client() -> None:
+def test_a_refused_backend_is_an_end_to_the_client() -> None:
     world = World(backend=False)
     client = world.client()
     world.run(seconds=1)
-    assert client.ended == "reset"
+    assert client.ended == "fin"
     (trouble,) = world.events
     assert isinstance(trouble, Trouble)
     assert "backend:80" in trouble.text()
@@ -152,7 +152,7 @@ def test_a_silent_backend_is_given_up_and_stalls_nobody() -> None:
     world.run(seconds=1)
     assert (bytes(served.heard), waiting.ended) == (b"hello", "")
     world.run(lambda: bool(waiting.ended))
-    assert (waiting.ended, world.system.time) == ("reset", 5.0)
+    assert (waiting.ended, world.system.time) == ("fin", 5.0)
 
 
 def test_idle_connections_are_closed_and_held_ones_are_not() -> None:

@@ -185,9 +185,7 @@ def test_a_hold_ends_with_the_window_of_its_rule() -> None:
     assert moment(world, lambda: len(world.backends) == 2) == 15
 
 
-@pytest.mark.parametrize(
-    ("do", "ended"), [("close", "fin"), ("reset", "reset"), ("refuse", "reset")]
-)
+@pytest.mark.parametrize(("do", "ended"), [("close", "fin"), ("reset", "reset"), ("refuse", "fin")])
 @pytest.mark.parametrize("later", [False, True])
 def test_a_client_may_be_turned_away(do: str, ended: str, later: bool) -> None:
     before = ["test-connects do=wait:2 name=first"] if later else []
@@ -285,7 +283,7 @@ def test_who_waits_is_sent_to_the_backend_of_the_day() -> None:
     world.run(seconds=1)
     world.proxy.change_backend(Address("nobody", 80))
     world.run(seconds=10)
-    assert (client.ended, world.backends) == ("reset", [])
+    assert (client.ended, world.backends) == ("fin", [])
 
 
 @pytest.mark.parametrize("drain", [0.0, 20.0])

@@ -224,7 +224,7 @@ def test_another_backend_is_for_new_connections_and_if_asked_for_all(moved: bool
     assert client.ended == ("reset" if moved else "")
     new = site.knock(1)
     site.world.run(seconds=1)
-    assert new.ended == "reset"  # nobody is elsewhere
+    assert new.ended == "fin"  # nobody is elsewhere
 
 
 @pytest.mark.parametrize("drain", [0.0, 10.0])

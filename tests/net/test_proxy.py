@@ -254,7 +254,7 @@ def test_another_backend_is_for_new_connections() -> None:
     world.proxy.backend = Address("nobody", 80)
     new = world.client()
     world.run(seconds=1)
-    assert new.ended == "reset"
+    assert new.ended == "fin"
     old.say(b"still here")
     world.run(seconds=1)
     assert bytes(old.heard) == b"?still here"

@@ -120,7 +120,7 @@ def test_a_drain_that_is_over() -> None:
 def test_a_backend_that_cannot_be_reached() -> None:
     world = World(backend=False, whole=True)
     (client,) = talking(world, 1)
-    assert client.ended == "reset"
+    assert client.ended == "fin"
     texts = [event.text() for event in world.events]
     assert texts == ["backend backend:80 cannot be reached: [Errno 111] Connection refused"]
 

@@ -17,8 +17,8 @@ REASONS = {
 class NoBackend(Behavior):
     """Treats new clients as if the backend could not be reached.
 
-    The client connects and is reset, as with any proxy or load balancer that does not reach its
-    backend: at once if the backend's host refuses or there is no route to it, after a time if
+    The client connects and is closed, as with most proxies and load balancers that do not reach
+    their backend: at once if the backend's host refuses or there is no route to it, after a time if
     packets to it vanish.  Nothing is dialled.  The connection counts as refused and is logged
     like a real failure.  Open connections are not affected.
     """

@@ -209,7 +209,7 @@ class Connection:
         self.close()
 
     def refuse(self, detail: str) -> None:
-        """Reset a client that has no backend yet, as if the backend could not be reached."""
+        """Close a client that has no backend yet, as if the backend could not be reached."""
         self.proxy.refuse(self, f"backend {self.proxy.backend} cannot be reached", detail)
 
     def gather(self) -> bool:

@@ -37,7 +37,7 @@ class HookedConnection(Interface):
     def watch_peers(self) -> None: ...
     def on_failure(self, report: str) -> None: ...
     def refuse(self, detail: str) -> None:
-        """Reset a client that has no backend yet, as if the backend could not be reached."""
+        """Close a client that has no backend yet, as if the backend could not be reached."""
 
 
 class Hooks:

@@ -264,10 +264,13 @@ class Proxy:
         return connection.in_use()
 
     def refuse(self, connection: Connection, what: str, detail: str = "") -> None:
-        """Reset a client that gets no backend, count it, and emit why."""
+        """Close a client that gets no backend, count it, and emit why.
+
+        Not with a reset, which would fail the connect() of a client that is still in it.
+        """
         self._refused += 1
         self.emit(Trouble(self.name, what, detail))
-        connection.close(reset=True)
+        connection.close()
 
     # Called by connections.
 
