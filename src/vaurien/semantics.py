@@ -29,6 +29,8 @@ class Semantics:
     """A pattern that finds, in the head of a request, that more than its beginning was sent."""
     failed: Conditions = ()
     """Responses that say that the request has changed nothing."""
+    nothing: str = ""
+    """A pattern that finds, in the head of a response, that the request has changed nothing."""
     begin: Conditions = ()
     """Requests that begin a transaction, ..."""
     commit: Conditions = ()

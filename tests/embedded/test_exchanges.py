@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vaurien.embedded.exchanges import Exchange, Exchanges, Injected
+from vaurien.embedded.exchanges import Exchange, Exchanges, Injected, in_order
 
 
 def made(number: int, *, answer: str = "200", forwarded: bool = True, **labels: str) -> Exchange:
@@ -10,6 +10,15 @@ def made(number: int, *, answer: str = "200", forwarded: bool = True, **labels: 
     exchange.answer_labels = {"status": answer}
     exchange.forwarded_at = exchange.told_at = float(number) if forwarded else None
     return exchange
+
+
+def test_what_waits_behind_a_lost_request_was_not_sent() -> None:
+    lost, behind, replied, other = (made(n, forwarded=n != 1) for n in (1, 2, 3, 4))
+    replied.answered_at = 3.0
+    other.connection = 2
+    first, *rest = in_order([other, behind, replied, lost])
+    assert first is lost
+    assert [each.reached_backend for each in rest] == [False, True, True]
 
 
 ALL = Exchanges(

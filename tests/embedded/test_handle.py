@@ -10,6 +10,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from peers import connect
+from redis_talk import command
 from vaurien.config.document import DocumentError
 from vaurien.embedded.chaos import Chaos
 from vaurien.embedded.handle import ProxyHandle
@@ -48,6 +50,17 @@ def test_a_rule_for_a_while(proxy: ProxyHandle, client: redis.Redis) -> None:
     assert not lost.reached_backend
     assert not lost.answered
     assert [each.answered and each.reached_backend for each in passed] == [True, True]
+
+
+def test_a_pipeline_of_which_a_request_is_lost(proxy: ProxyHandle) -> None:
+    pipeline = b"".join(command("INCR", key) for key in ("first", "lost", "last"))
+    address = Address(proxy.host, proxy.port)
+    with proxy.rule("request-lost", key="lost"), connect(address) as sock:
+        sock.sendall(pipeline)
+        while sock.recv(100):
+            pass
+    reached = {each.labels["key"]: each.reached_backend for each in proxy.exchanges}
+    assert list(reached.items()) == [("first", True), ("lost", False), ("last", False)]
 
 
 def test_several_rules_and_none_of_them_if_one_is_wrong(proxy: ProxyHandle) -> None:

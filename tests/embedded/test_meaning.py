@@ -55,6 +55,19 @@ def test_a_mail_counts_with_its_content() -> None:
     assert [each.number for each in carried_out(trace.proxies["db"])] == [2]
 
 
+def test_answers_that_say_that_nothing_was_changed() -> None:
+    def changed(answer: bytes, protocol: type[Protocol], **labels: str) -> bool:
+        made = exchange(1, labels=labels)
+        made.answer = answer
+        return bool(list(carried_out(trace_of(made, protocol=protocol).proxies["db"])))
+
+    assert changed(b"$1\r\na\r\n", Redis, command="LPOP")
+    assert not changed(b"$-1\r\n", Redis, command="LPOP")
+    assert changed(b"", Redis, command="LPOP")
+    assert changed(b"C\0\0\0\x0dUPDATE 1\0", PostgreSQL, verb="UPDATE")
+    assert not changed(b"2\0\0\0\4C\0\0\0\x0dUPDATE 0\0", PostgreSQL, verb="UPDATE")
+
+
 def test_kinds_of_errors() -> None:
     kinds = [kind_of(error, Http) for error in ("503", "forbidden", "302")]
     assert kinds == ["transient", "fatal", "other"]

@@ -92,6 +92,22 @@ def test_the_first_run_must_pass(tmp_path: Path, redis_address: Address) -> None
         explored(tmp_path, redis_address, "sys.exit('no')")
 
 
+PATIENT = """
+with connected(None) as sock:
+    ask(sock, b"GET", b"value")
+"""
+"""Waits without a limit of time."""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_who_hangs_once_hangs_for_ever(tmp_path: Path, redis_address: Address, jobs: int) -> None:
+    exploration = explored(
+        tmp_path, redis_address, PATIENT, only=("*/hang/*",), skip=(), limit=1.5, jobs=jobs
+    )
+    assert outcomes(exploration) == {"cache/GET-value/1/hang/once": "hung"}
+    assert exploration.left == 0
+
+
 RECOVERING = """
 def attempt():
     with connected() as sock:

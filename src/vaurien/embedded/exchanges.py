@@ -54,6 +54,8 @@ class Exchange:
     """The backend was sent something else than the client has asked."""
     answer_labels: Mapping[str, str] = field(default_factory=dict)
     """Those of the last message that answered it, from the backend."""
+    answer: bytes = b""
+    """The first bytes of the backend's response, ``HEAD_SIZE`` at most."""
     answered_at: float | None = None
     """When the backend's response began to arrive ..."""
     answer_ended_at: float | None = None
@@ -98,6 +100,21 @@ class Connection:
     closed_at: float | None = None
     injected: tuple[Injected, ...] = ()
     """Rules that fired outside of any exchange."""
+
+
+def in_order(exchanges: Iterable[Exchange]) -> list[Exchange]:
+    """Return exchanges in the order in which their requests began.
+
+    A request behind one that was never sent waited for it, and was not sent either.
+    """
+    found = sorted(exchanges, key=lambda each: (each.asked_at, each.connection, each.number))
+    blocked: set[int] = set()
+    for each in found:
+        if each.connection in blocked and each.answered_at is None:
+            each.forwarded_at = None
+        elif each.forwarded_at is None and each.replied_at is None:
+            blocked.add(each.connection)
+    return found
 
 
 class Exchanges(Sequence[Exchange]):

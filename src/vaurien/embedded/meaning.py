@@ -68,6 +68,14 @@ def is_forgettable(exchange: Exchange, semantics: Semantics) -> bool:
     return bool(semantics.forgettable and re.search(semantics.forgettable, head))
 
 
+def _changed_nothing(exchange: Exchange, semantics: Semantics) -> bool:
+    """Whether the backend has answered that it changed nothing."""
+    if meets_any(exchange.answer_labels, semantics.failed):
+        return True
+    answer = exchange.answer.decode("latin-1")
+    return bool(semantics.nothing and re.search(semantics.nothing, answer))
+
+
 def _sent_whole(exchange: Exchange, semantics: Semantics) -> bool:
     """Whether the backend got what the client has asked, and all of it."""
     complete = re.search(semantics.complete, exchange.head.decode("latin-1"))
@@ -85,7 +93,7 @@ def carried_out(proxy: ProxyTrace) -> Iterator[Exchange]:
     for exchange in sorted(proxy.exchanges, key=lambda each: each.asked_at):
         labels, connection = exchange.labels, exchange.connection
         sent = _sent_whole(exchange, meaning)
-        done = sent and not meets_any(exchange.answer_labels, meaning.failed)
+        done = sent and not _changed_nothing(exchange, meaning)
         if meets_any(labels, meaning.begin):
             if done:
                 waiting[connection] = []

@@ -24,7 +24,7 @@ from ..rules.plan import Plan, Rule
 from ..values.actions import Actions, Forward
 from ..values.events import Fired
 from ..values.messages import Direction, Ended, Message
-from .exchanges import Connection, Exchange, Exchanges, Injected
+from .exchanges import Connection, Exchange, Exchanges, Injected, in_order
 from .trace import ProxyTrace
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Recording:
         """The client has sent a piece of a request."""
         key = connection, message.exchange
         exchange = self._begun(key, message.labels, message.at)
+        exchange.asked_at = min(exchange.asked_at, message.at)  # rules are decided on later
         exchange.head = with_head(exchange.head, message.data)
         exchange.asked_bytes += len(message.data)
         digest = self._digests.get(key)
@@ -131,6 +132,7 @@ class Recording:
             return
         if exchange.answered_at is None:
             exchange.answered_at = message.at
+        exchange.answer = with_head(exchange.answer, message.data)
         own = message.labels.items() - exchange.labels.items()  # it has those of the request, too
         exchange.answer_labels = {**exchange.answer_labels, **dict(own)}
         if message.ends and message.final:
@@ -277,7 +279,7 @@ class RecordedProxy(Proxy):
         noted = self.recording
         return ProxyTrace(
             type(self.protocol),
-            Exchanges(map(copy, noted.exchanges.values())),
+            Exchanges(in_order(map(copy, noted.exchanges.values()))),
             tuple(map(copy, noted.connections.values())),
             tuple(noted.injected),
         )

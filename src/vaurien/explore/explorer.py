@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from ..config.configuration import Configuration
@@ -75,6 +75,21 @@ class Exploration:
     @property
     def broken(self) -> list[Result]:
         return [result for result in self.results.values() if result.broke]
+
+    def forgo_implied(self) -> None:
+        """Leave out what another run has shown: who hangs once, hangs if nothing ever comes."""
+        implied = {
+            each.id
+            for each in self.scenarios
+            if each.mode == "lasting" and each.injection.hangs and self._hung_once(each)
+        }
+        self.scenarios = [each for each in self.scenarios if each.id not in implied]
+        for identifier in implied:
+            self.results.pop(identifier, None)
+
+    def _hung_once(self, scenario: Scenario) -> bool:
+        once = self.results.get(replace(scenario, mode="once").id)
+        return once is not None and once.result == "hung"
 
     @property
     def left(self) -> int:
@@ -171,7 +186,8 @@ class Explorer:
             self._deepened |= {
                 (scenario.injection.name, each.point.group) for each in result.deeper
             }
-        return [each for each in scenarios if each.id not in exploration.results]
+        exploration.forgo_implied()
+        return [each for each in exploration.scenarios if each.id not in exploration.results]
 
     def _run_all(
         self,
@@ -223,11 +239,16 @@ class Explorer:
         with self._lock:
             deeper = self._deeper(scenario, outcome, exploration)
             result = result_of(scenario, outcome, judgement, deeper)
-            exploration.results[scenario.id] = result
             memory.add(result)
+            if scenario not in exploration.scenarios:
+                return  # another run has shown it meanwhile
+            exploration.results[scenario.id] = result
             further = self._wanted(deeper)
             exploration.scenarios += further
             todo += [each for each in further if each.id not in exploration.results]
+            if result.result == "hung":
+                exploration.forgo_implied()
+                todo[:] = [each for each in todo if each in exploration.scenarios]
             self._tell(exploration, result)
 
     def _wanted(self, deeper: Iterable[Scenario]) -> list[Scenario]:

@@ -141,5 +141,5 @@ def tail_of(output: IO[bytes]) -> str:
     """Return the last lines of a file."""
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - TAIL_BYTES))
-    text = output.read().decode(errors="replace")
+    text = output.read().decode(errors="replace").rstrip()
     return "\n".join(text.splitlines()[-TAIL:])

@@ -14,6 +14,7 @@ SEMANTICS = Semantics(
     ),
     idempotent=tuple({"sql": f"~{statement}"} for statement in IDEMPOTENT),
     failed=({"error": "~."},),
+    nothing=r"C\x00\x00\x00.(?:UPDATE|DELETE|INSERT 0) 0\x00",
     begin=({"verb": "~^(BEGIN|START)$"},),
     commit=({"verb": "~^(COMMIT|END)$"},),
     rollback=({"verb": "~^(ROLLBACK|ABORT)$", "sql": "!~(?i) +TO +"},),

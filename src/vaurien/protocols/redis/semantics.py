@@ -19,6 +19,7 @@ SEMANTICS = Semantics(
     ),
     idempotent=tuple({"command": f"~^({commands})$"} for commands in IDEMPOTENT),
     failed=({"error": "~."},),
+    nothing=r"^(?:[$*]-1|_|\*0)\r\n",
     begin=({"command": "MULTI"},),
     commit=({"command": "EXEC"},),
     rollback=({"command": "DISCARD"},),
