@@ -9,25 +9,40 @@ from ..values.texts import printable
 from .explorer import Exploration
 from .points import fold
 from .results import Result
+from .scenarios import MODES
 
 MARKS = {"passed": ".", "failed": "F", "hung": "H", "not reached": "-"}
 """What a cell says of a run that ended so and is no finding; findings are marked with a ``!``."""
-LEGEND = ". passed   F failed   H hung   - not reached   ! broken   = broken, as expected"
+LEGEND = (
+    "first once, then from there on: "
+    ". passed   F failed   H hung   - not reached   ! broken   = broken, as expected"
+)
 
 
 def lines_of(exploration: Exploration, expected: Mapping[str, str]) -> Iterator[str]:
-    """Yield the table of points and faults; ``expected``: reasons, by identifiers."""
+    """Yield tables of points and faults, one a proxy; ``expected``: reasons, by identifiers."""
     results = list(exploration.results.values())
-    points = list(dict.fromkeys(result.point for result in results))
-    faults = list(dict.fromkeys(f"{result.fault} {result.mode}" for result in results))
-    cells = {(result.point, f"{result.fault} {result.mode}"): result for result in results}
-    width = max(map(len, points), default=0)
-    for number, fault in enumerate(faults):
-        yield f"{' ' * width}  {' |' * number} {fault}"
-    for point in points:
-        marks = [mark_of(cells.get((point, fault)), expected) for fault in faults]
-        yield f"{printable(point):{width}}   {' '.join(marks)}"
+    for proxy in dict.fromkeys(proxy_of(result) for result in results):
+        yield from _table([each for each in results if proxy_of(each) == proxy], expected)
     yield LEGEND
+
+
+def proxy_of(result: Result) -> str:
+    """Return the name of the proxy at which a result's fault happened."""
+    return result.point.partition("/")[0]
+
+
+def _table(results: Sequence[Result], expected: Mapping[str, str]) -> Iterator[str]:
+    points = list(dict.fromkeys(result.point for result in results))
+    faults = list(dict.fromkeys(result.fault for result in results))
+    cells = {(result.point, result.fault, result.mode): result for result in results}
+    width = max(map(len, points))
+    for number, fault in enumerate(faults):
+        yield f"{' ' * width}  {' | ' * number} {fault}"
+    for point in points:
+        pairs = [[cells.get((point, fault, mode)) for mode in MODES] for fault in faults]
+        marks = ["".join(mark_of(each, expected) for each in pair) for pair in pairs]
+        yield f"{printable(point):{width}}   {' '.join(marks)}".rstrip()
 
 
 def mark_of(result: Result | None, expected: Mapping[str, str]) -> str:
@@ -51,8 +66,11 @@ def told(result: Result, again: Sequence[str]) -> Iterator[str]:
 
 def cause_of(result: Result) -> tuple[str, ...]:
     """Return what is the same for findings that seem to have the same cause."""
-    proxy = result.point.partition("/")[0]
-    return (proxy, result.mode, *map(fold, (*result.findings, *result.output.splitlines()[-1:])))
+    return (
+        proxy_of(result),
+        result.mode,
+        *map(fold, (*result.findings, *result.output.splitlines()[-1:])),
+    )
 
 
 def told_again(result: Result, before: str) -> Iterator[str]:
