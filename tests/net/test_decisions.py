@@ -12,6 +12,7 @@ from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.errors import OptionError
 from vaurien.protocol import Parser, Stream
+from vaurien.protocols.http.parser import Http
 from vaurien.protocols.redis import Redis
 from vaurien.rules.active import ActiveRule
 from vaurien.rules.active_plan import ActivePlan
@@ -138,6 +139,39 @@ def test_decisions_are_forgotten_with_their_exchanges() -> None:
         world.run(lambda number=number: client.heard.endswith(b"GET %d\n" % number))  # type: ignore[misc]
     (connection,) = world.proxy.connections
     assert len(connection.decisions._by_exchange or ()) <= 2
+
+
+def test_a_decision_is_forgotten_though_the_next_one_was_made_on_the_beginning_of_a_head() -> None:
+    world = World("delay sleep=0", protocol=Http(), whole=True)
+    client = world.client()
+    for number in range(1, 5):
+        client.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT")
+        world.run(seconds=1)
+        world.backends[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        world.run(seconds=1)
+        client.say(b"TP/1.1\r\nHost: x\r\n\r\n")
+        world.run(seconds=1)
+        (connection,) = world.proxy.connections
+        assert list(connection.decisions._by_exchange or ()) == [2 * number]
+        world.backends[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        world.run(seconds=1)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 103 Early Hints\r\n\r\n", b""])
+def test_an_exchange_that_passed_uncut_is_counted_once_though_its_answer_comes_in_pieces(
+    answer: bytes,
+) -> None:
+    world = World("delay sleep=0 every=2", protocol=Http(), whole=True)
+    client = world.client()
+    client.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    world.run(lambda: hears(world, 1))
+    answer += b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    for said in (answer[:20], answer[20:]):
+        world.backends[0].say(said)
+        world.run(seconds=1)
+    assert bytes(client.heard) == answer
+    (rule,) = world.proxy.active_plan.rules
+    assert (rule.seen, rule.fired) == (1, 0)
 
 
 class Answered(Behavior):

@@ -330,6 +330,7 @@ class Notes:
     arrived: list[Decided] = field(default_factory=list)
     resumed: int = 0
     paused: bool = False
+    dead: bool = False
     postponed: bool = False
 
     def arrive(self, decided: list[Decided]) -> None:

@@ -146,3 +146,21 @@ def test_postgresql_gets_a_begin_that_stands_alone() -> None:
     assert world.backends[0].heard == b""
     world.run(seconds=PATIENCE)
     assert world.backends[0].heard == begin
+
+
+def test_what_is_overdue_for_a_backend_that_has_gone_is_not_looked_at_again_and_again() -> None:
+    world = World("delay sleep=50 before=false", protocol=Redis(), whole=True)
+    world.system.turn = 0.001
+    client = world.client()
+    client.say(b"PING\r\n")
+    world.run(seconds=1)
+    (backend,) = world.backends
+    backend.say(b"+PONG\r\n")
+    client.say(HEAD)
+    world.run(seconds=PATIENCE / 2)
+    backend.reset()
+    world.run(seconds=1)
+    (connection,) = world.proxy.connections  # the answer is still to be given
+    assert connection.to_backend.dead
+    assert connection.to_backend.framing is not None
+    assert not connection.to_backend.framing.stream.lags

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 import pytest
 
+import talks
 from lines import Lines
 from scenario import Peer, World
+from talks import TALKS
+from vaurien import plugins, registry
 from vaurien.net.decisions import Decisions
 from vaurien.values.events import Fired
 
@@ -53,16 +57,14 @@ class Answering:
                 peer.say(Random(f"{self._seed}/{self._answered}").choice(ANSWERS))
 
 
-def told(seed: int) -> dict[str, Any]:
-    """Return all that anybody sees of a conversation under rules that come and go."""
+def converse(world: World, seed: int, requests: Sequence[bytes], rules: Sequence[str]) -> None:
+    """Let the client say requests in chunks, under rules that come and go."""
     random = Random(seed)
-    world = World(protocol=Lines(), seed=seed, whole=seed % 2 == 0, on_data=Answering(seed))
-    client = world.client()
-    world.run(seconds=1)
+    client = world.peers[0]
     for _ in range(random.randint(2, 12)):
         if random.random() < 0.5:
-            world.apply(*random.sample(RULES, random.randint(1, 3)))
-        said = b"".join(random.choices(REQUESTS, k=random.choice([1, 2, 5, 40])))
+            world.apply(*random.sample(rules, random.randint(1, 3)))
+        said = b"".join(random.choices(requests, k=random.choice([1, 2, 5, 40])))
         cut = random.randint(0, len(said))
         for part in (said[:cut], said[cut:]):
             client.say(part)
@@ -71,8 +73,13 @@ def told(seed: int) -> dict[str, Any]:
         if random.random() < 0.5:
             world.run(seconds=5)
     world.run(seconds=100)
+
+
+def told(world: World) -> dict[str, Any]:
+    """Return all that anybody sees of a conversation."""
+    client = world.peers[0]
     tally = world.proxy.tally
-    (connection,) = world.proxy.connections
+    (connection,) = [*world.proxy.connections, *world.proxy.closed]
     (backend,) = world.backends
     exchanges = connection.decisions.exchanges
     assert exchanges is not None
@@ -85,14 +92,67 @@ def told(seed: int) -> dict[str, Any]:
         "exchanges": dict(tally.exchanges),
         "errors": (dict(tally.errors), dict(tally.injected), tally.latency.count),
         "awaited": [request.exchange for request in exchanges.pending],
-        "decided": len(connection.decisions._by_exchange or ()) <= 2,
     }
+
+
+def lines(seed: int) -> dict[str, Any]:
+    world = World(protocol=Lines(), seed=seed, whole=seed % 2 == 0, on_data=Answering(seed))
+    world.client()
+    world.run(seconds=1)
+    converse(world, seed, REQUESTS, RULES)
+    (connection,) = world.proxy.connections
+    assert len(connection.decisions._by_exchange or ()) <= 2
+    return told(world)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_passes_uncut_is_what_passes_message_by_message(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sifted = told(seed)
+    sifted = lines(seed)
     monkeypatch.setattr(Decisions, "passes", lambda *_: False)
-    assert sifted == told(seed)
+    assert sifted == lines(seed)
+
+
+# The real protocols.
+
+COUNTED = (
+    "delay sleep=0 after=1000000",
+    "delay sleep=0 every=2",
+    "delay sleep=0.01 percent=30",
+    "delay before=false sleep=0.01 every=3",
+    "delay direction=to_backend sleep=0 percent=20",
+    "slicer size=300 percent=30 scope=exchange",
+    "duplicate-request percent=10",
+    "error percent=10",
+)
+MATCHING = (
+    "delay before=false sleep=0.01",
+    "delay before=false sleep=0 percent=60",
+    "slicer size=300 scope=exchange times=3",
+)
+
+
+def real(name: str, seed: int) -> dict[str, Any]:
+    plugins.install()
+    talk = TALKS[name]
+    protocol = registry.protocols.get(name.partition(",")[0])()
+    world = World(
+        protocol=protocol, seed=seed, whole=seed % 2 == 0, on_data=talks.Answering(talk, seed)
+    )
+    client = world.client()
+    world.run(seconds=1)
+    world.apply(COUNTED[seed % len(COUNTED)])
+    world.backends[0].say(talk.greeting)
+    client.say(b"".join(talk.opening))
+    rules = [*COUNTED, *(f"{rule} {match}" for rule in MATCHING for match in talk.matches)]
+    converse(world, seed, tuple(talk.requests), rules)
+    return told(world)
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("name", TALKS)
+def test_it_does_in_every_protocol(name: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sifted = real(name, seed)
+    monkeypatch.setattr(Decisions, "passes", lambda *_: False)
+    assert sifted == real(name, seed)

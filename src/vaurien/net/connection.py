@@ -139,7 +139,7 @@ class Connection:
 
     def close(self, *, reset: bool = False, why: str = "") -> None:
         """Close both sides; what players hold is lost.  ``why``, if no rule asks for it."""
-        links = self.links
+        links, talk = self.links, self.conversation
         for link in links:
             if link.gathered is not None:
                 link.flush()
@@ -157,18 +157,19 @@ class Connection:
             if not reset:
                 read_unread(reactor, self.client_socket)
             close_socket(reactor, self.client_socket, reset=reset)
-        overdue = self.conversation.overdue if self.conversation is not None else None
-        for waiting in (self.hooks, self._peer_watch, overdue):
+        for waiting in (self.hooks, self._peer_watch, talk.overdue if talk else None):
             if waiting is not None:
                 waiting.cancel()
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()
-        if links and not self.to_client.paused:  # else a turn to come looks whether it is closed
+        if links:
             reactor.call_soon(self._break_cycles)
 
     def _break_cycles(self) -> None:
         """Cut what refers back: its memory is free at once, and still cached for the next one."""
+        if self.to_client.paused:  # a turn to come looks whether it is closed
+            return
         self.decisions.let_go()
         for link in (self.to_backend, self.to_client):
             end, link.framing, link.firings = link.source, None, ()

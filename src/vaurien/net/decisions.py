@@ -178,8 +178,9 @@ class Decisions:
                 self.update(decision, message)
             return decision
         if decision is None:
-            decision = self._recalled(number) or Decision(number)
-            if message.begins:
+            recalled = self._recalled(number)
+            decision = recalled or Decision(number)
+            if message.begins or recalled is not None:  # another response may follow
                 self._by_exchange[number] = decision
                 self._drop_finished(self._by_exchange, number - 1)
         if message.begins:
@@ -245,6 +246,9 @@ class Decisions:
 
         ``unknown``: the labels that it may have besides those that are known.
         """
+        pending = self.exchanges.pending if self.exchanges is not None and begun.exchange else ()
+        if pending and pending[0].exchange == begun.exchange and pending[0].labels is not None:
+            return True  # it answers a request that passed uncut
         found = (self._by_exchange or {}).get(begun.exchange) if begun.exchange else None
         number = begun.exchange or -(self._unsolicited + 1)
         decision = Decision(number) if found is None else copy.copy(found)
@@ -327,7 +331,7 @@ class Decisions:
         decision = self._by_exchange.get(number)
         if decision is None:
             return False
-        if number == exchanges.begun:
+        if number == exchanges.begun and number + 1 not in self._by_exchange:
             decision.finished = True
             return False
         self._drop(number)

@@ -212,6 +212,7 @@ class FramedLink(Interface):
     quiet: bool
     framing: Framing | None
     paused: bool
+    dead: bool
 
     @property
     def congested(self) -> bool: ...
@@ -327,8 +328,7 @@ class Conversation:
 
     def reply(self, exchange: int, reply: QueuedReply) -> None:
         """Reply to a request, once the responses to earlier ones have been sent."""
-        exchanges = self.exchanges
-        framing = self.to_client.framing
+        exchanges, framing = self.exchanges, self.to_client.framing
         between_messages = framing is None or not framing.in_message
         if between_messages and not (exchanges.pending or exchanges.replies):
             self.to_client.reply(reply)

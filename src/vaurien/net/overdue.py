@@ -26,6 +26,8 @@ class ParsedLink(Protocol):
     @property
     def paused(self) -> bool: ...
     @property
+    def dead(self) -> bool: ...
+    @property
     def framing(self) -> Parsed | None: ...
     def catch_up(self) -> None: ...
 
@@ -53,7 +55,7 @@ class Overdue:
     def _look(self) -> None:
         self._timer = None
         link, framing = self._link, self._link.framing
-        if framing is None or link.quiet or not framing.stream.waits_briefly:
+        if framing is None or link.quiet or link.dead or not framing.stream.waits_briefly:
             return
         due = framing.at + PATIENCE
         if self._reactor.now < due:  # some of it has come meanwhile

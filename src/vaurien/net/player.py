@@ -372,6 +372,8 @@ def player_of(link: PlayedLink) -> Player:
 def play(link: PlayedLink, message: Message, decision: Decision | Reply) -> bool:
     """Have a message played, or send it if it is due; True if links may be quiet then."""
     connection, delay = link.connection, None
+    if connection.closed:
+        return False  # by what was played before
     begins = link.player is None and not link.blocked
     if begins and isinstance(decision, Decision):
         delay = delay_of(message, decision, link.firings, connection.decisions.proxy.active_plan)
