@@ -158,7 +158,7 @@ def test_events_are_resumed_where_they_broke_off() -> None:
     half = events(3) + chunk(b"id: 4\ndata: {")
     with playing((events(1, 2),), (half,), (events(4), HOLD)) as player:
         assert asyncio.run(ids(client_of(player), 4)) == ["1", "2", "3", "4"]
-    for (request,), last in zip(player.requests, (0, 2, 3), strict=True):
+    for (request,), last in zip(player.requests[1:], (2, 3), strict=True):
         assert f"Last-Event-ID: {last}\r\n" in request
 
 

@@ -122,7 +122,7 @@ def test_events_are_resumed_where_they_broke_off() -> None:
     with playing((events(1, 2),), (half,), (events(4), HOLD)) as player:
         found = islice(client_of(player).events(after=0), 4)
         assert [event.id for event in found] == ["1", "2", "3", "4"]
-    for (request,), last in zip(player.requests, (0, 2, 3), strict=True):
+    for (request,), last in zip(player.requests[1:], (2, 3), strict=True):
         assert f"Last-Event-ID: {last}\r\n" in request
 
 

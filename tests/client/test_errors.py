@@ -26,6 +26,11 @@ from vaurien.client.errors import KINDS, unreachable
         ),
         ({"detail": "odd", "errors": [{"pointer": "#", "detail": "very odd"}]}, "very odd"),
         ({"detail": "Host: it is odd", "errors": [{"detail": "it is odd"}]}, "Host: it is odd"),
+        ({"detail": "it has changed", "errors": [{"detail": "it has changed"}]}, "it has changed"),
+        (
+            {"errors": [{"pointer": "#/rules/0/percent", "detail": "rules[0].percent is odd"}]},
+            "rules[0].percent is odd",
+        ),
         ({"detail": "odd", "errors": ["?", 3]}, "odd"),
         ({"detail": "odd", "errors": "?"}, "odd"),
     ],

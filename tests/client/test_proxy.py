@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from client.scripted import Script, answer
-from vaurien.client import ClientError, ConflictError, ProxyHandle
+from vaurien.client import ApiError, ClientError, ConflictError, ProxyHandle
 
 RULE = {"name": "slow", "behavior": "latency", "delay": 0.2, "status": {"fired": 2}}
 RULES = [{"behavior": "latency", "delay": 0.2}]
@@ -195,38 +195,108 @@ def test_where_it_does_not_listen(address: str | None, why: str) -> None:
         Script(proxy(address=address)).proxy().address()
 
 
+NO_RULES: dict[str, object] = {"rules": []}
+LATE = ClientError("timed out")
+
+
 @pytest.mark.parametrize(
-    ("call", "begin", "end"),
+    ("call", "first", "begin", "end"),
     [
         (
             lambda p: p.rule("latency", delay=0.2),
-            'POST /v1/proxies/cache/rules {"delay": 0.2, "behavior": "latency"}',
-            "DELETE /v1/proxies/cache/rules/slow",
+            [NO_RULES],
+            'POST /v1/proxies/cache/rules {"delay": 0.2, "name": "latency", "behavior": "latency"}',
+            "DELETE /v1/proxies/cache/rules/latency",
         ),
         (
             lambda p: p.recipe("redis-failover"),
+            [],
             'POST /v1/proxies/cache/recipes {"name": "redis-failover", "start": 0.0}',
             "DELETE /v1/proxies/cache/recipes/redis-failover",
         ),
+        (
+            lambda p: p.down(),
+            [proxy()],
+            'PATCH /v1/proxies/cache {"enabled": false}',
+            'PATCH /v1/proxies/cache {"enabled": true}',
+        ),
     ],
 )
-@pytest.mark.parametrize("status", [204, 404])
-def test_blocks(
-    call: Callable[[ProxyHandle], AbstractContextManager[object]],
-    begin: str,
-    end: str,
-    status: int,
-) -> None:
-    """Whoever has removed it before, has undone it."""
-    script = Script(answer(201, RULE), answer(status, {}))
-    with call(script.proxy()):
-        assert script.told == [begin]
-    assert script.told == [begin, end]
+class TestBlocks:
+    @pytest.mark.parametrize("status", [204, 404])
+    def test_what_a_block_does(
+        self,
+        call: Callable[[ProxyHandle], AbstractContextManager[object]],
+        first: list[object],
+        begin: str,
+        end: str,
+        status: int,
+    ) -> None:
+        """Whoever has removed it before, has undone it."""
+        script = Script(*first, answer(201, RULE), answer(status, {}))
+        with call(script.proxy()):
+            assert script.told[len(first) :] == [begin]
+        assert script.told[len(first) :] == [begin, end]
+
+    @pytest.mark.parametrize("failure", [LATE, answer(503, {"detail": "the change was made, but"})])
+    @pytest.mark.parametrize("undone", [answer(204), answer(404, {}), LATE, answer(503, {})])
+    def test_what_may_have_been_done_is_undone(
+        self,
+        call: Callable[[ProxyHandle], AbstractContextManager[object]],
+        first: list[object],
+        begin: str,
+        end: str,
+        failure: object,
+        undone: object,
+    ) -> None:
+        script = Script(*first, failure, undone)
+        with (
+            pytest.raises((ClientError, ApiError), match=r"timed out|was made"),
+            call(script.proxy()),
+        ):
+            pytest.fail("the block ran")
+        assert script.told[len(first) :] == [begin, end]
+
+    def test_what_is_refused_has_nothing_to_undo(
+        self,
+        call: Callable[[ProxyHandle], AbstractContextManager[object]],
+        first: list[object],
+        begin: str,
+        end: str,
+    ) -> None:
+        script = Script(*first, answer(422, {"detail": "wrong"}))
+        with pytest.raises(ApiError, match="wrong"), call(script.proxy()):
+            pytest.fail("the block ran")
+        assert script.told[len(first) :] == [begin]
 
 
 def test_the_block_of_a_rule_has_the_rule() -> None:
-    with Script(answer(201, RULE), answer(204)).proxy().rule("latency") as rule:
+    with Script(NO_RULES, answer(201, RULE), answer(204)).proxy().rule("latency") as rule:
         assert rule.name == "slow"
+
+
+def test_the_block_of_a_rule_whose_name_is_taken() -> None:
+    script = Script(with_rules(1, "slow"), LATE)
+    with pytest.raises(ClientError, match="timed out"), script.proxy().rule("hang", name="slow"):
+        pytest.fail("the block ran")
+    assert [line.partition(" ")[0] for line in script.asked] == ["GET", "POST"]
+
+
+def test_the_block_of_a_rule_chooses_a_name_that_is_free() -> None:
+    taken = answer(409, {"detail": "there is a rule 'hang-2' already"})
+    script = Script(
+        with_rules(1, "hang"),
+        taken,
+        with_rules(1, "hang", "hang-2"),
+        answer(201, {**RULE, "name": "hang-3"}),
+        answer(204),
+    )
+    with script.proxy().rule("hang") as rule:
+        assert rule.name == "hang-3"
+    assert script.asked[-1] == "DELETE /v1/proxies/cache/rules/hang-3"
+    script = Script(with_rules(1, "own"), taken)
+    with pytest.raises(ConflictError), script.proxy().rule("hang", name="hang-2"):
+        pytest.fail("the block ran")
 
 
 def with_rules(generation: int, *names: str) -> dict[str, object]:
@@ -247,6 +317,16 @@ def test_the_block_of_a_profile() -> None:
         'POST /v1/proxies/cache/profile {"name": "3g"}',
         "DELETE /v1/proxies/cache/profile",
     ]
+
+
+def test_a_profile_that_may_have_been_applied_is_removed() -> None:
+    script = Script(
+        with_rules(1, "own"), LATE, with_rules(2, "own", "3g"), with_rules(2, "own", "3g"), NO_RULES
+    )
+    with pytest.raises(ClientError, match="timed out"), script.proxy().profile("3g"):
+        pytest.fail("the block ran")
+    assert script.asked[-1] == "PUT /v1/proxies/cache/rules"
+    assert script.bodies[-1] == entries("own")
 
 
 def test_the_block_of_a_profile_restores_the_one_before() -> None:
@@ -281,6 +361,6 @@ def test_down_restores_what_was_before(before: bool) -> None:
 
 
 def test_what_cannot_be_undone_is_an_error() -> None:
-    script = Script(answer(201, RULE), answer(503, {"detail": "ending"}))
+    script = Script(NO_RULES, answer(201, RULE), answer(503, {"detail": "ending"}))
     with pytest.raises(ValueError, match="ending"), script.proxy().rule("latency"):
         pass

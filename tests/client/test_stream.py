@@ -17,7 +17,7 @@ def test_a_stream_is_asked_for() -> None:
 
 
 def test_a_stream_begins_after_an_event() -> None:
-    assert EventStream(0, None).request().headers["Last-Event-ID"] == "0"
+    assert EventStream(0, None).request().path == "/v1/events?after=0"
 
 
 def test_a_stream_is_resumed_where_it_broke_off() -> None:
@@ -28,6 +28,12 @@ def test_a_stream_is_resumed_where_it_broke_off() -> None:
     assert stream.request().headers["Last-Event-ID"] == "4"
     (event,) = stream.feed(b"id: 5\ndata: {}\n\n")
     assert event.id == "5"
+
+
+@pytest.mark.parametrize("piece", [b"data: x\n\n", b"data: 5\n\n"])
+def test_a_stream_of_something_else(piece: bytes) -> None:
+    with pytest.raises(ClientError, match="the server does not send events: "):
+        list(EventStream("", None).feed(piece))
 
 
 def test_a_stream_that_is_closed_at_once_is_not_asked_for_again() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from vaurien.client.steps import Request
 from vaurien.client.wire import (
+    EVENT_LIMIT,
     HEAD_LIMIT,
     Event,
     EventReader,
@@ -319,7 +320,21 @@ def test_events(size: int) -> None:
     ]
 
 
-@pytest.mark.parametrize("data", [b"data: x\n\n", b"data: []\n\n", b"x" * (HEAD_LIMIT + 1)])
+def test_a_long_event() -> None:
+    (event,) = EventReader().feed(b'data: {"proxies": "%s"}\n\n' % (b"x" * 3_000_000))
+    assert len(str(event.data["proxies"])) == 3_000_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"data: x\n\n",
+        b"data: []\n\n",
+        b"x" * (EVENT_LIMIT + 1),
+        b"data: %s\n" % (b"x" * 4096) * 4100,
+    ],
+    ids=len,
+)
 def test_what_is_no_event(data: bytes) -> None:
     with pytest.raises(WireError):
         list(EventReader().feed(data))

@@ -9,6 +9,7 @@ from .steps import (
     Request,
     Steps,
     Undoable,
+    attempted,
     block,
     not_vauriens,
     oldest_reason,
@@ -54,7 +55,7 @@ class ClassicMethods:
             undo = self._put("behavior", {"name": name})
         else:
             undo = self._put("plan", _checked(plan))
-        yield from self._put("behavior", {**options, "name": behavior})
+        yield from attempted(self._put("behavior", {**options, "name": behavior}), undo)
         return None, undo
 
     # Before version 0.4, behaviors were called handlers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 
@@ -36,14 +37,20 @@ class ApiError(ValueError):
     def _reasons(self) -> Iterator[str]:
         """Yield what is wrong, whole and field by field; each once."""
         whole = str(self.problem.get("detail") or self.problem.get("title") or "")
-        fields = [
-            f"{pointer}: {each.get('detail')}" if pointer else str(each.get("detail"))
-            for each in self.errors
-            for pointer in [str(each.get("pointer") or "").removeprefix("#")]
-        ]
-        if whole and not any(whole in field for field in fields):
+        fields = list(map(_reason, self.errors))
+        if any(whole in field for field in fields):
+            yield from fields
+        else:
             yield whole
-        yield from (field for field in fields if field not in whole)
+            yield from (field for field in fields if field not in whole)
+
+
+def _reason(error: Mapping[str, object]) -> str:
+    """Return what is wrong with a field, with its place unless the text begins with it."""
+    detail = str(error.get("detail"))
+    pointer = str(error.get("pointer") or "").removeprefix("#")
+    place = re.sub(r"/(\d+)", r"[\1]", pointer).replace("/", ".").removeprefix(".")
+    return detail if detail.startswith(place) else f"{pointer}: {detail}"
 
 
 class NotFoundError(ApiError):

@@ -9,7 +9,7 @@ from typing import Self
 from .errors import ApiError, ClientError
 from .resources import Proxy, without_status
 from .steps import Json, Request, Steps, ask, listed, operation, path_of
-from .wire import Location
+from .wire import Location, check_header
 
 Entry = Mapping[str, object]
 """A rule, a proxy or another table as one writes it: JSON to be."""
@@ -46,9 +46,11 @@ class NativeMethods:
         ``proxy``: the proxy of the methods that name none; optional if there is only one.
 
         Raises:
-            ValueError: this is no URL of an API.
+            ValueError: this is no URL of an API, or no header can have the token.
         """
         url, _, shown = url.partition("#token=")
+        token = token or shown
+        check_header(token)
         location = Location.parse(url) if url else Location(scheme, host, int(port))
         self.host = location.host
         self.port = location.port
@@ -56,7 +58,7 @@ class NativeMethods:
         self.timeout = timeout
         self.proxy_name = proxy
         self.root_url = str(location)
-        self._start(location, token or shown, timeout)
+        self._start(location, token, timeout)
 
     @classmethod
     def from_environment(cls, *, timeout: float = 10.0, proxy: str = "") -> Self:

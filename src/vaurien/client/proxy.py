@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
 
 from .errors import ClientError, ConflictError
 from .native import Entry, killed, paged, undone
 from .resources import Proxy, Rule, without_status
-from .steps import Json, Steps, Undoable, ask, block, listed, operation, path_of
+from .steps import Json, Steps, Undoable, ask, attempted, block, listed, operation, path_of
 
 
 class ProxyMethods:
@@ -78,8 +79,9 @@ class ProxyMethods:
     def down(self) -> Undoable[None]:
         """Disable it for the duration of the block, and end its connections."""
         before = yield from self._read()
-        yield from self._change({"enabled": False})
-        return None, undone(self._change({"enabled": before.enabled}))
+        undo = undone(self._change({"enabled": before.enabled}))
+        yield from attempted(self._change({"enabled": False}), undo)
+        return None, undo
 
     @operation
     def reset(self) -> Steps[Json]:
@@ -91,9 +93,7 @@ class ProxyMethods:
     @operation
     def rules(self) -> Steps[list[Rule]]:
         """Return all rules, in their order."""
-        return [
-            Rule(each) for each in listed((yield from ask("GET", self._path("rules"))), "rules")
-        ]
+        return (yield from self._rules())
 
     @operation
     def get_rule(self, rule: str, /) -> Steps[Rule]:
@@ -104,10 +104,7 @@ class ProxyMethods:
     def set_rules(self, rules: Sequence[Entry], /) -> Steps[list[Rule]]:
         """Replace all rules; those of the same name and behavior keep their counts."""
         body = {"rules": [dict(rule) for rule in rules]}
-        return [
-            Rule(each)
-            for each in listed((yield from ask("PUT", self._path("rules"), body)), "rules")
-        ]
+        return _rules((yield from ask("PUT", self._path("rules"), body)))
 
     @operation
     def add_rule(self, behavior: str, /, *, before_rule: str = "", **entry: object) -> Steps[Rule]:
@@ -142,9 +139,23 @@ class ProxyMethods:
 
     @block
     def rule(self, behavior: str, /, *, before_rule: str = "", **entry: object) -> Undoable[Rule]:
-        """Add a rule for the duration of the block; it gets the rule."""
-        added = yield from self._add(behavior, entry, before_rule)
-        return added, undone(ask("DELETE", self._path("rules", added.name)))
+        """Add a rule for the duration of the block; it gets the rule.
+
+        The client chooses the name of a rule that has none, so that it can remove the rule even
+        if it gets no answer.
+        """
+        while True:
+            taken = {rule.name for rule in (yield from self._rules())}
+            name = str(entry.get("name") or _free_name(behavior, taken))
+            undo = undone(ask("DELETE", self._path("rules", name)))
+            add = self._add(behavior, {**entry, "name": name}, before_rule)
+            try:
+                added = yield from (add if name in taken else attempted(add, undo))
+            except ConflictError:
+                if entry.get("name"):
+                    raise
+                continue  # someone else was faster
+            return added, undo
 
     # Profiles and recipes.
 
@@ -162,8 +173,8 @@ class ProxyMethods:
     def profile(self, profile: str, /) -> Undoable[None]:
         """Apply the profile of a network for the duration of the block, then the one before."""
         before = (yield from self._read()).rules
-        answer = yield from ask("POST", self._path("profile"), {"name": profile})
-        after = Proxy(answer).rules
+        apply = ask("POST", self._path("profile"), {"name": profile})
+        after = Proxy((yield from attempted(apply, self._restore(before)))).rules
         gone = _without(before, after)
         if not gone:
             return None, undone(ask("DELETE", self._path("profile")))
@@ -186,8 +197,10 @@ class ProxyMethods:
     @block
     def recipe(self, recipe: str, /, *, start: float = 0.0) -> Undoable[None]:
         """Start a recipe, and stop it at the end of the block."""
-        yield from ask("POST", self._path("recipes"), {"name": recipe, "start": start})
-        return None, undone(ask("DELETE", self._path("recipes", recipe)))
+        undo = undone(ask("DELETE", self._path("recipes", recipe)))
+        begin = ask("POST", self._path("recipes"), {"name": recipe, "start": start})
+        yield from attempted(begin, undo)
+        return None, undo
 
     # Its connections.
 
@@ -209,6 +222,9 @@ class ProxyMethods:
     def _read(self) -> Steps[Proxy]:
         return Proxy((yield from ask("GET", self._path())))
 
+    def _rules(self) -> Steps[list[Rule]]:
+        return _rules((yield from ask("GET", self._path("rules"))))
+
     def _change(
         self, table: Entry, if_generation: int | None = None, *, drain: float = 0.0
     ) -> Steps[Proxy]:
@@ -218,6 +234,11 @@ class ProxyMethods:
     def _add(self, behavior: str, entry: Entry, before_rule: str) -> Steps[Rule]:
         path = self._path("rules", before=before_rule)
         return Rule((yield from ask("POST", path, {**entry, "behavior": behavior})))
+
+    def _restore(self, before: Sequence[Rule]) -> Steps[None]:
+        """Put back the rules that there were before."""
+        now = (yield from self._read()).rules
+        yield from self._swap(_without(now, before), _without(before, now))
 
     def _swap(self, gone: Sequence[Json], back: Sequence[Json]) -> Steps[None]:
         """Put rules in the place of others, whatever else has changed meanwhile."""
@@ -243,6 +264,12 @@ def _without(rules: Sequence[Rule], others: Sequence[Rule]) -> list[Json]:
     """Return the rules that are not among others, without their status."""
     known = [without_status(rule) for rule in others]
     return [each for rule in rules if (each := without_status(rule)) not in known]
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken, as the API would choose it."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(each for each in names if each not in taken)
 
 
 def _rules(answer: Json) -> list[Rule]:

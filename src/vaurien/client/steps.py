@@ -14,6 +14,7 @@ from contextlib import (
     AbstractContextManager,
     asynccontextmanager,
     contextmanager,
+    suppress,
 )
 from dataclasses import dataclass, field
 from functools import wraps
@@ -86,6 +87,21 @@ def ask(
     """
     headers = {} if if_generation is None else {"If-Match": f'"{if_generation}"'}
     return checked((yield Request(method, path, body, headers)))
+
+
+def attempted(steps: Steps[T], undo: Steps[object]) -> Steps[T]:
+    """Run steps; if it is unknown whether the API has made their change, undo it.
+
+    Raises:
+        ClientError, ApiError: those of the steps.
+    """
+    try:
+        return (yield from steps)
+    except (ClientError, ApiError) as error:
+        if isinstance(error, ClientError) or error.status >= 500:
+            with suppress(ClientError, ApiError):
+                yield from undo
+        raise
 
 
 def checked(answer: Answer) -> Json:

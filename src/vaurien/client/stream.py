@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .errors import ClientError
 from .steps import Request, path_of
-from .wire import Event, EventReader
+from .wire import Event, EventReader, WireError
 
 SILENCE = 45.0
 """Seconds without a byte after which a connection is dead: the server sends one every 15 s."""
@@ -22,7 +22,8 @@ class EventStream:
     def __init__(self, after: str | int, timeout: float | None, **filters: str) -> None:
         self._timeout = timeout
         self._filters = filters
-        self._reader = EventReader(str(after))
+        self._after = str(after)
+        self._reader = EventReader()
         self._waiting_since: float | None = None
         self._silent = False
 
@@ -39,7 +40,8 @@ class EventStream:
         headers = {"Accept": "text/event-stream"}
         if self._reader.last_id:
             headers["Last-Event-ID"] = self._reader.last_id
-        return Request("GET", path_of("v1", "events", **self._filters), headers=headers)
+        path = path_of("v1", "events", after=self._after, **self._filters)
+        return Request("GET", path, headers=headers)
 
     def patience(self, now: float) -> float:
         """Return the seconds to wait for more."""
@@ -54,8 +56,11 @@ class EventStream:
         return self._timeout is not None and self.patience(now) == 0
 
     def feed(self, piece: bytes) -> Iterator[Event]:
-        """Yield the events that are complete; raise WireError if they are none."""
+        """Yield the events that are complete; raise ClientError if they are none."""
         self._silent = self._silent and not piece
-        for event in self._reader.feed(piece):
-            yield event
-            self._waiting_since = None  # what the reader does with an event may take its time
+        try:
+            for event in self._reader.feed(piece):
+                yield event
+                self._waiting_since = None  # what the reader does with an event may take its time
+        except WireError as error:
+            raise ClientError(f"the server does not send events: {error}") from error

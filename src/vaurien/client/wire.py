@@ -16,6 +16,8 @@ from .steps import Answer, Request
 HEAD_LIMIT = 64 * 1024
 """Bytes of a response's head, or of a line between chunks."""
 BODY_LIMIT = 256 * 1024 * 1024
+EVENT_LIMIT = 16 * 1024 * 1024
+"""Bytes of a line of an event, and of all its data: a change may name thousands of proxies."""
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
 HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*", re.DOTALL)
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
@@ -96,9 +98,15 @@ def encode(request: Request, location: Location, token: str = "") -> bytes:
         headers["Content-Length"] = str(len(body))
     lines = [f"{request.method} {location.prefix}{request.path} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    if any(not (line.isascii() and line.isprintable()) for line in lines):
-        raise ValueError("a token or a header may have printable ASCII characters only")
+    for line in lines:
+        check_header(line)
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def check_header(text: str) -> None:
+    """Raise ValueError if a text has characters that no header may have."""
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("a token or a header may have printable ASCII characters only")
 
 
 class ResponseReader:
@@ -259,12 +267,13 @@ class EventReader:
         self._data = bytearray()
         self._type = ""
         self._lines: list[str] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Yield the events that are complete.
 
         Raises:
-            WireError: a line is too long, or the data of an event is not a JSON object.
+            WireError: an event is too long, or its data is not a JSON object.
         """
         self._data += data
         while (end := self._data.find(b"\n")) >= 0:
@@ -274,14 +283,15 @@ class EventReader:
                 self._read_field(line)
             else:
                 yield from self._end_event()
-        if len(self._data) > HEAD_LIMIT:
-            raise WireError("an event is too long")
+        self._check_size(len(self._data))
 
     def _read_field(self, line: str) -> None:
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "data":
             self._lines.append(value)
+            self._size += len(value)
+            self._check_size(self._size)
         elif name == "event":
             self._type = value
         elif name == "id" and "\0" not in value:
@@ -289,7 +299,7 @@ class EventReader:
 
     def _end_event(self) -> Iterator[Event]:
         lines, kind = self._lines, self._type or "message"
-        self._lines, self._type = [], ""
+        self._lines, self._size, self._type = [], 0, ""
         self.last_id = self._id
         if not lines:
             return
@@ -301,3 +311,7 @@ class EventReader:
         if not isinstance(data, dict):
             raise WireError(f"the data of an event is not a JSON object: {text[:200]!r}")
         yield Event(self.last_id, kind, data)
+
+    def _check_size(self, size: int) -> None:
+        if size > EVENT_LIMIT:
+            raise WireError("an event is too long")
