@@ -56,7 +56,7 @@ def checked(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("v.json", json.dumps(TOXIPROXY), "ok, 1 proxy, 1 rule"),
         ("toxiproxy.conf", f"\n[ {json.dumps(TOXIPROXY)[1:]}", "ok, 1 proxy, 1 rule"),
         ("toxiproxy", json.dumps({"a": TOXIPROXY[0]}), "ok, 1 proxy, 1 rule"),
-        ("seed.conf", '{"http": true}', "ok, 0 proxies, 0 rules"),
+        ("seed.conf", '{"http": true, "proxies": {}}', "ok, 0 proxies, 0 rules"),
         ("v.json", "[]", "ok, 0 proxies, 0 rules"),
         ("v.ini", INI, "ok, 1 proxy, 2 rules"),
         ("vaurien.conf", TOML, "ok, 2 proxies, 4 rules"),

@@ -31,6 +31,7 @@ def flags(**values: str | bool) -> Document:
 
 
 def source_of(config: object, **values: str | bool) -> Source:
+    plugins.install()
     return Source(str(config), plugins.load_named, flags(**values))
 
 
@@ -135,6 +136,15 @@ def test_a_file_declares_a_proxy(config: Path) -> None:
         understood(config, "seed = 1")
     nothing = source_of("")
     assert nothing.understand(nothing.read()).state.proxies == ()
+
+
+def test_with_an_api_a_file_may_say_that_there_is_none(config: Path) -> None:
+    """A file that is cut off does not, wherever the API comes from."""
+    assert understood(config, "http = true\n[proxies]").state.proxies == ()
+    config.write_text("")
+    half = source_of(config, http=True)
+    with pytest.raises(DocumentError, match="declares no proxy"):
+        half.understand(half.read())
 
 
 def test_a_seed_that_is_none(config: Path) -> None:

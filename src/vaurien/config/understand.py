@@ -66,15 +66,17 @@ def understand(
 ) -> Configuration:
     """Return the configuration that a document describes; ``seed`` is for one without.
 
-    ``needs_proxy``: a document that declares no proxy, and no API, has a problem.
+    ``needs_proxy``: a document that declares no proxy has a problem, unless it says so and there
+    is an API.
 
     Raises:
         DocumentError: all its problems.
     """
     problems = Problems(document)
     configuration = _Understanding(document, names, problems).configuration(seed)
-    without = document.content.get("proxies", {}) == {}
-    if needs_proxy and without and configuration.http is None:
+    declared = document.content.get("proxies")
+    waits = declared == {} and configuration.has_api
+    if needs_proxy and declared in (None, {}) and not waits:
         problems.add(("proxies",), why="declares no proxy", allowed=PROXIES)
     problems.check()
     return configuration

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from live import Http, Live, controlled, live
+from vaurien.control import server
 
 PAGE = Path(__file__).parents[3] / "docs" / "toxiproxy.md"
 
@@ -220,3 +221,14 @@ def test_what_the_older_api_made_is_seen() -> None:
         assert http("GET", "/proxies/cache/toxics/slow").body == SLOW
         assert http("PUT", "/plan", {"rules": []}).status == 200
         assert http("GET", "/proxies/cache/toxics").body == b"[]"
+
+
+def test_too_many_proxies_are_no_fault_of_the_server(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PROXY_LIMIT", 1)
+    for name in ("first", "second", "third"):
+        body = {"name": name, "listen": "127.0.0.1:0", "upstream": "127.0.0.1:9"}
+        answer = http("POST", "/proxies", body)
+    assert answer.status == 400
+    assert b"are too many: there may be 1" in answer.body

@@ -13,9 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...errors import EndingError, VaurienError
+from ...errors import EndingError, OptionError, VaurienError
 from ..reading import raw_path, read_body
-from ..store import StoreError
 from ..writer import StalledError
 from .answers import BAD_BODY, PLAIN, Refusal, answer, not_found
 from .decoding import DecodeError, decode
@@ -137,7 +136,9 @@ async def _answered(handler: Handler, request: Request) -> Response:
         return response
     except (StalledError, EndingError) as error:
         return Refusal(503, str(error)).response
-    except (StoreError, VaurienError) as error:
+    except OptionError as error:
+        return Refusal(400, str(error)).response
+    except VaurienError as error:
         return Refusal(500, str(error)).response
 
 
