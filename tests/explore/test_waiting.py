@@ -29,17 +29,23 @@ def listener() -> Iterator[socket.socket]:
 
 
 @contextmanager
-def running(text: str, listener: socket.socket) -> Iterator[int]:
-    """A process of its own session, which has connected."""
+def talking(text: str, listener: socket.socket) -> Iterator[tuple[int, socket.socket]]:
+    """A process of its own session, which has connected, and this connection."""
     port = listener.getsockname()[1]
     command = [sys.executable, "-c", (CONNECTED + text).replace("PORT", str(port))]
     process = subprocess.Popen(command, start_new_session=True)
     try:
-        with listener.accept()[0]:
-            yield process.pid
+        with listener.accept()[0] as sock:
+            yield process.pid, sock
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def running(text: str, listener: socket.socket) -> Iterator[int]:
+    with talking(text, listener) as (process, _):
+        yield process
 
 
 def waits(process: int) -> bool:
@@ -82,6 +88,17 @@ def test_a_wait_with_a_limit(text: str, listener: socket.socket) -> None:
         wait_until(lambda: waits(process), "a wait")
         for _ in range(20):
             assert waiting(process, {listener.getsockname()[1]}) is None
+
+
+def test_a_process_that_has_run_meanwhile(listener: socket.socket) -> None:
+    with talking("while data := sock.recv(1): sock.send(data)", listener) as (process, sock):
+        ports = {listener.getsockname()[1]}
+        wait_until(lambda: waiting(process, ports) is not None, "an endless wait")
+        before = waiting(process, ports)
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+        wait_until(lambda: waiting(process, ports) is not None, "an endless wait")
+        assert waiting(process, ports) != before
 
 
 def test_other_processes_may_still_wake_it(listener: socket.socket) -> None:

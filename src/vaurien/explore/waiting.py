@@ -44,6 +44,8 @@ State = tuple[tuple[int, str], ...]
 def waiting(session: int, ports: set[int]) -> State | None:
     """Return what all threads of a session wait for, if none has a limit of time; else None.
 
+    As long as what it returns is the same, none of them has run.
+
     ``ports``: one of its processes must be connected to one of these, and no other process.
     """
     calls = CALLS.get(platform.machine())
@@ -59,7 +61,7 @@ def waiting(session: int, ports: set[int]) -> State | None:
                 call = _read(f"/proc/{process}/task/{thread}/syscall")
                 if not _is_endless(call, calls):
                     return None
-                found.append((int(thread), call))
+                found.append((int(thread), f"{call}{_switches(process, thread)}"))
         connected = set(_connected(ports))
         if not connected or not connected <= set(_sockets(processes)):
             return None
@@ -89,6 +91,12 @@ def _has_timer(process: int) -> bool:
         return True
     folder = f"/proc/{process}/fd"
     return any("[timerfd]" in os.readlink(f"{folder}/{name}") for name in os.listdir(folder))
+
+
+def _switches(process: int, thread: str) -> str:
+    """Return how often a thread has begun to wait."""
+    lines = _read(f"/proc/{process}/task/{thread}/status").splitlines()
+    return " ".join(line for line in lines if "ctxt_switches" in line)
 
 
 def _is_endless(call: str, calls: Calls) -> bool:

@@ -14,6 +14,7 @@ from vaurien.protocols.redis.semantics import SEMANTICS
         ("opening", {"command": "HELLO", "access": "control"}, True),
         ("opening", {"command": "GET", "access": "read"}, False),
         ("safe", {"command": "GET", "access": "read"}, True),
+        ("safe", {"command": "PING", "access": "other"}, True),
         ("safe", {"command": "INCRBY", "access": "write"}, False),
         ("idempotent", {"command": "SETEX", "access": "write"}, True),
         ("idempotent", {"command": "HSET", "access": "write"}, True),

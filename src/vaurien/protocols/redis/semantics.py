@@ -15,6 +15,7 @@ SEMANTICS = Semantics(
     opening=({"command": "~^(HELLO|AUTH|CLIENT|SELECT|READONLY)$"},),
     safe=(
         {"access": "~^(read|control)$"},
+        {"command": "~^(ASKING|BGREWRITEAOF|BGSAVE|MEMORY|PING|PSYNC|SAVE|SYNC|WAIT)$"},
         {"command": "~^(MULTI|DISCARD|WATCH|UNWATCH|SUBSCRIBE|UNSUBSCRIBE|PSUBSCRIBE)$"},
     ),
     idempotent=tuple({"command": f"~^({commands})$"} for commands in IDEMPOTENT),
