@@ -160,6 +160,7 @@ def test_warnings_of_a_file_that_is_extended_are_kept(tmp_path: Path) -> None:
         ("a.json", '{"a": {"x": 1, "x": 2}}', "a.json: x is given twice in one table"),
         ("a.toml", b"x = 1\ny = '\xff'", "a.toml: line 2 is not UTF-8"),
         ("a.ini", "", "a.ini: the file is an INI file: vaurien import-ini makes TOML of it"),
+        ("a.yaml", "x: 1", "a.yaml: the file is YAML: a configuration is TOML or JSON"),
         ("a.toml", "x = " + "[" * 1000, "a.toml: the file is nested too deeply"),
         ("a.json", "[" * 100_000, "a.json: the file is nested too deeply"),
         ("a.json", "1" * 5000, "a.json: the file holds a whole number that is too large"),

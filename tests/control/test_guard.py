@@ -55,6 +55,14 @@ def test_other_names_are_refused(http: Http, host: str, path: str) -> None:
     assert b'"location": "header", "name": "Host"' in answer.body
 
 
+def test_a_refusal_says_what_it_takes(http: Http) -> None:
+    answer = http("GET", "/v1", headers={"Host": "evil.example"})
+    assert isinstance(answer.json, dict)
+    assert answer.json["detail"] == (
+        "Host: 'evil.example' is not allowed: it takes one of 127.0.0.1, ::1, localhost"
+    )
+
+
 def test_a_request_without_a_host_is_refused(http: Http) -> None:
     with http.connect() as sock:
         sock.sendall(b"GET /behavior HTTP/1.0\r\n\r\n")
@@ -365,3 +373,8 @@ def test_headers_are_limited(http: Http, path: str) -> None:
     assert b"the headers are longer than 16384 bytes" in answer.body
     del headers["X-0"], headers["X-1"]
     assert http("GET", path, headers=headers).status in (200, 404)
+    headers = {f"X-{number:04}": "x" for number in range(1600)}
+    assert http("GET", path, headers=headers).status == 431
+    answer = http("GET", f"{path}?{'x' * 8192}")
+    assert answer.status == 414
+    assert b"the URL is longer than 8192 bytes" in answer.body

@@ -15,6 +15,20 @@ from vaurien.control.sockets import on_tcp, on_unix
 from vaurien.errors import ListenError
 
 
+def test_no_host_is_all_addresses() -> None:
+    opened = on_tcp("", 0)
+    try:
+        assert (opened.address.host, opened.is_everywhere, opened.is_public) == ("::", True, True)
+        socket.create_connection(("127.0.0.1", opened.address.port), 10).close()
+    finally:
+        opened.close()
+
+
+def test_a_host_with_a_port_is_none() -> None:
+    with pytest.raises(ListenError, match="'localhost:80' is not a host: it has no port"):
+        on_tcp("localhost:80", 0)
+
+
 def test_localhost_is_taken_if_one_of_its_addresses_is() -> None:
     for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
         with socket.create_server((host, 0), family=family) as taken:
@@ -134,7 +148,7 @@ def test_a_unix_socket_in_use_and_another_file_are_left_alone(tmp_path: Path) ->
         on_unix(str(path))
     opened.close()
     path.write_text("precious")
-    with pytest.raises(ListenError, match="Address already in use"):
+    with pytest.raises(ListenError, match="the file exists and is not a socket"):
         on_unix(str(path))
     assert path.read_text() == "precious"
 

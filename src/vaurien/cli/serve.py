@@ -12,6 +12,7 @@ from .. import plugins
 from ..config import discovery
 from ..config.configuration import Configuration
 from ..config.document import Document, merged
+from ..config.document import Flag as GivenFlag
 from ..config.settings import BY_SECTION
 from ..config.source import Source
 from ..control.server import Control
@@ -31,7 +32,9 @@ ONE_DASH = re.compile(r"-(config|host|port|seed|help)(=|$)")
 METRICS = re.compile(r"--?(runtime|proxy)-metrics(=\w+)?")
 """Flags of ``toxiproxy-server`` for metrics that it serves."""
 API = Document({"http": True})
-API_BY_DEFAULT = Document({"http": True, "http_port": 8474})
+API_BY_DEFAULT = Document(
+    {"http": True, "http_port": 8474}, origins={("http_port",): GivenFlag("--port")}
+)
 """Where Toxiproxy serves its API."""
 HELP = """Run all proxies that a file declares.
 

@@ -98,6 +98,8 @@ class _Reading:
             if path.endswith(".ini"):
                 why = "is an INI file: vaurien import-ini makes TOML of it"
                 raise _SyntaxProblem("the file", why)
+            if path.endswith((".yaml", ".yml")):
+                raise _SyntaxProblem("the file", "is YAML: a configuration is TOML or JSON")
             if path.endswith(".json") or JSON.match(text):
                 document = _json(text, name)
             else:

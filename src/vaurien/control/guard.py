@@ -34,7 +34,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 WITHOUT_TOKEN = frozenset({"/livez", "/readyz", "/docs", "/docs/script.js", "/docs/style.css"})
 """What those that watch the process ask for, and a page that holds nothing of it."""
 HEADERS_LIMIT = 16 * 1024
-"""Bytes of all names and values."""
+"""Bytes of all lines."""
+BETWEEN = len(": \r\n")
+TARGET_LIMIT = 8 * 1024
+"""Bytes of a path and a query."""
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 
 Headers = list[tuple[str, str]]
@@ -81,8 +84,10 @@ class Guard:
             (name.decode("latin-1"), value.decode("latin-1").strip(BLANKS))
             for name, value in scope["headers"]
         ]
-        if sum(len(name) + len(value) for name, value in headers) > HEADERS_LIMIT:
+        if sum(len(name) + len(value) + BETWEEN for name, value in headers) > HEADERS_LIMIT:
             raise Denied(431, "", f"the headers are longer than {HEADERS_LIMIT} bytes")
+        if len(scope["raw_path"]) + len(scope["query_string"]) > TARGET_LIMIT:
+            raise Denied(414, "", f"the URL is longer than {TARGET_LIMIT} bytes")
         if {"content-length", "transfer-encoding"} <= {name for name, _ in headers}:
             # Who forwarded it may have seen another request in it.
             raise Denied(400, "Content-Length", "contradicts Transfer-Encoding")
@@ -99,7 +104,8 @@ class Guard:
         """Refuse other sites; return whether the request comes from a browser."""
         hosts = [value for name, value in headers if name == "host"]
         if len(hosts) != 1 or not self._is_own(hosts[0], address):
-            why = f"{hosts} is not allowed: it takes one of {', '.join(sorted(self._hosts))}"
+            given = " and ".join(map(repr, hosts)) or "none"
+            why = f"{given} is not allowed: it takes one of {', '.join(sorted(self._hosts))}"
             raise Denied(403, "Host", why)
         from_browser = False
         for name, value in headers:

@@ -96,14 +96,19 @@ class Opened:
 def on_tcp(host: str, port: int) -> Opened:
     """Listen on TCP.  Port 0 picks a free one; ``localhost`` is both 127.0.0.1 and ::1.
 
+    Without a host, it is all addresses of the machine.
+
     Raises:
         ListenError: the address cannot be listened on.
     """
+    host = host or EVERYWHERE
     try:
         sockets = _listen(host, port)
     except UnicodeError:
         raise ListenError(errno.EINVAL, f"{host!r} is not a host") from None
     except OSError as error:
+        if isinstance(error, socket.gaierror) and ":" in host:
+            raise ListenError(errno.EINVAL, f"{host!r} is not a host: it has no port") from None
         raise _not_listening(Address(host, port), error) from None
     return Opened(Address(host, sockets[0].getsockname()[1]), tuple(sockets))
 
@@ -124,7 +129,8 @@ def on_unix(path: str) -> Opened:
         file = os.stat(path)
     except OSError as error:
         sock.close()
-        raise _not_listening(address, error) from None
+        why = error.strerror or error
+        raise ListenError(error.errno, f"cannot listen on {address}: {why}") from None
     return Opened(address, (ListeningSocket(fileno=sock.detach()),), file)
 
 

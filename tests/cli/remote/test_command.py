@@ -80,6 +80,20 @@ def test_the_token(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert said.message == "--token-file='/no/where' cannot be read: No such file or directory"
 
 
+def test_a_token_that_no_header_may_have(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for token in ("ö", "a\nb", "a\x1b[2J"):
+        monkeypatch.setenv("VAURIEN_TOKEN", token)
+        said = run("list")
+        why = "VAURIEN_TOKEN has no token: it takes printable ASCII characters"
+        assert (said.status, said.message) == (2, why)
+    file = tmp_path / "token"
+    file.write_text("ö\n")
+    said = run(f"list --token-file {file}")
+    assert said.message == f"{file} has no token: it takes printable ASCII characters"
+
+
 @pytest.mark.parametrize(
     ("status", "exit_status"), [*STATUSES.items(), (403, 1), (500, 1), (418, 1)]
 )

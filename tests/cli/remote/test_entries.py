@@ -20,7 +20,7 @@ def test_what_is_no_pair(words: list[str]) -> None:
 
 def test_keys_of_a_proxy() -> None:
     given = ["timeout=5", "max-connections=10", "enabled=no", "seed=7", "backend=h:1", "nope=1"]
-    assert proxy_values(given) == {
+    assert proxy_values(given, "") == {
         "timeout": 5.0,
         "max_connections": 10,
         "enabled": False,
@@ -28,6 +28,15 @@ def test_keys_of_a_proxy() -> None:
         "backend": "h:1",
         "nope": "1",
     }
+
+
+def test_options_of_the_protocol_of_a_proxy() -> None:
+    given = ["options.keepalive=no", "options.max-pending=7", "timeout=5"]
+    assert proxy_values(given, "unknown-here") == {
+        "timeout": 5.0,
+        "options": {"keepalive": "no", "max_pending": 7},
+    }
+    assert proxy_values(["options.tls=strip"], "postgresql") == {"options": {"tls": "strip"}}
 
 
 def test_keys_of_a_rule() -> None:

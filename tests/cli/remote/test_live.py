@@ -21,8 +21,9 @@ def test_connections_and_their_end(http: Http, running: Live, run: Run) -> None:
         heading, *lines = run("connections cache").lines
         assert heading.split()[:3] == ["PROXY", "ID", "CLIENT"]
         assert len(lines) == 2
-        (number, _) = run("connections -o name").lines
-        assert run(f"kill cache {number}").message == "Ended 1 connection"
+        (words, _) = run("connections -o name").lines
+        proxy, number = words.split("\t")
+        assert run(f"kill {proxy} {number}").message == "Ended 1 connection"
         assert run(f"kill cache {number}").status == 3
         assert run("kill --all --how close").message == "Ended 1 connection"
         assert run("kill cache").message == "Ended 0 connections"

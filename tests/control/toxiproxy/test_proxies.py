@@ -258,6 +258,14 @@ def test_a_rule_that_is_no_toxic_is_seen_and_can_be_removed() -> None:
         assert running.control.plan("a") == []
 
 
+def test_too_many_rules_are_the_clients_mistake(http: Http, running: Live, cache: str) -> None:
+    rules = [{"behavior": "dummy", "name": f"{number}"} for number in range(1000)]
+    json_type = {"Content-Type": "application/json"}
+    assert http("PUT", "/plan?proxy=cache", {"rules": rules}, json_type).status == 200
+    refused = http("POST", "/proxies/cache/toxics", {"type": "noop"})
+    assert refused.body == DENIED % b"1001 rules are too many: a plan has at most 1000"
+
+
 @pytest.mark.parametrize("upstream", ["foo", "http://localhost:80/x", "localhost:0", "db:99999"])
 def test_an_upstream_that_is_no_address_fails_when_somebody_connects(
     http: Http, running: Live, upstream: str

@@ -80,6 +80,12 @@ def test_attributes_that_are_missing_are_0(kind: str) -> None:
     assert toxic_of(rule_of(toxic, FIND, Tcp), FIND, Tcp) == toxic
 
 
+def test_an_error_names_the_attribute() -> None:
+    toxic = wanted({"type": "slicer", "attributes": {"size_variation": 3}})
+    with pytest.raises(Refusal, match="average_size=0 is not allowed: it takes "):
+        rule_of(toxic, FIND, Tcp)
+
+
 def test_the_order_of_keys() -> None:
     assert to_json(wanted({"type": "latency", "toxicity": 0.1}).described) == (
         '{"attributes":{"latency":0,"jitter":0},"name":"latency_downstream","type":"latency",'

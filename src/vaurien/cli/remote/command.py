@@ -64,10 +64,10 @@ class Session:
 
     def _token(self) -> str:
         if not self.token_file:
-            return os.environ.get(TOKEN, "").strip()
+            return _checked(os.environ.get(TOKEN, "").strip(), TOKEN)
         try:
             with open(self.token_file, encoding="utf-8") as file:
-                return _first_token(file.read())
+                return _checked(_first_token(file.read()), self.token_file)
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             where = f"--token-file={self.token_file!r}"
@@ -92,6 +92,12 @@ class Session:
             say(message)
         else:
             self.show_one(resource, view)
+
+
+def _checked(token: str, where: str) -> str:
+    if not (token.isascii() and token.isprintable()):
+        raise click.UsageError(f"{where} has no token: it takes printable ASCII characters")
+    return token
 
 
 def _first_token(text: str) -> str:

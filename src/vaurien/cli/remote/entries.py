@@ -26,6 +26,7 @@ PROXY_KEYS: Options = {
 }
 PAUSED = Option("paused", bool, False, "whether it does nothing")
 WORD = "KEY=VALUE"
+OPTIONS = "options."
 
 
 def pairs_of(words: Sequence[str]) -> dict[str, str]:
@@ -45,12 +46,19 @@ def pairs_of(words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def proxy_values(words: Sequence[str]) -> dict[str, object]:
-    """Return the keys of a proxy that words give."""
-    return {
-        key.replace("-", "_"): _typed(value, PROXY_KEYS.get(key.replace("-", "_")))
-        for key, value in pairs_of(words).items()
-    }
+def proxy_values(words: Sequence[str], protocol: str) -> dict[str, object]:
+    """Return the keys of a proxy that words give; ``options.KEY`` is one of its protocol's."""
+    found: dict[str, object] = {}
+    given: dict[str, object] = {}
+    options = options_of(_protocol(protocol))
+    for word, value in pairs_of(words).items():
+        key = word.replace("-", "_")
+        if key.startswith(OPTIONS):
+            option = key.removeprefix(OPTIONS)
+            given[option] = _typed(value, options.get(option), guess=True)
+        else:
+            found[key] = _typed(value, PROXY_KEYS.get(key))
+    return {**found, "options": given} if given else found
 
 
 def rule_of(text: str, protocol: str) -> dict[str, object]:

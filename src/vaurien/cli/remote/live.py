@@ -59,7 +59,7 @@ OPEN = View(
         "EXCHANGES": lambda each: each.get("exchanges"),
         "HELD BY": _held_by,
     },
-    "id",
+    ("proxy", "id"),
 )
 
 

@@ -35,8 +35,8 @@ class View:
 
     columns: Mapping[str, Callable[[Resource], object]]
     """Cells by the heading of the column; those with None are empty."""
-    name: str = "name"
-    """The key of what identifies a resource."""
+    names: Sequence[str] = ("name",)
+    """The keys of what identifies a resource."""
 
     def rows(self, resources: Sequence[Resource]) -> list[list[str]]:
         return [
@@ -66,7 +66,8 @@ def lines_of(
 ) -> Iterator[str]:
     """Yield the lines that show resources in one of ``FORMS``."""
     if form == "name":
-        yield from (text_of(resource.get(view.name)) for resource in resources)
+        for resource in resources:
+            yield "\t".join(text_of(resource.get(key)) for key in view.names)
     elif form == "tsv":
         yield from ("\t".join(row) for row in view.rows(resources))
     elif form == "table":

@@ -9,7 +9,7 @@ import click
 from ...client.resources import Proxy
 from ..command import say
 from .command import Session, api_command, argument, switch, text_flag
-from .entries import proxy_values, rule_of
+from .entries import pairs_of, proxy_values, rule_of
 from .output import Resource, View, in_status
 from .rules import RULES
 
@@ -20,7 +20,8 @@ CREATE = """Create a proxy, with its rules: all or nothing.
   vaurien create cache --backend localhost:6379 --protocol redis \\
           --rule 'error fault=READONLY command=SET times=1'
 
-Any key of a proxy in a configuration file can be given as KEY=VALUE.
+Any key of a proxy in a configuration file can be given as KEY=VALUE, and an option of its
+protocol as options.KEY=VALUE.
 """
 
 
@@ -102,12 +103,13 @@ def _create(
     disabled: bool,
     **texts: str,
 ) -> None:
-    table = {**proxy_values(words), **{key: text for key, text in texts.items() if text}}
+    given = {key: text for key, text in texts.items() if text}
+    protocol = given.get("protocol") or pairs_of(words).get("protocol", "")
+    table = {**proxy_values(words, protocol), **given}
     if disabled:
         table["enabled"] = False
     if "backend" not in table:
         raise click.UsageError("--backend is missing: it takes an address")
-    protocol = str(table.get("protocol", ""))
     if rule:
         table["rules"] = [rule_of(text, protocol) for text in rule]
     made = session.client.request("POST", "/v1/proxies", {**table, "name": name})

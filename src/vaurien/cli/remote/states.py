@@ -44,7 +44,7 @@ CHANGES = View(
         "BEFORE": lambda change: _value(change.get("before")),
         "AFTER": lambda change: _value(change.get("after")),
     },
-    "proxy",
+    ("proxy",),
 )
 
 
@@ -90,7 +90,11 @@ def ignored(configuration: Configuration, read: Document) -> Iterator[str]:
     """Yield the warnings, and name what is of the process."""
     yield from (f"warning: {warning}" for warning in configuration.warnings)
     known = OF_STATE | OF_STATE_TOO
-    keys = [key for key in read.content if key.replace("-", "_") not in known]
+    keys = [
+        key
+        for key in read.content
+        if key.replace("-", "_") not in known and read.origins.get((key,)) != read.root
+    ]
     if keys:
         yield f"ignored, because only the process itself can set them: {', '.join(keys)}"
 
@@ -165,7 +169,7 @@ export = api_command(
             ["-o", "--output", "form"],
             type=click.Choice(["toml", "json", "yaml"]),
             default="toml",
-            help="The form of the output.  [default: toml]",
+            help="The form; apply reads toml and json.  [default: toml]",
         )
     ],
     has_forms=False,

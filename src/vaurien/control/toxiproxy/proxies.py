@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...config.go_addresses import GoError, parse_listen, parse_upstream
 from ...config.settings import PROTOCOL
 from ...config.state import State, talks_to_itself
-from ...errors import AddressError, BackendError, ListenError
+from ...errors import AddressError, BackendError, ListenError, OptionError
 from ...net.address import Address
 from ...net.proxies import ClosePolicy
 from ...net.spec import ProxySpec
@@ -218,6 +218,8 @@ class ToxiproxyView:
             raise Refusal(500, bind_error(error)) from None
         except BackendError as error:
             raise Refusal(400, BAD_BODY, f"upstream: {error.why}") from None
+        except OptionError as error:
+            raise Refusal(400, BAD_BODY, str(error)) from None
 
     def _rule(self, toxic: ToxicValue, spec: ProxySpec) -> Rule:
         return rule_of(toxic, self._control.find_behavior, type(spec.protocol))

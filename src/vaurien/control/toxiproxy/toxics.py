@@ -16,7 +16,7 @@ from ...config.toxics import (
     after_another,
     in_the_long_run,
 )
-from ...errors import VaurienError
+from ...errors import OptionError, VaurienError
 from ...protocol import Protocol
 from ...rules.notation import FindBehavior, describe, make_rules
 from ...rules.plan import NAME_ALLOWED, Rule, is_name
@@ -137,10 +137,19 @@ def rule_of(toxic: ToxicValue, find: FindBehavior, protocol: type[Protocol]) -> 
         rule = _made(toxic, find, protocol)
         given_back = toxic_of(rule, find, protocol)
     except VaurienError as error:
-        raise Refusal(400, BAD_BODY, str(error)) from None
+        raise Refusal(400, BAD_BODY, str(_in_their_words(error, toxic))) from None
     if given_back != toxic:
         raise Refusal(400, BAD_BODY, "an attribute is too large")
     return rule
+
+
+def _in_their_words(error: VaurienError, toxic: ToxicValue) -> VaurienError:
+    """Return the error of an option as that of the attribute that it comes from."""
+    for name, attribute in TOXICS[toxic.type].attributes.items():
+        if isinstance(error, OptionError) and error.key == attribute.option:
+            given = toxic.attributes[name]
+            return OptionError(error.why, key=name, given=given, allowed=error.allowed)
+    return error
 
 
 def toxic_of(rule: Rule, find: FindBehavior, protocol: type[Protocol]) -> ToxicValue:
