@@ -237,7 +237,7 @@ def test_toxiproxys_file_and_flags(form: str, tmp_path: Path, echoing: Address, 
         assert list(proxies) == ([] if form == "empty" else ["cache"])
         if proxies:
             assert serving.ask("cache") == b"hello"
-        assert ("it is behind the proxies" in serving.log) is (form == "list")
+        assert ("from where the proxies end" in serving.log) is (form == "list")
         assert "-proxy-metrics has no effect" in serving.log
         assert "seed 7" in serving.log
 

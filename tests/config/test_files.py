@@ -139,7 +139,7 @@ def test_what_follows_the_proxies_of_toxiproxy_is_ignored(
     path = write(tmp_path, name, f'\n[{{"name": "a", "upstream": "b:1"}}]{behind}')
     document = read(path, {})
     assert "proxies" in document.content
-    told = [f"{path}: line {line} is ignored: it is behind the proxies"] if line else []
+    told = [f"{path}: line {line} is ignored from where the proxies end"] if line else []
     assert list(map(str, document.warnings)) == told
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from peers import PATIENCE, Scripted, connect, echo, receive, wait_until
-from serving import Served, command, served
+from serving import Served, command, proxy_table, served
 from vaurien.net.address import Address
 
 TOKEN = "a-token-of-many-letters"
@@ -86,6 +86,28 @@ def follow(serving: Served, output: Path) -> subprocess.Popen[bytes]:
             stdout=target,
             env={**os.environ, "VAURIEN_URL": f"http://{serving.http}"},
         )
+
+
+def test_events_are_followed_beyond_a_restart(echoing: Address, log: Path, tmp_path: Path) -> None:
+    output, config = tmp_path / "events", tmp_path / "vaurien.toml"
+    config.write_text(proxy_table("cache", echoing, 'rules = [{behavior = "delay", sleep = 0}]'))
+    words = ["--config", str(config), "--host", "127.0.0.1", "--port"]
+
+    def fire(serving: Served, count: int) -> None:
+        assert serving.ask("cache") == b"hello"
+        wait_until(lambda: output.read_bytes().count(b'"fired"') == count, "the event")
+
+    with served(*words, "0", log=log) as serving:
+        where = serving.http
+        process = follow(serving, output)
+        try:
+            fire(serving, 1)
+            assert serving.end() == 0
+            with served(*words, str(where.port), log=tmp_path / "again") as again:
+                fire(again, 2)
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 130
 
 
 def test_events_as_they_happen(echoing: Address, log: Path, tmp_path: Path) -> None:

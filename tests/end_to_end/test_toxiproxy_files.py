@@ -113,7 +113,7 @@ def check_what_is_unknown(files: Files) -> None:
         "[0]._comment = 'ours' is ignored",
         "[0].toxics[0].attributes.latencey = 5 is ignored: it is an unknown key "
         "(did you mean 'latency'?)",
-        "line 2 is ignored: it is behind the proxies",
+        "line 2 is ignored from where the proxies end",
     )
     assert list(files.ours(*warnings)) == ["a"]
 

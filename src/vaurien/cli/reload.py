@@ -25,7 +25,7 @@ from ..config.document import DocumentError
 from ..config.source import Source
 from ..control.server import ChangedError
 from ..control.writer import StalledError
-from ..errors import ConfigError, EndingError, VaurienError
+from ..errors import EndingError, VaurienError
 from ..net.proxies import ClosePolicy
 from ..values.texts import printable
 from . import logs
@@ -144,8 +144,6 @@ class Reloads:
             digest = self._source.digest(document)
             if digest == self._control.config_digest:
                 LOG.info("The configuration has not changed; live changes are kept")
-            elif not configuration.state.proxies:
-                raise ConfigError(f"{self._source.name} declares no proxy")
             else:
                 while not self._apply(configuration, digest):
                     pass  # there was a live change in the meantime, which is to be kept, too

@@ -238,7 +238,7 @@ def _json(text: str, name: str) -> Document:
         if behind == len(text):
             return document
         origin = FilePart(name, f"line {text.count(chr(10), 0, behind) + 1}")
-        ignored = Problem(origin, why="is ignored: it is behind the proxies")
+        ignored = Problem(origin, why="is ignored from where the proxies end")
         return replace(document, warnings=(*document.warnings, ignored))
     if not isinstance(content, dict):
         raise _SyntaxProblem("the file", "is neither a list of proxies nor a table")

@@ -188,8 +188,8 @@ class Control:
             mix = self._mix(name, options or {}, spec)
             return _with_rules(spec, _with_mix(mix, spec.plan.rules))
 
-        spec = self._change_one(proxy, change)
-        LOG.info('Behavior%s changed to "%s"', _of(proxy), _behavior(spec))
+        self._change_one(proxy, change)
+        LOG.info('Behavior%s changed to "%s"', _of(proxy), name)
 
     def set_backend(self, text: str, proxy: str = "", *, moved: bool = False) -> None:
         """Send new connections to another address; ``moved``: reset the open ones.

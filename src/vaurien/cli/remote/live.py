@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import click
 
-from ...client.errors import ApiError
+from ...client.errors import ApiError, ClientError
 from ...values.texts import printable
 from ..command import counted, say
 from .command import FAILED, INVALID, Session, api_command, argument, switch, text_flag
@@ -32,6 +33,8 @@ HEALTHCHECK = """Exit with 0 if vaurien can be reached and its proxies work, or 
 
 It is for health checks of containers and services.
 """
+RETRY_DELAY = 1.0
+"""Seconds between attempts to reach a server that was there before."""
 CATCH_UP = 1.0
 """Seconds without an event after which the past is over."""
 
@@ -80,8 +83,18 @@ def _kill(session: Session, proxy: str, connection: int | None, every: bool, how
 
 def _events(session: Session, follow: bool, after: str, **filters: str) -> None:
     limit = None if follow else CATCH_UP
-    for event in session.client.events(after=after or "0", timeout=limit, **filters):
-        click.echo(event_line(session.form or "table", event.id, event.type, event.data))
+    last = after or "0"
+    session.client.request("GET", "/livez")  # who was never there is not waited for
+    while True:
+        try:
+            for event in session.client.events(after=last, timeout=limit, **filters):
+                click.echo(event_line(session.form or "table", event.id, event.type, event.data))
+                last = event.id
+            return
+        except ClientError:
+            if not follow:
+                raise
+            time.sleep(RETRY_DELAY)  # noqa: TID251 - it has nothing else to do
 
 
 def event_line(form: str, number: str, kind: str, data: object) -> str:
