@@ -175,6 +175,10 @@ def test_one_request(
         lambda p: p.change(if_generation=4, enabled=True),
         lambda p: p.replace({"backend": "x:1"}, if_generation=4),
         lambda p: p.update_rule("slow", if_generation=4, delay=1),
+        lambda p: p.add_rule("hang", if_generation=4),
+        lambda p: p.set_rules([], if_generation=4),
+        lambda p: p.remove_rule("slow", if_generation=4),
+        lambda p: p.delete(if_generation=4),
     ],
 )
 def test_a_change_of_one_generation_only(call: Callable[[ProxyHandle], object]) -> None:

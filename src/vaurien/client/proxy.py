@@ -61,9 +61,10 @@ class ProxyMethods:
         return Proxy((yield from ask("PUT", path, dict(table), if_generation=if_generation)))
 
     @operation
-    def delete(self, *, drain: float = 0.0) -> Steps[None]:
+    def delete(self, *, drain: float = 0.0, if_generation: int | None = None) -> Steps[None]:
         """Remove it; its connections get ``drain`` seconds to finish."""
-        yield from ask("DELETE", self._path(drain=drain or None))
+        path = self._path(drain=drain or None)
+        yield from ask("DELETE", path, if_generation=if_generation)
 
     @operation
     def enable(self) -> Steps[Proxy]:
@@ -101,18 +102,29 @@ class ProxyMethods:
         return Rule((yield from ask("GET", self._path("rules", rule))))
 
     @operation
-    def set_rules(self, rules: Sequence[Entry], /) -> Steps[list[Rule]]:
+    def set_rules(
+        self, rules: Sequence[Entry], /, *, if_generation: int | None = None
+    ) -> Steps[list[Rule]]:
         """Replace all rules; those of the same name and behavior keep their counts."""
         body = {"rules": [dict(rule) for rule in rules]}
-        return _rules((yield from ask("PUT", self._path("rules"), body)))
+        path = self._path("rules")
+        return _rules((yield from ask("PUT", path, body, if_generation=if_generation)))
 
     @operation
-    def add_rule(self, behavior: str, /, *, before_rule: str = "", **entry: object) -> Steps[Rule]:
+    def add_rule(
+        self,
+        behavior: str,
+        /,
+        *,
+        before_rule: str = "",
+        if_generation: int | None = None,
+        **entry: object,
+    ) -> Steps[Rule]:
         """Add a rule after all others, or before another one; return it.
 
         ``entry``: the behavior's options, the keys of a rule, and labels to match.
         """
-        return (yield from self._add(behavior, entry, before_rule))
+        return (yield from self._add(behavior, entry, before_rule, if_generation))
 
     @operation
     def update_rule(
@@ -123,9 +135,9 @@ class ProxyMethods:
         return Rule((yield from ask("PATCH", path, changes, if_generation=if_generation)))
 
     @operation
-    def remove_rule(self, rule: str, /) -> Steps[None]:
+    def remove_rule(self, rule: str, /, *, if_generation: int | None = None) -> Steps[None]:
         """Remove a rule, and release what it holds."""
-        yield from ask("DELETE", self._path("rules", rule))
+        yield from ask("DELETE", self._path("rules", rule), if_generation=if_generation)
 
     @operation
     def pause_rule(self, rule: str, /) -> Steps[Rule]:
@@ -231,9 +243,12 @@ class ProxyMethods:
         path = self._path(drain=drain or None)
         return Proxy((yield from ask("PATCH", path, dict(table), if_generation=if_generation)))
 
-    def _add(self, behavior: str, entry: Entry, before_rule: str) -> Steps[Rule]:
+    def _add(
+        self, behavior: str, entry: Entry, before_rule: str, if_generation: int | None = None
+    ) -> Steps[Rule]:
         path = self._path("rules", before=before_rule)
-        return Rule((yield from ask("POST", path, {**entry, "behavior": behavior})))
+        body = {**entry, "behavior": behavior}
+        return Rule((yield from ask("POST", path, body, if_generation=if_generation)))
 
     def _restore(self, before: Sequence[Rule]) -> Steps[None]:
         """Put back the rules that there were before."""

@@ -313,6 +313,9 @@ def _make_behavior(
         elif key in known:
             options[key] = value
         elif label in labels:
+            if label in texts:
+                why = f"is given twice, as {label} and as match.{label}"
+                raise OptionError(why, key=key, given=value)
             texts[label] = str(value)
         elif behavior.open_ended:
             options[key] = value

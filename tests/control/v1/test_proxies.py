@@ -143,3 +143,12 @@ def test_all_that_is_wrong_is_listed(ask: Native, path: str) -> None:
     else:
         answer = ask("PUT", path, {"proxies": [table]})
         assert set(answer.pointers) == {f"#/proxies/0/{key}" for key in keys}
+
+
+def test_a_merge_patch_removes_what_brought_rules(ask: Native, cache: str) -> None:
+    own = {"behavior": "delay", "name": "own", "sleep": 0}
+    brings = {"behavior": "5:hang", "profile": "3g", "recipe": "brown-out"}
+    for key, value in brings.items():
+        assert ask("PATCH", cache, {key: value, "rules": [own]}).status == 200
+        answer = ask("PATCH", cache, {key: None})
+        assert [rule["name"] for rule in answer.body["rules"]] == ["own"]

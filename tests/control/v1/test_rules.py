@@ -168,3 +168,54 @@ def test_all_that_is_wrong_with_a_list_is_told(ask: Native, cache: str) -> None:
     answer = ask("PUT", f"{cache}/rules", body)
     assert answer.status == 422
     assert set(answer.pointers) == {"#/rules/0", "#/rules/1/percent", "#/rule"}
+
+
+@pytest.fixture
+def redis(ask: Native, running: Live) -> str:
+    """The path of the rules of a proxy that answers errors to writes."""
+    rule = {"name": "e", "behavior": "error", "fault": "READONLY"}
+    table = {"backend": str(running.backend), "protocol": "redis", "rules": [rule]}
+    answer = ask("PUT", "/v1/proxies/r", {**table, "listen": "127.0.0.1:0"})
+    assert answer.body["rules"][0]["match.access"] == "write"
+    return "/v1/proxies/r/rules"
+
+
+@pytest.mark.parametrize(
+    ("patch", "match"),
+    [
+        ({"fault": "LOADING"}, {"match.access": "~^(read|write|other)$"}),
+        ({"percent": 5}, {"match.access": "write"}),
+        ({"command": "SET"}, {"match.access": "write", "match.command": "SET"}),
+        ({"behavior": "hang", "fault": None}, {}),
+        ({"access": "read", "fault": "LOADING"}, {"match.access": "read"}),
+    ],
+)
+def test_what_a_fault_matches_changes_with_it(
+    ask: Native, redis: str, patch: dict[str, object], match: dict[str, str]
+) -> None:
+    answer = ask("PATCH", f"{redis}/e", patch)
+    assert answer.status == 200, answer.body
+    found = {key: value for key, value in answer.body.items() if key.startswith("match.")}
+    assert found == match
+
+
+def test_a_label_is_given_once(ask: Native, redis: str) -> None:
+    twice = {"command": "SET", "match.command": "GET"}
+    assert ask("PATCH", f"{redis}/e", {"command": "DEL"}).status == 200
+    for answer in (
+        ask("POST", redis, {"behavior": "hang", **twice}),
+        ask("PATCH", f"{redis}/e", twice),
+    ):
+        (why,) = answer.pointers.values()
+        assert "is given twice, as command and as match.command" in why
+
+
+def test_a_rule_that_can_never_fire(ask: Native, redis: str) -> None:
+    rule = {
+        "behavior": "error",
+        "fault": "READONLY",
+        "match": {"access": "write", "command": "GET"},
+    }
+    answer = ask("POST", redis, rule)
+    assert answer.status == 422
+    assert all(text[:1].isalpha() for text in answer.pointers.values())

@@ -57,7 +57,7 @@ RULES = View(
 def _add(session: Session, proxy: str, behavior: str, before: str, words: tuple[str, ...]) -> None:
     handle = session.client.proxy(proxy)
     entry = rule_values(pairs_of(words), behavior, protocol_of(handle.read()))
-    rule = handle.add_rule(behavior, before_rule=before, **entry)
+    rule = handle.add_rule(behavior, before_rule=before, if_generation=None, **entry)
     session.report(f"Added rule {rule.name} to {proxy}", rule, RULES)
 
 

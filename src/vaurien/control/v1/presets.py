@@ -34,6 +34,12 @@ def profile_rules() -> frozenset[str]:
     )
 
 
+@cache
+def rules_of_recipes() -> frozenset[str]:
+    """The names of the rules of all recipes."""
+    return frozenset().union(*map(recipe_rules, presets().recipes))
+
+
 def recipe_rules(recipe: str) -> frozenset[str]:
     """The names of the rules of a recipe.
 

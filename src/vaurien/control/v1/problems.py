@@ -120,7 +120,9 @@ def refusal_of(error: VaurienError, place: Path | None = None) -> Refusal:
 def _wrong(problem: Problem) -> Wrong:
     origin = problem.origin
     path = origin.path if isinstance(origin, FileKey) and not origin.file else None
-    return Wrong(str(problem), path, given=problem.given, allowed=problem.allowed)
+    text = str(problem)
+    detail = f"it{text}" if text.startswith(" ") else text  # it is the whole body
+    return Wrong(detail, path, given=problem.given, allowed=problem.allowed)
 
 
 def _key(place: Path | None, key: str) -> Path | None:

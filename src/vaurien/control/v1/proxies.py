@@ -8,7 +8,7 @@ from ...config.formatting import Path
 from ...config.state import State
 from ...rules.notation import MIX
 from .bodies import PATCH_TYPES, Content, merged
-from .presets import profile_rules
+from .presets import profile_rules, rules_of_recipes
 from .problems import Refusal
 from .resources import (
     answer_with_proxy,
@@ -99,7 +99,7 @@ def patch(call: Call) -> Change:
 def patched(spec: ProxySpec, seed: int, patch: Content) -> Content:
     """Return what a proxy should be after a merge patch.
 
-    A mix or a profile takes the place of the one before; null removes it.
+    A mix or a profile takes the place of the one before; null removes it, or all recipes.
     """
     now = proxy_resource(spec, seed)
     if patch.get("protocol", spec.protocol.name) != spec.protocol.name:
@@ -109,6 +109,8 @@ def patched(spec: ProxySpec, seed: int, patch: Content) -> Content:
         rules = tuple(rule for rule in rules if rule.mix != MIX)
     if "profile" in patch:
         rules = tuple(rule for rule in rules if rule.name not in profile_rules())
+    if patch.get("recipe", "") is None:
+        rules = tuple(rule for rule in rules if rule.name not in rules_of_recipes())
     now["rules"] = [rule_resource(spec, rule) for rule in rules]
     wanted = merged(now, patch)
     assert isinstance(wanted, dict)

@@ -117,8 +117,14 @@ def patch(call: Call) -> Change:
 
 
 def patched(rule: Rule, patch: Content) -> Content:
-    """Return the entry that a rule should be after a merge patch."""
-    now: dict[str, object] = dict(describe(rule))
+    """Return the entry that a rule should be after a merge patch.
+
+    Without the matches that its behavior has brought: that brings them again, or others.
+    """
+    brought = {f"match.{label}": text for label, text in rule.behavior.applies_to.items()}
+    now: dict[str, object] = {
+        key: value for key, value in describe(rule).items() if brought.get(key) != value
+    }
     options = options_of(type(rule.behavior))
     if patch.get("behavior", rule.behavior.name) != rule.behavior.name:
         now = {key: now[key] for key in now if key in RULE_KEYS or key.startswith("match.")}
@@ -126,10 +132,12 @@ def patched(rule: Rule, patch: Content) -> Content:
     for key, value in patch.items():
         if key == "match" and key not in options and isinstance(value, Mapping):
             changes |= {f"match.{label}": text for label, text in value.items()}
-        elif key not in options and f"match.{key}" in now:
-            changes[f"match.{key}"] = value
         elif key != READ_ONLY:
             changes[key] = value
+    for key in list(changes):
+        label = f"match.{key}"
+        if key not in options and label in now and label not in changes:
+            changes[label] = changes.pop(key)
     entry = merged(now, changes)
     assert isinstance(entry, dict)
     return entry
