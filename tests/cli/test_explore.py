@@ -81,6 +81,16 @@ def test_what_broke_is_run_again(tmp_path: Path, redis_address: Address) -> None
     assert again.returncode == 1
 
 
+def test_a_scenario_that_does_not_exist(tmp_path: Path, redis_address: Address) -> None:
+    done = explore(
+        tmp_path, redis_address, "--scenario", LOST, "--scenario", "cache/GET/1/hang/once"
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "vaurien: --scenario: the command does not come to 'cache/GET/1/hang/once'\n"
+    )
+
+
 def test_a_command_that_fails_anyway(tmp_path: Path, redis_address: Address) -> None:
     done = explore(tmp_path, redis_address, text="sys.exit('broken anyway')")
     assert done.returncode == 3

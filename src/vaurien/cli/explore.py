@@ -19,12 +19,13 @@ from ..explore import files, html, table
 from ..explore.explorer import Exploration, Explorer, FirstRunError, Options, matches
 from ..explore.memory import FOLDER
 from ..explore.results import Result
+from ..values.texts import printable
 from . import logs
 from .command import Flagged, say
 from .files import CONFIG_OPTIONS, config_of, nothing_found
 from .flags import document_of, flags_named
 
-BROKEN, FIRST_RUN_FAILED, INTERRUPTED = 1, 3, 130
+BROKEN, UNKNOWN, FIRST_RUN_FAILED, INTERRUPTED = 1, 2, 3, 130
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 HELP = """Find out at which exchange, with which dependency, a command breaks.
 
@@ -148,6 +149,11 @@ def explore_all(
     _write(outputs, exploration, expected, again)
     if explorer.stopping.is_set():
         return INTERRUPTED
+    missing = [each for each in options.exactly if each not in exploration.results]
+    if missing and not exploration.left:
+        text = ", ".join(map(repr, missing))
+        click.echo(f"vaurien: --scenario: the command does not come to {printable(text)}", err=True)
+        return UNKNOWN
     return BROKEN if any(each.id not in expected for each in exploration.broken) else 0
 
 
