@@ -323,6 +323,25 @@ def test_the_api_may_be_on_a_unix_socket(config: Path, tmp_path: Path) -> None:
     assert done.stdout == "['my-cache', 'web'] hang\n", done.stderr
 
 
+def test_the_command_has_a_token_of_its_own_beside_those_of_a_file(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("a-token-of-the-team-0123456789\n")
+    tokens.chmod(0o600)
+    config = tmp_path / "vaurien.toml"
+    config.write_text(f'token-file = "{tokens}"\n' + proxy_table("cache", Address("h", 1)))
+    environment = {key: value for key, value in os.environ.items() if key != "VAURIEN_TOKEN"}
+    vaurien = [sys.executable, "-m", "vaurien"]
+    done = subprocess.run(
+        [*vaurien, "run", "--config", str(config), "--", *vaurien, "list", "-o", "name"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        env=environment,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("cache\n", 0), done.stderr
+
+
 PAYS_TWICE = """
 import os, redis
 from redis.backoff import NoBackoff

@@ -16,7 +16,7 @@ import pytest
 from peers import PATIENCE, Scripted, connect, echo, receive, receive_until_fin, wait_until
 from servers import stop
 from serving import command, proxy_table, refused, served
-from vaurien.cli.serve import API_BY_DEFAULT, OWN_FLAGS
+from vaurien.cli.serve import OWN_FLAGS, PORT
 from vaurien.client import Client
 from vaurien.net.address import Address
 
@@ -206,7 +206,7 @@ def test_the_api_is_where_toxiproxys_is() -> None:
     """Not tried in earnest: that port may be taken."""
     (host, port) = OWN_FLAGS
     assert (host.opts, port.opts) == (["--host"], ["--port"])
-    assert API_BY_DEFAULT.content == {"http": True, "http_port": 8474}
+    assert PORT.content == {"http_port": 8474}
 
 
 @pytest.mark.parametrize("words", [["--port", "0"], ["--host", "127.0.0.1", "--http-port", "0"]])

@@ -51,8 +51,10 @@ def open_api(
     return opened
 
 
-def start(configuration: Configuration, control: Control, opened: list[Opened]) -> ServerThread:
-    """Serve the API of running proxies.
+def start(
+    configuration: Configuration, control: Control, opened: list[Opened], token: str = ""
+) -> ServerThread:
+    """Serve the API of running proxies; ``token``: one more that may change everything.
 
     Raises:
         OptionError: the tokens cannot be used.
@@ -65,6 +67,8 @@ def start(configuration: Configuration, control: Control, opened: list[Opened]) 
     except TokenError as error:
         place = f"{origin_of(configuration.document, 'token_file')}: "
         raise OptionError(f"{place if configuration.token_file else ''}{error}") from None
+    if token:
+        tokens = tokens.with_token(token)
     public = [each for each in opened if each.is_public]
     tokens, made = needed(tokens, is_public=bool(public), insecure=configuration.insecure)
     if public and not tokens:

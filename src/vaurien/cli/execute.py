@@ -103,13 +103,17 @@ def environment_of(
     return found
 
 
-def set_token(configuration: Configuration) -> None:
-    """Make a token for the API and the command, unless the user has chosen one, or none."""
+def set_token(configuration: Configuration) -> str:
+    """Make a token for the command, unless the user has chosen one, or none; return it, or ``""``.
+
+    With a file of tokens, of which the command knows none, it is one more.
+    """
     from ..control.tokens import VARIABLE, generate
 
-    chosen = configuration.insecure or configuration.token_file or os.environ.get(VARIABLE)
-    if not chosen:
-        os.environ[VARIABLE] = generate()
+    if configuration.insecure or os.environ.get(VARIABLE):
+        return ""
+    token = os.environ[VARIABLE] = generate()
+    return token
 
 
 def _words_of(names: Iterable[str]) -> dict[str, str]:
@@ -244,7 +248,7 @@ def serve_api(running: Running, configuration: Configuration) -> None:
     Raises:
         OptionError: its tokens cannot be used.
     """
-    set_token(configuration)
+    token = set_token(configuration)
     control = Control(
         running.reactor,
         running.proxies,
@@ -253,7 +257,7 @@ def serve_api(running: Running, configuration: Configuration) -> None:
         find_protocol=configuration.names.protocols.get,
         recent=running.recent,
     )
-    running.start_http(control)
+    running.start_http(control, token)
     os.environ[URL] = running.api_url
 
 

@@ -119,8 +119,8 @@ class Running:
         closing.callback(self.proxies.close)
         self._start_statsd()
 
-    def start_http(self, control: Control) -> None:
-        """Serve the HTTP API, if the configuration asks for it.
+    def start_http(self, control: Control, token: str = "") -> None:
+        """Serve the HTTP API, if the configuration asks for it; ``token``: one more that it takes.
 
         Raises:
             OptionError: its tokens cannot be used.
@@ -128,7 +128,7 @@ class Running:
         if self._api:
             from .api import start
 
-            self._closing.callback(start(self.configuration, control, self._api).stop)
+            self._closing.callback(start(self.configuration, control, self._api, token).stop)
             self._closing.callback(control.feed.close)
 
     @property

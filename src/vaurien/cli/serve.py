@@ -32,9 +32,7 @@ ONE_DASH = re.compile(r"-(config|host|port|seed|help)(=|$)")
 METRICS = re.compile(r"--?(runtime|proxy)-metrics(=\w+)?")
 """Flags of ``toxiproxy-server`` for metrics that it serves."""
 API = Document({"http": True})
-API_BY_DEFAULT = Document(
-    {"http": True, "http_port": 8474}, origins={("http_port",): GivenFlag("--port")}
-)
+PORT = Document({"http_port": 8474}, origins={("http_port",): GivenFlag("--port")})
 """Where Toxiproxy serves its API."""
 HELP = """Run all proxies that a file declares.
 
@@ -117,16 +115,18 @@ def _serve(ctx: click.Context, /, state: str | None, **given: object) -> int:
     plugins.install()
     variables = discovery.settings()
     flags = merged(variables, document_of(ctx.command.params, ctx.params))
-    defaults = Document()
     asked = any(ctx.params[str(flag.name)] is not None for flag in OWN_FLAGS)
     asked = asked or any(flag.key in variables.content for flag in OWN_FLAGS)
     if asked:
         flags = merged(API, flags)
+    document = Source(config, plugins.load_named, flags).read()
     alone = not config and flags.find("http_socket") is None
+    defaults = Document()
     if asked or (alone and flags.content.get("http") is not False):
-        defaults = API_BY_DEFAULT
+        defaults = merged(API, PORT)
+    elif merged(document, flags).find("http"):
+        defaults = PORT
     source = Source(config, plugins.load_named, flags, defaults)
-    document = source.read()
     configuration = source.understand(document)
     digest = source.digest(document) if config else ""
     return serve_all(source, configuration, digest, Store(state) if state else None, requests)

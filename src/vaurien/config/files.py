@@ -60,14 +60,14 @@ def read(name: str, environment: Mapping[str, str] = os.environ) -> Document:
 
 
 def parse(text: str, name: str, environment: Mapping[str, str] = os.environ) -> Document:
-    """Return the document of a text in TOML; messages call it ``name``.
+    """Return the document of a text in TOML or JSON; messages call it ``name``.
 
     Raises:
         DocumentError: see ``read``.
     """
     reading = _Reading(environment)
     try:
-        document = reading.toml(text, name, ())
+        document = reading.document(text, name, ())
     except _SyntaxProblem as error:
         reading.add_unreadable(name, error.place, str(error))
         document = NOTHING
@@ -100,10 +100,7 @@ class _Reading:
                 raise _SyntaxProblem("the file", why)
             if path.endswith((".yaml", ".yml")):
                 raise _SyntaxProblem("the file", "is YAML: a configuration is TOML or JSON")
-            if path.endswith(".json") or JSON.match(text):
-                document = _json(text, name)
-            else:
-                document = self.toml(text, name, (*within, real))
+            document = self.document(text, name, (*within, real))
             self._read[real] = document
             return document
         except _SyntaxProblem as error:
@@ -124,7 +121,13 @@ class _Reading:
     def add_unreadable(self, name: str, place: str, why: str) -> None:
         self.unreadable.append(Problem(FilePart(name, place), why=why))
 
-    def toml(self, text: str, name: str, within: tuple[str, ...]) -> Document:
+    def document(self, text: str, name: str, within: tuple[str, ...]) -> Document:
+        """Return the document of a text, in TOML or JSON."""
+        if name.endswith(".json") or JSON.match(text):
+            return _json(text, name)
+        return self._toml(text, name, within)
+
+    def _toml(self, text: str, name: str, within: tuple[str, ...]) -> Document:
         """Return the document of a text in TOML, merged with those of the files it extends."""
         content, root = _toml(text), FileKey(name)
         if os.path.basename(name) == PYPROJECT:

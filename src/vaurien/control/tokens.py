@@ -63,6 +63,10 @@ class Tokens:
             )
         )
 
+    def with_token(self, token: str) -> Tokens:
+        """Return these, and one more that may change everything."""
+        return Tokens(self.digests + Tokens.of([token]).digests)
+
     def __bool__(self) -> bool:
         return bool(self.digests)
 

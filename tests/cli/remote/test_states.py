@@ -72,6 +72,31 @@ def test_standard_input(http: Http, run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert run("export").lines[0] == "seed = 5"
 
 
+def test_nothing_on_standard_input_changes_nothing(
+    http: Http, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in ``vaurien export --url MISTYPED | vaurien apply -f -``."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    said = run("apply -f -")
+    assert (said.status, said.out) == (4, "")
+    assert "proxies declares no proxy" in said.err
+    assert run("list -o name").lines == ["cache"]
+
+
+@pytest.mark.parametrize("form", ["json", "toml"])
+def test_what_is_exported_can_be_applied_from_standard_input(
+    http: Http, run: Run, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    exported = run(f"export -o {form}").out
+    monkeypatch.setattr("sys.stdin", io.StringIO(exported))
+    said = run("apply -f -")
+    assert (said.status, said.out) == (0, "")
+    run("delete cache")
+    empty = run(f"export -o {form}").out
+    monkeypatch.setattr("sys.stdin", io.StringIO(empty))
+    assert run("apply -f -").status == 0
+
+
 def test_a_file_with_problems_changes_nothing(http: Http, run: Run, tmp_path: Path) -> None:
     path = tmp_path / "v.toml"
     path.write_text(proxy_table("a", NOBODY, "nope = 1", "timeout = -1"))
@@ -96,7 +121,8 @@ def test_what_is_exported_can_be_applied(http: Http, run: Run, file: Path, tmp_p
 
 def test_nothing_to_export(http: Http, run: Run) -> None:
     run("delete cache")
-    assert tomllib.loads(run("export").out).keys() == {"seed"}
+    content = tomllib.loads(run("export").out)
+    assert content == {"seed": content["seed"], "proxies": {}}
 
 
 def test_lines_of_a_difference() -> None:

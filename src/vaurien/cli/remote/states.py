@@ -54,7 +54,7 @@ def _value(value: object) -> str:
 
 def _apply(session: Session, file: str, dry_run: bool) -> None:
     plugins.install()
-    source = Source("" if file == "-" else file, plugins.load_named)
+    source = Source(file, plugins.load_named, API)
     read = _read_input() if file == "-" else source.read()
     if read.find(SEED.name) is None:
         source.seed = session.client.seed()
@@ -69,6 +69,10 @@ def _apply(session: Session, file: str, dry_run: bool) -> None:
             click.echo(line, color=True)
     would = "would be " if dry_run else ""
     say(f"{len(changes)} {'change' if len(changes) == 1 else 'changes'} {would}made")
+
+
+API = Document({"http": True})
+"""There is one: so a file may say that there are no proxies."""
 
 
 def _read_input() -> Document:
@@ -136,8 +140,7 @@ def _export(session: Session, form: str) -> None:
         if isinstance(proxies, list)
         else {}
     )
-    if tables:
-        content["proxies"] = tables
+    content["proxies"] = tables
     if form == "toml":
         click.echo("\n".join(toml_lines(content)))
     else:
