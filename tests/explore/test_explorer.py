@@ -132,6 +132,16 @@ def test_a_second_fault_strikes_while_it_recovers(tmp_path: Path, redis_address:
     }
 
 
+def test_a_second_connect_is_refused_after_the_first(
+    tmp_path: Path, redis_address: Address
+) -> None:
+    name = "cache/connect/1/refused/once+cache/connect/2/refused/once"
+    exploration = explored(
+        tmp_path, redis_address, RECOVERING, exactly=(name,), depth=2, only=(), skip=()
+    )
+    assert exploration.results[name].result == "failed"
+
+
 def test_one_scenario_exactly(tmp_path: Path, redis_address: Address) -> None:
     name = "cache/GET-value/1/reply-lost/once+cache/PING/1/reply-lost/once"
     exploration = explored(

@@ -85,7 +85,7 @@ def test_a_second_fault() -> None:
     assert deeper.depth == 2
     assert deeper.text.endswith("once; then reply-lost at db: SET a1 #3, once")
     assert Scenario.from_json(json.loads(json.dumps(deeper.to_json()))) == deeper
-    assert [entry["name"] for _, entry in deeper.entries()] == ["explored", "explored-2"]
+    assert [entry["name"] for _, entry in deeper.entries()] == ["explored-2", "explored"]
 
 
 EXCHANGES: list[tuple[type[Protocol], dict[str, str]]] = [

@@ -42,9 +42,10 @@ class Scenario:
         return own if self.before is None else f"{self.before.text}; then {own}"
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
-        """Yield its rules, each with the name of its proxy."""
-        if self.before is not None:
-            yield from self.before.entries()
+        """Yield its rules, each with the name of its proxy.
+
+        The last fault comes first: its rule is to see, and count, what the one before strikes.
+        """
         point, injection = self.point, self.injection
         entry: dict[str, object] = {"behavior": injection.behavior, **injection.options}
         if point.kind == "exchange":
@@ -56,6 +57,8 @@ class Scenario:
         if self.mode == "once":
             entry["times"] = 1
         yield point.proxy, entry
+        if self.before is not None:
+            yield from self.before.entries()
 
     def to_json(self) -> dict[str, object]:
         """Return an object from which ``from_json`` makes the same scenario."""
