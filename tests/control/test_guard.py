@@ -256,6 +256,32 @@ def test_a_token_is_asked_for_on_all_paths(asking: Http, path: str) -> None:
     assert asking("GET", path).status == 401
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "get", "NEW"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/behavior",
+        "/backend",
+        "/plan",
+        "/proxies",
+        "/proxies/a/toxics/t",
+        "/populate",
+        "/reset",
+        "/v1/state",
+        "/v1/proxies/a/rules",
+        "/v1/changes",
+        "/v1/reset",
+        "/v1/connections",
+        "/nothing",
+    ],
+)
+def test_a_token_that_may_only_read_changes_nothing(asking: Http, method: str, path: str) -> None:
+    headers = {"Authorization": f"Bearer {READ}", "Content-Type": "application/json"}
+    answer = asking(method, path, {}, headers)
+    assert answer.status == 403
+    assert b"the token may only read" in answer.body
+
+
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/docs/script.js"])
 def test_who_watches_the_process_or_gives_a_page_the_token_needs_none(
     asking: Http, path: str

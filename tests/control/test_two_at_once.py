@@ -63,11 +63,13 @@ def test_a_state_that_has_changed_is_not_replaced(plane: Plane) -> None:
     assert plane.plans() == {"a": [], "off": []}
 
 
-def test_a_rule_that_expires_is_no_change_of_the_state(plane: Plane) -> None:
+def test_a_rule_that_expires_is_a_change_of_the_state(plane: Plane) -> None:
     plane.control.set_plan([{"behavior": "hang", "ttl": 5}], "a")
     seen = plane.control.state
     plane.pass_time(6)
-    plane.control.replace(seen, instead_of=seen)
+    with pytest.raises(ChangedError):
+        plane.control.replace(seen, instead_of=seen)
+    plane.control.replace(seen, instead_of=plane.control.state)
 
 
 def test_a_proxy_that_is_enabled_again_amid_its_drain_serves_on(plane: Plane) -> None:

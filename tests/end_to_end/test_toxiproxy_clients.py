@@ -137,7 +137,8 @@ def test_chaos_toolkit(place: Place, tmp_path: Path) -> None:
 def installing(packages: Sequence[str]) -> Callable[[Path], None]:
     def build(folder: Path) -> None:
         run(sys.executable, "-m", "venv", "venv", folder=folder, limit=BUILD_LIMIT)
-        download(folder, "venv/bin/python", "-m", "pip", "install", "--quiet", *packages)
+        pip = ("venv/bin/python", "-m", "pip", "--retries", "0", "install", "--quiet")
+        download(folder, *pip, *packages)
 
     return build
 
@@ -147,7 +148,8 @@ def test_node(place: Place) -> None:
 
     def build(folder: Path) -> None:
         (folder / "package.json").write_text('{"private": true}')
-        download(folder, npm, "install", "--no-audit", "--no-fund", *NODE_PACKAGES)
+        flags = ("--no-audit", "--no-fund", "--fetch-retries=0")
+        download(folder, npm, "install", *flags, *NODE_PACKAGES)
 
     folder = cached(SOURCES / "node", NODE_PACKAGES, build)
     assert run(node, "program.js", *place, folder=folder).endswith("done\n")
