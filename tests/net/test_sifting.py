@@ -156,3 +156,17 @@ def test_it_does_in_every_protocol(name: str, seed: int, monkeypatch: pytest.Mon
     sifted = real(name, seed)
     monkeypatch.setattr(Decisions, "passes", lambda *_: False)
     assert sifted == real(name, seed)
+
+
+# What has to come between messages that would pass.
+
+
+def test_a_reply_goes_between_responses_on_which_nothing_acts() -> None:
+    world = World("error fault=BUSY key=b", protocol=Lines(), whole=True)
+    client = world.client()
+    for said in (b"GET a\nGET b\n", b"GET c\n"):
+        client.say(said)
+        world.run(seconds=1)
+    world.backends[0].say(b"1\n2\n")
+    world.run(seconds=1)
+    assert bytes(client.heard) == b"1\nBUSY no\n2\n"
