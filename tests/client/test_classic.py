@@ -176,11 +176,11 @@ class NotVaurien(socketserver.StreamRequestHandler):
     [
         (
             b"HTTP/1.1 500 Oh\r\nContent-Length: 4\r\n\r\noops",
-            "the proxy responded with status 500: oops",
+            "the server does not answer as vaurien does: status 500: oops",
         ),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\noops",
-            "the proxy responded with status 200: oops",
+            "the server does not answer as vaurien does: status 200: oops",
         ),
         (b"HTTP/1.1 400 No\r\nContent-Length: 2\r\n\r\n[]", r"^\[\]$"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\noops", "vaurien does not respond"),

@@ -141,5 +141,5 @@ def test_a_list_that_ends_with_a_page() -> None:
 
 
 def test_a_seed_that_is_none() -> None:
-    with pytest.raises(ClientError, match="without a seed"):
+    with pytest.raises(ClientError, match="there is no seed"):
         Script({}).client.seed()

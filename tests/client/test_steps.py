@@ -187,7 +187,7 @@ def test_a_refusal_of_access_is_told_in_older_words() -> None:
 @pytest.mark.parametrize("body", [b"oops", b"[]", b"\xff"])
 @pytest.mark.parametrize("status", [200, 404, 502])
 def test_an_answer_of_something_else(status: int, body: bytes) -> None:
-    with pytest.raises(ClientError, match=f"responded with status {status}: "):
+    with pytest.raises(ClientError, match=f"as vaurien does: status {status}: "):
         checked(Answer(status, {}, body))
 
 
@@ -200,5 +200,5 @@ def test_a_list_of_objects() -> None:
     assert listed({"rules": [{"a": 1}]}, "rules") == [{"a": 1}]
     wrongs: list[Json] = [{}, {"rules": 3}, {"rules": [3]}]
     for wrong in wrongs:
-        with pytest.raises(ClientError, match="without a list of rules"):
+        with pytest.raises(ClientError, match="there is no list of rules"):
             listed(wrong, "rules")

@@ -202,7 +202,7 @@ def killed(answer: Json) -> int:
 def _seed(answer: Json) -> int:
     seed = answer.get("seed")
     if not isinstance(seed, int):
-        raise ClientError("the proxy responded without a seed")
+        raise ClientError("the server does not answer as vaurien does: there is no seed")
     return seed
 
 

@@ -117,7 +117,9 @@ def checked(answer: Answer) -> Json:
 def not_vauriens(answer: Answer, reason: str = "") -> ClientError:
     """Make an error of an answer that says nothing to a client of vaurien."""
     reason = reason or answer.body[:200].decode(errors="replace")
-    return ClientError(f"the proxy responded with status {answer.status}: {reason}")
+    return ClientError(
+        f"the server does not answer as vaurien does: status {answer.status}: {reason}"
+    )
 
 
 def oldest_reason(found: object) -> str:
@@ -137,7 +139,7 @@ def listed(found: Json, key: str) -> list[Json]:
     objects = found.get(key)
     if isinstance(objects, list) and all(isinstance(each, dict) for each in objects):
         return objects
-    raise ClientError(f"the proxy responded without a list of {key}")
+    raise ClientError(f"the server does not answer as vaurien does: there is no list of {key}")
 
 
 class Transport(Protocol):

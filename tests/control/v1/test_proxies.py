@@ -152,3 +152,14 @@ def test_a_merge_patch_removes_what_brought_rules(ask: Native, cache: str) -> No
         assert ask("PATCH", cache, {key: value, "rules": [own]}).status == 200
         answer = ask("PATCH", cache, {key: None})
         assert [rule["name"] for rule in answer.body["rules"]] == ["own"]
+
+
+def test_a_change_through_another_view_is_not_overwritten(ask: Native, cache: str) -> None:
+    before = ask("GET", cache)
+    path, toxic = "/proxies/cache/toxics", {"type": "latency", "attributes": {"latency": 0}}
+    assert ask("POST", path, toxic).status == 200
+    condition = {"If-Match": before.headers["etag"]}
+    assert ask("PUT", cache, before.body, condition).status == 412
+    now = ask("GET", cache)
+    assert ask("PUT", "/plan?proxy=cache", {"rules": []}).status == 200
+    assert ask("PUT", cache, now.body, {"If-Match": now.headers["etag"]}).status == 412
