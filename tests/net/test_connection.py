@@ -449,11 +449,14 @@ def test_a_peer_that_has_reset_does_not_linger_whatever_was_not_sent_to_it() -> 
     assert not world.reactor._lingering
 
 
+@pytest.mark.parametrize("count", [2, 100])  # in a turn, and in several
 @pytest.mark.parametrize("rule", ["blackout", "error fault=BYE"])
-def test_nothing_is_parsed_or_played_on_a_connection_that_a_message_has_closed(rule: str) -> None:
+def test_nothing_is_parsed_or_played_on_a_connection_that_a_message_has_closed(
+    rule: str, count: int
+) -> None:
     world = World(f"{rule} times=1", "delay sleep=1", protocol=Lines(), whole=True)
     client = world.client()
-    client.say(b"GET a\n" * 100)
+    client.say(b"GET a\n" * count)
     world.run(seconds=10)
     assert client.ended
     assert not world.proxy.connections
