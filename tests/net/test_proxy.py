@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import socket
 
 import pytest
@@ -65,6 +66,20 @@ def test_it_counts_whom_it_refused() -> None:
     assert [event.text() for event in world.events] == [
         "backend backend:80 cannot be reached: [Errno 111] Connection refused"
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("code", "ended"), [(errno.ECONNREFUSED, "fin"), (errno.ECONNRESET, "reset")]
+)
+def test_a_client_without_backend_is_reset_if_the_backend_was(
+    monkeypatch: pytest.MonkeyPatch, code: int, ended: str
+) -> None:
+    """A backend may reset a connection before it is seen that it had accepted it."""
+    world = World(backend=False)
+    client, dial = world.client(), world.system.dial
+    monkeypatch.setattr(world.system, "dial", lambda endpoint: (dial(endpoint)[0], code))
+    world.run(seconds=1)
+    assert client.ended == ended
 
 
 def test_it_tells_of_each_firing_with_what_was_known() -> None:

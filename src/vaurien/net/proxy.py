@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from errno import ECONNRESET
 from functools import partial
 from math import inf
 from typing import ClassVar
@@ -31,6 +32,7 @@ from .turns import Followers, in_turns
 
 RETRY_DELAY = 0.1
 """Seconds before another attempt to listen, when another process took the address."""
+NO_BACKENDS = "cannot connect to backends"
 
 
 def ignore_event(event: Event) -> None:
@@ -241,10 +243,10 @@ class Proxy:
 
         def on_dialled(outcome: Socket | OSError) -> None:
             connection.on_close = None
-            if isinstance(outcome, OSError) and outcome.errno in NO_DESCRIPTOR:
-                self.refuse(connection, "cannot connect to backends", str(outcome))
-            elif isinstance(outcome, OSError):
-                self.refuse(connection, f"backend {backend} cannot be reached", str(outcome))
+            if isinstance(outcome, OSError):
+                known = outcome.errno not in NO_DESCRIPTOR
+                what = f"backend {backend} cannot be reached" if known else NO_BACKENDS
+                self.refuse(connection, what, str(outcome), reset=outcome.errno == ECONNRESET)
             else:
                 then(outcome)
 
@@ -263,14 +265,13 @@ class Proxy:
         """Return why a connection should not be closed yet."""
         return connection.in_use()
 
-    def refuse(self, connection: Connection, what: str, detail: str = "") -> None:
-        """Close a client that gets no backend, count it, and emit why.
-
-        Not with a reset, which would fail the connect() of a client that is still in it.
-        """
+    def refuse(
+        self, connection: Connection, what: str, detail: str = "", *, reset: bool = False
+    ) -> None:
+        """Close a client that gets no backend, count it, and emit why."""
         self._refused += 1
         self.emit(Trouble(self.name, what, detail))
-        connection.close()
+        connection.close(reset=reset)  # not always: it would fail a connect() under way
 
     # Called by connections.
 
