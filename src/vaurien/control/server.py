@@ -386,7 +386,7 @@ def _with_rules(spec: ProxySpec, rules: Rules) -> ProxySpec:
         for key, value in describe(rule).items():
             if isinstance(value, str | int):
                 _check_savable(key, value)
-    return replace(spec, plan=replace(spec.plan, rules=rules))
+    return spec.with_rules(rules)
 
 
 def _with_mix(mix: Rules, rules: Rules) -> Rules:

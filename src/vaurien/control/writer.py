@@ -248,8 +248,7 @@ class Writer:
         gone = len(spec.plan.rules) - len(rules)
         if not gone:
             return spec
-        plan = replace(spec.plan, rules=rules)
-        return replace(spec, plan=plan, generation=spec.generation + gone)
+        return replace(spec.with_rules(rules), generation=spec.generation + gone)
 
 
 def _difference(before: State, after: State) -> Changed:

@@ -149,10 +149,7 @@ class Chaos:
         """Remove all rules of all proxies, and enable those that are disabled."""
 
         def healed(state: State) -> State:
-            proxies = tuple(
-                replace(spec, enabled=True, plan=replace(spec.plan, rules=()))
-                for spec in state.proxies
-            )
+            proxies = tuple(replace(spec.with_rules(()), enabled=True) for spec in state.proxies)
             return replace(state, proxies=proxies)
 
         self.control.change(healed)

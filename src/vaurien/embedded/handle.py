@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar, cast
 from typing import Protocol as Interface
@@ -232,6 +232,6 @@ class ProxyHandle:
         def changed(state: State) -> State:
             spec = state.get(self.name)
             assert spec is not None
-            return state.with_proxy(replace(spec, plan=replace(spec.plan, rules=change(spec))))
+            return state.with_proxy(spec.with_rules(change(spec)))
 
         self._chaos.control.change(changed)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from ..protocol import Protocol
-from ..rules.plan import Plan
+from ..rules.plan import Plan, Rule
 from .address import Address
 
 
@@ -37,3 +38,7 @@ class ProxySpec:
     enabled: bool = True
     generation: int = field(default=0, compare=False)
     """That of the state with which it last changed."""
+
+    def with_rules(self, rules: Iterable[Rule]) -> ProxySpec:
+        """Return the same proxy with other rules."""
+        return replace(self, plan=replace(self.plan, rules=tuple(rules)))

@@ -143,10 +143,9 @@ class ToxiproxyView:
         def change(state: State) -> State:
             healed = (
                 replace(
-                    spec,
+                    spec.with_rules(()),
                     listen=spec.listen if spec.listen.usable else _listen_of(spec.listen.host),
                     enabled=True,
-                    plan=replace(spec.plan, rules=()),
                 )
                 for spec in state.proxies
             )
@@ -273,7 +272,7 @@ def _rule(spec: ProxySpec, name: str) -> Rule:
 
 
 def _with_rules(state: State, spec: ProxySpec, rules: Iterable[Rule]) -> State:
-    return state.with_proxy(replace(spec, plan=replace(spec.plan, rules=tuple(rules))))
+    return state.with_proxy(spec.with_rules(rules))
 
 
 def _stream_order(toxic: ToxicValue) -> int:

@@ -156,8 +156,7 @@ class ResourceReader:
         spec = self._reader.proxy(name, table, Limits(), seed)
         if before is not None:
             rules = before.plan.rules if kept else continued(spec.plan.rules, before.plan.rules)
-            plan = replace(spec.plan, rules=rules)
-            spec = replace(spec, plan=plan, generation=before.generation)
+            spec = replace(spec.with_rules(rules), generation=before.generation)
         self._read.append((path, spec))
         return spec
 

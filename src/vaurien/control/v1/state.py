@@ -127,7 +127,7 @@ def reset(call: Call) -> Change:
 
 def _healed(spec: ProxySpec, not_enabled: Container[str]) -> ProxySpec:
     enabled = spec.enabled or spec.name not in not_enabled
-    return replace(spec, plan=replace(spec.plan, rules=()), enabled=enabled)
+    return replace(spec.with_rules(()), enabled=enabled)
 
 
 def get_seed(call: Call) -> Answer:
