@@ -25,7 +25,6 @@ from ..config.configuration import Configuration
 from ..config.document import Document, merged
 from ..config.source import Source
 from ..config.state import PLAIN, fill_in
-from ..control.server import Control
 from ..errors import OptionError
 from ..launch import report_ready
 from ..net.address import Address
@@ -215,7 +214,8 @@ def run_around(
         plain = recorded_proxy() if judged else None
         running = Running(configuration, closing, named=True, live=live, plain=plain)
         if live:
-            serve_api(running, configuration)
+            running.start_http(running.control(), set_token(configuration))
+            os.environ[URL] = running.api_url
         running.announce()
         os.environ.update(environment_of(configuration, running.proxies.address_of))
         LOG.info("Configuration: %s", printable(name))
@@ -240,25 +240,6 @@ def run_around(
         status = ended.pop()
         failed = judged and verdict_on(running)
         return status or int(failed)
-
-
-def serve_api(running: Running, configuration: Configuration) -> None:
-    """Serve the API, and tell the command where it is.
-
-    Raises:
-        OptionError: its tokens cannot be used.
-    """
-    token = set_token(configuration)
-    control = Control(
-        running.reactor,
-        running.proxies,
-        configuration.state,
-        find_behavior=configuration.names.behaviors.get,
-        find_protocol=configuration.names.protocols.get,
-        recent=running.recent,
-    )
-    running.start_http(control, token)
-    os.environ[URL] = running.api_url
 
 
 def recorded_proxy() -> type[Proxy]:

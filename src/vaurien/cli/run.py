@@ -49,18 +49,7 @@ def run(configuration: Configuration) -> int:
     def start(running: Running, closing: ExitStack) -> None:
         del closing
         if configuration.has_api:
-            from ..control.server import Control
-
-            running.start_http(
-                Control(
-                    running.reactor,
-                    running.proxies,
-                    configuration.state,
-                    find_behavior=configuration.names.behaviors.get,
-                    find_protocol=configuration.names.protocols.get,
-                    recent=running.recent,
-                )
-            )
+            running.start_http(running.control())
         running.announce()
         (proxy,) = running.proxies
         seed = proxy.plan.seed

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..control.journal import Journal
     from ..control.server import Control
     from ..control.sockets import Opened
+    from ..control.store import Store
     from ..net.proxy import Proxy
     from .activation import Activation
     from .notify import Notify
@@ -118,6 +119,22 @@ class Running:
         self.proxies.apply(wanted, hosts=self.proxies.resolve(wanted))
         closing.callback(self.proxies.close)
         self._start_statsd()
+
+    def control(self, *, store: Store | None = None, config_digest: str = "") -> Control:
+        """Return what changes the proxies, which are in the configuration's state; see there."""
+        from ..control.server import Control
+
+        names = self.configuration.names
+        return Control(
+            self.reactor,
+            self.proxies,
+            self.configuration.state,
+            find_behavior=names.behaviors.get,
+            find_protocol=names.protocols.get,
+            store=store,
+            config_digest=config_digest,
+            recent=self.recent,
+        )
 
     def start_http(self, control: Control, token: str = "") -> None:
         """Serve the HTTP API, if the configuration asks for it; ``token``: one more that it takes.

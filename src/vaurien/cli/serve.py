@@ -15,7 +15,6 @@ from ..config.document import Document, merged
 from ..config.document import Flag as GivenFlag
 from ..config.settings import BY_SECTION
 from ..config.source import Source
-from ..control.server import Control
 from ..control.store import Store
 from ..values.texts import printable
 from . import logs
@@ -71,16 +70,7 @@ def serve_all(
     source.seed = state.seed  # so that a file which gives none does not change it
 
     def start(running: Running, closing: ExitStack) -> None:
-        control = Control(
-            running.reactor,
-            running.proxies,
-            state,
-            find_behavior=configuration.names.behaviors.get,
-            find_protocol=configuration.names.protocols.get,
-            store=store,
-            config_digest=digest,
-            recent=running.recent,
-        )
+        control = running.control(store=store, config_digest=digest)
         running.start_http(control)
         if source.name:
             LOG.info("Configuration: %s", printable(source.name))
