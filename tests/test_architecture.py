@@ -106,6 +106,7 @@ WITHOUT_TESTS = {
     "net.__init__": "a docstring",
     "net.view": "an interface",
     "net.spec": "values: the tests of proxies and their configuration",
+    "net.tls.__init__": "a docstring",
     "control.__init__": "a docstring",
     "control.toxiproxy.__init__": "a docstring",
     "embedded.__init__": "a docstring",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ..protocol import Protocol
 from ..rules.plan import Plan, Rule
 from .address import Address
+
+if TYPE_CHECKING:
+    from .tls.spec import Tls
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class ProxySpec:
     protocol: Protocol
     plan: Plan = Plan()  # noqa: RUF009 - a value
     limits: Limits = Limits()
+    tls: Tls | None = None
+    """None: bytes are passed on, and not looked at for TLS."""
     enabled: bool = True
     generation: int = field(default=0, compare=False)
     """That of the state with which it last changed."""
