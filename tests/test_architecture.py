@@ -30,6 +30,7 @@ RINGS: dict[str, int] = {
     **dict.fromkeys(
         ["parsing", "rules", "behavior", "protocol", "fault", "registry", "semantics"], 1
     ),
+    "authority": 1,
     **dict.fromkeys(["behaviors", "protocols"], 2),
     "net": 3,
     "config": 4,
@@ -85,6 +86,7 @@ OTHERS_CODE = {
     "control": {"starlette", "uvicorn", "h11"},
     "cli": {"click"},
     "rules": {"re2"},
+    "authority": {"cryptography"},
     "pytest_plugin": {"pytest"},
     "testcontainers": {"testcontainers"},
 }
@@ -100,6 +102,7 @@ WITHOUT_TESTS = {
     "values.actions": "values without code of their own",
     "parsing.__init__": "a docstring",
     "rules.__init__": "a docstring",
+    "authority.__init__": "a docstring",
     "config.__init__": "a docstring",
     "config.configuration": "a value without code of its own",
     "errors": "raised, and read, in the tests of whatever raises them",
