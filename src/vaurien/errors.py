@@ -61,6 +61,10 @@ class ConfigError(VaurienError):
     """A configuration file that cannot be read or used."""
 
 
+class AuthorityError(VaurienError):
+    """vaurien's certificate authority cannot be made, or used."""
+
+
 class PluginError(VaurienError):
     """A plugin that cannot be imported, or is not one."""
 

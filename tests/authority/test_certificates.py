@@ -14,11 +14,11 @@ from vaurien.authority.certificates import (
     Identity,
     draw_key,
     is_name,
-    load,
     make_authority,
     make_leaf,
     read_identity,
 )
+from vaurien.net.tls.pem import load
 
 NOW = datetime.now(UTC)
 AUTHORITY = make_authority("vaurien", NOW)
@@ -117,8 +117,3 @@ def test_names() -> None:
     good = ["localhost", "a_b.example.com", "xn--bcher-kva.example", "127.0.0.1", "a."]
     bad = ["", ".", "a..b", "a b", "bücher.example", "x" * 64 + ".com", "a." * 130 + "a", "a\0b"]
     assert [name for name in good + bad if is_name(name)] == good
-
-
-def test_loading_without_files_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("os.memfd_create", raising=False)
-    assert refusal(make_leaf(AUTHORITY, ["localhost"], NOW)) == ""

@@ -6,8 +6,6 @@ and so is imported only where a certificate is made.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -26,7 +24,6 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping, Sequence
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -86,33 +83,6 @@ def read_identity(pem: bytes) -> Identity:
     if not isinstance(key, Key) or key.public_key() != certificate.public_key():
         raise ValueError("the private key is not that of the certificate")
     return Identity(certificate, key, tuple(chain))
-
-
-def load(context: ssl.SSLContext, pem: bytes) -> None:
-    """Load the ``pem`` of an identity into a context, which takes only names of files.
-
-    No other user can read it, and it is gone when this returns.
-
-    Raises:
-        OSError: there is no room, or OpenSSL does not take it; ``ssl.SSLError`` is one.
-    """
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("vaurien-leaf")
-        try:
-            os.write(descriptor, pem)
-            context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-            return
-        except FileNotFoundError:
-            pass  # there is no /proc
-        finally:
-            os.close(descriptor)
-    descriptor, path = tempfile.mkstemp(".pem", "vaurien-")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(pem)
-        context.load_cert_chain(path)
-    finally:
-        os.unlink(path)
 
 
 def draw_key() -> ec.EllipticCurvePrivateKey:

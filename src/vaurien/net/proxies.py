@@ -79,9 +79,12 @@ class Proxies:
         return None if proxy is None else proxy.address
 
     def resolve(self, wanted: Sequence[ProxySpec]) -> Hosts:
-        """Resolve the hosts that ``apply`` will listen on; it may block, in any thread.
+        """Resolve the hosts that ``apply`` will listen on, and prepare the credentials.
+
+        It may block, in any thread.
 
         Raises:
+            AuthorityError: certificates cannot be made.
             BackendError: a backend is not allowed.
         """
         proxies, specs = self._proxies, self._specs
@@ -101,6 +104,8 @@ class Proxies:
             else:
                 listening = _with_port(found.get(host), spec.listen)
             leads.append(Lead(spec.name, listening, spec.backend))
+            if spec.credentials is not None:
+                spec.credentials.prepare()
         if any(_leads_elsewhere(specs.get(spec.name), spec) for spec in wanted):
             self.backends.check_wanted(leads, self._reactor.system)
         return found

@@ -11,6 +11,7 @@ from ..rules.plan import Plan, Rule
 from .address import Address
 
 if TYPE_CHECKING:
+    from .tls.credentials import Credentials
     from .tls.spec import Tls
 
 
@@ -41,6 +42,8 @@ class ProxySpec:
     limits: Limits = Limits()
     tls: Tls | None = None
     """None: bytes are passed on, and not looked at for TLS."""
+    credentials: Credentials | None = None
+    """What is in the files of ``tls``; None if they have not been read."""
     enabled: bool = True
     generation: int = field(default=0, compare=False)
     """That of the state with which it last changed."""

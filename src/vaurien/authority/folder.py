@@ -1,0 +1,93 @@
+"""The folder of a user's authority, which is made once.
+
+``authority.pem`` holds the private key and the certificate, for its owner only; ``ca.pem`` the
+certificate alone, for clients.  Two processes may make one folder at the same time: the first
+file that is complete is the authority, for both.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ..errors import AuthorityError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .certificates import Identity
+
+VARIABLE = "VAURIEN_CA_FOLDER"
+"""Names another folder."""
+SECRET, PUBLIC = "authority.pem", "ca.pem"
+WITHOUT = "making certificates takes the package cryptography: pip install 'vaurien[tls]'"
+
+
+def folder(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the path of the folder, which need not be there."""
+    if environment.get(VARIABLE):
+        return environment[VARIABLE]
+    own = environment.get("XDG_STATE_HOME", "")
+    state = own if os.path.isabs(own) else os.path.expanduser("~/.local/state")
+    return os.path.join(state, "vaurien", "ca")
+
+
+def public_file(where: str = "") -> str:
+    """Return the path of the certificate that clients are to trust."""
+    return os.path.join(os.path.abspath(where or folder()), PUBLIC)
+
+
+def authority(where: str = "") -> Identity:
+    """Return the authority of a folder, by default the user's; the first time, make it.
+
+    Raises:
+        AuthorityError: it cannot be made, or read.
+    """
+    return opened(os.path.abspath(where or folder()))
+
+
+@cache
+def opened(where: str) -> Identity:
+    """Return the authority of a folder, which is read once in a process."""
+    try:
+        from .certificates import make_authority, read_identity
+    except ImportError:
+        raise AuthorityError(WITHOUT) from None
+    path = os.path.join(where, SECRET)
+    now = datetime.now(UTC)
+    try:
+        if not os.path.exists(path):
+            os.makedirs(where, 0o700, exist_ok=True)
+            name = f"vaurien authority {secrets.token_hex(3)}"
+            _publish(path, make_authority(name, now).pem, 0o600)
+        with open(path, "rb") as file:
+            found = read_identity(file.read())
+        _publish(public_file(where), found.public_pem, 0o644)
+    except OSError as error:
+        raise AuthorityError(f"{error.filename or where}: {error.strerror}") from None
+    except ValueError as error:
+        raise AuthorityError(f"{path} holds no authority: {error}") from None
+    if found.certificate.not_valid_after_utc <= now:
+        raise AuthorityError(f"{path} has expired: remove it, and a new one is made")
+    return found
+
+
+def _publish(path: str, content: bytes, mode: int) -> None:
+    """Let a complete file appear at a path, unless there is one."""
+    if os.path.exists(path):
+        return
+    temporary = f"{path}.{secrets.token_hex(8)}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):  # another process was faster
+            os.link(temporary, path)
+    finally:
+        os.unlink(temporary)
