@@ -29,7 +29,7 @@ from vaurien.control.journal import entry
 from vaurien.control.statsd import COUNTERS
 from vaurien.registry import behaviors
 from vaurien.values.actions import Action
-from vaurien.values.events import Fired
+from vaurien.values.events import Fired, Noted
 from vaurien.values.messages import Direction
 
 ROOT = Path(__file__).parent.parent
@@ -154,7 +154,8 @@ def test_every_action_is_documented() -> None:
 
 
 def test_every_field_of_the_journal_is_documented() -> None:
-    fired = Fired("p", "r", "b", 1, 1, 50.0, 1, Direction.TO_CLIENT, {})
+    noted = Noted(1, 1, "", 0)
+    fired = Fired("p", "r", "b", 1, 1, 50.0, 1, Direction.TO_CLIENT, {}, "", noted)
     fields = list(json.loads(entry(fired, 0.0)))
     text = page("rules").partition("## The journal")[2]
     assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == fields

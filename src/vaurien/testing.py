@@ -30,6 +30,7 @@ class Stage:
     """When each direction last carried bytes; by default, when the connection was opened."""
     number: int = 1
     memory: Memory = field(default_factory=Memory)
+    closed: bool = False
 
     def now(self) -> float:
         return self.at

@@ -263,7 +263,7 @@ def test_the_same_seed_gives_the_same_decisions(
                 ask(proxy.address)
             assert end(proxy) == 0
         lines = [json.loads(line) for line in journal.read_text().splitlines()]
-        runs.append([{**line, "time": ""} for line in lines])
+        runs.append([{**line, "time": "", "run": ""} for line in lines])
     assert runs[0] == runs[1]
     assert {line["rule"] for line in runs[0]} == {"delay", "other"}
     assert {line["direction"] for line in runs[0]} == {"to_backend"}

@@ -174,7 +174,7 @@ def test_a_firing_says_what_was_drawn_and_counted() -> None:
     active_rule = ActiveRule(rule(direction=RESPONSE), Dice(5, "proxy", "rule"), 0.0, 0)
     stage = Stage(TCP, at=7.0, opened_at=3.0, number=3)
     for count in (1, 2):
-        firing = active_rule.fire(stage, 10 + count, 0.0)
+        firing = active_rule.fire(stage, 10 + count, 0.0, NO_LABELS)
         assert firing is not None
         assert (firing.rule, firing.scope, firing.direction) == ("rule", "exchange", RESPONSE)
         assert (firing.connection, firing.exchange) == (3, 10 + count)

@@ -45,6 +45,7 @@ class Journal:
         self._batch = bytearray()
         self._remarks: deque[str] = deque()
         self._closed = False
+        self._run = timestamp(clock())
         self._appender = Appender(
             "journal",
             lambda: os.open(path, FLAGS, 0o600),
@@ -57,7 +58,7 @@ class Journal:
             return
         if not self._batch:
             self._reactor.call_soon(self._flush)
-        self._batch += entry(event, self._clock())
+        self._batch += entry(event, self._clock(), self._run)
 
     def reopen(self) -> None:
         """Open the file anew, as it may have been moved; the present one stays if that fails."""
@@ -91,9 +92,22 @@ class Journal:
             self._emit(Trouble("journal", what))
 
 
-def entry(event: Fired, at: float) -> bytes:
-    """Return a line of the journal; ``at`` is in seconds since 1970."""
-    return json.dumps(described(event, at), separators=(",", ":")).encode("ascii") + b"\n"
+def entry(event: Fired, at: float, run: str = "") -> bytes:
+    """Return a line of the journal; ``at`` is in seconds since 1970.
+
+    ``run``: what tells lines of this process from those of others in the same file.
+    """
+    line = described(event, at)
+    noted = event.noted
+    if noted is not None:  # for whoever replays it
+        line |= {
+            "run": run,
+            "occurrence": noted.occurrence,
+            "begins": noted.begins,
+            "unsolicited": max(0, -noted.exchange),
+            "seed": f"{noted.seed:016x}",
+        }
+    return json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def described(event: Fired, at: float) -> dict[str, object]:

@@ -20,6 +20,9 @@ from ..behavior import Behavior, Firing
 from ..net.connection import Connection as OpenConnection
 from ..net.proxy import Proxy
 from ..parsing.exchanges import QueuedReply
+from ..rules.active import ActiveRule
+from ..rules.active_plan import MakeRule
+from ..rules.dice import Dice
 from ..rules.plan import Plan, Rule
 from ..values.actions import Actions, Forward
 from ..values.events import Fired
@@ -260,9 +263,13 @@ class RecordedProxy(Proxy):
     def plan(self) -> Plan:
         return self._plan
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan, make: MakeRule | None = None) -> None:
+        def make_others(rule: Rule, dice: Dice, at: float, since: int) -> ActiveRule:
+            looks = rule is self._first or rule is self._last
+            return (ActiveRule if looks else make or ActiveRule)(rule, dice, at, since)
+
         self._plan = plan
-        super().apply(self._around(plan))
+        super().apply(self._around(plan), make and make_others)
 
     def on_fired(
         self, rule: Rule, firing: Firing, direction: Direction, labels: Mapping[str, str]

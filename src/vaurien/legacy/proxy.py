@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from ..net.closing import InUse
 from ..net.proxy import Proxy, ignore_event
 from ..rules.active import ActiveRule
+from ..rules.active_plan import MakeRule
 from ..rules.plan import Plan
 from ..values.events import Cut, Emit, PluginFailed
 from .adaptation import LegacyBehavior, LegacyProtocol
@@ -65,8 +66,8 @@ class LegacyProxy(Proxy):
             else None
         )
 
-    def apply(self, plan: Plan) -> None:
-        super().apply(plan)
+    def apply(self, plan: Plan, make: MakeRule | None = None) -> None:
+        super().apply(plan, make)
         is_on = self.active_plan.is_on
         self._instances = {
             rule: made

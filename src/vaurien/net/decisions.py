@@ -101,7 +101,7 @@ class Decisions:
             if active_rule.always:
                 mix, now = active_rule.rule.mix, self.proxy.reactor.clock()
                 taken = mix != "" and self.proxy.active_plan.is_taken(active_rule, connection_draws)
-                firing = active_rule.fire(self.connection, 0, now, taken=taken)
+                firing = active_rule.fire(self.connection, 0, now, NO_LABELS, taken=taken)
             connection_draws[active_rule] = firing
             if firing is not None:
                 self.proxy.on_fired(active_rule.rule, firing, TO_BACKEND, NO_LABELS)
@@ -276,12 +276,13 @@ class Decisions:
             if direction not in active_rule.directions:
                 continue
             if active_rule in drawn:
-                firing = drawn[active_rule]
+                fires = drawn[active_rule] is not None
             elif active_rule.rule.behavior.per_connection:
-                firing = None
-            else:  # a copy, so that it is not counted
-                firing = copy.copy(active_rule).fire(self.connection, decision.exchange, now)
-            if firing is not None:
+                fires = False
+            else:
+                number, labels = decision.exchange, decision.labels
+                fires = active_rule.would_fire(self.connection, number, now, labels)
+            if fires:
                 return True
         return False
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from ..behavior import Firing
 from ..parsing.tally import KINDS, Tally, count
-from ..rules.active_plan import ActivePlan
+from ..rules.active_plan import ActivePlan, MakeRule
 from ..rules.plan import Plan, Rule
 from ..values.events import Emit, Event, Fired, Trouble
 from ..values.messages import Direction
@@ -152,9 +152,10 @@ class Proxy:
         """Names of the rules whose time to live has passed."""
         return self.active_plan.expired
 
-    def apply(self, plan: Plan) -> None:
-        """Replace the plan, for open connections too."""
-        self.active_plan = ActivePlan(plan, self.name, self.reactor.clock(), self.active_plan)
+    def apply(self, plan: Plan, make: MakeRule | None = None) -> None:
+        """Replace the plan, for open connections too; ``make``: see ``ActivePlan``."""
+        now, before = self.reactor.clock(), self.active_plan
+        self.active_plan = ActivePlan(plan, self.name, now, before, make)
         self._schedule_next_edge()
         self._refuse_or_listen()
         self._followers.tell(self.connections if self.active_plan.opens else ())
@@ -300,6 +301,7 @@ class Proxy:
                     direction,
                     labels,
                     detail,
+                    firing.noted,
                 )
             )
 
@@ -372,10 +374,7 @@ class Proxy:
             self._edge = None
         moment = self.active_plan.next_edge
         if moment is not None:
-            self._edge = self.reactor.call_at(moment, self._on_edge)
-
-    def _on_edge(self) -> None:
-        self.apply(self.plan)
+            self._edge = self.reactor.call_at(moment, lambda: self.apply(self.plan))
 
     def _refuse_or_listen(self) -> None:
         """Have the system refuse clients while a rule of the plan does so."""

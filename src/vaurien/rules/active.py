@@ -163,12 +163,20 @@ class ActiveRule:
         return True
 
     def fire(
-        self, view: ConnectionView, exchange: int, now: float, *, taken: bool = False
+        self,
+        view: ConnectionView,
+        exchange: int,
+        now: float,
+        labels: Mapping[str, str],
+        *,
+        taken: bool = False,
     ) -> Firing | None:
         """Count an exchange that the rule applies to; None if it does not fire on it.
 
-        ``taken``: another rule of its mix has fired on it.
+        ``labels``: those of the exchange, for rules that go by them.  ``taken``: another rule of
+        its mix has fired on it.
         """
+        del labels
         rule = self.rule
         self.seen += 1
         if self.counts:
@@ -189,6 +197,12 @@ class ActiveRule:
                 return None
         self.fired += 1
         return Firing(self, view, exchange, self.fired, rolled)
+
+    def would_fire(
+        self, view: ConnectionView, exchange: int, now: float, labels: Mapping[str, str]
+    ) -> bool:
+        """Whether it would fire on an exchange, which is not counted."""
+        return ActiveRule.fire(copy.copy(self), view, exchange, now, labels) is not None
 
     def roll(self, connection: int, exchange: int) -> tuple[float, int]:
         """Return what is drawn for an exchange: a number below 100, and 64 random bits."""

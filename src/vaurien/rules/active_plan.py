@@ -6,7 +6,7 @@ draw is a function of the seed and of what it is for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 from ..values.messages import Direction
@@ -22,16 +22,26 @@ TURN_DECISIONS = 256
 """... or fewer, so that this many decisions on a rule are made at most."""
 
 
+MakeRule = Callable[[Rule, Dice, float, int], ActiveRule]
+"""Makes an active rule of a rule, its dice, when it is applied, and the generation of its plan."""
+
+
 class ActivePlan:
     """A plan in force on one proxy, until the next plan, or until a rule turns on or off."""
 
     def __init__(
-        self, plan: Plan, proxy: str, now: float, previous: ActivePlan | None = None
+        self,
+        plan: Plan,
+        proxy: str,
+        now: float,
+        previous: ActivePlan | None = None,
+        make: MakeRule | None = None,
     ) -> None:
-        """Rules that the previous plan included keep what they have counted."""
+        """``make`` makes all rules anew; otherwise those that there were keep what they counted."""
         self.plan = plan
+        self._make: MakeRule = make or (previous._make if previous else ActiveRule)
         self.generation: int = 0 if previous is None else previous.generation + 1
-        kept = {} if previous is None else previous._kept_for(plan)
+        kept = {} if previous is None or make is not None else previous._kept_for(plan)
         self._updated: set[ActiveRule] = set()
         self._all: tuple[ActiveRule, ...] = tuple(
             self._activate(rule, kept.get(rule.name), proxy, now)
@@ -50,15 +60,13 @@ class ActivePlan:
         self.last_inert: int = before if self.acts_on_messages else self.generation
         """Generation of the newest active plan so far of which that is not so."""
         self._on = frozenset(self.rules)
-        for rule in self.rules:
-            if previous is not None and previous.includes(rule) and not previous.is_on(rule):
-                rule.since, rule.on_since, rule.updated_at = self.generation, now, now
+        if previous is not None:
+            self._note_new(previous, now)
         self.expired: frozenset[str] = frozenset(
             rule.rule.name for rule in self._all if rule.is_expired(now)
         )
         """The names of the rules whose time to live has passed."""
-        edges = [edge for rule in self._all if (edge := rule.next_edge(now)) is not None]
-        self.next_edge = min(edges, default=None)
+        self.next_edge = _next_edge(self._all, now)
         """When a rule next turns on or off, or expires, on the same clock as ``now``."""
         self.connecting = self._with("on_connect")
         self.opening = self._with("on_open")
@@ -80,10 +88,16 @@ class ActivePlan:
         else:
             dice = Dice(self.plan.seed, proxy, rule.mix or rule.name)
         if old is None or not rule.updates(old.rule):
-            return ActiveRule(rule, dice, now, self.generation)
+            return self._make(rule, dice, now, self.generation)
         old.update(rule, dice, now, self.generation)
         self._updated.add(old)
         return old
+
+    def _note_new(self, previous: ActivePlan, now: float) -> None:
+        """Note which rules have been off so far."""
+        for rule in self.rules:
+            if previous.includes(rule) and not previous.is_on(rule):
+                rule.since, rule.on_since, rule.updated_at = self.generation, now, now
 
     def _kept_for(self, plan: Plan) -> dict[str, ActiveRule]:
         """Return the rules that another plan may keep, by name."""
@@ -153,7 +167,7 @@ class ActivePlan:
             else:
                 others = connection_draws if active_rule.scope == "connection" else before
                 taken = active_rule.rule.mix != "" and self.is_taken(active_rule, others)
-                firing = active_rule.fire(view, exchange, now, taken=taken)
+                firing = active_rule.fire(view, exchange, now, decision.labels, taken=taken)
                 if firing is not None:
                     new.append((active_rule, firing))
                 if active_rule.rule.late:
@@ -183,7 +197,7 @@ class ActivePlan:
         """Make a new decision where all rules are alike."""
         new = []
         for rule in self.message_rules:
-            firing = rule.fire(view, decision.exchange, now)
+            firing = rule.fire(view, decision.exchange, now, decision.labels)
             if firing is not None:
                 new.append((rule, firing))
         decision.update(self.generation, new)
@@ -222,3 +236,9 @@ class ActivePlan:
         """Return the firings that act to the end of the exchange though their rules are off."""
         gone = set(decision.lasting) - self._on
         return [pair for pair in decision.firings if pair[0] in gone]
+
+
+def _next_edge(rules: Iterable[ActiveRule], now: float) -> float | None:
+    """Return when one of these rules next turns on or off, or expires."""
+    edges = [edge for rule in rules if (edge := rule.next_edge(now)) is not None]
+    return min(edges, default=None)

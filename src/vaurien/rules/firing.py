@@ -15,6 +15,8 @@ from ..values.messages import Direction, Message
 if TYPE_CHECKING:
     from random import Random
 
+    from ..values.events import Noted
+
 T = TypeVar("T")
 Scope = Literal["exchange", "connection"]
 Kept = dict[tuple[object, ...], object]
@@ -40,6 +42,8 @@ class MemoryView(Interface):
 
 class ConnectionView(Interface):
     """The connection that a rule fires on, as far as behaviors may look at it."""
+
+    closed: bool
 
     @property
     def number(self) -> int:
@@ -86,7 +90,16 @@ how many times it has fired."""
 class Firing:
     """One rule that fires: what a behavior may know besides the message."""
 
-    __slots__ = ("_count", "_exchange", "_of_exchange", "_rolled", "_since", "_source", "_view")
+    __slots__ = (
+        "_count",
+        "_exchange",
+        "_of_exchange",
+        "_rolled",
+        "_since",
+        "_source",
+        "_view",
+        "noted",
+    )
 
     def __init__(
         self,
@@ -108,6 +121,8 @@ class Firing:
         self._rolled = rolled
         self._since = since
         self._of_exchange: Kept | None = None
+        self.noted: Noted | None = None
+        """What tells where it is, if that is kept."""
 
     def on_exchange(self, exchange: int) -> Firing:
         """Return the same firing on another exchange, which has a memory of its own."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from .messages import Direction
 
@@ -26,6 +26,19 @@ class Event:
     def text(self) -> str:
         """Return what happened, in a line; it may contain traffic, so escape it."""
         return repr(self)
+
+
+class Noted(NamedTuple):
+    """What tells where a rule fired, so that it can fire there again."""
+
+    exchange: int
+    """As in the event, but unsolicited messages are counted down from -1."""
+    occurrence: int
+    """How many exchanges with these labels the rule has applied to; 0: these were not counted."""
+    begins: str
+    """How the connection began: digests of the labels of the first ones it applied to there."""
+    seed: int
+    """Of the firing's own randomness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,8 @@ class Fired(Event):
     """The labels of that message; they come from traffic, so escape them."""
     detail: str = ""
     """What the behavior does this time: the fault it plays."""
+    noted: Noted | None = None
+    """What tells where it was, to fire there again; None if nobody keeps it."""
 
     def text(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
