@@ -22,6 +22,7 @@ from vaurien.net.proxy import Proxy
 from vaurien.net.simulated import CAPACITY
 from vaurien.net.spec import ProxySpec
 from vaurien.protocols.tcp import Tcp
+from vaurien.rules.active_plan import MakeRule
 from vaurien.rules.plan import RULE_LIMIT, Plan, Rule
 from vaurien.values.actions import Actions, Behind, Close, Drop, Forward, Reply, Wait
 from vaurien.values.events import PluginFailed
@@ -533,9 +534,9 @@ def test_a_rule_that_comes_and_goes_wakes_nobody_more_often_than_that() -> None:
     applied = []
     really = world.proxy.apply
 
-    def apply(plan: Plan) -> None:
+    def apply(plan: Plan, make: MakeRule | None = None) -> None:
         applied.append(world.system.time)
-        really(plan)
+        really(plan, make)
 
     world.proxy.apply = apply  # type: ignore[method-assign] # counts
     world.run(seconds=100_000)

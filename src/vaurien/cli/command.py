@@ -282,6 +282,10 @@ def configuration_given(ctx: click.Context) -> Configuration:
         understand(document, names)  # a plugin that cannot be loaded is why its flag is unknown
         raise
     configuration = understand(document, names, seed=seed)
+    if configuration.replay:
+        from ..config.replay import with_replay
+
+        configuration = with_replay(configuration)
     written = document.find("proxies", NAME, "protocol")
     classic = {**configuration.classic, "protocol": written[1] if written else ""}
     return replace(configuration, classic=classic)

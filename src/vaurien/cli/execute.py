@@ -238,6 +238,8 @@ def run_around(
         collect_seldom()
         running.reactor.run()
         status = ended.pop()
+        for line in running.replayed():
+            sys.stderr.write(f"{line}\n")
         failed = judged and verdict_on(running)
         return status or int(failed)
 

@@ -38,6 +38,7 @@ SHARED = (
     "port_file",
     "seed",
     "journal",
+    "replay",
     "log_level",
     "log_output",
 )

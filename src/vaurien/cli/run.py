@@ -90,6 +90,8 @@ def run_until_signalled(
             report_ready()
             collect_seldom()
             running.reactor.run()
+            for line in running.replayed():
+                LOG.info("%s", line)
         ignore_signals()
     except ForcedExit:
         LOG.info("stopped at once")

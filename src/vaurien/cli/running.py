@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..control.sockets import Opened
     from ..control.store import Store
     from ..net.proxy import Proxy
+    from ..rules.replay import Deciders
     from .activation import Activation
     from .notify import Notify
 
@@ -105,6 +106,7 @@ class Running:
         """The last events; none are kept without the HTTP API."""
         self._journal: Journal | None = None
         self._named = named
+        self._deciders = _deciders(configuration)
         self.notify: Notify | None = None
         """Tells the service manager, if there is one."""
         self.emit = self._subscribers(named=named)
@@ -184,6 +186,12 @@ class Running:
         self.proxies.backends.loops.listen(API, endpoints)
         return opened
 
+    def replayed(self) -> list[str]:
+        """Return in lines what was replayed, and what could not be; none without a replay."""
+        if self._deciders is None or self.configuration.replaying is None:
+            return []
+        return self._deciders.summary()
+
     def reopen(self) -> None:
         """Open the log and the journal anew, as they may have been moved; safe in any thread."""
         logs.reopen()
@@ -225,6 +233,8 @@ class Running:
         )
         if configuration.has_api:
             proxy.recent = self.recent
+        if self._deciders is not None:
+            proxy.apply(proxy.plan, self._deciders.of(spec.name).make)
         heard = bool(configuration.journal) or LOG.isEnabledFor(logs.LEVELS["debug"])
         proxy.emits_firings = heard or plain is not None
         return proxy
@@ -258,6 +268,15 @@ def _activation(state: State) -> Activation | None:
     from .activation import Activation
 
     return Activation(state)
+
+
+def _deciders(configuration: Configuration) -> Deciders | None:
+    """Return what makes the rules of proxies, where somebody keeps or says where they fire."""
+    if not configuration.journal and configuration.replaying is None:
+        return None
+    from ..rules.replay import Deciders
+
+    return Deciders(configuration.replaying)
 
 
 def classic_of(spec: ProxySpec) -> dict[str, object]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..net.address import Address
 from ..net.permitted import Pattern
 from .document import Document
 from .names import Names
 from .state import State
+
+if TYPE_CHECKING:
+    from ..rules.replay import Places
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ class Configuration:
     exploring: Exploring = Exploring()
     journal: str
     """A file, or ``""``."""
+    replay: str
+    """A journal or a scenario file, or ``""`` ..."""
+    replaying: Places | None = None
+    """... and where it says that rules fire, once it has been read."""
     port_file: str
     """A file, or ``""``."""
     log_level: str

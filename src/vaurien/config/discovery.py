@@ -28,6 +28,7 @@ VARIABLES = {
     "VAURIEN_PORT": "http_port",
     "VAURIEN_SEED": "seed",
     "VAURIEN_JOURNAL": "journal",
+    "VAURIEN_REPLAY": "replay",
     "VAURIEN_LOG_LEVEL": "log_level",
     "VAURIEN_LOG_OUTPUT": "log_output",
 }

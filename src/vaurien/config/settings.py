@@ -177,6 +177,15 @@ SETTINGS: tuple[Setting, ...] = (
         shown="none",
     ),
     _setting(
+        BEHAVIORS,
+        "replay",
+        "",
+        "Fire what this journal says, at the same exchanges, and nothing else; or play a "
+        "scenario file, whose name ends in .toml.",
+        "FILE",
+        shown="none",
+    ),
+    _setting(
         LIMITS_AND_TIMES,
         "timeout",
         Limits.timeout,

@@ -58,12 +58,17 @@ class Source:
             DocumentError: all problems.
         """
         known = self._registered[0].copy(), self._registered[1].copy()
-        return understand(
+        configuration = understand(
             merged(merged(self._defaults, document), self._flags),
             Names(*known, self._load, GONE_PROTOCOL_OPTIONS),
             seed=self.seed,
             needs_proxy=bool(self.name),
         )
+        if not configuration.replay:
+            return configuration
+        from .replay import with_replay
+
+        return with_replay(configuration)
 
     def digest(self, document: Document) -> str:
         """Return a digest of a document that was understood, and of the flag ``--seed``."""

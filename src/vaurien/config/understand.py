@@ -140,6 +140,7 @@ class _Understanding:
             statsd=statsd,
             exploring=exploring,
             journal=str(value["journal"]),
+            replay=str(value["replay"]),
             log_level=str(value["log_level"]),
             log_output=str(value["log_output"]),
             drain=float(value["drain"]),
