@@ -175,6 +175,7 @@ def _journal(started: Iterable[Chaos], since: float) -> str:
 
     seeds = {each.seed for each in started}
     lines = [f"repeat with --chaos-seed={seed}" for seed in seeds]
+    lines += [f"not placed: {place}" for each in started for place in each.not_placed]
     return "\n".join([*lines, *(line for each in started for line in lines_of(each, since))])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from pathlib import Path
 
 import pytest
 import redis
@@ -93,3 +94,71 @@ def test_down_refuses_and_cuts(redis_address: Address) -> None:
                 with pytest.raises(redis.exceptions.ConnectionError, match="refused"):
                     client.ping()
             assert client.ping()
+
+
+def increments(proxy: ProxyHandle, count: int) -> list[bool]:
+    """Whether each of some commands was answered."""
+    answered = []
+    with connected(proxy) as client:
+        for _ in range(count):
+            try:
+                client.incr("replayed")
+                answered.append(True)
+            except redis.ResponseError:
+                answered.append(False)
+    return answered
+
+
+def test_a_journal_is_replayed_in_another_test(redis_address: Address) -> None:
+    half = {"behavior": "error", "fault": "NOPERM", "command": "INCRBY", "percent": 50}
+    with vaurien.chaos(seed=1) as chaos:
+        proxy = chaos.proxy(str(redis_address), protocol="redis")
+        with proxy.rules(half):
+            answered = increments(proxy, 10)
+        with proxy.rules(half):
+            answered += increments(proxy, 10)
+        journal = chaos.journal
+    assert 0 < sum(answered) < 20
+    with vaurien.chaos(seed=2, replay=journal) as chaos:
+        proxy = chaos.proxy(str(redis_address), protocol="redis")
+        with proxy.rules(half):
+            again = increments(proxy, 10)
+        assert chaos.not_placed
+        with proxy.rules(half):
+            again += increments(proxy, 10)
+        assert chaos.not_placed == ()
+        assert again == answered
+
+
+SCENARIO = """
+[[fire]]
+proxy = "redis"
+behavior = "error"
+options = { fault = "NOPERM" }
+exchange = { command = "INCRBY" }
+occurrence = 2
+"""
+
+
+def test_a_scenario_is_played_on_proxies_of_then_and_later(
+    redis_address: Address, tmp_path: Path
+) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text(SCENARIO)
+    with vaurien.chaos(replay=file) as chaos:
+        proxy = chaos.proxy(str(redis_address), protocol="redis")
+        with proxy.rule("error", fault="READONLY"):  # it fires nowhere: a scenario is played
+            assert increments(proxy, 3) == [True, False, True]
+    with vaurien.chaos() as chaos:
+        proxy = chaos.proxy(str(redis_address), protocol="redis")
+        chaos.replay(SCENARIO)
+        assert chaos.not_placed == ("redis: fire-1: occurrence 2",)
+        assert increments(proxy, 3) == [True, False, True]
+
+
+def test_what_cannot_be_replayed() -> None:
+    with vaurien.chaos() as chaos:
+        with pytest.raises(OptionError, match="'nosuch' cannot be read"):
+            chaos.replay("nosuch")
+        with pytest.raises(DocumentError, match="behavior is missing"):
+            chaos.replay('[[fire]]\nproxy = "a"')

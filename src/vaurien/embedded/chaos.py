@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
+from time import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import plugins
 from ..config.document import Document
 from ..config.names import Names
+from ..config.replay import parse, read
 from ..config.settings import GONE_PROTOCOL_OPTIONS, SEED
 from ..config.source import drawn_seed
 from ..config.state import State
@@ -27,7 +30,8 @@ from ..net.reactor import Reactor
 from ..net.spec import ProxySpec
 from ..registry import behaviors, protocols
 from ..rules.notation import Entry
-from ..values.events import Event
+from ..rules.replay import Deciders
+from ..values.events import Event, Fired
 from ..values.texts import printable
 from .handle import ProxyHandle
 from .recording import RecordedProxy
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     from ..verdicts.verdict import Verdict
 
 T = TypeVar("T")
+Replayable = str | os.PathLike[str]
+"""A journal or a scenario: the path of a file, or its text."""
 ANSWER_LIMIT = 10.0
 """Seconds that the reactor may take to answer."""
 ANY_PORT = "127.0.0.1:0"
@@ -49,11 +55,15 @@ class Chaos:
     """Proxies of a test: a reactor in a thread, from ``start`` to ``close``."""
 
     def __init__(
-        self, seed: int | None = None, *, rules: Mapping[str, Sequence[Entry]] = NO_RULES
+        self,
+        seed: int | None = None,
+        *,
+        rules: Mapping[str, Sequence[Entry]] = NO_RULES,
+        replay: Replayable | None = None,
     ) -> None:
         """``seed``: decides which rules fire; without one, it is drawn.
 
-        ``rules``: those that proxies of these names have when they open.
+        ``rules``: those that proxies of these names have when they open.  ``replay``: see there.
         """
         plugins.install()
         self.seed = int(SEED.parse(drawn_seed() if seed is None else seed))
@@ -68,10 +78,14 @@ class Chaos:
             State(seed=self.seed),
             find_behavior=self._names.behaviors.find,
         )
-        self._rules = rules
+        self._rules = {name: list(entries) for name, entries in rules.items()}
         self._handles: dict[str, ProxyHandle] = {}
+        self._deciders = Deciders()
+        self._fired: list[tuple[float, Fired]] = []
         self._thread = threading.Thread(target=self._run, name="vaurien", daemon=True)
         self._thread.start()
+        if replay is not None:
+            self.replay(replay)
 
     def __enter__(self) -> Chaos:
         return self
@@ -121,6 +135,45 @@ class Chaos:
         wanted = tuple(specs)
         self.control.change(lambda state: replace(state, proxies=(*state.proxies, *wanted)))
         self._handles |= {spec.name: ProxyHandle(self, spec.name) for spec in wanted}
+
+    def replay(self, what: Replayable) -> None:
+        """Have rules fire where a journal or a scenario says, and nowhere else.
+
+        ``what``: the path of a file, or its text.  A scenario brings its rules with it, also for
+        proxies that are opened later.
+
+        Raises:
+            DocumentError: it is a scenario with problems.
+            OptionError: it cannot be read.
+        """
+        is_text = isinstance(what, str) and ("\n" in what or what.startswith(("{", "[[")))
+        found = parse(str(what)) if is_text else read(os.fspath(what))
+        for warning in found.warnings:
+            LOG.warning("%s", printable(warning))
+        deciders = self._deciders = Deciders(found.places)
+
+        def play() -> None:
+            for proxy in self.proxies:
+                proxy.apply(proxy.plan, deciders.of(proxy.name).make)
+
+        self.call(play)
+        for name in {fire.proxy for fire in found.fires}:
+            self._rules[name] = [*self._rules.get(name, ()), *found.entries(name)]
+            if name in self._handles:
+                self._handles[name].add_rules(*found.entries(name))
+
+    @property
+    def journal(self) -> str:
+        """What rules have fired so far, as lines of JSON that can be replayed."""
+        from ..control.journal import entry
+
+        fired = self.call(lambda: list(self._fired))
+        return "".join(entry(event, at).decode() for at, event in fired)
+
+    @property
+    def not_placed(self) -> tuple[str, ...]:
+        """The places of a replay that no exchange has been so far, in a line each."""
+        return tuple(self.call(self._deciders.left))
 
     def trace(self) -> Trace:
         """Return what all proxies have seen."""
@@ -172,9 +225,13 @@ class Chaos:
     def _make(self, spec: ProxySpec) -> Proxy:
         if plugins.proxy_type(spec, live=False) is not Proxy:
             raise OptionError("is of an old form, which cannot be recorded", given=spec.name)
-        return RecordedProxy(self._reactor, spec, self._on_event)
+        proxy = RecordedProxy(self._reactor, spec, self._on_event)
+        proxy.apply(proxy.plan, self._deciders.of(spec.name).make)
+        return proxy
 
     def _on_event(self, event: Event) -> None:
+        if isinstance(event, Fired):
+            self._fired.append((time(), event))
         LOG.log(LEVELS[event.level], "%s: %s", event.proxy, printable(event.text()))
 
     def _run(self) -> None:
@@ -186,7 +243,7 @@ class Chaos:
 
 
 @contextmanager
-def chaos(seed: int | None = None) -> Iterator[Chaos]:
+def chaos(seed: int | None = None, *, replay: Replayable | None = None) -> Iterator[Chaos]:
     """Yield a ``Chaos``, whose proxies are closed at the end."""
-    with Chaos(seed) as started:
+    with Chaos(seed, replay=replay) as started:
         yield started
