@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exploring import PAYING, program, toml
-from vaurien.cli.explore import Seconds, reasons
+from vaurien.cli.explore import Seconds, file_name, reasons
 from vaurien.explore.results import Result
 from vaurien.net.address import Address
 
@@ -57,6 +58,43 @@ def test_the_same_finding_is_told_in_short(tmp_path: Path, redis_address: Addres
     done = explore(tmp_path, redis_address, *only)
     assert f"cache/INCRBY-paid-N/1/partial-reply/once: like {LOST}\n" in done.stderr
     assert done.stderr.count("again: ") == 1
+
+
+def test_what_broke_is_saved_as_a_scenario(tmp_path: Path, redis_address: Address) -> None:
+    explore(tmp_path, redis_address, *ONE, "--save-scenarios", "found")
+    (file,) = (tmp_path / "found").iterdir()
+    assert file.name == file_name(LOST) == f"{LOST.replace('/', '-')}.toml"
+    assert file.read_text().startswith("# reply-lost at cache: INCRBY paid:0 #1, once: it failed")
+    again = explore(tmp_path, redis_address, "--scenario", f"found/{file.name}")
+    assert again.returncode == 1
+    assert f"{LOST}: reply-lost at" in again.stderr
+    file.write_text(file.read_text().replace('"cache"', '"cash"'))
+    wrong = explore(tmp_path, redis_address, "--scenario", f"found/{file.name}")
+    assert wrong.returncode == 2
+    assert "fire[0].proxy = 'cash' is an unknown proxy: it takes cache" in wrong.stderr
+
+
+def test_a_scenario_is_replayed(tmp_path: Path, redis_address: Address) -> None:
+    explore(tmp_path, redis_address, *ONE, "--save-scenarios", "found")
+    words = ["run", "--config", "vaurien.toml", "--replay", f"found/{file_name(LOST)}", "--"]
+    done = subprocess.run(
+        [sys.executable, "-m", "vaurien", *words, *program(tmp_path, PAYING, redis_address)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        cwd=tmp_path,
+        check=False,
+        env={**os.environ, "VAURIEN_JOB": "0"},
+    )
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        ["paid 2 times", "replay: fired at 1 of 1 places"],
+    )
+
+
+def test_a_scenario_file_that_cannot_be_read(tmp_path: Path, redis_address: Address) -> None:
+    done = explore(tmp_path, redis_address, "--scenario", "no.toml")
+    assert "--scenario='no.toml' cannot be read: No such file" in done.stderr
 
 
 def test_what_is_expected_is_no_failure(tmp_path: Path, redis_address: Address) -> None:

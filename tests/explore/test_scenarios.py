@@ -9,8 +9,10 @@ import pytest
 from traces import exchange, trace_of
 from vaurien import plugins, registry
 from vaurien.config.entries import plan_of_request
+from vaurien.config.replay import parse
+from vaurien.config.scenario import to_toml
 from vaurien.explore.points import points_of
-from vaurien.explore.scenarios import Scenario, scenarios_at
+from vaurien.explore.scenarios import Scenario, scenario_of, scenarios_at
 from vaurien.protocol import Protocol
 from vaurien.protocols.http import Http
 from vaurien.protocols.memcache import Memcache
@@ -112,3 +114,31 @@ def test_all_are_rules_that_can_be_applied(
     for scenario in scenarios:
         for _, entry in scenario.entries():
             plan_of_request([entry], registry.behaviors.get, protocol, 0)
+
+
+@pytest.mark.parametrize(("protocol", "labels"), EXCHANGES)
+def test_a_file_is_the_same_scenario(protocol: type[Protocol], labels: dict[str, str]) -> None:
+    plugins.install()
+    trace = trace_of(exchange(1, labels=labels), protocol=protocol)
+    for scenario in scenarios_at(points_of(trace), trace, every_fault=True):
+        fires = parse(to_toml(scenario.fires(), scenario.text)).fires
+        assert scenario_of(fires, trace) == scenario
+
+
+def test_a_file_may_say_what_is_no_scenario_of_ours() -> None:
+    text = """
+    [[fire]]
+    proxy = "db"
+    behavior = "error"
+    options = { fault = "WRONGTYPE" }
+    exchange = { command = "SET", key = "~^a" }
+    occurrence = 2
+    lasting = true
+
+    [[fire]]
+    proxy = "db"
+    behavior = "slow-accept"
+    """
+    scenario = scenario_of(parse(text).fires, TRACE)
+    assert scenario.id == "db/connect/1/slow-accept/once+db/SET-~-a/2/WRONGTYPE/lasting"
+    assert [entry["behavior"] for _, entry in scenario.entries()] == ["error", "slow-accept"]

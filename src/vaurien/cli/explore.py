@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import click
 
 from .. import plugins
 from ..config.configuration import Configuration
+from ..config.replay import read
+from ..config.scenario import Fire, to_toml
 from ..config.source import Source
 from ..errors import OptionError
 from ..explore import files, html, table
 from ..explore.explorer import Exploration, Explorer, FirstRunError, Options, matches
 from ..explore.memory import FOLDER
 from ..explore.results import Result
-from ..values.texts import printable
+from ..values.texts import digest, printable
 from . import logs
 from .command import Flagged, say
 from .files import CONFIG_OPTIONS, config_of, nothing_found
 from .flags import document_of, flags_named
 
+SAVE = "save-scenarios"
+SUFFIX = ".toml"
+NAME_LIMIT = 120
 BROKEN, UNKNOWN, FIRST_RUN_FAILED, INTERRUPTED = 1, 2, 3, 130
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 HELP = """Find out at which exchange, with which dependency, a command breaks.
@@ -147,6 +154,7 @@ def explore_all(
         click.echo(line)
     click.echo(table.summary(exploration, expected))
     _write(outputs, exploration, expected, again)
+    _save(outputs.get(SAVE, ""), exploration, expected)
     if explorer.stopping.is_set():
         return INTERRUPTED
     missing = [each for each in options.exactly if each not in exploration.results]
@@ -163,18 +171,66 @@ def _write(
     expected: Mapping[str, str],
     again: Sequence[str],
 ) -> None:
-    made = {
+    made: Mapping[str, Callable[[], str]] = {
         "json": lambda: files.to_json(exploration, expected),
         "junit": lambda: files.to_junit(exploration, expected),
         "html": lambda: html.to_html(exploration, expected, again),
     }
-    for kind, name in outputs.items():
-        try:
-            with open(name, "w", encoding="utf-8") as file:
-                file.write(made[kind]())
-        except OSError as error:
-            why = f"cannot be written: {error.strerror}"
-            raise OptionError(why, key=f"--{kind}", given=name) from None
+    for kind, make in made.items():
+        if name := outputs.get(kind):
+            with _written(kind, name):
+                _put(name, make())
+
+
+def _save(folder: str, exploration: Exploration, expected: Mapping[str, str]) -> None:
+    """Write a scenario file for each scenario that broke the program."""
+    if not folder:
+        return
+    by_id = {scenario.id: scenario for scenario in exploration.scenarios}
+    with _written(SAVE, folder):
+        os.makedirs(folder, exist_ok=True)
+        for result in exploration.broken:
+            if result.id not in expected:
+                title = f"{result.text}: {result.findings[0]}"
+                _put(
+                    os.path.join(folder, file_name(result.id)),
+                    to_toml(by_id[result.id].fires(), title),
+                )
+
+
+def file_name(identifier: str) -> str:
+    """Return the name of a scenario file."""
+    name = re.sub(r"[^A-Za-z0-9_.~+]+", "-", identifier)
+    return f"{name if len(name) <= NAME_LIMIT else name[:NAME_LIMIT] + digest(identifier)}.toml"
+
+
+@contextmanager
+def _written(kind: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = f"cannot be written: {error.strerror}"
+        raise OptionError(why, key=f"--{kind}", given=name) from None
+
+
+def _put(name: str, text: str) -> None:
+    with open(name, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def fires_in(name: str, configuration: Configuration) -> Sequence[Fire]:
+    """Return what a scenario file says.
+
+    Raises:
+        DocumentError: it has problems, such as a proxy that there is not.
+        OptionError: it cannot be read.
+    """
+    try:
+        found = read(name)
+    except OptionError as error:
+        raise OptionError(error.why, key="--scenario", given=name) from None
+    found.applied(configuration.state.proxies, configuration.names.behaviors.find)
+    return found.fires
 
 
 @click.pass_context
@@ -202,20 +258,24 @@ def _explore(
     source = Source(config, plugins.load_named, document_of(ctx.command.params, ctx.params))
     configuration = source.understand(source.read())
     exploring = configuration.exploring
+    given_files = [each for each in scenario if each.endswith(SUFFIX)]
+    fires = [fires_in(name, configuration) for name in given_files]
     options = Options(
         jobs=jobs,
         budget=budget,
-        depth=max([depth, *(each.count("+") + 1 for each in scenario)]),
+        depth=max([depth, *map(len, fires), *(each.count("+") + 1 for each in scenario)]),
         everything=everything or bool(scenario),
         only=only,
-        exactly=scenario,
+        exactly=[each for each in scenario if each not in given_files],
+        given=fires,
         skip=(*exploring.skip, *skip),
         limit=limit,
         lasting="survive" if exploring.lasting == "survive" else "give-up",
         folder=folder,
         again=again or bool(scenario),
     )
-    outputs = {kind: str(given[kind]) for kind in ("json", "junit", "html") if given[kind]}
+    kinds = {"json": "json", "junit": "junit", "html": "html", "save_scenarios": SAVE}
+    outputs = {kind: str(given[key]) for key, kind in kinds.items() if given[key]}
     return explore_all(configuration, words, options, outputs, ["--config", config, "--", *words])
 
 
@@ -249,7 +309,10 @@ explore = Flagged(
         ),
         click.Option(["--skip"], multiple=True, metavar="PATTERN", help="Do not run these."),
         click.Option(
-            ["--scenario"], multiple=True, metavar="ID", help="Run this one, even if it was run."
+            ["--scenario"],
+            multiple=True,
+            metavar="ID|FILE",
+            help="Run this one, even if it was run; or that of a file, whose name ends in .toml.",
         ),
         click.Option(
             ["--limit"],
@@ -265,6 +328,11 @@ explore = Flagged(
             help="What has been run.",
         ),
         click.Option(["--again"], is_flag=True, help="Run what has passed before, too."),
+        click.Option(
+            [f"--{SAVE}"],
+            metavar="FOLDER",
+            help="Write a file for each scenario that broke, for --scenario and --replay.",
+        ),
         click.Option(["--json"], metavar="FILE", help="Write all results as JSON."),
         click.Option(["--junit"], metavar="FILE", help="Write all results as JUnit's XML."),
         click.Option(["--html"], metavar="FILE", help="Write all results as a page."),

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from ..config.configuration import Configuration
+from ..config.scenario import Fire
 from ..errors import VaurienError
 from .judge import Lasting, judge
 from .memory import FOLDER, Memory, key_of
 from .points import Point, points_of, sampled
 from .results import Result, result_of
 from .runner import Outcome, Runner
-from .scenarios import Scenario, scenarios_at
+from .scenarios import Scenario, scenario_of, scenarios_at
 
 LEAST_LIMIT = 10.0
 """Seconds that a run may take at least, before it has hung, ..."""
@@ -42,7 +43,9 @@ class Options:
     only: Sequence[str] = ()
     """Patterns of identifiers, as those of a shell; without any, all."""
     exactly: Sequence[str] = ()
-    """Identifiers of scenarios; if there are any, these alone are run."""
+    """Identifiers of scenarios; if there are any, these alone are run, ..."""
+    given: Sequence[Sequence[Fire]] = ()
+    """... with these, from scenario files."""
     skip: Sequence[str] = ()
     again: bool = False
     """Run what is remembered, too."""
@@ -53,7 +56,7 @@ class Options:
 
     def wants(self, scenario: Scenario) -> bool:
         """Whether to run a scenario."""
-        if self.exactly:
+        if self.exactly or self.given:
             return scenario.id in self.exactly or any(
                 each.startswith(f"{scenario.id}+") for each in self.exactly
             )
@@ -167,7 +170,10 @@ class Explorer:
         points = points_of(quiet.trace)
         chosen = points if self._options.everything else sampled(points)
         found = scenarios_at(chosen, quiet.trace, every_fault=self._options.everything)
-        return Exploration(quiet, points, list(filter(self._options.wants, found)))
+        given = [scenario_of(fires, quiet.trace) for fires in self._options.given]
+        wanted = [each for each in found if self._options.wants(each)]
+        every = {each.id: each for each in (*wanted, *given)}
+        return Exploration(quiet, points, list(every.values()))
 
     def _to_run(self, exploration: Exploration, memory: Memory) -> list[Scenario]:
         """Take what is remembered; return the scenarios that are left.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from ..config.scenario import Fire
+from ..embedded.meaning import kind_of, title_of
 from ..embedded.trace import Trace
 from ..rules.notation import Entry
 from .faults import Injection, injections_at
-from .points import Point
+from .points import Kind, Point, points_of, slug_of
 
 Mode = Literal["once", "lasting"]
 MODES: tuple[Mode, ...] = ("once", "lasting")
@@ -41,24 +43,34 @@ class Scenario:
         own = f"{self.injection.name} at {self.point}, {often}"
         return own if self.before is None else f"{self.before.text}; then {own}"
 
-    def entries(self) -> Iterator[tuple[str, Entry]]:
-        """Yield its rules, each with the name of its proxy.
+    def fires(self) -> Iterator[Fire]:
+        """Yield its faults, as a scenario file has them.
 
         The last fault comes first: its rule is to see, and count, what the one before strikes.
         """
         point, injection = self.point, self.injection
-        entry: dict[str, object] = {"behavior": injection.behavior, **injection.options}
-        if point.kind == "exchange":
-            entry |= {f"match.{label}": text for label, text in point.labels}
-        entry |= {f"match.{label}": text for label, text in injection.matches.items()}
-        entry["name"] = NAME if self.before is None else f"{NAME}-{self.depth}"
-        if point.occurrence:
-            entry["after"] = point.occurrence
-        if self.mode == "once":
-            entry["times"] = 1
-        yield point.proxy, entry
+        labels = dict(point.labels) if point.kind == "exchange" else {}
+        yield Fire(
+            point.proxy,
+            injection.behavior,
+            injection.options,
+            {**labels, **injection.matches},
+            point.occurrence + 1,
+            self.mode == "lasting",
+            NAME if self.before is None else f"{NAME}-{self.depth}",
+        )
         if self.before is not None:
-            yield from self.before.entries()
+            yield from self.before.fires()
+
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """Yield its rules, each with the name of its proxy."""
+        for fire in self.fires():
+            entry = dict(fire.entry)
+            if fire.occurrence > 1:
+                entry["after"] = fire.occurrence - 1
+            if not fire.lasting:
+                entry["times"] = 1
+            yield fire.proxy, entry
 
     def to_json(self) -> dict[str, object]:
         """Return an object from which ``from_json`` makes the same scenario."""
@@ -110,3 +122,29 @@ def scenarios_at(
         for point, of_point in injections.items()
         if turn < len(of_point) and not (mode == "lasting" and of_point[turn].fatal)
     ]
+
+
+def scenario_of(fires: Sequence[Fire], trace: Trace) -> Scenario:
+    """Return the scenario that a file describes; ``trace``: that of a run without faults."""
+    fire, *before = fires
+    earlier = scenario_of(before, trace) if before else None
+    mode: Mode = "lasting" if fire.lasting else "once"
+    protocol = trace.proxies[fire.proxy].protocol
+    for point in points_of(trace):
+        if (point.proxy, point.occurrence) == (fire.proxy, fire.occurrence - 1):
+            for injection in injections_at(point, protocol):
+                found = Scenario(point, injection, mode, earlier)
+                if replace(next(found.fires()), name=fire.name) == fire:
+                    return found
+    fault = str(fire.options.get("fault", ""))
+    labels, occurrence = fire.exchange, fire.occurrence - 1
+    kind: Kind = "exchange" if labels else "connect"
+    title = title_of(labels, protocol) if labels else "connect"
+    slug = slug_of(labels, protocol) if labels else "connect"
+    point = Point(fire.proxy, kind, tuple(sorted(labels.items())), occurrence, title, slug)
+    fatal = bool(fault) and kind_of(fault, protocol) == "fatal"
+    native = bool(fault)
+    made = Injection(
+        fault or fire.behavior, fire.behavior, fire.options, native=native, fatal=fatal
+    )
+    return Scenario(point, made, mode, earlier)
