@@ -90,8 +90,9 @@ def run_until_signalled(
             report_ready()
             collect_seldom()
             running.reactor.run()
-            for line in running.replayed():
-                LOG.info("%s", line)
+            told = running.replayed()
+            for line in told:  # the first says how many were placed, the others which were not
+                (LOG.info if len(told) == 1 else LOG.warning)("%s", line)
         ignore_signals()
     except ForcedExit:
         LOG.info("stopped at once")
