@@ -68,6 +68,7 @@ PROTOCOLS = {
     "mysql": "MySQL",
     "postgresql": "PostgreSQL",
     "smtp": "Smtp",
+    "tls": "Tls",
 }
 OLD_HOOKS = ("on_before_handle", "on_between_handle", "on_after_handle")
 

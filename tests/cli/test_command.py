@@ -155,7 +155,7 @@ def test_version_among_other_flags(capsys: pytest.CaptureFixture[str]) -> None:
         (
             ["--protocol", "ftp"],
             "--protocol='ftp' is an unknown protocol: it takes one of http, memcache, "
-            "mysql, postgresql, redis, smtp, tcp",
+            "mysql, postgresql, redis, smtp, tcp, tls",
         ),
         (
             ["--behavior-delay-sleep", "x"],

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from lines import Lines
-from vaurien import registry
+from vaurien import plugins, registry
 from vaurien.cli import main
 from vaurien.cli.faults import details
+
+PROTOCOLS = sorted(plugins.PROTOCOLS.keys() - {"tcp"})
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -28,7 +30,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_an_overview_names_the_faults_of_each_protocol(capsys: pytest.CaptureFixture[str]) -> None:
     out = told(capsys)
-    for name in ("http", "redis", "memcache", "mysql", "postgresql", "smtp"):
+    for name in PROTOCOLS:
         assert f"{name}: " in out
     assert "READONLY" in out
     assert "tcp" not in out
@@ -49,7 +51,7 @@ def test_a_fault_is_told_with_all_there_is_to_it() -> None:
     assert "    takes      reason: what it says (default: no)\n" in locked
 
 
-@pytest.mark.parametrize("protocol", ["http", "redis", "memcache", "mysql", "postgresql", "smtp"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_fault_says_what_it_is_in_full(protocol: str) -> None:
     for fault in registry.protocols.get(protocol).faults:
         for text in (fault.meaning, fault.exercises, fault.wire):
@@ -58,7 +60,7 @@ def test_every_fault_says_what_it_is_in_full(protocol: str) -> None:
             assert text.isprintable(), fault.name
 
 
-@pytest.mark.parametrize("protocol", ["http", "redis", "memcache", "mysql", "postgresql", "smtp"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_protocol_has_typical_faults(protocol: str) -> None:
     plugin = registry.protocols.get(protocol)
     typical = [fault for fault in plugin.faults if fault.typical]
@@ -68,7 +70,7 @@ def test_every_protocol_has_typical_faults(protocol: str) -> None:
         assert set(fault.applies_to) <= set(known), fault.name
 
 
-@pytest.mark.parametrize("protocol", ["http", "redis", "memcache", "mysql", "postgresql", "smtp"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_names_of_faults_are_unique(protocol: str) -> None:
     names = [fault.name.lower() for fault in registry.protocols.get(protocol).faults]
     assert len(names) == len(set(names))
