@@ -8,6 +8,9 @@ from pathlib import Path
 from vaurien import plugins
 from vaurien.config.configuration import Configuration
 from vaurien.config.source import Source
+from vaurien.explore.command import CommandRunner
+from vaurien.explore.points import points_of
+from vaurien.explore.scenarios import Scenario, scenarios_at
 from vaurien.net.address import Address
 
 TALK = """
@@ -65,3 +68,10 @@ def configuration(folder: Path, address: Address, more: str = "") -> Configurati
     plugins.install()
     source = Source(str(toml(folder, address, more)), plugins.load_named)
     return source.understand(source.read())
+
+
+def scenario(runner: CommandRunner, name: str) -> Scenario:
+    """The scenario with this identifier."""
+    trace = runner.run().trace
+    found = scenarios_at(points_of(trace), trace, every_fault=False)
+    return next(each for each in found if each.id == name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from vaurien.explore.explorer import (
     matches,
 )
 from vaurien.explore.results import Result
+from vaurien.explore.runner import Runner
 from vaurien.net.address import Address
 
 QUICK = ("*/once",)
@@ -22,9 +24,10 @@ QUICK = ("*/once",)
 
 def explored(folder: Path, address: Address, text: str = PAYING, **options: object) -> Exploration:
     made = {"only": QUICK, "skip": ("*/hang/*", "*/silence/*"), **options}
+    command = program(folder, text, address)
     return Explorer(
-        configuration(folder, address),
-        program(folder, text, address),
+        partial(Runner, configuration(folder, address), command),
+        command,
         Options(folder=str(folder / "memory"), **made),  # type: ignore[arg-type]
     ).explore()
 
@@ -53,9 +56,10 @@ def test_two_at_a_time_find_the_same(tmp_path: Path, redis_address: Address) -> 
 def test_what_passed_is_not_run_again(tmp_path: Path, redis_address: Address) -> None:
     first = explored(tmp_path, redis_address)
     told: list[Result | None] = []
+    command = program(tmp_path, PAYING, redis_address)
     again = Explorer(
-        configuration(tmp_path, redis_address),
-        program(tmp_path, PAYING, redis_address),
+        partial(Runner, configuration(tmp_path, redis_address), command),
+        command,
         Options(only=QUICK, skip=("*/hang/*", "*/silence/*"), folder=str(tmp_path / "memory")),
         lambda _, result: told.append(result),
     ).explore()
@@ -65,8 +69,8 @@ def test_what_passed_is_not_run_again(tmp_path: Path, redis_address: Address) ->
 
 
 def test_an_exploration_that_was_stopped_goes_on(tmp_path: Path, redis_address: Address) -> None:
-    made = configuration(tmp_path, redis_address)
     command = program(tmp_path, PAYING, redis_address)
+    made = partial(Runner, configuration(tmp_path, redis_address), command)
     options = Options(only=QUICK, skip=("*/hang/*",), folder=str(tmp_path / "memory"))
 
     def stop(exploration: Exploration, result: Result | None) -> None:

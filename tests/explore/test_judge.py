@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from traces import exchange, injected, trace_of
 from vaurien.embedded.trace import Trace
+from vaurien.explore.command import Outcome, Status
 from vaurien.explore.judge import Judgement, judge
 from vaurien.explore.points import points_of
-from vaurien.explore.runner import Outcome, Status
 from vaurien.explore.scenarios import Mode, scenarios_at
 
 
@@ -117,3 +119,10 @@ def test_points_that_are_not_reached() -> None:
     assert (judgement.result, judgement.broke) == ("not reached", False)
     assert judgement.why == "INCRBY paid happened never, and was to fail at the 1."
     assert "does not repeat" in judged("failed", other).findings[0]
+
+
+def test_rules_of_the_program_itself_are_no_scenario() -> None:
+    made = injected(exchange(1, command="INCRBY", access="write", key="paid"))
+    (fired,) = made.injected
+    made.injected = (replace(fired, rule="error"),)
+    assert judged("passed", trace_of(made)).result == "not reached"

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from traces import exchange, injected, trace_of
+from vaurien.explore.command import Outcome
 from vaurien.explore.judge import Judgement
 from vaurien.explore.points import points_of
 from vaurien.explore.results import TIMELINE, Result, result_of
-from vaurien.explore.runner import Outcome
 from vaurien.explore.scenarios import scenarios_at
 
 TRACE = trace_of(*(injected(exchange(n, command="GET", key="a")) for n in range(1, 101)))

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 import click
@@ -23,6 +24,7 @@ from ..explore import files, html, table
 from ..explore.explorer import Exploration, Explorer, FirstRunError, Options, matches
 from ..explore.memory import FOLDER
 from ..explore.results import Result
+from ..explore.runner import Runner
 from ..values.texts import digest, printable
 from . import logs
 from .command import Flagged, say
@@ -134,7 +136,7 @@ def explore_all(
     configuration.names.adopt()
     exploring = configuration.exploring
     teller = Teller(exploring.expected, again)
-    explorer = Explorer(configuration, words, options, teller)
+    explorer = Explorer(partial(Runner, configuration, words), words, options, teller)
 
     def stop(number: int, frame: FrameType | None) -> None:
         del number, frame

@@ -9,14 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from ..config.configuration import Configuration
 from ..config.scenario import Fire
 from ..errors import VaurienError
+from .command import CommandRunner, Outcome
 from .judge import Lasting, judge
 from .memory import FOLDER, Memory, key_of
 from .points import Point, points_of, sampled
 from .results import Result, result_of
-from .runner import Outcome, Runner
 from .scenarios import Scenario, scenario_of, scenarios_at
 
 LEAST_LIMIT = 10.0
@@ -117,13 +116,17 @@ class Explorer:
 
     def __init__(
         self,
-        configuration: Configuration,
-        command: Sequence[str],
+        make_runner: Callable[[int], CommandRunner],
+        key: Sequence[str],
         options: Options,
         tell: Tell = lambda _exploration, _result: None,
     ) -> None:
-        self._configuration = configuration
-        self._command = command
+        """``make_runner``: makes one for each of the jobs, which are counted from 0.
+
+        ``key``: what is remembered of other programs has another one.
+        """
+        self._make_runner = make_runner
+        self._key = key
         self._options = options
         self._tell = tell
         self._lock = threading.Lock()
@@ -144,7 +147,7 @@ class Explorer:
             runners = [self._runner(0, closing)]
             exploration = self._first(runners[0])
             names = [scenario.id for scenario in exploration.scenarios]
-            memory = Memory(self._options.folder, key_of(self._command, names))
+            memory = Memory(self._options.folder, key_of(self._key, names))
             closing.callback(memory.close)
             todo = self._to_run(exploration, memory)
             self._tell(exploration, None)
@@ -155,12 +158,12 @@ class Explorer:
                 memory.finish()
         return exploration
 
-    def _runner(self, job: int, closing: ExitStack) -> Runner:
-        runner = Runner(self._configuration, self._command, job)
+    def _runner(self, job: int, closing: ExitStack) -> CommandRunner:
+        runner = self._make_runner(job)
         closing.callback(runner.close)
         return runner
 
-    def _first(self, runner: Runner) -> Exploration:
+    def _first(self, runner: CommandRunner) -> Exploration:
         quiet = runner.run(limit=self._options.limit)
         if quiet.status != "passed":
             raise FirstRunError(
@@ -197,7 +200,7 @@ class Explorer:
 
     def _run_all(
         self,
-        runners: Sequence[Runner],
+        runners: Sequence[CommandRunner],
         todo: list[Scenario],
         exploration: Exploration,
         memory: Memory,
@@ -206,7 +209,7 @@ class Explorer:
         """Run scenarios on all runners; those found on the way come last."""
         failures: list[BaseException] = []
 
-        def work(runner: Runner) -> None:
+        def work(runner: CommandRunner) -> None:
             try:
                 while (scenario := self._next(todo, began)) is not None:
                     self._run(runner, scenario, todo, exploration, memory)
@@ -232,7 +235,7 @@ class Explorer:
 
     def _run(
         self,
-        runner: Runner,
+        runner: CommandRunner,
         scenario: Scenario,
         todo: list[Scenario],
         exploration: Exploration,

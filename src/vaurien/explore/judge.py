@@ -13,10 +13,10 @@ from typing import Literal
 
 from ..embedded.trace import Trace
 from ..verdicts.verdict import judge as verdict_on
+from .command import Outcome
 from .effects import effects
 from .points import fold, folded
-from .runner import Outcome
-from .scenarios import Scenario
+from .scenarios import Scenario, strikes
 
 SLOW = 10.0
 """How many times as long as the first run is too long, under a lasting fault, ..."""
@@ -45,7 +45,7 @@ def judge(
     scenario: Scenario, outcome: Outcome, quiet: Outcome, lasting: Lasting = "give-up"
 ) -> Judgement:
     """Judge a run under a scenario beside the one without."""
-    if len(outcome.trace.fired) < scenario.depth:
+    if len(strikes(outcome.trace)) < scenario.depth:
         why = why_not_reached(scenario, outcome.trace)
         if outcome.status == "passed":
             return Judgement("not reached", why=why)

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..embedded.journal import line_of
+from .command import Outcome
 from .judge import Judgement
-from .runner import Outcome
 from .scenarios import Scenario
 
 TIMELINE = 60

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from ..config.scenario import Fire
+from ..embedded.exchanges import Injected
 from ..embedded.meaning import kind_of, title_of
 from ..embedded.trace import Trace
 from ..rules.notation import Entry
@@ -16,7 +17,7 @@ from .points import Kind, Point, points_of, slug_of
 Mode = Literal["once", "lasting"]
 MODES: tuple[Mode, ...] = ("once", "lasting")
 NAME = "explored"
-"""The name of the rule of a scenario."""
+"""The name of the rule of a scenario; those of several begin with it."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,11 @@ class Scenario:
     def depth(self) -> int:
         """How many faults there are."""
         return 1 if self.before is None else self.before.depth + 1
+
+
+def strikes(trace: Trace) -> list[Injected]:
+    """Return each time that a fault of a scenario has happened, in order."""
+    return [each for each in trace.fired if each.rule.startswith(NAME)]
 
 
 def scenarios_at(
