@@ -111,6 +111,25 @@ def test_options_and_no_http(backend: Address, tmp_path: Path) -> None:
     assert json.loads(journal.read_text())["connection"] == 1  # none came before
 
 
+def test_it_tells_its_free_ports(backend: Address) -> None:
+    with start_proxy(
+        proxy_port=0, backend_host=backend.host, backend_port=backend.port, http_port=0
+    ) as proxy:
+        assert (proxy.host, proxy.address) == ("localhost", f"localhost:{proxy.port}")
+        assert ask(proxy.port) == b"hello"
+        http_port = int(proxy.url.rpartition(":")[2])
+        assert Client(port=http_port).get_backend() == str(backend)
+        assert runs(proxy)
+    assert not runs(proxy)
+
+
+def test_a_block_in_which_it_was_stopped() -> None:
+    with start_proxy(proxy_port=0, http=False) as proxy:
+        stop_proxy(proxy)
+    assert proxy.url == ""
+    assert not runs(proxy)
+
+
 def test_an_unknown_pid() -> None:
     with pytest.raises(ValueError, match=r"^Not found$"):
         stop_proxy(os.getpid())

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import vaurien.embedded.chaos  # noqa: F401 - pytester forgets what its runs import first
 from vaurien.net.address import Address
 
 pytest_plugins = ["pytester"]

@@ -1,7 +1,7 @@
 """Start and stop a proxy in another process, from Python.
 
-``start_proxy`` returns as soon as the proxy accepts connections.  The process reports that
-on a pipe, because the proxy would count a trial connection.
+``start_proxy`` returns as soon as the proxy accepts connections.  The process reports that,
+and where it listens, on a pipe, because the proxy would count a trial connection.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .net.address import Address
@@ -33,6 +33,33 @@ RELAY_LIMIT = 1.0
 _launched: dict[int, _Launched] = {}
 
 
+class StartedProxy(int):
+    """The process id of a proxy, which also knows where it listens.
+
+    As a context manager it stops the proxy at the end, unless ``stop_proxy`` has.
+    """
+
+    address: str = ""
+    """``HOST:PORT``."""
+    url: str = ""
+    """The URL of its HTTP API; ``""`` if it has none."""
+
+    @property
+    def host(self) -> str:
+        return Address.parse(self.address).host
+
+    @property
+    def port(self) -> int:
+        return Address.parse(self.address).port
+
+    def __enter__(self) -> StartedProxy:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self in _launched:
+            stop_proxy(self)
+
+
 def start_proxy(
     proxy_host: str = "localhost",
     proxy_port: int = 8000,
@@ -49,9 +76,12 @@ def start_proxy(
     *,
     host: str | None = None,
     port: int | None = None,
-) -> int:
+) -> StartedProxy:
     """Start a proxy, and return its process id once it and its HTTP API accept connections.
 
+    What is returned also tells where it listens, and stops it at the end of a ``with`` block.
+
+    ``proxy_port``, ``http_port``: 0 stands for a free port.
     ``warmup``: maximum seconds to wait for that, but at least ``START_LIMIT``.
     ``options``: further command-line arguments, such as ``["--behavior", "20:delay"]``.
     ``host``, ``port``: names of ``backend_host`` and ``backend_port`` in version 0.1.
@@ -86,16 +116,19 @@ def stop_proxy(pid: int) -> None:
     launched.end()
 
 
-def report_ready() -> None:
-    """Report to ``start_proxy``, if that started this process, that connections are accepted."""
+def report_ready(listing: Callable[[], str] = str) -> None:
+    """Report to ``start_proxy``, if that started this process, that connections are accepted.
+
+    ``listing``: tells, in a line of JSON, where everything listens.
+    """
     given = os.environ.pop(READY_FD, "")
     if given.isdigit():
         with contextlib.suppress(OSError):  # it no longer waits
-            os.write(int(given), b"\n")
+            os.write(int(given), f"\n{listing()}".encode())
             os.close(int(given))
 
 
-def _start(command: list[str], limit: float) -> int:
+def _start(command: list[str], limit: float) -> StartedProxy:
     import subprocess
 
     environment = dict(os.environ)
@@ -119,7 +152,8 @@ def _start(command: list[str], limit: float) -> int:
     poll = select.poll()
     poll.register(ready, select.POLLIN)
     try:
-        report = os.read(ready, 1) if poll.poll(limit * 1000) else None  # b"": it has exited
+        # It is written at once; b"": it has exited.
+        report = os.read(ready, select.PIPE_BUF) if poll.poll(limit * 1000) else None
     except BaseException:
         launched.end()
         raise
@@ -127,10 +161,20 @@ def _start(command: list[str], limit: float) -> int:
         os.close(ready)
     if report:
         _launched[process.pid] = launched
-        return process.pid
+        return _started(process.pid, report)
     launched.end()
     what = f"was not ready within {limit:g} s" if report is None else "exited"
     raise RuntimeError(f"the proxy {what}: {launched.last_line or 'it printed nothing'}")
+
+
+def _started(pid: int, report: bytes) -> StartedProxy:
+    import json
+
+    told = json.loads(report) if report.strip() else {"proxies": {}, "api": []}
+    started = StartedProxy(pid)
+    started.address = next(iter(told["proxies"].values()), "")
+    started.url = next(iter(told["api"]), "")
+    return started
 
 
 class _Launched:

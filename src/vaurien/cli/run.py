@@ -87,7 +87,7 @@ def run_until_signalled(
                 notify.ready(f"proxies: {len(list(running.proxies))}")
                 notify.keep_alive(running.reactor)
             logs.drain()  # whoever waits for it may read the log next
-            report_ready()
+            report_ready(str if named else running.listing)  # one proxy: it fits in a pipe
             collect_seldom()
             running.reactor.run()
             told = running.replayed()

@@ -157,6 +157,12 @@ class Running:
 
         return local_url(self._api[0])
 
+    def listing(self) -> str:
+        """Return where everything listens, as a line of JSON."""
+        from .announce import listing
+
+        return listing(self._api, self.proxies)
+
     def announce(self) -> None:
         """Tell where everything listens.
 
@@ -165,9 +171,9 @@ class Running:
         """
         name = self.configuration.port_file
         if name or self._named or self._api:
-            from .announce import listing, port_file
+            from .announce import port_file
 
-            text = listing(self._api, self.proxies)
+            text = self.listing()
             LOG.info("listening: %s", text)
             if name:
                 with writable(self.configuration.document, "port_file", name):
