@@ -88,6 +88,7 @@ OTHERS_CODE = {
     "rules": {"re2"},
     "authority": {"cryptography"},
     "pytest_plugin": {"pytest"},
+    "pytest_explorer": {"pytest"},
     "testcontainers": {"testcontainers"},
 }
 """Which distributions of others a folder may import; the rest is the standard library."""

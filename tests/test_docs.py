@@ -27,6 +27,7 @@ from vaurien.config.settings import BY_SECTION
 from vaurien.control.classic import make_app
 from vaurien.control.journal import entry
 from vaurien.control.statsd import COUNTERS
+from vaurien.pytest_plugin import EXPLORING
 from vaurien.registry import behaviors
 from vaurien.values.actions import Action
 from vaurien.values.events import Fired, Noted
@@ -45,6 +46,7 @@ NOT_OURS = {"CONTRIBUTING.md", "legacy.md", "faults.md"}
 """Pages that name flags of other tools and servers, and of plugins that do not exist."""
 OTHERS_FLAGS = {
     "chaos-seed",  # of pytest
+    *(flag.removeprefix("--") for flag in EXPLORING),
     "behavior-truncate-size",  # of the plugin that is taught
     "flag",
     "no-flag",

@@ -5,9 +5,11 @@ Law: nothing else of vaurien is imported before a test asks for it.
 
 from __future__ import annotations
 
+import os
 import random
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .embedded.chaos import Chaos
+    from .explore.inside import Line
 
 SEEDS = 2**32
 TYPICAL = "typical"
@@ -23,6 +26,41 @@ MARKER = (
     "each injected into the proxy of this name that the test opens; fault='typical': those that "
     "the protocol lists as typical; rule: further keys of the rule, such as times=2 or a label"
 )
+EXPECTED = (
+    "chaos_expected(*patterns, reason): with --chaos-explore, the test may break under scenarios "
+    "with these names"
+)
+SCENARIO = "--chaos-scenario"
+LIST: dict[str, Any] = {"action": "append", "default": []}
+EXPLORING: dict[str, dict[str, Any]] = {
+    "--chaos-explore": {
+        "action": "store_true",
+        "help": "run each test that has proxies under all that can happen to them",
+    },
+    SCENARIO: {**LIST, "metavar": "ID", "help": "explore, but run this scenario alone"},
+    "--chaos-only": {**LIST, "metavar": "PATTERN", "help": "run these scenarios alone"},
+    "--chaos-skip": {**LIST, "metavar": "PATTERN", "help": "do not run these"},
+    "--chaos-budget": {"metavar": "TIME", "help": "begin no run after it: 90s, 10m, 1h"},
+    "--chaos-limit": {
+        "metavar": "TIME",
+        "help": "a run that takes longer has hung; by default 5 times the first, 10 s at least",
+    },
+    "--chaos-jobs": {"type": int, "default": 1, "metavar": "N", "help": "runs at a time"},
+    "--chaos-depth": {"type": int, "default": 1, "metavar": "N", "help": "faults in a run"},
+    "--chaos-lasting": {
+        "choices": ("give-up", "survive"),
+        "default": "give-up",
+        "help": "what a test may do under a fault that lasts",
+    },
+    "--chaos-all": {
+        "action": "store_true",
+        "help": "each occurrence of an exchange, and each fault of the protocol's catalogue",
+    },
+    "--chaos-again": {"action": "store_true", "help": "run what has passed before, too"},
+}
+"""Flags for exploring."""
+EXPLORED = "VAURIEN_EXPLORED"
+"""Tells that this pytest is a run of an exploration."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +88,16 @@ class Used:
 USED = pytest.StashKey[Used]()
 SEED = pytest.StashKey[int]()
 OF_SESSION = pytest.StashKey["Chaos"]()
+LINE: pytest.StashKey[Line] = pytest.StashKey()
 
 
 @pytest.fixture
 def chaos(request: pytest.FixtureRequest) -> Iterator[Chaos]:
     """Yield a ``vaurien.Chaos``, whose proxies are closed after the test."""
-    from .embedded.chaos import Chaos
-
     used = request.node.stash[USED]
     used.injection = injection = getattr(request, "param", None)
     rules = {} if injection is None else {injection.proxy: [injection.entry]}
-    with Chaos(request.config.stash[SEED], rules=rules) as started:
+    with _started(request.config, rules) as started:
         used.chaos.append(started)
         yield started
 
@@ -68,10 +105,24 @@ def chaos(request: pytest.FixtureRequest) -> Iterator[Chaos]:
 @pytest.fixture(scope="session")
 def chaos_session(pytestconfig: pytest.Config) -> Iterator[Chaos]:
     """Yield a ``vaurien.Chaos``, whose proxies are closed after the last test."""
+    with _started(pytestconfig, {}) as started:
+        pytestconfig.stash[OF_SESSION] = started
+        yield started
+
+
+@contextmanager
+def _started(
+    config: pytest.Config, rules: Mapping[str, Sequence[Mapping[str, object]]]
+) -> Iterator[Chaos]:
     from .embedded.chaos import Chaos
 
-    with Chaos(pytestconfig.stash[SEED]) as started:
-        pytestconfig.stash[OF_SESSION] = started
+    line = config.stash.get(LINE, None)
+    if line is not None:
+        rules = line.rules(rules)
+    with (
+        Chaos(config.stash[SEED], rules=rules) as started,
+        nullcontext() if line is None else line.watching(started),
+    ):
         yield started
 
 
@@ -86,16 +137,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="seed of the fixtures chaos and chaos_session; without it, it is drawn",
     )
+    for flag, how in EXPLORING.items():
+        group.addoption(flag, **how)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", EXPECTED)
     given: int | None = config.getoption("--chaos-seed")
     if given is not None and not 0 <= given < SEEDS:
         raise pytest.UsageError(f"--chaos-seed={given} is not allowed: it takes 0 to {SEEDS - 1}")
     of_controller: int | None = getattr(config, "workerinput", {}).get("chaos_seed")
     known = given if of_controller is None else of_controller
     config.stash[SEED] = random.SystemRandom().randrange(SEEDS) if known is None else known
+    if (descriptor := os.environ.pop(EXPLORED, "")).isdigit():
+        from .explore.inside import Line
+
+        config.stash[LINE] = line = Line(int(descriptor))
+        config.add_cleanup(line.close)
+    elif config.getoption("--chaos-explore") or config.getoption(SCENARIO):
+        from .pytest_explorer import PytestExplorer
+
+        explorer = PytestExplorer(config, EXPLORING, config.stash[SEED])
+        config.pluginmanager.register(explorer, "vaurien-explorer")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -163,7 +227,7 @@ def pytest_runtest_makereport(
     started = list(used.chaos)
     if "chaos_session" in getattr(item, "fixturenames", ()) and OF_SESSION in item.config.stash:
         started.append(item.config.stash[OF_SESSION])
-    if report.failed and started:
+    if report.failed and started and LINE not in item.config.stash:  # the explorer tells
         report.sections.append(("vaurien", _journal(started, used.since)))
     elif report.passed and used.injection is not None:
         _check_injected(report, used.injection, started[0])

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from exploring import PAYING, program, toml
-from vaurien.cli.explore import Seconds, file_name, reasons
+from vaurien.cli.explore import Seconds, file_name
+from vaurien.explore.explorer import reasons
 from vaurien.explore.results import Result
 from vaurien.net.address import Address
 

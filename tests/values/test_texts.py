@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaurien.values.texts import digest, printable
+from vaurien.values.texts import digest, printable, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,13 @@ def test_a_digest_tells_texts_apart() -> None:
     digests = {digest(text) for text in ("a:b", "a b", "a_b", "\ud800")}
     assert len(digests) == 4
     assert all(len(each) == 8 for each in digests)
+
+
+def test_times() -> None:
+    assert [seconds_of(text) for text in ("90", "1.5s", " 10m", "1h")] == [90, 1.5, 600, 3600]
+
+
+@pytest.mark.parametrize("text", ["", "0", "m", "10 minutes", "-1s", "nan"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time such as 90s, 10m or 1h"):
+        seconds_of(text)

@@ -21,11 +21,11 @@ from ..config.scenario import Fire, to_toml
 from ..config.source import Source
 from ..errors import OptionError
 from ..explore import files, html, table
-from ..explore.explorer import Exploration, Explorer, FirstRunError, Options, matches
+from ..explore.explorer import Exploration, Explorer, FirstRunError, Options, reasons
 from ..explore.memory import FOLDER
 from ..explore.results import Result
 from ..explore.runner import Runner
-from ..values.texts import digest, printable
+from ..values.texts import digest, printable, seconds_of
 from . import logs
 from .command import Flagged, say
 from .files import CONFIG_OPTIONS, config_of, nothing_found
@@ -35,7 +35,6 @@ SAVE = "save-scenarios"
 SUFFIX = ".toml"
 NAME_LIMIT = 120
 BROKEN, UNKNOWN, FIRST_RUN_FAILED, INTERRUPTED = 1, 2, 3, 130
-UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 HELP = """Find out at which exchange, with which dependency, a command breaks.
 
 COMMAND is run once without faults, behind the proxies that the configuration declares. Then
@@ -62,10 +61,10 @@ class Seconds(click.ParamType[float]):
     ) -> float:
         if isinstance(value, float):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value).strip())
-        if found is None or not float(found[1]):
-            self.fail(f"{value!r} is not a time such as 90s, 10m or 1h", param, ctx)
-        return float(found[1]) * UNITS[found[2]]
+        try:
+            return seconds_of(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Teller:
@@ -113,16 +112,6 @@ class Teller:
     def end(self) -> None:
         """Leave the line of progress."""
         self._clear()
-
-
-def reasons(results: Sequence[Result], expected: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return why results that broke were expected to, by their identifiers."""
-    return {
-        result.id: reason
-        for result in results
-        for pattern, reason in expected
-        if result.broke and matches(result.id, [pattern])
-    }
 
 
 def explore_all(

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Literal
@@ -49,6 +49,10 @@ class CommandRunner(ABC):
         """``job``: told to the command as ``VAURIEN_JOB``, for what several must not share."""
         self._command = list(command)
         self._environment = {**os.environ, **environment, "VAURIEN_JOB": str(job)}
+        self._folder: str | None = None
+        """Where it runs; None: where we are."""
+        self._inherited: Sequence[int] = ()
+        """File descriptors."""
 
     @abstractmethod
     def close(self) -> None: ...
@@ -60,6 +64,10 @@ class CommandRunner(ABC):
     @abstractmethod
     def ports(self) -> set[int]:
         """Return the ports of all proxies of the run."""
+
+    def threads(self) -> Collection[int]:
+        """Return the threads of the command that are those of proxies."""
+        return ()
 
     @abstractmethod
     def trace(self) -> Trace:
@@ -94,7 +102,7 @@ class CommandRunner(ABC):
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, left))
                 return False
-            before, seen = seen, waiting(process.pid, self.ports())
+            before, seen = seen, waiting(process.pid, self.ports(), self.threads())
             if seen and seen == before and strikes(self.trace()):
                 return True
         return False
@@ -108,6 +116,8 @@ class CommandRunner(ABC):
             stdout=output,
             stderr=subprocess.STDOUT,
             env=self._environment,
+            cwd=self._folder,
+            pass_fds=self._inherited,
             start_new_session=True,
         )
         try:

@@ -111,6 +111,16 @@ def matches(identifier: str, patterns: Iterable[str]) -> bool:
     )
 
 
+def reasons(results: Sequence[Result], expected: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return why results that broke were expected to, by their identifiers."""
+    return {
+        result.id: reason
+        for result in results
+        for pattern, reason in expected
+        if result.broke and matches(result.id, [pattern])
+    }
+
+
 class Explorer:
     """Explores one program."""
 

@@ -96,7 +96,9 @@ def _wrong(trace: Trace, quiet: Trace, told: Container[str]) -> Iterator[str]:
 def why_not_reached(scenario: Scenario, trace: Trace) -> str:
     """Return what a run did in place of reaching the point, in words."""
     point = scenario.point
-    proxy = trace.proxies[point.proxy]
+    proxy = trace.proxies.get(point.proxy)
+    if proxy is None:
+        return f"It opened no proxy {point.proxy!r}."
     if point.kind == "connect":
         times = len(proxy.connections)
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
 NEVER = (1 << 64) - 1, (1 << 32) - 1
@@ -41,12 +41,13 @@ CALLS: Mapping[str, Calls] = {
 State = tuple[tuple[int, str], ...]
 
 
-def waiting(session: int, ports: set[int]) -> State | None:
+def waiting(session: int, ports: set[int], ours: Collection[int] = ()) -> State | None:
     """Return what all threads of a session wait for, if none has a limit of time; else None.
 
     As long as what it returns is the same, none of them has run.
 
     ``ports``: one of its processes must be connected to one of these, and no other process.
+    ``ours``: threads of proxies in it, which do not count.
     """
     calls = CALLS.get(platform.machine())
     if calls is None:
@@ -57,7 +58,7 @@ def waiting(session: int, ports: set[int]) -> State | None:
         for process in processes:
             if _has_timer(process):
                 return None
-            for thread in os.listdir(f"/proc/{process}/task"):
+            for thread in set(os.listdir(f"/proc/{process}/task")).difference(map(str, ours)):
                 call = _read(f"/proc/{process}/task/{thread}/syscall")
                 if not _is_endless(call, calls):
                     return None
@@ -67,7 +68,7 @@ def waiting(session: int, ports: set[int]) -> State | None:
             return None
     except (OSError, ValueError, LookupError):
         return None  # it has ended meanwhile, or is not ours to look at
-    return tuple(found)
+    return tuple(sorted(found))
 
 
 def _read(path: str) -> str:
