@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 import vaurien.embedded.chaos  # noqa: F401 - pytester forgets what its runs import first
+from postgresql_server import postgresql_server
 from vaurien.net.address import Address
 
 pytest_plugins = ["pytester"]
@@ -29,6 +32,14 @@ def run(pytester: pytest.Pytester, address: Address, text: str, *flags: str) -> 
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", *flags)
 
 
+def apart(pytester: pytest.Pytester, *flags: str) -> pytest.RunResult:
+    """Run pytest in another process, without the plugins of others, which take long to import."""
+    flags = ("-p", "no:cacheprovider", "-p", "vaurien.pytest_plugin", *flags)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        return pytester.runpytest_subprocess(*flags)
+
+
 def test_the_fixture(pytester: pytest.Pytester, redis_address: Address) -> None:
     result = run(
         pytester,
@@ -44,6 +55,50 @@ def test_retried(chaos):
 """,
     )
     result.assert_outcomes(passed=1)
+
+
+@pytest.fixture(scope="module")
+def orders() -> Iterator[Address]:
+    with (
+        postgresql_server() as address,
+        psycopg.connect(host=address.host, port=address.port, user="postgres") as connection,
+    ):
+        connection.execute("CREATE TABLE orders (item text)")
+        connection.commit()
+        yield address
+
+
+CHECKOUT = """
+import threading
+import psycopg
+
+def checkout(address):
+    host, port = address.rsplit(":", 1)
+    for attempt in range(3):
+        try:
+            with psycopg.connect(host=host, port=port, user="postgres") as connection:
+                connection.execute("INSERT INTO orders VALUES ('tea')")
+            return
+        except psycopg.errors.DeadlockDetected:
+            threading.Event().wait(0.02 * 2**attempt)
+
+
+def test_checkout(chaos):
+    db = chaos.proxy("127.0.0.1:5432", protocol="postgresql")
+    with db.rule("error", fault="deadlock_detected", times=2):
+        checkout(db.address)
+    assert db.exchanges.of(verb="COMMIT").count == 1
+    db.assert_resilient()
+"""
+
+
+def test_a_checkout(pytester: pytest.Pytester, orders: Address) -> None:
+    pytester.makepyfile(CHECKOUT.replace("127.0.0.1:5432", str(orders)))
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+    pytester.makepyfile(CHECKOUT.replace("127.0.0.1:5432", str(orders)).replace("(3)", "(2)"))
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    assert result.stdout.str().count("injected error deadlock_detected") == 2
 
 
 FAILING = """
@@ -71,10 +126,13 @@ def test_a_failure_tells_the_journal_and_repeats(
     assert re.search(rf"cache: 127\.0\.0\.1:\d+ to {re.escape(str(redis_address))}", text)
 
     def failure(text: str) -> list[str]:
-        return [line for line in text.splitlines() if line.startswith("E ")]
+        """What failed, and the journal, without times and ports."""
+        told = [line for line in text.splitlines() if line.startswith(("E ", "  +"))]
+        return [re.sub(r"\+\d.* s|in \d.* ms", "", line) for line in told]
 
     again = run(pytester, redis_address, FAILING, f"--chaos-seed={found[1]}")
     assert failure(again.stdout.str()) == failure(text)
+    assert len(failure(text)) > 20
 
 
 def test_the_session(pytester: pytest.Pytester, redis_address: Address) -> None:
@@ -214,6 +272,92 @@ class Test(unittest.TestCase):
         "error",
     )
     result.assert_outcomes(passed=2)
+
+
+LOGGED = """
+def refused(chaos):
+    chaos.proxy("127.0.0.1:9", name="nobody")
+    with pytest.raises(redis.exceptions.ConnectionError):
+        client(chaos["nobody"]).ping()
+
+def test_in_caplog(chaos, caplog, capfd):
+    refused(chaos)
+    assert "nobody: " in caplog.text
+    assert capfd.readouterr() == ("", "")
+
+def test_in_the_report(chaos_session):
+    refused(chaos_session)
+    assert False
+
+def test_of_another_process(capfd):
+    with vaurien.start_proxy(proxy_port=0, http=False):
+        pass
+    assert "Bye!" in capfd.readouterr().err
+"""
+
+
+@pytest.mark.parametrize("flag", ["--capture=fd", "--capture=sys", "--capture=no"])
+def test_events_are_logged_and_nothing_else(
+    pytester: pytest.Pytester, redis_address: Address, flag: str
+) -> None:
+    pytester.makepyfile(BEGIN + LOGGED)
+    result = apart(pytester, flag)
+    result.assert_outcomes(passed=2, failed=1)
+    assert result.stderr.str() == ""
+    assert result.stdout.str().count("cannot be reached") == 1
+    result.stdout.fnmatch_lines(["*Captured log call*", "WARNING*vaurien:*nobody: *"])
+
+
+LEFT = """
+import gc, os, socket, threading
+THREADS = []
+
+def listening():
+    sockets = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            sockets.add(os.readlink(f"/proc/self/fd/{name}"))
+        except FileNotFoundError:
+            pass
+    with open("/proc/net/tcp") as file:
+        lines = [line.split() for line in file.readlines()[1:]]
+    return [line[1] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in sockets]
+
+def test_first(chaos, chaos_session):
+    # It leaves a thread that is connected.
+    def wait(proxy):
+        with socket.create_connection((proxy.host, proxy.port)) as sock:
+            asked.set()
+            try:
+                sock.recv(1)
+            except ConnectionError:
+                pass
+    asked = threading.Event()
+    THREADS.append(threading.Thread(target=wait, args=(chaos.proxy(REDIS),)))
+    THREADS[0].start()
+    asked.wait()
+    chaos_session.proxy(REDIS)
+
+def test_second():
+    THREADS[0].join(10)
+    assert [each.name for each in threading.enumerate()] == ["MainThread", "vaurien"]
+    assert len(listening()) == 1
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left():
+    yield
+    assert [each.name for each in threading.enumerate()] == ["MainThread"]
+    assert not listening()
+    gc.collect()
+"""
+
+
+def test_nothing_is_left(pytester: pytest.Pytester, redis_address: Address) -> None:
+    text = LEFT.replace("REDIS", f'"{redis_address}", protocol="redis"')
+    pytester.makepyfile(BEGIN + text)
+    result = apart(pytester, "-W", "error")
+    result.assert_outcomes(passed=2)
+    assert result.stderr.str() == ""
 
 
 def test_nothing_is_imported_before_it_is_used() -> None:

@@ -204,8 +204,10 @@ class _Launched:
         with self.process.stderr as stream:
             for line in stream:
                 self.last_line = line.decode(errors="replace").strip()
-                with contextlib.suppress(OSError):  # our standard error is closed
-                    os.write(2, line)
+                with contextlib.suppress(OSError, ValueError):  # it is closed
+                    if sys.stderr is not None:  # not file descriptor 2: a test may capture it
+                        sys.stderr.write(line.decode(errors="replace"))
+                        sys.stderr.flush()
 
 
 @atexit.register
