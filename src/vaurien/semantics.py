@@ -45,9 +45,14 @@ class Semantics:
     """... and of those that will be the same next time."""
     error: str = ""
     """The label of responses that has the error's code."""
-    wait: str = ""
-    """A pattern that finds, in the head of a response, how many seconds a client is to wait."""
+    wait: tuple[tuple[str, float], ...] = ()
+    """Patterns that find, in the head of a response, how long a client is to wait, each with its
+    unit in seconds; the first one that is found counts."""
+    unfinished: str = ""
+    """A pattern of faults, by name, that let an answer look whole of which the rest is missing."""
     incidental: tuple[str, ...] = ()
     """Labels of requests that say nothing of what is asked for."""
+    incidental_head: str = ""
+    """A pattern of what, in the head of a request up to an empty line, says nothing of that."""
     telling: tuple[Mapping[str, str], ...] = ()
     """Faults that show what a client knows, besides typical ones: options of ``error``."""

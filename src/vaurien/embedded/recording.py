@@ -9,6 +9,7 @@ Law: what is noted is written in the reactor's thread, and copied there for othe
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from copy import copy
@@ -46,8 +47,10 @@ FIRST, LAST = "record-asked", "record-passed"
 class Recording:
     """What is noted of one proxy."""
 
-    def __init__(self, proxy: str) -> None:
+    def __init__(self, proxy: str, incidental: str = "") -> None:
+        """``incidental``: the pattern of that name of the protocol, ``incidental_head``."""
         self.proxy = proxy
+        self._incidental = re.compile(incidental.encode()) if incidental else None
         self.exchanges: OrderedDict[tuple[int, int], Exchange] = OrderedDict()
         """By the numbers of the connection, and of the exchange on it."""
         self.connections: OrderedDict[int, Connection] = OrderedDict()
@@ -97,7 +100,7 @@ class Recording:
         exchange.asked_bytes += len(message.data)
         digest = self._digests.get(key)
         if digest is not None:
-            digest.update(message.data)
+            digest.update(self._told_apart_by(message))
             exchange.digest = digest.hexdigest()
             if message.ends:
                 del self._digests[key]
@@ -122,11 +125,19 @@ class Recording:
         if exchange is None or exchange.forwarded_at is not None:
             return
         digest = self._forwarded.setdefault(key, blake2b(digest_size=8))
-        digest.update(message.data)
+        digest.update(self._told_apart_by(message))
         if message.ends:
             exchange.forwarded_at = firing.now
             exchange.altered = digest.hexdigest() != exchange.digest
             del self._forwarded[key]
+
+    def _told_apart_by(self, message: Message) -> bytes:
+        """Return the bytes of a piece of a request by which it is told from other requests."""
+        data = message.data
+        if self._incidental is None or not message.begins:
+            return data
+        head, empty, rest = data.partition(b"\r\n\r\n")
+        return self._incidental.sub(b"", head + empty) + rest
 
     def answered(self, message: Message, firing: Firing) -> None:
         """The backend has sent a piece of a response."""
@@ -252,7 +263,7 @@ class RecordedProxy(Proxy):
     connection_type = RecordedConnection
 
     def __init__(self, reactor: Reactor, spec: ProxySpec, emit: Emit) -> None:
-        self.recording = Recording(spec.name)
+        self.recording = Recording(spec.name, spec.protocol.semantics.incidental_head)
         self._first = _rule(LookFirst, FIRST, self.recording)
         self._last = _rule(LookLast, LAST, self.recording)
         self._plan = spec.plan

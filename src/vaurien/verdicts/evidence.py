@@ -123,6 +123,8 @@ def attempt_of(exchange: Exchange, connection: Connection | None, proxy: ProxyTr
     error = _error_of(exchange, proxy)
     if error:
         return Attempt(exchange, connection, kind_of(error, proxy.protocol), error)
+    if cut := cut_short(exchange, proxy.protocol.semantics):
+        return Attempt(exchange, connection, "ambiguous", cut)
     if exchange.told_at is not None:
         return Attempt(exchange, connection, "", "")
     return Attempt(exchange, connection, "ambiguous" if exchange.reached_backend else "unsent", "")
@@ -139,8 +141,20 @@ def _error_of(exchange: Exchange, proxy: ProxyTrace) -> str:
     return ""
 
 
+def cut_short(exchange: Exchange, semantics: Semantics) -> str:
+    """Return the fault that let an answer look whole of which the rest is missing, or ""."""
+    names = [fired.detail for fired in exchange.injected if exchange.told_bytes]
+    return next((name for name in names if _is_found(semantics.unfinished, name)), "")
+
+
+def _is_found(pattern: str, text: str) -> bool:
+    return bool(pattern) and re.search(pattern, text) is not None
+
+
 def seconds_to_wait(exchange: Exchange, semantics: Semantics) -> float | None:
     """Return how long the answer asks the client to wait; None if it does not."""
     head = exchange.told.decode("latin-1")
-    found = re.search(semantics.wait, head) if semantics.wait else None
-    return float(found[1]) if found else None
+    for pattern, unit in semantics.wait:
+        if found := re.search(pattern, head):
+            return float(found[1]) * unit
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .evidence import cut_short
 from .judging import Case, Finding, Judging
 
 
@@ -21,16 +22,17 @@ class TruncatedAccepted(Judging):
             for number, attempt in enumerate(call.attempts):
                 each = attempt.exchange
                 begun = each.told_bytes and each.told_at is None and each.replied_at is None
-                if not (begun and each.injected):
+                looks_whole = not begun and cut_short(each, call.semantics) != ""
+                if not (looks_whole or (begun and each.injected)):
                     continue
                 later = [
                     other
                     for other in case.trace.proxies[call.proxy].exchanges
                     if other.connection == each.connection and other.number > each.number
                 ]
-                if later:
+                if later and not looks_whole:
                     text = f"{call.title} was answered in part, and its connection used again"
                     yield self.finding("FAIL", call.proxy, text, (attempt,))
-                elif number == len(call.attempts) - 1 and call.safe:
+                elif number == len(call.attempts) - 1 and (call.safe or looks_whole):
                     text = f"{call.title} was answered in part, and not asked again"
                     yield self.finding("WARN", call.proxy, text, (attempt,))

@@ -9,6 +9,7 @@ import pytest
 from vaurien.errors import OptionError
 from vaurien.fault import Fault, values_of
 from vaurien.protocols.http.faults import CATALOGUE, TYPICAL
+from vaurien.protocols.http.llm_faults import LLM_FAULTS
 from vaurien.protocols.http.parser import Http
 from vaurien.protocols.http.statuses import STATUSES
 
@@ -22,6 +23,7 @@ NAMED = {
     "corrupt-gzip",
     "wrong-charset",
     "html-for-json",
+    "html-page",
     "duplicate-content-length",
     "huge-header",
     "truncated-body",
@@ -39,7 +41,7 @@ NAMED = {
 def test_what_is_in_it() -> None:
     names = [fault.name for fault in CATALOGUE]
     assert len(set(names)) == len(names)
-    assert set(names) == {*map(str, STATUSES), *NAMED}
+    assert set(names) == {*map(str, STATUSES), *NAMED, *(fault.name for fault in LLM_FAULTS)}
     assert Http.faults is CATALOGUE
 
 

@@ -23,6 +23,7 @@ from vaurien.errors import ProtocolError
 from vaurien.parsing.exchanges import Exchanges
 from vaurien.parsing.stream import Stream
 from vaurien.protocols.http.heads import ERRORS, HEAD_LIMIT
+from vaurien.protocols.http.llm import LLM_LABELS, PEEK_LIMIT
 from vaurien.protocols.http.parser import Http, host_header
 from vaurien.values.actions import Forward
 from vaurien.values.messages import Direction, Message
@@ -95,8 +96,58 @@ def test_a_request_has_labels() -> None:
 
 
 def test_the_labels_are_declared() -> None:
-    assert set(the_labels(GET)) == set(Http.labels)
+    assert set(the_labels(GET)) == set(Http.labels) - LLM_LABELS
+    assert set(the_labels(chat(b'{"model": "m"}'))) == set(Http.labels)
     assert Http.tallied in Http.labels
+
+
+def chat(body: bytes, *fields: bytes) -> bytes:
+    lines = [b"POST /v1/chat/completions HTTP/1.1", b"Host: h", *fields]
+    return b"\r\n".join([*lines, b"Content-Length: %d" % len(body), b"", body])
+
+
+@pytest.mark.parametrize(
+    ("body", "labels"),
+    [
+        (b'{"messages": [{"model": "no"}], "model": "m", "stream": true}', ("m", "yes")),
+        (b'{"stream":false,"model":"m"}', ("m", "no")),
+        (b'{"model": "m", "messages": []}', ("m", "no")),
+        (b"[1, 2]", (None, "no")),
+        (b"{}", (None, "no")),
+        (b'{"model": "m"', (None, "no")),
+    ],
+)
+def test_the_body_of_a_request_to_a_model_gives_labels(
+    body: bytes, labels: tuple[str | None, str]
+) -> None:
+    found = requests(chat(body) + GET)
+    assert [whole.data for whole in found] == [chat(body), GET]
+    told = found[0].labels
+    assert told["provider"] == "openai"
+    assert (told.get("model"), told["stream"]) == labels
+
+
+def test_a_long_body_is_looked_at_up_to_a_limit() -> None:
+    padding = b'{"messages": ["' + b"x" * PEEK_LIMIT + b'"], '
+    stream = stream_of(Http().requests)
+    pieces = feed_all(stream, cut(chat(padding + b'"model": "m"}'), range(0, PEEK_LIMIT, 65536)))
+    assert pieces[0].labels.keys() & LLM_LABELS == {"provider"}
+    assert len(pieces[0].data) >= PEEK_LIMIT
+    assert pieces[-1].ends
+
+
+def test_a_body_that_the_client_does_not_send_yet_is_not_waited_for() -> None:
+    waiting = chat(b"{}", b"Expect: 100-continue")[:-2]
+    (piece,) = feed_all(stream_of(Http().requests), [waiting])
+    assert piece.labels.keys() & LLM_LABELS == {"provider"}
+
+
+def test_what_the_body_may_tell_is_announced_as_unknown() -> None:
+    stream = stream_of(Http().requests)
+    assert feed_all(stream, [chat(b'{"a": 1, "model": "m"}')[:-8]]) == []
+    assert stream.announced is not None
+    assert stream.announced.labels["provider"] == "openai"
+    assert set(stream.unknown) == {"model", "stream"}
 
 
 @pytest.mark.parametrize(
@@ -591,11 +642,16 @@ def test_what_was_understood_does_not_depend_on_the_chunks(
 @pytest.mark.parametrize(
     ("begun", "labels", "unknown"),
     [
-        (b"GE", {}, "method path query host"),
-        (b"\r\n\r\nGET ", {"method": "GET"}, "path query host"),
-        (b"GET /a b", {"method": "GET"}, "path query host"),
+        (b"GE", {}, "method path query host provider model stream"),
+        (b"\r\n\r\nGET ", {"method": "GET"}, "path query host provider model stream"),
+        (b"GET /a b", {"method": "GET"}, "path query host provider model stream"),
         (b"GET /a?b", {"method": "GET", "path": "/a"}, "query host"),
-        (b"GET /a b?c", {"method": "GET"}, "path query host"),
+        (b"GET /a b?c", {"method": "GET"}, "path query host provider model stream"),
+        (
+            b"GET /v1/responses?c",
+            {"method": "GET", "path": "/v1/responses"},
+            "query host provider model stream",
+        ),
         (b"GET /a?b HTTP/1.1\r", {"method": "GET", "path": "/a"}, "query host"),
         (b"GET /a?b HTTP/1.1\r\n", {"method": "GET", "path": "/a", "query": "b"}, "host"),
         (b"GET http://h/ HTTP/1.1\n", {"method": "GET", "path": "/", "query": "", "host": "h"}, ""),

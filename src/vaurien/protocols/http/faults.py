@@ -26,6 +26,7 @@ from .fault_types import (
     TruncatedBody,
     TruncatedChunks,
 )
+from .llm_faults import LLM_FAULTS
 from .statuses import STATUSES
 
 TYPICAL = frozenset({429, 500, 502, 503, 504})
@@ -189,6 +190,16 @@ FAULTS: tuple[Fault, ...] = (
         content=PAGE.format(title="502 Bad Gateway", message=STATUSES[502].text).encode(),
     ),
     BogusSuccess(
+        name="html-page",
+        meaning="an HTML page sent as a success, as captive portals and gateways do",
+        exercises="looking at the Content-Type of what comes",
+        applies_to=NOT_HEAD,
+        parameters=(content_type("text/html"),),
+        shape="HTTP/1.1 200, Content-Type: text/html, <!DOCTYPE html>…",
+        fields=("Content-Type: {content_type}",),
+        content=PAGE.format(title="Sign in", message="Sign in to use this network.").encode(),
+    ),
+    BogusSuccess(
         name="duplicate-content-length",
         meaning="a response with two different lengths",
         exercises="strictness of the parser: response splitting starts like this",
@@ -270,6 +281,7 @@ FAULTS: tuple[Fault, ...] = (
         ),
         shape="HTTP/1.1 103 Early Hints, many times, and the real response",
     ),
+    *LLM_FAULTS,
 )
 
 CATALOGUE = Catalogue(

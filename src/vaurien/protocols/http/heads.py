@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ...errors import ProtocolError
 from ...values.messages import Message
+from .llm import provider_of
 
 HEAD_END = b"\r\n\r\n"
 HEAD_LIMIT = 64 * 1024
@@ -87,6 +88,10 @@ FRAMING_LINE = re.compile(
 HOST = re.compile(rb"\nhost[ \t]*+:[ \t]*+([^\r\n]*+)", re.IGNORECASE)
 CONNECTION = re.compile(rb"\nconnection[ \t]*+:" + VALUE, re.IGNORECASE)
 UPGRADE = re.compile(rb"\nupgrade[ \t]*+:", re.IGNORECASE)
+CONTENT_TYPE = re.compile(rb"\ncontent-type[ \t]*+:[ \t]*+([^\r\n;, \t]*+)", re.IGNORECASE)
+CONTENT_CODING = re.compile(rb"\ncontent-encoding[ \t]*+:([^\r\n]*+)", re.IGNORECASE)
+ACCEPTED_CODINGS = re.compile(rb"(?<=\n)accept-encoding[ \t]*+:" + VALUE + rb"\r?\n", re.IGNORECASE)
+DATE = re.compile(rb"\ndate[ \t]*+:[ \t]*+([^\r\n]*+)", re.IGNORECASE)
 EXPECT_CONTINUE = re.compile(rb"\nexpect[ \t]*+:[ \t]*+100-continue[ \t]*+\r?\n", re.IGNORECASE)
 ABSOLUTE_FORM = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.DOTALL)
 """A request target in absolute form.  Groups: authority, the rest."""
@@ -115,6 +120,8 @@ class RequestHead(NamedTuple):
     """Size of the body in bytes, or ``CHUNKED``."""
     once: bool
     """It asks to leave HTTP: the backend may take a copy for what follows that."""
+    tells_model: bool
+    """Its body says which model is asked."""
 
 
 class ResponseHead(NamedTuple):
@@ -146,7 +153,12 @@ def read_request(head: bytes, reused: str) -> RequestHead | None:
     method = found[1].decode()
     labels = {"host": "", **_labels(found, head, reused)}
     once = method == "CONNECT" or UPGRADE.search(head) is not None
-    return RequestHead(method, labels, body_size(head, found[3], 0), once)
+    size = body_size(head, found[3], 0)
+    tells_model = False
+    if provider := provider_of(labels["path"], labels["host"], head):
+        labels["provider"] = provider
+        tells_model = size > 0 and not expects_continue(head)
+    return RequestHead(method, labels, size, once, tells_model)
 
 
 def begun_request(begun: bytes, reused: str) -> Mapping[str, str]:
@@ -292,6 +304,11 @@ def expects_continue(head: bytes) -> bool:
 def as_chunked(head: bytes) -> bytes:
     """Return the head of a response with ``chunked`` as its only framing."""
     return FRAMING_LINE.sub(b"", head).rstrip(b"\r\n") + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def unframed(head: bytes) -> bytes:
+    """Return the head of a response without any framing: its body ends with the connection."""
+    return FRAMING_LINE.sub(b"", head)
 
 
 def _split_target(target: str) -> tuple[str, str, str]:

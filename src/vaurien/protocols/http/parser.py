@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ...errors import ProtocolError
 from ...protocol import Parser, Protocol, Stream
-from ...rules.kinds import Kind, Texts, texts
+from ...rules.kinds import SOME, Kind, Texts, texts
 from ...values.actions import Forward
 from ...values.messages import Message
 from ...values.options import option
@@ -35,6 +35,8 @@ from .heads import (
     read_request,
     read_response,
 )
+from .llm import ASKED, LLM_LABELS, PEEK_LIMIT, PROVIDERS, asked_of, is_endpoint
+from .members import Members
 from .semantics import SEMANTICS
 
 WHY_SIZE = 40
@@ -75,6 +77,9 @@ class Http(Protocol):
         "query": "the query: what follows the first ? of the target",
         "host": "the host, with its port if the client sent one",
         "reused": "no for the first request of a connection, yes for all later ones",
+        "provider": "of requests to a language model: openai, anthropic or compatible",
+        "model": "of these, the model that is asked",
+        "stream": "of these, yes if the answer is to come as a stream of events, otherwise no",
     }
     response_labels: ClassVar[Mapping[str, str]] = {"status": "the status code: 200, 503"}
     tallied: ClassVar[str] = "method"
@@ -95,6 +100,9 @@ class Http(Protocol):
                 "query": texts((), "[^\0- #]*", "[\0- #]", "what follows the ?, without blanks"),
                 "host": texts((), "[^\0- /?#]*", "[\0- /?#]", "HOST or HOST:PORT"),
                 "reused": texts("yes no"),
+                "provider": texts(PROVIDERS),
+                "model": SOME,
+                "stream": texts("yes no"),
                 "status": texts((), r"\d{3}", r"\D", "a status code of three digits"),
             },
         )
@@ -119,8 +127,10 @@ class Http(Protocol):
                 head = yield from _head(stream, REQUEST_HEAD, partial(self._announce, reused))
                 read = read_request(head, reused)
                 assert read is not None
-            method, labels, size, once = read
+            method, labels, size, once, tells_model = read
             reused = "yes"
+            if tells_model and not stream.watching:
+                labels, size = yield from self._peek(stream, labels, size)
             if not (once or size):
                 if stream.message(labels, method):
                     yield
@@ -130,10 +140,34 @@ class Http(Protocol):
                 yield from _body(stream, size)
             stream.end()
 
+    def _peek(
+        self, stream: Stream, labels: Mapping[str, str], size: int
+    ) -> Generator[None, None, tuple[Mapping[str, str], int]]:
+        """Look for labels in a body; return all labels, and how much of the body is to come."""
+        members = Members(ASKED)
+        unseen = min(size, PEEK_LIMIT)
+        left = size
+        stream.keep_limit = PEEK_LIMIT + HEAD_LIMIT
+        while unseen and not members.over:
+            piece = stream.at_hand(unseen)
+            if not piece:
+                if not self.adjusting:
+                    stream.announce(labels, unknown=ASKED)
+                yield
+                continue
+            stream.advance(len(piece))
+            members.feed(piece)
+            unseen -= len(piece)
+            left -= len(piece)
+        return {**labels, **asked_of(members, whole=not left)}, left
+
     def _announce(self, reused: str, stream: Stream, begun: bytes) -> None:
         if not self.adjusting:
             labels = begun_request(begun, reused)
-            stream.announce(labels, unknown=self.labels.keys() - labels.keys())
+            unknown = self.labels.keys() - labels.keys()
+            if "path" in labels and not is_endpoint(labels["path"]):
+                unknown -= LLM_LABELS
+            stream.announce(labels, unknown=unknown)
 
     def responses(self, stream: Stream) -> Parser:
         while True:
