@@ -102,5 +102,6 @@ WEB = Backend("nginx", _nginx, _make_large_body)
 MEMCACHED = Backend("memcached", _memcached)
 IPERF = Backend("iperf3", _iperf3)
 ECHO = Backend("", _python("echo.py"))
+STREAMS = Backend("", _python("streaming.py"))
 PRIVATE = Backend("", _python("private.py"))
 """A web server in which no client waits for another."""

@@ -161,6 +161,9 @@ GOALS = (
         Goal(work, "rate", 1.0, system="vaurien-distant", beside="toxiproxy-distant")
         for work in DISTANCES
     ),
+    Goal("stream-1", "added median", 60, at_least=False, system=FRAMED, unit="µs", decimals=1),
+    Goal("stream-2000", "added p99", 5, at_least=False, system=FRAMED, unit="ms", decimals=1),
+    Goal("stream-2000", "arrived", 95, system=FRAMED, unit="%", decimals=0),
     *(
         Goal(work, "rate", 0.95, system=MANY, beside=QUIET)
         for work in ("redis-50", "http", "connections", "scattered")

@@ -17,6 +17,7 @@ from fidelity import FIDELITIES
 from growth import GROWTHS
 from many import MANIES
 from startup import STARTUPS
+from streams import STREAM_WORKS
 from systems import SYSTEMS, System, extra
 from work import LOADS, Work
 
@@ -29,6 +30,7 @@ WORKS: tuple[Work, ...] = (
     *BESIDES,
     *FIDELITIES,
     *DISTANCES,
+    *STREAM_WORKS,
     *MANIES,
     *APIS,
     *STARTUPS,
