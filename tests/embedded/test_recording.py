@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from acting import request as message
 from redis_talk import command
 from scenario import AccountedProxy, Peer, World
 from vaurien.embedded import recording
@@ -131,3 +132,16 @@ def test_heads_are_bounded() -> None:
     (exchange,) = asked(world(), long)
     assert exchange.head == long[: recording.HEAD_SIZE]
     assert exchange.asked_bytes == len(long)
+
+
+def test_what_says_nothing_of_a_request_does_not_tell_it_from_others() -> None:
+    noted = Recording("web", "(?im)^a:.*\\r\\n")
+
+    def digest(data: bytes) -> str:
+        noted.clear()
+        noted.asked(message(data), 1)
+        return noted.exchanges[1, 1].digest
+
+    assert digest(b"X\r\nA: 1\r\n\r\nb") == digest(b"X\r\na: 2\r\n\r\nb")
+    assert digest(b"X\r\nA: 1\r\n\r\nb") != digest(b"X\r\nA: 1\r\n\r\nc")
+    assert digest(b"X\r\n\r\nA: 1\r\n") != digest(b"X\r\n\r\nA: 2\r\n")  # it is in the body

@@ -12,7 +12,7 @@ from vaurien.protocols.http import Http
 from vaurien.protocols.postgresql import PostgreSQL
 from vaurien.protocols.redis import Redis
 from vaurien.protocols.smtp import Smtp
-from vaurien.verdicts.evidence import calls_of, seconds_to_wait
+from vaurien.verdicts.evidence import calls_of, cut_short, seconds_to_wait
 
 POST = {"method": "POST", "path": "/pay"}
 
@@ -78,6 +78,19 @@ def test_an_error_that_the_backend_was_made_to_give_is_the_one_the_client_was_to
     assert (call.attempts[0].problem, call.attempts[0].error) == ("transient", "deadlock_detected")
 
 
+@pytest.mark.parametrize(
+    ("fault", "cut"), [("cut-event", "cut-event"), ("no-terminator", "no-terminator"), ("503", "")]
+)
+def test_answers_that_only_look_whole(fault: str, cut: str) -> None:
+    made = injected(attempt(0), "error", fault)
+    assert cut_short(made, Http.semantics) == ""  # the client has got nothing
+    made.told_bytes = 3
+    assert cut_short(made, Http.semantics) == cut
+    assert cut_short(made, Redis.semantics) == ""
+    (call,) = calls_of(trace(made, protocol=Http))
+    assert (call.attempts[0].problem, call.attempts[0].error) == ("ambiguous" if cut else "", cut)
+
+
 def test_gaps_are_those_between_a_failure_and_the_next_attempt() -> None:
     (call,) = calls_of(trace(attempt(0, "OOM", took=0.5), attempt(1, "OOM", took=0.5), attempt(3)))
     assert call.gaps == [0.5, 1.5]
@@ -97,6 +110,8 @@ def test_what_answers_say_of_waiting() -> None:
     assert seconds_to_wait(attempt(0, told=told), Http.semantics) == 2.0
     assert seconds_to_wait(attempt(0, told=told.replace(b"2\r", b"soon\r")), Http.semantics) is None
     assert seconds_to_wait(attempt(0, told=told), Redis.semantics) is None
+    exact = told.replace(b"\r\n\r\n", b"\r\nretry-after-ms: 1500\r\n\r\n")
+    assert seconds_to_wait(attempt(0, told=exact), Http.semantics) == 1.5
 
 
 def test_an_attempt_in_a_line() -> None:

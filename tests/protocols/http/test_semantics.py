@@ -17,6 +17,7 @@ from vaurien.protocols.http.semantics import SEMANTICS
         ("safe", {"method": "POST"}, False),
         ("idempotent", {"method": "PUT"}, True),
         ("idempotent", {"method": "PATCH"}, False),
+        ("idempotent", {"method": "POST", "provider": "openai"}, True),
         ("failed", {"status": "503"}, True),
         ("failed", {"status": "201"}, False),
     ],
@@ -31,3 +32,8 @@ def test_what_makes_a_request_safe_to_repeat() -> None:
     assert found is not None
     assert found[1] == "17"
     assert not re.search(SEMANTICS.identity, head.replace("idempotency-", "x-"))
+
+
+def test_what_says_nothing_of_what_is_asked() -> None:
+    head = "POST / HTTP/1.1\r\nAccept-Encoding: gzip\r\nx-stainless-retry-count: 1\r\nA: b\r\n\r\n"
+    assert re.sub(SEMANTICS.incidental_head, "", head) == "POST / HTTP/1.1\r\nA: b\r\n\r\n"
