@@ -26,7 +26,7 @@ from event_scripts import (
 )
 from vaurien.fault import values_of
 from vaurien.protocols.http.faults import CATALOGUE
-from vaurien.protocols.http.heads import as_chunked
+from vaurien.protocols.http.heads import as_chunked, closing
 from vaurien.values.actions import Close, Forward
 
 EVENTS = [ONE, COMMENT, TWO, PING, THREE, DONE]
@@ -70,7 +70,7 @@ def test_a_body_that_ends_with_the_connection_stays_one() -> None:
     assert outcome.data == RAW + ONE + ONE + TWO
     assert outcome.actions == []
     outcome = told("cut-event", RAW + ONE + TWO, events=1)
-    assert outcome.data == RAW + ONE + TWO[: len(TWO) // 2]
+    assert outcome.data == closing(RAW) + ONE + TWO[: len(TWO) // 2]
     assert outcome.actions == [Close()]
 
 
@@ -109,6 +109,8 @@ def test_what_follows_the_end_is_dropped() -> None:
     outcome = told("cut-event", [ONE, TWO, THREE, FOUR], size=20, events=1)
     assert outcome.content == ONE + TWO[: len(TWO) // 2]
     assert outcome.is_whole
+    assert b"\r\nConnection: close\r\n\r\n" in outcome.data
+    assert outcome.actions == [Close()]
 
 
 def test_an_event_without_its_end_is_one_as_the_body_ends() -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from acting import response
 from vaurien.errors import ProtocolError
 from vaurien.protocols.http.heads import (
     CHUNKED,
     UNTIL_CLOSE,
     as_chunked,
+    closing,
     expects_continue,
     has_no_body,
     head_of,
     is_http_1_0,
     opens_tunnel,
     status_and_size,
+    unframed,
     wants_close,
 )
 from vaurien.values.messages import Direction, Message
@@ -43,6 +46,17 @@ END = b"\r\n"
 )
 def test_wants_close(head: bytes, *, closes: bool) -> None:
     assert wants_close(head) is closes
+
+
+def test_closing() -> None:
+    for head in (OK + END, OK + b"Connection: keep-alive" + END + END):
+        assert wants_close(closing(head))
+        assert head_of(response(closing(head))) == closing(head)
+
+
+def test_unframed() -> None:
+    head = OK + b"A: b\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert unframed(head) == OK + b"A: b\r\n\r\n"
 
 
 def test_http_1_0() -> None:

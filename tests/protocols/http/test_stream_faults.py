@@ -142,7 +142,7 @@ def test_the_half_of_an_event() -> None:
     outcome = told("cut-event", EVENTS, events=2)
     assert outcome.content == joined(ONE, TWO, THREE[: len(THREE) // 2])
     assert outcome.is_whole
-    assert outcome.actions == []
+    assert outcome.actions == [Close()]
 
 
 @pytest.mark.parametrize(("end", "reset"), [("fin", False), ("rst", True)])

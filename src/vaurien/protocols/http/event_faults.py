@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 from ...fault import Values
 from ...rules.firing import Firing
@@ -16,6 +16,7 @@ from .heads import (
     ACCEPTED_CODINGS,
     UNTIL_CLOSE,
     as_chunked,
+    closing,
     head_of,
     is_http_1_0,
     status_and_size,
@@ -98,6 +99,10 @@ class EventFault(HttpFault):
     Content that is compressed cannot be seen, so the request asks for none.
     """
 
+    ends_early: ClassVar[bool] = False
+    """It may end the response before the real one ends; the connection ends with it then, as what
+    the backend still sends would be in the way of the next response."""
+
     def change(self, at: At, told: Told, values: Values) -> Steps:
         """Act on an event."""
         raise NotImplementedError
@@ -115,7 +120,7 @@ class EventFault(HttpFault):
             return
         begins = message.begins and message.final
         if begins and (head := told.begin(message)):
-            yield told.piece(message, head)
+            yield told.piece(message, closing(head) if self.ends_early else head)
         if told.events is None or not message.final:
             yield Forward(message)
             return
@@ -124,7 +129,7 @@ class EventFault(HttpFault):
         if (told.over or message.ends) and not told.finished:
             told.finished = True
             yield told.piece(message, LAST_CHUNK if told.chunked else b"", ends=True)
-            if not told.chunked and (told.over or told.sized):
+            if told.over or (told.sized and not told.chunked):
                 yield Close()
 
     def _steps(self, message: Message, told: Told, firing: Firing, values: Values) -> Steps:

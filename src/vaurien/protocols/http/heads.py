@@ -306,6 +306,11 @@ def as_chunked(head: bytes) -> bytes:
     return FRAMING_LINE.sub(b"", head).rstrip(b"\r\n") + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
+def closing(head: bytes) -> bytes:
+    """Return the head of a message after which its sender closes the connection."""
+    return head.rstrip(b"\r\n") + b"\r\nConnection: close\r\n\r\n"
+
+
 def unframed(head: bytes) -> bytes:
     """Return the head of a response without any framing: its body ends with the connection."""
     return FRAMING_LINE.sub(b"", head)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 from ...fault import Values
 from ...values.actions import Close, Hold, Wait
@@ -79,6 +79,8 @@ def provider_told(event: Event, told: Told) -> str:
 class ErrorEvent(EventFault):
     """Some events, then one that tells of an error; the stream ends with it."""
 
+    ends_early: ClassVar[bool] = True
+
     def change(self, at: At, told: Told, values: Values) -> Steps:
         event = at.event
         if at.number != cast(int, values["events"]) + 1:
@@ -98,6 +100,8 @@ class ErrorEvent(EventFault):
 @dataclass(frozen=True, kw_only=True)
 class CutStream(EventFault):
     """Some events, then a part of one; the response, or the connection, ends with it."""
+
+    ends_early: ClassVar[bool] = True
 
     in_character: bool = False
     """The part ends within a character."""
