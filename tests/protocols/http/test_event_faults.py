@@ -24,9 +24,11 @@ from event_scripts import (
     told,
     whole,
 )
+from scenario import Peer, World
 from vaurien.fault import values_of
 from vaurien.protocols.http.faults import CATALOGUE
 from vaurien.protocols.http.heads import as_chunked, closing
+from vaurien.protocols.http.parser import Http
 from vaurien.values.actions import Close, Forward
 
 EVENTS = [ONE, COMMENT, TWO, PING, THREE, DONE]
@@ -122,3 +124,34 @@ def test_interim_responses_pass() -> None:
     fault, early = CATALOGUE.find("cut-event"), b"HTTP/1.1 103 Early Hints\r\n\r\n"
     interim = response(early)._replace(final=False)
     assert [*fault.play(interim, firing(), values_of(fault, {}))] == [Forward(interim)]
+
+
+# In a simulated system, where a seed decides how bytes arrive.
+
+ASKING = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n"
+    b'Content-Length: 30\r\n\r\n{"model": "m", "stream": true}'
+)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_events_arrive_in_any_way(seed: int) -> None:
+    told_so_far = 0
+
+    def answer(peer: Peer, _: bytes) -> None:
+        nonlocal told_so_far
+        asked = bytes(peer.heard).count(b"true}")
+        peer.say((SENT + chunks(b"".join(EVENTS), 5)) * (asked - told_so_far))
+        told_so_far = asked
+
+    rule = "error fault=duplicate-event events=1 model=m stream=yes every=2"
+    world = World(rule, seed=seed, protocol=Http(), on_data=answer)
+    client = world.client()
+    client.say(ASKING * 3, finish=True)
+    world.run(seconds=60)
+    plain = SENT + chunks(b"".join(EVENTS), 5)
+    changed = told("duplicate-event", plain, events=1).data
+    assert bytes(client.heard) == plain + changed + plain
+    (backend,) = [peer for peer in world.peers if peer is not client]
+    uncoded = ASKING.replace(b"Accept-Encoding: gzip\r\n", b"")
+    assert bytes(backend.heard) == ASKING + uncoded + ASKING
