@@ -33,7 +33,8 @@ def owing(*exchanges: int, about: object = None) -> Callable[[], Exchanges]:
 
     def make() -> Exchanges:
         made = Exchanges()
-        made.pending.extend(Pending(exchange, about) for exchange in exchanges)
+        latency = made.tally.latency_of("")
+        made.pending.extend(Pending(exchange, latency, about) for exchange in exchanges)
         return made
 
     return make

@@ -98,7 +98,7 @@ def test_only_requests_that_a_parser_has_begun_are_owed_a_response() -> None:
         exchanges.begin()
     for exchange in (0, 2, 3, 4):
         exchanges.expect_response(exchange)
-    assert list(exchanges.pending) == [Pending(2), Pending(3)]
+    assert [pending.exchange for pending in exchanges.pending] == [2, 3]
 
 
 def test_nobody_waits_for_responses_that_cannot_be_told_apart() -> None:
@@ -177,11 +177,16 @@ def test_requests_that_begin_together_are_each_counted_and_expected() -> None:
     exchanges.begin({"command": "GET"})
     exchanges.begin_all(["SET", "GET", "SET"], "noted", 2.0)
     assert exchanges.tally.exchanges == {"GET": 2, "SET": 2}
-    assert list(exchanges.pending) == [Pending(number, "noted", 2.0) for number in (2, 3, 4)]
+    get, set_ = map(exchanges.tally.latency_of, ("GET", "SET"))
+    assert list(exchanges.pending) == [
+        Pending(number, latency, "noted", 2.0)
+        for number, latency in ((2, set_), (3, get), (4, set_))
+    ]
     assert (exchanges.begun, exchanges.remembered) == (4, 3 * PENDING_SIZE)
     exchanges.answer_all(2, 2.5)
     assert [pending.exchange for pending in exchanges.pending] == [4]
-    assert (exchanges.remembered, exchanges.tally.latency.count) == (PENDING_SIZE, 2)
+    assert exchanges.remembered == PENDING_SIZE
+    assert (get.count, set_.count, exchanges.tally.latency.count) == (1, 1, 2)
 
 
 def test_those_that_begin_together_take_no_more_memory_than_others() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vaurien.parsing.tally import BUCKETS, KINDS, OTHER, Latency, count
+from vaurien.parsing.tally import BUCKETS, KINDS, OTHER, Latency, Tally, count
 
 
 def test_traffic_cannot_make_it_remember_more_than_so_many_kinds() -> None:
@@ -37,3 +37,18 @@ def test_kinds_are_counted_together() -> None:
     count(counts, "0", 3)
     count(counts, "new", 2)
     assert (counts["0"], counts[OTHER]) == (4, 2)
+
+
+def test_latencies_of_kinds_add_up() -> None:
+    tally = Tally()
+    tally.latency_of("GET").add(0.5)
+    tally.latency_of("SET").add(0.25, times=3)
+    assert (tally.latency.count, tally.latency.total, tally.latency.longest) == (4, 1.25, 0.5)
+
+
+def test_traffic_cannot_add_latencies_without_end() -> None:
+    tally = Tally()
+    for number in range(2 * KINDS):
+        tally.latency_of(str(number)).add(0.1)
+    assert len(tally.latencies) == KINDS + 1
+    assert tally.latencies[OTHER].count == KINDS

@@ -12,7 +12,7 @@ from ..errors import ProtocolError
 from ..values.actions import Close
 from ..values.messages import NO_LABELS, Message
 from .memory import memory_of
-from .tally import Tally, count
+from .tally import Latency, Tally, count
 
 QueuedReply = bytes | Close
 """What a client gets in place of a response: bytes, or the end of its connection."""
@@ -34,6 +34,8 @@ class Pending(NamedTuple):
     """A request that was passed on and expects a response."""
 
     exchange: int
+    latency: Latency
+    """Where the time that its response takes is added."""
     about: object = None
     """What the request parser noted for the response parser."""
     at: float = 0.0
@@ -44,7 +46,7 @@ class Pending(NamedTuple):
     """Its labels, if no rule acts on it or its response, and it was not cut out."""
 
 
-ASKED, SIZE = attrgetter("at"), attrgetter("size")
+ASKED, SIZE = attrgetter("at", "latency"), attrgetter("size")
 
 
 class ReplyQueue(deque[tuple[int, QueuedReply, int]]):
@@ -84,6 +86,7 @@ class Exchanges:
     __slots__ = (
         "_counts",
         "_in_step",
+        "_latencies",
         "begun",
         "newest",
         "opaque",
@@ -112,6 +115,7 @@ class Exchanges:
         """Neither direction is parsed any more."""
         self.tally = tally or Tally()
         self._counts = self.tally.exchanges
+        self._latencies = self.tally.latencies
         self.tallied = tallied
         self._in_step = True  # responses can be matched to requests
 
@@ -141,8 +145,9 @@ class Exchanges:
         self.begun = begun = self.begun + 1
         self.newest = passing
         if size and self._in_step:
+            latency = self._latencies.get(kind) or self.tally.latency_of(kind)
             # The same as Pending(...) in half the time: this runs for each request.
-            self.pending.append(tuple.__new__(Pending, (begun, about, at, size, passing)))
+            self.pending.append(tuple.__new__(Pending, (begun, latency, about, at, size, passing)))
             self.remembered += size
         return begun
 
@@ -161,27 +166,36 @@ class Exchanges:
         if self.replies or self.remembered >= REMEMBERED_LIMIT:
             self._check_memory()
         self.newest = None
+        latencies: dict[str, Latency] = {}
         for kind in set(kinds):
             count(self._counts, kind, kinds.count(kind))
+            latencies[kind] = self.tally.latency_of(kind)
         first, self.begun = self.begun + 1, self.begun + len(kinds)
         if self._in_step:
             numbers = range(first, self.begun + 1)
+            added = map(latencies.__getitem__, kinds)
             noted = zip(
-                *(numbers, repeat(about), repeat(at), repeat(PENDING_SIZE), repeat(None)),
+                *(numbers, added, repeat(about), repeat(at), repeat(PENDING_SIZE), repeat(None)),
                 strict=False,
             )
             self.pending.extend(map(tuple.__new__, repeat(Pending), noted))
             self.remembered += PENDING_SIZE * len(kinds)
 
     def expect_response(
-        self, exchange: int, about: object = None, at: float = 0.0, size: int = PENDING_SIZE
+        self,
+        exchange: int,
+        about: object = None,
+        at: float = 0.0,
+        size: int = PENDING_SIZE,
+        kind: str = "",
     ) -> None:
         """Expect a response to a request that is passed on, if a parser has begun it.
 
         ``size``: the bytes of memory that are kept for it.
         """
         if self._in_step and 0 < exchange <= self.begun:
-            self.pending.append(Pending(exchange, about, at, size))
+            latency = self.tally.latency_of(kind)
+            self.pending.append(Pending(exchange, latency, about, at, size))
             self.remembered += size
 
     def pass_on(self, message: Message, at: float) -> None:
@@ -190,7 +204,8 @@ class Exchanges:
             size = DECIDED_SIZE + LABEL_SIZE * len(message.labels)
             if len(message.data) > SMALL:
                 size += memory_of(message.labels) + memory_of(message.about)
-            self.expect_response(message.exchange, message.about, at, size)
+            kind = message.labels.get(self.tallied, "")
+            self.expect_response(message.exchange, message.about, at, size, kind)
 
     @property
     def answers(self) -> int:
@@ -207,26 +222,28 @@ class Exchanges:
             self.expect_response(exchange, about, at)
         self.pending.extend(later)
 
-    def answered(self, latency: float | None) -> None:
-        """The oldest pending request has its response; ``latency`` in seconds, None if ignored."""
+    def answered(self, seconds: float | None) -> None:
+        """The oldest pending request has its response, after ``seconds``; None: not to count."""
         if self.pending:
-            self.remembered -= self.pending.popleft().size
-            if latency is not None:
-                self.tally.latency.add(latency)
+            _, latency, _, _, size, _ = self.pending.popleft()
+            self.remembered -= size
+            if seconds is not None:
+                latency.add(seconds)
 
     def answer(self, at: float) -> None:
         """The oldest pending request is answered at this time."""
-        _, _, asked, size, _ = self.pending.popleft()
+        _, latency, _, asked, size, _ = self.pending.popleft()
         self.remembered -= size
-        self.tally.latency.add(at - asked)
+        latency.add(at - asked)
 
     def answer_all(self, count: int, at: float) -> None:
         """This many of the oldest pending requests are answered at once."""
         answered = [self.pending.popleft() for _ in range(count)]
         self.remembered -= sum(map(SIZE, answered))
         asked = list(map(ASKED, answered))
-        for passed_on in set(asked):
-            self.tally.latency.add(at - passed_on, asked.count(passed_on))
+        for each in set(asked):
+            passed_on, latency = each
+            latency.add(at - passed_on, asked.count(each))
 
     def recall(self, exchange: int) -> None:
         """Note that a message of an exchange is cut out, if no rule acts on that."""

@@ -98,7 +98,7 @@ class Stream(Cutter):
                 size = self._size_kept(known, about) if passes and expects_reply else 0
                 self._exchange = exchanges.begin(labels, about, self.at, size, known)
         elif (pending := exchanges.pending) and not unsolicited:
-            self._exchange, self._about, at, _, _ = pending[0]
+            self._exchange, _, self._about, at, _, _ = pending[0]
             self._latency = self.at - at
         else:
             self._exchange, self._about = 0, None

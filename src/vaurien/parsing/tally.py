@@ -23,6 +23,12 @@ class Latency:
         self.longest = 0.0
         self.buckets = [0] * BUCKETS
 
+    def merge(self, other: Latency) -> None:
+        """Add what another one has counted."""
+        self.total += other.total
+        self.longest = max(self.longest, other.longest)
+        self.buckets = list(map(sum, zip(self.buckets, other.buckets, strict=True)))
+
     @property
     def count(self) -> int:
         return sum(self.buckets)
@@ -40,16 +46,34 @@ class Latency:
 class Tally:
     """What is counted of the exchanges of one proxy."""
 
-    __slots__ = ("errors", "exchanges", "injected", "latency")
+    __slots__ = ("errors", "exchanges", "injected", "latencies")
 
     def __init__(self) -> None:
         self.exchanges: dict[str, int] = {}
-        """Requests, by the label that the protocol names in ``tallied``."""
+        """Requests, by the label that the protocol names in ``tallied``: their kind."""
+        self.latencies: dict[str, Latency] = {}
+        """How long their responses took, by the same label."""
         self.errors: dict[str, int] = {}
         """Errors from backends, by code."""
         self.injected: dict[str, int] = {}
         """Faults that rules have injected, by name."""
-        self.latency = Latency()
+
+    def latency_of(self, kind: str) -> Latency:
+        """Return where latencies of requests of a kind are added."""
+        found = self.latencies.get(kind)
+        if found is None:
+            if len(self.latencies) >= KINDS:
+                kind = OTHER
+            found = self.latencies.setdefault(kind, Latency())
+        return found
+
+    @property
+    def latency(self) -> Latency:
+        """How long all responses took; later ones are not added to it."""
+        merged = Latency()
+        for latency in list(self.latencies.values()):
+            merged.merge(latency)
+        return merged
 
 
 def count(counts: dict[str, int], kind: str, times: int = 1) -> None:

@@ -73,7 +73,8 @@ def owing_each(*exchanges: int, phase: str = "query") -> Callable[[], Exchanges]
     def make() -> Exchanges:
         made = Exchanges()
         for exchange in exchanges:
-            made.pending.append(Pending(exchange, PgRequest({"phase": phase}, over=True)))
+            about = PgRequest({"phase": phase}, over=True)
+            made.pending.append(Pending(exchange, made.tally.latency_of(""), about))
         return made
 
     return make
