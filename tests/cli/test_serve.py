@@ -231,14 +231,14 @@ def test_toxiproxys_file_and_flags(form: str, tmp_path: Path, echoing: Address, 
     file = tmp_path / "toxiproxy"
     file.write_text(FORMS[form].replace("%s", str(echoing)))
     words = ["-config", str(file), "-host=127.0.0.1", "-port", "0", "-seed", "7"]
-    with served(*words, "-proxy-metrics", log=log) as serving:
+    with served(*words, "-runtime-metrics", log=log) as serving:
         proxies = ask_api(serving.http, "GET", "/proxies")
         assert isinstance(proxies, dict)
         assert list(proxies) == ([] if form == "empty" else ["cache"])
         if proxies:
             assert serving.ask("cache") == b"hello"
         assert ("from where the proxies end" in serving.log) is (form == "list")
-        assert "-proxy-metrics has no effect" in serving.log
+        assert "-runtime-metrics has no effect" in serving.log
         assert "seed 7" in serving.log
 
 

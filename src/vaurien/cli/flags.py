@@ -36,6 +36,7 @@ SHARED = (
     "allow_host",
     "allow_backend",
     "port_file",
+    "toxiproxy_metrics",
     "seed",
     "journal",
     "replay",

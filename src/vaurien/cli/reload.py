@@ -52,6 +52,7 @@ AT_START = (
     "allow_host",
     "allow_backend",
     "port_file",
+    "toxiproxy_metrics",
     "statsd",
     "journal",
     "log_level",

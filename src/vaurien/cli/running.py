@@ -127,7 +127,7 @@ class Running:
         from ..control.server import Control
 
         names = self.configuration.names
-        return Control(
+        control = Control(
             self.reactor,
             self.proxies,
             self.configuration.state,
@@ -137,6 +137,8 @@ class Running:
             config_digest=config_digest,
             recent=self.recent,
         )
+        control.toxiproxy_metrics = self.configuration.toxiproxy_metrics
+        return control
 
     def start_http(self, control: Control, token: str = "") -> None:
         """Serve the HTTP API, if the configuration asks for it; ``token``: one more that it takes.

@@ -28,8 +28,12 @@ from .running import Running, begin
 
 LOG = logs.LOGGER
 ONE_DASH = re.compile(r"-(config|host|port|seed|help)(=|$)")
-METRICS = re.compile(r"--?(runtime|proxy)-metrics(=\w+)?")
-"""Flags of ``toxiproxy-server`` for metrics that it serves."""
+RUNTIME_METRICS = re.compile(r"--?runtime-metrics(=\w+)?")
+"""A flag of ``toxiproxy-server``: metrics of its runtime, which is that of Go."""
+PROXY_METRICS = re.compile(r"--?proxy-metrics(?:=(\w+))?")
+"""Another one: its counters."""
+FALSE = ("0", "f", "F", "FALSE", "false", "False")
+"""How Go understands it."""
 API = Document({"http": True})
 PORT = Document({"http_port": 8474}, origins={("http_port",): GivenFlag("--port")})
 """Where Toxiproxy serves its API."""
@@ -126,12 +130,17 @@ class Serve(Flagged):
     """A command that takes flags as ``toxiproxy-server`` does, too: ``-port 8474``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        for word in filter(METRICS.fullmatch, args):
+        for word in filter(RUNTIME_METRICS.fullmatch, args):
             say(f"warning: {printable(word)} has no effect")
-        words = [word for word in args if not METRICS.fullmatch(word)]
-        return super().parse_args(
-            ctx, [f"-{word}" if ONE_DASH.match(word) else word for word in words]
-        )
+        words = [ours(word) for word in args if not RUNTIME_METRICS.fullmatch(word)]
+        return super().parse_args(ctx, words)
+
+
+def ours(word: str) -> str:
+    """Return a flag of ``toxiproxy-server`` as one of this command; any other word as it is."""
+    if found := PROXY_METRICS.fullmatch(word):
+        return "--no-toxiproxy-metrics" if found[1] in FALSE else "--toxiproxy-metrics"
+    return f"-{word}" if ONE_DASH.match(word) else word
 
 
 serve = Serve(

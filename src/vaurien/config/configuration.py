@@ -69,6 +69,7 @@ class Configuration:
     """... and where it says that rules fire, once it has been read."""
     port_file: str
     """A file, or ``""``."""
+    toxiproxy_metrics: bool
     log_level: str
     log_output: str
     drain: float

@@ -301,6 +301,12 @@ SETTINGS: tuple[Setting, ...] = (
         "FILE",
         shown="none",
     ),
+    _setting(
+        CONTROL,
+        "toxiproxy_metrics",
+        False,
+        "Serve Toxiproxy's counters of bytes in /metrics, too, under their own names.",
+    ),
     _setting(STATSD, "enabled", False, "Send counters to a statsd server.", section="statsd"),
     _setting(STATSD, "host", "localhost", "Host of the statsd server.", "HOST", section="statsd"),
     _setting(

@@ -137,6 +137,7 @@ class _Understanding:
             allow_host=hosts,
             allow_backend=backends,
             port_file=str(value["port_file"]),
+            toxiproxy_metrics=bool(value["toxiproxy_metrics"]),
             statsd=statsd,
             exploring=exploring,
             journal=str(value["journal"]),

@@ -103,9 +103,10 @@ class Control:
         self._find_protocol = find_protocol
         self.reload: Callable[[], None] | None = None
         """Read the configuration file again, and wait for the outcome; None without a file."""
+        self.toxiproxy_metrics = False
+        """Whether metrics include those of Toxiproxy."""
         recent = Recent() if recent is None else recent
         self.feed = Feed(recent)
-        """The last events, for readers."""
         self._writer = Writer(reactor, proxies, state, store, config_digest, recent)
 
     # Queries.

@@ -9,6 +9,7 @@ from . import (
     connections,
     events,
     health,
+    metrics,
     openapi,
     presets,
     proxies,
@@ -26,5 +27,8 @@ def index(call: Call) -> Answer:
 
 
 INDEX = Route("GET", "/v1", index, "Return the version, and links.", answers={200: ref("Index")})
-MODULES = (state, proxies, rules, presets, connections, events, health, changes, catalogue, openapi)
+MODULES = (
+    *(state, proxies, rules, presets, connections, events, health, metrics, changes),
+    *(catalogue, openapi),
+)
 TABLE = Table([INDEX, *(route for module in MODULES for route in module.ROUTES)])
