@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -188,10 +189,12 @@ def test_files_that_were_moved_are_opened_anew(
 
 
 def test_signals_that_come_late_are_ignored(echoing: Address, log: Path) -> None:
+    late = itertools.cycle((signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
     for _ in range(10):
         with command_line(echoing, log=log) as proxy:
-            for _ in range(5):
-                proxy.process.send_signal(signal.SIGINT)
+            proxy.process.send_signal(signal.SIGINT)
+            while proxy.process.poll() is None:
+                proxy.process.send_signal(next(late))
             assert proxy.process.wait(PATIENCE) == 0
             assert log.read_text().endswith("[INFO] Bye!\n")
 

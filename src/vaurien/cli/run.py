@@ -25,6 +25,7 @@ LOG = logs.LOGGER
 NOTIFY = "NOTIFY_SOCKET"
 """In the environment if there is a service manager to be told."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+OPENING_ANEW = (signal.SIGUSR1, signal.SIGHUP) if hasattr(signal, "SIGUSR1") else ()
 
 
 class ForcedExit(BaseException):
@@ -95,6 +96,7 @@ def run_until_signalled(
                 (LOG.info if len(told) == 1 else LOG.warning)("%s", line)
         ignore_signals()
     except ForcedExit:
+        ignore_signals()
         LOG.info("stopped at once")
     LOG.info("Bye!")
     return 0
@@ -127,10 +129,9 @@ class Signals:
         self.notify: Notify | None = None
         for number in STOPPING:
             signal.signal(number, self._on_signal)
-        if hasattr(signal, "SIGUSR1"):
-            signal.signal(signal.SIGUSR1, self._on_reopen)
-            if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-                signal.signal(signal.SIGHUP, self._on_reopen)
+        for number in OPENING_ANEW:
+            if number != signal.SIGHUP or signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._on_reopen)
         if hasattr(signal, "SIGPIPE"):
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
@@ -161,5 +162,5 @@ class Signals:
 
 def ignore_signals() -> None:
     """Ignore further signals: the process is ending anyway."""
-    for number in STOPPING:
+    for number in (*STOPPING, *OPENING_ANEW):
         signal.signal(number, signal.SIG_IGN)
