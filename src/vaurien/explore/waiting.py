@@ -9,58 +9,101 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Collection, Iterator, Mapping
+import struct
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
+from socket import SO_RCVTIMEO, SOL_SOCKET, socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ctypes import CDLL
 
 NEVER = (1 << 64) - 1, (1 << 32) - 1
 """-1, as 64 or 32 bits."""
 ALARM = 1 << 13
 """The signal SIGALRM, in a set of signals: its handler is a limit of time."""
-Calls = Mapping[int, tuple[int, tuple[int, ...]] | tuple[()]]
-"""System calls that wait, by their numbers: which argument, of which value, has no limit."""
-CALLS: Mapping[str, Calls] = {
+LIMITS: Mapping[str, tuple[int, tuple[int, ...]] | None] = {
+    **dict.fromkeys(("read", "readv", "recvfrom", "recvmsg", "accept", "accept4")),
+    **dict.fromkeys(("wait4", "waitid", "pause")),
+    "poll": (2, NEVER),
+    "ppoll": (2, (0,)),
+    "select": (4, (0,)),
+    "pselect6": (4, (0,)),
+    "epoll_wait": (3, NEVER),
+    "epoll_pwait": (3, NEVER),
+    "epoll_pwait2": (3, (0,)),
+    "futex": (3, (0,)),
+}
+"""System calls that wait: which argument, of which value, says that there is no limit; None: no
+argument limits it."""
+RECEIVING = ("read", "readv", "recvfrom", "recvmsg", "accept", "accept4")
+"""Those that an option of their socket limits; it is their first argument."""
+PIDFD_GETFD = 438
+"""The number of this call, on all machines."""
+NUMBERS: Mapping[str, Mapping[int, str]] = {
     "x86_64": {
-        **dict.fromkeys((0, 19, 45, 47, 43, 61, 288, 34), ()),  # read, recvfrom, accept, wait4
-        7: (2, NEVER),  # poll
-        232: (3, NEVER),  # epoll_wait
-        281: (3, NEVER),  # epoll_pwait
-        23: (4, (0,)),  # select
-        270: (4, (0,)),  # pselect6
-        271: (2, (0,)),  # ppoll
-        202: (3, (0,)),  # futex
-        247: (),  # waitid
+        0: "read",
+        7: "poll",
+        19: "readv",
+        23: "select",
+        34: "pause",
+        43: "accept",
+        45: "recvfrom",
+        47: "recvmsg",
+        61: "wait4",
+        202: "futex",
+        232: "epoll_wait",
+        247: "waitid",
+        270: "pselect6",
+        271: "ppoll",
+        281: "epoll_pwait",
+        288: "accept4",
+        441: "epoll_pwait2",
     },
     "aarch64": {
-        **dict.fromkeys((63, 65, 207, 212, 202, 260, 242, 95), ()),
-        22: (3, NEVER),
-        72: (4, (0,)),
-        73: (2, (0,)),
-        98: (3, (0,)),
+        22: "epoll_pwait",
+        63: "read",
+        65: "readv",
+        72: "pselect6",
+        73: "ppoll",
+        95: "waitid",
+        98: "futex",
+        202: "accept",
+        207: "recvfrom",
+        212: "recvmsg",
+        242: "accept4",
+        260: "wait4",
+        441: "epoll_pwait2",
     },
 }
+"""The numbers of system calls, by machines, from the kernel's ``unistd.h``."""
 State = tuple[tuple[int, str], ...]
 
 
-def waiting(session: int, ports: set[int], ours: Collection[int] = ()) -> State | None:
+def waiting(
+    session: int, ports: set[int], ours: Collection[int] = (), others: Iterable[int] = ()
+) -> State | None:
     """Return what all threads of a session wait for, if none has a limit of time; else None.
 
     As long as what it returns is the same, none of them has run.
 
     ``ports``: one of its processes must be connected to one of these, and no other process.
     ``ours``: threads of proxies in it, which do not count.
+    ``others``: further processes that belong to it.
     """
-    calls = CALLS.get(platform.machine())
-    if calls is None:
+    names = NUMBERS.get(platform.machine())
+    if names is None:
         return None
     found: list[tuple[int, str]] = []
     try:
-        processes = list(_processes_of(session))
+        processes = sorted({*_processes_of(session), *others})
         for process in processes:
             if _has_timer(process):
                 return None
             for thread in set(os.listdir(f"/proc/{process}/task")).difference(map(str, ours)):
                 call = _read(f"/proc/{process}/task/{thread}/syscall")
-                if not _is_endless(call, calls):
+                if not _is_endless(process, call.split(), names):
                     return None
                 found.append((int(thread), f"{call}{_switches(process, thread)}"))
         connected = set(_connected(ports))
@@ -100,13 +143,41 @@ def _switches(process: int, thread: str) -> str:
     return " ".join(line for line in lines if "ctxt_switches" in line)
 
 
-def _is_endless(call: str, calls: Calls) -> bool:
+def _is_endless(process: int, words: Sequence[str], names: Mapping[int, str]) -> bool:
     """Whether a thread is in a system call without a limit of time."""
-    words = call.split()
-    if not words[0].isdigit() or int(words[0]) not in calls:
+    name = names.get(int(words[0])) if words[0].isdigit() else None
+    if name is None:
         return False
-    limit = calls[int(words[0])]
-    return not limit or int(words[1 + limit[0]], 16) in limit[1]
+    limit = LIMITS[name]
+    if limit is not None:
+        return int(words[1 + limit[0]], 16) in limit[1]
+    return name not in RECEIVING or not _receives_in_time(process, int(words[1], 16))
+
+
+def _receives_in_time(process: int, descriptor: int) -> bool:
+    """Whether a descriptor is a socket with SO_RCVTIMEO.
+
+    Raises:
+        OSError: we may not know.
+    """
+    if not os.readlink(f"/proc/{process}/fd/{descriptor}").startswith("socket:"):
+        return False
+    handle = os.pidfd_open(process)
+    try:
+        copied = _libc().syscall(PIDFD_GETFD, handle, descriptor, 0)
+    finally:
+        os.close(handle)
+    if copied < 0:
+        raise PermissionError
+    with socket(fileno=copied) as copy:
+        return any(copy.getsockopt(SOL_SOCKET, SO_RCVTIMEO, struct.calcsize("ll")))
+
+
+@cache
+def _libc() -> CDLL:
+    from ctypes import CDLL  # few need it
+
+    return CDLL(None)
 
 
 def _connected(ports: set[int]) -> Iterator[str]:
