@@ -9,6 +9,7 @@ import pytest
 
 from exploring import configuration, program, scenario
 from peers import wait_until
+from vaurien.errors import OptionError
 from vaurien.explore.runner import Runner
 from vaurien.net.address import Address
 
@@ -48,6 +49,6 @@ def test_output_is_cut(tmp_path: Path, redis_address: Address) -> None:
 
 def test_a_command_that_cannot_be_started(tmp_path: Path, redis_address: Address) -> None:
     runner = Runner(configuration(tmp_path, redis_address), [str(tmp_path / "nothing")])
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(OptionError, match="nothing' cannot be run: No such file or directory"):
         runner.run()
     runner.close()

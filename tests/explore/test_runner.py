@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exploring import PAYING, configuration, program, scenario
+from vaurien.errors import OptionError
 from vaurien.explore.points import points_of
 from vaurien.explore.runner import Runner
 from vaurien.net.address import Address
@@ -58,3 +59,10 @@ def test_the_command_knows_its_job_and_addresses(tmp_path: Path, redis_address: 
     job, url = outcome.output.split()
     assert (job, url[: url.rindex(":")]) == ("3", "redis://localhost")
     assert "VAURIEN_JOB" not in os.environ
+
+
+def test_only_the_first_may_have_a_place_of_its_own(tmp_path: Path, redis_address: Address) -> None:
+    more = '[proxies.fixed]\nlisten = "127.0.0.1:1"\nbackend = "localhost:2"'
+    made = configuration(tmp_path, redis_address, more)
+    with pytest.raises(OptionError, match=r"but 'fixed' listens on 127\.0\.0\.1:1: leave out"):
+        Runner(made, ["true"], 1)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import tempfile
+import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import IO, Literal
+from threading import Event
+from typing import Literal
 
 from ..embedded.trace import Trace
+from ..errors import OptionError
+from .process import Process, Signpost
 from .scenarios import Scenario, strikes
-from .waiting import waiting
+from .waiting import State, waiting
 
 Status = Literal["passed", "failed", "hung"]
-TAIL = 40
-"""Lines of the output that are kept."""
-TAIL_BYTES = 16 * 1024
+PREFIX = f"{os.getpid()}-{secrets.token_hex(4)}."
+"""What the marks of all commands of this process begin with."""
 LOOK = 1.0
 """Seconds between two looks at what a command that runs waits for."""
-KILL_LIMIT = 5.0
-"""Seconds that a command gets to end after SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,10 @@ class Outcome:
     """It waited without a limit of time, for what could not come."""
 
 
+class Stopped(Exception):
+    """A run was ended, because somebody asked for it; it has shown nothing."""
+
+
 class CommandRunner(ABC):
     """A command that is run over and over, quiet or under a scenario, until ``close``."""
 
@@ -53,9 +55,21 @@ class CommandRunner(ABC):
         """Where it runs; None: where we are."""
         self._inherited: Sequence[int] = ()
         """File descriptors."""
+        self._mark = f"{PREFIX}{job}."
+        self._post = Signpost()
+        self._stopping = Event()
 
-    @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close what it has open; it may be called once."""
+        self._post.close()
+
+    def stop(self) -> None:
+        """End the run, if there is one, and raise ``Stopped`` in it and in each further one.
+
+        It may be called by any thread, and while a signal is handled.
+        """
+        self._stopping.set()
+        self._post.wake()
 
     @abstractmethod
     def prepare(self, scenario: Scenario | None) -> None:
@@ -77,64 +91,56 @@ class CommandRunner(ABC):
         """Run the command; after ``limit`` seconds it is ended, and has hung.
 
         Raises:
-            OSError: it cannot be started.
+            OptionError: it cannot be started.
+            Stopped: ``stop`` was called.
         """
         self.prepare(scenario)
         began = time.monotonic()
-        with tempfile.TemporaryFile() as output:
-            with self._started(output) as process:
-                stuck = self._wait(process, limit)
-                code = process.poll()
-            status: Status = "hung" if code is None else "failed" if code else "passed"
+        with self._started() as process:
+            stuck = self._wait(process, limit)
+            code = process.code
             seconds = time.monotonic() - began
-            trace = self.trace()
-            return Outcome(status, process.returncode, seconds, tail_of(output), trace, stuck)
+        if code is None and self._stopping.is_set():
+            raise Stopped
+        status: Status = "hung" if code is None else "failed" if code else "passed"
+        ended = process.code if code is None else code
+        return Outcome(status, ended or 0, seconds, process.output, self.trace(), stuck)
 
-    def _wait(self, process: subprocess.Popen[bytes], limit: float | None) -> bool:
+    @contextmanager
+    def _started(self) -> Iterator[Process]:
+        """Yield the running command; it is ended afterwards, with all that it has started."""
+        try:
+            process = Process(
+                self._command,
+                self._environment,
+                self._mark,
+                self._post,
+                folder=self._folder,
+                inherited=self._inherited,
+            )
+        except OSError as error:
+            why = f"cannot be run: {error.strerror or error}"
+            raise OptionError(why, given=self._command[0]) from None
+        with closing(process):
+            yield process
+
+    def _wait(self, process: Process, limit: float | None) -> bool:
         """Wait until the command has ended, or hangs; return whether it is stuck for certain.
 
         It is if the fault has happened, so that an answer may never come.
         """
-        end = None if limit is None else time.monotonic() + limit
-        seen: object = None
-        while end is None or time.monotonic() < end:
-            left = LOOK if end is None else min(LOOK, end - time.monotonic())
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, left))
-                return False
-            before, seen = seen, waiting(process.pid, self.ports(), self.threads())
-            if seen and seen == before and strikes(self.trace()):
-                return True
+        now = time.monotonic()
+        end = float("inf") if limit is None else now + limit
+        look, seen = now + LOOK, None
+        while process.code is None and now < end and not self._stopping.is_set():
+            process.attend(min(look, end) - now)
+            now = time.monotonic()
+            if now >= look and process.code is None:
+                look = now + LOOK
+                before, seen = seen, self._waits_for(process)
+                if seen and seen == before and strikes(self.trace()):
+                    return True
         return False
 
-    @contextmanager
-    def _started(self, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        """Yield the running command, in a process group whose processes are ended afterwards."""
-        process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=self._environment,
-            cwd=self._folder,
-            pass_fds=self._inherited,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(KILL_LIMIT)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def tail_of(output: IO[bytes]) -> str:
-    """Return the last lines of a file."""
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - TAIL_BYTES))
-    text = output.read().decode(errors="replace").rstrip()
-    return "\n".join(text.splitlines()[-TAIL:])
+    def _waits_for(self, process: Process) -> State | None:
+        return waiting(process.pid, self.ports(), self.threads(), process.strays())

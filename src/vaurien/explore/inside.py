@@ -9,19 +9,18 @@ from __future__ import annotations
 import json
 import pickle
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO
 
 from ..embedded.chaos import Chaos
 from ..embedded.trace import ProxyTrace, Trace
 from ..errors import VaurienError
 from ..rules.notation import Entry
 from .command import CommandRunner
+from .process import Process
 from .scenarios import Scenario
 
 DESCRIPTOR = "VAURIEN_EXPLORED"
@@ -126,6 +125,10 @@ class InsideRunner(CommandRunner):
         self._hung_up = True
 
     def close(self) -> None:
+        super().close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         self._theirs.close()
         with suppress(OSError):
             self._ours.shutdown(socket.SHUT_RDWR)
@@ -134,7 +137,7 @@ class InsideRunner(CommandRunner):
         self._ours.close()
 
     def prepare(self, scenario: Scenario | None) -> None:
-        self.close()
+        self._hang_up()
         self._ours, self._theirs = socket.socketpair()
         self._seen, self._hung_up = Seen(), False
         entries: Iterable[tuple[str, Entry]] = () if scenario is None else scenario.entries()
@@ -157,13 +160,13 @@ class InsideRunner(CommandRunner):
         return self._seen.trace
 
     @contextmanager
-    def _started(self, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        with super()._started(output) as process:
+    def _started(self) -> Iterator[Process]:
+        with super()._started() as process:
             self._theirs.close()  # so that we see the end
             try:
                 yield process
             finally:
-                if process.poll() is None:
+                if process.code is None:
                     self._ask()  # the last occasion
 
     def _ask(self) -> None:

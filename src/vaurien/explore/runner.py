@@ -8,6 +8,7 @@ from ..cli.execute import environment_of
 from ..config.configuration import Configuration
 from ..embedded.chaos import Chaos
 from ..embedded.trace import Trace
+from ..errors import OptionError
 from .command import CommandRunner
 from .scenarios import Scenario
 
@@ -19,8 +20,14 @@ class Runner(CommandRunner):
         """Open the proxies.
 
         Raises:
-            VaurienError: a proxy cannot be opened.
+            VaurienError: a proxy cannot be opened, or has a place of its own and is not the first.
         """
+        for spec in configuration.state.proxies if job else ():
+            if spec.listen.path or spec.listen.port:
+                raise OptionError(
+                    f"with --jobs, each run has proxies of its own, but {spec.name!r} listens on "
+                    f"{spec.listen}: leave out its listen"
+                )
         self._chaos = Chaos(configuration.state.seed)
         try:
             self._chaos.open(configuration.state.proxies)
@@ -31,6 +38,7 @@ class Runner(CommandRunner):
         super().__init__(command, environment, job)
 
     def close(self) -> None:
+        super().close()
         self._chaos.close()
 
     def prepare(self, scenario: Scenario | None) -> None:
