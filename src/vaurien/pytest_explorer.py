@@ -19,7 +19,8 @@ import pytest
 
 from .errors import VaurienError
 from .explore import table
-from .explore.explorer import Exploration, Explorer, Options, reasons
+from .explore.exploration import Exploration, Options, reasons
+from .explore.explorer import Explorer
 from .explore.inside import InsideRunner
 from .explore.memory import FOLDER
 from .explore.results import Result
@@ -181,7 +182,7 @@ class Exploring:
             for remembered in exploration.results.values():
                 self._report(remembered, expected)
         if self.explorer is not None and (session.shouldfail or session.shouldstop):
-            self.explorer.stopping.set()
+            self.explorer.stop()
 
     def _report(self, result: Result, expected: Mapping[str, str]) -> None:
         if result.id in expected:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from exploring import PAYING, program, toml
+from peers import wait_until
 from vaurien.cli.explore import Seconds, file_name
-from vaurien.explore.explorer import reasons
+from vaurien.explore.exploration import reasons
 from vaurien.explore.results import Result
 from vaurien.net.address import Address
 
@@ -136,6 +140,116 @@ def test_a_command_that_fails_anyway(tmp_path: Path, redis_address: Address) -> 
     assert done.stderr.endswith(
         "vaurien: the command failed without any fault, with exit status 1:\nbroken anyway\n"
     )
+
+
+def test_a_command_that_connects_to_no_proxy(tmp_path: Path, redis_address: Address) -> None:
+    done = explore(tmp_path, redis_address, text="pass")
+    assert done.returncode == 3
+    assert "the command passes, but has not connected to any proxy" in done.stderr
+
+
+def test_a_first_run_that_does_not_end(tmp_path: Path, redis_address: Address) -> None:
+    text = "import time; print('so far', flush=True); time.sleep(600)"
+    done = explore(tmp_path, redis_address, "--limit", "0.5", text=text)
+    assert done.returncode == 3
+    assert "without any fault, the command had not ended after " in done.stderr
+    assert done.stderr.endswith("so far\n")
+
+
+def test_a_command_that_cannot_be_run(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vaurien", "explore", "--config"]
+    command += [str(toml(tmp_path, Address("127.0.0.1", 1))), "--", "./nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "vaurien: './nothing' cannot be run: No such file or directory\n"
+
+
+def test_nothing_to_run(tmp_path: Path, redis_address: Address) -> None:
+    done = explore(tmp_path, redis_address, "--only", "cach")
+    assert done.returncode == 2
+    assert "there is nothing to run: --only and --skip leave no scenario" in done.stderr
+
+
+def test_two_at_once(tmp_path: Path, redis_address: Address) -> None:
+    with stopping(tmp_path, redis_address):
+        only = ("--limit", "600", "--only", "*/refused/once")
+        second = explore(tmp_path, redis_address, *only, text=FINDING_THEN_WAITING)
+    assert second.returncode == 2
+    assert "is in use: this command is being explored" in second.stderr
+
+
+FINDING_THEN_WAITING = """
+import signal
+with open("runs", "a") as file:
+    print(os.getpid(), file=file)
+runs = len(open("runs").readlines())
+if runs == 3:
+    signal.pause()
+try:
+    with connected(0.1) as sock:
+        ask(sock, b"PING")
+except OSError:
+    sys.exit("found" if runs == 2 else 0)
+"""
+"""Passes, then fails, then waits; then passes."""
+
+
+@contextmanager
+def stopping(folder: Path, address: Address) -> Iterator[subprocess.Popen[str]]:
+    """An exploration that has a finding, and a run that waits; it is killed after the block."""
+    config = toml(folder, address)
+    command = [sys.executable, "-m", "vaurien", "explore", "--config", str(config)]
+    command += ["--limit", "600", "--json", "all.json", "--junit", "all.xml", "--html", "all.html"]
+    runs = folder / "runs"
+    with subprocess.Popen(
+        [*command, "--", *program(folder, FINDING_THEN_WAITING, address)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    ) as process:
+        wait_until(lambda: runs.exists() and runs.read_text().count("\n") == 3, "the third run")
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_found_is_told_when_it_is_ended(
+    tmp_path: Path, redis_address: Address, number: int
+) -> None:
+    with stopping(tmp_path, redis_address) as process:
+        process.send_signal(number)
+        out, err = process.communicate()
+    assert process.returncode == 128 + number
+    assert "  | found\n" in err
+    assert "broken: 1; not run: " in out
+    assert len(json.loads((tmp_path / "all.json").read_text())["results"]) == 1
+    assert (tmp_path / "all.xml").exists()
+    assert (tmp_path / "all.html").exists()
+    *_, last = map(int, (tmp_path / "runs").read_text().split())
+    assert not Path(f"/proc/{last}").exists()
+    only = ("--limit", "600", "--only", "*/refused/once", "--only", "*/reset/once")
+    again = explore(tmp_path, redis_address, *only, text=FINDING_THEN_WAITING)
+    assert ", 1 of them run before" in again.stderr
+    assert "found before, and not run again without --again:\n" in again.stderr
+    assert again.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "why"),
+    [
+        ("--json", "missing/all.json", "cannot be written: there is no folder"),
+        ("--html", ".", "is a folder"),
+        ("--folder", "program.py/memory", "cannot be used: Not a directory"),
+    ],
+)
+def test_files_are_checked_before_anything_is_run(
+    tmp_path: Path, redis_address: Address, flag: str, name: str, why: str
+) -> None:
+    done = explore(tmp_path, redis_address, flag, name, text="open('ran', 'w')")
+    assert done.returncode == 2
+    assert f"{flag}='{name}' {why}" in done.stderr
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(

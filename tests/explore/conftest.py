@@ -6,12 +6,12 @@ import pytest
 
 from traces import exchange, trace_of
 from vaurien.explore.command import Outcome
-from vaurien.explore.explorer import Exploration
+from vaurien.explore.exploration import Exploration
 from vaurien.explore.points import points_of
 from vaurien.explore.results import Result
 from vaurien.explore.scenarios import scenarios_at
 
-HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m]]>&"
+HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m]]>&\x00\u202e\udc80"
 
 
 @pytest.fixture

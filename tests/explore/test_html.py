@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from vaurien.explore.explorer import Exploration
+from vaurien.explore.exploration import Exploration
 from vaurien.explore.html import to_html
 
 
@@ -36,6 +36,7 @@ def test_nothing_of_traffic_is_html(exploration: Exploration, expected: dict[str
     assert "<img src=x onerror=alert(1)>" in page.text
     assert "Expected: known <b>" in page.text
     assert "vaurien explore --scenario" in page.text
+    assert page.text.replace("\n", "").isprintable()
 
 
 def test_each_finding_can_be_reached(exploration: Exploration, expected: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from traces import exchange, injected, trace_of
 from vaurien.embedded.trace import Trace
 from vaurien.explore.command import Outcome, Status
-from vaurien.explore.judge import Judgement, judge
+from vaurien.explore.judge import Judgement, is_slow, judge, not_reached, why_not_reached
 from vaurien.explore.points import points_of
 from vaurien.explore.scenarios import Mode, scenarios_at
 
@@ -94,6 +94,15 @@ def test_giving_up_takes_no_time() -> None:
     assert finding == "it took 11.0 s; without faults, 1.0 s"
 
 
+def test_only_giving_up_may_be_too_slow() -> None:
+    lasting, once = SCENARIOS["reply-lost/lasting"], SCENARIOS["reply-lost/once"]
+    slow = Outcome("failed", 1, 11.0, "", pay())
+    assert is_slow(lasting, slow, QUIET)
+    assert not is_slow(lasting, replace(slow, seconds=9.0), QUIET)
+    assert not is_slow(lasting, replace(slow, status="hung"), QUIET)
+    assert not is_slow(once, slow, QUIET)
+
+
 def test_success_though_nothing_can_have_worked() -> None:
     lost = injected(exchange(1, command="INCRBY", access="write", key="paid", reached=False))
     (finding,) = judged("passed", trace_of(lost), mode="lasting").findings
@@ -117,8 +126,33 @@ def test_points_that_are_not_reached() -> None:
     other = trace_of(exchange(1, command="GET", access="read", key="paid"))
     judgement = judged("passed", other)
     assert (judgement.result, judgement.broke) == ("not reached", False)
-    assert judgement.why == "INCRBY paid happened never, and was to fail at the 1."
+    assert judgement.why == "db: INCRBY paid did not happen"
     assert "does not repeat" in judged("failed", other).findings[0]
+
+
+def test_why_a_point_was_not_reached() -> None:
+    twice = trace_of(*(exchange(n, command="GET", access="read", key="a") for n in (1, 2, 3)))
+    third = scenarios_at(points_of(twice)[-1:], twice, every_fault=False)[0]
+    fewer = trace_of(*(exchange(n, command="GET", access="read", key="a") for n in (1, 2)))
+    assert why_not_reached(third, fewer) == ("db: GET a happened twice only, and was to fail at #3")
+    assert why_not_reached(third, twice) == (
+        "db: GET a happened 3 times, but not so that reply-lost can"
+    )
+    connect = scenarios_at(points_of(twice)[:1], twice, every_fault=False)[0]
+    none = trace_of(connections=0)
+    assert why_not_reached(connect, none) == "db: connect did not happen"
+
+
+def test_of_two_faults_the_first_that_did_not_happen_is_told() -> None:
+    before = SCENARIOS["reply-lost/once"]
+    deeper = replace(SCENARIOS["hang/once"], before=before)
+    neither = trace_of(exchange(1, command="INCRBY", access="write", key="paid"))
+    assert not_reached(deeper, neither) is before
+    assert not_reached(deeper, pay()) is deeper
+    second = injected(exchange(1, command="INCRBY", access="write", key="paid"))
+    (fired,) = second.injected
+    second.injected = (fired, replace(fired, rule="explored-2"))
+    assert not_reached(deeper, trace_of(second)) is None
 
 
 def test_rules_of_the_program_itself_are_no_scenario() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vaurien.errors import OptionError
 from vaurien.explore.memory import Memory, key_of
 from vaurien.explore.results import Result
 
@@ -41,20 +45,58 @@ def test_results_are_found_again(tmp_path: Path) -> None:
     assert other.results == {}
 
 
-def test_whether_it_was_interrupted(tmp_path: Path) -> None:
-    def finished() -> bool:
-        memory = Memory(str(tmp_path), "key")
-        memory.close()
-        return memory.finished
+def remembered(folder: Path) -> set[str]:
+    memory = Memory(str(folder), "key")
+    memory.close()
+    return set(memory.results)
 
+
+def test_what_broke_is_run_again_after_the_end(tmp_path: Path) -> None:
+    passed = replace(result(3), findings=())
+    memory = Memory(str(tmp_path), "key")
+    for each in (result(1), result(2), passed):
+        memory.add(each)
+    memory.close()
+    assert remembered(tmp_path) == {result(1).id, result(2).id, passed.id}
+    memory = Memory(str(tmp_path), "key")
+    memory.finish()
+    memory.close()
+    assert remembered(tmp_path) == {passed.id}
+    memory = Memory(str(tmp_path), "key")
+    memory.add(result(2))
+    memory.close()
+    assert remembered(tmp_path) == {passed.id, result(2).id}, "the next one was interrupted"
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    memory = Memory(str(tmp_path), "key")
+    with pytest.raises(OptionError, match="is in use: this command is being explored"):
+        Memory(str(tmp_path), "key")
+    Memory(str(tmp_path), "other").close()
+    memory.close()
+    Memory(str(tmp_path), "key").close()
+
+
+@pytest.mark.parametrize("name", ["file", "file/inside"])
+def test_no_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OptionError, match=r"--folder=.* cannot be used: "):
+        Memory(str(tmp_path / name), "key")
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
     memory = Memory(str(tmp_path), "key")
     memory.add(result(1))
-    assert not finished()
-    memory.finish()
-    assert finished()
+    file, full = memory._file, os.open("/dev/full", os.O_WRONLY)
+    memory._file = full
     memory.add(result(2))
-    assert not finished()
+    memory._file = file
+    os.close(full)
+    assert memory.trouble.endswith("so not all is remembered: No space left on device")
+    assert result(2).id in memory.results
+    memory.add(result(3))
     memory.close()
+    assert remembered(tmp_path) == {result(1).id, result(3).id}
 
 
 @given(cut=st.integers(0, 2000))

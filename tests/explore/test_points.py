@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -10,10 +12,12 @@ from hypothesis import strategies as st
 
 from traces import exchange, trace_of
 from vaurien.explore.points import (
+    Point,
     fold,
     points_of,
     sampled,
     slug_of,
+    spread,
 )
 from vaurien.protocols.http import Http
 from vaurien.protocols.postgresql import PostgreSQL
@@ -106,3 +110,17 @@ def test_slugs_are_words_without_numbers() -> None:
 def test_a_sample_has_the_first_the_second_and_the_last() -> None:
     points = points_of(trace_of(*(exchange(n, command="GET", key="a") for n in range(1, 7))))
     assert [point.occurrence for point in sampled(points)[1:]] == [0, 1, 5]
+
+
+def test_as_json_and_back() -> None:
+    (_, point) = points_of(trace_of(exchange(1, command="SET", key="a1")))
+    assert Point.from_json(json.loads(json.dumps(asdict(point)))) == point
+
+
+def test_of_too_many_there_are_some_of_each_kind() -> None:
+    made = [exchange(n, command="SET", key=f"a{chr(n)}") for n in range(100, 200)]
+    made.append(exchange(201, command="GET", key="last"))
+    points = points_of(trace_of(*made))
+    few = spread(points, 5)
+    assert few == [points[0], *points[1:4], points[-1]]
+    assert spread(points, 500) == points

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from traces import exchange, trace_of
@@ -86,7 +84,6 @@ def test_a_second_fault() -> None:
     assert deeper.id == "db/SET-aN/1/reply-lost/once+db/SET-aN/3/reply-lost/once"
     assert deeper.depth == 2
     assert deeper.text.endswith("once; then reply-lost at db: SET a1 #3, once")
-    assert Scenario.from_json(json.loads(json.dumps(deeper.to_json()))) == deeper
     assert [entry["name"] for _, entry in deeper.entries()] == ["explored-2", "explored"]
 
 
@@ -110,7 +107,7 @@ def test_all_are_rules_that_can_be_applied(
     plugins.install()
     trace = trace_of(exchange(1, labels=labels), protocol=protocol)
     scenarios = scenarios_at(points_of(trace), trace, every_fault=True)
-    assert scenarios
+    assert len({each.id for each in scenarios}) == len(scenarios) > 0
     for scenario in scenarios:
         for _, entry in scenario.entries():
             plan_of_request([entry], registry.behaviors.get, protocol, 0)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from types import FrameType
 
 import click
 
@@ -21,20 +19,24 @@ from ..config.scenario import Fire, to_toml
 from ..config.source import Source
 from ..errors import OptionError
 from ..explore import files, html, table
-from ..explore.explorer import Exploration, Explorer, FirstRunError, Options, reasons
+from ..explore.command import Stopped
+from ..explore.exploration import Exploration, Options, reasons
+from ..explore.explorer import Explorer, FirstRunError
 from ..explore.memory import FOLDER
 from ..explore.results import Result
 from ..explore.runner import Runner
 from ..values.texts import digest, printable, seconds_of
 from . import logs
 from .command import Flagged, say
+from .execute import DIED_OF
 from .files import CONFIG_OPTIONS, config_of, nothing_found
 from .flags import document_of, flags_named
+from .interrupted import stopped_by_signals
 
 SAVE = "save-scenarios"
 SUFFIX = ".toml"
 NAME_LIMIT = 120
-BROKEN, UNKNOWN, FIRST_RUN_FAILED, INTERRUPTED = 1, 2, 3, 130
+BROKEN, UNKNOWN, FIRST_RUN_FAILED = 1, 2, 3
 HELP = """Find out at which exchange, with which dependency, a command breaks.
 
 COMMAND is run once without faults, behind the proxies that the configuration declares. Then
@@ -47,7 +49,8 @@ again while the command does the same.
   vaurien explore --config vaurien.toml -- pytest -q tests/test_checkout.py
 
 The exit status is 0 if nothing broke that the configuration does not list as expected, 1 if
-something did, 2 for a mistake in the flags, 3 if COMMAND fails without any fault.
+something did, 2 for a mistake in the flags, 3 if COMMAND fails without any fault, or connects
+to no proxy. After Ctrl-C or SIGTERM it tells what was found so far; the same command goes on.
 """
 
 
@@ -70,8 +73,11 @@ class Seconds(click.ParamType[float]):
 class Teller:
     """Tells on standard error how far it is, and each finding as soon as there is one."""
 
-    def __init__(self, expected: Sequence[tuple[str, str]], again: Sequence[str]) -> None:
+    def __init__(
+        self, expected: Sequence[tuple[str, str]], again: Sequence[str], options: Options
+    ) -> None:
         self._expected = expected
+        self._options = options
         self._again = again
         self._began = time.monotonic()
         self._live = sys.stderr.isatty()
@@ -80,30 +86,38 @@ class Teller:
     def __call__(self, exploration: Exploration, result: Result | None) -> None:
         if result is None:
             self._begin(exploration)
-        elif result.broke and result.id not in reasons([result], self._expected):
-            self._clear()
-            before = self._told.setdefault(table.cause_of(result), result.id)
-            lines = table.told(result, self._again)
-            if before != result.id:
-                lines = table.told_again(result, before)
-            for line in lines:
-                click.echo(line, err=True)
+        else:
+            self._tell(result)
         if self._live:
             self._show(exploration)
 
+    def _tell(self, result: Result) -> None:
+        if not result.broke or result.id in reasons([result], self._expected):
+            return
+        self._clear()
+        before = self._told.setdefault(table.cause_of(result), result.id)
+        lines = table.told(result, self._again)
+        if before != result.id:
+            lines = table.told_again(result, before)
+        for line in lines:
+            click.echo(line, err=True)
+
     def _begin(self, exploration: Exploration) -> None:
         self._began = time.monotonic()
-        points, scenarios = len(exploration.points), len(exploration.scenarios)
-        say(
-            f"{points} points, {scenarios} scenarios, {exploration.remembered} of them run before; "
-            f"without faults the command takes {exploration.quiet.seconds:.1f} s"
-        )
+        for line in table.estimate(exploration, self._options):
+            say(line)
+        remembered = [each for each in exploration.results.values() if each.broke]
+        if remembered:
+            say("found before, and not run again without --again:")
+        for result in remembered:
+            self._tell(result)
 
     def _show(self, exploration: Exploration) -> None:
         done = len(exploration.results) - exploration.remembered
         left = exploration.left
-        estimate = (time.monotonic() - self._began) / done * left if done else 0.0
-        click.echo(f"\r\x1b[K{done} run, {left} left, about {estimate:.0f} s", nl=False, err=True)
+        passed = time.monotonic() - self._began
+        estimate = f", about {table.time_of(passed / done * left)}" if done else ""
+        click.echo(f"\r\x1b[K{done} run, {left} left{estimate}", nl=False, err=True)
 
     def _clear(self) -> None:
         if self._live:
@@ -123,37 +137,64 @@ def explore_all(
 ) -> int:
     """Explore, tell what was found, and return the exit status; ``outputs``: files, by kind."""
     configuration.names.adopt()
+    _check(outputs)
     exploring = configuration.exploring
-    teller = Teller(exploring.expected, again)
+    teller = Teller(exploring.expected, again, options)
     explorer = Explorer(partial(Runner, configuration, words), words, options, teller)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # the second ends it at once
-        explorer.stopping.set()
-
-    signal.signal(signal.SIGINT, stop)
     try:
-        exploration = explorer.explore()
+        with stopped_by_signals(explorer.stop) as caught:
+            exploration = explorer.explore()
     except FirstRunError as error:
         click.echo(f"vaurien: {error}", err=True)
         return FIRST_RUN_FAILED
+    except Stopped:
+        return DIED_OF + caught[0]
     finally:
         teller.end()
+    if not exploration.points:
+        say("the command passes, but has not connected to any proxy: does it know their addresses?")
+        return FIRST_RUN_FAILED
     expected = reasons(exploration.broken, exploring.expected)
     for line in table.lines_of(exploration, expected):
         click.echo(line)
     click.echo(table.summary(exploration, expected))
+    if explorer.trouble:
+        say(explorer.trouble)
     _write(outputs, exploration, expected, again)
     _save(outputs.get(SAVE, ""), exploration, expected)
-    if explorer.stopping.is_set():
-        return INTERRUPTED
+    if caught:
+        return DIED_OF + caught[0]
+    return _status(exploration, expected, options)
+
+
+def _status(exploration: Exploration, expected: Mapping[str, str], options: Options) -> int:
     missing = [each for each in options.exactly if each not in exploration.results]
     if missing and not exploration.left:
         text = ", ".join(map(repr, missing))
         click.echo(f"vaurien: --scenario: the command does not come to {printable(text)}", err=True)
         return UNKNOWN
+    if not exploration.scenarios:
+        say("there is nothing to run: --only and --skip leave no scenario")
+        return UNKNOWN
     return BROKEN if any(each.id not in expected for each in exploration.broken) else 0
+
+
+def _check(outputs: Mapping[str, str]) -> None:
+    """Fail at once if a file cannot be written at the end."""
+    for kind, name in outputs.items():
+        if kind == SAVE:
+            continue  # it is made
+        folder = os.path.dirname(name) or "."
+        place = name if os.path.exists(name) else folder
+        why = ""
+        if os.path.isdir(name):
+            why = "is a folder"
+        elif not os.path.isdir(folder):
+            why = f"cannot be written: there is no folder {folder!r}"
+        elif not os.access(place, os.W_OK):
+            why = "cannot be written"
+        if why:
+            raise OptionError(why, key=f"--{kind}", given=name)
 
 
 def _write(
@@ -205,7 +246,7 @@ def _written(kind: str, name: str) -> Iterator[None]:
 
 
 def _put(name: str, text: str) -> None:
-    with open(name, "w", encoding="utf-8") as file:
+    with open(name, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
 
 

@@ -300,6 +300,7 @@ class RecordedProxy(Proxy):
             Exchanges(in_order(map(copy, noted.exchanges.values()))),
             tuple(map(copy, noted.connections.values())),
             tuple(noted.injected),
+            noted.forgotten,
         )
 
     def _around(self, plan: Plan) -> Plan:

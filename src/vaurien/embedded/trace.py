@@ -17,6 +17,8 @@ class ProxyTrace:
     exchanges: Exchanges
     connections: tuple[Connection, ...] = ()
     fired: tuple[Injected, ...] = ()
+    forgotten: int = 0
+    """Exchanges that were too many to keep: the first ones."""
 
 
 @dataclass(frozen=True)

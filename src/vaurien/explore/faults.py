@@ -67,7 +67,7 @@ def injections_at(point: Point, protocol: type[Protocol]) -> list[Injection]:
         if fault.applies_to != GREETING and meets(point.example, fault.applies_to)
     ]
     telling = list(_telling(applying, protocol))
-    known = {each.name for each in telling}
+    known = {each.name for each in (*telling, *LOSSES, *FURTHER_LOSSES)}
     native = [
         _native(fault, protocol, typical=fault.typical and meets(point.example, typical_where))
         for fault in applying

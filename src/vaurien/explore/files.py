@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 from ..values.texts import printable
-from .explorer import Exploration
+from .exploration import Exploration
 from .results import Result
 
 
@@ -30,17 +30,30 @@ def to_json(exploration: Exploration, expected: Mapping[str, str]) -> str:
 
 def to_junit(exploration: Exploration, expected: Mapping[str, str]) -> str:
     """Return all results as JUnit's XML: a suite for each point, a case for each scenario."""
+    results = list(exploration.results.values())
     root = ElementTree.Element("testsuites", name="vaurien explore")
-    for point in dict.fromkeys(result.point for result in exploration.results.values()):
-        own = [each for each in exploration.results.values() if each.point == point]
-        suite = ElementTree.SubElement(root, "testsuite", name=_text(point), tests=str(len(own)))
-        bad = [each for each in own if each.broke and each.id not in expected]
-        suite.set("failures", str(len(bad)))
-        suite.set("skipped", str(sum(_is_skipped(each, expected) for each in own)))
+    root.attrib |= _counts(results, expected)
+    suites: dict[str, list[Result]] = {}
+    for result in results:
+        suites.setdefault(result.point, []).append(result)
+    for point, own in suites.items():
+        suite = ElementTree.SubElement(root, "testsuite", name=_text(point))
+        suite.attrib |= _counts(own, expected)
         for result in own:
             _case(suite, result, expected)
     ElementTree.indent(root)
-    return ElementTree.tostring(root, "unicode", xml_declaration=True) + "\n"
+    text = ElementTree.tostring(root, "unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _counts(results: Sequence[Result], expected: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "tests": str(len(results)),
+        "failures": str(sum(each.broke and each.id not in expected for each in results)),
+        "errors": "0",
+        "skipped": str(sum(_is_skipped(each, expected) for each in results)),
+        "time": f"{sum(each.seconds for each in results):.3f}",
+    }
 
 
 def _is_skipped(result: Result, expected: Mapping[str, str]) -> bool:
@@ -56,7 +69,8 @@ def _case(suite: ElementTree.Element, result: Result, expected: Mapping[str, str
         time=f"{result.seconds:.3f}",
     )
     if result.broke and result.id not in expected:
-        failure = ElementTree.SubElement(case, "failure", message=_text("; ".join(result.findings)))
+        message = _text("; ".join(result.findings))
+        failure = ElementTree.SubElement(case, "failure", message=message, type=result.result)
         failure.text = _text("\n".join((result.text, result.output, *result.timeline)))
     elif _is_skipped(result, expected):
         why = expected.get(result.id) or result.why

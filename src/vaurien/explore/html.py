@@ -6,9 +6,10 @@ Law: nothing from traffic or output is taken for HTML; all of it is escaped.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from html import escape as html_escape
 
-from .explorer import Exploration
+from ..values.texts import printable
+from .exploration import Exploration
 from .results import Result
 from .table import LEGEND, again_line, mark_of, summary
 
@@ -26,6 +27,11 @@ a { color: inherit } pre { overflow-x: auto; background: #8881; padding: .5rem }
 section { border-top: 1px solid var(--line); margin-top: 1rem }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def escape(text: str) -> str:
+    """Return a text that is no HTML, and controls nothing."""
+    return html_escape("\n".join(map(printable, text.split("\n"))))
 
 
 def to_html(exploration: Exploration, expected: Mapping[str, str], command: Sequence[str]) -> str:

@@ -45,13 +45,20 @@ def judge(
     scenario: Scenario, outcome: Outcome, quiet: Outcome, lasting: Lasting = "give-up"
 ) -> Judgement:
     """Judge a run under a scenario beside the one without."""
-    if len(strikes(outcome.trace)) < scenario.depth:
-        why = why_not_reached(scenario, outcome.trace)
+    missed = not_reached(scenario, outcome.trace)
+    if missed is not None:
+        why = why_not_reached(missed, outcome.trace)
         if outcome.status == "passed":
             return Judgement("not reached", why=why)
         broken = f"it {outcome.status}, though the fault never happened: it does not repeat"
         return Judgement("not reached", (broken,), why)
     return Judgement(outcome.status, tuple(_findings(scenario, outcome, quiet, lasting)))
+
+
+def is_slow(scenario: Scenario, outcome: Outcome, quiet: Outcome) -> bool:
+    """Whether a run took too long to give up."""
+    slow = max(SLOW_AT_LEAST, SLOW * quiet.seconds)
+    return outcome.status != "hung" and scenario.mode == "lasting" and outcome.seconds > slow
 
 
 def _findings(
@@ -64,8 +71,7 @@ def _findings(
         yield f"it hung: it was ended after {outcome.seconds:.0f} s{how}"
     elif outcome.status == "failed" and survives:
         yield f"it failed, with exit status {outcome.code}"
-    slow = max(SLOW_AT_LEAST, SLOW * quiet.seconds)
-    if outcome.status != "hung" and scenario.mode == "lasting" and outcome.seconds > slow:
+    if is_slow(scenario, outcome, quiet):
         yield f"it took {outcome.seconds:.1f} s; without faults, {quiet.seconds:.1f} s"
     before, after = effects(quiet.trace), effects(outcome.trace)
     if outcome.status == "passed" and (fatal or scenario.mode == "lasting"):
@@ -93,19 +99,35 @@ def _wrong(trace: Trace, quiet: Trace, told: Container[str]) -> Iterator[str]:
             yield f"{each.proxy}: {each.text} ({each.rule})"
 
 
+def not_reached(scenario: Scenario, trace: Trace) -> Scenario | None:
+    """Return the first of the scenario's faults that has not happened, if there is one."""
+    fired = {each.rule for each in strikes(trace)}
+    missed = None
+    step: Scenario | None = scenario
+    while step is not None:
+        missed = missed if step.rule in fired else step
+        step = step.before
+    return missed
+
+
 def why_not_reached(scenario: Scenario, trace: Trace) -> str:
     """Return what a run did in place of reaching the point, in words."""
     point = scenario.point
     proxy = trace.proxies.get(point.proxy)
     if proxy is None:
-        return f"It opened no proxy {point.proxy!r}."
+        return f"there was no proxy {point.proxy!r}"
     if point.kind == "connect":
         times = len(proxy.connections)
     else:
         asked = [folded(each.labels, proxy.protocol) for each in proxy.exchanges]
         times = asked.count(point.labels)
-    return f"{point.title} happened {_times(times)}, and was to fail at the {point.occurrence + 1}."
+    what = f"{point.proxy}: {point.title}"
+    if times > point.occurrence:
+        return f"{what} happened {_times(times)}, but not so that {scenario.injection.name} can"
+    if not times:
+        return f"{what} did not happen"
+    return f"{what} happened {_times(times)} only, and was to fail at #{point.occurrence + 1}"
 
 
 def _times(count: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

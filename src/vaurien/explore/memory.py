@@ -1,7 +1,7 @@
 """What was explored, in a folder, so that nothing is run again while the program is the same.
 
 Law: a line is appended for each run, as soon as it has ended, so a process that is killed goes
-on where it was.  A line that was cut off is ignored.
+on where it was.  A line that was cut off, or that another version has written, is ignored.
 """
 
 from __future__ import annotations
@@ -9,13 +9,22 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 
+from ..errors import OptionError
+from ..values.texts import printable
 from .results import Result
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 FOLDER = ".vaurien/explore"
 FINISHED = b'{"finished": true}'
-"""The line at the end of an exploration that was not interrupted."""
+"""The line at the end of an exploration that was not interrupted: what broke is run again, because
+the program may be another one now."""
 MODE = 0o600
 """Output and labels may be confidential."""
 
@@ -26,49 +35,98 @@ def key_of(*parts: Iterable[str]) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def make_folder(folder: str) -> None:
+    """Make the folder, unless there is one.
+
+    Raises:
+        OptionError: it cannot be used.
+    """
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise OptionError("cannot be written", key="--folder", given=folder)
+
+
+def _unusable(folder: str, error: OSError) -> OptionError:
+    reason = error.strerror or str(error)
+    return OptionError(f"cannot be used: {reason}", key="--folder", given=folder)
+
+
 class Memory:
-    """The results for one program with one trace."""
+    """The results for one program with one trace; one process at a time has them open."""
 
     def __init__(self, folder: str, key: str) -> None:
         """Read what there is.
 
         Raises:
-            OSError: the folder or the file cannot be used.
+            OptionError: the folder cannot be used, or another process has this open.
         """
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        make_folder(folder)
         self.path = os.path.join(folder, f"{key}.jsonl")
         self.results: dict[str, Result] = {}
-        self.finished = False
-        """The exploration before this one was not interrupted."""
-        whole = self._read()
-        self._file = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, MODE)
-        if not whole:
-            os.write(self._file, b"\n")
+        """By their identifiers; what broke before an exploration ended is to be run again."""
+        self.trouble = ""
+        """Why something could not be kept, in words."""
+        try:
+            self._file = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR, MODE)
+        except OSError as error:
+            raise _unusable(folder, error) from None
+        try:
+            self._lock(folder)
+            self._whole = self._read()
+            """Whether the last line has an end."""
+        except OSError as error:
+            os.close(self._file)
+            raise _unusable(folder, error) from None
+        except OptionError:
+            os.close(self._file)
+            raise
+
+    def _lock(self, folder: str) -> None:
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                why = "is in use: this command is being explored; wait, or give another folder"
+                raise OptionError(why, key="--folder", given=folder) from None
 
     def _read(self) -> bool:
         """Read all lines; return whether the last one is whole."""
-        try:
-            with open(self.path, "rb") as file:
-                data = file.read()
-        except FileNotFoundError:
-            return True
-        self.finished = data.endswith(FINISHED + b"\n")
+        with open(self._file, "rb", closefd=False) as file:
+            data = file.read()
         for line in data.split(b"\n"):
+            if line == FINISHED:
+                self.results = {key: each for key, each in self.results.items() if not each.broke}
+                continue
             try:
                 result = Result.from_json(json.loads(line))
-            except (ValueError, TypeError, LookupError):
-                continue  # it was cut off
+            except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+                continue  # it was cut off, or is of another version
             self.results[result.id] = result
         return data.endswith(b"\n") or not data
 
     def add(self, result: Result) -> None:
-        """Keep a result."""
+        """Keep a result, here at least; ``trouble`` says if it is not on disk."""
         self.results[result.id] = result
-        os.write(self._file, json.dumps(result.to_json()).encode("ascii") + b"\n")
+        self._append(json.dumps(result.to_json()).encode("ascii") + b"\n")
 
     def finish(self) -> None:
         """Keep that the exploration has ended."""
-        os.write(self._file, FINISHED + b"\n")
+        self._append(FINISHED + b"\n")
+
+    def _append(self, line: bytes) -> None:
+        rest = line if self._whole else b"\n" + line
+        try:
+            while rest:
+                written = os.write(self._file, rest)
+                self._whole = rest[:written].endswith(b"\n")
+                rest = rest[written:]
+        except OSError as error:
+            reason = printable(error.strerror or str(error))
+            self.trouble = f"{self.path} cannot be written, so not all is remembered: {reason}"
 
     def close(self) -> None:
-        os.close(self._file)
+        with suppress(OSError):
+            os.close(self._file)

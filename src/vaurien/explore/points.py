@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ..embedded.exchanges import Exchange
 from ..embedded.meaning import meets_any, title_of
@@ -56,6 +56,16 @@ class Point:
     def id(self) -> str:
         """The same in each run: ``payments/POST-charges/1``."""
         return f"{self.proxy}/{self.slug}/{self.occurrence + 1}"
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Point:
+        """Return the point of a JSON object, as ``asdict`` makes it.
+
+        Raises:
+            TypeError, ValueError, LookupError: it is none.
+        """
+        labels = tuple((label, text) for label, text in value["labels"])
+        return cls(**{**value, "labels": labels})
 
     def __str__(self) -> str:
         return f"{self.proxy}: {self.title} #{self.occurrence + 1}"
@@ -166,3 +176,14 @@ def sampled(points: Sequence[Point]) -> list[Point]:
     """Return the first, the second and the last of each group, in their order."""
     last = {point.group: point.occurrence for point in points}
     return [point for point in points if point.occurrence in (0, 1, last[point.group])]
+
+
+def spread(points: Sequence[Point], most: int) -> list[Point]:
+    """Return so many points at most, in their order, of all kinds of requests equally many."""
+    seen: Counter[tuple[str, str]] = Counter()
+    ranked = []
+    for number, point in enumerate(points):
+        kind = point.proxy, point.title.partition(" ")[0]
+        ranked.append((seen[kind], number))
+        seen[kind] += 1
+    return [points[number] for number in sorted(number for _, number in sorted(ranked)[:most])]

@@ -9,6 +9,7 @@ from typing import Any
 from ..embedded.journal import line_of
 from .command import Outcome
 from .judge import Judgement
+from .points import Point
 from .scenarios import Scenario
 
 TIMELINE = 60
@@ -35,15 +36,15 @@ class Result:
     """The last lines of its output, if it broke."""
     timeline: tuple[str, ...] = ()
     """Its exchanges, a line each, if it broke."""
-    deeper: tuple[Scenario, ...] = ()
-    """Scenarios at what the program did only because it recovered."""
+    deeper: tuple[Point, ...] = ()
+    """What the program did only because it recovered."""
 
     @property
     def broke(self) -> bool:
         return bool(self.findings)
 
     def to_json(self) -> dict[str, object]:
-        return {**asdict(self), "deeper": [each.to_json() for each in self.deeper]}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Result:
@@ -54,12 +55,12 @@ class Result:
         """
         known = {field.name for field in fields(cls)}
         lists: dict[str, Any] = {key: tuple(value[key]) for key in ("findings", "timeline")}
-        lists["deeper"] = tuple(map(Scenario.from_json, value["deeper"]))
+        lists["deeper"] = tuple(map(Point.from_json, value["deeper"]))
         return cls(**{key: value[key] for key in value if key in known} | lists)
 
 
 def result_of(
-    scenario: Scenario, outcome: Outcome, judgement: Judgement, deeper: Iterable[Scenario] = ()
+    scenario: Scenario, outcome: Outcome, judgement: Judgement, deeper: Iterable[Point] = ()
 ) -> Result:
     """Return what is kept of a run."""
     exchanges = list(outcome.trace.exchanges()) if judgement.broke else []

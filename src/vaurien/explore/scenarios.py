@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
 
 from ..config.scenario import Fire
 from ..embedded.exchanges import Injected
@@ -30,7 +31,7 @@ class Scenario:
     before: Scenario | None = None
     """What happens first."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Short, and the same in each run: ``payments/POST-charges/1/reply-lost/once``."""
         point = self.point
@@ -58,7 +59,7 @@ class Scenario:
             {**labels, **injection.matches},
             point.occurrence + 1,
             self.mode == "lasting",
-            NAME if self.before is None else f"{NAME}-{self.depth}",
+            self.rule,
         )
         if self.before is not None:
             yield from self.before.fires()
@@ -73,25 +74,10 @@ class Scenario:
                 entry["times"] = 1
             yield fire.proxy, entry
 
-    def to_json(self) -> dict[str, object]:
-        """Return an object from which ``from_json`` makes the same scenario."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Scenario:
-        """Return the scenario of a JSON object.
-
-        Raises:
-            TypeError, LookupError: it is none.
-        """
-        point, before = dict(value["point"]), value["before"]
-        point["labels"] = tuple((label, text) for label, text in point["labels"])
-        return cls(
-            Point(**point),
-            Injection(**value["injection"]),
-            value["mode"],
-            None if before is None else cls.from_json(before),
-        )
+    @property
+    def rule(self) -> str:
+        """The name of the rule of its last fault."""
+        return NAME if self.before is None else f"{NAME}-{self.depth}"
 
     @property
     def depth(self) -> int:

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..values.texts import printable
-from .explorer import Exploration
+from .exploration import Exploration, Options
 from .points import fold
+from .queue import MOST_DEEPER
 from .results import Result
 from .scenarios import MODES
 
@@ -25,6 +26,8 @@ def lines_of(exploration: Exploration, expected: Mapping[str, str]) -> Iterator[
     for proxy in dict.fromkeys(proxy_of(result) for result in results):
         yield from _table([each for each in results if proxy_of(each) == proxy], expected)
     yield LEGEND
+    missed = {(each.point, each.why): None for each in results if each.why}
+    yield from (printable(f"{point}: not reached: {why}") for point, why in missed)
 
 
 def proxy_of(result: Result) -> str:
@@ -52,6 +55,30 @@ def mark_of(result: Result | None, expected: Mapping[str, str]) -> str:
     if result.broke:
         return "=" if result.id in expected else "!"
     return MARKS[result.result]
+
+
+def estimate(exploration: Exploration, options: Options) -> Iterator[str]:
+    """Yield how much there is to run, and how long it takes at least."""
+    points, scenarios = len(exploration.points), len(exploration.scenarios)
+    seconds = exploration.quiet.seconds
+    least = time_of(exploration.left * seconds / options.jobs)
+    yield (
+        f"{points} points, {scenarios} scenarios, {exploration.remembered} of them run before; "
+        f"without faults the command takes {seconds:.1f} s, so the others {least} and more"
+    )
+    if exploration.left_out:
+        yield f"{exploration.left_out} points are left out, because they are too many"
+    if options.depth > 1:
+        yield f"at most {MOST_DEEPER} scenarios with another fault will be added"
+    if options.budget is not None:
+        yield f"no run begins after {time_of(options.budget)}"
+
+
+def time_of(seconds: float) -> str:
+    """Return a time for a person."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def told(result: Result, again: Sequence[str]) -> Iterator[str]:
@@ -97,4 +124,5 @@ def summary(exploration: Exploration, expected: Mapping[str, str]) -> str:
     text += f"; broken: {len(broken)}"
     text += f", and {as_expected} as expected" if as_expected else ""
     text += f"; not run: {left}" if left else ""
+    text += f"; left out: {exploration.left_out}" if exploration.left_out else ""
     return text
