@@ -23,6 +23,8 @@ LINE_END = re.compile(rb"\n")
 NAME = re.compile(rb"(?:\A|[\r\n])event:[ ]?([^\r\n]*)")
 DATA = re.compile(rb"(?:\A|[\r\n])data:[ ]?([^\r\n]*)")
 DONE = b"[DONE]"
+CALLED = ("type", "object")
+"""Members of an event's data that say what it is, the better one first."""
 JSON_LINES = frozenset({b"x-ndjson", b"ndjson", b"jsonl", b"x-jsonl", b"jsonlines"})
 """Subtypes of ``application`` whose content is JSON in each line."""
 
@@ -56,13 +58,14 @@ class Event(NamedTuple):
         text = self.text
         if text == DONE:
             return "done"
-        members = members_of(text, "type", "object")
+        written = [name for name in CALLED if b'"%b"' % name.encode() in text]
+        members = members_of(text, *written) if written else {}
         return members.get("type") or members.get("object", "")
 
     @property
     def keeps_alive(self) -> bool:
         """It says nothing: it is a comment or a ping."""
-        return not self.text or self.name == "ping"
+        return not self.text or (b"ping" in self.data and self.name == "ping")
 
     def with_text(self, text: bytes, name: str = "") -> bytes:
         """Return the event with other data and another name; ``""`` keeps that."""
