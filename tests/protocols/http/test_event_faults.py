@@ -126,6 +126,16 @@ def test_interim_responses_pass() -> None:
     assert [*fault.play(interim, firing(), values_of(fault, {}))] == [Forward(interim)]
 
 
+@pytest.mark.parametrize(
+    "answer", [SENT + chunks(ONE + TWO)[:-5], SENT + chunks(ONE + TWO)[:-9], SIZED + ONE + TWO[:-2]]
+)
+def test_what_the_backend_does_not_end_is_not_ended(answer: bytes) -> None:
+    outcome = told("duplicate-event", answer, size=9, events=0)
+    assert outcome.content.startswith(ONE + ONE + b"data: tw")
+    assert not outcome.is_whole
+    assert outcome.actions == []
+
+
 # In a simulated system, where a seed decides how bytes arrive.
 
 ASKING = (

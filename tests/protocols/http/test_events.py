@@ -104,7 +104,12 @@ def test_content_is_taken_out_of_chunks(data: st.DataObject) -> None:
 
 
 def test_content_that_is_not_in_chunks() -> None:
-    assert Content(UNTIL_CLOSE).feed(ONE) == Content(5).feed(ONE) == ONE
+    open_ended, sized = Content(UNTIL_CLOSE), Content(len(ONE + TWO))
+    assert open_ended.feed(ONE) == sized.feed(ONE) == ONE
+    assert not open_ended.ended
+    assert not sized.ended
+    sized.feed(TWO)
+    assert sized.ended
 
 
 def test_every_byte_of_a_chunk_is_content_at_once() -> None:

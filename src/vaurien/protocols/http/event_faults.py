@@ -128,7 +128,8 @@ class EventFault(HttpFault):
             yield told.piece(message, told.framed(step)) if isinstance(step, bytes) else step
         if (told.over or message.ends) and not told.finished:
             told.finished = True
-            yield told.piece(message, LAST_CHUNK if told.chunked else b"", ends=True)
+            whole = told.over or told.content.ended  # otherwise the backend has broken off
+            yield told.piece(message, LAST_CHUNK if told.chunked and whole else b"", ends=True)
             if told.over or (told.sized and not told.chunked):
                 yield Close()
 

@@ -104,14 +104,16 @@ class Content:
     def __init__(self, size: int) -> None:
         """``size``: that of ``body_size``."""
         self.ended = False
-        """The last chunk has begun."""
+        """All of it has arrived, as far as the body tells."""
         self._chunked = size == CHUNKED
         self._held = b""  # a part of a line between two chunks
-        self._left = 0  # bytes to come of the chunk under way, with its CRLF
+        self._left = max(0, size)  # bytes to come: of all, or of the chunk under way with its CRLF
 
     def feed(self, data: bytes) -> bytes:
         """Return the content in the bytes that arrive next."""
         if not self._chunked:
+            self._left -= len(data)
+            self.ended = self._left == 0
             return data
         data, self._held = self._held + data, b""
         found: list[bytes] = []
