@@ -8,26 +8,26 @@ from typing import Any
 import anthropic
 import openai
 
+from peers import PATIENCE
 from vaurien.embedded.handle import ProxyHandle
 
 SAY: Any = [{"role": "user", "content": "Tell me a story."}]
 SCHEMA: dict[str, object] = {"type": "object", "properties": {}}
 OPENAI_TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}]
 ANTHROPIC_TOOLS: Any = [{"name": "weather", "input_schema": SCHEMA}]
-QUICK = 0.2
-"""Seconds that a client waits for the next bytes."""
 
 
 class Clients:
     """Both SDKs, which ask through a proxy."""
 
-    def __init__(self, proxy: ProxyHandle, retries: int = 0) -> None:
+    def __init__(self, proxy: ProxyHandle, *, retries: int = 0, patience: float = PATIENCE) -> None:
+        """``patience``: seconds that they wait for the next bytes."""
         url = f"http://{proxy.address}"
         self.openai = openai.OpenAI(
-            base_url=f"{url}/v1", api_key="key", max_retries=retries, timeout=QUICK
+            base_url=f"{url}/v1", api_key="key", max_retries=retries, timeout=patience
         )
         self.anthropic = anthropic.Anthropic(
-            base_url=url, api_key="key", max_retries=retries, timeout=QUICK
+            base_url=url, api_key="key", max_retries=retries, timeout=patience
         )
 
     def close(self) -> None:

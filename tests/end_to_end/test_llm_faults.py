@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 import vaurien
-from end_to_end.llm_clients import QUICK, SAY, Clients, outcome
+from end_to_end.llm_clients import SAY, Clients, outcome
 from llm_server import SAID, LlmServer, llm_server
 from peers import wait_until
 from vaurien.embedded.chaos import Chaos
@@ -28,6 +28,11 @@ SAME = (CHAT, RESPONSE, MESSAGE, WHOLE)
 LIMITED = ("openai.RateLimitError", "openai.RateLimitError", "anthropic.RateLimitError")
 NOT_DECODED = ("UnicodeDecodeError",) * 4
 LATE = ("openai.APITimeoutError", "openai.APITimeoutError", "httpx2.ReadTimeout")
+
+NOT_LONG = 0.2
+"""Seconds that an impatient client waits for the next bytes ..."""
+LONGER = 1.0
+"""... and one that is to be kept waiting."""
 
 SEEN: dict[str, tuple[str, str, str, str]] = {
     "rate-limit-requests": (*LIMITED, "openai.RateLimitError"),
@@ -121,6 +126,13 @@ def failing(proxy: ProxyHandle, fault: str) -> AbstractContextManager[AppliedRul
     return proxy.rule("error", **dict(word.split("=", 1) for word in words))
 
 
+@pytest.fixture(scope="module")
+def impatient(proxy: ProxyHandle) -> Iterator[Clients]:
+    made = Clients(proxy, patience=NOT_LONG)
+    yield made
+    made.close()
+
+
 def seen(clients: Clients) -> tuple[str, str, str, str]:
     return (
         outcome(clients.chat),
@@ -148,9 +160,11 @@ def test_without_a_fault(clients: Clients, proxy: ProxyHandle, server: LlmServer
 
 
 @pytest.mark.parametrize("fault", SEEN)
-def test_what_the_sdks_make_of_it(clients: Clients, proxy: ProxyHandle, fault: str) -> None:
+def test_what_the_sdks_make_of_it(
+    clients: Clients, impatient: Clients, proxy: ProxyHandle, fault: str
+) -> None:
     with failing(proxy, fault):
-        assert seen(clients) == SEEN[fault]
+        assert seen(impatient if SEEN[fault][:3] == LATE else clients) == SEEN[fault]
     assert seen(clients) == SAME  # the rule has left nothing behind
 
 
@@ -164,16 +178,17 @@ def test_a_tool_call_that_is_cut(clients: Clients, proxy: ProxyHandle) -> None:
 
 @pytest.mark.parametrize(("which", "expected"), [("chat", CHAT), ("messages", MESSAGE)])
 def test_no_timeout_while_the_stream_is_kept_alive(
-    clients: Clients, proxy: ProxyHandle, which: str, expected: str
+    proxy: ProxyHandle, which: str, expected: str
 ) -> None:
-    found: list[str] = []
+    clients, found = Clients(proxy, patience=LONGER), list[str]()
     asking = threading.Thread(target=lambda: found.append(outcome(getattr(clients, which))))
-    with failing(proxy, "keep-alives-only interval=0.04"):
+    with failing(proxy, "keep-alives-only interval=0.05"):
         begun = time.monotonic()
         asking.start()
-        wait_until(lambda: found or time.monotonic() > begun + 2 * QUICK, "more than the timeout")
+        wait_until(lambda: found or time.monotonic() > begun + 1.2 * LONGER, "the timeout")
         assert not found
     asking.join()
+    clients.close()
     assert found == [expected]
 
 
