@@ -21,6 +21,8 @@ class Semantics:
     """Requests with which clients open a connection, before they ask for anything."""
     safe: Conditions = ()
     """Requests that change nothing."""
+    probe: Conditions = ()
+    """Requests that ask for nothing but whether the connection is of use."""
     idempotent: Conditions = ()
     """Requests that change nothing more if they are sent twice."""
     forgettable: str = ""
@@ -33,6 +35,8 @@ class Semantics:
     """A pattern that finds, in the head of a response, that the request has changed nothing."""
     begin: Conditions = ()
     """Requests that begin a transaction, ..."""
+    chain: Conditions = ()
+    """... or all transactions of the connection, each with the first request after the last; ..."""
     commit: Conditions = ()
     """... that make what it changed last, ..."""
     rollback: Conditions = ()

@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 
 from traces import exchange, trace_of
-from vaurien.embedded.meaning import carried_out, identity_of, kind_of, meets, title_of
+from vaurien.embedded.meaning import (
+    carried_out,
+    changes_of,
+    identity_of,
+    kind_of,
+    meets,
+    openings,
+    title_of,
+)
 from vaurien.protocol import Protocol
 from vaurien.protocols.http import Http
 from vaurien.protocols.http.semantics import SEMANTICS
+from vaurien.protocols.mysql import MySQL
 from vaurien.protocols.postgresql import PostgreSQL
 from vaurien.protocols.redis import Redis
 from vaurien.protocols.smtp import Smtp
@@ -44,6 +53,44 @@ def test_transactions_are_carried_out_when_they_are_committed() -> None:
         protocol=PostgreSQL,
     )
     assert [each.number for each in carried_out(trace.proxies["db"])] == [2]
+
+
+def test_without_autocommit_there_is_always_a_transaction() -> None:
+    trace = trace_of(
+        exchange(1, verb="SET", sql="SET AUTOCOMMIT = 0"),
+        exchange(2, verb="INSERT"),
+        exchange(3, verb="COMMIT"),
+        exchange(4, verb="INSERT"),
+        exchange(5, verb="ROLLBACK"),
+        exchange(6, verb="INSERT"),
+        protocol=MySQL,
+    )
+    assert [each.number for each in carried_out(trace.proxies["db"])] == [2]
+
+
+def test_what_requests_would_change() -> None:
+    trace = trace_of(
+        exchange(1, verb="BEGIN"),
+        exchange(2, verb="INSERT"),
+        exchange(3, verb="COMMIT", told=False),
+        exchange(4, verb="INSERT"),
+        exchange(5, verb="SELECT"),
+        exchange(6, verb="OTHER", sql=" ;"),
+        protocol=PostgreSQL,
+    )
+    changes = changes_of(trace.proxies["db"])
+    numbers = {key[2]: [each.number for each in made] for key, made in changes.items()}
+    assert numbers == {3: [2], 4: [4]}
+
+
+def test_what_opens_a_connection_comes_before_all_else() -> None:
+    trace = trace_of(
+        exchange(1, command="HELLO"),
+        exchange(2, command="CLIENT"),
+        exchange(3, command="GET"),
+        exchange(4, command="CLIENT"),
+    )
+    assert [each.number for each in openings(trace.proxies["db"])] == [1, 2]
 
 
 def test_a_mail_counts_with_its_content() -> None:

@@ -13,6 +13,7 @@ from vaurien.embedded import recording
 from vaurien.embedded.exchanges import Exchange
 from vaurien.embedded.recording import RecordedProxy, Recording
 from vaurien.protocols.redis import Redis
+from vaurien.protocols.smtp import Smtp
 
 SET, GET = command("SET", "key", "1"), command("GET", "key")
 
@@ -106,6 +107,68 @@ def test_connections_and_how_they_end() -> None:
     assert connection.opened_at is not None
     assert connection.closed_at is not None
     assert connection.client_reset
+
+
+def test_an_end_is_noted_when_it_arrives() -> None:
+    here = world("hang")
+    here.client().say(SET, finish=True)
+    here.run(seconds=5)
+    assert isinstance(here.proxy, RecordedProxy)
+    (connection,) = here.proxy.trace().connections
+    assert connection.client_ended_at == connection.left_at is not None
+    assert connection.closed_at is None
+
+
+def test_nothing_reaches_a_backend_that_has_gone() -> None:
+    here = world()
+    client = here.client()
+    client.say(SET)
+    here.run(lambda: client.heard == b"+OK\r\n")
+    here.backends[0].finish()
+    here.run()
+    client.say(GET)
+    here.run()
+    exchanges = list(recorded(here).exchanges.values())
+    assert [each.reached_backend for each in exchanges] == [True, False]
+
+
+MAIL = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"
+
+
+def mailed(*contents: bytes) -> list[Exchange]:
+    """The exchanges in which the content of mails was sent, each when the server asked for it."""
+
+    def serve(peer: Peer, data: bytes) -> None:
+        lines = bytes(peer.heard)[-len(data) :].split(b"\r\n")[:-1]
+        for line in lines:
+            if line == b"DATA":
+                peer.say(b"354 go\r\n")
+            elif line == b"." or b":" in line:
+                peer.say(b"250 ok\r\n")
+
+    here = World(protocol=Smtp(), on_data=serve, proxy=Accounted)
+    client = here.client()
+    here.run(lambda: here.backends)
+    here.backends[0].say(b"220 here\r\n")
+    for content in contents:
+        client.say(MAIL + b"DATA\r\n")
+        here.run(seconds=10)
+        client.say(content + b"\r\n.\r\n")
+        here.run(seconds=10)
+    made = recorded(here).exchanges.values()
+    return [each for each in made if each.labels.get("verb") == "DATA"]
+
+
+def test_more_of_a_request_is_a_part_of_it() -> None:
+    first, other, again = mailed(b"hello", b"bye", b"hello")
+    assert first.digest == again.digest != other.digest
+    assert all(each.reached_backend and not each.altered for each in (first, other, again))
+
+
+def test_requests_that_are_not_answered() -> None:
+    (silenced, asks) = asked(world(), command("CLIENT", "REPLY", "OFF") + SET)
+    assert not silenced.expects_answer
+    assert not asks.expects_answer
 
 
 def test_the_plan_shows_none_of_it() -> None:

@@ -117,6 +117,25 @@ def test_a_cache_may_do_without() -> None:
     assert not judge(SCENARIOS["request-lost/lasting"], outcome, quiet).broke
 
 
+def test_what_was_not_kept_needs_no_removal() -> None:
+    def cached(*reached: bool) -> Outcome:
+        keep = exchange(2, command="SET", access="write", key="a", head=b"\r\nEX\r\n")
+        made = [
+            exchange(1, command="INCRBY", access="write", key="paid"),
+            keep,
+            exchange(3, command="DEL", access="write", key="a"),
+        ]
+        for each, there in zip(made[1:], reached, strict=True):
+            each.forwarded_at = 1.0 if there else None
+        return Outcome("passed", 0, 1.0, "", trace_of(injected(made[0]), *made[1:]))
+
+    scenario = SCENARIOS["request-lost/lasting"]
+    quiet = cached(True, True)
+    assert not judge(scenario, cached(False, False), quiet).broke
+    (finding,) = judge(scenario, cached(True, False), quiet).findings
+    assert finding == "it ended with success, though db: DEL a never reached the backend"
+
+
 def test_twice_is_too_often() -> None:
     (finding,) = judged("passed", pay(2)).findings
     assert finding == "db: INCRBY paid changed the backend twice; without faults, once"

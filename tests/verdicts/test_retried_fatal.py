@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from judged import GET, attempt, judged, levels
+from judged import GET, SET, attempt, judged, levels
 from vaurien.verdicts.retried_fatal import RetriedFatal
 
 
@@ -16,6 +16,12 @@ def test_the_same_again() -> None:
 
 def test_looking_again_is_a_warning() -> None:
     assert levels(RetriedFatal(), attempt(0, "NOAUTH", GET), attempt(1, "NOAUTH", GET)) == ["WARN"]
+
+
+def test_filling_a_cache_again_is_a_warning() -> None:
+    head = b"SET cart 1\r\nEX\r\n60"
+    again = [attempt(at, "NOPERM", SET, head=head) for at in (0, 1)]
+    assert levels(RetriedFatal(), *again) == ["WARN"]
 
 
 def test_much_later_is_something_else() -> None:

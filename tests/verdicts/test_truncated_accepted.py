@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from judged import GET, attempt, judged, levels
+from judged import GET, SET, attempt, judged, levels
 from vaurien.embedded.exchanges import Exchange
 from vaurien.protocols.http import Http
 from vaurien.verdicts.truncated_accepted import TruncatedAccepted
@@ -16,6 +16,12 @@ def test_the_connection_is_used_again() -> None:
         "FAIL",
         "GET cart was answered in part, and its connection used again",
     )
+
+
+def test_what_was_sent_before_it_broke_off_does_not_show_that_it_is_used_again() -> None:
+    partial = attempt(0, "partial", GET)
+    partial.answered_at = partial.answer_ended_at = 0.2
+    assert levels(TruncatedAccepted(), partial, attempt(0.1, labels=SET)) == ["WARN"]
 
 
 def test_not_asking_again_is_a_warning() -> None:

@@ -12,6 +12,9 @@ from typing import overload
 from ..rules.matches import condition
 from ..rules.plan import Match
 
+Key = tuple[str, int, int]
+"""The proxy of an exchange, the number of its connection, and its number on that."""
+
 
 @dataclass(frozen=True)
 class Injected:
@@ -50,6 +53,8 @@ class Exchange:
     asked_bytes: int = 0
     forwarded_at: float | None = None
     """When the backend was sent the end of the request, perhaps altered."""
+    expects_answer: bool = True
+    """Whether the backend will answer."""
     altered: bool = False
     """The backend was sent something else than the client has asked."""
     answer_labels: Mapping[str, str] = field(default_factory=dict)
@@ -70,7 +75,7 @@ class Exchange:
     injected: tuple[Injected, ...] = ()
 
     @property
-    def key(self) -> tuple[str, int, int]:
+    def key(self) -> Key:
         return self.proxy, self.connection, self.number
 
     @property
@@ -100,6 +105,12 @@ class Connection:
     closed_at: float | None = None
     injected: tuple[Injected, ...] = ()
     """Rules that fired outside of any exchange."""
+
+    @property
+    def left_at(self) -> float | None:
+        """When the client left, or was cut off; None: it is there."""
+        ends = [at for at in (self.client_ended_at, self.closed_at) if at is not None]
+        return min(ends, default=None)
 
 
 def in_order(exchanges: Iterable[Exchange]) -> list[Exchange]:

@@ -10,7 +10,7 @@ from typing import Literal
 from ..protocol import Protocol
 from ..rules.matches import condition
 from ..semantics import Conditions, Semantics
-from .exchanges import Exchange
+from .exchanges import Exchange, Key
 from .trace import ProxyTrace
 
 SHOWN = 48
@@ -76,10 +76,14 @@ def _changed_nothing(exchange: Exchange, semantics: Semantics) -> bool:
     return bool(semantics.nothing and re.search(semantics.nothing, answer))
 
 
+def is_complete(exchange: Exchange, semantics: Semantics) -> bool:
+    """Whether the client has asked for all that it wants, and not only begun to."""
+    return re.search(semantics.complete, exchange.head.decode("latin-1")) is not None
+
+
 def _sent_whole(exchange: Exchange, semantics: Semantics) -> bool:
     """Whether the backend got what the client has asked, and all of it."""
-    complete = re.search(semantics.complete, exchange.head.decode("latin-1"))
-    return exchange.reached_backend and not exchange.altered and complete is not None
+    return exchange.reached_backend and not exchange.altered and is_complete(exchange, semantics)
 
 
 def carried_out(proxy: ProxyTrace) -> Iterator[Exchange]:
@@ -89,22 +93,49 @@ def carried_out(proxy: ProxyTrace) -> Iterator[Exchange]:
     backend got, and whose answer is unknown, counts, too, but not one that a rule has altered.
     """
     meaning = proxy.protocol.semantics
+    for exchange, changes in _changes(proxy):
+        if _is_done(exchange, meaning):
+            yield from changes
+
+
+def changes_of(proxy: ProxyTrace) -> dict[Key, tuple[Exchange, ...]]:
+    """Return what requests would change, by their keys: for a commit, its whole transaction."""
+    return {exchange.key: tuple(changes) for exchange, changes in _changes(proxy)}
+
+
+def _changes(proxy: ProxyTrace) -> Iterator[tuple[Exchange, Sequence[Exchange]]]:
+    """Yield each request that would change something by itself, with what it would change."""
+    meaning = proxy.protocol.semantics
     waiting: dict[int, list[Exchange]] = {}  # in a transaction, by the number of the connection
+    chained: set[int] = set()  # connections on which there is always a transaction
     for exchange in sorted(proxy.exchanges, key=lambda each: each.asked_at):
         labels, connection = exchange.labels, exchange.connection
-        sent = _sent_whole(exchange, meaning)
-        done = sent and not _changed_nothing(exchange, meaning)
-        if meets_any(labels, meaning.begin):
-            if done:
+        if meets_any(labels, (*meaning.begin, *meaning.chain)):
+            if _is_done(exchange, meaning):
                 waiting[connection] = []
-        elif meets_any(labels, meaning.commit):
-            committed = waiting.pop(connection, [])
-            if done:
-                yield from committed
-        elif meets_any(labels, meaning.rollback):
-            waiting.pop(connection, None)
-        elif done and not meets_any(labels, (*meaning.safe, *meaning.opening)):
-            if connection in waiting:
+                chained |= {connection} if meets_any(labels, meaning.chain) else set()
+        elif meets_any(labels, (*meaning.commit, *meaning.rollback)):
+            changes = waiting.pop(connection, [])
+            if connection in chained:
+                waiting[connection] = []
+            if meets_any(labels, meaning.commit):
+                yield exchange, changes
+        elif not meets_any(labels, (*meaning.safe, *meaning.opening)):
+            if connection not in waiting:
+                yield exchange, (exchange,)
+            elif _is_done(exchange, meaning):
                 waiting[connection].append(exchange)
-            else:
-                yield exchange
+
+
+def _is_done(exchange: Exchange, semantics: Semantics) -> bool:
+    return _sent_whole(exchange, semantics) and not _changed_nothing(exchange, semantics)
+
+
+def openings(proxy: ProxyTrace) -> Iterator[Exchange]:
+    """Yield the exchanges that open connections: those before the first that asks for more."""
+    opened: set[int] = set()
+    for exchange in sorted(proxy.exchanges, key=lambda each: each.key):
+        if not meets_any(exchange.labels, proxy.protocol.semantics.opening):
+            opened.add(exchange.connection)
+        elif exchange.connection not in opened:
+            yield exchange

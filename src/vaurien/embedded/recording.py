@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, ClassVar
 
 from ..behavior import Behavior, Firing
+from ..net.closing import Ending
 from ..net.connection import Connection as OpenConnection
 from ..net.proxy import Proxy
 from ..parsing.exchanges import QueuedReply
@@ -82,28 +83,22 @@ class Recording:
         if connection is not None and connection.opened_at is None:
             connection.opened_at = firing.now
 
-    def ended(self, ended: Ended, firing: Firing) -> None:
-        connection = self.connections.get(firing.connection)
-        if connection is None:
-            return
-        if ended.direction is Direction.TO_BACKEND:
-            connection.client_ended_at, connection.client_reset = ended.at, ended.reset
-        else:
-            connection.backend_ended_at, connection.backend_reset = ended.at, ended.reset
-
     def asked(self, message: Message, connection: int) -> None:
         """The client has sent a piece of a request."""
         key = connection, message.exchange
         exchange = self._begun(key, message.labels, message.at)
         exchange.asked_at = min(exchange.asked_at, message.at)  # rules are decided on later
         exchange.head = with_head(exchange.head, message.data)
+        if not exchange.asked_bytes:
+            exchange.expects_answer = message.expects_reply
+        if message.begins:
+            exchange.forwarded_at = None  # there is more of the request, such as a mail's content
         exchange.asked_bytes += len(message.data)
         digest = self._digests.get(key)
         if digest is not None:
             digest.update(self._told_apart_by(message))
-            exchange.digest = digest.hexdigest()
             if message.ends:
-                del self._digests[key]
+                exchange.digest = digest.hexdigest()
 
     def _begun(self, key: tuple[int, int], labels: Mapping[str, str], at: float) -> Exchange:
         """Return an exchange, which begins now if it has not."""
@@ -122,14 +117,16 @@ class Recording:
         """The backend is sent a piece of a request."""
         key = firing.connection, message.exchange
         exchange = self.exchanges.get(key)
-        if exchange is None or exchange.forwarded_at is not None:
+        if exchange is None or message.again:
             return
+        connection = self.connections.get(firing.connection)
+        if connection is not None and connection.backend_ended_at is not None:
+            return  # the backend has gone
         digest = self._forwarded.setdefault(key, blake2b(digest_size=8))
         digest.update(self._told_apart_by(message))
         if message.ends:
             exchange.forwarded_at = firing.now
             exchange.altered = digest.hexdigest() != exchange.digest
-            del self._forwarded[key]
 
     def _told_apart_by(self, message: Message) -> bytes:
         """Return the bytes of a piece of a request by which it is told from other requests."""
@@ -150,7 +147,14 @@ class Recording:
         own = message.labels.items() - exchange.labels.items()  # it has those of the request, too
         exchange.answer_labels = {**exchange.answer_labels, **dict(own)}
         if message.ends and message.final:
-            exchange.answer_ended_at = firing.now
+            self._complete(exchange)
+            exchange.answer_ended_at = message.at  # a piece before may be held
+
+    def _complete(self, exchange: Exchange) -> None:
+        """There is no more of a request."""
+        key = exchange.connection, exchange.number
+        self._digests.pop(key, None)
+        self._forwarded.pop(key, None)
 
     def told(self, message: Message, firing: Firing) -> None:
         """The client is sent a piece of a response."""
@@ -192,11 +196,33 @@ class Recording:
         elif connection is not None:
             connection.injected += (injected,)
 
+    def ended(self, ended: Ended, firing: Firing) -> None:
+        """A peer has ended its stream, and all before has passed."""
+        self._ended(firing.connection, ended.direction, ended.at, reset=ended.reset)
+
+    def _ended(self, number: int, direction: Direction, at: float, *, reset: bool) -> None:
+        connection = self.connections.get(number)
+        if connection is None:
+            return
+        if direction is Direction.TO_BACKEND:
+            connection.client_ended_at, connection.client_reset = at, reset
+        else:
+            connection.backend_ended_at, connection.backend_reset = at, reset
+
+    def note_ends(self, connection: OpenConnection) -> None:
+        """Note which ends have arrived, and when; what came before may be held."""
+        for link in connection.links:
+            if link.source.ended_at is not None:
+                reset = link.ending is Ending.RST
+                self._ended(connection.number, link.direction, link.source.ended_at, reset=reset)
+
     def closed(self, number: int, at: float) -> None:
         """A connection is closed."""
         connection = self.connections.get(number)
         if connection is not None:
             connection.closed_at = at
+        for key in [key for key in self._digests if key[0] == number]:
+            self._complete(self.exchanges[key])
 
 
 def with_head(head: bytes, data: bytes) -> bytes:
@@ -290,11 +316,14 @@ class RecordedProxy(Proxy):
 
     def on_closed(self, connection: OpenConnection) -> None:
         super().on_closed(connection)
+        self.recording.note_ends(connection)
         self.recording.closed(connection.number, self.reactor.now)
 
     def trace(self) -> ProxyTrace:
         """Return copies of all that was noted."""
         noted = self.recording
+        for connection in self.connections:
+            noted.note_ends(connection)
         return ProxyTrace(
             type(self.protocol),
             Exchanges(in_order(map(copy, noted.exchanges.values()))),

@@ -23,6 +23,11 @@ class Effect:
     forgettable: bool = field(compare=False)
     """It may be lost."""
 
+    @property
+    def key(self) -> str:
+        """What it changes, where the protocol has a name for it."""
+        return dict(self.labels).get("key", "")
+
 
 def effects(trace: Trace) -> Counter[Effect]:
     """Count what was changed, by what was asked for."""

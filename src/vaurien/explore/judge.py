@@ -7,6 +7,7 @@ worked, nor do things twice.  What proxies have seen may be wrong even if a run 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ from typing import Literal
 from ..embedded.trace import Trace
 from ..verdicts.verdict import judge as verdict_on
 from .command import Outcome
-from .effects import effects
+from .effects import Effect, effects
 from .points import fold, folded
 from .scenarios import Scenario, strikes
 
@@ -75,9 +76,8 @@ def _findings(
         yield f"it took {outcome.seconds:.1f} s; without faults, {quiet.seconds:.1f} s"
     before, after = effects(quiet.trace), effects(outcome.trace)
     if outcome.status == "passed" and (fatal or scenario.mode == "lasting"):
-        for what in before:
-            if not after[what] and not what.forgettable:
-                yield f"it ended with success, though {what.title} never reached the backend"
+        for what in _missed(before, after):
+            yield f"it ended with success, though {what.title} never reached the backend"
     repeated = [what for what in after if after[what] > before[what] > 0 and not what.idempotent]
     for what in repeated:
         yield (
@@ -88,6 +88,20 @@ def _findings(
         told = {"waited-forever"} if outcome.status == "hung" else set()
         told |= {"repeated-effect"} if repeated else set()
         yield from _wrong(outcome.trace, quiet.trace, told)
+
+
+def _missed(before: Counter[Effect], after: Counter[Effect]) -> Iterator[Effect]:
+    """Yield what never reached the backend, but should have.
+
+    Where what was to be written may be lost, there is nothing to change or remove later.
+    """
+    lost: set[tuple[str, str]] = set()
+    for what in before:
+        if not after[what]:
+            if what.forgettable:
+                lost.add((what.proxy, what.key))
+            elif not what.key or (what.proxy, what.key) not in lost:
+                yield what
 
 
 def _wrong(trace: Trace, quiet: Trace, told: Container[str]) -> Iterator[str]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ..embedded.exchanges import Exchange
-from ..embedded.meaning import meets_any, title_of
+from ..embedded.exchanges import Exchange, Key
+from ..embedded.meaning import openings, title_of
 from ..embedded.trace import ProxyTrace, Trace
 from ..protocol import Protocol
 from ..values.texts import digest
@@ -75,7 +75,7 @@ def points_of(trace: Trace) -> list[Point]:
     """Return all points of a trace: connects first, then exchanges in their order."""
     connects = [point for name, proxy in trace.proxies.items() for point in _connects(name, proxy)]
     seen: Counter[tuple[str, Labels]] = Counter()
-    opening = {name: openings(proxy) for name, proxy in trace.proxies.items()}
+    opening = {name: later_openings(proxy) for name, proxy in trace.proxies.items()}
     points = []
     for exchange in trace.exchanges():
         protocol = trace.proxies[exchange.proxy].protocol
@@ -122,28 +122,18 @@ def _connects(name: str, proxy: ProxyTrace) -> Iterator[Point]:
         yield Point(name, "connect", (), occurrence, "connect", "connect")
 
 
-def openings(proxy: ProxyTrace) -> set[tuple[str, int, int]]:
+def later_openings(proxy: ProxyTrace) -> set[Key]:
     """Return the keys of the exchanges that open a connection, but for the first of each.
 
     These belong together: a client that survives a fault at one survives it at all.
     """
-    opened: set[int] = set()
-    found: set[tuple[str, int, int]] = set()
     begun: set[int] = set()
-    for exchange in sorted(proxy.exchanges, key=lambda each: each.key):
-        connection = exchange.connection
-        if connection in opened or not opens(exchange, proxy.protocol):
-            opened.add(connection)
-        elif connection in begun:
+    found: set[Key] = set()
+    for exchange in openings(proxy):
+        if exchange.connection in begun:
             found.add(exchange.key)
-        else:
-            begun.add(connection)
+        begun.add(exchange.connection)
     return found
-
-
-def opens(exchange: Exchange, protocol: type[Protocol]) -> bool:
-    """Whether it is one of those with which clients open a connection."""
-    return meets_any(exchange.labels, protocol.semantics.opening)
 
 
 def folded(labels: Mapping[str, str], protocol: type[Protocol]) -> Labels:

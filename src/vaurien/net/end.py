@@ -18,6 +18,7 @@ class End:
     __slots__ = (
         "broken",
         "connection",
+        "ended_at",
         "fd",
         "incoming",
         "interest",
@@ -37,6 +38,7 @@ class End:
         self.fd = sock.fileno()
         self.interest = READ
         self.unwatched = False
+        self.ended_at: float | None = None  # when its end arrived; what came before may be held
         self.broken = False  # the peer has reset it: nothing can be sent to it
 
     def on_event(self, events: int) -> None:

@@ -135,7 +135,7 @@ class Link(Outlet):
         """The source has ended; the sink sees that after all that came before."""
         if self.framing is not None:
             self.framing.conversation.end(self)
-        self.ending = how
+        self.ending, self.source.ended_at = how, self.reactor.now
         if how is Ending.RST:
             self.connection.on_reset(self.source)
         if self.player is not None:

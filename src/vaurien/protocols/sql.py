@@ -26,6 +26,10 @@ def without_secrets(sql: str, verb: str) -> str:
     return SECRET.sub(r"\1'***'", sql) if verb in WITH_PASSWORDS else sql
 
 
+NOTHING = r"^[\s;]*$"
+"""A statement that is none."""
+PROBE = r"(?i)^\s*(?:SELECT\s+1\s*)?;?\s*$"
+"""A statement with which pools look whether a connection is of use."""
 IDEMPOTENT = (
     r"(?is)^UPDATE\s(?:[^'()+*/|-]|'[^']*')*$",
     r"(?is)^DELETE\s+FROM\s[^()]*$",

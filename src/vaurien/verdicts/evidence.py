@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from ..embedded.exchanges import Connection, Exchange
-from ..embedded.meaning import identity_of, kind_of, meets_any, title_of
+from ..embedded.exchanges import Connection, Exchange, Key
+from ..embedded.meaning import (
+    changes_of,
+    identity_of,
+    is_complete,
+    is_forgettable,
+    kind_of,
+    meets_any,
+    openings,
+    title_of,
+)
 from ..embedded.trace import ProxyTrace, Trace
+from ..protocol import Protocol
 from ..semantics import Semantics
 
+AT_ONCE = 0.02
+"""Seconds within which the order of what happened on two connections is not known."""
 Problem = Literal["", "transient", "fatal", "other", "ambiguous", "unsent"]
 """What was wrong with an attempt: nothing; an error worth another attempt, one that will be the
 same next time, or another one; no answer, after the backend got the request; or before that."""
@@ -27,6 +40,8 @@ class Attempt:
     problem: Problem
     error: str
     """The name or code of the error; ``""`` if there was none."""
+    changes: Sequence[Exchange] = ()
+    """What it was to change: itself, or the transaction that it commits, or nothing."""
 
     @property
     def began_at(self) -> float:
@@ -36,13 +51,22 @@ class Attempt:
     def ended_at(self) -> float | None:
         """When the client had the answer, or the end of its connection; None: it waits still."""
         known = self.exchange.told_at or self.exchange.replied_at
-        if known is not None or self.connection is None:
+        if known is not None and (self.error or not self.failed):
             return known
-        return self.connection.closed_at or self.connection.client_ended_at
+        return None if self.connection is None else self.connection.left_at
 
     @property
     def failed(self) -> bool:
         return self.problem != ""
+
+    def follows(self, before: Attempt) -> bool:
+        """Whether it may have been made because of what came of another one.
+
+        It was not if it was on its way already.
+        """
+        same = self.exchange.connection == before.exchange.connection
+        slack = 0.0 if same else AT_ONCE
+        return before.ended_at is not None and self.began_at >= before.ended_at - slack
 
     def __str__(self) -> str:
         each = self.exchange
@@ -65,18 +89,22 @@ class Call:
 
     @property
     def safe(self) -> bool:
-        """It changes nothing."""
-        meaning, labels = self.semantics, self.attempts[0].exchange.labels
-        return meets_any(labels, (*meaning.safe, *meaning.opening))
+        """It only asks."""
+        meaning, first = self.semantics, self.attempts[0]
+        asks = meets_any(first.exchange.labels, (*meaning.safe, *meaning.opening))
+        return asks and not first.changes
+
+    @property
+    def forgettable(self) -> bool:
+        """What it writes may be lost."""
+        return is_forgettable(self.attempts[0].exchange, self.semantics)
 
     @property
     def repeatable(self) -> bool:
-        """It may be carried out twice."""
-        first = self.attempts[0].exchange
-        return (
-            self.safe
-            or meets_any(first.labels, self.semantics.idempotent)
-            or bool(identity_of(first, self.semantics))
+        """It may be carried out twice; so may what only counts when it is committed."""
+        return all(
+            meets_any(each.labels, self.semantics.idempotent) or identity_of(each, self.semantics)
+            for each in self.attempts[0].changes
         )
 
     @property
@@ -98,36 +126,98 @@ class Call:
 def calls_of(trace: Trace) -> list[Call]:
     """Return the calls of a trace, in the order of their first attempts.
 
-    An attempt belongs to the call before it that asked for the same, unless that has succeeded.
+    An attempt belongs to a call before it that asked for the same and has failed by then.
     """
     calls: list[Call] = []
     for name, proxy in trace.proxies.items():
-        connections = {each.number: each for each in proxy.connections}
-        open_calls: dict[str, list[Attempt]] = {}
-        for exchange in sorted(proxy.exchanges, key=lambda each: each.asked_at):
-            attempt = attempt_of(exchange, connections.get(exchange.connection), proxy)
-            key = identity_of(exchange, proxy.protocol.semantics) or exchange.digest
-            attempts = open_calls.get(key)
-            if attempts is None:
-                attempts = open_calls[key] = []
-                title = title_of(exchange.labels, proxy.protocol)
-                calls.append(Call(name, title, proxy.protocol.semantics, attempts))
-            attempts.append(attempt)
+        failed: dict[str, list[list[Attempt]]] = {}
+        for attempt in attempts_of(proxy):
+            asked, begun = _asked_of(attempt, proxy.protocol.semantics)
+            alike = failed.setdefault(asked, [])
+            candidates = [*alike, *failed.get(begun, ())]
+            call = next((each for each in candidates if attempt.follows(each[-1])), None)
+            if call is None:
+                call = []
+                alike.append(call)
+                title = title_of(attempt.exchange.labels, proxy.protocol)
+                others = [each for each in attempt.changes if each is not attempt.exchange]
+                if others:
+                    title += f" of {title_of(others[0].labels, proxy.protocol)}"
+                calls.append(Call(name, title, proxy.protocol.semantics, call))
+            elif call not in alike:
+                failed[begun].remove(call)
+                alike.append(call)
+            call.append(attempt)
             if not attempt.failed:
-                del open_calls[key]
+                alike.remove(call)
     return sorted(calls, key=lambda call: call.attempts[0].began_at)
 
 
-def attempt_of(exchange: Exchange, connection: Connection | None, proxy: ProxyTrace) -> Attempt:
-    """Return an exchange as an attempt, with what was wrong with it."""
-    error = _error_of(exchange, proxy)
+def attempts_of(proxy: ProxyTrace) -> Iterator[Attempt]:
+    """Yield all exchanges as attempts, in the order in which they began."""
+    connections = {each.number: each for each in proxy.connections}
+    changes = changes_of(proxy)
+    lived_with = _lived_with(proxy)
+    for exchange in sorted(proxy.exchanges, key=lambda each: each.asked_at):
+        connection = connections.get(exchange.connection)
+        error = "" if exchange.key in lived_with else _error_of(exchange, proxy)
+        cut = "" if error else cut_short(exchange, proxy.protocol.semantics)
+        problem = "ambiguous" if cut else _problem_of(exchange, connection, error, proxy.protocol)
+        made = changes.get(exchange.key, ())
+        yield Attempt(exchange, connection, problem, error or cut, made)
+
+
+def _asked_of(attempt: Attempt, semantics: Semantics) -> tuple[str, str]:
+    """Return what is the same for all attempts at a call, and for those that were only begun."""
+    exchange = attempt.exchange
+    begun = f"begun {sorted(exchange.labels.items())}"
+    if not exchange.digest or (attempt.changes and not is_complete(exchange, semantics)):
+        return begun, begun
+    identity = identity_of(exchange, semantics)
+    digests = [exchange.digest, *(each.digest for each in attempt.changes)]
+    return identity or " ".join(digests), begun
+
+
+def _lived_with(proxy: ProxyTrace) -> set[Key]:
+    """Return the keys of what opened a connection that was then used, whatever the answer was.
+
+    Not every server knows all that clients offer it.
+    """
+    opening = {each.key: each for each in openings(proxy)}
+    used: dict[int, float] = {}
+    for each in proxy.exchanges:
+        if each.key not in opening:
+            used[each.connection] = max(each.asked_at, used.get(each.connection, 0.0))
+    return {
+        key
+        for key, each in opening.items()
+        if (each.told_at or each.replied_at or math.inf) <= used.get(each.connection, 0.0)
+    }
+
+
+def _problem_of(
+    exchange: Exchange, connection: Connection | None, error: str, protocol: type[Protocol]
+) -> Problem:
+    """Return what was wrong with an attempt."""
     if error:
-        return Attempt(exchange, connection, kind_of(error, proxy.protocol), error)
-    if cut := cut_short(exchange, proxy.protocol.semantics):
-        return Attempt(exchange, connection, "ambiguous", cut)
-    if exchange.told_at is not None:
-        return Attempt(exchange, connection, "", "")
-    return Attempt(exchange, connection, "ambiguous" if exchange.reached_backend else "unsent", "")
+        return kind_of(error, protocol)
+    told = exchange.told_at is not None and not _came_late(exchange, connection)
+    if told or exchange.replied_at is not None or not exchange.expects_answer:
+        return ""
+    return "ambiguous" if exchange.reached_backend else "unsent"
+
+
+def _came_late(exchange: Exchange, connection: Connection | None) -> bool:
+    """Whether the client had left when the answer passed, which a rule had held until then.
+
+    A client that only sends no more waits for its answer; it would have had that.
+    """
+    left = None if connection is None else connection.left_at
+    told, answered = exchange.told_at, exchange.answer_ended_at
+    if left is None or told is None or told <= left:
+        return False
+    sent_late = exchange.forwarded_at is not None and exchange.forwarded_at > left
+    return sent_late or (answered is not None and answered < left)
 
 
 def _error_of(exchange: Exchange, proxy: ProxyTrace) -> str:

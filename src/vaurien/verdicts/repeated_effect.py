@@ -13,7 +13,8 @@ class RepeatedEffect(Judging):
 
     name = "repeated-effect"
     may_not_claim = (
-        "That the backend does not know the second for the first by something in the request."
+        "That the backend does not know the second for the first by something in the request, or "
+        "that the second was not wanted for its own sake."
     )
 
     def judge(self, case: Case) -> Iterator[Finding]:
@@ -21,7 +22,11 @@ class RepeatedEffect(Judging):
         for call in case.calls:
             if call.repeatable:
                 continue
-            effective = [each for each in call.attempts if each.exchange.key in done]
+            effective = [
+                attempt
+                for attempt in call.attempts
+                if any(each.key in done for each in attempt.changes)
+            ]
             if len(effective) > 1 and effective[0].problem == "ambiguous":
                 text = f"{call.title} was carried out by the backend {len(effective)} times"
                 yield self.finding("FAIL", call.proxy, text, effective)

@@ -15,8 +15,8 @@ class RetriedFatal(Judging):
 
     name = "retried-fatal"
     may_not_claim = (
-        "That a request which only asks is another attempt, and not a program that looks again: "
-        "that is a warning."
+        "That a request which only asks, or fills a cache, is another attempt, and not a program "
+        "that looks again: that is a warning."
     )
 
     def judge(self, case: Case) -> Iterator[Finding]:
@@ -28,5 +28,5 @@ class RetriedFatal(Judging):
             ]
             if again:
                 text = f"{call.title} was repeated after {again[0][0].error}, times: {len(again)}"
-                level: Level = "WARN" if call.safe else "FAIL"
+                level: Level = "WARN" if call.safe or call.forgettable else "FAIL"
                 yield self.finding(level, call.proxy, text, call.attempts)

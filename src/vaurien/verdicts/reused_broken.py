@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..embedded.meaning import meets_any
 from .judging import Case, Finding, Judging
 
 NOTICED = 0.1
@@ -20,6 +21,8 @@ class ReusedBroken(Judging):
 
     def judge(self, case: Case) -> Iterator[Finding]:
         for call in case.calls:
+            if meets_any(call.attempts[0].exchange.labels, call.semantics.probe):
+                continue  # it looks
             for attempt in call.attempts:
                 connection = attempt.connection
                 ended = None if connection is None else connection.backend_ended_at

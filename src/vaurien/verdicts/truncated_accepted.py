@@ -25,10 +25,11 @@ class TruncatedAccepted(Judging):
                 looks_whole = not begun and cut_short(each, call.semantics) != ""
                 if not (looks_whole or (begun and each.injected)):
                     continue
+                cut_at = each.answer_ended_at or each.answered_at or each.asked_at
                 later = [
                     other
                     for other in case.trace.proxies[call.proxy].exchanges
-                    if other.connection == each.connection and other.number > each.number
+                    if other.connection == each.connection and other.asked_at > cut_at
                 ]
                 if later and not looks_whole:
                     text = f"{call.title} was answered in part, and its connection used again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...semantics import Semantics
-from ..sql import IDEMPOTENT
+from ..sql import IDEMPOTENT, PROBE
 
 SEMANTICS = Semantics(
     opening=({"phase": "~^(greeting|login)$"}, {"verb": "SET"}),
@@ -12,9 +12,11 @@ SEMANTICS = Semantics(
         {"phase": "~^(greeting|login)$"},
         {"command": "~^(PING|STATISTICS|INIT_DB|FIELD_LIST|STMT_(PREPARE|CLOSE|RESET)|QUIT)$"},
     ),
+    probe=({"command": "PING"}, {"sql": f"~{PROBE}"}),
     idempotent=tuple({"sql": f"~{statement}"} for statement in IDEMPOTENT),
     failed=({"error": "~."},),
-    begin=({"verb": "~^(BEGIN|START)$"}, {"sql": "~(?i)^SET +autocommit *= *0"}),
+    begin=({"verb": "~^(BEGIN|START)$"},),
+    chain=({"sql": r"~(?i)^SET\s+(?:@@|SESSION\s)?(?:session\.)?autocommit\s*=\s*(?:0|OFF)"},),
     commit=({"verb": "COMMIT"},),
     rollback=({"verb": "ROLLBACK"},),
     transient="^(1020|1040|1047|1053|1105|1180|1203|1205|1206|1213|1290|1836|1927|2006|2013|3101|3572|4031)$",

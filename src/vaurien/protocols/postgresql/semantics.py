@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...semantics import Semantics
-from ..sql import IDEMPOTENT
+from ..sql import IDEMPOTENT, NOTHING, PROBE
 
 SEMANTICS = Semantics(
     opening=({"phase": "~^(encryption|startup)$"}, {"verb": "~^(SET|SHOW)$"}),
@@ -11,7 +11,9 @@ SEMANTICS = Semantics(
         {"phase": "~^(encryption|startup|cancel|terminate)$"},
         {"verb": "~^(SELECT|SHOW|SET|BEGIN|START|ROLLBACK|ABORT|SAVEPOINT|RELEASE|EXPLAIN|FETCH)$"},
         {"verb": "~^(LISTEN|UNLISTEN|DISCARD|DEALLOCATE|EMPTY|CLOSE|DESCRIBE|FLUSH|SYNC|DECLARE)$"},
+        {"sql": f"~{NOTHING}"},
     ),
+    probe=({"sql": f"~{PROBE}"},),
     idempotent=tuple({"sql": f"~{statement}"} for statement in IDEMPOTENT),
     failed=({"error": "~."},),
     nothing=r"C\x00\x00\x00.(?:UPDATE|DELETE|INSERT 0) 0\x00",

@@ -18,6 +18,7 @@ SEMANTICS = Semantics(
         {"command": "~^(ASKING|BGREWRITEAOF|BGSAVE|MEMORY|PING|PSYNC|SAVE|SYNC|WAIT)$"},
         {"command": "~^(MULTI|DISCARD|WATCH|UNWATCH|SUBSCRIBE|UNSUBSCRIBE|PSUBSCRIBE)$"},
     ),
+    probe=({"command": "PING"},),
     idempotent=tuple({"command": f"~^({commands})$"} for commands in IDEMPOTENT),
     failed=({"error": "~."},),
     nothing=r"^(?:[$*]-1|_|\*0)\r\n",

@@ -7,6 +7,7 @@ from ...semantics import Semantics
 SEMANTICS = Semantics(
     opening=({"verb": "~^(GREETING|EHLO|HELO|LHLO|STARTTLS|AUTH)$"},),
     safe=({"verb": "!~^(DATA|BDAT)$"},),
+    probe=({"verb": "NOOP"},),
     complete=r"(?is)^(?:DATA\r\n.|BDAT)",
     failed=({"code": "~^[45]"},),
     transient="^4[0-9][0-9]$",
