@@ -117,4 +117,4 @@ def test_transactions(redis_address: Address, behavior: str, says: str) -> None:
 
 @pytest.mark.parametrize("behavior", ["no-backend", "reset", "accept-then-silence"])
 def test_connects(redis_address: Address, behavior: str) -> None:
-    assert found(redis_address, "redis", COUNTS, behavior, times=1) == ""
+    assert found(redis_address, "redis", SAVES, behavior, times=1) == ""
