@@ -37,6 +37,13 @@ def test_losses_and_typical_errors_come_first() -> None:
     assert {"429", "503"} <= set(found[3:8])
 
 
+def test_faults_of_language_models_are_tried_where_one_is_asked() -> None:
+    asked = {"method": "POST", "path": "/v1/messages", "provider": "anthropic", "stream": "yes"}
+    found = names(Http, **asked)
+    assert {"overloaded", "no-terminator"} <= set(found)
+    assert not {"overloaded", "no-terminator"} & set(names(Http, method="POST", path="/"))
+
+
 def test_errors_that_show_what_a_client_knows() -> None:
     found = injections_at(point(Http, method="POST", path="/", reused="no"), Http)
     known = {each.name: each for each in found if each.typical}

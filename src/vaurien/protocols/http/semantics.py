@@ -20,5 +20,10 @@ SEMANTICS = Semantics(
     unfinished="^(cut-event|cut-utf8|no-terminator)$",
     incidental=("reused",),
     incidental_head=r"(?im)^(?:accept-encoding|x-stainless-retry-count):.*\r?\n",
-    telling=({"fault": "503", "retry_after": "1"}, {"fault": "403"}),
+    telling=(
+        {"fault": "503", "retry_after": "1"},
+        {"fault": "403"},
+        {"fault": "overloaded"},
+        {"fault": "no-terminator"},
+    ),
 )
