@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,15 @@ def accounts() -> Iterator[None]:
         made = scenario.World.made
         while made:
             made.pop().account()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ca_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the authority of this test process, and of its children."""
+    folder = tmp_path_factory.mktemp("tls") / "ca"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAURIEN_CA_FOLDER", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ class Reloading:
             state,
             find_behavior=find,
             store=store,
-            config_digest=self.source.digest(document),
+            config_digest=self.source.digest(document, state),
         )
         self.requests: ReloadRequests = SimpleQueue()
         self.reloads = Reloads(self.source, self.control, self.configuration, self.requests, store)

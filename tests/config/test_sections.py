@@ -9,6 +9,7 @@ import pytest
 from commands import Refuse, Understand
 from vaurien.cli.running import classic_of
 from vaurien.net.address import Address
+from vaurien.net.tls.spec import Tls
 from vaurien.values.messages import Direction
 
 
@@ -213,3 +214,19 @@ def test_a_pattern_with_a_backslash_is_as_it_was_written(understand: Understand)
     settings = understand("--protocol", "http", "--rule", r"hang path=~^/api/\d+$")
     (match,) = settings.state.proxies[0].plan.rules[-1].match
     assert match.written == r"~^/api/\d+$"
+
+
+def test_tls_by_flags(understand: Understand) -> None:
+    flags = ["--tls", "originate", "--tls-insecure", "--tls-server-name", "a.example"]
+    tls = understand(*flags, "--tls-minimum=1.3").state.proxies[0].tls
+    wanted = Tls(mode="originate", insecure=True, server_name="a.example", minimum="1.3")
+    assert tls == wanted
+    assert understand().state.proxies[0].tls is None
+
+
+def test_what_is_wrong_with_tls_names_the_flag(refuse: Refuse) -> None:
+    modes = "it takes one of pass, terminate, originate, both"
+    assert "--tls='x' is not allowed" in refuse("--tls=x")
+    assert f"--tls is missing: {modes}" in refuse("--tls-ca=x")
+    assert "--tls-ca='' is not allowed: it takes FILE" in refuse("--tls=both", "--tls-ca=")
+    assert "--tls-cert='/none' cannot be read" in refuse("--tls=both", "--tls-cert=/none")

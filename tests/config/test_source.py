@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from vaurien import plugins
+from vaurien.authority.certificates import make_leaf
 from vaurien.cli.resume import resumed
 from vaurien.config.configuration import Configuration
 from vaurien.config.document import Document, DocumentError, Flag
@@ -180,3 +182,17 @@ def test_a_saved_rule_of_an_old_plugin_is_what_it_was(config: Path, tmp_path: Pa
         found = resumed(store, "digest", told)
     assert found is not None
     assert found[0] == state
+
+
+def test_a_digest_is_also_that_of_certificates(config: Path, tmp_path: Path) -> None:
+    def digest() -> str:
+        (tmp_path / "leaf.pem").write_bytes(make_leaf(None, ["a"], datetime.now(UTC)).pem)
+        source = source_of(config)
+        document = source.read()
+        return source.digest(document, source.understand(document).state)
+
+    config.write_text('[proxies.a]\nbackend = "h:1"\n')
+    assert digest() == digest()
+    files = f'{{ mode = "terminate", cert = "{tmp_path}/leaf.pem" }}'
+    config.write_text(f'[proxies.a]\nbackend = "h:1"\ntls = {files}\n')
+    assert digest() != digest()

@@ -35,6 +35,10 @@ FILES = {
         "[vaurien]\nseed = 4\nproxy = [::1]:0\nbackend = unix:/run/x\ntimeout = 0\n"
         "connect_timeout = 2.5\nmax-connections = 9\nbacklog = 10\ndrain = 1\n"
     ),
+    "tls": (
+        "[vaurien]\nseed = 9\ntls = both\ntls_insecure = yes\ntls-minimum = 1.3\n"
+        "tls_server_name = a.example\n"
+    ),
     "a protocol's options": "[vaurien]\nseed = 5\nprotocol = postgresql\n[protocol:postgresql]\n",
     "a variable": "[vaurien]\nseed = 6\nbackend = ${PLACE}:80\ntimeout = ${SECONDS}\n",
     "a fault's parameters": (

@@ -142,7 +142,7 @@ class Reloads:
         try:
             document = self._source.read()
             configuration = self._source.understand(document)
-            digest = self._source.digest(document)
+            digest = self._source.digest(document, configuration.state)
             if digest == self._control.config_digest:
                 LOG.info("The configuration has not changed; live changes are kept")
             else:

@@ -122,7 +122,7 @@ def _serve(ctx: click.Context, /, state: str | None, **given: object) -> int:
         defaults = PORT
     source = Source(config, plugins.load_named, flags, defaults)
     configuration = source.understand(document)
-    digest = source.digest(document) if config else ""
+    digest = source.digest(document, configuration.state) if config else ""
     return serve_all(source, configuration, digest, Store(state) if state else None, requests)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 from ..behavior import Behavior
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..protocol import Protocol
+from ..rules.handshake import TLS_LABELS, WITHOUT_TLS
 from ..rules.notation import RULE_KEYS, Entry, FindBehavior, make_rules
 from ..rules.plan import ROUNDING, Plan, Rule
 from ..values.options import Configured, Option, options_of
@@ -242,8 +243,11 @@ class Entries:
         known += [*protocol.labels, *protocol.response_labels]
         meant: dict[str, tuple[Path, object]] = {}
         for key, (path, value) in given.items():
-            if key.removeprefix("match.") in known:
+            label = key.removeprefix("match.")
+            if label in known:
                 meant[key] = path, value
+            elif label in TLS_LABELS:
+                self._problems.add(path, format_value(value), WITHOUT_TLS)
             else:
                 self._problems.add_unknown(path, value, known)
         return meant

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..net.address import ALLOWED, Address
 from ..net.loops import Loops, literal
-from ..net.spec import Limits, ProxySpec
+from ..net.spec import Limits, ProxySpec, matching
 from ..protocol import Protocol
 from ..rules.notation import Entry, FindBehavior, parse_mix
 from ..rules.plan import NAME_ALLOWED, is_name
@@ -21,6 +21,7 @@ from .problems import Problems, nearest
 from .settings import LIMITS, PROTOCOL, SEED
 from .state import place_of, talks_to_itself
 from .tables import Table
+from .tls import take_tls
 
 if TYPE_CHECKING:
     from .presets import Presets
@@ -91,12 +92,13 @@ class ProxyReader:
         table.need("backend", ALLOWED)
         backend = self._address(table, "backend", Address.parse_backend)
         protocol, likely = self._protocol(table)
+        tls, credentials = take_tls(table, listen)
         values = table.take_all(OPTIONS)
         entries = Entries(
             self._find_behavior,
-            protocol.plugin if protocol else None,
+            matching(protocol.plugin, tls) if protocol else None,
             self._problems,
-            likely=likely,
+            likely=[matching(each, tls) for each in likely],
             written=self._written,
         )
         spec = ProxySpec(
@@ -110,6 +112,8 @@ class ProxyReader:
                 int(values.get(SEED.name, seed)),
             ),
             limits=limits_of(values, limits),
+            tls=tls,
+            credentials=credentials,
             enabled=values.get(ENABLED.name) is not False,
         )
         table.end()

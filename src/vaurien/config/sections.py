@@ -14,7 +14,8 @@ from ..values.options import one_of
 from .document import INVALID, Document, DocumentError, FilePart, Flag, Origin, Problem
 from .formatting import Path, format_value
 from .problems import suggestion
-from .settings import BY_SECTION, NAME, SETTINGS, Setting
+from .setting import NAME, Setting
+from .settings import BY_SECTION, SETTINGS
 
 Text = str | bool | tuple[str, ...]
 """A value; a tuple where there may be several."""
@@ -35,6 +36,8 @@ ADDRESSES = _defaults(("listen", "backend"))
 """The defaults that complete an INI file by itself, without flags."""
 
 
+MODE = BY_SECTION["vaurien"]["tls"]
+"""What the other settings of TLS need."""
 NOT_EMPTY = {
     "profile": "the name of a profile",
     "recipe": "the name of a recipe",
@@ -42,6 +45,7 @@ NOT_EMPTY = {
         key: BY_SECTION["vaurien"][key].metavar
         for key in ("journal", "http_socket", "token_file", "port_file")
     },
+    **{key: setting.metavar for key, setting in BY_SECTION["vaurien"].items() if setting.is_tls},
 }
 """Flags whose absence means none, and what they take."""
 
@@ -77,6 +81,8 @@ class Sections:
             self._put((*_path_of(section), key), text, origin)
             return
         setting = BY_SECTION[section].get(key)
+        if setting is not None and setting.is_tls and isinstance(origin, Flag):
+            self._origins.setdefault(MODE.path, Flag(MODE.flag))
         if setting is None:
             self._add_unknown(section, key, value, origin)
         elif setting.of_proxy == "rules":

@@ -7,14 +7,15 @@ own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from ..net.spec import Limits
+from ..net.tls.spec import MODES, VERSIONS, Tls
 from ..values.options import Option, Value
 from .document import Document, Flag, Origin
+from .setting import TLS, Setting
+from .setting import setting as _setting
 
-NAME = "vaurien"
-"""The name of the proxy that flags and INI files describe."""
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 PORTS = 65535
 
@@ -42,60 +43,23 @@ def of_handler(name: str, key: str) -> tuple[str, str]:
     return f"behavior:{name}", key
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One thing that can be set."""
-
-    heading: str
-    """The heading in ``--help``."""
-    option: Option
-    section: str = "vaurien"
-    """The section of INI files."""
-    metavar: str = ""
-    of_proxy: str = ""
-    """The key in a proxy's table of a document; ``""`` if it is outside of these."""
-    repeatable: bool = False
-    """The flag may be given several times; the key of an INI file takes one a line."""
-    shown: str | None = None
-    """The default in words, where it is not a value."""
-
-    @property
-    def key(self) -> str:
-        return self.option.name
-
-    @property
-    def flag(self) -> str:
-        section = "" if self.section == "vaurien" else f"{self.section}."
-        return f"--{section}{self.key.replace('_', '-')}"
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Where it is in a document."""
-        if self.of_proxy:
-            return "proxies", NAME, self.of_proxy
-        return (self.key,) if self.section == "vaurien" else (self.section, self.key)
-
-
-def _setting(
-    heading: str,
+def _tls(
     name: str,
-    default: Value,
     text: str,
     metavar: str = "",
     *,
-    section: str = "vaurien",
-    of_proxy: str = "",
-    repeatable: bool = False,
     shown: str | None = None,
     choices: tuple[Value, ...] = (),
-    minimum: float | None = None,
-    maximum: float | None = None,
 ) -> Setting:
-    option = Option(name, type(default), default, text, choices, minimum, maximum)
-    return Setting(heading, option, section, metavar, of_proxy, repeatable, shown)
+    """Return the setting of a field of ``Tls``."""
+    key = TLS if name == "mode" else f"{TLS}_{name}"
+    default: Value = getattr(Tls, name, MODES[0])
+    option = Option(key, type(default), default, text, choices)
+    return Setting(ENCRYPTION, option, metavar=metavar, of_proxy=f"{TLS}.{name}", shown=shown)
 
 
 PROXY = "Proxy"
+ENCRYPTION = "TLS"
 BEHAVIORS = "Behaviors"
 LIMITS_AND_TIMES = "Limits and timeouts"
 CONTROL = "HTTP control"
@@ -118,6 +82,38 @@ SETTINGS: tuple[Setting, ...] = (
         "NAME",
         of_proxy="protocol",
     ),
+    _tls(
+        "mode",
+        "Where TLS is spoken: terminate, with clients; originate, with the backend; both. pass: "
+        "nowhere, but its first message is looked at.",
+        "MODE",
+        shown="none",
+        choices=MODES,
+    ),
+    _tls("ca", "Authorities that a backend is verified with.", "FILE", shown="the system's"),
+    _tls(
+        "cert",
+        "Certificate that clients are shown.",
+        "FILE",
+        shown="one made for each name by 'vaurien ca'",
+    ),
+    _tls("key", "Its private key.", "FILE", shown="in the same file"),
+    _tls(
+        "server_name",
+        "Name that a backend is asked for, and must have.",
+        "NAME",
+        shown="the one that the client asks for, else the backend's host",
+    ),
+    _tls("insecure", "Accept any certificate of a backend."),
+    _tls("client_cert", "Certificate for a backend that asks for one.", "FILE", shown="none"),
+    _tls("client_key", "Its private key.", "FILE", shown="in the same file"),
+    _tls(
+        "client_ca",
+        "Authorities: clients must show a certificate of one.",
+        "FILE",
+        shown="clients need none",
+    ),
+    _tls("minimum", "Lowest version of TLS.", "VERSION", choices=VERSIONS),
     _setting(
         BEHAVIORS,
         "behavior",
@@ -360,6 +356,13 @@ TOP_OPTIONS: Mapping[str, Option] = {
     if not (setting.of_proxy or setting.repeatable)
 }
 """The keys that documents have outside of any table."""
+TLS_OPTIONS: Mapping[str, Option] = {
+    name: replace(setting.option, name=name)
+    for setting in BY_SECTION["vaurien"].values()
+    if setting.is_tls
+    for name in [setting.path[-1]]
+}
+"""The keys of the table ``tls`` of a proxy, by the fields of ``Tls``."""
 STATSD_OPTIONS: Mapping[str, Option] = {
     setting.key: setting.option for setting in BY_SECTION["statsd"].values()
 }

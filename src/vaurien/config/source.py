@@ -13,9 +13,11 @@ from .configuration import Configuration
 from .document import Document, DocumentError, merged
 from .names import Load, Names
 from .settings import GONE_PROTOCOL_OPTIONS, SEED
+from .state import State
 from .understand import understand
 
 NOTHING = Document()
+NO_PROXIES = State()
 
 
 def drawn_seed() -> int:
@@ -70,10 +72,14 @@ class Source:
 
         return with_replay(configuration)
 
-    def digest(self, document: Document) -> str:
-        """Return a digest of a document that was understood, and of the flag ``--seed``."""
+    def digest(self, document: Document, state: State = NO_PROXIES) -> str:
+        """Return a digest of a document, of what was read besides it, and of the flag ``--seed``.
+
+        ``state``: what it was understood as.
+        """
         seed = self._flags.content.get(SEED.name)
         given = {} if seed is None else {SEED.name: SEED.parse(seed)}
-        content = {**document.content, **given}
+        read = [spec.credentials.digest for spec in state.proxies if spec.credentials]
+        content = {**document.content, **given, **({"": read} if read else {})}
         text = json.dumps(content, sort_keys=True, default=str)
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -16,6 +16,7 @@ from ..net.spec import ProxySpec
 from ..rules.notation import describe
 from ..values.options import Option
 from .settings import LIMITS
+from .tls import described_tls
 
 GENERATION = Option("generation", int, 0, "how often the state has changed", minimum=0)
 PLACE = re.compile(r"\{([^{}]+)\}")
@@ -94,6 +95,7 @@ def _described(proxy: ProxySpec, seed: int) -> dict[str, object]:
         "options": proxy.protocol.settings(),
         "enabled": proxy.enabled,
         **{option.name: getattr(proxy.limits, name) for name, option in LIMITS.items()},
+        **described_tls(proxy.tls),
         "rules": [describe(rule) for rule in proxy.plan.rules],
     }
     return document if proxy.plan.seed == seed else {**document, "seed": proxy.plan.seed}

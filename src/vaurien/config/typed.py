@@ -16,7 +16,8 @@ from ..values.options import Option, options_of
 from .document import Content, Document
 from .names import CALLABLE, Names, Plugins
 from .sections import guessed
-from .settings import NAME, PROTOCOL, STATSD_OPTIONS, TOP_OPTIONS
+from .setting import NAME, TLS
+from .settings import PROTOCOL, STATSD_OPTIONS, TLS_OPTIONS, TOP_OPTIONS
 
 Options = Mapping[str, Option]
 
@@ -51,10 +52,12 @@ class _Typing:
         return {name: self._section(kind, name, table) for name, table in value.items()}
 
     def _proxy(self, table: Content) -> dict[str, object]:
-        rules = table.get("rules")
-        if not isinstance(rules, list):
-            return dict(table)
-        return {**table, "rules": [self._rule(rule) for rule in rules]}
+        given = dict(table)
+        if isinstance(rules := given.get("rules"), list):
+            given["rules"] = [self._rule(rule) for rule in rules]
+        if isinstance(tls := given.get(TLS), Mapping):
+            given[TLS] = _table(tls, TLS_OPTIONS)
+        return given
 
     def _rule(self, rule: object) -> object:
         if not isinstance(rule, Mapping):

@@ -220,7 +220,7 @@ class Control:
         """
 
         def change(spec: ProxySpec) -> ProxySpec:
-            protocol, seed = type(spec.protocol), spec.plan.seed
+            protocol, seed = spec.matching, spec.plan.seed
             plan = plan_of_request(entries, self._find_behavior, protocol, seed)
             return _with_rules(spec, plan.rules)
 
@@ -309,7 +309,7 @@ class Control:
         return _find(self.state, proxy)
 
     def _mix(self, name: str, options: Options, spec: ProxySpec) -> Rules:
-        protocol = type(spec.protocol)
+        protocol = spec.matching
         if LOOKS_LIKE_A_MIX.match(name):
             if options:
                 why = f"is a mix, which takes no options: {', '.join(options)}"

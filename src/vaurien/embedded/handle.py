@@ -139,7 +139,7 @@ class ProxyHandle:
         def change(spec: ProxySpec) -> tuple[Rule, ...]:
             before = spec.plan.rules
             written = [*map(describe, before), *entries]
-            protocol, seed = type(spec.protocol), spec.plan.seed
+            protocol, seed = spec.matching, spec.plan.seed
             made = plan_of_request(written, self._chaos.control.find_behavior, protocol, seed)
             added[:] = [rule.name for rule in made.rules[len(before) :]]
             return made.rules

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..protocol import Protocol
+from ..rules.handshake import inside_tls
 from ..rules.plan import Plan, Rule
 from .address import Address
 
@@ -48,6 +49,18 @@ class ProxySpec:
     generation: int = field(default=0, compare=False)
     """That of the state with which it last changed."""
 
+    @property
+    def matching(self) -> type[Protocol]:
+        """The protocol with all labels that rules may match here."""
+        return matching(type(self.protocol), self.tls)
+
     def with_rules(self, rules: Iterable[Rule]) -> ProxySpec:
         """Return the same proxy with other rules."""
         return replace(self, plan=replace(self.plan, rules=tuple(rules)))
+
+
+def matching(protocol: type[Protocol], tls: Tls | None) -> type[Protocol]:
+    """Return a protocol with all labels that rules may match on a proxy."""
+    if tls is None:
+        return protocol
+    return inside_tls(protocol)  # type: ignore[arg-type]  # for mypy a class is not hashable

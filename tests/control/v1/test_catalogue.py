@@ -41,6 +41,10 @@ def test_protocols_have_labels(ask: Native) -> None:
     assert redis in ask("GET", "/v1/protocols").body["protocols"]
 
 
+def test_proxies_with_tls_have_more_labels(ask: Native) -> None:
+    assert set(ask("GET", "/v1/protocols").body["tls_labels"]) == {"sni", "alpn", "tls_version"}
+
+
 def test_faults(ask: Native) -> None:
     faults = ask("GET", "/v1/faults").body["faults"]
     of_redis = ask("GET", "/v1/faults/redis").body["faults"]

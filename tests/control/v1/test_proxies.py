@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
 from live import Live
 from native import Native
+from vaurien.authority.certificates import make_leaf
 
 
 def test_a_proxy_is_made_and_removed(ask: Native, running: Live) -> None:
@@ -163,3 +167,38 @@ def test_a_change_through_another_view_is_not_overwritten(ask: Native, cache: st
     now = ask("GET", cache)
     assert ask("PUT", "/plan?proxy=cache", {"rules": []}).status == 200
     assert ask("PUT", cache, now.body, {"If-Match": now.headers["etag"]}).status == 412
+
+
+def test_tls_is_put_and_changed(ask: Native, running: Live) -> None:
+    body = {"backend": str(running.backend), "tls": "both"}
+    made = ask("PUT", "/v1/proxies/a", body)
+    assert made.body["tls"] == {"mode": "both"}
+    again = ask("PUT", "/v1/proxies/a", made.body)
+    assert (again.status, again.headers["etag"]) == (200, made.headers["etag"])
+    rules = [{"name": "r", "behavior": "delay", "sni": "x"}]
+    changed = ask("PATCH", "/v1/proxies/a", {"tls": {"insecure": True}, "rules": rules})
+    assert changed.body["tls"] == {"mode": "both", "insecure": True}
+    wrong = ask("PATCH", "/v1/proxies/a", {"tls": None})
+    assert wrong.pointers == {
+        "#/rules/0/match.sni": "rules[0].\"match.sni\" = 'x' is known only on a proxy with the key "
+        "tls"
+    }
+    changed = ask("PATCH", "/v1/proxies/a", {"tls": None, "rules": []})
+    assert (changed.status, "tls" in changed.body) == (200, False)
+
+
+def test_what_is_wrong_with_tls_is_told(ask: Native) -> None:
+    tls = {"mode": "both", "cert": "/none", "cret": "x"}
+    answer = ask("PUT", "/v1/proxies/a", {"backend": "b:1", "tls": tls})
+    assert answer.status == 422
+    assert set(answer.pointers) == {"#/tls/cert", "#/tls/cret"}
+
+
+def test_no_private_key_is_shown(ask: Native, running: Live, tmp_path: Path) -> None:
+    pem = make_leaf(None, ["a"], datetime.now(UTC)).pem
+    (tmp_path / "leaf.pem").write_bytes(pem)
+    tls = {"mode": "terminate", "cert": str(tmp_path / "leaf.pem")}
+    assert ask("PUT", "/v1/proxies/a", {"backend": str(running.backend), "tls": tls}).status == 201
+    secret = pem.splitlines()[1].decode()
+    for path in ("/v1/proxies/a", "/v1/state"):
+        assert secret not in str(ask("GET", path).body)

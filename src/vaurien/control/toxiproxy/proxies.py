@@ -187,7 +187,7 @@ class ToxiproxyView:
             toxic = self._toxic(spec, before)
             if not toxic.is_toxic:
                 raise Refusal(400, BAD_BODY, f"{name!r} is a rule that is no toxic")
-            find, protocol = self._control.find_behavior, type(spec.protocol)
+            find, protocol = self._control.find_behavior, spec.matching
             after = changed_rule(before, changed_toxic(toxic, given), find, protocol)
             rules = (after if rule is before else rule for rule in spec.plan.rules)
             return _with_rules(state, spec, rules)
@@ -221,10 +221,10 @@ class ToxiproxyView:
             raise Refusal(400, BAD_BODY, str(error)) from None
 
     def _rule(self, toxic: ToxicValue, spec: ProxySpec) -> Rule:
-        return rule_of(toxic, self._control.find_behavior, type(spec.protocol))
+        return rule_of(toxic, self._control.find_behavior, spec.matching)
 
     def _toxic(self, spec: ProxySpec, rule: Rule) -> ToxicValue:
-        return toxic_of(rule, self._control.find_behavior, type(spec.protocol))
+        return toxic_of(rule, self._control.find_behavior, spec.matching)
 
     def _toxics(self, spec: ProxySpec) -> list[Described]:
         found = [self._toxic(spec, rule) for rule in spec.plan.rules]

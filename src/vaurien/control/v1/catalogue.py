@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ...config.proxies import presets
 from ...errors import PluginError, UnknownNameError, VaurienError
 from ...registry import behaviors, protocols
+from ...rules.handshake import TLS_LABELS
 from ...rules.notation import RULE_KEYS
 from ...values.options import Configurable, Configured, Option, options_of
 from .problems import unknown
@@ -44,7 +45,7 @@ def get_behavior(call: Call) -> Answer:
 
 def get_protocols(call: Call) -> Answer:
     found = [_entry(name, call.control.find_protocol, _protocol) for name in protocols.names()]
-    return Answer({"protocols": found})
+    return Answer({"protocols": found, "tls_labels": dict(TLS_LABELS)})
 
 
 def get_protocol(call: Call) -> Answer:

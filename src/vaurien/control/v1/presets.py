@@ -73,7 +73,7 @@ def start_recipe(call: Call) -> Change:
     def apply(state: State) -> State:
         spec = find_proxy(state, name)
         call.check(spec.generation)
-        made = _made(call, spec, wanted, partial(recipe_for, type(spec.protocol), start))
+        made = _made(call, spec, wanted, partial(recipe_for, spec.matching, start))
         names = recipe_rules(wanted)
         there = {rule.name: rule for rule in spec.plan.rules if rule.name in names}
         if there and not call.control.ask(lambda proxies: _is_over(proxies, name, there)):

@@ -15,9 +15,11 @@ from ...config.entries import Entries, LocatedEntry
 from ...config.formatting import Path, format_value
 from ...config.problems import Problems
 from ...config.proxies import ProxyReader
+from ...config.setting import TLS
 from ...config.settings import LIMITS, PROTOCOL
 from ...config.state import State
 from ...config.tables import Table
+from ...config.tls import described_tls
 from ...net.spec import Limits, ProxySpec
 from ...rules.notation import describe
 from ...rules.plan import NAME_ALLOWED, Plan, Rule, is_name
@@ -51,6 +53,7 @@ def proxy_resource(spec: ProxySpec, seed: int, status: Status | None = None) -> 
         "options": spec.protocol.settings(),
         "enabled": spec.enabled,
         **{option.name: getattr(spec.limits, name) for name, option in LIMITS.items()},
+        **described_tls(spec.tls),
         **own_seed,
         "rules": [rule_resource(spec, rule, status) for rule in spec.plan.rules],
         **last,
@@ -173,7 +176,8 @@ class ResourceReader:
 def _says_the_same_rules(given: Content, before: ProxySpec) -> bool:
     """Whether a proxy is given the rules that it has, which need not be read again."""
     same_protocol = given.get("protocol", PROTOCOL.default) == before.protocol.name
-    alone = same_protocol and not any(key in given for key in BRINGS_RULES)
+    same_labels = (given.get(TLS) is None) == (before.tls is None)
+    alone = same_protocol and same_labels and not any(key in given for key in BRINGS_RULES)
     return alone and given.get("rules") == [
         rule_resource(before, each) for each in before.plan.rules
     ]
@@ -204,7 +208,7 @@ def read_rules(
     Raises:
         DocumentError: all that is wrong with them, and the problems that there are already.
     """
-    entries = Entries(control.find_behavior, type(spec.protocol), problems)
+    entries = Entries(control.find_behavior, spec.matching, problems)
     plan = entries.plan(located, ("rules",), spec.plan.seed)
     problems.check()
     return continued(plan.rules, spec.plan.rules)

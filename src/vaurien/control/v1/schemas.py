@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ...config.proxies import OPTIONS, START
-from ...config.settings import SEED
+from ...config.setting import TLS
+from ...config.settings import SEED, TLS_OPTIONS
 from ...net.address import ALLOWED
 from ...rules.notation import RULE_KEYS
 from ...values.options import Option, Value
@@ -73,6 +74,14 @@ def nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+MODE = TLS_OPTIONS["mode"]
+TLS_TABLE = object_of(
+    {
+        MODE.name: {**TEXT, "enum": list(MODE.choices), "description": MODE.help},
+        **{name: accepted(option) for name, option in TLS_OPTIONS.items() if option is not MODE},
+    },
+    required=[MODE.name],
+)
 IGNORED: Schema = {"description": "read only, and ignored here"}
 NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 RULE_TABLE: Mapping[str, object] = {
@@ -87,6 +96,10 @@ PROXY_TABLE: Mapping[str, object] = {
     "protocol": {**TEXT, "default": "tcp"},
     "options": {**OBJECT, "description": "the options of the protocol"},
     **{name: accepted(option) for name, option in OPTIONS.items()},
+    TLS: {
+        "anyOf": [{**TEXT, "enum": list(MODE.choices)}, ref("TlsTable")],
+        "description": "how TLS is spoken: a mode, or a table with it",
+    },
     "behavior": {**TEXT, "description": "a mix, such as 5:error,10:delay"},
     "profile": {**TEXT, "description": "the name of a profile"},
     "recipe": {"description": "the name of a recipe, a table with name and start, or a list"},
@@ -129,10 +142,11 @@ PROXY = object_of(
         "protocol": TEXT,
         "options": OBJECT,
         **{name: schema_of(option) for name, option in OPTIONS.items()},
+        TLS: ref("TlsTable"),
         "rules": list_of(ref("Rule")),
         "status": STATUS_OF_PROXY,
     },
-    ["seed"],
+    ["seed", TLS],
 )
 DIFFERENCE = object_of(
     {
@@ -193,6 +207,7 @@ SCHEMAS: Mapping[str, Schema] = {
         required=[],
         more=True,
     ),
+    "TlsTable": TLS_TABLE,
     "Proxy": PROXY,
     "Proxies": object_of({"proxies": list_of(ref("Proxy"))}),
     "ProxyTable": object_of(PROXY_TABLE, required=["backend"]),
@@ -227,7 +242,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "RecipeStart": object_of({"name": TEXT, "start": accepted(START)}, ["start"]),
     "Entry": ENTRY,
     "Behaviors": object_of({"behaviors": list_of(ref("Entry")), "rule_keys": OBJECT}),
-    "Protocols": object_of({"protocols": list_of(ref("Entry"))}),
+    "Protocols": object_of({"protocols": list_of(ref("Entry")), "tls_labels": OBJECT}),
     "Profiles": object_of({"profiles": list_of(ref("Entry"))}),
     "Recipes": object_of({"recipes": list_of(ref("Entry"))}),
     "Catalogues": object_of({"faults": {"type": "object", "additionalProperties": list_of(TEXT)}}),

@@ -55,7 +55,7 @@ class Certificates:
         self._tls = tls
         self._given = given
         self._client_ca = client_ca
-        self._names = tuple(names)
+        self.names = tuple(names)
         self._made: dict[tuple[str, str, bool], ssl.SSLContext] = {}
         self.needs_authority = tls.with_clients and not given
 
@@ -106,7 +106,7 @@ class Certificates:
     def _identity(self, name: str, flaw: str) -> Identity:
         from ...authority.certificates import FLAWED, make_leaf
 
-        names = (name,) if name else self._names
+        names = (name,) if name else self.names
         now = datetime.now(UTC)
         if flaw:
             return FLAWED[flaw](self._authority, names[0], now)

@@ -14,12 +14,15 @@ from ...errors import OptionError
 LIMIT = 1 << 20
 """Bytes of a file; the bundle of a system has a quarter of it."""
 ALLOWED = "a file in PEM format"
-BLOCK = re.compile(
+CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----", re.ASCII
 )
 """A certificate; what is between them, OpenSSL only skips if it is ASCII."""
-CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
-PRIVATE_KEY = b"PRIVATE KEY-----"
+PRIVATE_KEY = re.compile(
+    rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"
+    rb"(?:(?!-----).)*-----END (?:[A-Z]+ )?PRIVATE KEY-----",
+    re.DOTALL,
+)
 ENCRYPTED = b"ENCRYPTED"
 """In the first line of an encrypted key (RFC 7468), or in its headers (RFC 1421)."""
 REASONS = {
@@ -54,7 +57,7 @@ def certificates(key: str, path: str, content: bytes) -> str:
     Raises:
         OptionError: there are none.
     """
-    text = "\n".join(block.decode("ascii") for block in BLOCK.findall(content))
+    text = "\n".join(block.decode("ascii") for block in CERTIFICATE.findall(content))
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
     except (ssl.SSLError, ValueError):
@@ -70,18 +73,18 @@ def pair(cert: tuple[str, str], key: tuple[str, str], files: Mapping[str, bytes]
     Raises:
         OptionError: they do not belong together, or cannot be used.
     """
-    shown = files[cert[0]]
-    if CERTIFICATE not in shown:
+    shown = CERTIFICATE.findall(files[cert[0]])
+    if not shown:
         raise _without_certificate(*cert)
     holder = key if key[1] else cert
-    secret = files[holder[0]]
-    if PRIVATE_KEY not in secret:
+    secret = PRIVATE_KEY.search(files[holder[0]])
+    if secret is None:
         why = "holds no private key"
         raise OptionError(why, key=holder[0], given=holder[1], allowed=ALLOWED)
-    if ENCRYPTED in secret:
+    if ENCRYPTED in secret[0]:
         why = "has a private key with a password: it takes one without"
         raise OptionError(why, key=holder[0], given=holder[1])
-    whole = shown if holder is cert else secret + b"\n" + shown
+    whole = b"\n".join([secret[0], *shown])
     try:
         load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), whole)
     except ssl.SSLError as error:

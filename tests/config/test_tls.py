@@ -1,0 +1,177 @@
+"""The key ``tls`` of a proxy: what it comes to, and all that can be wrong with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from knowing import known, problems_of, understood, with_rules
+from vaurien.authority.certificates import make_leaf
+from vaurien.config.document import Document
+from vaurien.config.state import State, to_document
+from vaurien.config.tls import described_tls
+from vaurien.config.understand import understand_state
+from vaurien.net.spec import ProxySpec
+from vaurien.net.tls.spec import MODES, Tls
+
+
+def of(tls: object, **keys: object) -> ProxySpec:
+    return understood(with_rules(tls=tls, **keys)).state.proxies[0]
+
+
+def wrong(tls: object) -> list[str]:
+    lines = problems_of(with_rules(tls=tls))
+    assert all(line.startswith("proxies.a.tls") for line in lines)
+    return [line.removeprefix("proxies.a.tls") for line in lines]
+
+
+@pytest.fixture
+def leaf(tmp_path: Path) -> Path:
+    path = tmp_path / "leaf.pem"
+    path.write_bytes(make_leaf(None, ["localhost"], datetime.now(UTC)).pem)
+    return path
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_is_a_text_or_in_a_table(mode: str) -> None:
+    assert of(mode).tls == of({"mode": mode}).tls == Tls(mode=mode)  # type: ignore[arg-type]  # one of them
+
+
+def test_without_the_key_there_is_none() -> None:
+    assert (of(None).tls, of(None).credentials) == (None, None)
+    assert understood(with_rules()).state.proxies[0].tls is None
+
+
+def test_all_keys(leaf: Path) -> None:
+    given: Mapping[str, object] = {
+        "mode": "both",
+        "ca": str(leaf),
+        "cert": str(leaf),
+        "key": str(leaf),
+        "server_name": "backend.example",
+        "client_cert": str(leaf),
+        "client_key": str(leaf),
+        "client_ca": str(leaf),
+        "minimum": "1.3",
+    }
+    tls = of({key.replace("_", "-"): value for key, value in given.items()}).tls
+    assert described_tls(tls) == {"tls": given}
+    assert of({"mode": "originate", "insecure": True}).tls == Tls(mode="originate", insecure=True)
+    assert of({"mode": "both", "minimum": 1.3}).tls == Tls(mode="both", minimum="1.3")
+
+
+def test_it_is_a_document_again(leaf: Path) -> None:
+    for tls in ("pass", {"mode": "terminate", "cert": str(leaf)}):
+        state = State((of(tls),))
+        again = understand_state(Document(to_document(state)), known())
+        assert again.proxies == state.proxies
+
+
+def test_what_it_takes() -> None:
+    modes = "it takes one of pass, terminate, originate, both"
+    assert wrong("pas") == [f" = 'pas' is not allowed (did you mean 'pass'?): {modes}"]
+    assert wrong(True) == [f" = true is not allowed: {modes}"]
+    assert wrong({"ca": "x"}) == [f".mode is missing: {modes}"]
+    versions = "it takes one of 1.0, 1.1, 1.2, 1.3"
+    assert wrong({"mode": "both", "minimum": "ssl3", "cret": 1}) == [
+        f".minimum = 'ssl3' is not allowed: {versions}",
+        ".cret = 1 is an unknown key (did you mean 'cert'?): it takes one of mode, ca, cert, key, "
+        "server-name, insecure, client-cert, client-key, client-ca, minimum",
+    ]
+
+
+def test_keys_that_mean_nothing() -> None:
+    with_clients = "which speaks no TLS with clients: it takes the mode terminate or both"
+    assert wrong({"mode": "originate", "cert": "x", "key": "x", "client_ca": "x"}) == [
+        f".{key} = 'x' means nothing in the mode originate, {with_clients}"
+        for key in ("cert", "key", "client_ca")
+    ]
+    with_backend = "which speaks no TLS with the backend: it takes the mode originate or both"
+    assert wrong({"mode": "terminate", "ca": "x", "insecure": True}) == [
+        f".ca = 'x' means nothing in the mode terminate, {with_backend}",
+        f".insecure = true means nothing in the mode terminate, {with_backend}",
+    ]
+    assert wrong({"mode": "pass", "minimum": "1.3"}) == [
+        ".minimum = '1.3' means nothing in the mode pass, which speaks no TLS on either side: "
+        "it takes the mode terminate, originate or both"
+    ]
+    assert wrong({"mode": "both", "key": "x", "client_key": "y"}) == [
+        ".key = 'x' means nothing without cert: it takes cert, too",
+        ".client_key = 'y' means nothing without client_cert: it takes client_cert, too",
+    ]
+    assert wrong({"mode": "both", "ca": "x", "insecure": True}) == [
+        ".ca = 'x' means nothing where insecure accepts any certificate: it takes no insecure"
+    ]
+    assert wrong({"mode": "terminate", "insecure": False, "ca": ""}) == []
+
+
+def test_all_files_that_cannot_be_used_are_named(tmp_path: Path, leaf: Path) -> None:
+    other = tmp_path / "other.pem"
+    other.write_bytes(make_leaf(None, ["localhost"], datetime.now(UTC)).pem)
+    (tmp_path / "empty").touch()
+    empty, missing = str(tmp_path / "empty"), str(tmp_path / "missing")
+    tls = {"cert": str(leaf), "key": str(other), "client_cert": missing, "ca": empty}
+    assert sorted(wrong({"mode": "both", **tls})) == [
+        f".ca = {empty!r} holds no certificate: it takes a file in PEM format",
+        f".client_cert = {missing!r} cannot be read: No such file or directory",
+        f".key = {str(other)!r} is not the private key of the certificate",
+    ]
+
+
+def test_certificates_are_made_only_with_cryptography(
+    monkeypatch: pytest.MonkeyPatch, leaf: Path
+) -> None:
+    monkeypatch.setattr("vaurien.config.tls.find_spec", lambda _: None)
+    why = "without cert, making certificates takes the package cryptography"
+    how = "pip install 'vaurien[tls]'"
+    assert wrong("both") == [f" = 'both' is refused: {why}: {how}"]
+    assert wrong({"mode": "both"}) == [f".mode = 'both' is refused: {why}: {how}"]
+    for tls in ("pass", "originate", {"mode": "terminate", "cert": str(leaf)}):
+        assert wrong(tls) == []
+
+
+def test_a_mode_without_handshakes_needs_no_ssl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vaurien.net.tls.credentials", None)
+    assert of("pass").credentials is None
+
+
+def test_no_authority_is_made_by_reading(ca_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAURIEN_CA_FOLDER", str(ca_folder / "none"))
+    assert of("both").credentials is not None
+    assert not (ca_folder / "none").exists()
+
+
+def test_a_leaf_is_for_where_the_proxy_listens() -> None:
+    import platform
+    import ssl
+
+    def names(listen: str) -> list[str]:
+        found = of("terminate", listen=listen).credentials
+        assert found is not None
+        assert isinstance(found.certificates.for_name(None), ssl.SSLContext)
+        return list(found.certificates.names)
+
+    own = ["localhost", "127.0.0.1", "::1"]
+    assert names("127.0.0.2:0") == ["127.0.0.2", *own]
+    assert names("0.0.0.0:0") == [platform.node(), *own]
+    assert names("unix:/x") == own
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "http"])
+def test_rules_match_on_the_handshake(protocol: str) -> None:
+    rule = {"behavior": "delay", "sni": "~example", "match": {"alpn": "h2"}}
+    spec = of("pass", protocol=protocol, rules=[{**rule, "tls_version": "TLSv1.3"}])
+    assert [one.label for one in spec.plan.rules[0].match] == ["sni", "alpn", "tls_version"]
+
+
+def test_rules_of_other_proxies_do_not() -> None:
+    for protocol in ("tcp", "http"):
+        rules = [{"behavior": "delay", "sni": "x", "match.alpn": "h2"}]
+        assert problems_of(with_rules(*rules, protocol=protocol)) == [
+            "proxies.a.rules[0].sni = 'x' is known only on a proxy with the key tls",
+            "proxies.a.rules[0].\"match.alpn\" = 'h2' is known only on a proxy with the key tls",
+        ]
