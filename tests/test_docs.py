@@ -47,6 +47,7 @@ NOT_OURS = {"CONTRIBUTING.md", "legacy.md", "faults.md"}
 OTHERS_FLAGS = {
     "chaos-seed",  # of pytest
     *(flag.removeprefix("--") for flag in EXPLORING),
+    "cacert",  # of curl
     "behavior-truncate-size",  # of the plugin that is taught
     "flag",
     "no-flag",

@@ -132,6 +132,17 @@ def test_the_address_of_a_unix_socket(config: Path, tmp_path: Path) -> None:
     assert environment_of(told, lambda _: None) == {"VAURIEN_A_ADDRESS": socket}
 
 
+def test_a_command_trusts_certificates_that_are_made(config: Path, ca_folder: Path) -> None:
+    config.write_text(proxy_table("a", NOBODY, 'tls = "terminate"'))
+    lines = run(config, "env").stdout.splitlines()
+    found = dict(line.split("=", 1) for line in lines)
+    assert found["SSL_CERT_FILE"].startswith(f"{ca_folder}/bundle-")
+    assert found["SSL_CERT_FILE"] == found["CURL_CA_BUNDLE"] == found["REQUESTS_CA_BUNDLE"]
+    assert "NODE_EXTRA_CA_CERTS" in found
+    told = understood(config, proxy_table("a", NOBODY, 'tls = "originate"'))
+    assert "SSL_CERT_FILE" not in environment_of(told, lambda _: None)
+
+
 def test_names_that_are_not_plain_have_variables_of_their_own(config: Path) -> None:
     names = ("a_b", "a:b", "a b", "c:d")
     told = understood(config, "".join(proxy_table(f'"{name}"', NOBODY) for name in names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def test_a_proxy_forwards_until_the_end(redis_address: Address) -> None:
     with pytest.raises(ConnectionRefusedError):
         connect(where)
     assert "vaurien" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_clients_of_a_test_trust_certificates_that_are_made(
+    redis_address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with vaurien.chaos() as chaos:
+        chaos.proxy(str(redis_address), tls="originate")
+        assert "SSL_CERT_FILE" not in os.environ
+        chaos.proxy(str(redis_address), name="a", tls="terminate")
+        chaos.proxy(str(redis_address), name="b", tls={"mode": "both", "insecure": True})
+        own = Path(chaos.ca_file).read_text()
+        assert own in Path(os.environ["SSL_CERT_FILE"]).read_text()
+    assert "SSL_CERT_FILE" not in os.environ
 
 
 def test_closing_again_does_nothing() -> None:

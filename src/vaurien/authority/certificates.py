@@ -67,6 +67,11 @@ class Identity:
         return key + self.public_pem
 
     @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the certificate, as browsers and OpenSSL show it."""
+        return self.certificate.fingerprint(SHA256()).hex(":").upper()
+
+    @property
     def public_pem(self) -> bytes:
         """The certificates as PEM."""
         return b"".join(each.public_bytes(Encoding.PEM) for each in (self.certificate, *self.chain))

@@ -41,6 +41,11 @@ def public_file(where: str = "") -> str:
     return os.path.join(os.path.abspath(where or folder()), PUBLIC)
 
 
+def secret_file(where: str = "") -> str:
+    """Return the path of the file with the private key."""
+    return os.path.join(os.path.abspath(where or folder()), SECRET)
+
+
 def authority(where: str = "") -> Identity:
     """Return the authority of a folder, by default the user's; the first time, make it.
 
@@ -57,7 +62,7 @@ def opened(where: str) -> Identity:
         from .certificates import make_authority, read_identity
     except ImportError:
         raise AuthorityError(WITHOUT) from None
-    path = os.path.join(where, SECRET)
+    path = secret_file(where)
     now = datetime.now(UTC)
     try:
         if not os.path.exists(path):

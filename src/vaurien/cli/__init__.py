@@ -27,6 +27,7 @@ COMMANDS = {
     "check-config": ("check", "check_config"),
     "import": ("import_toxiproxy", "import_toxiproxy"),
     "import-ini": ("import_ini", "import_ini"),
+    "ca": ("ca", "ca"),
     "completion": ("completion", "completion"),
     "recipes": ("presets", "recipes"),
     "profiles": ("presets", "profiles"),

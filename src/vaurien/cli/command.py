@@ -55,6 +55,7 @@ Other commands, each with its own --help:
   vaurien recipes        list ready-made outages
   vaurien profiles       list ready-made networks
   vaurien faults         list the errors native to each protocol
+  vaurien ca             make a certificate authority, and say how to trust it
 
 \b
 Commands that drive a running vaurien over its HTTP API:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import plugins
+from .. import plugins, trust
 from ..config import discovery
 from ..config.configuration import Configuration
 from ..config.document import Document, merged
@@ -81,9 +81,12 @@ def environment_of(
     """Return the variables to add to the command's environment.
 
     Raises:
+        AuthorityError: the authority that it is to trust cannot be used.
         OptionError: two proxies have the same variables, or a template cannot be filled in.
     """
     found: dict[str, str] = {}
+    if trust.needs_trust(configuration.state.proxies):
+        found |= trust.variables()
     owners: dict[str, str] = {}
     proxies = configuration.state.proxies
     words = _words_of(spec.name for spec in proxies)

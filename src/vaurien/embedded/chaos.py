@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from time import time
@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import plugins
+from ..authority.folder import authority, public_file
 from ..config.document import Document
 from ..config.names import Names
 from ..config.replay import parse, read
@@ -31,6 +32,7 @@ from ..net.spec import ProxySpec
 from ..registry import behaviors, protocols
 from ..rules.notation import Entry
 from ..rules.replay import Deciders
+from ..trust import needs_trust, trusted
 from ..values.events import Event, Fired
 from ..values.texts import printable
 from .handle import ProxyHandle
@@ -79,6 +81,8 @@ class Chaos:
             find_behavior=self._names.behaviors.find,
         )
         self._rules = {name: list(entries) for name, entries in rules.items()}
+        self._closing = ExitStack()
+        self._trusting = False
         self._handles: dict[str, ProxyHandle] = {}
         self._deciders = Deciders()
         self._fired: list[tuple[float, Fired]] = []
@@ -98,6 +102,7 @@ class Chaos:
         if self._thread.is_alive():
             self._reactor.post(self._reactor.stop)
             self._thread.join()
+        self._closing.close()
 
     def proxy(
         self,
@@ -121,6 +126,8 @@ class Chaos:
         own = {"listen": listen, "backend": backend, "protocol": protocol, **table}
         document = Document({"proxies": {name: own}})
         spec: ProxySpec = understand(document, self._names, seed=self.seed).state.proxies[0]
+        if needs_trust([spec]):
+            self._trust()
         self.control.add(spec)
         handle = self._handles[name] = ProxyHandle(self, name)
         handle.add_rules(*self._rules.get(name, ()))
@@ -133,6 +140,8 @@ class Chaos:
             ListenError: one cannot listen.
         """
         wanted = tuple(specs)
+        if needs_trust(wanted):
+            self._trust()
         self.control.change(lambda state: replace(state, proxies=(*state.proxies, *wanted)))
         self._handles |= {spec.name: ProxyHandle(self, spec.name) for spec in wanted}
 
@@ -175,6 +184,18 @@ class Chaos:
         """The places of a replay that no exchange has been so far, in a line each."""
         return tuple(self.call(self._deciders.left))
 
+    @property
+    def ca_file(self) -> str:
+        """The path of the certificate that clients are to trust, of proxies that terminate TLS.
+
+        Those that look at their environment, as most do, need not be told.
+
+        Raises:
+            AuthorityError: there is none, and none can be made.
+        """
+        authority()
+        return public_file()
+
     def trace(self) -> Trace:
         """Return what all proxies have seen."""
         proxies = {name: handle.trace() for name, handle in self._handles.items()}
@@ -214,6 +235,12 @@ class Chaos:
                 return self._reactor.submit(call).result(ANSWER_LIMIT)
             self._thread.join()
         return call()
+
+    def _trust(self) -> None:
+        """Let programs of this process, and those that it starts, trust the authority."""
+        if not self._trusting:
+            self._closing.enter_context(trusted())
+            self._trusting = True
 
     def _free_name(self, protocol: str) -> str:
         number, name = 1, protocol
