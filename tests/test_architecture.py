@@ -106,7 +106,6 @@ WITHOUT_TESTS = {
     "authority.__init__": "a docstring",
     "config.__init__": "a docstring",
     "config.configuration": "a value without code of its own",
-    "config.setting": "a value: the tests of the settings",
     "errors": "raised, and read, in the tests of whatever raises them",
     "net.__init__": "a docstring",
     "net.view": "an interface",

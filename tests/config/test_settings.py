@@ -6,7 +6,8 @@ from dataclasses import fields
 
 import pytest
 
-from vaurien.config.settings import BY_SECTION, LIMITS, SETTINGS
+from vaurien.config.settings import BY_SECTION, SETTINGS
+from vaurien.config.state import LIMITS
 from vaurien.net.spec import Limits
 
 

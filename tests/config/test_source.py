@@ -13,8 +13,7 @@ from vaurien.authority.certificates import make_leaf
 from vaurien.cli.resume import resumed
 from vaurien.config.configuration import Configuration
 from vaurien.config.document import Document, DocumentError, Flag
-from vaurien.config.sections import Sections
-from vaurien.config.settings import origin_of
+from vaurien.config.sections import Sections, origin_of
 from vaurien.config.source import Source
 from vaurien.config.state import to_document
 from vaurien.control.store import Store

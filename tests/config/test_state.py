@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from knowing import saved, understood
 from vaurien import plugins, registry
-from vaurien.config.settings import LIMITS
-from vaurien.config.state import State, fill_in, to_document
+from vaurien.config.state import LIMITS, State, fill_in, to_document
 from vaurien.errors import OptionError, UnknownNameError
 from vaurien.net.address import Address
 from vaurien.net.spec import Limits, ProxySpec

@@ -59,6 +59,7 @@ def test_all_keys(leaf: Path) -> None:
         "minimum": "1.3",
     }
     tls = of({key.replace("_", "-"): value for key, value in given.items()}).tls
+    assert tls is not None
     assert described_tls(tls) == {"tls": given}
     assert of({"mode": "originate", "insecure": True}).tls == Tls(mode="originate", insecure=True)
     assert of({"mode": "both", "minimum": 1.3}).tls == Tls(mode="both", minimum="1.3")
@@ -109,16 +110,17 @@ def test_keys_that_mean_nothing() -> None:
     assert wrong({"mode": "terminate", "insecure": False, "ca": ""}) == []
 
 
-def test_all_files_that_cannot_be_used_are_named(tmp_path: Path, leaf: Path) -> None:
-    other = tmp_path / "other.pem"
-    other.write_bytes(make_leaf(None, ["localhost"], datetime.now(UTC)).pem)
-    (tmp_path / "empty").touch()
-    empty, missing = str(tmp_path / "empty"), str(tmp_path / "missing")
-    tls = {"cert": str(leaf), "key": str(other), "client_cert": missing, "ca": empty}
+def test_all_files_that_cannot_be_used_are_named(
+    tmp_path: Path, leaf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("other.pem").write_bytes(make_leaf(None, ["localhost"], datetime.now(UTC)).pem)
+    Path("empty").touch()
+    tls = {"cert": leaf.name, "key": "other.pem", "client_cert": "missing", "ca": "empty"}
     assert sorted(wrong({"mode": "both", **tls})) == [
-        f".ca = {empty!r} holds no certificate: it takes a file in PEM format",
-        f".client_cert = {missing!r} cannot be read: No such file or directory",
-        f".key = {str(other)!r} is not the private key of the certificate",
+        ".ca = 'empty' holds no certificate: it takes a file in PEM format",
+        ".client_cert = 'missing' cannot be read: No such file or directory",
+        ".key = 'other.pem' is not the private key of the certificate",
     ]
 
 

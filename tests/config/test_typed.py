@@ -13,8 +13,7 @@ from vaurien.cli.import_ini import Kept, toml_of
 from vaurien.config import ini as ini_files
 from vaurien.config.configuration import Configuration
 from vaurien.config.document import merged
-from vaurien.config.sections import ADDRESSES
-from vaurien.config.settings import origin_of
+from vaurien.config.sections import ADDRESSES, origin_of
 from vaurien.config.source import Source
 from vaurien.config.state import State, to_document
 from vaurien.net.spec import ProxySpec

@@ -12,7 +12,7 @@ from knowing import FILE, document_of, known, problems_of, understood, with_rule
 from vaurien.config import files
 from vaurien.config.configuration import Configuration
 from vaurien.config.document import DocumentError
-from vaurien.config.settings import origin_of
+from vaurien.config.sections import origin_of
 from vaurien.config.understand import understand, understand_state
 from vaurien.net.address import Address
 from vaurien.net.spec import Limits

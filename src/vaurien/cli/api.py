@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from ..config.document import Document
-from ..config.settings import origin_of
+from ..config.sections import origin_of
 from ..control.sockets import Opened, adopted, on_tcp, on_unix
 from ..errors import ListenError, OptionError
 from ..net.address import Address

@@ -16,8 +16,7 @@ from ..behavior import Behavior
 from ..config import document
 from ..config.document import Document
 from ..config.sections import Sections
-from ..config.setting import Setting
-from ..config.settings import BY_SECTION, GONE_PROTOCOL_OPTIONS, SETTINGS
+from ..config.settings import BY_SECTION, GONE_PROTOCOL_OPTIONS, SETTINGS, Setting
 from ..errors import UnknownNameError
 from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..config.settings import GONE_PROTOCOL_OPTIONS, OLDEST, of_handler
+from ..config.sections import of_handler
+from ..config.settings import GONE_PROTOCOL_OPTIONS, OLDEST
 from ..values.options import Configurable, Option, options_of
 
 DOTTED = re.compile(r"--handlers?\.(?P<name>[^.=]+)\.(?P<option>[^.=]+)", re.DOTALL)

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from ..config.configuration import Configuration
-from ..config.settings import origin_of
+from ..config.sections import origin_of
 from ..errors import ListenError, OptionError
 from ..launch import report_ready
 from ..net.reactor import Reactor

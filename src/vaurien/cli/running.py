@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .. import plugins
 from ..config.configuration import Configuration
 from ..config.document import Document
-from ..config.settings import origin_of
+from ..config.sections import origin_of
 from ..errors import OptionError
 from ..net.backends import Backends
 from ..net.loops import API

@@ -13,7 +13,6 @@ from typing import NamedTuple, Self
 from ..behavior import Behavior
 from ..errors import OptionError, UnknownNameError, VaurienError
 from ..protocol import Protocol
-from ..rules.handshake import TLS_LABELS, WITHOUT_TLS
 from ..rules.notation import RULE_KEYS, Entry, FindBehavior, make_rules
 from ..rules.plan import ROUNDING, Plan, Rule
 from ..values.options import Configured, Option, options_of
@@ -246,11 +245,17 @@ class Entries:
             label = key.removeprefix("match.")
             if label in known:
                 meant[key] = path, value
-            elif label in TLS_LABELS:
-                self._problems.add(path, format_value(value), WITHOUT_TLS)
             else:
-                self._problems.add_unknown(path, value, known)
+                self._add_unknown(label, path, value, known)
         return meant
+
+    def _add_unknown(self, label: str, path: Path, value: object, known: Iterable[str]) -> None:
+        from ..rules.handshake import TLS_LABELS, WITHOUT_TLS
+
+        if label in TLS_LABELS:
+            self._problems.add(path, format_value(value), WITHOUT_TLS)
+        else:
+            self._problems.add_unknown(path, value, known)
 
     def _check_together(self, checked: Iterable[tuple[LocatedEntry, Rule]]) -> None:
         """Check that names are unique, and that no mix exceeds 100 percent."""

@@ -32,8 +32,8 @@ from pathlib import Path
 
 from .document import Document, DocumentError, FileKey, FilePart, Problem, merged
 from .problems import suggestion
-from .sections import Sections, Text
-from .settings import OLDEST, of_handler
+from .sections import Sections, Text, of_handler
+from .settings import OLDEST
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 KINDS = {

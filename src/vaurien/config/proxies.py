@@ -18,12 +18,13 @@ from ..values.options import Configured, Option, Value, options_of
 from .entries import Entries, LocatedEntry, entries_in
 from .formatting import Path, format_value
 from .problems import Problems, nearest
-from .settings import LIMITS, PROTOCOL, SEED
-from .state import place_of, talks_to_itself
+from .settings import PROTOCOL, SEED, TLS
+from .state import LIMITS, place_of, talks_to_itself
 from .tables import Table
-from .tls import take_tls
 
 if TYPE_CHECKING:
+    from ..net.tls.credentials import Credentials
+    from ..net.tls.spec import Tls
     from .presets import Presets
 
 FindProtocol = Callable[[str], Configured[Protocol]]
@@ -92,7 +93,7 @@ class ProxyReader:
         table.need("backend", ALLOWED)
         backend = self._address(table, "backend", Address.parse_backend)
         protocol, likely = self._protocol(table)
-        tls, credentials = take_tls(table, listen)
+        tls, credentials = self._tls(table, listen)
         values = table.take_all(OPTIONS)
         entries = Entries(
             self._find_behavior,
@@ -118,6 +119,14 @@ class ProxyReader:
         )
         table.end()
         return spec
+
+    def _tls(self, table: Table, listen: Address | None) -> tuple[Tls | None, Credentials | None]:
+        if TLS not in table:
+            table.pop(TLS)
+            return None, None
+        from .tls import take_tls
+
+        return take_tls(table, listen)
 
     def _address(self, table: Table, key: str, parse: Callable[[str], Address]) -> Address | None:
         path, text = table.text(key)

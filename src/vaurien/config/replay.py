@@ -23,7 +23,7 @@ from .entries import Entries, LocatedEntry
 from .formatting import format_value
 from .problems import Problems, suggestion
 from .scenario import Fire, fires_of
-from .settings import origin_of
+from .sections import origin_of
 
 T = TypeVar("T", int, str)
 KNOWN_RULES = 20

@@ -14,8 +14,15 @@ from ..values.options import one_of
 from .document import INVALID, Document, DocumentError, FilePart, Flag, Origin, Problem
 from .formatting import Path, format_value
 from .problems import suggestion
-from .setting import NAME, Setting
-from .settings import BY_SECTION, SETTINGS
+from .settings import (
+    BY_SECTION,
+    ENCRYPTION,
+    GONE_PROTOCOL_OPTIONS,
+    HANDLERS,
+    NAME,
+    SETTINGS,
+    Setting,
+)
 
 Text = str | bool | tuple[str, ...]
 """A value; a tuple where there may be several."""
@@ -45,9 +52,22 @@ NOT_EMPTY = {
         key: BY_SECTION["vaurien"][key].metavar
         for key in ("journal", "http_socket", "token_file", "port_file")
     },
-    **{key: setting.metavar for key, setting in BY_SECTION["vaurien"].items() if setting.is_tls},
+    **{
+        key: setting.metavar
+        for key, setting in BY_SECTION["vaurien"].items()
+        if setting.heading == ENCRYPTION
+    },
 }
 """Flags whose absence means none, and what they take."""
+
+
+def of_handler(name: str, key: str) -> tuple[str, str]:
+    """Return today's section and key of a handler's option; a switch ``http`` chose a protocol."""
+    if name in HANDLERS and key in GONE_PROTOCOL_OPTIONS:
+        return "protocol:tcp", key
+    if name in HANDLERS and key in ("http", "protocol"):
+        return "vaurien", "protocol"
+    return f"behavior:{name}", key
 
 
 class Sections:
@@ -81,7 +101,7 @@ class Sections:
             self._put((*_path_of(section), key), text, origin)
             return
         setting = BY_SECTION[section].get(key)
-        if setting is not None and setting.is_tls and isinstance(origin, Flag):
+        if setting is not None and setting.heading == ENCRYPTION and isinstance(origin, Flag):
             self._origins.setdefault(MODE.path, Flag(MODE.flag))
         if setting is None:
             self._add_unknown(section, key, value, origin)
@@ -152,3 +172,10 @@ def guessed(text: object) -> object:
         return int(text)
     except ValueError:
         return text
+
+
+def origin_of(document: Document, key: str) -> Origin:
+    """Return where a setting outside of sections was given; its flag if it was not."""
+    setting = BY_SECTION["vaurien"][key]
+    found = document.find(*setting.path)
+    return document.origin(found[0]) if found else Flag(setting.flag)

@@ -7,15 +7,19 @@ own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 
 from ..net.spec import Limits
 from ..net.tls.spec import MODES, VERSIONS, Tls
 from ..values.options import Option, Value
-from .document import Document, Flag, Origin
-from .setting import TLS, Setting
-from .setting import setting as _setting
 
+OLDEST = {"local": "proxy", "distant": "backend"}
+"""Keys of version 0.1, and what they are called today."""
+HANDLERS = frozenset({"dummy", "delay", "error", "hang", "blackout"})
+"""The built-in handlers of versions 0.1 to 0.3."""
+NAME = "vaurien"
+"""The name of the proxy that flags and INI files describe."""
+TLS = "tls"
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 PORTS = 65535
 
@@ -28,19 +32,59 @@ GONE_PROTOCOL_OPTIONS: dict[str, Option] = {
     )
 }
 """Options that every protocol had in earlier versions; they have no effect."""
-OLDEST = {"local": "proxy", "distant": "backend"}
-"""Keys of version 0.1, and what they are called today."""
-HANDLERS = frozenset({"dummy", "delay", "error", "hang", "blackout"})
-"""The built-in handlers of versions 0.1 to 0.3."""
 
 
-def of_handler(name: str, key: str) -> tuple[str, str]:
-    """Return today's section and key of a handler's option; a switch ``http`` chose a protocol."""
-    if name in HANDLERS and key in GONE_PROTOCOL_OPTIONS:
-        return "protocol:tcp", key
-    if name in HANDLERS and key in ("http", "protocol"):
-        return "vaurien", "protocol"
-    return f"behavior:{name}", key
+@dataclass(frozen=True)
+class Setting:
+    """One thing that can be set."""
+
+    heading: str
+    """The heading in ``--help``."""
+    option: Option
+    section: str = "vaurien"
+    """The section of INI files."""
+    metavar: str = ""
+    of_proxy: str = ""
+    """The key in a proxy's table of a document, or ``TABLE.KEY``; ``""`` if it is in none."""
+    repeatable: bool = False
+    """The flag may be given several times; the key of an INI file takes one a line."""
+    shown: str | None = None
+    """The default in words, where it is not a value."""
+
+    @property
+    def key(self) -> str:
+        return self.option.name
+
+    @property
+    def flag(self) -> str:
+        section = "" if self.section == "vaurien" else f"{self.section}."
+        return f"--{section}{self.key.replace('_', '-')}"
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where it is in a document."""
+        if self.of_proxy:
+            return "proxies", NAME, *self.of_proxy.split(".")
+        return (self.key,) if self.section == "vaurien" else (self.section, self.key)
+
+
+def _setting(
+    heading: str,
+    name: str,
+    default: Value,
+    text: str,
+    metavar: str = "",
+    *,
+    section: str = "vaurien",
+    of_proxy: str = "",
+    repeatable: bool = False,
+    shown: str | None = None,
+    choices: tuple[Value, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Setting:
+    option = Option(name, type(default), default, text, choices, minimum, maximum)
+    return Setting(heading, option, section, metavar, of_proxy, repeatable, shown)
 
 
 def _tls(
@@ -91,12 +135,7 @@ SETTINGS: tuple[Setting, ...] = (
         choices=MODES,
     ),
     _tls("ca", "Authorities that a backend is verified with.", "FILE", shown="the system's"),
-    _tls(
-        "cert",
-        "Certificate that clients are shown.",
-        "FILE",
-        shown="one made for each name by 'vaurien ca'",
-    ),
+    _tls("cert", "Certificate that clients are shown.", "FILE", shown="made, see 'vaurien ca'"),
     _tls("key", "Its private key.", "FILE", shown="in the same file"),
     _tls(
         "server_name",
@@ -107,12 +146,7 @@ SETTINGS: tuple[Setting, ...] = (
     _tls("insecure", "Accept any certificate of a backend."),
     _tls("client_cert", "Certificate for a backend that asks for one.", "FILE", shown="none"),
     _tls("client_key", "Its private key.", "FILE", shown="in the same file"),
-    _tls(
-        "client_ca",
-        "Authorities: clients must show a certificate of one.",
-        "FILE",
-        shown="clients need none",
-    ),
+    _tls("client_ca", "Authorities that certificates of clients must be of.", "FILE", shown="none"),
     _tls("minimum", "Lowest version of TLS.", "VERSION", choices=VERSIONS),
     _setting(
         BEHAVIORS,
@@ -356,29 +390,5 @@ TOP_OPTIONS: Mapping[str, Option] = {
     if not (setting.of_proxy or setting.repeatable)
 }
 """The keys that documents have outside of any table."""
-TLS_OPTIONS: Mapping[str, Option] = {
-    name: replace(setting.option, name=name)
-    for setting in BY_SECTION["vaurien"].values()
-    if setting.is_tls
-    for name in [setting.path[-1]]
-}
-"""The keys of the table ``tls`` of a proxy, by the fields of ``Tls``."""
-STATSD_OPTIONS: Mapping[str, Option] = {
-    setting.key: setting.option for setting in BY_SECTION["statsd"].values()
-}
-LIMITS: Mapping[str, Option] = {
-    "timeout": TOP_OPTIONS["timeout"],
-    "dial_timeout": TOP_OPTIONS["connect_timeout"],
-    "max_connections": TOP_OPTIONS["max_connections"],
-    "backlog": TOP_OPTIONS["backlog"],
-}
-"""By the fields of ``Limits``; for one proxy, or at the top of a document for all."""
 SEED = TOP_OPTIONS["seed"]
 PROTOCOL = BY_SECTION["vaurien"]["protocol"].option
-
-
-def origin_of(document: Document, key: str) -> Origin:
-    """Return where a setting outside of sections was given; its flag if it was not."""
-    setting = BY_SECTION["vaurien"][key]
-    found = document.find(*setting.path)
-    return document.origin(found[0]) if found else Flag(setting.flag)

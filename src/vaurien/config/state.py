@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import OptionError, UnknownNameError
@@ -15,9 +15,15 @@ from ..net.loops import literal, reaches
 from ..net.spec import ProxySpec
 from ..rules.notation import describe
 from ..values.options import Option
-from .settings import LIMITS
-from .tls import described_tls
+from .settings import TOP_OPTIONS
 
+LIMITS: Mapping[str, Option] = {
+    "timeout": TOP_OPTIONS["timeout"],
+    "dial_timeout": TOP_OPTIONS["connect_timeout"],
+    "max_connections": TOP_OPTIONS["max_connections"],
+    "backlog": TOP_OPTIONS["backlog"],
+}
+"""By the fields of ``Limits``; for one proxy, or at the top of a document for all."""
 GENERATION = Option("generation", int, 0, "how often the state has changed", minimum=0)
 PLACE = re.compile(r"\{([^{}]+)\}")
 """The placeholder of a proxy's address in the text of an environment variable ..."""
@@ -95,10 +101,18 @@ def _described(proxy: ProxySpec, seed: int) -> dict[str, object]:
         "options": proxy.protocol.settings(),
         "enabled": proxy.enabled,
         **{option.name: getattr(proxy.limits, name) for name, option in LIMITS.items()},
-        **described_tls(proxy.tls),
+        **_described_tls(proxy),
         "rules": [describe(rule) for rule in proxy.plan.rules],
     }
     return document if proxy.plan.seed == seed else {**document, "seed": proxy.plan.seed}
+
+
+def _described_tls(proxy: ProxySpec) -> dict[str, object]:
+    if proxy.tls is None:
+        return {}
+    from .tls import described_tls
+
+    return described_tls(proxy.tls)
 
 
 def fill_in(text: str, address_of: Callable[[str], Address | None]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..net.tls.spec import Tls
+from ..values.options import Option
 from .formatting import format_value
-from .setting import TLS
-from .settings import TLS_OPTIONS
+from .settings import BY_SECTION, ENCRYPTION, TLS
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from ..net.tls.credentials import Credentials
 
 MODE = "mode"
+TLS_OPTIONS: Mapping[str, Option] = {
+    name: replace(setting.option, name=name)
+    for setting in BY_SECTION["vaurien"].values()
+    if setting.heading == ENCRYPTION
+    for name in [setting.path[-1]]
+}
+"""The keys of the table ``tls`` of a proxy, by the fields of ``Tls``."""
 SIDES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "with clients": ("terminate or both", ("cert", "key", "client_ca")),
     "with the backend": (
@@ -40,9 +48,8 @@ class Reading(NamedTuple):
 
 def take_tls(proxy: Table, listen: Address | None) -> Reading:
     """Take the key of a proxy's table; whatever is wrong is a problem of the table's."""
-    there = TLS in proxy
     path, given = proxy.pop(TLS)
-    if not there or given is None:
+    if given is None:
         return Reading()
     problems = proxy.problems
     if isinstance(given, Mapping):
@@ -109,10 +116,8 @@ def _names(listen: Address | None) -> list[str]:
     return [name] if name else []
 
 
-def described_tls(tls: Tls | None) -> dict[str, object]:
+def described_tls(tls: Tls) -> dict[str, object]:
     """Return the key with the table that makes it, without what is at its default."""
-    if tls is None:
-        return {}
     given = {key: getattr(tls, key) for key in TLS_OPTIONS}
     return {TLS: {key: each for key, each in given.items() if key == MODE or _is_given(key, each)}}
 

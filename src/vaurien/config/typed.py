@@ -16,8 +16,8 @@ from ..values.options import Option, options_of
 from .document import Content, Document
 from .names import CALLABLE, Names, Plugins
 from .sections import guessed
-from .setting import NAME, TLS
-from .settings import PROTOCOL, STATSD_OPTIONS, TLS_OPTIONS, TOP_OPTIONS
+from .settings import NAME, PROTOCOL, TLS, TOP_OPTIONS
+from .understand import STATSD_OPTIONS
 
 Options = Mapping[str, Option]
 
@@ -56,6 +56,8 @@ class _Typing:
         if isinstance(rules := given.get("rules"), list):
             given["rules"] = [self._rule(rule) for rule in rules]
         if isinstance(tls := given.get(TLS), Mapping):
+            from .tls import TLS_OPTIONS
+
             given[TLS] = _table(tls, TLS_OPTIONS)
         return given
 

@@ -42,7 +42,7 @@ from .names import CALLABLE, Names, Plugins
 from .problems import Given, Problems
 from .proxies import ProxyReader, limits_of
 from .sections import guessed
-from .settings import SEED, SETTINGS, STATSD_OPTIONS, TOP_OPTIONS, WITHOUT_EFFECT
+from .settings import BY_SECTION, SEED, SETTINGS, TOP_OPTIONS, WITHOUT_EFFECT
 from .state import GENERATION, State, fill_in
 from .tables import TEXT, Table
 
@@ -56,6 +56,9 @@ LASTING = Option(
 PROXIES = "a table [proxies.NAME] for each"
 DEFAULTS: Mapping[str, Value] = {key: option.default for key, option in TOP_OPTIONS.items()} | {
     GENERATION.name: GENERATION.default
+}
+STATSD_OPTIONS: Mapping[str, Option] = {
+    setting.key: setting.option for setting in BY_SECTION["statsd"].values()
 }
 CLASSIC = [setting.key for setting in SETTINGS if setting.heading == WITHOUT_EFFECT]
 """Settings without effect, for old plugins only."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..protocol import Protocol
-from ..rules.handshake import inside_tls
 from ..rules.plan import Plan, Rule
 from .address import Address
 
@@ -63,4 +62,6 @@ def matching(protocol: type[Protocol], tls: Tls | None) -> type[Protocol]:
     """Return a protocol with all labels that rules may match on a proxy."""
     if tls is None:
         return protocol
+    from ..rules.handshake import inside_tls
+
     return inside_tls(protocol)  # type: ignore[arg-type]  # for mypy a class is not hashable

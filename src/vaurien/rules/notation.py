@@ -19,7 +19,6 @@ from ..protocol import Protocol
 from ..values.messages import Direction
 from ..values.options import Configurable, Configured, Option, Value, options_of
 from ..values.ramps import ALLOWED, Ramp, is_ramp
-from .handshake import TLS_LABELS, WITHOUT_TLS
 from .matches import matches_of
 from .plan import ROUNDING, SCOPES, Match, Rule
 
@@ -320,9 +319,11 @@ def _make_behavior(
             texts[label] = str(value)
         elif behavior.open_ended:
             options[key] = value
-        elif label in TLS_LABELS:
-            raise OptionError(WITHOUT_TLS, key=key, given=value)
         else:
+            from .handshake import TLS_LABELS, WITHOUT_TLS
+
+            if label in TLS_LABELS:
+                raise OptionError(WITHOUT_TLS, key=key, given=value)
             allowed = (
                 f"the options of {behavior.name!r}: {_listed(known)}; "
                 f"the keys of a rule: {_listed(RULE_KEYS)}; "

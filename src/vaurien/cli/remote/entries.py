@@ -11,7 +11,8 @@ from contextlib import suppress
 from ... import plugins
 from ...behavior import Behavior
 from ...config.sections import guessed
-from ...config.settings import LIMITS, SEED
+from ...config.settings import SEED
+from ...config.state import LIMITS
 from ...errors import OptionError, VaurienError
 from ...protocol import Protocol
 from ...registry import behaviors, protocols

@@ -15,9 +15,8 @@ from ...config.entries import Entries, LocatedEntry
 from ...config.formatting import Path, format_value
 from ...config.problems import Problems
 from ...config.proxies import ProxyReader
-from ...config.setting import TLS
-from ...config.settings import LIMITS, PROTOCOL
-from ...config.state import State
+from ...config.settings import PROTOCOL, TLS
+from ...config.state import LIMITS, State
 from ...config.tables import Table
 from ...config.tls import described_tls
 from ...net.spec import Limits, ProxySpec
@@ -53,7 +52,7 @@ def proxy_resource(spec: ProxySpec, seed: int, status: Status | None = None) -> 
         "options": spec.protocol.settings(),
         "enabled": spec.enabled,
         **{option.name: getattr(spec.limits, name) for name, option in LIMITS.items()},
-        **described_tls(spec.tls),
+        **(described_tls(spec.tls) if spec.tls else {}),
         **own_seed,
         "rules": [rule_resource(spec, rule, status) for rule in spec.plan.rules],
         **last,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ...config.proxies import OPTIONS, START
-from ...config.setting import TLS
-from ...config.settings import SEED, TLS_OPTIONS
+from ...config.settings import SEED, TLS
+from ...config.tls import TLS_OPTIONS
 from ...net.address import ALLOWED
 from ...rules.notation import RULE_KEYS
 from ...values.options import Option, Value
