@@ -67,3 +67,11 @@ def test_what_only_the_server_knows_is_guessed() -> None:
 
 def test_what_is_wrong_is_left_to_the_server() -> None:
     assert rule_values({"sleep": "x"}, "delay", "tcp") == {"sleep": "x"}
+
+
+def test_tls_of_a_proxy() -> None:
+    assert proxy_values(["tls=both"], "") == {"tls": {"mode": "both"}}
+    given = ["tls=originate", "tls.insecure=yes", "tls.server-name=a.example"]
+    assert proxy_values(given, "") == {
+        "tls": {"mode": "originate", "insecure": "yes", "server_name": "a.example"}
+    }

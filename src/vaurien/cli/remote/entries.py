@@ -11,8 +11,9 @@ from contextlib import suppress
 from ... import plugins
 from ...behavior import Behavior
 from ...config.sections import guessed
-from ...config.settings import SEED
+from ...config.settings import SEED, TLS
 from ...config.state import LIMITS
+from ...config.tls import MODE
 from ...errors import OptionError, VaurienError
 from ...protocol import Protocol
 from ...registry import behaviors, protocols
@@ -48,17 +49,26 @@ def pairs_of(words: Sequence[str]) -> dict[str, str]:
 
 
 def proxy_values(words: Sequence[str], protocol: str) -> dict[str, object]:
-    """Return the keys of a proxy that words give; ``options.KEY`` is one of its protocol's."""
+    """Return the keys of a proxy that words give.
+
+    ``options.KEY`` is one of its protocol's, ``tls.KEY`` one of the table ``tls``, whose mode may
+    be given as ``tls``.
+    """
     found: dict[str, object] = {}
     given: dict[str, object] = {}
+    tls: dict[str, object] = {}
     options = options_of(_protocol(protocol))
     for word, value in pairs_of(words).items():
         key = word.replace("-", "_")
         if key.startswith(OPTIONS):
             option = key.removeprefix(OPTIONS)
             given[option] = _typed(value, options.get(option), guess=True)
+        elif key == TLS or key.startswith(f"{TLS}."):
+            tls[key.removeprefix(TLS).removeprefix(".") or MODE] = value
         else:
             found[key] = _typed(value, PROXY_KEYS.get(key))
+    if tls:
+        found[TLS] = tls
     return {**found, "options": given} if given else found
 
 
