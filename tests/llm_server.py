@@ -203,6 +203,9 @@ class LlmServer(ThreadingHTTPServer):
         self.codings: list[str] = []
         """Their Accept-Encoding."""
 
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of connections that a fault has broken off."""
+
     @property
     def address(self) -> Address:
         return Address("127.0.0.1", self.server_port)

@@ -204,3 +204,13 @@ def test_a_limit_is_counted_down(clients: Clients, proxy: ProxyHandle) -> None:
         left = [answer.headers["x-ratelimit-remaining-requests"] for answer in answers]
         assert left == ["1", "0"]
         assert outcome(clients.chat) == "openai.RateLimitError"
+
+
+def test_two_rules_act_on_one_response(clients: Clients, proxy: ProxyHandle) -> None:
+    rules = (
+        {"behavior": "error", "fault": "rate-limit-requests", "limit": 9},
+        {"behavior": "error", "fault": "duplicate-event", "events": 1},
+        {"behavior": "error", "fault": "no-usage"},
+    )
+    with proxy.rules(*rules):
+        assert outcome(clients.chat) == "'OnceOnce upon a time, wéll' stop"

@@ -138,7 +138,7 @@ class EventFault(HttpFault):
         assert told.events is not None
         if told.over:
             return
-        content = told.content.feed(message.data[max(0, len(told.head) - message.offset) :])
+        content = told.content.feed(message.data[len(told.head) * message.begins :])
         events = told.events.feed(content)
         if message.ends:
             events += told.events.rest()
