@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -11,12 +12,13 @@ from scenario import Peer, World
 from vaurien import registry
 from vaurien.behavior import Behavior, Firing
 from vaurien.errors import OptionError
-from vaurien.protocol import Parser, Stream
+from vaurien.protocol import Parser, Protocol, Stream
 from vaurien.protocols.http.parser import Http
 from vaurien.protocols.redis import Redis
 from vaurien.rules.active import ActiveRule
 from vaurien.rules.active_plan import ActivePlan
 from vaurien.rules.dice import Dice
+from vaurien.rules.plan import Match, Plan
 from vaurien.values.actions import Actions, Forward, Reply, Wait
 from vaurien.values.messages import Direction, Ended, Message
 
@@ -53,6 +55,27 @@ def test_a_rule_may_match_both_request_and_response() -> None:
     client.say(b"SET fail\nGET ok\nGET fail\nGET fail\n")
     world.run(lambda: client.heard.count(b"\n") == 4)
     assert bytes(client.heard) == b"FAIL a\nGET ok\nBUSY no\nFAIL a\n"
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "lines"])
+def test_a_rule_may_match_what_is_known_of_the_connection(protocol: str) -> None:
+    def framed() -> Protocol | None:
+        return Lines() if protocol == "lines" else None
+
+    world = World("delay sleep=3", protocol=framed(), on_data=answer)
+    (rule,) = world.proxy.plan.rules
+    world.proxy.apply(Plan((replace(rule, match=(Match("sni", "a.example"),)),), 1))
+    for sni in ("a.example", "b.example"):
+        client = world.client()
+        world.run(seconds=1)
+        list(world.proxy.connections)[-1].decisions.facts = {"sni": sni}
+        client.say(b"GET a\n")
+    world.run(seconds=10)
+    assert [bytes(peer.heard) for peer in world.peers if peer not in world.backends] == [
+        b"GET a\n",
+        b"GET a\n",
+    ]
+    assert world.fired == [(1, 1, "delay")]
 
 
 def test_what_a_response_tells_is_too_late_for_requests() -> None:

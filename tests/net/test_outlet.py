@@ -15,7 +15,7 @@ class Noted(Outlet):
     __slots__ = ("notes",)
 
     def __init__(self, reactor: Reactor, sink: SimulatedSocket) -> None:
-        super().__init__(reactor, sink)
+        super().__init__(reactor, sink.send)
         self.notes: list[str] = []
 
     def _block(self) -> None:

@@ -40,6 +40,10 @@ class InUse(enum.Flag):
     """A rule's ``on_open`` is running, and the client has not ended."""
 
 
+MISSES_BYTES = InUse.HELD | InUse.QUEUED | InUse.UNSENT
+"""Closed in one of these uses, a connection loses bytes that a peer should have received."""
+
+
 def read_unread(reactor: Reactor, sock: Socket) -> None:
     """Discard what has arrived: closing with unread bytes would send a RST, not a FIN."""
     with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from ..rules.active import ActiveRule, Memory
 from ..values.actions import Close
 from ..values.events import Cut, PluginFailed
 from ..values.messages import Direction, Message
-from .closing import Ending, InUse, close_socket, read_unread
+from .closing import MISSES_BYTES, Ending, InUse, close_socket, read_unread
 from .decisions import Decisions
 from .end import End
 from .framing import Conversation
@@ -22,8 +22,7 @@ from .played import Steps
 from .system import READ, Socket
 from .view import ProxyView
 
-MISSES_BYTES = InUse.HELD | InUse.QUEUED | InUse.UNSENT
-"""Closed in one of these uses, a connection loses bytes that a peer should have received."""
+MakeEnd = Callable[["Connection", Socket], End]
 
 
 class Owner(ProxyView, Interface):
@@ -91,26 +90,25 @@ class Connection:
         else:
             self.proxy.connect(self)
 
-    def attach_backend(self, sock: Socket) -> None:
+    def attach_backend(self, sock: Socket, client: MakeEnd = End, backend: MakeEnd = End) -> None:
         """Begin to carry bytes between the client and this socket, which is non-blocking."""
         if self.closed or self.client_socket is None:
             self.proxy.reactor.discard(sock)
             return
-        client = self.client = End(self, self.client_socket)
-        backend = self.backend = End(self, sock)
-        self.client_socket = None
+        first, second = client(self, self.client_socket), backend(self, sock)
+        self.client, self.backend, self.client_socket = first, second, None
         if self._peer_watch is not None:
             self._peer_watch.cancel()
-        self.to_backend = Link(self, Direction.TO_BACKEND, client, backend)
-        self.to_client = Link(self, Direction.TO_CLIENT, backend, client)
-        client.outgoing = backend.incoming = self.to_backend
-        backend.outgoing = client.incoming = self.to_client
+        self.to_backend = Link(self, Direction.TO_BACKEND, first, second)
+        self.to_client = Link(self, Direction.TO_CLIENT, second, first)
+        first.outgoing = second.incoming = self.to_backend
+        second.outgoing = first.incoming = self.to_client
         if self.protocol.framed:
             self.conversation = Conversation(
                 self.number, self.protocol, self.decisions, self.to_backend, self.to_client
             )
             self.protocol = self.conversation.protocol
-        for end in (client, backend):
+        for end in (first, second):
             end.reactor.add(end.fd, end, READ)
         if self.proxy.active_plan.opening:
             self._make_hooks().open()
@@ -200,7 +198,7 @@ class Connection:
             self.close()
         else:
             try:  # noqa: SIM105 - suppress() is three more calls for each connection
-                link.sink.sock.shutdown(socket.SHUT_WR)
+                link.sink.stream.shutdown(socket.SHUT_WR)
             except OSError:  # it is gone, as reading from it will show
                 pass
 

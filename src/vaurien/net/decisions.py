@@ -35,12 +35,15 @@ class Decisions:
         "connection",
         "exchange",
         "exchanges",
+        "facts",
         "proxy",
     )
 
     def __init__(self, proxy: ProxyView, connection: ConnectionView) -> None:
         self.proxy = proxy
         self.connection = connection
+        self.facts: Mapping[str, str] = NO_LABELS
+        """Labels that every exchange has."""
         self._memory: Memory | None = None
         self.exchange = 0
         """Number of the newest exchange of chunks, where no protocol frames them."""
@@ -129,6 +132,7 @@ class Decisions:
             opaque = self.connection.protocol.framed
             decision = self._of_turn = begun or Decision(self.exchange, opaque=opaque)
         if decision.generation != generation:
+            decision.labels = decision.labels or self.facts
             self._decide(decision, direction)
         return decision
 
@@ -195,6 +199,7 @@ class Decisions:
         exchanges, plan, decisions = self.exchanges, self.proxy.active_plan, self._by_exchange
         assert exchanges is not None
         number = exchanges.begun + 1
+        labels = self._with_facts(labels)
         if exchanges.replies or exchanges.remembered >= REMEMBERED_LIMIT:
             return False  # it may be refused
         if decisions:
@@ -216,9 +221,15 @@ class Decisions:
 
     def _recalled(self, number: int) -> Decision | None:
         """Return the decision on an exchange on which no rule acts, if it was made."""
-        recalled = {} if self.exchanges is None else self.exchanges.recalled
-        labels = recalled.pop(number, None)
-        return None if labels is None else _made(number, labels, self.proxy.active_plan.generation)
+        labels = None if self.exchanges is None else self.exchanges.recalled.pop(number, None)
+        now = self.proxy.active_plan.generation
+        return None if labels is None else self._made(number, labels, now)
+
+    def _made(self, exchange: int, labels: Mapping[str, str], generation: int) -> Decision:
+        """Return the decision that no rule acts on an exchange, as a plan has made it."""
+        decision = Decision(exchange)
+        decision.labels, decision.generation = self._with_facts(labels), generation
+        return decision
 
     def _recall_all(self, before: int) -> None:
         """Remember all decisions on exchanges: a new plan may act on them.
@@ -232,7 +243,7 @@ class Decisions:
             self._by_exchange = {}
         awaited = {request.exchange for request in exchanges.pending}
         for number, labels in recalled.items():
-            decision = self._by_exchange[number] = _made(number, labels, before)
+            decision = self._by_exchange[number] = self._made(number, labels, before)
             decision.finished = number not in awaited
 
     def _drop_finished(self, decisions: dict[int, Decision], number: int) -> None:
@@ -252,7 +263,7 @@ class Decisions:
         found = (self._by_exchange or {}).get(begun.exchange) if begun.exchange else None
         number = begun.exchange or -(self._unsolicited + 1)
         decision = Decision(number) if found is None else copy.copy(found)
-        decision.labels = {**decision.labels, **begun.labels}
+        decision.labels = {**self.facts, **decision.labels, **begun.labels}
         if self._may_act(decision, begun.direction, unknown):
             return False
         return not self.decide(begun).firings_for(begun.direction)
@@ -286,6 +297,9 @@ class Decisions:
                 return True
         return False
 
+    def _with_facts(self, labels: Mapping[str, str]) -> Mapping[str, str]:
+        return {**self.facts, **labels} if self.facts else labels
+
     def complete(self, message: Message) -> None:
         """Add the labels of a message of which the beginning has been passed on."""
         decision = (self._by_exchange or {}).get(message.exchange)
@@ -309,7 +323,7 @@ class Decisions:
     def update(self, decision: Decision, message: Message) -> None:
         """Bring a decision up to date with the plan in force, for a message that begins."""
         if not decision.labels:
-            decision.labels = message.labels
+            decision.labels = self._with_facts(message.labels)
         plan = self.proxy.active_plan
         to_client = message.direction is TO_CLIENT
         if decision.generation != plan.generation or (plan.late and to_client):
@@ -384,10 +398,3 @@ class Decisions:
             self.exchanges.remembered += FIRING_SIZE * added
         for active_rule, firing in fired:
             proxy.on_fired(active_rule.rule, firing, direction, decision.labels)
-
-
-def _made(exchange: int, labels: Mapping[str, str], generation: int) -> Decision:
-    """Return the decision that no rule acts on an exchange, as a plan has made it."""
-    decision = Decision(exchange)
-    decision.labels, decision.generation = labels, generation
-    return decision

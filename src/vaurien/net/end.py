@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .closing import close_socket, read_unread
 from .system import ERROR, HANGUP, READ, WRITE, Socket
@@ -10,6 +10,17 @@ from .system import ERROR, HANGUP, READ, WRITE, Socket
 if TYPE_CHECKING:
     from .connection import Connection
     from .link import Link
+
+
+class Stream(Protocol):
+    """What links read of a peer and send to it: its socket, or what is inside of TLS.
+
+    Its methods do what those of a non-blocking socket do.
+    """
+
+    def recv_into(self, buffer: bytearray, limit: int = 0, /) -> int: ...
+    def send(self, data: bytes | memoryview, /) -> int: ...
+    def shutdown(self, how: int, /) -> None: ...
 
 
 class End:
@@ -25,21 +36,29 @@ class End:
         "outgoing",
         "reactor",
         "sock",
+        "stream",
         "unwatched",
     )
 
     outgoing: Link  # carries what this peer sends
     incoming: Link  # carries what this peer is sent
 
-    def __init__(self, connection: Connection, sock: Socket) -> None:
+    def __init__(self, connection: Connection, sock: Socket, stream: Stream | None = None) -> None:
+        """``stream``: what links read and send, if that is not what the socket carries."""
         self.connection = connection
         self.reactor = connection.proxy.reactor
         self.sock = sock
+        self.stream = stream or sock
         self.fd = sock.fileno()
         self.interest = READ
         self.unwatched = False
         self.ended_at: float | None = None  # when its end arrived; what came before may be held
         self.broken = False  # the peer has reset it: nothing can be sent to it
+
+    @property
+    def splice_fd(self) -> int:
+        """The descriptor between which and another one bytes may move inside the kernel; or -1."""
+        return self.fd if self.stream is self.sock else -1
 
     def on_event(self, events: int) -> None:
         if events == READ and self.interest == READ:  # by far the most frequent

@@ -59,11 +59,10 @@ class Link(Outlet):
     def __init__(
         self, connection: Connection, direction: Direction, source: End, sink: End
     ) -> None:
-        super().__init__(connection.proxy.reactor, sink.sock)
+        super().__init__(connection.proxy.reactor, sink.stream.send)
         self.connection = connection
         self.direction = direction
-        self.source = source
-        self.sink = sink
+        self.source, self.sink = source, sink
         self.framing: Framing | None = None
         self.player: Player | None = None
         self.firings: Firings = ()  # what acts on the message under way
@@ -74,13 +73,16 @@ class Link(Outlet):
         self.dead = False  # the sink takes no more
         self.paused = False  # nothing is read until the connection's parsers have caught up
         self.postponed = False  # the source was readable meanwhile
-        self._receive = source.sock.recv_into
+        self._receive = source.stream.recv_into
         plan = connection.proxy.active_plan
         self.room = room_under(plan)  # bytes that are read at a time, at most
-        adjusting = connection.protocol.adjusting
-        self.quiet = not (plan.acts_on_messages or adjusting)  # nothing is held yet
+        self.quiet = not (plan.acts_on_messages or connection.protocol.adjusting)
 
-    # Called by the source's end.
+    # Called by the ends.
+
+    def follow_streams(self) -> None:
+        """Read and send what the ends have as their streams from now on."""
+        self._receive, self._send = self.source.stream.recv_into, self.sink.stream.send
 
     def on_readable(self) -> None:
         """Pass on what has arrived."""
@@ -129,7 +131,7 @@ class Link(Outlet):
         else:
             self._chunk(view)
         if size == BUFFER_SIZE and self.framing is None and not self.dead:
-            self._begin_splicing(self.source.fd, self.sink.fd)
+            self._begin_splicing(self.source.splice_fd, self.sink.splice_fd)
 
     def end(self, how: Ending) -> None:
         """The source has ended; the sink sees that after all that came before."""
@@ -141,8 +143,6 @@ class Link(Outlet):
         if self.player is not None:
             self.player.step()  # it may be waiting for another message
         self.settle()
-
-    # Called by the sink's end.
 
     def on_writable(self) -> None:
         """Send what the sink has not taken yet."""

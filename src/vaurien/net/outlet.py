@@ -5,9 +5,10 @@ Law: bytes leave in the order in which they were written.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .reactor import Reactor
 from .splice import Siphon
-from .system import Socket
 
 
 class Outlet:
@@ -22,7 +23,8 @@ class Outlet:
         "reactor",
     )
 
-    def __init__(self, reactor: Reactor, sink: Socket) -> None:
+    def __init__(self, reactor: Reactor, send: Callable[[bytes | memoryview], int]) -> None:
+        """``send`` is that of the sink."""
         self.reactor = reactor
         self.gathers = False
         """What is written leaves with the next ``flush``, in one send."""
@@ -30,7 +32,7 @@ class Outlet:
         """What leaves with it."""
         self._pending: memoryview | None = None  # what the sink has not taken yet
         self._siphon: Siphon | None = None  # the same, while bytes move inside the kernel
-        self._send = sink.send
+        self._send = send
 
     @property
     def blocked(self) -> bool:
@@ -93,7 +95,7 @@ class Outlet:
     def _begin_splicing(self, source_fd: int, sink_fd: int) -> None:
         """Move bytes inside the kernel from now on, where that is possible."""
         reactor = self.reactor
-        if reactor.system.splice is not None:
+        if reactor.system.splice is not None and min(source_fd, sink_fd) >= 0:
             self._siphon = Siphon(reactor.system.splice, reactor.pipes, source_fd, sink_fd)
 
     def _drain(self, siphon: Siphon) -> None:
