@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from vaurien import plugins, registry
 from vaurien.net.address import Address
+from vaurien.net.closing import RESET_LIMIT
 from vaurien.net.connection import Connection
 from vaurien.net.decisions import FIRING_SIZE
 from vaurien.net.proxy import Proxy
@@ -16,6 +17,7 @@ from vaurien.net.reactor import Reactor, Timer
 from vaurien.net.simulated import CAPACITY, SimulatedSocket, SimulatedSystem, SimulationOver
 from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.system import ERROR, HANGUP, READ, WRITE
+from vaurien.net.tls.spec import Tls
 from vaurien.protocol import Protocol
 from vaurien.rules.notation import Entry, make_rules, parse_rule
 from vaurien.rules.plan import Plan, Rule
@@ -156,6 +158,7 @@ class World:
         limits: Limits | None = None,
         backend: bool = True,
         proxy: type[AccountedProxy] = AccountedProxy,
+        tls: Tls | None = None,
     ) -> None:
         plugins.install()
         self.system = SimulatedSystem(seed, whole=whole)
@@ -175,9 +178,11 @@ class World:
                 protocol=self.protocol,
                 plan=Plan(self.rules(*rules), 0, seed),
                 limits=limits or Limits(timeout=0),
+                tls=tls,
             ),
             self.events.append,
         )
+        self._says_goodbye = tls is not None
         self.proxies = [self.proxy]
         self.proxy.open()
         if backend:
@@ -190,6 +195,8 @@ class World:
         for proxy in self.proxies:
             proxy.close()
         self.reactor._end_batch()
+        if self._says_goodbye:
+            self.run(seconds=2 * RESET_LIMIT)  # peers may have to take a close_notify
         assert self.reactor.waiting_bytes == 0
         for connection in (each for proxy in self.proxies for each in proxy.closed):
             assert connection.closed

@@ -14,6 +14,7 @@ from vaurien.legacy.proxy import LegacyProxy
 from vaurien.net.address import Address
 from vaurien.net.reactor import Reactor
 from vaurien.net.spec import Limits, ProxySpec
+from vaurien.net.tls.spec import Tls
 from vaurien.protocol import Protocol
 from vaurien.protocols.tcp import Tcp
 from vaurien.rules.notation import Entry, make_rules
@@ -64,6 +65,7 @@ class RunningLegacy(RunningProxy):
         max_threads: int = 100,
         limits: Limits = NO_LIMITS,
         seed: int = 0,
+        tls: Tls | None = None,
     ) -> None:
         plugins.install()
         self.reactor = Reactor()
@@ -79,6 +81,7 @@ class RunningLegacy(RunningProxy):
                 protocol=protocol or Tcp(),
                 plan=plan_of(*map(_pair, chosen), seed=seed),
                 limits=limits,
+                tls=tls,
             ),
             self._hear,
             settings={"timeout": 0, **(settings or {})},

@@ -28,6 +28,7 @@ from peers import (
 )
 from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.error import Error
+from vaurien.net.tls.spec import Tls
 from vaurien.values.events import Cut
 
 
@@ -340,6 +341,13 @@ def test_unreachable_backend() -> None:
         assert is_refused(running)
         assert running.troubles
         wait_until(lambda: not plugin_threads(), "no thread is left")
+
+
+def test_tls_is_not_for_old_plugins(echoing: Scripted) -> None:
+    with RunningLegacy(echoing.address, handlers.Stamp, tls=Tls(mode="pass")) as running:
+        assert is_refused(running)
+        (trouble,) = running.troubles
+        assert trouble.endswith("old plugins cannot be used where there is TLS")
 
 
 # Isolation.

@@ -17,7 +17,8 @@ import pytest
 
 from peers import PATIENCE
 from reactors import POLLERS, real_reactor, run_until
-from vaurien.net.reactor import Reactor, Timer
+from vaurien.net.reactor import Alarm, Reactor, Timer
+from vaurien.net.simulated import SimulatedSystem
 from vaurien.net.system import READ, WRITE
 
 
@@ -416,3 +417,18 @@ def test_the_time_that_it_computes_is_known_while_it_runs() -> None:
         reactor.run()
         assert seen[0] > 0
         assert reactor.cpu_seconds() == 0
+
+
+@pytest.mark.parametrize(("last", "called_at"), [(3.0, [3.0]), (None, [])])
+def test_an_alarm_rings_only_when_it_was_set_for_last(
+    last: float | None, called_at: list[float]
+) -> None:
+    system = SimulatedSystem()
+    reactor = Reactor(system)
+    called: list[float] = []
+    alarm = Alarm(reactor, lambda: called.append(system.time))
+    alarm.set(1.0)
+    alarm.set(last)
+    reactor.call_at(5.0, reactor.stop)
+    reactor.run()
+    assert called == called_at

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 THREADS_FLAG = "--max-plugin-threads"
 """The flag for ``max_threads``, for the log."""
 REFUSED = "a connection is refused"
+NO_TLS = "old plugins cannot be used where there is TLS"
 THREAD_NAME = "old plugin"
 CLOSED_BY_PLUGIN = frozenset({errno.EBADF, errno.ENOTCONN})
 
@@ -79,6 +80,8 @@ class LegacyProxy(Proxy):
         drawn = self._draw(connection)
         if drawn is None and self._protocol is None:
             super().connect(connection)
+        elif self.tls is not None:
+            self.refuse(connection, REFUSED, NO_TLS)
         elif self._has_room(connection):
             plugin = self.protocol.name if drawn is None else drawn.rule.behavior.name
             call = self._call(drawn)

@@ -56,6 +56,11 @@ class End:
         self.broken = False  # the peer has reset it: nothing can be sent to it
 
     @property
+    def is_ragged(self) -> bool:
+        """The peer has ended, but has not said so inside of TLS."""
+        return False
+
+    @property
     def splice_fd(self) -> int:
         """The descriptor between which and another one bytes may move inside the kernel; or -1."""
         return self.fd if self.stream is self.sock else -1

@@ -121,7 +121,7 @@ class Proxies:
 
         ``hosts``: from ``resolve``; those that are missing are resolved now, which may block.
 
-        An unchanged proxy keeps its connections, and so does one whose plan, listening
+        An unchanged proxy keeps its connections, and so does one whose plan, TLS, listening
         address or (see ``close_policy``) backend changes.  One whose protocol or limits
         change is replaced, and its listener handed over.
 
@@ -155,6 +155,7 @@ class Proxies:
                 self._open(proxy, listeners[spec.name], close_policy)
             if proxy.backend != spec.backend:
                 proxy.change_backend(spec.backend, reset=close_policy.reset_moved)
+            proxy.secure(spec)
             if proxy.plan != spec.plan:
                 proxy.apply(spec.plan)
         self._proxies = proxies

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from errno import ECONNRESET
 from functools import partial
 from math import inf
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..behavior import Firing
 from ..parsing.tally import KINDS, Tally, count
@@ -21,7 +21,7 @@ from .connection import Connection
 from .dial import NO_DESCRIPTOR, Dial
 from .drain import Drain
 from .listener import Listener
-from .reactor import Reactor, Timer
+from .reactor import Alarm, Reactor
 from .recent import Recent
 from .resolver import Resolved, Resolver
 from .spec import ProxySpec
@@ -29,6 +29,11 @@ from .sweep import Sweep
 from .system import Endpoint, Socket
 from .totals import Count, Totals, add
 from .turns import Followers, in_turns
+
+if TYPE_CHECKING:
+    from .tls.credentials import Credentials
+    from .tls.opening import Opener
+    from .tls.spec import Tls
 
 RETRY_DELAY = 0.1
 """Seconds before another attempt to listen, when another process took the address."""
@@ -54,6 +59,10 @@ class Proxy:
         self.name = spec.name
         self.emit = emit
         self.limits = spec.limits
+        self.tls: Tls | None = None
+        self.credentials: Credentials | None = None
+        self._opener: Opener | None = None
+        self.secure(spec)
         self.backends = Backends()
         """Which backends are allowed; all proxies of a process share it."""
         self.active_plan = ActivePlan(spec.plan, spec.name, reactor.clock())
@@ -72,14 +81,13 @@ class Proxy:
         self._listener: Listener | None = None
         self.bound: Endpoint | None = None
         """Where it listens, or did last, as the system reports it: IPv4 if there is both."""
-        self._opened = 0
-        self._refused = 0
+        self._opened = self._refused = 0
         self.killed = 0
         """Connections that were closed on request."""
         self._fired = 0
         self._carried: dict[Direction, list[int]] = {way: [0, 0] for way in Direction}
         """Bytes and chunks of closed connections."""
-        self._edge: Timer | None = None
+        self._edge = Alarm(reactor, lambda: self.apply(self.plan))
         self._sweep = Sweep(self, spec.limits.timeout)
         self._drain: Drain | None = None
         self._full = False
@@ -116,7 +124,7 @@ class Proxy:
             self._listener.pause()
         else:
             self._listener.resume()
-        self._schedule_next_edge()
+        self._edge.set(self.active_plan.next_edge)
         self._refuse_or_listen()
         self._sweep.start()
 
@@ -156,7 +164,7 @@ class Proxy:
         """Replace the plan, for open connections too; ``make``: see ``ActivePlan``."""
         now, before = self.reactor.clock(), self.active_plan
         self.active_plan = ActivePlan(plan, self.name, now, before, make)
-        self._schedule_next_edge()
+        self._edge.set(self.active_plan.next_edge)
         self._refuse_or_listen()
         self._followers.tell(self.connections if self.active_plan.opens else ())
 
@@ -234,9 +242,26 @@ class Proxy:
 
     # Backends.
 
+    def secure(self, spec: ProxySpec) -> None:
+        """Have new connections treat TLS as in a spec; its files are read now, if they were not.
+
+        Raises:
+            OptionError: one cannot be used.
+        """
+        if (self.tls, self.credentials) == (spec.tls, spec.credentials):
+            return
+        self.tls, self.credentials, self._opener = spec.tls, spec.credentials, None
+        if spec.tls is not None:
+            from .tls import opening  # most proxies never need it, and ssl
+
+            self._opener = opening.Opener(self, spec.tls, spec.credentials)
+
     def connect(self, connection: Connection) -> None:
         """Attach a backend to a connection, now or later, or close it."""
-        self.dial(connection, connection.attach_backend)
+        if self._opener is None:
+            self.dial(connection, connection.attach_backend)
+        else:
+            self._opener.open(connection)
 
     def dial(self, connection: Connection, then: Callable[[Socket], None]) -> None:
         """Connect to the backend, then call ``then`` with the socket; or refuse the client."""
@@ -289,21 +314,9 @@ class Proxy:
             kept = (*parts, direction, labels, detail)
             recent.append((next(recent.numbers), recent.clock(), kept))
         if self.emits_firings:
-            self.emit(
-                Fired(
-                    self.name,
-                    rule.name,
-                    rule.behavior.name,
-                    firing.connection,
-                    firing.exchange,
-                    firing.draw,
-                    firing.count,
-                    direction,
-                    labels,
-                    detail,
-                    firing.noted,
-                )
-            )
+            when = firing.connection, firing.exchange, firing.draw, firing.count
+            known = direction, labels, detail, firing.noted
+            self.emit(Fired(self.name, rule.name, rule.behavior.name, *when, *known))
 
     def report_once(self, text: str) -> None:
         """Emit a remark of the protocol, unless it was emitted before."""
@@ -328,9 +341,7 @@ class Proxy:
         """Close the listener and stop the timers."""
         self.stop_listening()
         self._sweep.stop()
-        if self._edge is not None:
-            self._edge.cancel()
-            self._edge = None
+        self._edge.set(None)
 
     def reset_all(self, why: str, done: Callable[[], None] | None = None) -> None:
         """Reset all connections, in turns, and call back; ``why`` is emitted for each."""
@@ -366,15 +377,6 @@ class Proxy:
 
     def _on_accept_error(self, error: OSError) -> None:
         self.emit(Trouble(self.name, "cannot accept clients", str(error)))
-
-    def _schedule_next_edge(self) -> None:
-        """Set the timer for the next time at which a rule turns on or off, or expires."""
-        if self._edge is not None:
-            self._edge.cancel()
-            self._edge = None
-        moment = self.active_plan.next_edge
-        if moment is not None:
-            self._edge = self.reactor.call_at(moment, lambda: self.apply(self.plan))
 
     def _refuse_or_listen(self) -> None:
         """Have the system refuse clients while a rule of the plan does so."""

@@ -279,6 +279,25 @@ class Reactor:
             self.report(traceback.format_exc())
 
 
+class Alarm:
+    """Calls at a time that may be set anew."""
+
+    __slots__ = ("_call", "_reactor", "_timer")
+
+    def __init__(self, reactor: Reactor, call: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._call = call
+        self._timer: Timer | None = None
+
+    def set(self, moment: float | None) -> None:
+        """Call at this time on the reactor's clock, not at the one set before; None: never."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if moment is not None:
+            self._timer = self._reactor.call_at(moment, self._call)
+
+
 def _to_standard_error(report: str) -> None:
     import sys
 

@@ -55,7 +55,7 @@ class SimulatedSocket:
             raise OSError(errno.ENOTCONN, "not connected")
         return self.peer.name
 
-    def recv_into(self, buffer: bytearray, limit: int = 0) -> int:
+    def recv_into(self, buffer: bytearray | memoryview, limit: int = 0) -> int:
         if not self.inbox:
             if self.fin_received:
                 return 0  # even if a RST followed

@@ -1,0 +1,135 @@
+"""A handshake, from a socket to a stream, within a limit of time.
+
+Law: a step of a handshake takes up to a millisecond of computing, so steps have turns: one of all
+that are ready is taken between two polls.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Callable
+from math import inf
+
+from ..reactor import Reactor
+from ..system import READ, WRITE
+from .stream import PIECE, TlsStream
+
+ALERT, ALERT_SIZE = 21, 7
+"""The type of a record with an alert, and the size of one that is not encrypted."""
+
+
+class Steps:
+    """Steps of handshakes that are ready to be taken, in order."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._ready: deque[Callable[[], None]] = deque()
+
+    def take_in_turn(self, step: Callable[[], None]) -> None:
+        """Take a step, when those before it have been taken."""
+        self._ready.append(step)
+        if len(self._ready) == 1:
+            self._reactor.call_next(self._take_one)
+
+    def _take_one(self) -> None:
+        try:
+            self._ready[0]()
+        finally:
+            self._ready.popleft()
+            if self._ready:
+                self._reactor.call_next(self._take_one)
+
+
+class Handshake:
+    """Has a stream take the steps of its handshake, and calls back."""
+
+    __slots__ = ("_interest", "_ready", "_steps", "_then", "_timer", "alert", "reactor", "stream")
+
+    def __init__(
+        self,
+        stream: TlsStream,
+        steps: Steps,
+        reactor: Reactor,
+        limit: float,
+        then: Callable[[OSError | None], None],
+    ) -> None:
+        """Take the first step when it is its turn; ``limit`` in seconds."""
+        self.stream = stream
+        self.reactor = reactor
+        self.alert = b""
+        """An alert that the peer has sent before anything was encrypted."""
+        self._steps = steps
+        self._then: Callable[[OSError | None], None] | None = then
+        self._interest = READ
+        reactor.add(stream.sock.fileno(), self, READ)
+        error = TimeoutError(errno.ETIMEDOUT, f"no answer within {limit:g} s")
+        self._timer = reactor.call_later(limit, lambda: self._end(error)) if limit < inf else None
+        self._ready = True
+        steps.take_in_turn(self._step)
+
+    def cancel(self) -> None:
+        """Give up, without calling back."""
+        self._then = None
+        self._stop()
+
+    def on_event(self, events: int) -> None:
+        stream = self.stream
+        try:
+            if events & WRITE and stream.unsent is not None:
+                stream.flush()
+            if events & ~WRITE and not self._ready:  # else the poller says so again
+                view = self.reactor.view
+                size = stream.sock.recv_into(view[:PIECE])
+                if not size:
+                    self._end(
+                        ConnectionAbortedError(errno.ECONNABORTED, "it closed the connection")
+                    )
+                    return
+                if size == ALERT_SIZE and view[0] == ALERT:
+                    self.alert = bytes(view[:size])
+                stream.feed(view[:size])
+                self._ready = True
+                self._steps.take_in_turn(self._step)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._end(error)
+            return
+        self._watch()
+
+    def on_failure(self, report: str) -> None:
+        del report
+        self._end(OSError(errno.EIO, "the connection could not be set up"))
+
+    def _step(self) -> None:
+        if self._then is None:
+            return
+        self._ready = False
+        try:
+            done = self.stream.handshake()
+        except OSError as error:
+            self._end(error)
+            return
+        if done:
+            self._end(None)
+        else:
+            self._watch()
+
+    def _watch(self) -> None:
+        """Watch for what is needed next."""
+        interest = READ if self.stream.unsent is None else READ | WRITE
+        if self._then is not None and interest != self._interest:
+            self._interest = interest
+            self.reactor.system.poller.modify(self.stream.sock.fileno(), interest)
+
+    def _end(self, error: OSError | None) -> None:
+        then, self._then = self._then, None
+        if then is not None:
+            self._stop()
+            then(error)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.reactor.unwatch(self.stream.sock.fileno())

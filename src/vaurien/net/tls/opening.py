@@ -1,0 +1,255 @@
+"""How a connection gets its ends where there is TLS.
+
+The client's hello comes first, for what it asks of a server; then the backend is dialled, and
+shakes hands; and at last the client, which is told what the backend has chosen.  Each of these has
+as long as connecting to a backend may take.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from math import inf
+from typing import Protocol
+
+from ...parsing.client_hello import ClientHello, Unread
+from ..address import Address
+from ..closing import close_socket
+from ..connection import Connection, MakeEnd
+from ..end import End
+from ..reactor import Reactor
+from ..spec import Limits
+from ..system import Socket
+from .ahead import AheadEnd, prefixed
+from .credentials import Credentials, load
+from .end import TlsEnd
+from .handshake import Handshake, Steps
+from .hello import Answer, HelloReader
+from .reasons import reason_of
+from .spec import Tls
+from .stream import TlsStream
+
+INTERNAL_ERROR = bytes.fromhex("15 03 03 0002 02 50")
+"""An alert, as a record before anything is encrypted (RFC 8446 section 6)."""
+UNNAMED = "http/1.1"
+"""What those speak that have no name for it in ALPN (RFC 7301)."""
+
+
+class SecuredProxy(Protocol):
+    """The proxy whose connections are opened here."""
+
+    reactor: Reactor
+    backend: Address
+    limits: Limits
+
+    def dial(self, connection: Connection, then: Callable[[Socket], None]) -> None: ...
+    def refuse(
+        self, connection: Connection, what: str, detail: str = "", *, reset: bool = False
+    ) -> None: ...
+
+
+class Opener:
+    """Opens the connections of a proxy."""
+
+    def __init__(self, proxy: SecuredProxy, tls: Tls, credentials: Credentials | None) -> None:
+        """``credentials``: what is in the files; None: they are read now.
+
+        Raises:
+            OptionError: one cannot be used.
+        """
+        self.proxy = proxy
+        self.reactor = proxy.reactor
+        self.tls = tls
+        self.credentials = credentials or load(tls)
+        self.limit = proxy.limits.dial_timeout or inf
+        self.steps = Steps(proxy.reactor)
+
+    def open(self, connection: Connection) -> None:
+        """Attach a backend to a connection, now or later, or close it."""
+        Opening(self, connection).begin()
+
+
+class Opening:
+    """A connection on its way."""
+
+    def __init__(self, opener: Opener, connection: Connection) -> None:
+        assert connection.client_socket is not None
+        self._opener = opener
+        self._proxy = opener.proxy
+        self._tls = opener.tls
+        self._connection = connection
+        self._client = connection.client_socket
+        self._hello: ClientHello | None = None
+        self._received = b""  # of the client
+        self._backend: Socket | None = None
+        self._backend_stream: TlsStream | None = None
+        self._under_way: HelloReader | Handshake | None = None
+
+    def begin(self) -> None:
+        if self._tls.mode == "originate":
+            self._dial()
+        else:
+            reader = HelloReader(
+                self._opener.reactor, self._client, self._opener.limit, self._on_hello
+            )
+            self._wait_for(reader)
+
+    def _wait_for(self, step: HelloReader | Handshake) -> None:
+        self._under_way = step
+        self._connection.on_close = self._cancel
+
+    def _cancel(self) -> None:
+        """The connection is closed meanwhile."""
+        if self._under_way is not None:
+            self._under_way.cancel()
+        self._drop_backend(reset=False)
+
+    def _drop_backend(self, *, reset: bool) -> None:
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            close_socket(self._opener.reactor, backend, reset=reset)
+
+    # The client's hello, and the backend.
+
+    def _on_hello(self, answer: Answer, received: bytes) -> None:
+        self._under_way = self._connection.on_close = None
+        self._received = received
+        if isinstance(answer, ClientHello):
+            self._hello = answer
+        elif isinstance(answer, ConnectionResetError):
+            self._connection.close(reset=True)
+            return
+        elif self._tls.mode != "pass":
+            if isinstance(answer, ConnectionAbortedError) and not received:
+                self._connection.close()  # it has only looked whether somebody listens
+            else:
+                why = "it does not speak TLS" if isinstance(answer, Unread) else reason_of(answer)
+                self._refuse("the client", why)
+            return
+        self._dial()
+
+    def _dial(self) -> None:
+        self._proxy.dial(self._connection, self._on_dialled)
+
+    def _on_dialled(self, sock: Socket) -> None:
+        self._backend = sock
+        if self._tls.mode == "pass":
+            client = partial(prefixed, self._received) if self._received else End
+            self._attach(self._facts_offered(), client=client)
+        elif self._tls.with_backend:
+            self._greet_backend(sock)
+        else:
+            offer = () if self._hello is None else self._hello.alpn
+            self._greet_client(UNNAMED if UNNAMED in offer else next(iter(offer), None))
+
+    # Handshakes.
+
+    def _greet_backend(self, sock: Socket) -> None:
+        asked = None if self._hello is None else self._hello.sni
+        name = self._tls.server_name or asked or self._proxy.backend.host
+        context = self._opener.credentials.backend
+        assert context is not None
+        try:
+            stream = self._backend_stream = TlsStream(
+                self._opener.reactor,
+                sock,
+                context,
+                alpn=() if self._hello is None else self._hello.alpn,
+                server_name=name or None,
+            )
+        except ValueError as error:
+            self._on_backend_failed(OSError(f"it cannot be asked for as {name!r}: {error}"))
+            return
+        self._shake(stream, self._on_backend)
+
+    def _shake(self, stream: TlsStream, then: Callable[[OSError | None], None]) -> None:
+        opener = self._opener
+        self._wait_for(Handshake(stream, opener.steps, opener.reactor, opener.limit, then))
+
+    def _on_backend(self, error: OSError | None) -> None:
+        stream = self._backend_stream
+        assert stream is not None
+        if error is not None:
+            self._on_backend_failed(error)
+        elif self._tls.with_clients:
+            self._greet_client(stream.tls.selected_alpn_protocol())
+        else:
+            self._attach(_facts(stream, stream.tls.server_hostname), backend=_secured(stream))
+
+    def _on_backend_failed(self, error: OSError) -> None:
+        reset = isinstance(error, ConnectionResetError)
+        alert = self._under_way.alert if isinstance(self._under_way, Handshake) else b""
+        if self._hello is not None and not reset:
+            with contextlib.suppress(OSError):
+                self._client.send(alert or INTERNAL_ERROR)
+        self._refuse(f"backend {self._proxy.backend}", reason_of(error), reset=reset)
+
+    def _greet_client(self, choice: str | None) -> None:
+        certificates = self._opener.credentials.certificates
+        assert self._hello is not None
+        context = certificates.for_name(self._hello.sni)
+        stream = TlsStream(
+            self._opener.reactor,
+            self._client,
+            context,
+            alpn=() if choice is None else (choice,),
+            server_side=True,
+        )
+        stream.feed(self._received)
+        self._shake(stream, partial(self._on_client, stream))
+
+    def _on_client(self, stream: TlsStream, error: OSError | None) -> None:
+        if error is not None:
+            reset = isinstance(error, ConnectionResetError)
+            if self._backend_stream is not None and not reset:
+                self._backend_stream.say_goodbye(notify=True)
+            self._drop_backend(reset=reset)
+            self._refuse("the client", reason_of(error), reset=reset)
+            return
+        assert self._hello is not None
+        backend = self._backend_stream
+        self._attach(
+            _facts(stream, self._hello.sni),
+            client=_secured(stream),
+            backend=End if backend is None else _secured(backend),
+        )
+
+    # The end.
+
+    def _attach(
+        self, facts: Mapping[str, str], client: MakeEnd = End, backend: MakeEnd = End
+    ) -> None:
+        connection, sock, self._backend = self._connection, self._backend, None
+        assert sock is not None
+        self._under_way = connection.on_close = None
+        connection.decisions.facts = facts
+        connection.attach_backend(sock, client, backend)
+        for end in (connection.client, connection.backend):
+            if isinstance(end, AheadEnd) and end.ahead.has_more:
+                end.read_later()
+            if isinstance(end, TlsEnd) and end.tls.unsent is not None:
+                end.send_later()
+
+    def _facts_offered(self) -> Mapping[str, str]:
+        hello = self._hello
+        if hello is None:
+            return {}
+        return _known(hello.sni, ",".join(hello.alpn), next(iter(hello.versions), None))
+
+    def _refuse(self, peer: str, detail: str, *, reset: bool = False) -> None:
+        self._proxy.refuse(self._connection, f"TLS with {peer} failed", detail, reset=reset)
+
+
+def _secured(stream: TlsStream) -> MakeEnd:
+    return partial(TlsEnd, stream)
+
+
+def _facts(stream: TlsStream, sni: str | None) -> Mapping[str, str]:
+    """Return what a handshake has agreed on, as labels."""
+    return _known(sni, stream.tls.selected_alpn_protocol(), stream.tls.version())
+
+
+def _known(sni: str | None, alpn: Sequence[str] | None, version: str | None) -> Mapping[str, str]:
+    named = {"sni": sni, "alpn": alpn, "tls_version": version}
+    return {label: str(text) for label, text in named.items() if text}

@@ -1,0 +1,37 @@
+"""Why TLS has failed, in words."""
+
+from __future__ import annotations
+
+import errno
+import ssl
+
+import pytest
+
+from vaurien.net.tls.reasons import reason_of
+
+
+def failure(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, f"[SSL: {reason}] some words (_ssl.c:1006)")
+    error.reason = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (failure("TLSV1_ALERT_UNKNOWN_CA"), "it sent the alert unknown ca"),
+        (failure("SSLV3_ALERT_HANDSHAKE_FAILURE"), "it sent the alert handshake failure"),
+        (failure("WRONG_VERSION_NUMBER"), "wrong version number"),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "it closed the connection"),
+        (ConnectionResetError(errno.ECONNRESET, "reset by peer"), "reset by peer"),
+        (OSError("it has no name"), "it has no name"),
+    ],
+)
+def test_a_reason_is_short(error: OSError, text: str) -> None:
+    assert reason_of(error) == text
+
+
+def test_a_certificate_is_said_to_be_at_fault() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "certificate has expired"
+    assert reason_of(error) == "its certificate is not accepted: certificate has expired"
