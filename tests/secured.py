@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
 from scenario import Peer, World
 from vaurien.authority.certificates import make_authority, make_leaf
 
@@ -21,6 +23,8 @@ class Certified:
 
     ca: str
     cert: str
+    client_cert: str
+    """A leaf for clients."""
 
     def client(self, *alpn: str) -> ssl.SSLContext:
         """What trusts the authority."""
@@ -42,13 +46,17 @@ def certify(folder: Path, *names: str) -> Certified:
     """Make an authority and a leaf for these names in a folder."""
     now = datetime.now(UTC)
     authority = make_authority("authority of a test", now)
-    leaf = make_leaf(authority, names or NAMES, now)
+    purpose = ExtendedKeyUsageOID.CLIENT_AUTH
+    contents = {
+        "ca.pem": authority.public_pem,
+        "leaf.pem": make_leaf(authority, names or NAMES, now).pem,
+        "client.pem": make_leaf(authority, ["client"], now, purpose=purpose).pem,
+    }
     folder.mkdir(exist_ok=True)
-    ca, cert = folder / "ca.pem", folder / "leaf.pem"
-    ca.write_bytes(authority.public_pem)
-    cert.touch(mode=0o600)
-    cert.write_bytes(leaf.pem)
-    return Certified(str(ca), str(cert))
+    for name, content in contents.items():
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_bytes(content)
+    return Certified(*(str(folder / name) for name in contents))
 
 
 class Talk:

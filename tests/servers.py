@@ -13,11 +13,15 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from peers import PATIENCE, wait_until
 from vaurien.net.address import Address
+
+if TYPE_CHECKING:
+    from secured import Certified
 
 START_LIMIT = 20.0
 STOP_LIMIT = 10.0
@@ -31,6 +35,8 @@ PACKAGES = {
     "nginx": "nginx-light",
     "wrk": "wrk",
     "curl": "curl",
+    "openssl": "openssl",
+    "redis-cli": "redis-tools",
     "smtp-sink": "postfix",
     "smtp-source": "postfix",
     "postfix": "postfix",
@@ -103,12 +109,17 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def redis_server(folder: Path) -> Iterator[Address]:
-    """A redis that keeps nothing."""
+def redis_server(folder: Path, certified: Certified | None = None) -> Iterator[Address]:
+    """A redis that keeps nothing; ``certified``: it speaks TLS."""
     program = require("redis-server")
 
     def command(port: int) -> list[str]:
-        words = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        where = ["--port", str(port)]
+        if certified:
+            where = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+            where += ["--tls-cert-file", certified.cert, "--tls-key-file", certified.cert]
+            where += ["--tls-ca-cert-file", certified.ca]
+        words = [program, *where, "--bind", "127.0.0.1", "--dir", str(folder)]
         return [*words, "--save", "", "--appendonly", "no", "--protected-mode", "no"]
 
     with serving(command, folder / "redis.log") as address:
@@ -141,24 +152,38 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} {tls} backlog=4096;
         root {folder}/www;
         location = /hello {{ default_type text/plain; return 200 "hello\\n"; }}
+        {more}
     }}
 }}
+"""
+NGINX_TLS = """
+        ssl_certificate {cert};
+        ssl_certificate_key {cert};
+        ssl_client_certificate {ca};
+        ssl_verify_client optional;
+        location = /who {{ return 200 "$ssl_server_name $ssl_client_verify $server_protocol"; }}
 """
 
 
 @contextlib.contextmanager
-def nginx_server(folder: Path) -> Iterator[Address]:
-    """An nginx that says ``hello`` at ``/hello``, and has ``LARGE_FILE`` at ``/large``."""
+def nginx_server(folder: Path, certified: Certified | None = None) -> Iterator[Address]:
+    """An nginx that says ``hello`` at ``/hello``, and has ``LARGE_FILE`` at ``/large``.
+
+    ``certified``: it speaks TLS, and says at ``/who`` what it knows of its client.
+    """
     program = require("nginx")
     (folder / "www").mkdir()
     (folder / "www" / "large").write_bytes(LARGE_FILE)
 
     def command(port: int) -> list[str]:
         configuration = folder / "nginx.conf"
-        configuration.write_text(NGINX.format(folder=folder, port=port))
+        tls, more = "", ""
+        if certified:
+            tls, more = "ssl http2", NGINX_TLS.format(ca=certified.ca, cert=certified.cert)
+        configuration.write_text(NGINX.format(folder=folder, port=port, tls=tls, more=more))
         return [program, "-c", str(configuration), "-e", "stderr"]
 
     with serving(command, folder / "nginx.log") as address:

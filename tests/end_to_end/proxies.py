@@ -24,6 +24,7 @@ from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
 from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.system import SelectorPoller, System
+from vaurien.net.tls.spec import Tls
 from vaurien.net.totals import Totals
 from vaurien.protocol import Protocol as Framing
 from vaurien.protocols.tcp import Tcp
@@ -72,6 +73,7 @@ class RunningProxy:
         limits: Limits = NO_LIMITS,
         portable: bool = False,
         protocol: Framing | None = None,
+        tls: Tls | None = None,
     ) -> None:
         system = System(SelectorPoller() if portable else None)
         if portable:
@@ -88,6 +90,7 @@ class RunningProxy:
                 protocol=protocol or Tcp(),
                 plan=make_plan(*rules, mix=mix, seed=seed, protocol=type(protocol or Tcp())),
                 limits=limits,
+                tls=tls,
             ),
             self.events.append,
         )

@@ -239,8 +239,7 @@ class Decisions:
         exchanges = self.exchanges
         if exchanges is None or not (recalled := exchanges.recall_all()):
             return
-        if self._by_exchange is None:
-            self._by_exchange = {}
+        self._by_exchange = self._by_exchange or {}
         awaited = {request.exchange for request in exchanges.pending}
         for number, labels in recalled.items():
             decision = self._by_exchange[number] = self._made(number, labels, before)

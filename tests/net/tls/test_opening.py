@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
 import pytest
 
-from scenario import Peer, World, echo
+from scenario import BACKEND, Peer, World, echo
 from secured import Certified, Talk, client_of, secure_backend
 from vaurien.net.spec import Limits
 from vaurien.net.tls.spec import MODES, Mode, Tls
@@ -157,6 +158,16 @@ def test_a_backend_is_verified(certified: Certified, mode: Mode) -> None:
         assert client.failure
         assert client.failure.reason == "TLSV1_ALERT_INTERNAL_ERROR"
     assert peer.ended == "fin"
+
+
+def test_a_backend_without_a_name_is_not_spoken_to(certified: Certified) -> None:
+    world = World(tls=Tls(mode="originate", ca=certified.ca))
+    world.proxy.change_backend(replace(world.proxy.backend, host=""))
+    world.proxy.dial = lambda connection, then: then(world.system.connect(BACKEND))  # type: ignore[method-assign]
+    client = world.client()
+    world.run(lambda: client.ended)
+    (trouble,) = troubles(world)
+    assert trouble[1] == "it has no name to be verified by: see server_name"
 
 
 def test_an_alert_of_the_backend_is_the_clients(certified: Certified) -> None:

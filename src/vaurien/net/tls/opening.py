@@ -150,6 +150,9 @@ class Opening:
         name = self._tls.server_name or asked or self._proxy.backend.host
         context = self._opener.credentials.backend
         assert context is not None
+        if context.check_hostname and not name:  # OpenSSL would verify no name then
+            self._on_backend_failed(OSError("it has no name to be verified by: see server_name"))
+            return
         try:
             stream = self._backend_stream = TlsStream(
                 self._opener.reactor,
@@ -183,6 +186,7 @@ class Opening:
         if self._hello is not None and not reset:
             with contextlib.suppress(OSError):
                 self._client.send(alert or INTERNAL_ERROR)
+        self._drop_backend(reset=False)
         self._refuse(f"backend {self._proxy.backend}", reason_of(error), reset=reset)
 
     def _greet_client(self, choice: str | None) -> None:
