@@ -161,8 +161,7 @@ class Connection:
         self.proxy.on_closed(self)
         if self.on_close is not None:
             self.on_close()
-        if links:
-            reactor.call_soon(self._break_cycles)
+        reactor.call_soon(self._break_cycles if links else self.decisions.let_go)
 
     def _break_cycles(self) -> None:
         """Cut what refers back: its memory is free at once, and still cached for the next one."""

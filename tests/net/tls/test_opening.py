@@ -11,9 +11,9 @@ import pytest
 
 from scenario import BACKEND, Peer, World, echo
 from secured import Certified, Talk, client_of, secure_backend
-from vaurien.net.spec import Limits
+from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.tls.spec import MODES, Mode, Tls
-from vaurien.values.events import Trouble
+from vaurien.values.events import PluginFailed, Trouble
 
 SENT = bytes(range(256)) * 80
 LIMITS = Limits(timeout=0, dial_timeout=5)
@@ -271,3 +271,36 @@ def test_clients_that_stop_leave_nothing(certified: Certified, mode: Mode, part:
     world.reactor._end_batch()
     assert world.system.open_sockets == sockets
     assert not world.timers
+
+
+def test_a_change_is_for_new_connections(certified: Certified) -> None:
+    world = World(on_data=echo, tls=Tls(mode="terminate", cert=certified.cert))
+    first = client_of(world, certified)
+    first.say(b"hello")
+    world.run(lambda: len(first.heard) == 5)
+    spec = ProxySpec(
+        listen=world.proxy.listen, backend=world.proxy.backend, protocol=world.protocol, tls=None
+    )
+    world.proxy.secure(spec)
+    second = world.client()
+    second.say(b"plain")
+    first.say(b" again")
+    world.run(lambda: len(second.heard) == 5 and len(first.heard) == 11)
+    assert bytes(second.heard) == b"plain"
+    assert bytes(first.heard) == b"hello again"
+
+
+def test_a_failure_ends_its_connection_only(certified: Certified) -> None:
+    world = World(on_data=echo, tls=Tls(mode="terminate", cert=certified.cert))
+    opener = world.proxy._opener
+    assert opener
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opener.credentials.certificates, "for_name", lambda name: 1 / 0)
+        client = client_of(world, certified)
+        world.run(lambda: client.peer.ended)
+    (failed,) = world.events
+    assert isinstance(failed, PluginFailed)
+    assert "ZeroDivisionError" in failed.traceback
+    other = client_of(world, certified)
+    world.run(lambda: other.done)
+    assert other.done

@@ -44,8 +44,8 @@ def test_a_client_that_does_not_read_stops_the_backend(certified: Certified, see
     world.run(seconds=1)
     end, _ = ends_of(world)
     assert end.incoming.blocked
-    assert end.tls.unsent is not None
-    assert len(end.tls.unsent) <= SENT_AT_ONCE * PIECE + 1000
+    assert end.layer.unsent is not None
+    assert len(end.layer.unsent) <= SENT_AT_ONCE * PIECE + 1000
     assert not end.incoming.source.interest & 1
     assert len(world.backends[0]._saying) > len(MUCH) - 6 * CAPACITY
     client.peer.read(wanted=True)

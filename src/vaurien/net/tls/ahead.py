@@ -20,6 +20,9 @@ class AheadStream(Stream, Protocol):
     def has_more(self) -> bool:
         """It has bytes, or the end, that the poller does not see."""
 
+    def let_go(self) -> None:
+        """Forget its owner, which is closed."""
+
 
 class AheadEnd(End):
     """An end with such a stream."""
@@ -30,6 +33,10 @@ class AheadEnd(End):
         super().__init__(connection, sock, stream)
         self.ahead = stream
         self._has_turn = False
+
+    def close(self, *, reset: bool) -> None:
+        super().close(reset=reset)
+        self.ahead.let_go()  # or they would keep each other in memory
 
     def want(self, what: int, *, wanted: bool) -> None:
         super().want(what, wanted=wanted)
@@ -76,6 +83,9 @@ class Prefixed:
     @property
     def has_more(self) -> bool:
         return len(self._data) > 0
+
+    def let_go(self) -> None:
+        del self.owner
 
     def recv_into(self, buffer: bytearray, limit: int = 0, /) -> int:
         """Give what has been read; with the last of it, the end is read as any other."""

@@ -17,10 +17,10 @@ from .stream import TlsStream
 class TlsEnd(AheadEnd):
     """An end inside of TLS."""
 
-    __slots__ = ("tls",)
+    __slots__ = ("layer",)
 
     def __init__(self, stream: TlsStream, connection: Connection, sock: Socket) -> None:
-        self.tls = stream
+        self.layer = stream
         super().__init__(stream, connection, sock)
         stream.owner = self
 
@@ -28,9 +28,9 @@ class TlsEnd(AheadEnd):
         if events == READ and self.interest == READ:
             self.outgoing.on_readable()
             return
-        if events & WRITE and self.tls.unsent is not None:
+        if events & WRITE and self.layer.unsent is not None:
             try:
-                if not self.tls.flush():
+                if not self.layer.flush():
                     events &= ~WRITE
             except OSError:
                 self.connection.on_reset(self)
@@ -38,18 +38,19 @@ class TlsEnd(AheadEnd):
         super().on_event(events)
 
     def want(self, what: int, *, wanted: bool) -> None:
-        if wanted or what != WRITE or self.tls.unsent is None:
+        if wanted or what != WRITE or self.layer.unsent is None:
             super().want(what, wanted=wanted)
 
     def close(self, *, reset: bool) -> None:
         """Close, with a close_notify before the FIN; the connection is over."""
-        tls = self.tls
+        layer = self.layer
         if not (reset or self.broken):
-            tls.say_goodbye(notify=not self.other_is_ragged)
-            if tls.unsent is not None and not self.incoming.blocked:
+            layer.say_goodbye(notify=not self.other_is_ragged)
+            if layer.unsent is not None and not self.incoming.blocked:
                 self.interest = 0
                 read_unread(self.reactor, self.sock)
-                Farewell(self.reactor, tls)
+                Farewell(self.reactor, layer)
+                layer.let_go()
                 return
         super().close(reset=reset)
 
@@ -59,7 +60,7 @@ class TlsEnd(AheadEnd):
 
     @property
     def is_ragged(self) -> bool:
-        return self.tls.ragged
+        return self.layer.ragged
 
     @property
     def other_is_ragged(self) -> bool:

@@ -8,6 +8,7 @@ as long as connecting to a backend may take.
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf
@@ -91,9 +92,20 @@ class Opening:
             self._dial()
         else:
             reader = HelloReader(
-                self._opener.reactor, self._client, self._opener.limit, self._on_hello
+                self._opener.reactor,
+                self._client,
+                self._opener.limit,
+                partial(self._safely, self._on_hello),
             )
             self._wait_for(reader)
+
+    def _safely(self, call: Callable[..., None], *given: object) -> None:
+        """Call; a failure ends this connection only."""
+        try:
+            call(*given)
+        except Exception:  # noqa: BLE001 - a context may be refused by OpenSSL in any way
+            self._cancel()
+            self._connection.on_failure(traceback.format_exc())
 
     def _wait_for(self, step: HelloReader | Handshake) -> None:
         self._under_way = step
@@ -101,6 +113,7 @@ class Opening:
 
     def _cancel(self) -> None:
         """The connection is closed meanwhile."""
+        self._connection.on_close = None
         if self._under_way is not None:
             self._under_way.cancel()
         self._drop_backend(reset=False)
@@ -130,7 +143,7 @@ class Opening:
         self._dial()
 
     def _dial(self) -> None:
-        self._proxy.dial(self._connection, self._on_dialled)
+        self._proxy.dial(self._connection, partial(self._safely, self._on_dialled))
 
     def _on_dialled(self, sock: Socket) -> None:
         self._backend = sock
@@ -161,13 +174,14 @@ class Opening:
                 alpn=() if self._hello is None else self._hello.alpn,
                 server_name=name or None,
             )
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self._on_backend_failed(OSError(f"it cannot be asked for as {name!r}: {error}"))
             return
         self._shake(stream, self._on_backend)
 
     def _shake(self, stream: TlsStream, then: Callable[[OSError | None], None]) -> None:
         opener = self._opener
+        then = partial(self._safely, then)
         self._wait_for(Handshake(stream, opener.steps, opener.reactor, opener.limit, then))
 
     def _on_backend(self, error: OSError | None) -> None:
@@ -176,9 +190,9 @@ class Opening:
         if error is not None:
             self._on_backend_failed(error)
         elif self._tls.with_clients:
-            self._greet_client(stream.tls.selected_alpn_protocol())
+            self._greet_client(stream.openssl.selected_alpn_protocol())
         else:
-            self._attach(_facts(stream, stream.tls.server_hostname), backend=_secured(stream))
+            self._attach(_facts(stream, stream.openssl.server_hostname), backend=_secured(stream))
 
     def _on_backend_failed(self, error: OSError) -> None:
         reset = isinstance(error, ConnectionResetError)
@@ -232,7 +246,7 @@ class Opening:
         for end in (connection.client, connection.backend):
             if isinstance(end, AheadEnd) and end.ahead.has_more:
                 end.read_later()
-            if isinstance(end, TlsEnd) and end.tls.unsent is not None:
+            if isinstance(end, TlsEnd) and end.layer.unsent is not None:
                 end.send_later()
 
     def _facts_offered(self) -> Mapping[str, str]:
@@ -251,7 +265,7 @@ def _secured(stream: TlsStream) -> MakeEnd:
 
 def _facts(stream: TlsStream, sni: str | None) -> Mapping[str, str]:
     """Return what a handshake has agreed on, as labels."""
-    return _known(sni, stream.tls.selected_alpn_protocol(), stream.tls.version())
+    return _known(sni, stream.openssl.selected_alpn_protocol(), stream.openssl.version())
 
 
 def _known(sni: str | None, alpn: Sequence[str] | None, version: str | None) -> Mapping[str, str]:

@@ -25,8 +25,8 @@ SENT_AT_ONCE = 4
 """Pieces that leave in one send ..."""
 SENDS = 4
 """... and such sends in a row."""
-UNSENT_LIMIT = 64 * 1024
-"""Bytes of answers to the peer's own TLS messages that it may leave unread."""
+UNSENT_LIMIT = 2 * SENT_AT_ONCE * PIECE
+"""Bytes that wait for the socket, with answers to TLS messages of a peer that reads none."""
 
 
 class StreamOwner(Protocol):
@@ -64,10 +64,10 @@ class TlsStream:
         "_write",
         "failure",
         "has_more",
+        "openssl",
         "owner",
         "ragged",
         "sock",
-        "tls",
         "unsent",
     )
 
@@ -95,15 +95,15 @@ class TlsStream:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         context.set_alpn_protocols(alpn)
-        self.tls = context.wrap_bio(
+        self.openssl = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_side, server_hostname=server_name
         )
         # Looked up once: most of what follows is done for every chunk.
         self._receive, self._send = sock.recv_into, sock.send
         self._give, self._take = self._incoming.write, self._outgoing.read
         # Given a buffer it returns a number, unlike what typeshed says.
-        self._read = cast("Callable[[int, memoryview], int]", self.tls.read)
-        self._write = self.tls.write
+        self._read = cast("Callable[[int, memoryview], int]", self.openssl.read)
+        self._write = self.openssl.write
         self.has_more = False
         """Bytes that the poller does not see."""
         self.unsent: memoryview | None = None
@@ -131,9 +131,9 @@ class TlsStream:
             OSError: it has failed.
         """
         # The context is shared; a server asks it for the choice in the midst of the handshake.
-        self.tls.context.set_alpn_protocols(self._alpn)
+        self.openssl.context.set_alpn_protocols(self._alpn)
         try:
-            self.tls.do_handshake()
+            self.openssl.do_handshake()
         except ssl.SSLWantReadError:
             return False
         finally:
@@ -241,14 +241,18 @@ class TlsStream:
             return
         # OpenSSL would look for the peer's close_notify, and fail if it found data.
         with contextlib.suppress(ssl.SSLError):
-            if pending := self.tls.pending():
-                self._ahead += self.tls.read(pending)
+            if pending := self.openssl.pending():
+                self._ahead += self.openssl.read(pending)
         received = self._incoming.read()
         with contextlib.suppress(ssl.SSLError):
-            self.tls.unwrap()
+            self.openssl.unwrap()
         if received:
             self._incoming.write(received)
         self._answer()
+
+    def let_go(self) -> None:
+        """Forget its owner, which is closed."""
+        del self.owner
 
     # Internal.
 
