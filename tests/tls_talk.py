@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 
-from vaurien.authority.certificates import Identity, make_authority, make_leaf
+from vaurien.authority.certificates import FLAWED, Identity, make_authority, make_leaf
 from vaurien.net.tls import pem
+from vaurien.net.tls.server import TlsServer
+from vaurien.parsing.client_hello import ClientHello
 from vaurien.values.messages import TO_BACKEND, TO_CLIENT, Direction
 
 NAME = "db.example.com"
@@ -33,6 +35,17 @@ def server_context(version: str = "", alpn: Sequence[str] = ()) -> ssl.SSLContex
     if alpn:
         context.set_alpn_protocols(list(alpn))
     return _of_version(context, version)
+
+
+def flawed_server(hello: ClientHello, flaw: str = "", *, demand: bool = False) -> TlsServer:
+    """What a fault has a proxy make, of the authority here."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    now, name = datetime.now(UTC), hello.sni or "localhost"
+    shown = FLAWED[flaw](authority(), name, now) if flaw else make_leaf(authority(), [name], now)
+    pem.load(context, shown.pem)
+    context.verify_mode = ssl.CERT_REQUIRED if demand else ssl.CERT_NONE
+    return TlsServer(context, hello.alpn)
 
 
 def client_context(version: str = "", alpn: Sequence[str] = ()) -> ssl.SSLContext:
@@ -86,6 +99,10 @@ class Peer:
             pass
         except ssl.SSLError as error:
             self.error = error
+        return self.left()
+
+    def left(self) -> bytes:
+        """Return what has not been sent yet, such as an alert."""
         return self._outgoing.read()
 
     def say(self, data: bytes) -> bytes:

@@ -22,6 +22,7 @@ __all__ = ["HOOKS", "Behavior", "ConnectionView", "Delaying", "Firing", "Scope"]
 
 HOOKS = ("on_connect", "on_open", "on_message", "on_end")
 
+NO_FLAWS: tuple[str, ...] = ()
 STEP_SIZE = 16384
 """Bytes of a message that are a step of work on it, for behaviors that do little with them."""
 
@@ -93,6 +94,9 @@ class Behavior(Configurable):
 
     It makes no difference with ``tcp``, which is not framed.
     """
+
+    flaws = NO_FLAWS  # not annotated: it is no option
+    """The flaws of certificates that it shows to clients; "" is one without."""
 
     ignores_unsolicited = False  # not annotated: it is no option
     """It only forwards what the backend sends unsolicited: such messages do not count then."""

@@ -42,6 +42,8 @@ class Fault:
     """Its parameters, which rules set like options."""
     typical: bool = False
     """``error`` may pick it if no fault is named."""
+    flaw: str | None = None
+    """The flaw of the certificate that it shows; "" for one without, None if it shows none."""
     ignores_unsolicited: ClassVar[bool] = False
     """It leaves alone what the backend sends unsolicited; ``error`` does not count that then."""
     only: ClassVar[Direction | None] = None

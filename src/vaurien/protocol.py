@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
+from typing import Protocol as Interface
 
 from .fault import NO_FAULTS, Catalogue
 from .parsing.exchanges import Exchanges
@@ -22,11 +23,24 @@ from .values.options import Configurable
 if TYPE_CHECKING:
     from random import Random
 
+    from .parsing.client_hello import ClientHello
     from .rules.kinds import Kind
 
 __all__ = ["LINE_LIMIT", "READ_LIMIT", "Exchanges", "Parser", "Protocol", "Stream"]
 
 ERROR_SIZE = 1000
+
+
+class TlsServer(Interface):
+    """A server of TLS in memory, which shakes hands with a client and does nothing else."""
+
+    accepted: bool
+    """The client has finished the handshake: it accepts what it was shown."""
+    refused: str
+    """Why the handshake has failed, in words; "" if it has not."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what the client sends, and return what it gets."""
 
 
 class Protocol(Configurable):
@@ -106,6 +120,13 @@ class Protocol(Configurable):
 
     def tell(self, text: str) -> None:
         """Log a text, once per proxy; connections replace this method."""
+
+    def tls_server(self, hello: ClientHello, flaw: str = "", *, demand: bool = False) -> TlsServer:
+        """Return a server whose certificate has a flaw; connections replace this method.
+
+        ``demand``: it wants a certificate of the client.
+        """
+        raise NotImplementedError
 
     def error(self, message: Message, random: Random) -> bytes:
         """Return a typical error in answer to a request; by default, random bytes.

@@ -38,6 +38,8 @@ class Error(Behavior):
             chosen.fault.ignores_unsolicited for chosen in self.faults
         )
         self.only = self.faults[0] if len(self.faults) == 1 else None
+        shown = (chosen.fault.flaw for chosen in self.faults)
+        self.flaws = tuple(flaw for flaw in shown if flaw is not None)
 
     @classmethod
     def further_options(

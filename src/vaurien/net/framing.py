@@ -249,15 +249,15 @@ class Conversation:
     ) -> None:
         """Have a copy of ``protocol`` parse what the links of connection ``number`` carry."""
         proxy = decisions.proxy
-        self._number = number
-        self.decisions = decisions
+        self._number, self.decisions, self.backend_spoke = number, decisions, False
         self.exchanges = decisions.exchanges = Exchanges(proxy.tally, protocol.tallied)
-        self.backend_spoke = False
         self.last: int | None = None
         """The last exchange that is served, while a drain is closing the connection."""
         self.protocol = copy.copy(protocol)
-        self.protocol.backend = str(proxy.backend)
-        self.protocol.tell = proxy.report_once  # type: ignore[method-assign]  # that is what it is for
+        from .tls.server import tls_server
+
+        of_connection = {"tell": proxy.report_once, "tls_server": tls_server}
+        vars(self.protocol).update(of_connection, backend=str(proxy.backend))
         self.to_backend, self.to_client = to_backend, to_client
         self.overdue: Overdue | None = None  # nothing is, with most clients
         for link in (to_backend, to_client):

@@ -8,7 +8,8 @@ import pytest
 
 from acting import Stage, firing
 from feeding import cut
-from tls_talk import Talk, records_of
+from tls_talk import Talk, flawed_server, records_of
+from vaurien.errors import OptionError
 from vaurien.fault import values_of
 from vaurien.parsing.exchanges import Exchanges
 from vaurien.parsing.stream import Stream
@@ -28,6 +29,9 @@ class Play:
 
     def __init__(self, fault: str, version: str = "", size: int = 10_000, **given: object) -> None:
         self.tls = Tls()
+        self.told: list[str] = []
+        self.tls.tls_server = flawed_server  # type: ignore[method-assign]  # as connections do
+        self.tls.tell = self.told.append  # type: ignore[assignment,method-assign]  # as well
         self.fault = CATALOGUE.find(fault)
         self.values = values_of(self.fault, given)
         self.stage = Stage(self.tls, at=0.0, opened_at=0.0)
@@ -190,3 +194,65 @@ def test_data_of_the_size_of_a_close_notify_passes(size: int) -> None:
     play.talk.client.move()
     assert play.talk.client.received == b"OK"
     assert play.waits == [Wait(GRACE)]
+
+
+REFUSALS = {
+    "expired-certificate": "certificate has expired",
+    "not-yet-valid-certificate": "certificate is not yet valid",
+    "wrong-host": "Hostname mismatch",
+    "self-signed-certificate": "self-signed certificate",
+    "unknown-authority": "self-signed certificate in certificate chain",
+    "missing-intermediate": "unable to get local issuer certificate",
+    "wrong-purpose": "unsuitable certificate purpose",
+    "weak-key": "key too weak",
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_a_flawed_certificate_is_refused(fault: str, version: str, size: int) -> None:
+    play = Play(fault, version, size)
+    play.shake_hands()
+    play.send(TO_BACKEND, play.talk.client.left())
+    assert REFUSALS[fault] in str(play.talk.client.error).replace("self signed", "self-signed")
+    assert play.closed == Close()
+    assert play.talk.of(TO_BACKEND) == b""
+    assert play.told == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_that_accepts_is_told_of_and_closed(version: str, size: int) -> None:
+    play = Play("no-san", version, size)  # CPython takes the common name for it
+    play.shake_hands()
+    assert play.talk.client.error is None
+    assert play.talk.client.ready
+    assert play.told == ["a client has accepted the fault no-san"]
+    assert play.closed == Close()
+    assert play.talk.of(TO_BACKEND) == b""
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_without_a_certificate_is_refused(version: str, size: int) -> None:
+    play = Play("client-certificate-demanded", version, size)
+    play.shake_hands()
+    expected = "CERTIFICATE_REQUIRED" if version == "TLSv1.3" else "HANDSHAKE_FAILURE"
+    assert expected in str(play.talk.client.error)
+    assert play.talk.client.ready is (version == "TLSv1.3")
+    assert play.closed == Close()
+    assert play.talk.of(TO_BACKEND) == b""
+
+
+def test_a_server_that_has_answered_already_stays() -> None:
+    play = Play("wrong-host")
+    answer = Message(b"\x16\x03\x03", TO_CLIENT, 0.0, exchange=1)
+    play.act(answer)
+    assert play.talk.of(TO_CLIENT) == answer.data
+
+
+def test_without_the_package_a_certificate_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaurien.protocols.tls.fault_types.find_spec", lambda _: None)
+    with pytest.raises(OptionError, match="cryptography"):
+        values_of(CATALOGUE.find("no-san"), {})

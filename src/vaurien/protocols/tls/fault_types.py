@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import cast
 
+from ...errors import OptionError
 from ...fault import Answer, Fault, Values
 from ...parsing.client_hello import VERSIONS, ClientHello
+from ...protocol import TlsServer
 from ...rules.firing import Firing
-from ...values.actions import Actions, Close, Forward, Hold, Wait
+from ...values.actions import Actions, Close, Forward, Hold, Reply, Wait
 from ...values.messages import TO_CLIENT, Message
 from ...values.options import Option
 from .wire import (
@@ -38,6 +41,9 @@ CIPHERS = (0x1301, 0xC013)
 CLOSURE_SIZES = (HEADER + 19, HEADER + 11)
 """Sizes of a record of TLS 1.3 with an alert in it; they depend on the cipher suite's tag."""
 CODES = {name: code for code, name in VERSIONS.items()}
+LINGER = 0.2
+"""Seconds for which a client may go on sending before its connection closes, which would reset it
+then: it might miss why."""
 GRACE = 0.2
 """Seconds within which something follows a record that is no close_notify."""
 
@@ -184,6 +190,54 @@ class BrokenHandshake(Fault):
         yield Hold() if self.how == "stall" else Close(reset=self.how == "RST", at_once=True)
 
 
+class Played:
+    """The server that the client talks to."""
+
+    server: TlsServer | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownCertificate(Fault):
+    """A server of vaurien's own shakes hands with the client; the backend does not see it.
+
+    A client that accepts what it is shown finds the connection closed.
+    """
+
+    flaw: str = ""
+    shown: str
+    """The certificate, in words."""
+    demands: bool = False
+    """It wants a certificate of the client."""
+
+    @property
+    def wire(self) -> str:
+        return f"a handshake with {self.shown}, then FIN"
+
+    def check(self, values: Values) -> None:
+        del values
+        if find_spec("cryptography") is None:
+            why = "needs certificates, which take the package cryptography"
+            raise OptionError(why, key="fault", given=self.name, allowed="it with vaurien[tls]")
+
+    def play(self, message: Message, firing: Firing, values: Values) -> Actions:
+        del values
+        played = firing.of_exchange(Played)
+        if is_first(message):
+            hello = cast(ClientHello, message.about)
+            played.server = session(firing).tls_server(hello, self.flaw, demand=self.demands)
+        server = played.server
+        if server is None:
+            yield Forward(message)  # the server has answered already
+        elif message.to_backend and not (server.accepted or server.refused):
+            if answer := server.feed(message.data):
+                yield Reply(answer)
+            if server.accepted:
+                session(firing).tell(f"a client has accepted the fault {self.name}")
+            if server.accepted or server.refused:
+                yield Wait(message.at + LINGER)
+                yield Close()
+
+
 @dataclass(frozen=True, kw_only=True)
 class AfterHandshake(Fault):
     """Acts on what the server sends after a handshake that succeeds."""
@@ -223,6 +277,7 @@ class BadRecord(AfterHandshake):
     def act(self, message: Message, firing: Firing, values: Values) -> Actions:
         junk = firing.random().randbytes(int(values["size"]))
         yield Forward(message.whole(record(DATA, junk)))
+        yield Wait(message.at + LINGER)
         yield Close()
 
 

@@ -17,6 +17,7 @@ from .fault_types import (
     BrokenHandshake,
     NoCloseNotify,
     PlaintextAnswer,
+    ShownCertificate,
     WrongVersion,
 )
 from .wire import ALERTS
@@ -89,6 +90,65 @@ PLAINTEXT = (
     b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(BAD_REQUEST_PAGE)
 ) + BAD_REQUEST_PAGE
 
+VERIFICATION = "verifying the server's certificate: whoever accepts it can be listened to"
+CERTIFICATES = (
+    (
+        "expired-certificate",
+        "expired",
+        "a certificate that was valid until yesterday",
+        "the server's certificate was not renewed in time",
+    ),
+    (
+        "not-yet-valid-certificate",
+        "not_yet_valid",
+        "a certificate that is valid from tomorrow on",
+        "the server's certificate, or the clock of one of both, is ahead",
+    ),
+    (
+        "wrong-host",
+        "wrong_host",
+        "a certificate for wrong.host.invalid",
+        "the server's certificate is for another name",
+    ),
+    (
+        "self-signed-certificate",
+        "self_signed",
+        "a certificate that is signed with its own key",
+        "nobody vouches for the server",
+    ),
+    (
+        "unknown-authority",
+        "unknown_authority",
+        "a certificate of an authority that nobody knows",
+        "the client does not trust the authority of the server's certificate",
+    ),
+    (
+        "missing-intermediate",
+        "missing_intermediate",
+        "a certificate of an intermediate authority whose own is left out",
+        "the server is configured without its chain",
+    ),
+    (
+        "wrong-purpose",
+        "wrong_purpose",
+        "a certificate for clients (extended key usage)",
+        "the certificate is not one for servers",
+    ),
+    (
+        "no-san",
+        "no_san",
+        "a certificate with its name as common name only",
+        "the certificate has no subject alternative name, as ten years ago",
+    ),
+    (
+        "weak-key",
+        "weak_key",
+        "a certificate with a key of RSA of 1024 bits",
+        "the key of the server is too weak",
+    ),
+)
+"""Of each fault: its name, the flaw of the certificate, that in words, and what it means."""
+
 FAULTS: tuple[Fault, ...] = (
     *(
         Alert(
@@ -140,6 +200,17 @@ FAULTS: tuple[Fault, ...] = (
         high=True,
         meaning="a server that chooses a version after TLS 1.3",
         exercises="refusing versions that were not offered",
+    ),
+    *(
+        ShownCertificate(name=name, flaw=flaw, shown=shown, meaning=meaning, exercises=VERIFICATION)
+        for name, flaw, shown, meaning in CERTIFICATES
+    ),
+    ShownCertificate(
+        name="client-certificate-demanded",
+        shown="a good certificate, in which the server demands one of the client",
+        demands=True,
+        meaning="the server wants a certificate of the client (mTLS)",
+        exercises="with TLS 1.3 the handshake succeeds, and the first read or write fails",
     ),
     BadRecord(
         name="bad-record",

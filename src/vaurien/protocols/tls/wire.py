@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from ...parsing.client_hello import (
     SUPPORTED_VERSIONS,
     VERSIONS,
+    ClientHello,
     Fields,
     Malformed,
     Unread,
     extensions,
     join_records,
 )
+from ...protocol import TlsServer
 
 HEADER = 5
 """Bytes of a record before its body: type, version, and the body's length."""
@@ -70,6 +72,9 @@ class TlsSession(typing.Protocol):
 
     def tell(self, text: str) -> None:
         """Log a text, once per proxy."""
+
+    def tls_server(self, hello: ClientHello, flaw: str = "", *, demand: bool = False) -> TlsServer:
+        """Return a server whose certificate has a flaw."""
 
 
 def record(kind: int, body: bytes) -> bytes:
