@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from scenario import World
 from tls_talk import Peer, hello_of
 from vaurien.authority.folder import authority
+from vaurien.net.address import Address
+from vaurien.net.proxies import Proxies
+from vaurien.net.proxy import Proxy
+from vaurien.net.spec import ProxySpec
 from vaurien.net.tls.server import TlsServer, prepare, tls_server
 from vaurien.parsing.client_hello import ClientHello, read_client_hello
+from vaurien.protocols.tls.parser import Tls
+from vaurien.rules.plan import Plan
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +82,20 @@ def test_whatever_comes_is_no_more_than_refused(data: bytes) -> None:
     for place in range(0, len(data), 50):
         server.feed(data[place : place + 50])
     assert not server.accepted
+
+
+@pytest.mark.parametrize("fault", ["wrong-host", "client-certificate-demanded"])
+def test_a_proxy_with_such_a_rule_has_what_it_takes(fault: str, tmp_path: Path) -> None:
+    world = World(f"error fault={fault}", protocol=Tls())
+    proxies = Proxies(world.reactor, partial(Proxy, world.reactor))
+    assert not list(tmp_path.iterdir())
+    spec = ProxySpec(
+        listen=Address("proxy", 8001),
+        backend=Address("backend", 80),
+        protocol=Tls(),
+        plan=world.proxy.plan,
+    )
+    proxies.resolve([replace(spec, plan=Plan())])
+    assert not list(tmp_path.iterdir())
+    proxies.resolve([spec])
+    assert (tmp_path / "ca.pem").exists()
