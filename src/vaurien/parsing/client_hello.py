@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from struct import Struct
 
 HELLO_LIMIT = 16 * 1024
 """Maximum bytes of a ClientHello as it arrives.  Those of real clients have 200 to 2,000."""
@@ -15,7 +16,10 @@ HANDSHAKE, CLIENT_HELLO = 22, 1
 """A type of records, and the type of handshake messages that comes first in them."""
 RECORD_HEADER, MESSAGE_HEADER = 5, 4
 SERVER_NAME, ALPN, SUPPORTED_VERSIONS = 0, 16, 43
+KNOWN = frozenset({SERVER_NAME, ALPN, SUPPORTED_VERSIONS})
 """Types of extensions."""
+EXTENSION = Struct(">HH")
+"""What an extension begins with: its type and its length."""
 VERSIONS = {
     0x0300: "SSLv3",
     0x0301: "TLSv1",
@@ -138,13 +142,23 @@ class Fields:
 
 
 def extensions(fields: Fields) -> dict[int, Fields]:
-    """Take the extensions that end a hello, if there are any; of two of a type the last."""
+    """Take the extensions that end a hello, if there are any; of two of a type the last.
+
+    Only those that are known here are kept.  A client may send twenty, and each handshake waits.
+    """
     if not fields:
         return {}
-    listed, found = fields.vector(2), dict[int, Fields]()
-    while listed:
-        kind = listed.number(2)
-        found[kind] = listed.vector(2)
+    data, found, end = fields.vector(2).data, dict[int, Fields](), 0
+    while end < len(data):
+        begin = end + EXTENSION.size
+        if begin > len(data):
+            raise Malformed
+        kind, length = EXTENSION.unpack_from(data, end)
+        end = begin + length
+        if end > len(data):
+            raise Malformed
+        if kind in KNOWN:
+            found[kind] = Fields(data[begin:end])
     return found
 
 
