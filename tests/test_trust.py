@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from peers import PATIENCE, Listening
+from end_to_end.proxies import make_plan
+from peers import LOOPBACK, PATIENCE, Listening
 from vaurien import trust
 from vaurien.authority.folder import authority, public_file
 from vaurien.errors import AuthorityError
+from vaurien.net.spec import ProxySpec
 from vaurien.net.tls.credentials import load
 from vaurien.net.tls.spec import Tls
+from vaurien.protocols.tls.parser import Tls as TlsProtocol
 
 OTHER = "-----BEGIN CERTIFICATE-----\nothers\n-----END CERTIFICATE-----\n"
 
@@ -154,3 +157,13 @@ def test_real_clients_trust_it(client: str, host: str, server: int) -> None:
         check=False,
     )
     assert "hello" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("rule", "needed"),
+    [("error fault=wrong-host", True), ("error fault=handshake_failure", False)],
+)
+def test_faults_that_show_a_certificate_need_trust(rule: str, needed: bool) -> None:
+    plan = make_plan(rule, protocol=TlsProtocol)
+    spec = ProxySpec(listen=LOOPBACK, backend=LOOPBACK, protocol=TlsProtocol(), plan=plan)
+    assert trust.needs_trust([spec]) is needed

@@ -109,7 +109,8 @@ def _of_system() -> str:
 def needs_trust(specs: Iterable[ProxySpec]) -> bool:
     """Whether clients of one of these proxies are shown a certificate of the authority."""
     return any(
-        spec.credentials is not None and spec.credentials.certificates.needs_authority
+        bool(spec.flaws)
+        or (spec.credentials is not None and spec.credentials.certificates.needs_authority)
         for spec in specs
     )
 

@@ -106,10 +106,10 @@ class Proxies:
             leads.append(Lead(spec.name, listening, spec.backend))
             if spec.credentials is not None:
                 spec.credentials.prepare()
-            if flaws := {flaw for rule in spec.plan.rules for flaw in rule.behavior.flaws}:
+            if spec.flaws:
                 from .tls.server import prepare
 
-                prepare(flaws)
+                prepare(spec.flaws)
         if any(_leads_elsewhere(specs.get(spec.name), spec) for spec in wanted):
             self.backends.check_wanted(leads, self._reactor.system)
         return found

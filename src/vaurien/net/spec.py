@@ -53,6 +53,11 @@ class ProxySpec:
         """The protocol with all labels that rules may match here."""
         return matching(type(self.protocol), self.tls)
 
+    @property
+    def flaws(self) -> set[str]:
+        """The flaws of certificates that its rules show to clients; "" is one without."""
+        return {flaw for rule in self.plan.rules for flaw in rule.behavior.flaws}
+
     def with_rules(self, rules: Iterable[Rule]) -> ProxySpec:
         """Return the same proxy with other rules."""
         return replace(self, plan=replace(self.plan, rules=tuple(rules)))
