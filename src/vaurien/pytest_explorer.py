@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import pytest
 
+from . import plugins
 from .errors import VaurienError
 from .explore import table
 from .explore.exploration import Exploration, Options, reasons
@@ -54,6 +55,7 @@ class PytestExplorer:
             raise pytest.UsageError(
                 "--chaos-explore runs tests itself, and takes no -n: use --chaos-jobs"
             )
+        plugins.install()
         self._config = config
         self._folder = TemporaryDirectory(prefix="vaurien-")
         config.add_cleanup(self._folder.cleanup)

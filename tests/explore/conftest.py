@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from traces import exchange, trace_of
+from vaurien import plugins
 from vaurien.explore.command import Outcome
 from vaurien.explore.exploration import Exploration
 from vaurien.explore.points import points_of
@@ -12,6 +13,11 @@ from vaurien.explore.results import Result
 from vaurien.explore.scenarios import scenarios_at
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m]]>&\x00\u202e\udc80"
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _known() -> None:
+    plugins.install()
 
 
 @pytest.fixture

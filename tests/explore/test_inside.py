@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from exploring import TALK, scenario
-from traces import exchange, trace_of
 from vaurien.errors import VaurienError
-from vaurien.explore.inside import InsideRunner, Seen
+from vaurien.explore.inside import InsideRunner
 from vaurien.explore.points import points_of
 from vaurien.explore.scenarios import strikes
 from vaurien.net.address import Address
@@ -100,8 +99,22 @@ def test_a_child_may_not_hold_the_line(tmp_path: Path, redis_address: Address) -
         assert list(runner.run().trace.proxies) == ["cache"]
 
 
-def test_proxies_with_the_same_name() -> None:
-    first, second = trace_of(exchange(1, "db")), trace_of(exchange(1, "mail"))
-    assert list(Seen((first, second)).trace.proxies) == ["db", "mail"]
-    with pytest.raises(VaurienError, match="two proxies are called 'db': give them names"):
-        _ = Seen((first, first, trace_of(exchange(2, "db")))).trace
+def test_what_is_no_line_ends_the_line(tmp_path: Path, redis_address: Address) -> None:
+    more = """
+        line._socket.sendall(b"cos\\nsystem\\n(S'touch loaded'\\ntR.")
+"""
+    with running(tmp_path, redis_address, more + asking("5")) as runner:
+        assert runner.run().status == "passed"
+    assert not (tmp_path / "loaded").exists()
+
+
+def test_a_protocol_that_only_the_program_knows(tmp_path: Path, redis_address: Address) -> None:
+    more = """
+        from vaurien.protocols.redis import Redis
+        Redis.name = "own"
+"""
+    with (
+        running(tmp_path, redis_address, more) as runner,
+        pytest.raises(VaurienError, match="own"),
+    ):
+        runner.run()

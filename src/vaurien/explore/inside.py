@@ -1,27 +1,27 @@
 """Run a command that opens its proxies itself: both ends of the line between it and the explorer.
 
 The explorer writes the rules of a scenario in a line of JSON, and then a byte whenever it wants to
-know what was seen.  The command answers with ``Seen``, and sends it unasked when proxies close.
+know what was seen.  The command answers with a line, ``Seen``, and sends one unasked when proxies
+close.
 """
 
 from __future__ import annotations
 
 import json
-import pickle
 import socket
 import sys
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from ..embedded.chaos import Chaos
-from ..embedded.trace import ProxyTrace, Trace
+from ..embedded.trace import Trace
 from ..errors import VaurienError
 from ..rules.notation import Entry
 from .command import CommandRunner
 from .process import Process
 from .scenarios import Scenario
+from .seen import Seen
 
 DESCRIPTOR = "VAURIEN_EXPLORED"
 """The environment variable with the command's end."""
@@ -29,35 +29,12 @@ ANSWER_LIMIT = 5.0
 """Seconds that the command may take to answer; if it holds the interpreter, it never does."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What all proxies of a process have seen so far."""
-
-    traces: tuple[Trace, ...] = ()
-    ports: frozenset[int] = frozenset()
-    threads: frozenset[int] = frozenset()
-    """Those of the proxies, and of the line."""
-
-    @property
-    def trace(self) -> Trace:
-        """What was seen, as one value.
-
-        Raises:
-            VaurienError: two proxies have the same name.
-        """
-        proxies: dict[str, ProxyTrace] = {}
-        for trace in self.traces:
-            for name, proxy in trace.proxies.items():
-                if proxies.setdefault(name, proxy) is not proxy:
-                    raise VaurienError(f"two proxies are called {name!r}: give them names")
-        return Trace(proxies, max((trace.ended_at for trace in self.traces), default=0.0))
-
-
 class Line:
     """The command's end."""
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
+        self._socket.set_inheritable(False)  # no child of ours may keep the line open
         self._file = self._socket.makefile("rb")
         self._rules: list[tuple[str, Entry]] = json.loads(self._file.readline())
         self._lock = threading.Lock()
@@ -107,7 +84,7 @@ class Line:
             ports = frozenset(proxy.port for chaos in self._open for proxy in chaos)
             named = (each for each in threading.enumerate() if each.name.startswith("vaurien"))
             threads = frozenset(each.native_id for each in named if each.native_id is not None)
-            self._socket.sendall(pickle.dumps(Seen(traces, ports, threads)))
+            self._socket.sendall(Seen(traces, ports, threads).to_line())
 
 
 class InsideRunner(CommandRunner):
@@ -121,6 +98,8 @@ class InsideRunner(CommandRunner):
         self._reader: threading.Thread | None = None
         self._told = threading.Condition()
         self._seen = Seen()
+        self._trouble: VaurienError | None = None
+        """Why what was told cannot be read."""
         self._answers = 0
         self._hung_up = True
 
@@ -139,7 +118,7 @@ class InsideRunner(CommandRunner):
     def prepare(self, scenario: Scenario | None) -> None:
         self._hang_up()
         self._ours, self._theirs = socket.socketpair()
-        self._seen, self._hung_up = Seen(), False
+        self._seen, self._trouble, self._hung_up = Seen(), None, False
         entries: Iterable[tuple[str, Entry]] = () if scenario is None else scenario.entries()
         self._ours.sendall(json.dumps(list(entries)).encode() + b"\n")
         self._environment[DESCRIPTOR] = str(self._theirs.fileno())
@@ -156,7 +135,14 @@ class InsideRunner(CommandRunner):
         return self._seen.threads
 
     def trace(self) -> Trace:
+        """Return what all proxies of the run have seen so far.
+
+        Raises:
+            VaurienError: two proxies have the same name, or a protocol is not known here.
+        """
         self._ask()
+        if self._trouble is not None:
+            raise self._trouble
         return self._seen.trace
 
     @contextmanager
@@ -180,9 +166,15 @@ class InsideRunner(CommandRunner):
             self._told.wait_for(lambda: self._hung_up or self._answers >= enough, ANSWER_LIMIT)
 
     def _read(self) -> None:
-        with self._ours.makefile("rb") as file, suppress(EOFError, OSError, pickle.PickleError):
-            while True:
-                seen = pickle.load(file)
+        with self._ours.makefile("rb") as file, suppress(OSError):
+            for line in file:
+                try:
+                    seen = Seen.from_line(line)
+                except VaurienError as error:
+                    self._trouble = error
+                    break
+                except ValueError:  # it was cut off, or something else writes there
+                    break
                 with self._told:
                     self._seen = seen
                     self._answers += 1
