@@ -45,7 +45,8 @@ COMMAND = re.compile(r"(?:^ {4}|`)make ((?:[a-z]+ ?)*)", re.MULTILINE)
 NOT_OURS = {"CONTRIBUTING.md", "legacy.md", "faults.md"}
 """Pages that name flags of other tools and servers, and of plugins that do not exist."""
 OTHERS_FLAGS = {
-    "chaos-seed",  # of pytest
+    "chaos-replay",  # of pytest
+    "chaos-seed",
     *(flag.removeprefix("--") for flag in EXPLORING),
     "cacert",  # of curl
     "behavior-truncate-size",  # of the plugin that is taught

@@ -239,6 +239,58 @@ def test_a_seed_out_of_range(pytester: pytest.Pytester, redis_address: Address) 
     assert "--chaos-seed=-1 is not allowed: it takes 0 to 4294967295" in result.stderr.str()
 
 
+SCENARIO = """
+[[fire]]
+proxy = "redis"
+behavior = "error"
+options = { fault = "NOPERM" }
+exchange = { command = "INCRBY" }
+occurrence = OCCURRENCE
+"""
+COUNTING = """
+def test_counts(chaos):
+    with client(chaos.proxy(REDIS)) as r:
+        for _ in range(3):
+            r.incr("counted")
+"""
+
+
+@pytest.mark.parametrize(
+    ("occurrence", "failure", "not_placed"),
+    [(2, "NoPermissionError", 0), (4, "AssertionError", 1)],
+)
+def test_what_is_replayed(
+    pytester: pytest.Pytester,
+    redis_address: Address,
+    occurrence: int,
+    failure: str,
+    not_placed: int,
+) -> None:
+    pytester.makefile(".toml", s=SCENARIO.replace("OCCURRENCE", str(occurrence)))
+    text = COUNTING + "    assert chaos.not_placed == ()\n"
+    result = run(pytester, redis_address, text, "--chaos-replay=s.toml")
+    result.assert_outcomes(failed=1)
+    told = result.stdout.str()
+    assert failure in told
+    assert told.count(f"not placed: redis: fire-1: occurrence {occurrence}") == not_placed
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--chaos-replay=nosuch"], "--chaos-replay: 'nosuch' cannot be read"),
+        (["--chaos-replay=test_mistakes_in_replays.py"], "has no line of a journal"),
+        (["--chaos-replay=j", "--chaos-explore"], "so there is nothing to explore"),
+    ],
+)
+def test_mistakes_in_replays(
+    pytester: pytest.Pytester, redis_address: Address, flags: list[str], why: str
+) -> None:
+    result = run(pytester, redis_address, COUNTING, *flags)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert why in result.stderr.str()
+
+
 def test_workers_of_xdist_share_the_seed(pytester: pytest.Pytester, redis_address: Address) -> None:
     text = "\n".join(f"def test_{each}(chaos): assert chaos.seed < 0" for each in range(4))
     result = run(pytester, redis_address, text, "-n", "2")

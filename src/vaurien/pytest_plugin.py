@@ -30,7 +30,7 @@ EXPECTED = (
     "chaos_expected(*patterns, reason): with --chaos-explore, the test may break under scenarios "
     "with these names"
 )
-SCENARIO = "--chaos-scenario"
+REPLAY, SCENARIO = "--chaos-replay", "--chaos-scenario"
 LIST: dict[str, Any] = {"action": "append", "default": []}
 EXPLORING: dict[str, dict[str, Any]] = {
     "--chaos-explore": {
@@ -87,6 +87,7 @@ class Used:
 
 USED = pytest.StashKey[Used]()
 SEED = pytest.StashKey[int]()
+REPLAYED = pytest.StashKey[str | None]()
 OF_SESSION = pytest.StashKey["Chaos"]()
 LINE: pytest.StashKey[Line] = pytest.StashKey()
 
@@ -120,7 +121,7 @@ def _started(
     if line is not None:
         rules = line.rules(rules)
     with (
-        Chaos(config.stash[SEED], rules=rules) as started,
+        Chaos(config.stash[SEED], rules=rules, replay=config.stash[REPLAYED]) as started,
         nullcontext() if line is None else line.watching(started),
     ):
         yield started
@@ -137,6 +138,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="seed of the fixtures chaos and chaos_session; without it, it is drawn",
     )
+    group.addoption(
+        REPLAY,
+        metavar="FILE",
+        help="have rules fire where this journal or scenario file says, and nowhere else",
+    )
     for flag, how in EXPLORING.items():
         group.addoption(flag, **how)
 
@@ -150,6 +156,7 @@ def pytest_configure(config: pytest.Config) -> None:
     of_controller: int | None = getattr(config, "workerinput", {}).get("chaos_seed")
     known = given if of_controller is None else of_controller
     config.stash[SEED] = random.SystemRandom().randrange(SEEDS) if known is None else known
+    config.stash[REPLAYED] = _replayed(config)
     if (descriptor := os.environ.pop(EXPLORED, "")).isdigit():
         from .explore.inside import Line
 
@@ -160,6 +167,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
         explorer = PytestExplorer(config, EXPLORING, config.stash[SEED])
         config.pluginmanager.register(explorer, "vaurien-explorer")
+
+
+def _replayed(config: pytest.Config) -> str | None:
+    """Return the path of what is to be replayed, which can be.
+
+    Raises:
+        pytest.UsageError: it cannot.
+    """
+    given: str | None = config.getoption(REPLAY)
+    if given is None:
+        return None
+    from .config.replay import read
+    from .errors import VaurienError
+
+    if config.getoption("--chaos-explore") or config.getoption(SCENARIO):
+        raise pytest.UsageError(f"{REPLAY} says where rules fire, so there is nothing to explore")
+    try:
+        read(given)
+    except VaurienError as error:
+        raise pytest.UsageError(f"{REPLAY}: {error}") from None
+    return os.path.abspath(os.path.expanduser(given))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -114,10 +114,22 @@ def test_what_is_not_whole_is_left_out(damaged: bytes) -> None:
 
 
 def test_many_damaged_lines_are_one_warning() -> None:
-    (warning,) = journal(b"x\n" * 22, "j").warnings
+    (warning,) = journal(b"x\n" * 22 + line(), "j").warnings
     assert warning.endswith(
         "line 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, and 2 more"
     )
+
+
+def test_what_is_no_journal(tmp_path: Path) -> None:
+    assert problems(tmp_path, "hello\n") == [
+        "v.toml: replay = 'j' has no line of a journal",
+    ]
+
+
+def test_an_empty_scenario(tmp_path: Path) -> None:
+    assert problems(tmp_path, " \n", "s.toml") == [
+        "s.toml: fire is missing: it takes [[fire]] for each fault"
+    ]
 
 
 @pytest.mark.parametrize("cut", range(0, len(line()), 7))

@@ -177,3 +177,10 @@ def test_what_cannot_be_replayed() -> None:
             chaos.replay("nosuch")
         with pytest.raises(DocumentError, match="behavior is missing"):
             chaos.replay('[[fire]]\nproxy = "a"')
+
+
+def test_nothing_is_left_of_what_cannot_be_replayed() -> None:
+    before = threading.enumerate()
+    with pytest.raises(OptionError):
+        vaurien.Chaos(replay="nosuch")
+    assert threading.enumerate() == before

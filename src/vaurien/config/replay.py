@@ -145,7 +145,7 @@ def read(name: str) -> Replay:
     """Return what a file says: a journal, or a scenario if its name ends in ``.toml``.
 
     Raises:
-        OptionError: it cannot be read.
+        OptionError: it cannot be read, or is no journal.
         DocumentError: it is a scenario with problems.
     """
     try:
@@ -154,7 +154,7 @@ def read(name: str) -> Replay:
     except OSError as error:
         raise OptionError(f"cannot be read: {error.strerror}", given=name) from None
     if name.endswith(".toml"):
-        return parse(data.decode("utf-8", "replace"), name)
+        return scenario(data.decode("utf-8", "replace"), name)
     return journal(data, name)
 
 
@@ -162,10 +162,20 @@ def parse(text: str, name: str = "text") -> Replay:
     """Return what a text says: a journal if it begins as JSON does, or a scenario.
 
     Raises:
+        OptionError: it is no journal.
         DocumentError: it is a scenario with problems.
     """
     if not text.strip() or text.lstrip().startswith("{"):
         return journal(text.encode("utf-8", "surrogatepass"), name)
+    return scenario(text, name)
+
+
+def scenario(text: str, name: str) -> Replay:
+    """Return what a scenario says.
+
+    Raises:
+        DocumentError: it has problems.
+    """
     document = files.parse(text, name)
     problems = Problems(document)
     fires = fires_of(document, problems)
@@ -190,7 +200,11 @@ def _located(document: Document, name: str) -> Document:
 
 
 def journal(data: bytes, name: str) -> Replay:
-    """Return what a journal says of its last run; lines that are not whole are left out."""
+    """Return what a journal says of its last run; lines that are not whole are left out.
+
+    Raises:
+        OptionError: all of them are.
+    """
     lines: list[Line] = []
     damaged: list[int] = []
     for number, text in enumerate(data.splitlines(), 1):
@@ -199,6 +213,8 @@ def journal(data: bytes, name: str) -> Replay:
                 lines.append(_line(number, json.loads(text)))
             except (ValueError, TypeError, LookupError, RecursionError):
                 damaged.append(number)
+    if damaged and not lines:
+        raise OptionError("has no line of a journal", given=name)
     runs = list(dict.fromkeys(line.run for line in lines))
     last = [line for line in lines if line.run == runs[-1]]
     places: dict[str, dict[str, list[Place]]] = {}

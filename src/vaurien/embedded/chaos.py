@@ -36,7 +36,7 @@ from ..trust import needs_trust, trusted
 from ..values.events import Event, Fired
 from ..values.texts import printable
 from .handle import ProxyHandle
-from .recording import RecordedProxy
+from .recording import LIMIT, RecordedProxy
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -88,8 +88,12 @@ class Chaos:
         self._fired: list[tuple[float, Fired]] = []
         self._thread = threading.Thread(target=self._run, name="vaurien", daemon=True)
         self._thread.start()
-        if replay is not None:
-            self.replay(replay)
+        try:
+            if replay is not None:
+                self.replay(replay)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Chaos:
         return self
@@ -173,7 +177,10 @@ class Chaos:
 
     @property
     def journal(self) -> str:
-        """What rules have fired so far, as lines of JSON that can be replayed."""
+        """What rules have fired so far, as lines of JSON that can be replayed.
+
+        Of more than ``LIMIT`` it has the first.
+        """
         from ..control.journal import entry
 
         fired = self.call(lambda: list(self._fired))
@@ -257,7 +264,7 @@ class Chaos:
         return proxy
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Fired):
+        if isinstance(event, Fired) and len(self._fired) < LIMIT:
             self._fired.append((time(), event))
         LOG.log(LEVELS[event.level], "%s: %s", event.proxy, printable(event.text()))
 
