@@ -46,6 +46,12 @@ def test_what_reached_the_backend() -> None:
     assert [each.answered for each in ALL] == [True, True, False]
 
 
+def test_what_is_answered_before_it_is_sent_has_reached_the_backend() -> None:
+    early = made(1, forwarded=False)
+    early.answered_at = 1.0
+    assert early.reached_backend
+
+
 def test_what_was_injected() -> None:
     ALL[1].injected = (Injected("r", "error", "503", 2.0, 1, 2, {}),)
     assert numbers(ALL.injected()) == [2]

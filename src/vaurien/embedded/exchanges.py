@@ -80,7 +80,8 @@ class Exchange:
 
     @property
     def reached_backend(self) -> bool:
-        return self.forwarded_at is not None
+        """Whether the backend was sent all of it, or has answered before."""
+        return self.forwarded_at is not None or self.answered_at is not None
 
     @property
     def answered(self) -> bool:
