@@ -186,5 +186,6 @@ def test_what_answers_say_of_waiting() -> None:
 
 
 def test_an_attempt_in_a_line() -> None:
-    (call,) = calls_of(trace(attempt(1.5, "OOM", INCR)))
-    assert str(call.attempts[0]) == "connection 1, exchange 1501, 1.500 s: OOM"
+    first, second = calls_of(trace(attempt(1.5, "OOM", INCR), attempt(2.25, labels=GET)))
+    assert str(first.attempts[0]) == "+0.000 s connection 1, exchange 1501: OOM"
+    assert str(second.attempts[0]) == "+0.750 s connection 1, exchange 2251: answered"

@@ -42,6 +42,8 @@ class Attempt:
     """The name or code of the error; ``""`` if there was none."""
     changes: Sequence[Exchange] = ()
     """What it was to change: itself, or the transaction that it commits, or nothing."""
+    since: float = 0.0
+    """When the first exchange of all began."""
 
     @property
     def began_at(self) -> float:
@@ -73,9 +75,8 @@ class Attempt:
         what = self.error or {"": "answered", "ambiguous": "no answer", "unsent": "lost"}.get(
             self.problem, self.problem
         )
-        return (
-            f"connection {each.connection}, exchange {each.number}, {self.began_at:.3f} s: {what}"
-        )
+        at = f"+{self.began_at - self.since:.3f} s"
+        return f"{at} connection {each.connection}, exchange {each.number}: {what}"
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,10 @@ def calls_of(trace: Trace) -> list[Call]:
     An attempt belongs to a call before it that asked for the same and has failed by then.
     """
     calls: list[Call] = []
+    since = next((each.asked_at for each in trace.exchanges()), 0.0)
     for name, proxy in trace.proxies.items():
         failed: dict[str, list[list[Attempt]]] = {}
-        for attempt in attempts_of(proxy):
+        for attempt in attempts_of(proxy, since):
             asked, begun = _asked_of(attempt, proxy.protocol.semantics)
             alike = failed.setdefault(asked, [])
             candidates = [*alike, *failed.get(begun, ())]
@@ -153,8 +155,8 @@ def calls_of(trace: Trace) -> list[Call]:
     return sorted(calls, key=lambda call: call.attempts[0].began_at)
 
 
-def attempts_of(proxy: ProxyTrace) -> Iterator[Attempt]:
-    """Yield all exchanges as attempts, in the order in which they began."""
+def attempts_of(proxy: ProxyTrace, since: float) -> Iterator[Attempt]:
+    """Yield all exchanges as attempts, in the order in which they began; ``since``: see there."""
     connections = {each.number: each for each in proxy.connections}
     changes = changes_of(proxy)
     lived_with = _lived_with(proxy)
@@ -164,7 +166,7 @@ def attempts_of(proxy: ProxyTrace) -> Iterator[Attempt]:
         cut = "" if error else cut_short(exchange, proxy.protocol.semantics)
         problem = "ambiguous" if cut else _problem_of(exchange, connection, error, proxy.protocol)
         made = changes.get(exchange.key, ())
-        yield Attempt(exchange, connection, problem, error or cut, made)
+        yield Attempt(exchange, connection, problem, error or cut, made, since)
 
 
 def _asked_of(attempt: Attempt, semantics: Semantics) -> tuple[str, str]:
