@@ -169,6 +169,9 @@ def explore_all(
 
 def _status(exploration: Exploration, expected: Mapping[str, str], options: Options) -> int:
     missing = [each for each in options.exactly if each not in exploration.results]
+    if options.exactly or options.given:  # somebody relies on these
+        results = exploration.results.values()
+        missing += [each.id for each in results if each.result == "not reached"]
     if missing and not exploration.left:
         text = ", ".join(map(repr, missing))
         click.echo(f"vaurien: --scenario: the command does not come to {printable(text)}", err=True)
@@ -350,7 +353,8 @@ explore = Flagged(
             ["--limit"],
             type=Seconds(),
             metavar="TIME",
-            help="A run that takes longer has hung; by default 5 times the first, 10 s at least.",
+            help="A run that takes longer has hung; by default 5 times the first, 10 s at least, "
+            "and 10 minutes for the first.",
         ),
         click.Option(
             ["--folder"],

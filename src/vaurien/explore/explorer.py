@@ -20,6 +20,8 @@ from .queue import Queue
 from .results import Result, result_of
 from .scenarios import Scenario, scenario_of, scenarios_at
 
+FIRST_LIMIT = 600.0
+"""Seconds that the first run may take, unless told otherwise."""
 MOST_POINTS = 2000
 """Points that are explored."""
 LEAST_LIMIT = 10.0
@@ -39,11 +41,11 @@ Tell = Callable[[Exploration, Result | None], None]
 def trouble_of(quiet: Outcome) -> str:
     """Return why a program cannot be explored after its first run, or ``""``."""
     if quiet.status == "hung":
-        after = f"had not ended after {quiet.seconds:.0f} s"
-        return f"without any fault, the command {after}:\n{quiet.output}"
+        after = f"had not ended after {quiet.seconds:.0f} s (a longer limit can be given)"
+        return f"without any fault, the command {after}{_output(quiet)}"
     if quiet.status == "failed":
         how = f"failed without any fault, with exit status {quiet.code}"
-        return f"the command {how}:\n{quiet.output}"
+        return f"the command {how}{_output(quiet)}"
     for name, proxy in quiet.trace.proxies.items():
         if proxy.forgotten:
             kept = len(proxy.exchanges)
@@ -52,6 +54,10 @@ def trouble_of(quiet: Outcome) -> str:
                 f"and no more than {kept} can be explored"
             )
     return ""
+
+
+def _output(quiet: Outcome) -> str:
+    return f":\n{quiet.output}" if quiet.output else ""
 
 
 class Explorer:
@@ -124,7 +130,7 @@ class Explorer:
 
     def _first(self, runner: CommandRunner) -> Exploration:
         options = self._options
-        quiet = runner.run(limit=options.limit)
+        quiet = runner.run(limit=options.limit or FIRST_LIMIT)
         trouble = trouble_of(quiet)
         if trouble:
             raise FirstRunError(trouble)
