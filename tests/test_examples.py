@@ -19,10 +19,11 @@ from end_to_end.proxies import command_line
 from live import Http, controlled, echo, live
 from peers import connect, receive, receive_until_fin
 from vaurien import plugins, registry
-from vaurien.config import ini
+from vaurien.config import ini, replay
 from vaurien.config.configuration import Configuration
 from vaurien.config.files import read
 from vaurien.config.understand import understand
+from vaurien.rules.handshake import inside_tls
 from vaurien.rules.notation import describe, make_rules, parse_mix, parse_rule
 
 ROOT = Path(__file__).parent.parent
@@ -170,9 +171,15 @@ def understood(path: Path) -> Configuration:
     return understand(read(str(path), {"API_PORT": "8000"}), knowing.known())
 
 
-@pytest.mark.parametrize(
-    "text", [text for _, text in examples("toml") if "entry-points" not in text]
-)
+TOML = [text for _, text in examples("toml") if "entry-points" not in text]
+
+
+@pytest.mark.parametrize("text", [text for text in TOML if "[[fire]]" in text])
+def test_scenarios(text: str) -> None:
+    assert replay.parse(text).fires
+
+
+@pytest.mark.parametrize("text", [text for text in TOML if "[[fire]]" not in text])
 def test_toml_files(text: str, tmp_path: Path) -> None:
     path = tmp_path / "vaurien.toml"
     path.write_text(text)
@@ -221,7 +228,7 @@ def test_the_file_of_toxiproxy(tmp_path: Path) -> None:
     ]
 
 
-def documented_rules() -> list[tuple[str, str]]:
+def documented_rules() -> list[tuple[str, str, bool]]:
     """The rules of command lines in the pages, each with the protocol that it is for."""
     found = []
     for path in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]:
@@ -230,14 +237,17 @@ def documented_rules() -> list[tuple[str, str]]:
             if line.startswith("## "):  # may be about one of them
                 protocol = line[3:] if line[3:] in plugins.PROTOCOLS else "tcp"
             protocol = (re.findall(r"--protocol ([\w.]+)", line) or [protocol])[0]
-            found += [(rule, protocol) for rule in re.findall(r"--rule '([^']+)'", line)]
-    return [(rule, protocol) for rule, protocol in found if "." not in protocol]
+            rules = re.findall(r"--rule '([^']+)'", line)
+            found += [(rule, protocol, "--tls " in line) for rule in rules]
+    return [(rule, protocol, tls) for rule, protocol, tls in found if "." not in protocol]
 
 
-@pytest.mark.parametrize(("rule", "protocol"), documented_rules())
-def test_rules_of_command_lines(rule: str, protocol: str) -> None:
-    entry = parse_rule(rule)
-    assert make_rules([entry], registry.behaviors.get, registry.protocols.get(protocol))
+@pytest.mark.parametrize(("rule", "protocol", "tls"), documented_rules())
+def test_rules_of_command_lines(rule: str, protocol: str, tls: bool) -> None:
+    spoken = registry.protocols.get(protocol)
+    if tls:
+        spoken = inside_tls(spoken)  # type: ignore[arg-type]  # for mypy a class is not hashable
+    assert make_rules([parse_rule(rule)], registry.behaviors.get, spoken)
 
 
 # Control.

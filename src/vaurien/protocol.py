@@ -65,6 +65,8 @@ class Protocol(Configurable):
     """The label by which exchanges are counted."""
     backend_first: ClassVar[bool] = False
     """The backend speaks first; a client that speaks first uses another protocol."""
+    alpn: ClassVar[tuple[str, ...]] = ()
+    """Its names in ALPN (RFC 7301): inside of TLS, clients that offer one speak no other."""
     faults: ClassVar[Catalogue] = NO_FAULTS
     """The errors that its servers report."""
 

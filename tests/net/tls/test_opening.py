@@ -13,6 +13,7 @@ from scenario import BACKEND, Peer, World, echo
 from secured import Certified, Talk, client_of, secure_backend
 from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.tls.spec import MODES, Mode, Tls
+from vaurien.protocols.http.parser import Http
 from vaurien.values.events import PluginFailed, Trouble
 
 SENT = bytes(range(256)) * 80
@@ -73,6 +74,21 @@ def test_both_speak_tls_however_it_is_cut(certified: Certified, size: int) -> No
     assert talks[0].tls.selected_alpn_protocol() == client.tls.selected_alpn_protocol() == "h2"
     (connection,) = world.proxy.connections
     assert connection.decisions.facts == {"sni": "proxy", "alpn": "h2", "tls_version": "TLSv1.3"}
+
+
+@pytest.mark.parametrize(
+    ("offered", "agreed"), [("h2 http/1.1", "http/1.1"), ("h2", "h2"), ("", None)]
+)
+def test_a_protocol_is_spoken_that_is_understood(
+    certified: Certified, offered: str, agreed: str | None
+) -> None:
+    talks, backend = secure_backend(certified.server("h2", "http/1.1"), echo_securely)
+    tls = Tls(mode="both", ca=certified.ca, cert=certified.cert)
+    world = World(on_data=backend, tls=tls, protocol=Http())
+    client = client_of(world, certified, *offered.split())
+    world.run(lambda: client.done)
+    assert client.tls.selected_alpn_protocol() == agreed
+    assert talks[0].tls.selected_alpn_protocol() == agreed
 
 
 @pytest.mark.parametrize("size", [1, 100, 100_000])

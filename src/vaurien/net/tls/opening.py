@@ -153,8 +153,14 @@ class Opening:
         elif self._tls.with_backend:
             self._greet_backend(sock)
         else:
-            offer = () if self._hello is None else self._hello.alpn
+            offer = self._offer()
             self._greet_client(UNNAMED if UNNAMED in offer else next(iter(offer), None))
+
+    def _offer(self) -> Sequence[str]:
+        """Return what the client offers to speak, as far as the proxy's protocol understands it."""
+        offered = () if self._hello is None else self._hello.alpn
+        known = self._connection.protocol.alpn
+        return [name for name in offered if name in known] or offered
 
     # Handshakes.
 
@@ -171,7 +177,7 @@ class Opening:
                 self._opener.reactor,
                 sock,
                 context,
-                alpn=() if self._hello is None else self._hello.alpn,
+                alpn=self._offer(),
                 server_name=name or None,
             )
         except (ValueError, OSError) as error:

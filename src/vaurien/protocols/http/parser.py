@@ -83,6 +83,7 @@ class Http(Protocol):
     }
     response_labels: ClassVar[Mapping[str, str]] = {"status": "the status code: 200, 503"}
     tallied: ClassVar[str] = "method"
+    alpn: ClassVar[tuple[str, ...]] = ("http/1.1", "http/1.0")
     semantics = SEMANTICS
     faults = CATALOGUE
 
