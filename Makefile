@@ -34,6 +34,7 @@ docs: .venv/developing  ## update the generated parts of docs/
 bench: .venv/installed  ## compare vaurien with other proxies; BENCH=--quick is shorter
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
 		nginx=nginx-light wrk=wrk iperf3=iperf3 haproxy=haproxy ip=iproute2 \
+		stunnel=stunnel4 openssl=openssl \
 		/usr/lib/nginx/modules/ngx_stream_module.so=libnginx-mod-stream \
 		memcached=memcached memcslap=libmemcached-tools mariadbd=mariadb-server \
 		mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql

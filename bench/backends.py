@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from certificate import certificate
 from processes import HOST, free_port, serving
 
 LARGE_SIZE = 2**30
@@ -47,6 +48,16 @@ def _redis(port: int, folder: Path) -> list[str]:
 
 
 def _nginx(port: int, folder: Path) -> list[str]:
+    return ["nginx", "-e", "stderr", "-c", _write_nginx(port, folder)]
+
+
+def _nginx_tls(port: int, folder: Path) -> list[str]:
+    path = certificate(folder)
+    keys = f"ssl_certificate {path}; ssl_certificate_key {path}; ssl_protocols TLSv1.2 TLSv1.3;"
+    return ["nginx", "-e", "stderr", "-c", _write_nginx(port, folder, "ssl", keys)]
+
+
+def _write_nginx(port: int, folder: Path, how: str = "", keys: str = "") -> str:
     # The compiled-in temporary paths may belong to root.
     paths = "".join(
         f"    {kind}_temp_path {folder}/{port}-{kind};\n"
@@ -66,7 +77,8 @@ http {{
 {paths}    access_log off;
     keepalive_requests 1000000000;
     server {{
-        listen {HOST}:{port} backlog=4096;
+        listen {HOST}:{port} backlog=4096 {how};
+        {keys}
         location / {{ return 200 "{"x" * 128}"; }}
         location = /large {{ root {folder}; }}
     }}
@@ -74,7 +86,7 @@ http {{
 """,
         encoding="utf-8",
     )
-    return ["nginx", "-e", "stderr", "-c", str(path)]
+    return str(path)
 
 
 def _make_large_body(folder: Path) -> None:
@@ -99,6 +111,7 @@ def _python(program: str) -> Callable[[int, Path], list[str]]:
 
 REDIS = Backend("redis-server", _redis)
 WEB = Backend("nginx", _nginx, _make_large_body)
+WEB_TLS = Backend("nginx", _nginx_tls, _make_large_body)
 MEMCACHED = Backend("memcached", _memcached)
 IPERF = Backend("iperf3", _iperf3)
 ECHO = Backend("", _python("echo.py"))

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends import ECHO
+from backends import ECHO, Backend
 from processes import HOST
 from results import Failure, Sample
 from systems import System
@@ -45,18 +45,26 @@ class Memory(Work):
     def measure(self, system: System, seconds: int, folder: Path) -> Sample:  # noqa: ARG002
         with (
             ExitStack() as stack,
-            ECHO.running(folder) as backend,
+            self.behind(system).running(folder) as backend,
             system.running(backend, folder) as running,
         ):
             if running.server is None:
                 raise Failure("there is no process to measure")
             # The first exchange includes one-time costs.
-            exchange(connect(running.port, stack))
+            self.open(running.port, stack)
             before = running.server.resident_bytes()
             for _ in range(self.connections):
-                exchange(connect(running.port, stack))
+                self.open(running.port, stack)
             after = running.server.resident_bytes()
         return {"bytes": (after - before) / self.connections, "total": float(after)}
+
+    def behind(self, system: System) -> Backend:  # noqa: ARG002
+        """Return the server for a system."""
+        return ECHO
+
+    def open(self, port: int, stack: ExitStack) -> None:
+        """Make a connection and one exchange; the stack closes it."""
+        exchange(connect(port, stack))
 
     def remarks(self, figures: dict[str, float]) -> str:
         return f"{figures['total'] / 2**20:.1f} MiB in all"

@@ -34,6 +34,11 @@ FRAMED_LIMITS = {
     "memcache": 0.75,
 }
 """The share of the plain rate that must remain when vaurien parses each message."""
+TLS, TLS_BESIDE = "vaurien-tls", "haproxy-tls"
+TLS_LIMITS = {"tls-http": 0.9, "tls-connections": 0.8, "tls-bulk": 0.6}
+"""The share of HAProxy's rate that must be reached where TLS is terminated ..."""
+BOTH_LIMIT, PASS_LIMIT = 0.5, 0.95
+"""... of that rate, with TLS on both sides; and of the quiet rate, where it is passed on."""
 TOXIPROXY_CPU = 0.8
 """The share of Toxiproxy's CPU time that trouble may take."""
 
@@ -122,6 +127,23 @@ GOALS = (
     *(
         Goal(work, "rate", limit, system=FRAMED, beside=QUIET)
         for work, limit in FRAMED_LIMITS.items()
+    ),
+    *(
+        Goal(work, "rate", limit, system=TLS, beside=TLS_BESIDE)
+        for work, limit in TLS_LIMITS.items()
+    ),
+    *(
+        Goal(work, "cpu", round(1 / limit, 2), at_least=False, system=TLS, beside=TLS_BESIDE)
+        for work, limit in TLS_LIMITS.items()
+    ),
+    *(Goal(work, "rate", BOTH_LIMIT, system="vaurien-both", beside=TLS) for work in TLS_LIMITS),
+    *(
+        Goal("tls-memory", "bytes", limit, at_least=False, system=system, unit="bytes", decimals=0)
+        for system, limit in ((TLS, 32 * 1024), ("vaurien-both", 2 * 32 * 1024))
+    ),
+    *(
+        Goal(work, "rate", PASS_LIMIT, system="vaurien-pass", beside=QUIET)
+        for work in ("tls-pass", "tls-pass-bulk")
     ),
     *(
         Goal(work, "growth", 16, at_least=False, system=FRAMED, unit="MiB", decimals=1)

@@ -13,6 +13,8 @@ from pathlib import Path
 ASK = {
     "haproxy": ["haproxy", "-v"],
     "nginx": ["nginx", "-v"],
+    "stunnel": ["stunnel", "-version"],
+    "openssl": ["openssl", "version"],
     "redis": ["redis-server", "--version"],
     "memcached": ["memcached", "--version"],
     "mariadb": ["mariadbd", "--version"],

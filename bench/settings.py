@@ -19,11 +19,14 @@ from many import MANIES
 from startup import STARTUPS
 from streams import STREAM_WORKS
 from systems import SYSTEMS, System, extra
+from tls import TLS_WORKS
+from tls_systems import TLS_SYSTEMS
 from work import LOADS, Work
 
 T = TypeVar("T")
 WORKS: tuple[Work, ...] = (
     *LOADS,
+    *TLS_WORKS,
     *DATABASE_LOADS,
     *GROWTHS,
     *CLIENTS,
@@ -35,6 +38,7 @@ WORKS: tuple[Work, ...] = (
     *APIS,
     *STARTUPS,
 )
+ALL_SYSTEMS = (*SYSTEMS, *TLS_SYSTEMS)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def settings(arguments: Sequence[str]) -> Settings:
         prog="bench/run.py",
         description="Compare vaurien with other proxies.",
     )
-    works, systems = [work.key for work in WORKS], [system.name for system in SYSTEMS]
+    works, systems = [work.key for work in WORKS], [system.name for system in ALL_SYSTEMS]
     add = parser.add_argument
     add("--rounds", type=_positive, help="number of rounds (default 5)")
     add(
@@ -79,13 +83,13 @@ def settings(arguments: Sequence[str]) -> Settings:
     add(
         "--limit",
         type=_positive,
-        default=720,
-        help="start no further run after this many seconds (default 720)",
+        default=900,
+        help="start no further run after this many seconds (default 900)",
     )
     add("--json", type=Path, metavar="FILE", help="write all measurements to this file")
     given = parser.parse_args(arguments)
     try:
-        known = with_extras(SYSTEMS, [extra(text) for text in given.extra])
+        known = with_extras(ALL_SYSTEMS, [extra(text) for text in given.extra])
         return Settings(
             works=chosen("--only", given.only, {work.key: work for work in WORKS}),
             systems=chosen("--systems", given.systems, {system.name: system for system in known}),

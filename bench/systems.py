@@ -101,8 +101,10 @@ class System:
     trouble: str = ""
     """What it does to requests, for works that measure that: ``delay``, ``rate``, ``distance``.
 
-    ``pipelining``, ``api``: nothing, but for works with a client that pipelines, or asks the API,
-    only."""
+    ``pipelining``, ``api``, ``tls``: nothing, but for works with a client that pipelines, asks the
+    API, or speaks TLS, only."""
+    tls_backend: bool = False
+    """The backend has to speak TLS."""
     framed: bool = False
     """Parses the traffic; for works that have a protocol."""
     proxies: int = 1
@@ -133,7 +135,8 @@ def needs(program: str) -> Callable[[], str]:
     return lambda: "" if shutil.which(program) else f"{program} is not on the PATH"
 
 
-def _needs_vaurien() -> str:
+def needs_vaurien() -> str:
+    """Return whether this Python has it."""
     found = importlib.util.find_spec("vaurien") and importlib.util.find_spec("vaurien.__main__")
     return "" if found else "vaurien is not installed for this Python"
 
@@ -147,7 +150,9 @@ def _nginx_build() -> str:
     return done.stderr
 
 
-def _haproxy(tuning: str) -> Callable[[Task], list[str]]:
+def haproxy(tuning: str = "", bind: str = "", server: str = "") -> Callable[[Task], list[str]]:
+    """Return its command, with further words of its configuration."""
+
     def command(task: Task) -> list[str]:
         path = task.write(
             "haproxy.cfg",
@@ -160,8 +165,8 @@ defaults
     timeout client 10m
     timeout server 10m
 listen bench
-    bind {HOST}:{task.listen}
-    server backend {HOST}:{task.backend}
+    bind {HOST}:{task.listen} {bind}
+    server backend {HOST}:{task.backend} {server}
 """,
         )
         return ["haproxy", "-db", "-f", path]
@@ -225,7 +230,9 @@ def _post(url: str, body: object) -> None:
         raise Failure(f"{url}: {error}") from None
 
 
-def _vaurien(*flags: str) -> Callable[[Task], list[str]]:
+def vaurien(*flags: str) -> Callable[[Task], list[str]]:
+    """Return its command, with further flags."""
+
     def command(task: Task) -> list[str]:
         ends = ["--proxy", f"{HOST}:{task.listen}", "--backend", f"{HOST}:{task.backend}"]
         return [sys.executable, "-m", "vaurien", *ends, *flags]
@@ -234,19 +241,19 @@ def _vaurien(*flags: str) -> Callable[[Task], list[str]]:
 
 
 def _vaurien_framed(task: Task) -> list[str]:
-    return _vaurien("--protocol", task.protocol)(task)
+    return vaurien("--protocol", task.protocol)(task)
 
 
 def _vaurien_framed_armed(task: Task) -> list[str]:
-    return _vaurien("--protocol", task.protocol, *_NEVER)(task)
+    return vaurien("--protocol", task.protocol, *_NEVER)(task)
 
 
 def _vaurien_throttled(task: Task) -> list[str]:
-    return _vaurien("--rule", f"bandwidth rate={task.rate} direction=to_backend")(task)
+    return vaurien("--rule", f"bandwidth rate={task.rate} direction=to_backend")(task)
 
 
 def _vaurien_distant(task: Task) -> list[str]:
-    return _vaurien("--rule", f"latency delay={task.delay} direction=to_backend")(task)
+    return vaurien("--rule", f"latency delay={task.delay} direction=to_backend")(task)
 
 
 def _vaurien_serve(task: Task) -> list[str]:
@@ -310,8 +317,8 @@ _DELAYED = ("--behavior", "100:delay", "--behavior-delay-sleep", str(DELAY))
 
 SYSTEMS = (
     System("direct", "direct"),
-    System("haproxy", "HAProxy", _haproxy(""), needs("haproxy")),
-    System("haproxy-128k", "HAProxy, 128 KiB", _haproxy("tune.bufsize 131072"), needs("haproxy")),
+    System("haproxy", "HAProxy", haproxy(), needs("haproxy")),
+    System("haproxy-128k", "HAProxy, 128 KiB", haproxy("tune.bufsize 131072"), needs("haproxy")),
     System("nginx", "nginx stream", _nginx_stream, _needs_nginx_stream),
     System("toxiproxy", "Toxiproxy", _toxiproxy, needs("toxiproxy-server"), _toxiproxy_set_up()),
     System(
@@ -338,35 +345,31 @@ SYSTEMS = (
         _toxiproxy_set_up(_latency_toxic),
         trouble="distance",
     ),
-    System("vaurien", "vaurien, quiet", _vaurien(), _needs_vaurien),
-    System("vaurien-framed", "vaurien, framed", _vaurien_framed, _needs_vaurien, framed=True),
+    System("vaurien", "vaurien, quiet", vaurien(), needs_vaurien),
+    System("vaurien-framed", "vaurien, framed", _vaurien_framed, needs_vaurien, framed=True),
     System(
         "vaurien-framed-armed",
         "vaurien, framed and armed",
         _vaurien_framed_armed,
-        _needs_vaurien,
+        needs_vaurien,
         trouble="pipelining",
         framed=True,
     ),
-    System("vaurien-armed", "vaurien, armed", _vaurien(*_NEVER), _needs_vaurien),
-    System("vaurien-0ms", "vaurien, 0 ms delay", _vaurien(*_NO_TIME), _needs_vaurien),
-    System("vaurien-200", "vaurien, 200 proxies", _vaurien_serve, _needs_vaurien, proxies=MANY),
+    System("vaurien-armed", "vaurien, armed", vaurien(*_NEVER), needs_vaurien),
+    System("vaurien-0ms", "vaurien, 0 ms delay", vaurien(*_NO_TIME), needs_vaurien),
+    System("vaurien-200", "vaurien, 200 proxies", _vaurien_serve, needs_vaurien, proxies=MANY),
     System(
         "vaurien-api",
         "vaurien serve",
         _vaurien_api,
-        _needs_vaurien,
+        needs_vaurien,
         _toxiproxy_set_up(),
         trouble="api",
     ),
-    System("vaurien-100ms", "vaurien, delay", _vaurien(*_DELAYED), _needs_vaurien, trouble="delay"),
+    System("vaurien-100ms", "vaurien, delay", vaurien(*_DELAYED), needs_vaurien, trouble="delay"),
+    System("vaurien-latency", "vaurien, latency", _vaurien_distant, needs_vaurien, trouble="delay"),
     System(
-        "vaurien-latency", "vaurien, latency", _vaurien_distant, _needs_vaurien, trouble="delay"
+        "vaurien-distant", "vaurien, latency", _vaurien_distant, needs_vaurien, trouble="distance"
     ),
-    System(
-        "vaurien-distant", "vaurien, latency", _vaurien_distant, _needs_vaurien, trouble="distance"
-    ),
-    System(
-        "vaurien-rate", "vaurien, bandwidth", _vaurien_throttled, _needs_vaurien, trouble="rate"
-    ),
+    System("vaurien-rate", "vaurien, bandwidth", _vaurien_throttled, needs_vaurien, trouble="rate"),
 )

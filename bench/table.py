@@ -46,7 +46,7 @@ def _row(work: Work, system: System, results: Results) -> tuple[str, ...]:
 
 
 def _beside(work: Work, system: System, results: Results) -> str:
-    ratio = results.ratio(work.key, system.name, "haproxy", work.figure)
+    ratio = results.ratio(work.key, system.name, work.beside, work.figure)
     return f"{ratio.median:.2f}" if ratio else ""
 
 

@@ -39,6 +39,8 @@ class Work(ABC):
     """The title of ``direct``; empty where it has no meaning."""
     protocol: str = ""
     """The protocol, if a framed vaurien is to be measured too."""
+    beside: str = "haproxy"
+    """The system that the table compares with."""
     among: tuple[str, ...] = ()
     """Measure these systems only; empty: all that suit."""
 
@@ -91,7 +93,7 @@ class Load(Work):
 
     def measure(self, system: System, seconds: int, folder: Path) -> Sample:
         with (
-            self.backend.running(folder) as backend,
+            self.behind(system).running(folder) as backend,
             system.running(backend, folder, self.protocol) as running,
         ):
             prepared = self.prepare(running.port)
@@ -104,6 +106,10 @@ class Load(Work):
                 sample["cpu"] = (running.server.cpu_seconds() - before) / done.units
             running.check_understood()
             return sample
+
+    def behind(self, system: System) -> Backend:  # noqa: ARG002
+        """Return the server for a system."""
+        return self.backend
 
     def prepare(self, port: int) -> float:  # noqa: ARG002
         """Try the load, where the tool needs to know the rate to expect."""
@@ -162,10 +168,12 @@ class Wrk(Load):
     unit: str = "requests/s"
     protocol: str = "http"
     header: str = "Connection: keep-alive"
+    scheme: str = "http"
 
     def drive(self, port: int, seconds: int, expected: float) -> Done:  # noqa: ARG002
         load = ["-t", "1", "-c", "64", "-d", f"{seconds}s", "-H", self.header]
-        return read_wrk(output_of([self.tool, *load, f"http://{HOST}:{port}/"], seconds + 20))
+        url = f"{self.scheme}://{HOST}:{port}/"
+        return read_wrk(output_of([self.tool, *load, url], seconds + 20))
 
 
 def read_wrk(text: str) -> Done:
