@@ -217,7 +217,12 @@ def test_typical_faults(pytester: pytest.Pytester, redis_address: Address) -> No
     [
         (
             '@pytest.mark.chaos("db", "typical")\ndef test(chaos): pass',
-            "'db' is an unknown protocol",
+            "test_mistakes_in_markers.py::test: the marker chaos: fault='typical': "
+            "'db' is an unknown protocol.",
+        ),
+        (
+            '@pytest.mark.chaos(proxi="db", fault="x")\ndef test(chaos): pass',
+            "::test: the marker chaos: missing 1 required positional argument: 'proxy'",
         ),
         (
             '@pytest.mark.chaos("db", "x")\ndef test(): pass',

@@ -204,7 +204,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     injections = [
         injection
         for mark in metafunc.definition.iter_markers("chaos")
-        for injection in _injections(*mark.args, **mark.kwargs)
+        for injection in _marked(metafunc.definition.nodeid, mark)
     ]
     if injections:
         if "chaos" not in metafunc.fixturenames:
@@ -212,6 +212,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             pytest.fail(f"{node} is marked chaos, but does not use the fixture", pytrace=False)
         ids = [f"{each.proxy}-{each.fault}" for each in injections]
         metafunc.parametrize("chaos", injections, indirect=True, ids=ids)
+
+
+def _marked(node: str, mark: pytest.Mark) -> list[Injection]:
+    """Return what a marker has a test run under, or fail."""
+    from .errors import VaurienError
+
+    try:
+        return _injections(*mark.args, **mark.kwargs)
+    except TypeError as error:
+        why = str(error).removeprefix("_injections() ")
+    except VaurienError as error:
+        why = f"fault={TYPICAL!r}: {error} It may be given: protocol=."
+    pytest.fail(f"{node}: the marker chaos: {why}", pytrace=False)
 
 
 def _injections(
@@ -224,16 +237,16 @@ def _injections(
 
 
 def _typical(protocol: str) -> list[str]:
-    """Return the names of a protocol's typical faults."""
+    """Return the names of a protocol's typical faults.
+
+    Raises:
+        VaurienError: there is no such protocol.
+    """
     from . import plugins
-    from .errors import VaurienError
     from .registry import protocols
 
     plugins.install()
-    try:
-        return [fault.name for fault in protocols.get(protocol).faults.typical]
-    except VaurienError as error:
-        pytest.fail(f"the marker chaos: fault='{TYPICAL}': {error}", pytrace=False)
+    return [fault.name for fault in protocols.get(protocol).faults.typical]
 
 
 # Reports.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from vaurien.embedded.exchanges import Exchange, Exchanges, Injected, in_order
+from vaurien.errors import UnknownNameError
 
 
 def made(number: int, *, answer: str = "200", forwarded: bool = True, **labels: str) -> Exchange:
@@ -39,6 +42,13 @@ def test_labels_of_requests_and_of_responses() -> None:
     assert numbers(ALL.of(path="~^/ord", status="503")) == [2]
     assert numbers(ALL.of(path="!~^/ord")) == [3]
     assert ALL.of(nothing="here").count == 0
+
+
+def test_a_label_that_there_is_not() -> None:
+    known = Exchanges(ALL, ["method", "status"])
+    assert numbers(known.of(status="503")) == [2]
+    with pytest.raises(UnknownNameError, match=r"'methid' .* Did you mean 'method'\?"):
+        known.reached_backend()[:1].of(methid="GET")
 
 
 def test_what_reached_the_backend() -> None:

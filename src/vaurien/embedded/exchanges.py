@@ -5,10 +5,11 @@ Times are in seconds on the clock of the reactor, which does not jump.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
+from ..errors import UnknownNameError
 from ..rules.matches import condition
 from ..rules.plan import Match
 
@@ -132,8 +133,10 @@ def in_order(exchanges: Iterable[Exchange]) -> list[Exchange]:
 class Exchanges(Sequence[Exchange]):
     """Exchanges, in the order in which their requests began."""
 
-    def __init__(self, exchanges: Iterable[Exchange] = ()) -> None:
+    def __init__(self, exchanges: Iterable[Exchange] = (), labels: Collection[str] = ()) -> None:
+        """``labels``: those that any of them may have; without any, it is not known."""
         self._exchanges = tuple(exchanges)
+        self._labels = labels
 
     @overload
     def __getitem__(self, index: int) -> Exchange: ...
@@ -141,7 +144,7 @@ class Exchanges(Sequence[Exchange]):
     def __getitem__(self, index: slice) -> Exchanges: ...
     def __getitem__(self, index: int | slice) -> Exchange | Exchanges:
         if isinstance(index, slice):
-            return Exchanges(self._exchanges[index])
+            return Exchanges(self._exchanges[index], self._labels)
         return self._exchanges[index]
 
     def __len__(self) -> int:
@@ -162,17 +165,26 @@ class Exchanges(Sequence[Exchange]):
         """Return those whose request or response has all these labels.
 
         A value is a text, or a pattern as in rules: ``~^/orders`` or ``!~^/health``.
+
+        Raises:
+            UnknownNameError: the protocol has no such label.
         """
+        for label in labels:
+            if self._labels and label not in self._labels:
+                raise UnknownNameError("label", label, self._labels)
         matches = [condition(label, value) for label, value in labels.items()]
-        return Exchanges(each for each in self._exchanges if _has(each, matches))
+        return self._those(lambda each: _has(each, matches))
 
     def reached_backend(self) -> Exchanges:
         """Return those whose request the backend was sent."""
-        return Exchanges(each for each in self._exchanges if each.reached_backend)
+        return self._those(lambda each: each.reached_backend)
 
     def injected(self) -> Exchanges:
         """Return those on which a rule fired."""
-        return Exchanges(each for each in self._exchanges if each.injected)
+        return self._those(lambda each: bool(each.injected))
+
+    def _those(self, wanted: Callable[[Exchange], bool]) -> Exchanges:
+        return Exchanges(filter(wanted, self._exchanges), self._labels)
 
 
 def _has(exchange: Exchange, matches: Sequence[Match]) -> bool:

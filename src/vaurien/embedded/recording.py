@@ -292,6 +292,7 @@ class RecordedProxy(Proxy):
         self.recording = Recording(spec.name, spec.protocol.semantics.incidental_head)
         self._first = _rule(LookFirst, FIRST, self.recording)
         self._last = _rule(LookLast, LAST, self.recording)
+        self._labels = {**spec.matching.labels, **spec.matching.response_labels}
         self._plan = spec.plan
         self._emit_on = emit
         super().__init__(reactor, replace(spec, plan=self._around(spec.plan)), self._on_event)
@@ -326,7 +327,7 @@ class RecordedProxy(Proxy):
             noted.note_ends(connection)
         return ProxyTrace(
             type(self.protocol),
-            Exchanges(in_order(map(copy, noted.exchanges.values()))),
+            Exchanges(in_order(map(copy, noted.exchanges.values())), self._labels),
             tuple(map(copy, noted.connections.values())),
             tuple(noted.injected),
             noted.forgotten,
