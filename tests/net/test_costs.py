@@ -249,7 +249,7 @@ def readable(sock: socket.socket) -> bool:
         ("redis", "", 21, 1_000),
         ("redis", NEVER, 37, 1_780),
         ("redis", "error fault=OOM command=LPUSH", 32, 1_600),
-        ("http", NEVER, 46, 2_050),
+        ("http", NEVER, 46, 2_100),
         ("http", "error fault=503 path=/x", 41, 1_880),
     ],
 )
