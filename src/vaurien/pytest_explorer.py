@@ -95,11 +95,13 @@ class PytestExplorer:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell tables of points and faults."""
         for node, (exploration, expected) in self._found.items():
-            terminalreporter.section(f"explored: {node}")
-            if exploration.results:
-                for line in table.lines_of(exploration, expected):
+            if exploration.points:
+                terminalreporter.section(f"explored: {node}")
+                for line in (
+                    *table.lines_of(exploration, expected),
+                    table.summary(exploration, expected),
+                ):
                     terminalreporter.line(line)
-            terminalreporter.line(table.summary(exploration, expected))
 
     def _explore(self, item: pytest.Item) -> None:
         config = self._config

@@ -30,6 +30,12 @@ def result(number: int) -> Result:
     )
 
 
+def test_git_leaves_out_only_a_folder_of_ours(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "new"):
+        Memory(str(folder), "key").close()
+    assert [path.parent.name for path in tmp_path.rglob(".gitignore")] == ["new"]
+
+
 def test_results_are_found_again(tmp_path: Path) -> None:
     folder = str(tmp_path / "new" / "folder")
     memory = Memory(folder, "key")

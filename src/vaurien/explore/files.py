@@ -8,24 +8,30 @@ from xml.etree import ElementTree
 
 from ..values.texts import printable
 from .exploration import Exploration
+from .points import Point
 from .results import Result
 
 
 def to_json(exploration: Exploration, expected: Mapping[str, str]) -> str:
     """Return all results as JSON."""
     document = {
-        "points": [
-            {"id": point.id, "title": point.title, "labels": dict(point.example)}
-            for point in exploration.points
-        ],
+        "points": list(map(_point, exploration.points)),
         "quiet_seconds": round(exploration.quiet.seconds, 3),
         "not_run": exploration.left,
         "results": [
-            {**result.to_json(), "expected": expected.get(result.id)}
+            {
+                **result.to_json(),
+                "deeper": list(map(_point, result.deeper)),
+                "expected": expected.get(result.id),
+            }
             for result in exploration.results.values()
         ],
     }
     return json.dumps(document, indent=1) + "\n"
+
+
+def _point(point: Point) -> dict[str, object]:
+    return {"id": point.id, "title": point.title, "labels": dict(point.example)}
 
 
 def to_junit(exploration: Exploration, expected: Mapping[str, str]) -> str:

@@ -36,13 +36,16 @@ def key_of(*parts: Iterable[str]) -> str:
 
 
 def make_folder(folder: str) -> None:
-    """Make the folder, unless there is one.
+    """Make the folder, unless there is one; then git is told to leave it out.
 
     Raises:
         OptionError: it cannot be used.
     """
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            with open(os.path.join(folder, ".gitignore"), "w") as file:
+                file.write("*\n")
     except OSError as error:
         raise _unusable(folder, error) from None
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):

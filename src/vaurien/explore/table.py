@@ -16,7 +16,8 @@ MARKS = {"passed": ".", "failed": "F", "hung": "H", "not reached": "-"}
 """What a cell says of a run that ended so and is no finding; findings are marked with a ``!``."""
 LEGEND = (
     "first once, then from there on: "
-    ". passed   F failed   H hung   - not reached   ! broken   = broken, as expected"
+    ". passed   F failed   H hung   - not reached   ! broken   = broken, as expected   "
+    "(empty) not run"
 )
 
 
@@ -25,7 +26,8 @@ def lines_of(exploration: Exploration, expected: Mapping[str, str]) -> Iterator[
     results = list(exploration.results.values())
     for proxy in dict.fromkeys(proxy_of(result) for result in results):
         yield from _table([each for each in results if proxy_of(each) == proxy], expected)
-    yield LEGEND
+    if results:
+        yield LEGEND
     missed = {(each.point, each.why): None for each in results if each.why}
     yield from (printable(f"{point}: not reached: {why}") for point, why in missed)
 
@@ -124,5 +126,6 @@ def summary(exploration: Exploration, expected: Mapping[str, str]) -> str:
     text += f"; broken: {len(broken)}"
     text += f", and {as_expected} as expected" if as_expected else ""
     text += f"; not run: {left}" if left else ""
+    text += f"; shown by others: {len(exploration.forgone)}" if exploration.forgone else ""
     text += f"; left out: {exploration.left_out}" if exploration.left_out else ""
     return text
