@@ -138,6 +138,9 @@ def test_a_scenario_that_there_is_not(pytester: pytest.Pytester, redis_address: 
     ("flags", "why"),
     [
         (["--chaos-budget=soon"], "--chaos-budget: 'soon' is not a time such as 90s, 10m or 1h"),
+        (["--chaos-jobs=0"], "--chaos-jobs: '0' is not a whole number from 1 to 64"),
+        (["--chaos-depth=9"], "--chaos-depth: '9' is not a whole number from 1 to 3"),
+        (["--chaos-only=nosuch"], "--chaos-only and --chaos-skip leave nothing to run"),
         (["-p", "xdist", "-n2"], "--chaos-explore runs tests itself, and takes no -n"),
     ],
 )

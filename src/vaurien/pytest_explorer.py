@@ -78,7 +78,11 @@ class PytestExplorer:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
         self._left = len(session.items)
-        return (yield)
+        ended = yield
+        explored = [exploration for exploration, _ in self._found.values()]
+        if any(each.points for each in explored) and not any(each.scenarios for each in explored):
+            raise pytest.UsageError("--chaos-only and --chaos-skip leave nothing to run")
+        return ended
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool:

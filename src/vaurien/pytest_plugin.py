@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,19 @@ EXPECTED = (
 )
 REPLAY, SCENARIO = "--chaos-replay", "--chaos-scenario"
 LIST: dict[str, Any] = {"action": "append", "default": []}
+
+
+def _up_to(most: int) -> Callable[[str], int]:
+    """Return what reads a number from 1 on."""
+
+    def number(text: str) -> int:
+        if text.isdecimal() and 1 <= int(text) <= most:
+            return int(text)
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
+
+    return number
+
+
 EXPLORING: dict[str, dict[str, Any]] = {
     "--chaos-explore": {
         "action": "store_true",
@@ -45,8 +59,8 @@ EXPLORING: dict[str, dict[str, Any]] = {
         "metavar": "TIME",
         "help": "a run that takes longer has hung; by default 5 times the first, 10 s at least",
     },
-    "--chaos-jobs": {"type": int, "default": 1, "metavar": "N", "help": "runs at a time"},
-    "--chaos-depth": {"type": int, "default": 1, "metavar": "N", "help": "faults in a run"},
+    "--chaos-jobs": {"type": _up_to(64), "default": 1, "metavar": "N", "help": "runs at a time"},
+    "--chaos-depth": {"type": _up_to(3), "default": 1, "metavar": "N", "help": "faults in a run"},
     "--chaos-lasting": {
         "choices": ("give-up", "survive"),
         "default": "give-up",

@@ -10,6 +10,7 @@ def test_patterns_of_scenarios() -> None:
     assert matches("cache/GET/1/hang/once", ["*/hang/*"])
     assert matches("cache/GET/1/hang/once", ["cache/GET/1/"])
     assert not matches("cache/GET/1/hang/once", ["cach", "hang"])
+    assert matches("a [x]/GET/1/hang/once", ["a [x]/GET"])  # taken as it is, too
 
 
 def test_results_are_in_the_order_of_their_scenarios(exploration: Exploration) -> None:

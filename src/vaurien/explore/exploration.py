@@ -99,10 +99,13 @@ class Exploration:
 
 def matches(identifier: str, patterns: Iterable[str]) -> bool:
     """Whether an identifier, or its beginning up to a slash, matches one of these patterns."""
-    return any(
-        fnmatchcase(identifier, pattern) or fnmatchcase(identifier, f"{pattern.rstrip('/')}/*")
-        for pattern in patterns
-    )
+    for pattern in patterns:
+        beginning = f"{pattern.rstrip('/')}/"
+        if identifier == pattern or identifier.startswith(beginning):
+            return True
+        if fnmatchcase(identifier, pattern) or fnmatchcase(identifier, f"{beginning}*"):
+            return True
+    return False
 
 
 def reasons(results: Sequence[Result], expected: Sequence[tuple[str, str]]) -> dict[str, str]:

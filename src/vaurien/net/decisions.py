@@ -199,8 +199,7 @@ class Decisions:
         exchanges, plan, decisions = self.exchanges, self.proxy.active_plan, self._by_exchange
         assert exchanges is not None
         number = exchanges.begun + 1
-        if self.facts:
-            labels = self._with_facts(labels)
+        labels = self._with_facts(labels) if self.facts else labels
         if exchanges.replies or exchanges.remembered >= REMEMBERED_LIMIT:
             return False  # it may be refused
         if decisions:
