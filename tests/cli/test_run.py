@@ -190,7 +190,7 @@ def test_files_that_were_moved_are_opened_anew(
 
 def test_signals_that_come_late_are_ignored(echoing: Address, log: Path) -> None:
     late = itertools.cycle((signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
-    for _ in range(10):
+    for _ in range(5):
         with command_line(echoing, log=log) as proxy:
             proxy.process.send_signal(signal.SIGINT)
             while proxy.process.poll() is None:
