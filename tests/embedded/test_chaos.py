@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 from pathlib import Path
@@ -177,6 +178,47 @@ def test_what_cannot_be_replayed() -> None:
             chaos.replay("nosuch")
         with pytest.raises(DocumentError, match="behavior is missing"):
             chaos.replay('[[fire]]\nproxy = "a"')
+
+
+@pytest.mark.parametrize(
+    ("protocol", "half"),
+    [
+        ("tcp", {"behavior": "latency", "delay": 0, "percent": 50}),
+        ("redis", {"behavior": "latency", "delay": 0, "percent": 50, "error": "ERR"}),
+    ],
+    ids=["chunks", "responses"],
+)
+def test_what_fired_on_chunks_and_responses_is_replayed(
+    redis_address: Address, protocol: str, half: dict[str, object]
+) -> None:
+    journals: list[str] = []
+    for seed in (1, 2):
+        replay = journals[0] if journals else None
+        with vaurien.chaos(seed, replay=replay) as chaos:
+            proxy = chaos.proxy(str(redis_address), protocol=protocol, name="it")
+            proxy.add_rules(half)
+            with connected(proxy) as client:
+                for _ in range(12):
+                    with pytest.raises(redis.ResponseError):
+                        client.execute_command("NOSUCH")
+            journals.append(chaos.journal)
+            assert chaos.not_placed == ()
+    first, second = ([_place(line) for line in each.splitlines()] for each in journals)
+    assert 0 < len(first) < 24
+    assert first == second
+
+
+def _place(line: str) -> list[object]:
+    told = json.loads(line)
+    keys = ("rule", "connection", "exchange", "labels", "draw", "seed", "count")
+    return [told[key] for key in keys]
+
+
+def test_a_journal_of_nothing_is_replayed() -> None:
+    with vaurien.chaos() as chaos:
+        journal = chaos.journal
+    with vaurien.chaos(replay=journal) as chaos:
+        assert (journal, chaos.not_placed) == ("", ())
 
 
 def test_nothing_is_left_of_what_cannot_be_replayed() -> None:

@@ -111,6 +111,13 @@ def test_the_first_run_must_pass(tmp_path: Path, redis_address: Address) -> None
         explored(tmp_path, redis_address, "sys.exit('no')")
 
 
+def test_a_backend_that_is_not_reached_is_told(tmp_path: Path, redis_address: Address) -> None:
+    command = program(tmp_path, PAYING, redis_address)
+    made = partial(Runner, configuration(tmp_path, Address("127.0.0.1", 1)), command)
+    with pytest.raises(FirstRunError, match=r"status 1; not reached: the backend of cache:\n"):
+        Explorer(made, command, Options(folder=str(tmp_path / "memory"))).explore()
+
+
 PATIENT = """
 with connected(None) as sock:
     ask(sock, b"GET", b"value")

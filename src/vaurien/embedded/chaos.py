@@ -152,15 +152,16 @@ class Chaos:
     def replay(self, what: Replayable) -> None:
         """Have rules fire where a journal or a scenario says, and nowhere else.
 
-        ``what``: the path of a file, or its text.  A scenario brings its rules with it, also for
-        proxies that are opened later.
+        ``what``: the path of a file, or its text, which may be empty.  A scenario brings its
+        rules with it, also for proxies that are opened later.
 
         Raises:
             DocumentError: it is a scenario with problems.
             OptionError: it cannot be read.
         """
-        is_text = isinstance(what, str) and ("\n" in what or what.startswith(("{", "[[")))
-        found = parse(str(what)) if is_text else read(os.fspath(what))
+        name = os.fspath(what)
+        is_text = not name or "\n" in name or name.startswith(("{", "[["))
+        found = parse(name) if is_text else read(name)
         for warning in found.warnings:
             LOG.warning("%s", printable(warning))
         deciders = self._deciders = Deciders(found.places)

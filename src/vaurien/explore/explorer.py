@@ -45,7 +45,7 @@ def trouble_of(quiet: Outcome) -> str:
         return f"without any fault, the command {after}{_output(quiet)}"
     if quiet.status == "failed":
         how = f"failed without any fault, with exit status {quiet.code}"
-        return f"the command {how}{_output(quiet)}"
+        return f"the command {how}{_unreached(quiet)}{_output(quiet)}"
     for name, proxy in quiet.trace.proxies.items():
         if proxy.forgotten:
             kept = len(proxy.exchanges)
@@ -54,6 +54,16 @@ def trouble_of(quiet: Outcome) -> str:
                 f"and no more than {kept} can be explored"
             )
     return ""
+
+
+def _unreached(quiet: Outcome) -> str:
+    """Tell the backends that were not reached, if there are any."""
+    names = [
+        printable(name)
+        for name, proxy in quiet.trace.proxies.items()
+        if proxy.connections and all(each.opened_at is None for each in proxy.connections)
+    ]
+    return f"; not reached: the backend of {', '.join(names)}" if names else ""
 
 
 def _output(quiet: Outcome) -> str:
