@@ -94,7 +94,8 @@ class TlsStream:
         self._alpn = alpn
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        context.set_alpn_protocols(alpn)
+        if not server_side:
+            context.set_alpn_protocols(alpn)  # OpenSSL copies them
         self.openssl = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_side, server_hostname=server_name
         )
@@ -130,8 +131,8 @@ class TlsStream:
         Raises:
             OSError: it has failed.
         """
-        # The context is shared; a server asks it for the choice in the midst of the handshake.
-        self.openssl.context.set_alpn_protocols(self._alpn)
+        if self.openssl.server_side:  # it asks the context, which is shared, in the midst of this
+            self.openssl.context.set_alpn_protocols(self._alpn)
         try:
             self.openssl.do_handshake()
         except ssl.SSLWantReadError:
@@ -158,9 +159,14 @@ class TlsStream:
             size = self._receive(arrival if room > PIECE else arrival[:PIECE])
             if not size:
                 self._over = self.ragged = True
-            for at in range(0, size, PIECE):
-                self._give(arrival[at : min(at + PIECE, size)])
-                filled = self._decrypt(filled, room)
+                return 0
+            if size <= PIECE:  # most often
+                self._give(arrival[:size])
+                filled = self._decrypt(0, room)
+            else:
+                for at in range(0, size, PIECE):
+                    self._give(arrival[at : min(at + PIECE, size)])
+                    filled = self._decrypt(filled, room)
         if filled:
             if self.has_more:
                 self.owner.read_later()
@@ -181,10 +187,14 @@ class TlsStream:
             BlockingIOError: the socket takes no more.
             OSError: TLS has failed, or the socket.
         """
+        size = len(data)
+        if self.unsent is None and not self._withheld and 0 < size <= PIECE:  # most often
+            self._write(data)
+            return size if self._leaves(self._take()) else size - 1
         if self.unsent is not None and not self.flush():
             raise BlockingIOError
         view = memoryview(data)
-        size, at = len(view), self._withheld
+        at = self._withheld
         self._withheld = 0
         for _ in range(SENDS):
             if at >= size:
@@ -192,13 +202,7 @@ class TlsStream:
             stop = min(size, at + SENT_AT_ONCE * PIECE)
             encrypted = self._encrypt(view, at, stop)
             at = stop
-            try:
-                sent = self._send(encrypted)
-            except BlockingIOError:
-                sent = 0
-            if sent < len(encrypted):
-                self.unsent = memoryview(encrypted)[sent:]
-                self._withheld = 1
+            if not self._leaves(encrypted):
                 return at - 1
         return at
 
@@ -291,6 +295,18 @@ class TlsStream:
             self._over = True
             self._answer()  # with an alert
             self.owner.on_tls_failure(error)
+
+    def _leaves(self, encrypted: bytes) -> bool:
+        """Send this; True if the socket takes all. Else the last byte is withheld."""
+        try:
+            sent = self._send(encrypted)
+        except BlockingIOError:
+            sent = 0
+        if sent == len(encrypted):
+            return True
+        self.unsent = memoryview(encrypted)[sent:]
+        self._withheld = 1
+        return False
 
     def _encrypt(self, view: memoryview, at: int, stop: int) -> bytes:
         if stop - at <= PIECE:
