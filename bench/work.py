@@ -161,7 +161,7 @@ def read_redis_benchmark(text: str, count: int) -> Done:
 
 @dataclass(frozen=True)
 class Wrk(Load):
-    """64 connections that request 128 bytes from a web server, repeatedly."""
+    """Connections that request 128 bytes from a web server, repeatedly."""
 
     tool: str = "wrk"
     backend: Backend = WEB
@@ -169,9 +169,10 @@ class Wrk(Load):
     protocol: str = "http"
     header: str = "Connection: keep-alive"
     scheme: str = "http"
+    connections: int = 64
 
     def drive(self, port: int, seconds: int, expected: float) -> Done:  # noqa: ARG002
-        load = ["-t", "1", "-c", "64", "-d", f"{seconds}s", "-H", self.header]
+        load = ["-t", "1", "-c", str(self.connections), "-d", f"{seconds}s", "-H", self.header]
         url = f"{self.scheme}://{HOST}:{port}/"
         return read_wrk(output_of([self.tool, *load, url], seconds + 20))
 
