@@ -152,6 +152,6 @@ def secure_backend(
     return talks, begin
 
 
-def client_of(world: World, certified: Certified, *alpn: str) -> Talk:
-    """Return a client that speaks TLS to the proxy of a world."""
-    return Talk(world.client(), certified.client(*alpn), "proxy")
+def client_of(world: World, certified: Certified, *alpn: str, name: str = "proxy") -> Talk:
+    """Return a client that speaks TLS to the proxy of a world, and asks for this name."""
+    return Talk(world.client(), certified.client(*alpn), name)

@@ -101,7 +101,7 @@ def test_a_gigabyte_passes_in_little_memory(
 @pytest.mark.parametrize(
     ("hello", "why"),
     [
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", "HTTP/2 with prior knowledge"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", "HTTP/2, which is not supported"),
         (bytes.fromhex("16030100c8010000c40303") + bytes(40), "TLS"),
     ],
 )

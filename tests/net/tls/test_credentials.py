@@ -80,6 +80,18 @@ def test_without_a_name_a_leaf_is_for_where_the_proxy_listens(sni: str | None) -
         handshake(client_of(public_file()), context, name)
 
 
+@pytest.mark.parametrize(
+    "name", ["localhost", "LOCALHOST", "proxy.example", "Proxy.Example", "127.0.0.1", "10.0.0.9"]
+)
+def test_names_by_which_the_proxy_is_reached(name: str) -> None:
+    assert load(TERMINATE, ["Proxy.example"]).certificates.are_for(name)
+
+
+@pytest.mark.parametrize("name", ["", "api.example", "a.proxy.example"])
+def test_names_of_somebody_else(name: str) -> None:
+    assert not load(TERMINATE, ["proxy.example"]).certificates.are_for(name)
+
+
 def test_few_contexts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "CONTEXTS_LIMIT", 2)
     shown = load(TERMINATE).certificates

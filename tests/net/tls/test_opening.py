@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from scenario import BACKEND, Peer, World, echo
-from secured import Certified, Talk, client_of, secure_backend
+from secured import Certified, Talk, certify, client_of, secure_backend
 from vaurien.net.spec import Limits, ProxySpec
 from vaurien.net.tls.spec import MODES, Mode, Tls
 from vaurien.protocols.http.parser import Http
@@ -156,6 +157,21 @@ def test_without_tls_a_backend_speaks_what_needs_no_name(
     client = client_of(world, certified, *offered.split())
     world.run(lambda: client.done)
     assert client.tls.selected_alpn_protocol() == told
+
+
+@pytest.mark.parametrize("asked", ["localhost", "backend"])
+def test_who_asks_for_the_proxy_is_given_the_backend_by_its_own_name(
+    certified: Certified, tmp_path: Path, asked: str
+) -> None:
+    behind = certify(tmp_path / "behind", "backend")
+    _, backend = secure_backend(behind.server(), echo_securely)
+    tls = Tls(mode="both", ca=behind.ca, cert=certified.cert)
+    world = World(whole=True, on_data=backend, tls=tls)
+    client = client_of(world, certified, name=asked)
+    client.say(b"hello")
+    world.run(lambda: client.heard)
+    (connection,) = world.proxy.connections
+    assert connection.decisions.facts["sni"] == asked
 
 
 @pytest.mark.parametrize("mode", ["originate", "both"])

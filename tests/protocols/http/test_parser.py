@@ -305,8 +305,8 @@ CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(100))
     [
         (CLIENT_HELLO, "TLS"),
         (b"\x16", "TLS"),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2 with prior knowledge"),
-        (b"PRI * HTTP/2.0\r\n", "HTTP/2 with prior knowledge"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2, which is not supported"),
+        (b"PRI * HTTP/2.0\r\n", "HTTP/2, which is not supported"),
         (b"EHLO example.org\r\n", "not HTTP/1"),
         (b"GET /\r\n", "not HTTP/1"),
         (b"GET / HTTP/2\r\n", "not HTTP/1"),
@@ -334,6 +334,10 @@ def test_other_protocols_are_recognized_in_requests(data: bytes, why: str, *, wh
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "byte by byte"])
 def test_other_protocols_are_recognized_in_responses(data: bytes, why: str, *, whole: bool) -> None:
     assert why in give_up(data, "GET", whole=whole)
+
+
+def test_the_settings_of_a_server_of_http_2_are_recognized() -> None:
+    assert "HTTP/2, which is not supported" in give_up(b"\0\0\x12\4" + bytes(23), "GET")
 
 
 @pytest.mark.parametrize("line", [b"GET / HTTP/1.1\r\n", b"HTTP/1.1 204 No Content\r\n"])

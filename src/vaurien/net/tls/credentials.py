@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from . import pem
@@ -55,7 +56,7 @@ class Certificates:
         self._tls = tls
         self._given = given
         self._client_ca = client_ca
-        self.names = tuple(names)
+        self.names = tuple(name.lower() for name in names)
         self._made: dict[tuple[str, str, bool], ssl.SSLContext] = {}
         self.needs_authority = tls.with_clients and not given
 
@@ -83,6 +84,10 @@ class Certificates:
         if len(self._made) > CONTEXTS_LIMIT:
             del self._made[next(iter(self._made))]
         return context
+
+    def are_for(self, name: str) -> bool:
+        """Whether clients reach the proxy by this name, so that it says nothing of the backend."""
+        return name.lower() in self.names or _is_address(name)
 
     def _name(self, sni: str | None) -> str:
         from ...authority.certificates import is_name
@@ -161,6 +166,14 @@ def load(tls: Tls, names: Sequence[str] = ()) -> Credentials:
     backend = _towards_backend(tls, authorities.get("ca", ""), mine) if tls.with_backend else None
     digest = sha256(repr(sorted(files.items())).encode()).hexdigest()
     return Credentials(backend, certificates, digest)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _pair(paths: Mapping[str, str], files: Mapping[str, bytes], cert: str, key: str) -> bytes:

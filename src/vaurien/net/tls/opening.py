@@ -165,8 +165,7 @@ class Opening:
     # Handshakes.
 
     def _greet_backend(self, sock: Socket) -> None:
-        asked = None if self._hello is None else self._hello.sni
-        name = self._tls.server_name or asked or self._proxy.backend.host
+        name = self._name_of_backend()
         context = self._opener.credentials.backend
         assert context is not None
         if context.check_hostname and not name:  # OpenSSL would verify no name then
@@ -184,6 +183,14 @@ class Opening:
             self._on_backend_failed(OSError(f"it cannot be asked for as {name!r}: {error}"))
             return
         self._shake(stream, self._on_backend)
+
+    def _name_of_backend(self) -> str:
+        """Return what the backend is asked for, and must have."""
+        asked = (self._hello and self._hello.sni) or ""
+        host = self._proxy.backend.host
+        if self._opener.credentials.certificates.are_for(asked):
+            return self._tls.server_name or host or asked
+        return self._tls.server_name or asked or host
 
     def _shake(self, stream: TlsStream, then: Callable[[OSError | None], None]) -> None:
         opener = self._opener

@@ -47,6 +47,8 @@ lines of 8 KiB, and nginx a head of 32; Node 16."""
 CHUNK_LINE_LIMIT = 16 * 1024
 PLAIN_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 CRLF = re.compile(rb"\r\n")
+HTTP_2 = re.compile(rb"PRI \* HTTP/2|\0\0.\x04\0", re.DOTALL)
+"""How a client begins, and a server: with its settings (RFC 9113 section 3.4)."""
 EMPTY_LINES = (b"\r\n", b"\n")
 METHODS = "GET POST PUT DELETE HEAD OPTIONS PATCH CONNECT TRACE"
 
@@ -284,8 +286,8 @@ def _first_line(
 def _why_not_http(data: bytes) -> str:
     if data.startswith(b"\x16"):
         return "TLS, which is not decrypted: it begins with a handshake record"
-    if data.startswith(b"PRI * HTTP/2"):
-        return "HTTP/2 with prior knowledge, which is not supported: only HTTP/1.0 and 1.1 are"
+    if HTTP_2.match(data):
+        return "HTTP/2, which is not supported: only HTTP/1.0 and 1.1 are"
     return f"not HTTP/1: {data[:WHY_SIZE]!r}"
 
 
