@@ -225,6 +225,10 @@ def test_typical_faults(pytester: pytest.Pytester, redis_address: Address) -> No
             "::test: the marker chaos: missing 1 required positional argument: 'proxy'",
         ),
         (
+            '@pytest.mark.chaos("db", [])\ndef test(chaos): pass',
+            "::test: the marker chaos: fault has no fault",
+        ),
+        (
             '@pytest.mark.chaos("db", "x")\ndef test(): pass',
             "is marked chaos, but does not use the fixture",
         ),

@@ -245,6 +245,8 @@ def _injections(
     proxy: str, fault: str | Iterable[str], *, protocol: str = "", **rule: object
 ) -> list[Injection]:
     names = [fault] if isinstance(fault, str) else list(fault)
+    if not names:
+        raise TypeError("fault has no fault")
     if names == [TYPICAL]:
         names = _typical(protocol or proxy)
     return [Injection(proxy, name, rule) for name in names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from traces import exchange, injected, trace_of
+from vaurien.embedded.exchanges import Connection
 from vaurien.embedded.trace import Trace
 from vaurien.explore.command import Outcome, Status
 from vaurien.explore.judge import Judgement, is_slow, judge, not_reached, why_not_reached
@@ -24,6 +25,7 @@ def pay(number: int = 1, **how: bool) -> Trace:
 QUIET = Outcome(
     "passed", 0, 1.0, "", trace_of(exchange(1, command="INCRBY", access="write", key="paid"))
 )
+LEFT = Connection("db", 1, 0.0, client_ended_at=4.0)
 SCENARIOS = {
     each.id.removeprefix("db/INCRBY-paid/1/"): each
     for each in scenarios_at(points_of(QUIET.trace), QUIET.trace, every_fault=False)
@@ -100,6 +102,8 @@ def test_only_giving_up_may_be_too_slow() -> None:
     assert is_slow(lasting, slow, QUIET)
     assert not is_slow(lasting, replace(slow, seconds=9.0), QUIET)
     assert not is_slow(lasting, replace(slow, status="hung"), QUIET)
+    waited = Trace({"db": replace(pay(2, told=False).proxies["db"], connections=(LEFT,))})
+    assert not is_slow(lasting, replace(slow, trace=waited), QUIET)
     assert not is_slow(once, slow, QUIET)
 
 
@@ -126,7 +130,7 @@ def test_what_was_not_kept_needs_no_removal() -> None:
             exchange(3, command="DEL", access="write", key="a"),
         ]
         for each, there in zip(made[1:], reached, strict=True):
-            each.forwarded_at = 1.0 if there else None
+            each.forwarded_at = each.answered_at = 1.0 if there else None
         return Outcome("passed", 0, 1.0, "", trace_of(injected(made[0]), *made[1:]))
 
     scenario = SCENARIOS["request-lost/lasting"]

@@ -16,11 +16,13 @@ from ..embedded.trace import Trace
 from ..verdicts.verdict import judge as verdict_on
 from .command import Outcome
 from .effects import Effect, effects
+from .patience import patience
 from .points import fold, folded
 from .scenarios import Scenario, strikes
 
 SLOW = 10.0
-"""How many times as long as the first run is too long, under a lasting fault, ..."""
+"""How many times as long as the first run is too long, under a lasting fault, but for what it
+had to wait, ..."""
 SLOW_AT_LEAST = 5.0
 """... and at least so many seconds."""
 
@@ -57,9 +59,11 @@ def judge(
 
 
 def is_slow(scenario: Scenario, outcome: Outcome, quiet: Outcome) -> bool:
-    """Whether a run took too long to give up."""
+    """Whether a run took too long to give up, but for what it had to wait."""
+    if outcome.status == "hung" or scenario.mode != "lasting":
+        return False
     slow = max(SLOW_AT_LEAST, SLOW * quiet.seconds)
-    return outcome.status != "hung" and scenario.mode == "lasting" and outcome.seconds > slow
+    return outcome.seconds > slow and outcome.seconds - patience(outcome.trace) > slow
 
 
 def _findings(
