@@ -199,7 +199,7 @@ def test_a_backend_without_a_name_is_not_spoken_to(certified: Certified) -> None
     client = world.client()
     world.run(lambda: client.ended)
     (trouble,) = troubles(world)
-    assert trouble[1] == "it has no name to be verified by: see server_name"
+    assert trouble[1] == "it has no name to be verified by: see server-name"
 
 
 def test_an_alert_of_the_backend_is_the_clients(certified: Certified) -> None:

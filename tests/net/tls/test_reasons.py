@@ -31,7 +31,14 @@ def test_a_reason_is_short(error: OSError, text: str) -> None:
     assert reason_of(error) == text
 
 
-def test_a_certificate_is_said_to_be_at_fault() -> None:
+@pytest.mark.parametrize(
+    ("code", "message", "text"),
+    [
+        (10, "certificate has expired", "certificate has expired"),
+        (62, "not valid for 'a'.", "not valid for 'a'; see server-name"),
+    ],
+)
+def test_a_certificate_is_said_to_be_at_fault(code: int, message: str, text: str) -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
-    error.verify_message = "certificate has expired"
-    assert reason_of(error) == "its certificate is not accepted: certificate has expired"
+    error.verify_code, error.verify_message = code, message
+    assert reason_of(error) == f"its certificate is not accepted: {text}"

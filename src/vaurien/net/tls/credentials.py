@@ -87,7 +87,7 @@ class Certificates:
 
     def are_for(self, name: str) -> bool:
         """Whether clients reach the proxy by this name, so that it says nothing of the backend."""
-        return name.lower() in self.names or _is_address(name)
+        return name.lower() in self.names or is_address(name)
 
     def _name(self, sni: str | None) -> str:
         from ...authority.certificates import is_name
@@ -168,7 +168,8 @@ def load(tls: Tls, names: Sequence[str] = ()) -> Credentials:
     return Credentials(backend, certificates, digest)
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Whether it is numeric, and so no name that a server can be asked for (RFC 6066)."""
     try:
         ip_address(name)
     except ValueError:

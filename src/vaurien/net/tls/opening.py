@@ -23,7 +23,7 @@ from ..reactor import Reactor
 from ..spec import Limits
 from ..system import Socket
 from .ahead import AheadEnd, prefixed
-from .credentials import Credentials, load
+from .credentials import Credentials, is_address, load
 from .end import TlsEnd
 from .handshake import Handshake, Steps
 from .hello import Answer, HelloReader
@@ -169,7 +169,7 @@ class Opening:
         context = self._opener.credentials.backend
         assert context is not None
         if context.check_hostname and not name:  # OpenSSL would verify no name then
-            self._on_backend_failed(OSError("it has no name to be verified by: see server_name"))
+            self._on_backend_failed(OSError("it has no name to be verified by: see server-name"))
             return
         try:
             stream = self._backend_stream = TlsStream(
@@ -188,8 +188,8 @@ class Opening:
         """Return what the backend is asked for, and must have."""
         asked = (self._hello and self._hello.sni) or ""
         host = self._proxy.backend.host
-        if self._opener.credentials.certificates.are_for(asked):
-            return self._tls.server_name or host or asked
+        if host and not is_address(host) and self._opener.credentials.certificates.are_for(asked):
+            asked = ""
         return self._tls.server_name or asked or host
 
     def _shake(self, stream: TlsStream, then: Callable[[OSError | None], None]) -> None:
