@@ -98,6 +98,13 @@ class Talk:
         self._finishing = True
         self._go_on()
 
+    def take_end(self) -> None:
+        """Take the end of what is heard; OpenSSL complains if no close_notify was before it."""
+        self._incoming.write_eof()
+        with contextlib.suppress(ssl.SSLEOFError):
+            self.tls.read(1)
+        self.peer.say(self._outgoing.read())
+
     def _on_data(self, peer: Peer, data: bytes) -> None:
         del peer
         self._incoming.write(data)

@@ -67,6 +67,8 @@ class Protocol(Configurable):
     """The backend speaks first; a client that speaks first uses another protocol."""
     alpn: ClassVar[tuple[str, ...]] = ()
     """Its names in ALPN (RFC 7301): inside of TLS, clients that offer one speak no other."""
+    reads_tls: ClassVar[bool] = False
+    """It reads TLS itself, so there is nothing for it to read where that is decrypted."""
     faults: ClassVar[Catalogue] = NO_FAULTS
     """The errors that its servers report."""
 

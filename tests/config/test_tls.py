@@ -110,6 +110,13 @@ def test_keys_that_mean_nothing() -> None:
     assert wrong({"mode": "terminate", "insecure": False, "ca": ""}) == []
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_protocol_tls_reads_what_is_encrypted(mode: str) -> None:
+    why = "decrypts the TLS that the protocol tls is to read: it takes pass, or no tls"
+    expected = [] if mode == "pass" else [f"proxies.a.tls = {mode!r} {why}"]
+    assert problems_of(with_rules(protocol="tls", tls=mode)) == expected
+
+
 def test_all_files_that_cannot_be_used_are_named(
     tmp_path: Path, leaf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

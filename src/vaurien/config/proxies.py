@@ -93,7 +93,7 @@ class ProxyReader:
         table.need("backend", ALLOWED)
         backend = self._address(table, "backend", Address.parse_backend)
         protocol, likely = self._protocol(table)
-        tls, credentials = self._tls(table, listen)
+        tls, credentials = self._tls(table, listen, protocol.plugin if protocol else Protocol)
         values = table.take_all(OPTIONS)
         entries = Entries(
             self._find_behavior,
@@ -120,13 +120,15 @@ class ProxyReader:
         table.end()
         return spec
 
-    def _tls(self, table: Table, listen: Address | None) -> tuple[Tls | None, Credentials | None]:
+    def _tls(
+        self, table: Table, listen: Address | None, protocol: type[Protocol]
+    ) -> tuple[Tls | None, Credentials | None]:
         if TLS not in table:
             table.pop(TLS)
             return None, None
         from .tls import take_tls
 
-        return take_tls(table, listen)
+        return take_tls(table, listen, protocol)
 
     def _address(self, table: Table, key: str, parse: Callable[[str], Address]) -> Address | None:
         path, text = table.text(key)

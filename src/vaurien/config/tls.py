@@ -17,6 +17,7 @@ from .tables import Table
 if TYPE_CHECKING:
     from ..net.address import Address
     from ..net.tls.credentials import Credentials
+    from ..protocol import Protocol
 
 MODE = "mode"
 TLS_OPTIONS: Mapping[str, Option] = {
@@ -46,7 +47,7 @@ class Reading(NamedTuple):
     credentials: Credentials | None = None
 
 
-def take_tls(proxy: Table, listen: Address | None) -> Reading:
+def take_tls(proxy: Table, listen: Address | None, protocol: type[Protocol]) -> Reading:
     """Take the key of a proxy's table; whatever is wrong is a problem of the table's."""
     path, given = proxy.pop(TLS)
     if given is None:
@@ -72,6 +73,9 @@ def take_tls(proxy: Table, listen: Address | None) -> Reading:
         problems.add(where[key], format_value(wanted.pop(key)), why, allowed)
     if tls.mode == "pass":
         return Reading(tls)
+    if protocol.reads_tls:
+        why = f"decrypts the TLS that the protocol {protocol.name} is to read"
+        problems.add(where[MODE], format_value(tls.mode), why, "pass, or no tls")
     if tls.with_clients and not tls.cert and find_spec("cryptography") is None:
         from ..authority.folder import WITHOUT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenario import World, echo
-from secured import Certified, Talk, client_of
+from secured import Certified, Talk, client_of, secure_backend
 from vaurien.net.closing import RESET_LIMIT
 from vaurien.net.simulated import CAPACITY
 from vaurien.net.tls.spec import Tls
@@ -56,6 +56,27 @@ def test_a_client_with_no_room_is_told_when_it_has_some(certified: Certified, re
     else:
         world.run(lambda: client.peer.sock.fin_received)
         assert world.system.time - began >= RESET_LIMIT
+
+
+@pytest.mark.parametrize("ragged", [True, False])
+def test_who_complains_of_an_end_without_a_close_notify_is_not_in_trouble(
+    certified: Certified, ragged: bool
+) -> None:
+    talks, backend = secure_backend(certified.server())
+    tls = Tls(mode="both", ca=certified.ca, cert=certified.cert)
+    world = World(whole=True, on_data=backend, tls=tls)
+    client = client_of(world, certified)
+    client.say(b"hello")
+    world.run(lambda: talks and talks[0].heard)
+    if ragged:
+        client.peer.finish()
+        world.run(lambda: talks[0].peer.ended)
+    talks[0].take_end()
+    world.run(lambda: client.peer.ended)
+    assert client.peer.ended == "reset"
+    said = [event.text() for event in world.events]
+    assert all("it sent the alert decode error" in line for line in said)
+    assert bool(said) is not ragged
 
 
 def test_a_backend_that_ends_while_the_client_has_no_room(certified: Certified) -> None:

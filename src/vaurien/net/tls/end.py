@@ -10,7 +10,7 @@ from ..connection import Connection
 from ..reactor import Reactor
 from ..system import READ, WRITE, Socket
 from .ahead import AheadEnd
-from .reasons import reason_of
+from .reasons import is_alert, reason_of
 from .stream import TlsStream
 
 
@@ -67,7 +67,9 @@ class TlsEnd(AheadEnd):
         return self.incoming.source.is_ragged
 
     def on_tls_failure(self, error: OSError) -> None:
-        """Say why what follows is a reset."""
+        """Say why what follows is a reset, unless the peer only complains of a ragged end."""
+        if self.incoming.end_sent and self.other_is_ragged and is_alert(error):
+            return
         connection = self.connection
         peer = "client" if self is connection.client else "backend"
         what = f"connection {connection.number}: TLS with the {peer} failed"

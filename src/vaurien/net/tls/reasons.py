@@ -8,6 +8,15 @@ MISMATCHES = (62, 64)
 """OpenSSL's numbers for a certificate that is for another name, or for another address."""
 
 
+ALERT = "_ALERT_"
+"""What OpenSSL's names have for alerts that were received, before those of the alerts."""
+
+
+def is_alert(error: OSError) -> bool:
+    """Whether the peer has sent an alert."""
+    return isinstance(error, ssl.SSLError) and ALERT in (error.reason or "")
+
+
 def reason_of(error: OSError) -> str:
     """Return why TLS has failed, without the place in OpenSSL's source."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -16,7 +25,7 @@ def reason_of(error: OSError) -> str:
     if isinstance(error, ssl.SSLEOFError):
         return "it closed the connection"
     if isinstance(error, ssl.SSLError) and error.reason:
-        words = error.reason.lower().replace("_", " ")
-        _, alert, name = words.partition(" alert ")
-        return f"it sent the alert {name}" if alert else words
+        name = error.reason.partition(ALERT)[2] or error.reason
+        words = name.lower().replace("_", " ")
+        return f"it sent the alert {words}" if is_alert(error) else words
     return error.strerror or str(error)

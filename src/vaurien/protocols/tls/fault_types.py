@@ -200,7 +200,8 @@ class Played:
 class ShownCertificate(Fault):
     """A server of vaurien's own shakes hands with the client; the backend does not see it.
 
-    A client that accepts what it is shown finds the connection closed.
+    A client that finishes the handshake finds the connection closed.  It may still refuse what it
+    was shown: some look at the name only then.
     """
 
     flaw: str = ""
@@ -232,7 +233,9 @@ class ShownCertificate(Fault):
             if answer := server.feed(message.data):
                 yield Reply(answer)
             if server.accepted:
-                session(firing).tell(f"a client has accepted the fault {self.name}")
+                session(firing).tell(
+                    f"a client has finished the handshake in spite of the fault {self.name}"
+                )
             if server.accepted or server.refused:
                 yield Wait(message.at + LINGER)
                 yield Close()

@@ -44,6 +44,7 @@ class Tls(Protocol):
         "alert": "the name of the alert with which the server refuses: handshake_failure",
     }
     tallied: ClassVar[str] = "tls_version"
+    reads_tls: ClassVar[bool] = True
     semantics = SEMANTICS
     faults = CATALOGUE
 
