@@ -241,6 +241,7 @@ def test_what_was_found_is_told_when_it_is_ended(
         ("--json", "missing/all.json", "cannot be written: there is no folder"),
         ("--html", ".", "is a folder"),
         ("--folder", "program.py/memory", "cannot be used: Not a directory"),
+        ("--save-scenarios", "program.py", "is no folder"),
     ],
 )
 def test_files_are_checked_before_anything_is_run(

@@ -186,6 +186,8 @@ def _check(outputs: Mapping[str, str]) -> None:
     """Fail at once if a file cannot be written at the end."""
     for kind, name in outputs.items():
         if kind == SAVE:
+            if name and os.path.exists(name) and not os.path.isdir(name):
+                raise OptionError("is no folder", key=f"--{kind}", given=name)
             continue  # it is made
         folder = os.path.dirname(name) or "."
         place = name if os.path.exists(name) else folder
