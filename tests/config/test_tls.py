@@ -102,7 +102,7 @@ def test_keys_that_mean_nothing() -> None:
     ]
     assert wrong({"mode": "both", "key": "x", "client_key": "y"}) == [
         ".key = 'x' means nothing without cert: it takes cert, too",
-        ".client_key = 'y' means nothing without client_cert: it takes client_cert, too",
+        ".client_key = 'y' means nothing without client-cert: it takes client-cert, too",
     ]
     assert wrong({"mode": "both", "ca": "x", "insecure": True}) == [
         ".ca = 'x' means nothing where insecure accepts any certificate: it takes no insecure"
@@ -129,6 +129,27 @@ def test_all_files_that_cannot_be_used_are_named(
         ".client_cert = 'missing' cannot be read: No such file or directory",
         ".key = 'other.pem' is not the private key of the certificate",
     ]
+
+
+def test_a_certificate_is_not_blamed_for_its_key(tmp_path: Path, leaf: Path) -> None:
+    (tmp_path / "empty").touch()
+    tls = {"mode": "terminate", "cert": str(leaf), "key": str(tmp_path / "empty")}
+    assert [line.split(" ", 3)[3] for line in wrong(tls)] == [
+        "holds no private key: it takes a file in PEM format"
+    ]
+
+
+@pytest.mark.parametrize("name", ["a b", "*.example", "a/b", "[::1]"])
+def test_a_name_that_is_none(name: str) -> None:
+    assert wrong({"mode": "originate", "server-name": name}) == [
+        f".server-name = {name!r} is not a name of a server: it takes the name of a host, or an "
+        "address"
+    ]
+
+
+@pytest.mark.parametrize("name", ["a_b.example.", "bücher.example", "::1", "10.0.0.1"])
+def test_a_name_of_a_server(name: str) -> None:
+    assert wrong({"mode": "originate", "server-name": name}) == []
 
 
 def test_certificates_are_made_only_with_cryptography(

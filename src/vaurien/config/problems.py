@@ -159,5 +159,5 @@ def _is_about(error: OptionError, path: Path, given: object) -> bool:
 
 
 def _label(key: str) -> str:
-    """Return a key of a rule without the word that marks it as a label to match on."""
-    return key.removeprefix("match.")
+    """Return a key with underscores; in a rule, without the word that marks a label to match on."""
+    return key.removeprefix("match.").replace("-", "_")

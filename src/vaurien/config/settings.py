@@ -131,7 +131,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Where TLS is spoken: terminate, with clients; originate, with the backend; both. pass: "
         "nowhere, but its first message is looked at.",
         "MODE",
-        shown="none",
+        shown="TLS is not looked at",
         choices=MODES,
     ),
     _tls("ca", "Authorities that a backend is verified with.", "FILE", shown="the system's"),

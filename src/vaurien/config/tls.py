@@ -36,6 +36,8 @@ SIDES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "on either side": ("terminate, originate or both", ("minimum",)),
 }
 """Where TLS must be spoken for a key to mean something: in which modes that is, and the keys."""
+PAIRS = (("cert", "key"), ("client_cert", "client_key"))
+"""A certificate, and its private key, which may be in a file of its own."""
 EVERYWHERE = ("0.0.0.0", "::", "*")
 """What a proxy listens on, if that says nothing of its name."""
 
@@ -81,7 +83,7 @@ def take_tls(proxy: Table, listen: Address | None, protocol: type[Protocol]) -> 
 
         problems.add(where[MODE], format_value(tls.mode), f"is refused: without cert, {WITHOUT}")
     located = {key: (where[key], value) for key, value in wanted.items()}
-    return Reading(tls, problems.made(path, located, lambda left: _loaded(left, listen)))
+    return Reading(tls, problems.made(path, located, lambda left: _loaded(left, wanted, listen)))
 
 
 def _meaningless(tls: Tls, wanted: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
@@ -96,21 +98,23 @@ def _meaningless(tls: Tls, wanted: Mapping[str, object]) -> Iterator[tuple[str, 
             if key in wanted and not spoken[side]:
                 why = f"means nothing in the mode {tls.mode}, which speaks no TLS {side}"
                 yield key, why, f"the mode {modes}"
-    for key, other in (("key", "cert"), ("client_key", "client_cert")):
-        if key in wanted and other not in wanted:
-            yield key, f"means nothing without {other}", f"{other}, too"
+    for cert, key in PAIRS:
+        if key in wanted and cert not in wanted:
+            name = cert.replace("_", "-")
+            yield key, f"means nothing without {name}", f"{name}, too"
     if tls.with_backend and tls.insecure and tls.ca:
         yield "ca", "means nothing where insecure accepts any certificate", "no insecure"
 
 
-def _loaded(left: dict[str, Any], listen: Address | None) -> Credentials:
-    """Return what is in the files that are left, after those that are a problem."""
+def _loaded(
+    left: Mapping[str, Any], wanted: Mapping[str, object], listen: Address | None
+) -> Credentials:
+    """Return what is in the files that are left of those wanted: others are a problem."""
     from ..net.tls.credentials import load
 
-    for key, other in (("key", "cert"), ("client_key", "client_cert")):
-        if other not in left:
-            left.pop(key, None)
-    return load(Tls(**left), _names(listen))
+    spoiled = {each for pair in PAIRS if {*pair} & wanted.keys() - left.keys() for each in pair}
+    usable = {key: value for key, value in left.items() if key not in spoiled}
+    return load(Tls(**usable), _names(listen))
 
 
 def _names(listen: Address | None) -> list[str]:

@@ -7,6 +7,7 @@ about a millisecond.  Whoever shakes hands sets the ALPN on these contexts, just
 
 from __future__ import annotations
 
+import re
 import ssl
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from hashlib import sha256
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from ...errors import OptionError
 from . import pem
 from .spec import Tls
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 """What a leaf is for, besides where the proxy listens, if a client does not say a name."""
+NAME = re.compile(r"[\w.-]+")
+"""What the name of a server may be, in any language."""
 CONTEXTS_LIMIT = 256
 VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,
@@ -151,8 +155,12 @@ def load(tls: Tls, names: Sequence[str] = ()) -> Credentials:
     """Return what is in the files of a proxy; ``names`` are those it listens at.
 
     Raises:
-        OptionError: a file cannot be used; ``key`` is the field of ``Tls`` that names it.
+        OptionError: a file cannot be used, or a name; ``key`` is the field of ``Tls``.
     """
+    name = tls.server_name
+    if name and not (NAME.fullmatch(name) or is_address(name)):
+        why, allowed = "is not a name of a server", "the name of a host, or an address"
+        raise OptionError(why, key="server_name", given=name, allowed=allowed)
     paths = {key: getattr(tls, key) for key in FILES}
     files = {key: pem.read(key, path) for key, path in paths.items() if path}
     own = _pair(paths, files, "cert", "key")

@@ -26,8 +26,6 @@ PRIVATE_KEY = re.compile(
 ENCRYPTED = b"ENCRYPTED"
 """In the first line of an encrypted key (RFC 7468), or in its headers (RFC 1421)."""
 REASONS = {
-    "KEY_VALUES_MISMATCH": "is not the private key of the certificate",
-    "KEY_TYPE_MISMATCH": "is not the private key of the certificate",
     "EE_KEY_TOO_SMALL": "has a key that OpenSSL finds too small",
     "CA_MD_TOO_WEAK": "is signed in a way that OpenSSL finds too weak",
 }
@@ -79,8 +77,8 @@ def pair(cert: tuple[str, str], key: tuple[str, str], files: Mapping[str, bytes]
     holder = key if key[1] else cert
     secret = PRIVATE_KEY.search(files[holder[0]])
     if secret is None:
-        why = "holds no private key"
-        raise OptionError(why, key=holder[0], given=holder[1], allowed=ALLOWED)
+        allowed = ALLOWED if key[1] else f"a file with both, or {key[0].replace('_', '-')}, too"
+        raise OptionError("holds no private key", key=holder[0], given=holder[1], allowed=allowed)
     if ENCRYPTED in secret[0]:
         why = "has a private key with a password: it takes one without"
         raise OptionError(why, key=holder[0], given=holder[1])
@@ -88,8 +86,11 @@ def pair(cert: tuple[str, str], key: tuple[str, str], files: Mapping[str, bytes]
     try:
         load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), whole)
     except ssl.SSLError as error:
+        blamed = cert
         why = REASONS.get(error.reason, f"cannot be used: {error.reason or 'it is damaged'}")
-        blamed = holder if "MISMATCH" in (error.reason or "") else cert
+        if "MISMATCH" in (error.reason or ""):
+            blamed = holder
+            why = f"{'is' if key[1] else 'holds'} not the private key of the certificate"
         raise OptionError(why, key=blamed[0], given=blamed[1]) from None
     return whole
 
