@@ -18,6 +18,7 @@ from typing import Self
 import pytest
 
 from peers import connect, receive, wait_until
+from secured import Certified
 from servers import serving
 from vaurien.net.address import Address
 
@@ -56,11 +57,17 @@ def as_postgres(*words: str) -> list[str]:
 
 @contextlib.contextmanager
 def postgresql_server(
-    *, standby: bool = False, ready: bool = True, **settings: str
+    certified: Certified | None = None,
+    /,
+    *,
+    standby: bool = False,
+    ready: bool = True,
+    **settings: str,
 ) -> Iterator[Address]:
     """A PostgreSQL with these settings besides, where everybody on loopback is who he says.
 
     But roles ``md5`` and ``scram`` need a password, and only databases of ``HBA`` are open.
+    ``certified``: speaks TLS, with its leaf.
     ``ready``: wait until it lets clients in, which some never do.
     """
     with tempfile.TemporaryDirectory(prefix="vaurien-postgresql-") as name:
@@ -75,7 +82,11 @@ def postgresql_server(
         (data / "pg_hba.conf").write_text(HBA)
         if standby:
             (data / "standby.signal").touch()
-        if "ssl" in settings:
+        if certified is not None:
+            settings["ssl"] = "on"
+            _give(data, "server.crt", certified.cert)
+            _give(data, "server.key", certified.cert)
+        elif "ssl" in settings:
             _make_certificate(data)
         options = {**SETTINGS, "unix_socket_directories": str(folder), **settings}
 
@@ -114,6 +125,14 @@ host all scram 127.0.0.1/32 scram-sha-256
 host postgres,limited,closed,nowhere all 127.0.0.1/32 trust
 host replication all 127.0.0.1/32 trust
 """
+
+
+def _give(data: Path, name: str, source: str) -> None:
+    """Copy a file to where only the server may read it."""
+    shutil.copy(source, data / name)
+    (data / name).chmod(0o600)
+    if os.geteuid() == 0:
+        shutil.chown(data / name, "postgres")
 
 
 def _make_certificate(data: Path) -> None:

@@ -15,7 +15,7 @@ from vaurien.net.decisions import FIRING_SIZE
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor, Timer
 from vaurien.net.simulated import CAPACITY, SimulatedSocket, SimulatedSystem, SimulationOver
-from vaurien.net.spec import Limits, ProxySpec
+from vaurien.net.spec import Limits, ProxySpec, matching
 from vaurien.net.system import ERROR, HANGUP, READ, WRITE
 from vaurien.net.tls.spec import Tls
 from vaurien.protocol import Protocol
@@ -170,6 +170,7 @@ class World:
         self.backends: list[Peer] = []
         self.on_data = on_data
         self.protocol = protocol or registry.protocols.get("tcp")()
+        self._tls = tls
         self.proxy = proxy(
             self.reactor,
             ProxySpec(
@@ -182,7 +183,7 @@ class World:
             ),
             self.events.append,
         )
-        self._says_goodbye = tls is not None
+
         self.proxies = [self.proxy]
         self.proxy.open()
         if backend:
@@ -195,7 +196,7 @@ class World:
         for proxy in self.proxies:
             proxy.close()
         self.reactor._end_batch()
-        if self._says_goodbye:
+        if self._tls is not None:
             self.run(seconds=2 * RESET_LIMIT)  # peers may have to take a close_notify
         assert self.reactor.waiting_bytes == 0
         for connection in (each for proxy in self.proxies for each in proxy.closed):
@@ -224,7 +225,7 @@ class World:
 
     def rules(self, *rules: str | Entry) -> tuple[Rule, ...]:
         entries = [parse_rule(rule) if isinstance(rule, str) else rule for rule in rules]
-        return make_rules(entries, registry.behaviors.get, type(self.protocol))
+        return make_rules(entries, registry.behaviors.get, matching(type(self.protocol), self._tls))
 
     def apply(self, *rules: str | Entry) -> None:
         generation = self.proxy.plan.generation + 1

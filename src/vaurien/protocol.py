@@ -63,6 +63,8 @@ class Protocol(Configurable):
     """
     tallied: ClassVar[str] = "command"
     """The label by which exchanges are counted."""
+    decrypting: ClassVar[Mapping[str, object]] = {}
+    """The options with which it ``decrypts``; none: TLS does not begin in its midst."""
     backend_first: ClassVar[bool] = False
     """The backend speaks first; a client that speaks first uses another protocol."""
     alpn: ClassVar[tuple[str, ...]] = ()
@@ -87,6 +89,8 @@ class Protocol(Configurable):
     # Not annotated, so these are not options.
     adjusting = False
     """While it is set, each message passes through ``adjust`` before rules see it."""
+    decrypts = False
+    """Its parsers call ``encrypt`` where peers begin TLS, so that they can read what is inside."""
     delivers = False
     """Each message to the client passes through ``deliver`` after rules have acted on it."""
     backend = ""

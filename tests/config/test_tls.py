@@ -205,3 +205,39 @@ def test_rules_of_other_proxies_do_not() -> None:
             "proxies.a.rules[0].sni = 'x' is known only on a proxy with the key tls",
             "proxies.a.rules[0].\"match.alpn\" = 'h2' is known only on a proxy with the key tls",
         ]
+
+
+# Protocols in whose midst TLS begins.
+
+
+@pytest.mark.parametrize("protocol", ["postgresql", "mysql", "smtp"])
+def test_what_begins_inside_a_protocol_is_decrypted_too(protocol: str) -> None:
+    by_proxy = of("both", protocol=protocol)
+    by_protocol = understood(with_rules(protocol=protocol, options={"tls": "both"})).state.proxies[
+        0
+    ]
+    assert by_proxy == by_protocol
+    assert by_proxy.protocol.decrypts
+    assert by_proxy.tls == Tls(mode="both")
+    assert by_protocol.credentials is not None
+    again = understand_state(Document(to_document(State((by_proxy,)))), known())
+    assert again.proxies == (by_proxy,)
+    assert by_proxy.matching.labels["sni"]
+
+
+def test_other_modes_leave_a_protocol_as_it_is() -> None:
+    for mode in ("pass", "terminate", "originate"):
+        assert not of(mode, protocol="postgresql").protocol.decrypts
+    assert not of("both", protocol="redis").protocol.decrypts
+
+
+def test_proxy_and_protocol_must_agree() -> None:
+    def wrong_both(tls: str, option: str) -> list[str]:
+        return problems_of(with_rules(tls=tls, protocol="smtp", options={"tls": option}))
+
+    assert wrong_both("both", "pass") == [
+        "proxies.a.options.tls = 'pass' contradicts tls = both of the proxy: it takes 'both'"
+    ]
+    assert wrong_both("terminate", "both") == [
+        "proxies.a.options.tls = 'both' needs tls = both of the proxy, which has terminate"
+    ]

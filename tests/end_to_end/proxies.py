@@ -22,7 +22,7 @@ from vaurien.launch import READY_FD
 from vaurien.net.address import Address
 from vaurien.net.proxy import Proxy
 from vaurien.net.reactor import Reactor
-from vaurien.net.spec import Limits, ProxySpec
+from vaurien.net.spec import Limits, ProxySpec, matching
 from vaurien.net.system import SelectorPoller, System
 from vaurien.net.tls.spec import Tls
 from vaurien.net.totals import Totals
@@ -50,11 +50,12 @@ def make_plan(
     seed: int = 0,
     generation: int = 0,
     protocol: type[Framing] = Tcp,
+    tls: Tls | None = None,
 ) -> Plan:
     """A plan of independent rules, written as for ``--rule``, after a mix if there is one."""
     plugins.install()
     entries = [*(parse_mix(mix) if mix else ()), *map(parse_rule, rules)]
-    return Plan(make_rules(entries, find_behavior, protocol), generation, seed)
+    return Plan(make_rules(entries, find_behavior, matching(protocol, tls)), generation, seed)
 
 
 class RunningProxy:
@@ -88,7 +89,9 @@ class RunningProxy:
                 listen=listen,
                 backend=backend,
                 protocol=protocol or Tcp(),
-                plan=make_plan(*rules, mix=mix, seed=seed, protocol=type(protocol or Tcp())),
+                plan=make_plan(
+                    *rules, mix=mix, seed=seed, protocol=type(protocol or Tcp()), tls=tls
+                ),
                 limits=limits,
                 tls=tls,
             ),
@@ -137,6 +140,7 @@ class RunningProxy:
             seed=now.seed,
             generation=now.generation + 1,
             protocol=type(self.proxy.protocol),
+            tls=self.proxy.tls,
         )
         self.call(lambda: self.proxy.apply(plan))
 

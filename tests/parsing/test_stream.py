@@ -402,3 +402,29 @@ def test_what_is_noted_of_a_large_body_that_nobody_read_is_not_measured() -> Non
     assert exchanges.remembered == PENDING_SIZE
     stream.watch(b"10".rjust(1000, b"0") + b"\n" + bytes(10), 0.0)
     assert exchanges.remembered > 2 * PENDING_SIZE + 100
+
+
+# TLS that begins in the midst of a stream.
+
+
+def test_a_parser_waits_until_peers_speak_tls() -> None:
+    def parse(stream: Stream) -> Parser:
+        yield from stream.readline()
+        stream.message({"command": "secure"})
+        yield from stream.encrypt()
+        yield from stream.readline()
+        stream.message({"command": "inside"})
+        yield from stream.encrypt()
+
+    exchanges = Exchanges()
+    stream = stream_of(parse, exchanges=exchanges)
+    (asked,) = stream.feed(b"secure\nhel", 0.0)
+    assert (asked.data, exchanges.encrypts) == (b"secure\n", True)
+    assert stream.feed(b"lo", 0.0) == []
+    assert (stream.give_back(), stream.kept_back) == (b"hello", 0)
+    exchanges.encrypts, exchanges.encrypted = False, True
+    assert stream.feed(b"ins", 0.0) == []
+    with pytest.raises(ProtocolError, match="TLS inside of TLS"):
+        stream.feed(b"ide\n", 0.0)
+    (inside,) = stream.surrender()
+    assert (inside.data, inside.labels) == (b"inside\n", {"command": "inside"})

@@ -34,6 +34,8 @@ START = Option("start", float, 0.0, "seconds until the recipe begins", minimum=0
 RECIPE = Option("recipe", str, "", "the name of a recipe")
 OPTIONS = {option.name: option for option in (SEED, ENABLED, *LIMITS.values())}
 """Keys of a proxy that are plain options."""
+BOTH = "both"
+"""The mode of a proxy in which a protocol may decrypt what is inside of TLS."""
 ANYWHERE = Address("localhost", 0)
 """Where a proxy listens by default: any free port."""
 
@@ -93,7 +95,14 @@ class ProxyReader:
         table.need("backend", ALLOWED)
         backend = self._address(table, "backend", Address.parse_backend)
         protocol, likely = self._protocol(table)
-        tls, credentials = self._tls(table, listen, protocol.plugin if protocol else Protocol)
+        plugin = protocol.plugin if protocol else Protocol
+        tls, credentials = self._tls(table, listen, plugin)
+        made = self._with_options(protocol, table, tls)
+        if made.decrypts and tls is None:
+            from .tls import read_tls
+
+            where = (*table.path, TLS)
+            tls, credentials = read_tls(where, BOTH, listen, plugin, self._problems)
         values = table.take_all(OPTIONS)
         entries = Entries(
             self._find_behavior,
@@ -106,7 +115,7 @@ class ProxyReader:
             name=name,
             listen=listen or ANYWHERE,
             backend=backend or ANYWHERE,
-            protocol=self._with_options(protocol, table),
+            protocol=made,
             plan=entries.plan(
                 self._entries(table, protocol),
                 table.where("rules"),
@@ -149,15 +158,30 @@ class ProxyReader:
         likely = list(filter(None, [nearest(name, known)])) or known
         return None, [self._find_protocol(each).plugin for each in likely]
 
-    def _with_options(self, protocol: Configured[Protocol] | None, table: Table) -> Protocol:
+    def _with_options(
+        self, protocol: Configured[Protocol] | None, table: Table, tls: Tls | None
+    ) -> Protocol:
         inner = table.table("options")
         options = inner.plain()
         if protocol is None:
             return Protocol()
+        decrypting = protocol.plugin.decrypting
+        both = tls is not None and tls.mode == BOTH
+        for key, value in decrypting.items() if both else ():
+            path, given = options.setdefault(key, ((*inner.path, key), value))
+            if given != value:
+                why = f"contradicts tls = {BOTH} of the proxy"
+                self._problems.add(path, format_value(given), why, format_value(value))
         known = options_of(protocol.plugin)
         for key in [key for key in options if key not in known and not protocol.plugin.open_ended]:
             self._problems.add_unknown(*options.pop(key), known)
-        return self._problems.made(inner.path, options, protocol.make) or protocol.plugin()
+        made = self._problems.made(inner.path, options, protocol.make) or protocol.plugin()
+        if made.decrypts and tls is not None and not both:
+            for key, value in decrypting.items():
+                why = f"needs tls = {BOTH} of the proxy, which has {tls.mode}"
+                self._problems.add((*inner.path, key), format_value(value), why)
+            return protocol.plugin()
+        return made
 
     def _entries(
         self, table: Table, protocol: Configured[Protocol] | None

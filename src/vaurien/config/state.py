@@ -13,8 +13,9 @@ from ..errors import OptionError, UnknownNameError
 from ..net.address import Address
 from ..net.loops import literal, reaches
 from ..net.spec import ProxySpec
+from ..protocol import Protocol
 from ..rules.notation import describe
-from ..values.options import Option
+from ..values.options import Option, Value
 from .settings import TOP_OPTIONS
 
 LIMITS: Mapping[str, Option] = {
@@ -98,13 +99,19 @@ def _described(proxy: ProxySpec, seed: int) -> dict[str, object]:
         "listen": str(proxy.listen),
         "backend": str(proxy.backend),
         "protocol": proxy.protocol.name,
-        "options": proxy.protocol.settings(),
+        "options": _described_options(proxy.protocol),
         "enabled": proxy.enabled,
         **{option.name: getattr(proxy.limits, name) for name, option in LIMITS.items()},
         **_described_tls(proxy),
         "rules": [describe(rule) for rule in proxy.plan.rules],
     }
     return document if proxy.plan.seed == seed else {**document, "seed": proxy.plan.seed}
+
+
+def _described_options(protocol: Protocol) -> dict[str, Value]:
+    """Return the options of a protocol, without those that follow from the proxy's ``tls``."""
+    implied = protocol.decrypting if protocol.decrypts else ()
+    return {key: value for key, value in protocol.settings().items() if key not in implied}
 
 
 def _described_tls(proxy: ProxySpec) -> dict[str, object]:

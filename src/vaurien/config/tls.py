@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..net.tls.spec import Tls
 from ..values.options import Option
-from .formatting import format_value
+from .formatting import Path, format_value
+from .problems import Problems
 from .settings import BY_SECTION, ENCRYPTION, TLS
 from .tables import Table
 
@@ -52,9 +53,17 @@ class Reading(NamedTuple):
 def take_tls(proxy: Table, listen: Address | None, protocol: type[Protocol]) -> Reading:
     """Take the key of a proxy's table; whatever is wrong is a problem of the table's."""
     path, given = proxy.pop(TLS)
-    if given is None:
-        return Reading()
-    problems = proxy.problems
+    return Reading() if given is None else read_tls(path, given, listen, protocol, proxy.problems)
+
+
+def read_tls(
+    path: Path,
+    given: object,
+    listen: Address | None,
+    protocol: type[Protocol],
+    problems: Problems,
+) -> Reading:
+    """Return what a value of the key says; whatever is wrong is a problem."""
     if isinstance(given, Mapping):
         table = Table(given, path, problems)
         table.need(MODE, TLS_OPTIONS[MODE].allowed)

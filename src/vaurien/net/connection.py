@@ -50,6 +50,7 @@ class Connection:
         "closed",
         "conversation",
         "decisions",
+        "encrypt",
         "generation",
         "hooks",
         "number",
@@ -74,6 +75,7 @@ class Connection:
         self.conversation: Conversation | None = None  # if the protocol is framed
         self.decisions = Decisions(proxy, self)
         self.closed = False
+        self.encrypt: Callable[[Connection], None] | None = None  # if its protocol asks for it
         self.generation = proxy.active_plan.generation  # of the plan that it follows
         self.opened_at = proxy.reactor.now
         self.on_close: Callable[[], None] | None = None

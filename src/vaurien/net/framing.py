@@ -291,7 +291,7 @@ class Conversation:
             if self.overdue is None:
                 self.overdue = Overdue(self.decisions.proxy.reactor, self.to_backend)
             self.overdue.wait()
-        if self.last is not None:
+        if self.last is not None or self.exchanges.encrypts:
             self.to_client.resume()
 
     @property
@@ -300,8 +300,8 @@ class Conversation:
         requests, responses = self.to_backend.framing, self.to_client.framing
         if requests is None or responses is None:
             return None
-        under_way = any(each.in_message or each.stream.lags for each in (requests, responses))
-        return under_way or bool(self.exchanges.pending or self.exchanges.replies)
+        busy = self.exchanges.pending or self.exchanges.replies or self.exchanges.encrypts
+        return bool(busy) or any(one.in_message or one.stream.lags for one in (requests, responses))
 
     def drain(self, last: int | None) -> None:
         """Take no request after the exchange with this number, and close when all are answered."""
@@ -311,10 +311,10 @@ class Conversation:
 
     @property
     def is_full(self) -> bool:
-        """A drain takes no further request of the client."""
-        framing, last = self.to_backend.framing, self.last
-        full = last is not None and self.exchanges.begun >= last
-        return full and framing is not None and not framing.in_message
+        """No further request of the client is taken, by a drain or before TLS begins."""
+        full = self.last is not None and self.exchanges.begun >= self.last
+        framing = self.to_backend.framing if full or self.exchanges.encrypts else None
+        return framing is not None and not framing.in_message
 
     def end(self, link: FramedLink) -> None:
         """The source of a link has ended: pass on what is in no message yet."""

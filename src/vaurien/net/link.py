@@ -160,10 +160,8 @@ class Link(Outlet):
         replying = self.source.incoming.player
         if replying is not None and replying.full_of_replies:
             return True
-        conversation = self.connection.conversation
-        if conversation is None or self.direction is TO_CLIENT:
-            return False
-        return conversation.exchanges.replies.size > QUEUE_LIMIT
+        talk = self.connection.conversation if self.direction is TO_BACKEND else None
+        return talk is not None and talk.exchanges.replies.size > QUEUE_LIMIT
 
     def deliver(self, message: Message) -> None:
         """Send a message on which no rule acts any more."""
@@ -224,6 +222,8 @@ class Link(Outlet):
             return
         if idle:
             self.update_quiet()
+            if self.connection.encrypt is not None:
+                self.connection.encrypt(self.connection)
         full = self.blocked or (self.player is not None and self.player.full) or self.congested
         if self.direction is TO_BACKEND and self.connection.conversation is not None:
             full |= self.connection.conversation.is_full
@@ -321,7 +321,7 @@ class Link(Outlet):
     def catch_up(self) -> None:
         """Parse more of what has been read: the parser's last turn has ended before that."""
         connection, framing = self.connection, self.framing
-        if connection.closed:
+        if connection.closed or (framing and framing.conversation.exchanges.encrypts):
             return
         try:
             if connection.generation != connection.proxy.active_plan.generation:

@@ -58,6 +58,11 @@ class ProxySpec:
         """The flaws of certificates that its rules show to clients; "" is one without."""
         return {flaw for rule in self.plan.rules for flaw in rule.behavior.flaws}
 
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` if the protocol decrypts, and ``tls`` does not say with what."""
+        if self.protocol.decrypts and (self.tls is None or self.tls.mode != "both"):
+            raise ValueError(f"{self.protocol.name} decrypts, and tls is {self.tls}")
+
     def with_rules(self, rules: Iterable[Rule]) -> ProxySpec:
         """Return the same proxy with other rules."""
         return replace(self, plan=replace(self.plan, rules=tuple(rules)))

@@ -102,6 +102,14 @@ class Cutter(Reader):
         """Return the bytes that are kept back, from an offset on; they stay."""
         return bytes(self._buffer[self._start + start :])
 
+    def give_back(self) -> bytes:
+        """Remove and return the bytes that are in no message: they are not for this parser."""
+        data = self.peek(0) + self.take_aside()
+        self._buffer = b""
+        self._start = self._taken = self._claimed = 0
+        self.waits = False
+        return data
+
     @property
     def opaque(self) -> bool:
         """Whether nothing more is to be parsed."""

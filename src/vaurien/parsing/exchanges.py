@@ -88,6 +88,8 @@ class Exchanges:
         "_in_step",
         "_latencies",
         "begun",
+        "encrypted",
+        "encrypts",
         "newest",
         "opaque",
         "pending",
@@ -113,6 +115,10 @@ class Exchanges:
         self.replies = ReplyQueue()
         self.opaque = False
         """Neither direction is parsed any more."""
+        self.encrypts = False
+        """Neither direction is parsed until both peers speak TLS ..."""
+        self.encrypted = False
+        """... as they do since."""
         self.tally = tally or Tally()
         self._counts = self.tally.exchanges
         self._latencies = self.tally.latencies

@@ -191,6 +191,21 @@ class Stream(Cutter):
         """
         self._exchanges.opaque = True
 
+    def encrypt(self) -> Parser:
+        """Have both peers speak TLS from the next byte on, and return when they do.
+
+        Call it between two messages, if the protocol ``decrypts``.  What is read then was inside
+        of TLS; any byte in the clear that has arrived in either direction ends the connection.
+
+        Raises:
+            ProtocolError: they speak TLS already.
+        """
+        if self._exchanges.encrypted:
+            raise ProtocolError("TLS inside of TLS")
+        self._exchanges.encrypts = True
+        while self._exchanges.encrypts:
+            yield
+
     # For framing.
 
     def parse_with(self, parser: Parser) -> None:

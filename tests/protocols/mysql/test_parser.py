@@ -35,6 +35,7 @@ ATTRIBUTES = NEW | 1 << 27
 METADATA = NEW | 1 << 25
 COMPRESS = NEW | 1 << 5
 SSL = OLD | 1 << 11
+SSL_REQUEST = SSL.to_bytes(4, "little") + bytes(28)
 
 GREETING = packet(
     0,
@@ -301,10 +302,26 @@ def test_a_binary_log_is_opaque(code: bytes) -> None:
 def test_tls_is_opaque() -> None:
     exchanges = Exchanges()
     stream = stream_of(MySQL(tls="pass").requests, exchanges=exchanges)
-    asked = packet(1, SSL.to_bytes(4, "little") + bytes(28))
+    asked = packet(1, SSL_REQUEST)
     (message,) = stream.feed(asked, 0.0)
     assert (message.labels["command"], message.expects_reply) == ("SSL", False)
     assert stream.opaque
+
+
+def test_the_login_may_follow_inside_of_tls() -> None:
+    exchanges = Exchanges()
+    protocol = MySQL(tls="both")
+    stream = stream_of(protocol.requests, exchanges=exchanges)
+    asked = packet(1, SSL_REQUEST)
+    (message,) = stream.feed(asked + b"\x16\x03\x01", 0.0)
+    assert (message.labels["command"], message.data) == ("SSL", asked)
+    assert exchanges.encrypts
+    assert protocol.adjusting  # or what follows could pass in the clear
+    assert stream.give_back() == b"\x16\x03\x01"
+    exchanges.encrypts, exchanges.encrypted = False, True
+    (login,) = stream.feed(packet(2, SSL_REQUEST + b"ann\0\0"), 0.0)
+    assert (login.labels["command"], login.labels["user"]) == ("LOGIN", "ann")
+    assert not protocol.adjusting
 
 
 def test_a_statement_that_cannot_be_prepared_is_not_the_newest() -> None:

@@ -209,6 +209,30 @@ def test_encryption_makes_a_connection_opaque(answer: bytes) -> None:
     assert exchanges.opaque
 
 
+def test_encryption_may_be_read() -> None:
+    protocol = PostgreSQL(tls="both")
+    exchanges = owing_each(1, phase="encryption")()
+    stream = stream_of(protocol.responses, TO_CLIENT, exchanges)
+    (piece,) = stream.feed(b"S", 0.0)
+    assert (piece.data, exchanges.encrypts, exchanges.opaque) == (b"S", True, False)
+    (asked, started) = feed(stream_of(protocol.requests), [SSL_REQUEST + LOGIN])
+    assert protocol.adjust(asked) == Forward(asked)
+    assert protocol.adjusting  # until it is known what the client does
+    assert protocol.adjust(started) == Forward(started)
+    assert not protocol.adjusting
+
+
+def test_direct_tls_may_be_read() -> None:
+    exchanges = Exchanges()
+    stream = stream_of(PostgreSQL(tls="both").requests, exchanges=exchanges)
+    assert stream.feed(CLIENT_HELLO, 0.0) == []
+    assert exchanges.encrypts
+    assert stream.give_back() == CLIENT_HELLO
+    exchanges.encrypts, exchanges.encrypted = False, True
+    (piece,) = stream.feed(LOGIN, 0.0)
+    assert piece.labels["verb"] == "STARTUP"
+
+
 def test_no_encryption_is_an_answer_like_others() -> None:
     assert sizes(responses_in(b"NN", "encryption", 2)) == [1, 1]
 

@@ -332,6 +332,25 @@ def test_starttls_turns_both_directions_opaque() -> None:
     assert talk.exchanges.opaque
 
 
+def test_a_session_may_begin_anew_inside_of_tls() -> None:
+    talk = Talk(tls="both")
+    talk.say(b"STARTTLS\r\n")
+    talk.hear(b"220 2.0.0 Ready to start TLS\r\n")
+    assert talk.exchanges.encrypts
+    assert talk.smtp.adjusting
+    talk.exchanges.encrypts, talk.exchanges.encrypted = False, True
+    assert verbs(talk.say(b"EHLO here\r\n")) == ["EHLO"]
+    (reply,) = talk.hear(b"250 mail.example\r\n")
+    assert (reply.labels["code"], reply.exchange) == ("250", 2)
+    assert not talk.smtp.adjusting
+
+
+def test_tls_may_come_first() -> None:
+    talk = Talk(greeted=False, tls="both")
+    assert talk.say(b"\x16\x03\x01") == []
+    assert talk.exchanges.encrypts
+
+
 def test_a_rejected_starttls_changes_nothing() -> None:
     talk = Talk(tls="pass")
     talk.say(b"STARTTLS\r\n")

@@ -25,12 +25,13 @@ class HelloReader:
         sock: Socket,
         limit: float,
         then: Callable[[Answer, bytes], None],
+        received: bytes = b"",
     ) -> None:
-        """``limit``: in seconds."""
+        """``limit``: in seconds; ``received``: the beginning, which has been read already."""
         self._reactor = reactor
         self._sock = sock
         self._then: Callable[[Answer, bytes], None] | None = then
-        self._data = bytearray()
+        self._data = bytearray(received)
         reactor.add(sock.fileno(), self, READ)
         late = TimeoutError(errno.ETIMEDOUT, f"no ClientHello within {limit:g} s")
         self._timer = reactor.call_later(limit, lambda: self._end(late)) if limit < inf else None

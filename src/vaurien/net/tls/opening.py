@@ -14,14 +14,17 @@ from functools import partial
 from math import inf
 from typing import Protocol
 
-from ...parsing.client_hello import ClientHello, Unread
+from ...parsing.client_hello import ClientHello, Unread, read_client_hello
+from ...protocol import Protocol as WireProtocol
+from ...values.events import Emit, Trouble
 from ..address import Address
 from ..closing import close_socket
 from ..connection import Connection, MakeEnd
 from ..end import End
+from ..link import Link
 from ..reactor import Reactor
 from ..spec import Limits
-from ..system import Socket
+from ..system import READ, Socket
 from .ahead import AheadEnd, prefixed
 from .credentials import Credentials, is_address, load
 from .end import TlsEnd
@@ -33,6 +36,7 @@ from .stream import TlsStream
 
 INTERNAL_ERROR = bytes.fromhex("15 03 03 0002 02 50")
 """An alert, as a record before anything is encrypted (RFC 8446 section 6)."""
+UNASKED = "it has sent data in the clear behind its request for TLS"
 UNNAMED = "http/1.1"
 """What those speak that have no name for it in ALPN (RFC 7301)."""
 
@@ -43,6 +47,9 @@ class SecuredProxy(Protocol):
     reactor: Reactor
     backend: Address
     limits: Limits
+    protocol: WireProtocol
+    name: str
+    emit: Emit
 
     def dial(self, connection: Connection, then: Callable[[Socket], None]) -> None: ...
     def refuse(
@@ -68,19 +75,33 @@ class Opener:
 
     def open(self, connection: Connection) -> None:
         """Attach a backend to a connection, now or later, or close it."""
-        Opening(self, connection).begin()
+        assert connection.client_socket is not None
+        if self.proxy.protocol.decrypts:  # it sees where TLS begins
+            connection.encrypt = self.encrypt
+            self.proxy.dial(connection, connection.attach_backend)
+        else:
+            Opening(self, connection, connection.client_socket).begin()
+
+    def encrypt(self, connection: Connection) -> None:
+        """Have both peers speak TLS, if its protocol asks for it, and nothing is on its way."""
+        exchanges, links = connection.decisions.exchanges, connection.links
+        if exchanges is not None and exchanges.encrypts:
+            for link in links:
+                link.flush()
+            if not any(link.player or link.blocked or _receives(link) for link in links):
+                connection.encrypt = None
+                BegunOpening(self, connection).begin()
 
 
 class Opening:
     """A connection on its way."""
 
-    def __init__(self, opener: Opener, connection: Connection) -> None:
-        assert connection.client_socket is not None
+    def __init__(self, opener: Opener, connection: Connection, client: Socket) -> None:
         self._opener = opener
         self._proxy = opener.proxy
         self._tls = opener.tls
         self._connection = connection
-        self._client = connection.client_socket
+        self._client = client
         self._hello: ClientHello | None = None
         self._received = b""  # of the client
         self._backend: Socket | None = None
@@ -91,13 +112,11 @@ class Opening:
         if self._tls.mode == "originate":
             self._dial()
         else:
-            reader = HelloReader(
-                self._opener.reactor,
-                self._client,
-                self._opener.limit,
-                partial(self._safely, self._on_hello),
-            )
-            self._wait_for(reader)
+            self._read_hello()
+
+    def _read_hello(self, received: bytes = b"") -> None:
+        opener, then = self._opener, partial(self._safely, self._on_hello)
+        self._wait_for(HelloReader(opener.reactor, self._client, opener.limit, then, received))
 
     def _safely(self, call: Callable[..., None], *given: object) -> None:
         """Call; a failure ends this connection only."""
@@ -256,11 +275,7 @@ class Opening:
         self._under_way = connection.on_close = None
         connection.decisions.facts = facts
         connection.attach_backend(sock, client, backend)
-        for end in (connection.client, connection.backend):
-            if isinstance(end, AheadEnd) and end.ahead.has_more:
-                end.read_later()
-            if isinstance(end, TlsEnd) and end.layer.unsent is not None:
-                end.send_later()
+        go_on(connection)
 
     def _facts_offered(self) -> Mapping[str, str]:
         hello = self._hello
@@ -270,6 +285,97 @@ class Opening:
 
     def _refuse(self, peer: str, detail: str, *, reset: bool = False) -> None:
         self._proxy.refuse(self._connection, f"TLS with {peer} failed", detail, reset=reset)
+
+
+class IdleEnd(End):
+    """An end that is not read while its socket shakes hands."""
+
+    def __init__(self, connection: Connection, sock: Socket) -> None:
+        super().__init__(connection, sock)
+        self.interest = 0
+
+    def want(self, what: int, *, wanted: bool) -> None:
+        """Do nothing; what is wanted is looked at again when there is TLS."""
+
+
+class BegunOpening(Opening):
+    """TLS that begins in the midst of a connection, where its protocol says so.
+
+    What has arrived of a peer in the clear, and was not parsed, is the beginning of its handshake,
+    or the handshake fails: nothing of it is read as if it had been inside of TLS.
+    """
+
+    def __init__(self, opener: Opener, connection: Connection) -> None:
+        super().__init__(opener, connection, connection.client.sock)
+
+    def begin(self) -> None:
+        connection, conversation = self._connection, self._connection.conversation
+        assert conversation is not None
+        exchanges, left = conversation.exchanges, []
+        for link in connection.links:
+            assert link.framing is not None
+            stream = link.framing.stream
+            left.append((stream.in_message, stream.give_back()))
+            link.paused = link.postponed = False
+            self._opener.reactor.unwatch(link.source.fd)
+        self._join(IdleEnd(connection, self._client), IdleEnd(connection, connection.backend.sock))
+        (client_midway, received), (_, early) = left
+        if exchanges.pending or exchanges.replies or client_midway:
+            self._refuse("the client", UNASKED)
+        elif early:
+            self._refuse(f"backend {self._proxy.backend}", "it does not speak TLS")
+        elif (answer := read_client_hello(received)) is Unread.INCOMPLETE:
+            self._read_hello(received)
+        else:
+            self._on_hello(answer, received)
+
+    def _dial(self) -> None:
+        self._greet_backend(self._connection.backend.sock)
+
+    def _attach(
+        self, facts: Mapping[str, str], client: MakeEnd = End, backend: MakeEnd = End
+    ) -> None:
+        connection, conversation = self._connection, self._connection.conversation
+        assert conversation is not None
+        self._under_way = connection.on_close = None
+        connection.decisions.facts = facts
+        self._join(client(connection, self._client), backend(connection, connection.backend.sock))
+        for link in connection.links:
+            self._opener.reactor.add(link.source.fd, link.source, READ)
+        conversation.exchanges.encrypts, conversation.exchanges.encrypted = False, True
+        connection.settle()
+        go_on(connection)
+
+    def _join(self, client: End, backend: End) -> None:
+        """Have the links carry bytes between these ends."""
+        connection = self._connection
+        connection.client, connection.backend = client, backend
+        to_backend, to_client = connection.links
+        to_backend.source = to_client.sink = client
+        to_client.source = to_backend.sink = backend
+        client.outgoing = backend.incoming = to_backend
+        backend.outgoing = client.incoming = to_client
+        for link in connection.links:
+            link.follow_streams()
+
+    def _refuse(self, peer: str, detail: str, *, reset: bool = False) -> None:
+        connection, proxy = self._connection, self._proxy
+        what = f"connection {connection.number}: TLS with {peer} failed"
+        proxy.emit(Trouble(proxy.name, what, detail))
+        connection.close(reset=reset)
+
+
+def _receives(link: Link) -> bool:
+    return link.framing is not None and link.framing.receiving
+
+
+def go_on(connection: Connection) -> None:
+    """Read and send what handshakes have left."""
+    for end in (connection.client, connection.backend):
+        if isinstance(end, AheadEnd) and end.ahead.has_more:
+            end.read_later()
+        if isinstance(end, TlsEnd) and end.layer.unsent is not None:
+            end.send_later()
 
 
 def _secured(stream: TlsStream) -> MakeEnd:

@@ -49,6 +49,7 @@ class MySQL(Protocol):
 
     name = "mysql"
     backend_first = True
+    decrypting: ClassVar[Mapping[str, object]] = {"tls": "both"}
     labels: ClassVar[Mapping[str, str]] = {
         "phase": "greeting (the server's first message), login or command",
         "command": "QUERY, STMT_PREPARE, STMT_EXECUTE, PING, INIT_DB, ...; LOGIN for the login",
@@ -69,8 +70,9 @@ class MySQL(Protocol):
     tls: str = option(
         "refuse",
         "if the server offers TLS: refuse (hide the offer from clients, so that messages "
-        "stay readable) or pass (a client that accepts it makes its connection opaque)",
-        choices=("refuse", "pass"),
+        "stay readable), pass (a client that accepts it makes its connection opaque) or both "
+        "(let it accept, and decrypt it: the proxy's tls says with what)",
+        choices=("refuse", "pass", "both"),
     )
     compression: str = option(
         "refuse",
@@ -93,13 +95,14 @@ class MySQL(Protocol):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.adjusting = "refuse" in (self.tls, self.compression)
+        self.decrypts = self.tls == "both"
+        self.adjusting = self.decrypts or "refuse" in (self.tls, self.compression)
 
     def adjust(self, message: Message) -> Forward:
         """Hide refused offers from clients."""
         if message.to_backend or message.labels.get("phase") != "greeting":
             return Forward(message)
-        self.adjusting = False
+        self.adjusting = self.decrypts  # until the client has said whether it wants TLS
         data = message.data
         if self.tls == "refuse":
             what = "the server offers TLS, hidden from clients (tls=refuse)"
@@ -123,6 +126,10 @@ class MySQL(Protocol):
     def requests(self, stream: Stream) -> Parser:
         self._statements = {}
         labels, opaque = yield from self._login(stream)
+        if opaque and self.decrypts:
+            yield from stream.encrypt()
+            labels, opaque = yield from self._login(stream, after=1)
+        self.adjusting = False
         wraps = False  # the next packet has sequence id 0 but is no command
         while not opaque:
             head = yield from stream.read(HEADER_SIZE)
@@ -187,11 +194,16 @@ class MySQL(Protocol):
         stream.begin(labels, expects_reply=command.replies, final=not asks, about=request)
         return labels, command.opaque
 
-    def _login(self, stream: Stream) -> Generator[None, None, tuple[Mapping[str, str], bool]]:
-        """Take the client's first message; return its labels, and whether TLS follows."""
+    def _login(
+        self, stream: Stream, after: int = 0
+    ) -> Generator[None, None, tuple[Mapping[str, str], bool]]:
+        """Take the client's first message; return its labels, and whether TLS follows.
+
+        ``after``: the sequence id of the one before, which may be a request for TLS.
+        """
         head = yield from stream.read(HEADER_SIZE)
         size = size_of(head)
-        if size < SSL_REQUEST_SIZE or head[3] != 1:  # the server answers the header at once
+        if size < SSL_REQUEST_SIZE or head[3] != after + 1:  # the server answers the header at once
             raise ProtocolError("no login")
         start = yield from stream.read(min(size, REQUEST_START))
         flags = int.from_bytes(start[:4], "little")

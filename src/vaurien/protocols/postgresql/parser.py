@@ -18,7 +18,7 @@ from ...values.messages import Message
 from ...values.options import option
 from ..sql import VERBS
 from .faults import CATALOGUE
-from .requests import BATCH_VERBS, ENCRYPTION_LABELS, RequestParser
+from .requests import BATCH_VERBS, ENCRYPTION_LABELS, TLS_LABELS, RequestParser
 from .responses import ResponseParser
 from .semantics import SEMANTICS
 from .statements import TEXT_LIMIT, Session
@@ -44,13 +44,15 @@ class PostgreSQL(Protocol):
     }
     kind_labels = ("phase", "verb", "mode")
     tallied: ClassVar[str] = "verb"
+    decrypting: ClassVar[Mapping[str, object]] = {"tls": "both"}
     semantics = SEMANTICS
     faults: ClassVar[Catalogue] = CATALOGUE
     tls: str = option(
         "refuse",
         "if a client requests encryption: refuse (tell it that there is none, so that messages "
-        "stay readable) or pass (let it ask the backend; an encrypted connection is opaque)",
-        choices=("refuse", "pass"),
+        "stay readable), pass (let it ask the backend; an encrypted connection is opaque) or both "
+        "(the same, and decrypt it: the proxy's tls says with what)",
+        choices=("refuse", "pass", "both"),
     )
 
     @classmethod
@@ -82,13 +84,15 @@ class PostgreSQL(Protocol):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.adjusting = self.tls == "refuse"
+        self.decrypts = self.tls == "both"
+        self.adjusting = self.tls == "refuse" or self.decrypts
 
     def adjust(self, message: Message) -> Forward | Reply:
-        if message.labels in ENCRYPTION_LABELS.values():
-            self.tell("a client requested encryption, which was refused (tls=refuse)")
+        kind = message.labels
+        if kind in ENCRYPTION_LABELS.values() and not (self.decrypts and kind in TLS_LABELS):
+            self.tell(f"a client requested encryption, which was refused (tls={self.tls})")
             return Reply(b"N")
-        if message.to_backend:
+        if message.to_backend and kind not in TLS_LABELS:
             self.adjusting = False  # the client continues without encryption
         return Forward(message)
 
@@ -96,4 +100,4 @@ class PostgreSQL(Protocol):
         return RequestParser(stream, self.session, tls=self.tls).parse()
 
     def responses(self, stream: Stream) -> Parser:
-        return ResponseParser(stream, self.session).parse()
+        return ResponseParser(stream, self.session, tls=self.tls).parse()

@@ -59,6 +59,8 @@ ENCRYPTION_LABELS: Mapping[int, Labels] = {
     SSL_REQUEST: {"phase": "encryption", "verb": "SSLREQUEST"},
     GSSENC_REQUEST: {"phase": "encryption", "verb": "GSSENCREQUEST"},
 }
+TLS_LABELS = (ENCRYPTION_LABELS[SSL_REQUEST],)
+"""Those of requests for TLS."""
 BATCH_LABELS: Mapping[int, Labels] = {
     kind: {"phase": "query", "verb": verb, "mode": "extended"}
     for kind, verb in (
@@ -110,8 +112,11 @@ class RequestParser:
         stream = self._stream
         while True:
             if (yield from peek(stream, 1))[0] == TLS_HANDSHAKE:
+                if self._tls == "both":
+                    yield from stream.encrypt()
+                    continue
                 if self._tls != "pass":
-                    raise ProtocolError("a direct TLS handshake, which needs tls=pass")
+                    raise ProtocolError("a direct TLS handshake, which needs tls=pass or tls=both")
                 stream.begin(DIRECT_TLS_LABELS, expects_reply=False)
                 yield from stream.read(1)
                 stream.end()

@@ -34,11 +34,12 @@ NOT_CUT = bytes(kind == wire.READY_FOR_QUERY for kind in range(256))
 class ResponseParser:
     """Parses what a backend sends."""
 
-    __slots__ = ("_ignoring", "_session", "_stream")
+    __slots__ = ("_ignoring", "_session", "_stream", "_tls")
 
-    def __init__(self, stream: Stream, session: Session) -> None:
+    def __init__(self, stream: Stream, session: Session, *, tls: str) -> None:
         self._stream = stream
         self._session = session
+        self._tls = tls
         self._ignoring = False  # the server ignores requests, up to one with a Sync
 
     def parse(self) -> Parser:
@@ -110,7 +111,7 @@ class ResponseParser:
         stream.end()
 
     def _encryption(self, request: PgRequest) -> Generator[None, None, bool]:
-        """Take the answer to a request for encryption, a byte; return whether it was granted."""
+        """Take the answer to a request for encryption, a byte; return whether that is the last."""
         stream = self._stream
         answer = yield from stream.read(1)
         if answer not in (b"S", b"G", b"N", b"E"):
@@ -120,6 +121,9 @@ class ResponseParser:
             yield from stream.rest()
         self._end(request)
         if answer == b"N":
+            return False
+        if answer == b"S" and self._tls == "both":
+            yield from stream.encrypt()
             return False
         stream.turn_opaque()
         return True

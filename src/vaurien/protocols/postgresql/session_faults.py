@@ -154,14 +154,14 @@ REFUSED_SESSIONS: tuple[Fault, ...] = (
     ),
     RawBytes(
         name="ssl-refused",
-        meaning="the server does not offer encryption; needs tls=pass",
+        meaning="the server does not offer encryption; needs tls=pass or both",
         exercises="sslmode=prefer, require and verify-full",
         applies_to=ENCRYPTION,
         answer=b"N",
     ),
     RawBytes(
         name="ssl-garbage",
-        meaning="the peer is not PostgreSQL; needs tls=pass",
+        meaning="the peer is not PostgreSQL; needs tls=pass or both",
         exercises="clients that take any answer for yes or no",
         applies_to=ENCRYPTION,
         answer=b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",

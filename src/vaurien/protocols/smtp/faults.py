@@ -258,7 +258,7 @@ FAULTS: tuple[Fault, ...] = (
         name="tls-not-available",
         reply="454 4.7.0 TLS not available due to local problem",
         applies_to=STARTTLS,
-        meaning="STARTTLS is offered, but fails (needs tls=pass: tls=refuse always answers 454)",
+        meaning="STARTTLS is offered, but fails (needs tls=pass or both; refuse always answers so)",
         exercises="continuing in the clear, or giving up, as configured",
     ),
     ReplyFault(
@@ -339,7 +339,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     BrokenTls(
         name="starttls-garbage",
-        meaning="STARTTLS is accepted, but the handshake fails (needs tls=pass)",
+        meaning="STARTTLS is accepted, but the handshake fails (needs tls=pass or both)",
         exercises="reporting it, and not continuing in the clear",
         applies_to=STARTTLS,
     ),

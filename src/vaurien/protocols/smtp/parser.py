@@ -19,7 +19,7 @@ from ...values.messages import Message
 from ...values.options import option
 from .faults import CATALOGUE
 from .semantics import SEMANTICS
-from .wire import Mail, SmtpRequest, without_extension
+from .wire import Mail, SmtpRequest, accepts, host_in, without_extension
 
 LINE = re.compile(rb"[ \t]*+([^\s]*+)[ \t]*+([^\n]*+)\n")
 ADDRESS = re.compile(r"(?:FROM|TO):\s*(?:<([^>]*)>|(\S*))", re.IGNORECASE)
@@ -58,6 +58,8 @@ CONTENTS = frozenset({"DATA", "BDAT"})
 
 GREETING = {"verb": "GREETING", "phase": "greeting"}
 """Labels of the server's greeting."""
+TLS_HANDSHAKE = b"\x16"
+"""What TLS begins with, where it comes before anything else (RFC 8314): RFC 8446 section 5.1."""
 NO_REPLY = "not an SMTP reply"
 NO_COMMAND = "a NUL byte where a command should be"
 TLS_REFUSED = b"454 4.7.0 TLS not available due to temporary reason\r\n"
@@ -85,13 +87,15 @@ class Smtp(Protocol):
     }
     kind_labels = ("phase", "verb")
     tallied = "verb"
+    decrypting = {"tls": "both"}
     semantics = SEMANTICS
     faults = CATALOGUE
     tls: str = option(
         "refuse",
         "where the server offers STARTTLS: refuse (the offer is hidden from clients, so mail stays "
-        "visible) or pass (the connection is opaque once TLS begins)",
-        choices=("refuse", "pass"),
+        "visible), pass (the connection is opaque once TLS begins) or both (what is inside of TLS "
+        "is decrypted: the proxy's tls says with what)",
+        choices=("refuse", "pass", "both"),
     )
 
     @classmethod
@@ -119,7 +123,8 @@ class Smtp(Protocol):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.adjusting = self.tls == "refuse"
+        self.decrypts = self.tls == "both"
+        self.adjusting = self.tls != "pass"
 
     @property
     def mail(self) -> Mail:
@@ -131,6 +136,9 @@ class Smtp(Protocol):
     # Parsing requests.
 
     def requests(self, stream: Stream) -> Parser:
+        if self.decrypts and stream.at_hand(1) == TLS_HANDSHAKE:
+            yield from stream.encrypt()
+            self.adjusting = False
         while True:
             found = stream.match(LINE) or (yield from self._command(stream))
             if b"\0" in found[0]:
@@ -238,15 +246,18 @@ class Smtp(Protocol):
             request = stream.asked
             if not greeted:
                 greeted = True
-                self.host = _host(found[0])
+                self.host = host_in(found[0])
                 stream.begin({**labels, **GREETING}, unsolicited=True)
                 stream.end()
             elif isinstance(request, SmtpRequest):
                 stream.begin(labels, final=self._note_reply(request, labels["code"]))
                 stream.end()
                 if request.verb == "STARTTLS" and labels["code"] == "220":
-                    stream.turn_opaque()
-                    return
+                    if not self.decrypts:
+                        stream.turn_opaque()
+                        return
+                    yield from stream.encrypt()
+                    self.adjusting = False
             else:
                 stream.begin(labels, unsolicited=True)
                 stream.end()
@@ -264,7 +275,7 @@ class Smtp(Protocol):
         request, code = stream.asked, found[1].decode()
         verb = request.verb if greeted and isinstance(request, SmtpRequest) else ""
         may_be_withheld = self._lmtp and verb in CONTENTS
-        if not may_be_withheld and (self.tls == "pass" or verb not in EXTENDED_HELLOS):
+        if not may_be_withheld and (self.tls != "refuse" or verb not in EXTENDED_HELLOS):
             labels = {"code": code} if greeted else {"code": code, **GREETING}
             unknown = ("error",) if code >= "400" else ()
             stream.announce(labels, unknown=unknown, unsolicited=not verb)
@@ -328,7 +339,7 @@ class Smtp(Protocol):
         if not isinstance(request, SmtpRequest) or request.mail is None:
             return message
         if request.place is not None:
-            if message.begins and message.data and not _accepts(message.data):
+            if message.begins and message.data and not accepts(message.data):
                 request.mail.refused.add(request.place)
                 self.adjusting = True
         elif request.mail.refused and request.brings_content:
@@ -364,11 +375,6 @@ def _labels(verb: str, argument: str) -> dict[str, str]:
     return labels
 
 
-def _accepts(reply: bytes) -> bool:
-    """Whether a client takes a reply for success: its last line counts."""
-    return reply[reply.rstrip().rfind(b"\n") + 1 :].startswith(b"2")
-
-
 def _content(stream: Stream, request: SmtpRequest, labels: Mapping[str, str]) -> Parser:
     """Parse the content of a mail, including the line with a single dot that ends it.
 
@@ -391,9 +397,3 @@ def _content(stream: Stream, request: SmtpRequest, labels: Mapping[str, str]) ->
             if request.wants_more is False:
                 break
     stream.end()
-
-
-def _host(greeting: bytes) -> str:
-    """Return the server's name from its greeting (RFC 5321 section 4.2); '' for none."""
-    words = greeting[4:].decode("latin-1").split()
-    return words[0] if words else ""

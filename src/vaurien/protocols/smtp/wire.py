@@ -75,3 +75,14 @@ def without_extension(reply: bytes, keyword: bytes) -> bytes:
     left = [line for line in lines if line[4:].replace(b"=", b" ").upper().split()[:1] != [keyword]]
     *lines, last = [first, *left]
     return b"".join([*lines, last[:3], b" ", last[4:]])
+
+
+def accepts(reply: bytes) -> bool:
+    """Whether a client takes a reply for success: its last line counts."""
+    return reply[reply.rstrip().rfind(b"\n") + 1 :].startswith(b"2")
+
+
+def host_in(greeting: bytes) -> str:
+    """Return the server's name from its greeting (RFC 5321 section 4.2); '' for none."""
+    words = greeting[4:].decode("latin-1").split()
+    return words[0] if words else ""
