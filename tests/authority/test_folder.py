@@ -44,6 +44,15 @@ def test_a_lost_certificate_is_written_again(tmp_path: Path) -> None:
     assert (tmp_path / "ca.pem").read_bytes() == made.public_pem
 
 
+def test_a_certificate_of_an_authority_of_before_is_replaced(tmp_path: Path) -> None:
+    folder.authority(str(tmp_path))
+    (tmp_path / "authority.pem").unlink()
+    folder.opened.cache_clear()
+    made = folder.authority(str(tmp_path))
+    assert (tmp_path / "ca.pem").read_bytes() == made.public_pem
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_processes_that_begin_at_once_have_one_authority(tmp_path: Path) -> None:
     code = "import sys; from vaurien.authority.folder import authority; sys.stdin.read(); "
     code += f"print(authority({str(tmp_path)!r}).certificate.serial_number)"

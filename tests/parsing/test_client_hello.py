@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from vaurien.parsing.client_hello import (
     HELLO_LIMIT,
+    RECORDS_LIMIT,
     ClientHello,
     Unread,
     join_records,
@@ -291,3 +292,12 @@ def test_work_and_memory_are_bounded(data: bytes) -> None:
     tracemalloc.stop()
     assert peak < 2_000_000
     assert took < 0.5
+
+
+@pytest.mark.parametrize(
+    ("records", "answer"),
+    [(RECORDS_LIMIT - 1, Unread.INCOMPLETE), (RECORDS_LIMIT, Unread.NOT_TLS)],
+)
+def test_a_hello_that_is_cut_too_small_is_none(records: int, answer: Unread) -> None:
+    cut = b"\1\0\4\0" + bytes(records - 4)  # a message of 1024 bytes
+    assert read_client_hello(b"".join(record(bytes([byte])) for byte in cut)) is answer

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..errors import AuthorityError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .certificates import Identity
 
@@ -68,10 +68,10 @@ def opened(where: str) -> Identity:
         if not os.path.exists(path):
             os.makedirs(where, 0o700, exist_ok=True)
             name = f"vaurien authority {secrets.token_hex(3)}"
-            _publish(path, make_authority(name, now).pem, 0o600)
+            _write(path, make_authority(name, now).pem, 0o600, os.link)
         with open(path, "rb") as file:
             found = read_identity(file.read())
-        _publish(public_file(where), found.public_pem, 0o644)
+        _publish(public_file(where), found.public_pem)
     except OSError as error:
         raise AuthorityError(f"{error.filename or where}: {error.strerror}") from None
     except ValueError as error:
@@ -81,10 +81,16 @@ def opened(where: str) -> Identity:
     return found
 
 
-def _publish(path: str, content: bytes, mode: int) -> None:
-    """Let a complete file appear at a path, unless there is one."""
-    if os.path.exists(path):
-        return
+def _publish(path: str, content: bytes) -> None:
+    """Have a file hold this, for everybody; another one may be of an authority of before."""
+    with suppress(FileNotFoundError), open(path, "rb") as file:
+        if file.read() == content:
+            return
+    _write(path, content, 0o644, os.replace)
+
+
+def _write(path: str, content: bytes, mode: int, move: Callable[[str, str], None]) -> None:
+    """Let a complete file appear at a path: ``os.replace``, or ``os.link`` unless there is one."""
     temporary = f"{path}.{secrets.token_hex(8)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
@@ -93,6 +99,7 @@ def _publish(path: str, content: bytes, mode: int) -> None:
             file.flush()
             os.fsync(descriptor)
         with suppress(FileExistsError):  # another process was faster
-            os.link(temporary, path)
+            move(temporary, path)
     finally:
-        os.unlink(temporary)
+        with suppress(FileNotFoundError):  # it was moved
+            os.unlink(temporary)

@@ -12,6 +12,9 @@ from struct import Struct
 
 HELLO_LIMIT = 16 * 1024
 """Maximum bytes of a ClientHello as it arrives.  Those of real clients have 200 to 2,000."""
+RECORDS_LIMIT = 256
+"""Maximum number of records that it is cut into: whoever sends it byte by byte has all of them read
+again for each.  Real clients send one to three."""
 HANDSHAKE, CLIENT_HELLO = 22, 1
 """A type of records, and the type of handshake messages that comes first in them."""
 RECORD_HEADER, MESSAGE_HEADER = 5, 4
@@ -64,7 +67,7 @@ class Malformed(Exception):
 def read_client_hello(data: bytes | bytearray) -> ClientHello | Unread:
     """Read the ClientHello with which a stream begins; more bytes may follow it.
 
-    Only what can still become one within ``HELLO_LIMIT`` is incomplete.
+    Only what can still become one within ``HELLO_LIMIT`` and ``RECORDS_LIMIT`` is incomplete.
     """
     hello = join_records(data)
     if isinstance(hello, Unread):
@@ -79,13 +82,14 @@ def read_client_hello(data: bytes | bytearray) -> ClientHello | Unread:
 def join_records(data: bytes | bytearray, kind: int = CLIENT_HELLO) -> tuple[bytes, int] | Unread:
     """Return the body of the first handshake message, if it is of a kind; and where it ends.
 
-    It may be cut into any number of records, none of them empty (RFC 8446 section 5.1).  It ends
-    with the last of these.
+    It may be cut into records, none of them empty (RFC 8446 section 5.1).  It ends with the last of
+    these.
     """
     message = b""
     needed = MESSAGE_HEADER
-    end = 0
+    end = records = 0
     while len(message) < needed:
+        records += 1
         begin = end + RECORD_HEADER
         header = data[end:begin]
         if not _may_be_header(header):
@@ -96,7 +100,7 @@ def join_records(data: bytes | bytearray, kind: int = CLIENT_HELLO) -> tuple[byt
             return Unread.NOT_TLS
         if len(message) >= MESSAGE_HEADER:
             needed = MESSAGE_HEADER + int.from_bytes(message[1:MESSAGE_HEADER], "big")
-        if max(end, needed) > HELLO_LIMIT:
+        if max(end, needed) > HELLO_LIMIT or records > RECORDS_LIMIT:
             return Unread.NOT_TLS
         if len(data) < end:
             return Unread.INCOMPLETE

@@ -48,6 +48,11 @@ def test_what_is_no_object_passes_as_it_is() -> None:
     )
 
 
+def test_what_is_nested_too_deeply_passes_as_it_is() -> None:
+    nested = b"data: " + b"[" * 100_000 + b"\n\n"
+    assert told("no-usage", [nested]).content == nested
+
+
 def test_objects_in_objects() -> None:
     found = list(objects_in({"a": [{"b": 1}, 2], "c": {"d": {}}}))
     assert len(found) == 4

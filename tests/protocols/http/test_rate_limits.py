@@ -99,7 +99,7 @@ def test_the_fields_of_anthropic() -> None:
     assert json.loads(body)["error"]["type"] == "rate_limit_error"
 
 
-@pytest.mark.parametrize("date", ["", "Date: soon\r\n"])
+@pytest.mark.parametrize("date", ["", "Date: soon\r\n", "Date: Fri, 31 Dec 9999 23:59:59 GMT\r\n"])
 def test_without_the_time_of_the_backend_no_moment_is_told(date: str) -> None:
     limited = Limited("requests", "anthropic", limit=1)
     answer = f"HTTP/1.1 200 OK\r\n{date}Content-Length: 0\r\n\r\n".encode()

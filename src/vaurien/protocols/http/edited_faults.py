@@ -28,7 +28,7 @@ class EditedEvents(EventFault):
         event = at.event
         try:
             data, before = json.loads(event.text), json.loads(event.text)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter for arrays in arrays in arrays
             data = before = None
         if not isinstance(data, dict):
             yield event.data

@@ -97,7 +97,7 @@ class RateLimit(ForgedResponse):
             try:
                 now = parsedate_to_datetime(date[1].decode("latin-1"))
                 window.date = now + timedelta(seconds=ceil(window.ends - message.at))
-            except ValueError:
+            except (ValueError, OverflowError):
                 pass
         limit, wait = cast(int, values["limit"]), max(0.0, window.ends - message.at)
         told_date = window.date.strftime("%Y-%m-%dT%H:%M:%SZ") if window.date else ""
