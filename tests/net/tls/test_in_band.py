@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,8 +11,15 @@ import pytest
 from postgresql_server import VERSION_3, query, startup
 from scenario import Peer, World
 from secured import Certified, Talk, certify
+from vaurien.net.connection import Connection
+from vaurien.net.end import End
 from vaurien.net.spec import Limits
+from vaurien.net.tls.end import TlsEnd
+from vaurien.net.tls.handshake import Handshake
+from vaurien.net.tls.hello import HelloReader
+from vaurien.net.tls.opening import BegunOpening, IdleEnd
 from vaurien.net.tls.spec import Tls
+from vaurien.net.tls.stream import TlsStream
 from vaurien.protocol import Protocol
 from vaurien.protocols.mysql.parser import MySQL
 from vaurien.protocols.mysql.wire import PROTOCOL_41, SSL, packet
@@ -342,3 +350,27 @@ def test_gssapi_encryption_is_refused(certified: Certified) -> None:
     meeting.ask()
     meeting.world.run(lambda: meeting.answered)
     assert meeting.answered
+
+
+@WAYS
+@pytest.mark.parametrize("complete", [True, False])
+def test_nothing_is_left_in_memory(certified: Certified, way: Way, complete: bool) -> None:
+    World.made.clear()  # what other tests have left
+    gc.collect()
+    gc.disable()
+    try:
+        meeting = Meeting(certified, way, size=100_000)
+        world, client = meeting.world, meeting.client
+        meeting.ask()
+        world.run(lambda: meeting.answered if complete else meeting.begins)
+        client.on_data = None
+        client.reset()
+        world.run(lambda: world.proxy.closed)
+        for backend in world.backends:
+            backend.close()
+        world.run(seconds=100)
+        world.proxy.closed.clear()
+        kinds = {Connection, End, IdleEnd, TlsEnd, BegunOpening, Handshake, HelloReader, TlsStream}
+        assert {type(each) for each in gc.get_objects()} & kinds == set()
+    finally:
+        gc.enable()
