@@ -29,15 +29,21 @@ def client(proxy):
 
 def run(pytester: pytest.Pytester, address: Address, text: str, *flags: str) -> pytest.RunResult:
     pytester.makepyfile(BEGIN + text.replace("REDIS", f'"{address}", protocol="redis"'))
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *flags)
+    return pytester.runpytest_inprocess(*FLAGS, *flags)
+
+
+FLAGS = ("-p", "no:cacheprovider", "-p", "vaurien.pytest_plugin")
+
+
+@pytest.fixture(autouse=True)
+def _without_plugins_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take long to import."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 def apart(pytester: pytest.Pytester, *flags: str) -> pytest.RunResult:
-    """Run pytest in another process, without the plugins of others, which take long to import."""
-    flags = ("-p", "no:cacheprovider", "-p", "vaurien.pytest_plugin", *flags)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-        return pytester.runpytest_subprocess(*flags)
+    """Run pytest in another process."""
+    return pytester.runpytest_subprocess(*FLAGS, *flags)
 
 
 def test_the_fixture(pytester: pytest.Pytester, redis_address: Address) -> None:
@@ -94,9 +100,9 @@ def test_checkout(chaos):
 
 def test_a_checkout(pytester: pytest.Pytester, orders: Address) -> None:
     pytester.makepyfile(CHECKOUT.replace("127.0.0.1:5432", str(orders)))
-    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+    pytester.runpytest_inprocess(*FLAGS).assert_outcomes(passed=1)
     pytester.makepyfile(CHECKOUT.replace("127.0.0.1:5432", str(orders)).replace("(3)", "(2)"))
-    result = pytester.runpytest_inprocess()
+    result = pytester.runpytest_inprocess(*FLAGS)
     result.assert_outcomes(failed=1)
     assert result.stdout.str().count("injected error deadlock_detected") == 2
 
@@ -302,7 +308,7 @@ def test_mistakes_in_replays(
 
 def test_workers_of_xdist_share_the_seed(pytester: pytest.Pytester, redis_address: Address) -> None:
     text = "\n".join(f"def test_{each}(chaos): assert chaos.seed < 0" for each in range(4))
-    result = run(pytester, redis_address, text, "-n", "2")
+    result = run(pytester, redis_address, text, "-p", "xdist.plugin", "-n", "2")
     seeds = re.findall(r"repeat with --chaos-seed=(\d+)", result.stdout.str())
     assert (len(seeds), len(set(seeds))) == (4, 1)
 
