@@ -128,13 +128,15 @@ class Talk:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            self.failure = error
+            self.failure = self.failure or error
         if said := self._outgoing.read():
             self.peer.say(said)
 
     def _hear(self) -> None:
         try:
             data = self.tls.read(65536)
+        except ssl.SSLWantReadError:
+            return  # it was a ticket
         except ssl.SSLZeroReturnError:
             data = b""
         if not data:

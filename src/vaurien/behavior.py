@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HOOKS", "Behavior", "ConnectionView", "Delaying", "Firing", "Scope"]
 
-HOOKS = ("on_connect", "on_open", "on_message", "on_end")
+HOOKS = ("on_connect", "on_hello", "on_open", "on_message", "on_end")
 
 NO_FLAWS: tuple[str, ...] = ()
 STEP_SIZE = 16384
@@ -30,8 +30,8 @@ STEP_SIZE = 16384
 class Behavior(Configurable):
     """The base class of behaviors; subclasses set ``name`` and declare options.
 
-    They act in the hooks that they override: ``on_message``, ``on_connect``, ``on_open`` and
-    ``on_end``.
+    They act in the hooks that they override: ``on_message``, ``on_connect``, ``on_hello``,
+    ``on_open`` and ``on_end``.
     """
 
     scopes: ClassVar[tuple[Scope, ...]] = ("exchange", "connection")
@@ -132,6 +132,15 @@ class Behavior(Configurable):
         It may wait, hold, close, or refuse; when it ends, the backend is dialled.
         """
         del firing
+        yield from ()
+
+    def on_hello(self, hello: Message, firing: Firing) -> Actions:
+        """Act on the handshake of a client that speaks TLS to vaurien, before a backend is dialled.
+
+        ``hello``: its ClientHello, which ``about`` has parsed.  It may wait, hold, close, reply
+        with bytes that are not encrypted, and ask for ``Shake``, ``Until`` and ``Note``.
+        """
+        del hello, firing
         yield from ()
 
     def on_open(self, firing: Firing) -> Actions:

@@ -70,6 +70,10 @@ class Fault:
         """Act on a message of the exchange that fails, as ``Behavior.on_message`` does."""
         raise NotImplementedError
 
+    def greet(self, hello: Message, firing: Firing, values: Values) -> Actions:
+        """Act on a handshake with vaurien, as ``Behavior.on_hello`` does, if it is one of TLS."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer(Fault):
@@ -101,6 +105,11 @@ class Answer(Fault):
             yield Forward(message.with_data(self.render(message, firing, values)))
             if self.closes:
                 yield Close()
+
+    def greet(self, hello: Message, firing: Firing, values: Values) -> Actions:
+        yield Reply(self.render(hello, firing, values))
+        if self.closes:
+            yield Close()
 
 
 class FirstPiece:

@@ -58,6 +58,7 @@ BEHAVIORS = {
     "slow-accept": "SlowAccept",
     "accept-then-silence": "AcceptThenSilence",
     "no-backend": "NoBackend",
+    "handshake": "Handshake",
 }
 """The class of each behavior, in the module of its name."""
 PROTOCOLS = {

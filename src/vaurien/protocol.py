@@ -71,6 +71,8 @@ class Protocol(Configurable):
     """Its names in ALPN (RFC 7301): inside of TLS, clients that offer one speak no other."""
     reads_tls: ClassVar[bool] = False
     """It reads TLS itself, so there is nothing for it to read where that is decrypted."""
+    greeted: ClassVar[bool] = False
+    """Its clients shake hands with vaurien, which speaks TLS to them."""
     faults: ClassVar[Catalogue] = NO_FAULTS
     """The errors that its servers report."""
 

@@ -172,7 +172,9 @@ def test_a_behavior_without_any_hook_is_refused_unless_it_is_inert(
     )
     if refused:
         line = refuse("--rule", f"{module}.Still")
-        assert "does nothing: it overrides none of on_connect, on_open, on_message" in line
+        assert (
+            "does nothing: it overrides none of on_connect, on_hello, on_open, on_message" in line
+        )
     else:
         assert (
             understand("--rule", f"{module}.Still").state.proxies[0].plan.rules[-1].name == "still"

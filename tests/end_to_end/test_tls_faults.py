@@ -26,6 +26,7 @@ from vaurien.authority.folder import authority
 from vaurien.net.address import Address
 from vaurien.net.tls import pem
 from vaurien.net.tls.server import prepare
+from vaurien.net.tls.spec import Tls as Encryption
 from vaurien.protocols.tls.faults import CATALOGUE
 from vaurien.protocols.tls.parser import Tls
 from vaurien.protocols.tls.wire import ALERTS
@@ -114,6 +115,25 @@ def address(ca: Path) -> Iterator[Address]:
         RunningProxy(backend.address, *rules, protocol=Tls()) as proxy,
     ):
         yield proxy.address
+
+
+@pytest.fixture(scope="module")
+def own_address(ca: Path) -> Iterator[Address]:
+    """The same, where vaurien itself is the server of the handshake."""
+    del ca
+    rules = [f"handshake fault={fault.name} sni={name_for(fault.name)}" for fault in CATALOGUE]
+    with (
+        Scripted(answer) as backend,
+        RunningProxy(backend.address, *rules, tls=Encryption(mode="terminate")) as proxy,
+    ):
+        yield proxy.address
+
+
+def answer(sock: socket.socket) -> None:
+    """Answer a request, in the clear."""
+    with suppress(OSError):
+        if sock.recv(65536):
+            sock.sendall(b"HTTP/1.0 200 OK\r\n\r\nhello\r\n")
 
 
 # Clients.
@@ -230,6 +250,20 @@ def test_what_clients_say(client: str, address: Address, ca: Path) -> None:
     said = {fault: ASK[client](address, ca, name) for fault, name in names.items()}
     assert wrong(client, said) == {}
     assert ASK[client](address, ca, f"fine.{DOMAIN}") == NO_ERROR
+
+
+@pytest.mark.parametrize("client", ASK)
+def test_they_say_the_same_of_a_handshake_with_vaurien(
+    client: str, own_address: Address, ca: Path
+) -> None:
+    if client != "CPython":
+        require(client)
+    names = {fault.name: name_for(fault.name) for fault in CATALOGUE}
+    said = {fault: ASK[client](own_address, ca, name) for fault, name in names.items()}
+    assert wrong(client, said) == {}
+    accepted = {fault for fault in said if documented()[client][fault] == ACCEPTS}
+    assert {said[fault] for fault in accepted} <= {NO_ERROR}  # it is served
+    assert ASK[client](own_address, ca, f"fine.{DOMAIN}") == NO_ERROR
 
 
 @pytest.mark.parametrize("client", OTHERS)

@@ -17,29 +17,26 @@ from ..values.options import Option, Value, one_of, option, options_of
 NOISE = 100
 
 
-class Error(Behavior):
-    """Answers with an error of the protocol; if it has none, with random bytes."""
+class Faulty(Behavior):
+    """The base class of behaviors that play faults of a catalogue."""
 
-    name = "error"
-    lasting: ClassVar[bool] = True
     fault: str = option("", "name or number of the fault; if empty, a typical one at random")
-    inject: bool = option(False, "insert random bytes into the response instead")
-    warmup: int = option(0, "number of exchanges that succeed first", minimum=0)
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     """The values given for parameters of the fault."""
     faults: tuple[ChosenFault, ...] = field(default=(), repr=False, compare=False)
-    """The faults that it picks from, by way of ``fit``; without any it answers with noise."""
+    """The faults that it picks from, by way of ``fit``."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.needs_messages = bool(self.faults)
-        self.ignores_unsolicited = self.needs_messages and all(
-            chosen.fault.ignores_unsolicited for chosen in self.faults
-        )
         self.only = self.faults[0] if len(self.faults) == 1 else None
         shown = (chosen.fault.flaw for chosen in self.faults)
         self.flaws = tuple(flaw for flaw in shown if flaw is not None)
+
+    @classmethod
+    def played(cls, protocol: type[Protocol]) -> type[Protocol]:
+        """Return the protocol whose faults are played on a proxy of this protocol."""
+        return protocol
 
     @classmethod
     def further_options(
@@ -47,7 +44,7 @@ class Error(Behavior):
     ) -> Mapping[str, Option]:
         if not given.get("fault"):
             return {}
-        fault = _find(str(given["fault"]), protocol, given)
+        fault = _find(str(given["fault"]), cls.played(protocol), given)
         return {parameter.name: parameter for parameter in fault.parameters}
 
     @classmethod
@@ -75,16 +72,51 @@ class Error(Behavior):
             why = f"is not an option of {self.name!r} without a fault"
             allowed = one_of(options_of(type(self)))
             raise OptionError(why, key=next(iter(self.parameters)), allowed=allowed)
-        if self.fault and self.inject:
-            raise OptionError("excludes inject", key="fault", given=self.fault)
-        if self.inject or not (self.fault or protocol.faults):
-            return self
+        protocol = self.played(protocol)
         catalogue = protocol.faults
+        if not (self.fault or catalogue):
+            return self
         found = (_find(self.fault, protocol, self.parameters),) if self.fault else catalogue.typical
         faults = tuple(ChosenFault(fault, values_of(fault, self.parameters)) for fault in found)
         parameters = {key: faults[0].values[key] for key in self.parameters}
-        fitted = type(self)(**super().settings(), parameters=parameters, faults=faults)
-        fitted.applies_to = found[0].applies_to if self.fault else catalogue.typical_where
+        return type(self)(**super().settings(), parameters=parameters, faults=faults)
+
+    def detail(self, firing: Firing) -> str:
+        return (self.only or self.chosen(firing)).fault.name
+
+    def chosen(self, firing: Firing) -> ChosenFault:
+        """Return the fault for all messages of an exchange, out of several."""
+        choice = firing.of_exchange(Choice)
+        if choice.fault is None:
+            choice.fault = firing.random().choice(self.faults)
+        return choice.fault
+
+
+class Error(Faulty):
+    """Answers with an error of the protocol; if it has none, with random bytes."""
+
+    name = "error"
+    lasting: ClassVar[bool] = True
+    inject: bool = option(False, "insert random bytes into the response instead")
+    warmup: int = option(0, "number of exchanges that succeed first", minimum=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.needs_messages = bool(self.faults)
+        self.ignores_unsolicited = self.needs_messages and all(
+            chosen.fault.ignores_unsolicited for chosen in self.faults
+        )
+
+    def fit(self, protocol: type[Protocol]) -> Self:
+        if self.fault and self.inject:
+            raise OptionError("excludes inject", key="fault", given=self.fault)
+        if self.inject and not self.parameters:
+            return self
+        fitted = super().fit(protocol)
+        if self.fault:
+            fitted.applies_to = fitted.faults[0].fault.applies_to
+        elif fitted.faults:
+            fitted.applies_to = protocol.faults.typical_where
         return fitted
 
     def concerns(self, direction: Direction) -> bool:
@@ -97,13 +129,13 @@ class Error(Behavior):
     def detail(self, firing: Firing) -> str:
         if not self.fails(firing):
             return ""
-        return (self.only or self._chosen(firing)).fault.name if self.faults else "noise"
+        return (self.only or self.chosen(firing)).fault.name if self.faults else "noise"
 
     def on_message(self, message: Message, firing: Firing) -> Actions:
         if not self.fails(firing):
             return iter([Forward(message)])
         if self.faults:
-            chosen = self.only or self._chosen(firing)
+            chosen = self.only or self.chosen(firing)
             return chosen.fault.play(message, firing, chosen.values)
         return self._noise(message, firing)
 
@@ -119,13 +151,6 @@ class Error(Behavior):
     def fails(self, firing: Firing) -> bool:
         """Whether the exchange fails."""
         return not self.warmup or firing.count > self.warmup
-
-    def _chosen(self, firing: Firing) -> ChosenFault:
-        """Return the fault for all messages of an exchange, out of several."""
-        choice = firing.of_exchange(Choice)
-        if choice.fault is None:
-            choice.fault = firing.random().choice(self.faults)
-        return choice.fault
 
 
 class Choice:

@@ -15,7 +15,7 @@ from .closing import MISSES_BYTES, Ending, InUse, close_socket, read_unread
 from .decisions import Decisions
 from .end import End
 from .framing import Conversation
-from .hooks import CONNECT, Hooks
+from .hooks import BEFORE, Hooks
 from .link import Link
 from .peer_watch import GONE, PeerWatch
 from .played import Steps
@@ -88,7 +88,7 @@ class Connection:
     def begin(self) -> None:
         """Run the rules' ``on_connect``, and then get a backend."""
         if self.proxy.active_plan.connecting:
-            self._make_hooks().connect(lambda: self.proxy.connect(self))
+            self.make_hooks().connect(lambda: self.proxy.connect(self))
         else:
             self.proxy.connect(self)
 
@@ -113,7 +113,7 @@ class Connection:
         for end in (first, second):
             end.reactor.add(end.fd, end, READ)
         if self.proxy.active_plan.opening:
-            self._make_hooks().open()
+            self.make_hooks().open()
 
     def apply(self) -> None:
         """Follow the proxy's new plan."""
@@ -126,7 +126,7 @@ class Connection:
             self.close(why=f"rule {missed.rule.name} is off, and has dropped messages")
             return
         if plan.opening or self.hooks is not None:
-            hooks = self._make_hooks()
+            hooks = self.make_hooks()
             hooks.follow_plan()
             if self.links:
                 hooks.open()
@@ -349,14 +349,14 @@ class Connection:
         if self.hooks is None or not self.hooks.has_begun(link.direction):
             if not self.proxy.active_plan.ending:
                 return True
-            self._make_hooks().end(link.direction, lambda: link.ending is Ending.RST, link.settle)
+            self.make_hooks().end(link.direction, lambda: link.ending is Ending.RST, link.settle)
             if self.withholds_end(link):
                 link.sink.outgoing.settle()  # the sink is not to notice
         return self.closed or not self.withholds_end(link)
 
     def pass_close(self, by: ActiveRule, *, reset: bool) -> Steps:
         """Let the rules behind one that closes the connection act on the end."""
-        yield from self._make_hooks().pass_close(by, reset=reset)
+        yield from self.make_hooks().pass_close(by, reset=reset)
 
     def withholds_end(self, link: Link) -> bool:
         """Whether a rule keeps the sink from being sent the end."""
@@ -367,7 +367,7 @@ class Connection:
         links = [link for link in self.links if direction in (None, link.direction)]
         return max([self.opened_at, *(link.active_at for link in links)])
 
-    def _make_hooks(self) -> Hooks:
+    def make_hooks(self) -> Hooks:
         if self.hooks is None:
             self.hooks = Hooks(self)
         self.proxy.on_holding(self)
@@ -384,7 +384,7 @@ class Connection:
         """Return of each thing that is kept (``dead``: or lost) whether a peer waits for it."""
         running = self.hooks.running if self.hooks is not None else []
         waiting = [key for key in running if isinstance(key, Direction)]
-        if CONNECT in running or any(
+        if not BEFORE.isdisjoint(running) or any(
             (dead and link.dead) or (link.player is not None and link.player.holding)
             for link in self.links
         ):

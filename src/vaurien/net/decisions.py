@@ -96,18 +96,18 @@ class Decisions:
         self._memory.forget(plan.includes, before)
         return None
 
-    def draw(self, active_rule: ActiveRule) -> Firing | None:
+    def draw(self, active_rule: ActiveRule, labels: Mapping[str, str] = NO_LABELS) -> Firing | None:
         """Draw for a rule whose scope is the connection, once; None if it does not fire."""
         connection_draws = self.memory.connection_draws
         if active_rule not in connection_draws:
             firing = None
-            if active_rule.always:
+            if active_rule.matches(labels):
                 mix, now = active_rule.rule.mix, self.proxy.reactor.clock()
                 taken = mix != "" and self.proxy.active_plan.is_taken(active_rule, connection_draws)
-                firing = active_rule.fire(self.connection, 0, now, NO_LABELS, taken=taken)
+                firing = active_rule.fire(self.connection, 0, now, labels, taken=taken)
             connection_draws[active_rule] = firing
             if firing is not None:
-                self.proxy.on_fired(active_rule.rule, firing, TO_BACKEND, NO_LABELS)
+                self.proxy.on_fired(active_rule.rule, firing, TO_BACKEND, labels)
         return connection_draws[active_rule]
 
     # Unframed: an exchange is what the client sends until the backend answers, and the answer.

@@ -1,4 +1,4 @@
-"""The hooks of behaviors where there is no message: ``on_connect``, ``on_open``, ``on_end``.
+"""The hooks of behaviors beside that for messages: ``on_connect``, ``on_hello``, and so on.
 
 A hook run is a generator that runs until it must wait, as a player is.  When a rule is lifted,
 its behavior is asked for nothing more, and the run continues with what comes after it.  When a
@@ -14,23 +14,30 @@ from typing import Protocol as Interface
 
 from ..rules.active import ActiveRule
 from ..rules.plan import Rule
-from ..values.actions import Action, Close, Hold, Refuse, Wait
-from ..values.messages import Direction, Ended
+from ..values.actions import Action, Close, Hold, Note, Refuse, Reply, Shake, Until, Wait
+from ..values.events import Trouble
+from ..values.messages import NO_LABELS, Direction, Ended, Message
 
 if TYPE_CHECKING:
     from .decisions import Decisions
+    from .greeting import Greeting
     from .played import Steps
     from .reactor import Timer
 
 CONNECT: Literal["connect"] = "connect"
-Key = Literal["connect"] | Direction | ActiveRule
-"""Which run: all rules' ``on_connect``; their ``on_end`` in a direction; a rule's ``on_open``."""
+HELLO: Literal["hello"] = "hello"
+BEFORE = frozenset({CONNECT, HELLO})
+"""Those before there is a backend."""
+Key = Literal["connect", "hello"] | Direction | ActiveRule
+"""Which run: all rules' ``on_connect``; their ``on_hello``; their ``on_end`` in a direction; a
+rule's ``on_open``."""
 
 
 class HookedConnection(Interface):
     """The connection as its hooks see it."""
 
     decisions: Decisions
+    number: int
     closed: bool
 
     def close(self, *, reset: bool = False) -> None: ...
@@ -59,11 +66,13 @@ class Hooks:
     def held_by(self) -> list[ActiveRule]:
         """The rules that may keep the connection from a backend, or a peer from seeing the end."""
         plan, drawn = self._proxy.active_plan, self._connection.decisions.memory.connection_draws
+        run_by: dict[Key, tuple[ActiveRule, ...]]
+        run_by = {CONNECT: plan.connecting, HELLO: plan.greeting}
         rules = [
             active_rule
             for key in self.running
             if not isinstance(key, ActiveRule)
-            for active_rule in (plan.connecting if key == CONNECT else plan.ending)
+            for active_rule in run_by.get(key, plan.ending)
         ]
         return [active_rule for active_rule in rules if drawn.get(active_rule) is not None]
 
@@ -71,6 +80,16 @@ class Hooks:
         """Run ``on_connect`` of each rule, then continue."""
         if self._start(CONNECT, self._on_connect(), then) and not self._connection.closed:
             then()
+
+    def greet(self, greeting: Greeting, then: Callable[[], None]) -> None:
+        """Run ``on_hello`` of each rule, and continue when they let it; see ``Greeting``."""
+        run = HookRun(self._connection, self._on_hello(greeting), greeting.hello.at)
+        self._runs[HELLO] = greeting.run = run
+        greeting.then = then
+        run.step()
+        run.then = greeting.go_on
+        if run.over and not self._connection.closed:
+            greeting.go_on()
 
     def open(self) -> None:
         """Run ``on_open`` of each rule for which that has not been done yet."""
@@ -143,29 +162,45 @@ class Hooks:
         for active_rule in self._proxy.active_plan.connecting:
             yield from self._ask(active_rule, "on_connect", self._proxy.reactor.clock())
 
+    def _on_hello(self, greeting: Greeting) -> Steps:
+        hello = greeting.hello
+        for active_rule in self._proxy.active_plan.greeting:
+            yield from self._ask(active_rule, "on_hello", hello.at, hello, greeting=greeting)
+
     def _on_end(self, direction: Direction, is_reset: Callable[[], bool]) -> Steps:
         for active_rule in self._proxy.active_plan.ending:
             now = self._proxy.reactor.clock()
             ended = Ended(direction, now, is_reset())
             yield from self._ask(active_rule, "on_end", now, ended)
 
-    def _ask(self, active_rule: ActiveRule, hook: str, began: float, *ended: Ended) -> Steps:
+    def _ask(
+        self,
+        active_rule: ActiveRule,
+        hook: str,
+        began: float,
+        *seen: Ended | Message,
+        greeting: Greeting | None = None,
+    ) -> Steps:
         """Do what a behavior asks for in one of its hooks, if its rule fires.
 
         That ends when the rule is lifted or the connection is closed.
         """
         decisions, rule = self._connection.decisions, None
         while self._acts(active_rule) and active_rule.rule is not rule:
-            if ended and active_rule.direction not in (None, ended[0].direction):
+            if hook == "on_end" and active_rule.direction not in (None, seen[0].direction):
                 return
-            firing = decisions.draw(active_rule)
+            labels = NO_LABELS if greeting is None else greeting.hello.labels
+            firing = decisions.draw(active_rule, labels)
             if firing is None:
                 return
             rule = active_rule.rule
             behavior = active_rule.behavior(self._proxy.reactor.clock())
             values = rule if behavior.resumable else None
-            for action in getattr(behavior, hook)(*ended, firing.in_hook(began)):
-                yield from self._do(action, active_rule, hook, values)
+            for action in getattr(behavior, hook)(*seen, firing.in_hook(began)):
+                if greeting is not None and isinstance(action, Reply | Shake | Until | Note):
+                    yield from self._greet(action, active_rule, greeting)
+                else:
+                    yield from self._do(action, active_rule, hook, values)
                 if not self._acts(active_rule, values):
                     break
             else:
@@ -175,7 +210,7 @@ class Hooks:
         connection, clock = self._connection, self._proxy.reactor.clock
         match action:
             case Wait(until):
-                if hook == "on_connect" and clock() < until:
+                if hook in ("on_connect", "on_hello") and clock() < until:
                     connection.watch_peers()
                 while clock() < until and self._acts(active_rule, values):
                     yield until
@@ -192,6 +227,24 @@ class Hooks:
             case _:
                 what = f"{active_rule.name} yielded {action!r}"
                 raise TypeError(f"{what}, which is not allowed in {hook}")
+
+    def _greet(
+        self, action: Reply | Shake | Until | Note, active_rule: ActiveRule, greeting: Greeting
+    ) -> Steps:
+        match action:
+            case Reply(data):
+                greeting.send(data)
+            case Shake():
+                greeting.shake = action
+            case Until(stage):
+                while not greeting.has_reached(stage) and self._acts(active_rule):
+                    greeting.go_on()
+                    yield None
+            case Note(label, text):
+                decisions = self._connection.decisions
+                decisions.facts = {**decisions.facts, label: text}
+                what = f"connection {self._connection.number}: {label}"
+                self._proxy.emit(Trouble(self._proxy.name, what, text))
 
     def _acts(self, active_rule: ActiveRule, values: Rule | None = None) -> bool:
         """Whether a rule is on, with these values, and the connection open."""

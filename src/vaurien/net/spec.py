@@ -74,4 +74,4 @@ def matching(protocol: type[Protocol], tls: Tls | None) -> type[Protocol]:
         return protocol
     from ..rules.handshake import inside_tls
 
-    return inside_tls(protocol)  # type: ignore[arg-type]  # for mypy a class is not hashable
+    return inside_tls(protocol, greeted=tls.with_clients)  # type: ignore[arg-type]  # for mypy a class is not hashable

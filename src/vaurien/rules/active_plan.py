@@ -69,6 +69,7 @@ class ActivePlan:
         self.next_edge = _next_edge(self._all, now)
         """When a rule next turns on or off, or expires, on the same clock as ``now``."""
         self.connecting = self._with("on_connect")
+        self.greeting = self._with("on_hello")
         self.opening = self._with("on_open")
         opened = frozenset(() if previous is None else previous.opening) - self._updated
         self.opens = not opened.issuperset(self.opening)
@@ -112,7 +113,7 @@ class ActivePlan:
             active_rule
             for active_rule in self.rules
             if active_rule.rule.scope == "connection"
-            and not active_rule.rule.match
+            and (active_rule.always or hook == "on_hello")
             and active_rule.rule.behavior.overrides(hook)
         )
 

@@ -15,18 +15,25 @@ TLS_LABELS: Mapping[str, str] = {
     "sni": "name that the client asks for in the handshake",
     "alpn": "protocol that was agreed on in the handshake: http/1.1, h2",
     "tls_version": f"version of TLS: {', '.join(VERSIONS)}",
+    "accepted": "fault of the behavior handshake that the client has accepted",
 }
+OFFERED = ("sni", "alpn", "tls_version")
+"""Those of which the client's hello tells what it offers."""
 WITHOUT_TLS = "is known only on a proxy with the key tls"
 
 
 @cache
-def inside_tls(protocol: type[Protocol]) -> type[Protocol]:
-    """Return a protocol with the labels of the handshake, for rules to match."""
+def inside_tls(protocol: type[Protocol], *, greeted: bool = False) -> type[Protocol]:
+    """Return a protocol with the labels of the handshake, for rules to match.
+
+    ``greeted``: clients shake hands with vaurien.
+    """
     from .kinds import SOME, texts
 
-    kind = {"sni": SOME, "alpn": SOME, "tls_version": texts(VERSIONS)}
+    kind = {"sni": SOME, "alpn": SOME, "tls_version": texts(VERSIONS), "accepted": SOME}
     about = {
         "__doc__": protocol.__doc__,
+        "greeted": greeted,
         "labels": {**protocol.labels, **TLS_LABELS, **protocol.labels},
         "kinds": classmethod(lambda _: [{**kind, **each} for each in protocol.kinds()]),
     }

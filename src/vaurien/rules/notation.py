@@ -249,10 +249,23 @@ def _scope(given: str, behavior: Behavior, match: tuple[Match, ...]) -> Scope:
     if scope not in behavior.scopes:
         why = f"is not allowed: {behavior.name!r} acts on whole connections"
         raise OptionError(why, key="scope", given=given)
-    if behavior.scopes == ("connection",) and match:
+    if behavior.overrides("on_hello"):
+        _check_offered(match)
+    elif behavior.scopes == ("connection",) and match:
         why = f"is not allowed: {behavior.name!r} acts on whole connections, not on messages"
         raise OptionError(why, key=match[0].label)
     return scope
+
+
+def _check_offered(match: tuple[Match, ...]) -> None:
+    """Reject matches on what a ClientHello does not tell."""
+    from .handshake import OFFERED
+
+    for one in match:
+        if one.label not in OFFERED:
+            raise OptionError(
+                "is not known during the handshake", key=one.label, allowed=", ".join(OFFERED)
+            )
 
 
 def _cycle(on: float, off: float) -> tuple[float | None, float]:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .messages import Message
+
+Stage = Literal["server-hello", "client-finished", "done"]
+STAGES: tuple[Stage, ...] = ("server-hello", "client-finished", "done")
+"""How far a handshake with a client is: vaurien's first flight has left; the client's next one has
+arrived, which vaurien has not looked at; both have finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +98,41 @@ class Refuse:
     reason: str
 
 
-Action = Forward | Reply | Wait | Hold | Drop | Close | Behind | Refuse
+@dataclass(frozen=True, slots=True)
+class Shake:
+    """Shake hands in this way with a client that speaks TLS to vaurien.
+
+    Only from ``on_hello``, before anything else.
+    """
+
+    flaw: str = ""
+    """The flaw of the certificate; "" for none."""
+    demand: bool = False
+    """The client must show a certificate."""
+    notifies: bool = True
+    """At its end the connection has a close_notify."""
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Let the handshake with the client go on as far as this.
+
+    Only from ``on_hello``.
+    """
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Emit a label, which all exchanges of the connection have from now on.
+
+    Only from ``on_hello``.
+    """
+
+    label: str
+    text: str
+
+
+Action = Forward | Reply | Wait | Hold | Drop | Close | Behind | Refuse | Shake | Until | Note
 Actions = Iterator[Action]

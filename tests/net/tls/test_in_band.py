@@ -14,10 +14,10 @@ from secured import Certified, Talk, certify
 from vaurien.net.connection import Connection
 from vaurien.net.end import End
 from vaurien.net.spec import Limits
-from vaurien.net.tls.end import TlsEnd
+from vaurien.net.tls.end import IdleEnd, TlsEnd
 from vaurien.net.tls.handshake import Handshake
 from vaurien.net.tls.hello import HelloReader
-from vaurien.net.tls.opening import BegunOpening, IdleEnd
+from vaurien.net.tls.opening import BegunOpening
 from vaurien.net.tls.spec import Tls
 from vaurien.net.tls.stream import TlsStream
 from vaurien.protocol import Protocol

@@ -327,7 +327,7 @@ def test_a_failure_ends_its_connection_only(certified: Certified) -> None:
     opener = world.proxy._opener
     assert opener
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opener.credentials.certificates, "for_name", lambda name: 1 / 0)
+        patch.setattr(opener.credentials.certificates, "for_name", lambda *_, **__: 1 / 0)
         client = client_of(world, certified)
         world.run(lambda: client.peer.ended)
     (failed,) = world.events

@@ -6,7 +6,8 @@ its proxy (``opening``) reads the ClientHello (``hello``), dials the backend, an
 hands (``handshake``).  What results is a ``TlsStream`` (``stream``), which a ``TlsEnd`` (``end``)
 has in place of its socket: bytes in, bytes out, over buffers in memory.  It may hold bytes that the
 poller does not see, for which an ``AheadEnd`` (``ahead``) takes turns.  ``reasons`` says why TLS
-has failed.  A ``TlsServer`` (``server``) knows no connection: faults of the handshake play it.
+has failed, ``facts`` what was agreed on.  A ``TlsServer`` (``server``) knows no connection: faults
+of the handshake play it.
 
 A proxy without TLS imports none of this, nor ``ssl``.
 """

@@ -7,6 +7,7 @@ import contextlib
 from ...values.events import Trouble
 from ..closing import RESET_LIMIT, close_socket, read_unread
 from ..connection import Connection
+from ..end import End
 from ..reactor import Reactor
 from ..system import READ, WRITE, Socket
 from .ahead import AheadEnd
@@ -102,3 +103,23 @@ class Farewell:
     def _close(self) -> None:
         self._timer.cancel()
         close_socket(self._reactor, self._stream.sock, reset=False)
+
+
+class IdleEnd(End):
+    """An end that is not read while its socket shakes hands."""
+
+    def __init__(self, connection: Connection, sock: Socket) -> None:
+        super().__init__(connection, sock)
+        self.interest = 0
+
+    def want(self, what: int, *, wanted: bool) -> None:
+        """Do nothing; what is wanted is looked at again when there is TLS."""
+
+
+def go_on(connection: Connection) -> None:
+    """Read and send what handshakes have left."""
+    for end in (connection.client, connection.backend):
+        if isinstance(end, AheadEnd) and end.ahead.has_more:
+            end.read_later()
+        if isinstance(end, TlsEnd) and end.layer.unsent is not None:
+            end.send_later()

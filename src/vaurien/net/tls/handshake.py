@@ -10,10 +10,15 @@ import errno
 from collections import deque
 from collections.abc import Callable
 from math import inf
+from typing import TYPE_CHECKING
 
 from ..reactor import Reactor
 from ..system import READ, WRITE
 from .stream import PIECE, TlsStream
+
+if TYPE_CHECKING:
+    from ...values.actions import Stage
+    from ..greeting import Greeting
 
 ALERT, ALERT_SIZE = 21, 7
 """The type of a record with an alert, and the size of one that is not encrypted."""
@@ -44,7 +49,17 @@ class Steps:
 class Handshake:
     """Has a stream take the steps of its handshake, and calls back."""
 
-    __slots__ = ("_interest", "_ready", "_steps", "_then", "_timer", "alert", "reactor", "stream")
+    __slots__ = (
+        "_interest",
+        "_limit",
+        "_ready",
+        "_steps",
+        "_then",
+        "_timer",
+        "alert",
+        "reactor",
+        "stream",
+    )
 
     def __init__(
         self,
@@ -61,12 +76,17 @@ class Handshake:
         """An alert that the peer has sent before anything was encrypted."""
         self._steps = steps
         self._then: Callable[[OSError | None], None] | None = then
-        self._interest = READ
-        reactor.add(stream.sock.fileno(), self, READ)
-        error = TimeoutError(errno.ETIMEDOUT, f"no answer within {limit:g} s")
-        self._timer = reactor.call_later(limit, lambda: self._end(error)) if limit < inf else None
+        self._limit = limit
+        self._start(READ)
         self._ready = True
         steps.take_in_turn(self._step)
+
+    def _start(self, interest: int) -> None:
+        limit, self._interest = self._limit, interest
+        self.reactor.add(self.stream.sock.fileno(), self, interest)
+        late = TimeoutError(errno.ETIMEDOUT, f"no answer within {limit:g} s")
+        later = self.reactor.call_later
+        self._timer = later(limit, lambda: self._end(late)) if limit < inf else None
 
     def cancel(self) -> None:
         """Give up, without calling back."""
@@ -133,3 +153,65 @@ class Handshake:
         if self._timer is not None:
             self._timer.cancel()
         self.reactor.unwatch(self.stream.sock.fileno())
+
+
+class GreetedHandshake(Handshake):
+    """One of a server, of which rules are asked whether it may go on.
+
+    Meanwhile nothing is read, and no limit of time counts.
+    """
+
+    __slots__ = ("_done", "_greeting", "_heard", "_told")
+
+    def __init__(
+        self,
+        stream: TlsStream,
+        steps: Steps,
+        reactor: Reactor,
+        limit: float,
+        then: Callable[[OSError | None], None],
+        greeting: Greeting,
+    ) -> None:
+        self._greeting = greeting
+        self._told = False  # that the first flight has left
+        self._heard = False  # something has come after it
+        self._done = False  # but for what the socket has not taken
+        super().__init__(stream, steps, reactor, limit, then)
+
+    def on_event(self, events: int) -> None:
+        if self._done:
+            self._flush()
+        elif self._told and events & ~WRITE and not self._heard:
+            self._heard = True
+            self._ask("client-finished")
+        else:
+            super().on_event(events)
+
+    def _flush(self) -> None:
+        try:
+            if self.stream.flush():
+                super()._end(None)
+        except OSError as error:
+            super()._end(error)
+
+    def _end(self, error: OSError | None) -> None:
+        if error is None and self.stream.unsent is not None:
+            self._done = True
+            self.reactor.system.poller.modify(self.stream.sock.fileno(), WRITE)
+        else:
+            super()._end(error)
+
+    def _watch(self) -> None:
+        if self._told or self._ready or self._then is None or self.stream.unsent is not None:
+            super()._watch()
+        else:
+            self._told = True
+            self._ask("server-hello")
+
+    def _ask(self, stage: Stage) -> None:
+        self._stop()
+        self._greeting.reach(stage, self._resume)
+
+    def _resume(self) -> None:
+        if self._then is not None:
+            self._start(READ)

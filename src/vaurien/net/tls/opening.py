@@ -16,19 +16,23 @@ from typing import Protocol
 
 from ...parsing.client_hello import ClientHello, Unread, read_client_hello
 from ...protocol import Protocol as WireProtocol
+from ...values.actions import Shake
 from ...values.events import Emit, Trouble
+from ...values.messages import TO_BACKEND, Message
 from ..address import Address
 from ..closing import close_socket
 from ..connection import Connection, MakeEnd
 from ..end import End
+from ..greeting import Greeting
 from ..link import Link
 from ..reactor import Reactor
 from ..spec import Limits
 from ..system import READ, Socket
-from .ahead import AheadEnd, prefixed
+from .ahead import prefixed
 from .credentials import Credentials, is_address, load
-from .end import TlsEnd
-from .handshake import Handshake, Steps
+from .end import IdleEnd, TlsEnd, go_on
+from .facts import agreed, offered
+from .handshake import GreetedHandshake, Handshake, Steps
 from .hello import Answer, HelloReader
 from .reasons import reason_of
 from .spec import Tls
@@ -104,6 +108,7 @@ class Opening:
         self._client = client
         self._hello: ClientHello | None = None
         self._received = b""  # of the client
+        self._greeting: Greeting | None = None  # if rules act on it
         self._backend: Socket | None = None
         self._backend_stream: TlsStream | None = None
         self._under_way: HelloReader | Handshake | None = None
@@ -159,7 +164,21 @@ class Opening:
                 why = "it does not speak TLS" if isinstance(answer, Unread) else reason_of(answer)
                 self._refuse("the client", why)
             return
-        self._dial()
+        if self._tls.with_clients and self._connection.proxy.active_plan.greeting:
+            self._let_rules_greet()
+        else:
+            self._dial()
+
+    def _let_rules_greet(self) -> None:
+        clock, labels = self._opener.reactor.clock, offered(self._hello)
+        hello = Message(self._received, TO_BACKEND, clock(), labels, about=self._hello)
+        self._greeting = Greeting(hello, self._say_plainly)
+        self._connection.make_hooks().greet(self._greeting, self._dial)
+
+    def _say_plainly(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            while data:
+                data = data[self._client.send(data) :]
 
     def _dial(self) -> None:
         self._proxy.dial(self._connection, partial(self._safely, self._on_dialled))
@@ -168,7 +187,7 @@ class Opening:
         self._backend = sock
         if self._tls.mode == "pass":
             client = partial(prefixed, self._received) if self._received else End
-            self._attach(self._facts_offered(), client=client)
+            self._attach(offered(self._hello), client=client)
         elif self._tls.with_backend:
             self._greet_backend(sock)
         else:
@@ -211,10 +230,18 @@ class Opening:
             asked = ""
         return self._tls.server_name or asked or host
 
-    def _shake(self, stream: TlsStream, then: Callable[[OSError | None], None]) -> None:
+    def _shake(
+        self,
+        stream: TlsStream,
+        then: Callable[[OSError | None], None],
+        greeting: Greeting | None = None,
+    ) -> None:
         opener = self._opener
-        then = partial(self._safely, then)
-        self._wait_for(Handshake(stream, opener.steps, opener.reactor, opener.limit, then))
+        given = stream, opener.steps, opener.reactor, opener.limit, partial(self._safely, then)
+        if greeting is None or greeting.over:
+            self._wait_for(Handshake(*given))
+        else:
+            self._wait_for(GreetedHandshake(*given, greeting))
 
     def _on_backend(self, error: OSError | None) -> None:
         stream = self._backend_stream
@@ -224,21 +251,21 @@ class Opening:
         elif self._tls.with_clients:
             self._greet_client(stream.openssl.selected_alpn_protocol())
         else:
-            self._attach(_facts(stream, stream.openssl.server_hostname), backend=_secured(stream))
+            self._attach(agreed(stream, stream.openssl.server_hostname), backend=_secured(stream))
 
     def _on_backend_failed(self, error: OSError) -> None:
         reset = isinstance(error, ConnectionResetError)
         alert = self._under_way.alert if isinstance(self._under_way, Handshake) else b""
         if self._hello is not None and not reset:
-            with contextlib.suppress(OSError):
-                self._client.send(alert or INTERNAL_ERROR)
+            self._say_plainly(alert or INTERNAL_ERROR)
         self._drop_backend(reset=False)
         self._refuse(f"backend {self._proxy.backend}", reason_of(error), reset=reset)
 
     def _greet_client(self, choice: str | None) -> None:
         certificates = self._opener.credentials.certificates
         assert self._hello is not None
-        context = certificates.for_name(self._hello.sni)
+        shake = Shake() if self._greeting is None else self._greeting.shake
+        context = certificates.for_name(self._hello.sni, shake.flaw, demand=shake.demand)
         stream = TlsStream(
             self._opener.reactor,
             self._client,
@@ -247,7 +274,7 @@ class Opening:
             server_side=True,
         )
         stream.feed(self._received)
-        self._shake(stream, partial(self._on_client, stream))
+        self._shake(stream, partial(self._on_client, stream), self._greeting)
 
     def _on_client(self, stream: TlsStream, error: OSError | None) -> None:
         if error is not None:
@@ -256,16 +283,24 @@ class Opening:
                 self._backend_stream.say_goodbye(notify=True)
             self._drop_backend(reset=reset)
             self._refuse("the client", reason_of(error), reset=reset)
-            return
+        elif self._greeting is None:
+            self._attach_both(stream)
+        else:
+            if not self._greeting.shake.notifies:
+                stream.say_goodbye(notify=False)
+            self._under_way = None
+            self._greeting.reach("done", partial(self._attach_both, stream))
+
+    # The end.
+
+    def _attach_both(self, client: TlsStream) -> None:
         assert self._hello is not None
         backend = self._backend_stream
         self._attach(
-            _facts(stream, self._hello.sni),
-            client=_secured(stream),
+            agreed(client, self._hello.sni),
+            client=_secured(client),
             backend=End if backend is None else _secured(backend),
         )
-
-    # The end.
 
     def _attach(
         self, facts: Mapping[str, str], client: MakeEnd = End, backend: MakeEnd = End
@@ -273,29 +308,12 @@ class Opening:
         connection, sock, self._backend = self._connection, self._backend, None
         assert sock is not None
         self._under_way = connection.on_close = None
-        connection.decisions.facts = facts
+        connection.decisions.facts = {**facts, **connection.decisions.facts}
         connection.attach_backend(sock, client, backend)
         go_on(connection)
 
-    def _facts_offered(self) -> Mapping[str, str]:
-        hello = self._hello
-        if hello is None:
-            return {}
-        return _known(hello.sni, ",".join(hello.alpn), next(iter(hello.versions), None))
-
     def _refuse(self, peer: str, detail: str, *, reset: bool = False) -> None:
         self._proxy.refuse(self._connection, f"TLS with {peer} failed", detail, reset=reset)
-
-
-class IdleEnd(End):
-    """An end that is not read while its socket shakes hands."""
-
-    def __init__(self, connection: Connection, sock: Socket) -> None:
-        super().__init__(connection, sock)
-        self.interest = 0
-
-    def want(self, what: int, *, wanted: bool) -> None:
-        """Do nothing; what is wanted is looked at again when there is TLS."""
 
 
 class BegunOpening(Opening):
@@ -338,7 +356,7 @@ class BegunOpening(Opening):
         connection, conversation = self._connection, self._connection.conversation
         assert conversation is not None
         self._under_way = connection.on_close = None
-        connection.decisions.facts = facts
+        connection.decisions.facts = {**facts, **connection.decisions.facts}
         self._join(client(connection, self._client), backend(connection, connection.backend.sock))
         for link in connection.links:
             self._opener.reactor.add(link.source.fd, link.source, READ)
@@ -369,24 +387,5 @@ def _receives(link: Link) -> bool:
     return link.framing is not None and link.framing.receiving
 
 
-def go_on(connection: Connection) -> None:
-    """Read and send what handshakes have left."""
-    for end in (connection.client, connection.backend):
-        if isinstance(end, AheadEnd) and end.ahead.has_more:
-            end.read_later()
-        if isinstance(end, TlsEnd) and end.layer.unsent is not None:
-            end.send_later()
-
-
 def _secured(stream: TlsStream) -> MakeEnd:
     return partial(TlsEnd, stream)
-
-
-def _facts(stream: TlsStream, sni: str | None) -> Mapping[str, str]:
-    """Return what a handshake has agreed on, as labels."""
-    return _known(sni, stream.openssl.selected_alpn_protocol(), stream.openssl.version())
-
-
-def _known(sni: str | None, alpn: Sequence[str] | None, version: str | None) -> Mapping[str, str]:
-    named = {"sni": sni, "alpn": alpn, "tls_version": version}
-    return {label: str(text) for label, text in named.items() if text}

@@ -16,7 +16,7 @@ from ...fault import Answer, Fault, Values
 from ...parsing.client_hello import VERSIONS, ClientHello
 from ...protocol import TlsServer
 from ...rules.firing import Firing
-from ...values.actions import Actions, Close, Forward, Hold, Reply, Wait
+from ...values.actions import Actions, Close, Forward, Hold, Note, Reply, Shake, Stage, Until, Wait
 from ...values.messages import TO_CLIENT, Message
 from ...values.options import Option
 from .wire import (
@@ -186,6 +186,12 @@ class BrokenHandshake(Fault):
             if self.how != "stall":
                 yield from self._break()
 
+    def greet(self, hello: Message, firing: Firing, values: Values) -> Actions:
+        del hello, firing
+        if values["at"] != AT[0]:
+            yield Until(cast(Stage, values["at"]))
+        yield from self._break()
+
     def _break(self) -> Actions:
         yield Hold() if self.how == "stall" else Close(reset=self.how == "RST", at_once=True)
 
@@ -240,6 +246,13 @@ class ShownCertificate(Fault):
                 yield Wait(message.at + LINGER)
                 yield Close()
 
+    def greet(self, hello: Message, firing: Firing, values: Values) -> Actions:
+        """As above; but a client that accepts it is served."""
+        del hello, firing, values
+        yield Shake(flaw=self.flaw, demand=self.demands)
+        yield Until("done")
+        yield Note("accepted", self.name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class AfterHandshake(Fault):
@@ -278,10 +291,19 @@ class BadRecord(AfterHandshake):
         return "17 03 03, length, random bytes, then FIN"
 
     def act(self, message: Message, firing: Firing, values: Values) -> Actions:
-        junk = firing.random().randbytes(int(values["size"]))
-        yield Forward(message.whole(record(DATA, junk)))
+        yield Forward(message.whole(self._junk(firing, values)))
         yield Wait(message.at + LINGER)
         yield Close()
+
+    def greet(self, hello: Message, firing: Firing, values: Values) -> Actions:
+        del hello
+        yield Until("done")
+        yield Reply(self._junk(firing, values))
+        yield Wait(firing.now + LINGER)
+        yield Close()
+
+    def _junk(self, firing: Firing, values: Values) -> bytes:
+        return record(DATA, firing.random().randbytes(int(values["size"])))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,6 +334,10 @@ class NoCloseNotify(AfterHandshake):
         for piece in kept:
             yield Forward(piece)
         kept.clear()
+
+    def greet(self, hello: Message, firing: Firing, values: Values) -> Actions:
+        del hello, firing, values
+        yield Shake(notifies=False)
 
     def _may_be_closure(self, message: Message, firing: Firing) -> bool:
         if message.data[0] == ALERT:
