@@ -154,6 +154,11 @@ maillog_file = {folder}/data/log
 maillog_file_prefixes = /
 alias_maps =
 """
+WITH_TLS = """
+smtpd_tls_security_level = may
+smtpd_tls_wrappermode = {direct}
+smtpd_tls_chain_files = {cert}
+"""
 MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
@@ -166,12 +171,16 @@ local unix - n n - - discard
 proxymap unix - - n - - proxymap
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
+tlsmgr unix - - n 1000? 1 tlsmgr
 """
 
 
 @contextlib.contextmanager
-def postfix() -> Iterator[Address]:
-    """A Postfix of its own, which knows ``user@example.org`` and throws its mail away."""
+def postfix(cert: str = "", *, direct: bool = False) -> Iterator[Address]:
+    """A Postfix of its own, which knows ``user@example.org`` and throws its mail away.
+
+    ``cert``: a leaf with its key, for STARTTLS; or for TLS from the beginning, if ``direct``.
+    """
     setup = [require("postfix"), "-c"]
     master = subprocess.run(
         [require("postconf"), "-h", "daemon_directory"], check=True, capture_output=True, text=True
@@ -186,7 +195,9 @@ def postfix() -> Iterator[Address]:
         shutil.chown(folder / "data", "postfix")
 
         def command(port: int) -> list[str]:
-            (folder / "etc" / "main.cf").write_text(MAIN.format(folder=folder))
+            yes = "yes" if direct else "no"
+            more = WITH_TLS.format(cert=cert, direct=yes) if cert else ""
+            (folder / "etc" / "main.cf").write_text(MAIN.format(folder=folder) + more)
             (folder / "etc" / "master.cf").write_text(MASTER.format(port=port))
             subprocess.run([*setup, str(folder / "etc"), "check"], check=True, capture_output=True)
             return [f"{master}/master", "-c", str(folder / "etc"), "-s"]

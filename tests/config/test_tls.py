@@ -238,6 +238,8 @@ def test_proxy_and_protocol_must_agree() -> None:
     assert wrong_both("both", "pass") == [
         "proxies.a.options.tls = 'pass' contradicts tls = both of the proxy: it takes 'both'"
     ]
+    default = with_rules(tls="both", protocol="smtp") | {"protocols": {"smtp": {"tls": "pass"}}}
+    assert problems_of(default) == wrong_both("both", "pass")
     assert wrong_both("terminate", "both") == [
         "proxies.a.options.tls = 'both' needs tls = both of the proxy, which has terminate"
     ]

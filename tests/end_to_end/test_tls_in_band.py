@@ -20,7 +20,7 @@ from peers import PATIENCE, wait_until
 from postgresql_server import postgresql_server
 from secured import Certified, certify
 from servers import redis_server
-from smtp_server import Mailbox, mail_server, send
+from smtp_server import Mailbox, mail_server, postfix, send
 from vaurien.net.address import Address
 from vaurien.net.tls.spec import Tls
 from vaurien.protocols.mysql.parser import MySQL
@@ -290,6 +290,29 @@ def test_smtplib(mailbox: Mailbox, shown: Certified, certified: Certified) -> No
         assert list(refused) == ["busy@example.com"]
         assert proxy.troubles == []
     mailbox.wait_for(1)
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["starttls", "direct"])
+def test_postfix(shown: Certified, certified: Certified, direct: bool) -> None:
+    rule = "error fault=450 verb=RCPT tls_version=TLSv1.3 sni=localhost times=1"
+    smtp, tls = Smtp(tls="both"), between(shown, certified)
+    with (
+        postfix(certified.cert, direct=direct) as backend,
+        RunningProxy(backend, rule, protocol=smtp, tls=tls) as proxy,
+    ):
+        at, name = ("localhost", proxy.address.port or 0), "client.example"
+        if direct:
+            client: smtplib.SMTP = smtplib.SMTP_SSL(*at, name, context=shown.client())
+        else:
+            client = smtplib.SMTP(*at, name)
+            client.starttls(context=shown.client())
+        with client:
+            client.ehlo()
+            client.mail("from@example.com")
+            assert client.rcpt("user@example.org")[0] == 450
+            assert client.rcpt("user@example.org")[0] == 250
+            assert client.data(b"hello")[0] == 250
+        assert proxy.troubles == []
 
 
 # Redis.

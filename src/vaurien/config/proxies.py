@@ -168,7 +168,9 @@ class ProxyReader:
         decrypting = protocol.plugin.decrypting
         both = tls is not None and tls.mode == BOTH
         for key, value in decrypting.items() if both else ():
-            path, given = options.setdefault(key, ((*inner.path, key), value))
+            otherwise = (*inner.path, key), protocol.defaults.get(key, value)
+            path, given = options.get(key, otherwise)
+            options[key] = path, value
             if given != value:
                 why = f"contradicts tls = {BOTH} of the proxy"
                 self._problems.add(path, format_value(given), why, format_value(value))
