@@ -71,6 +71,10 @@ class Protocol(Configurable):
     """Its names in ALPN (RFC 7301): inside of TLS, clients that offer one speak no other."""
     reads_tls: ClassVar[bool] = False
     """It reads TLS itself, so there is nothing for it to read where that is decrypted."""
+    allows_tls: ClassVar[bool] = True
+    """Its proxies may have the key ``tls``."""
+    has_tls: ClassVar[bool] = False
+    """This proxy has it; set by ``rules.handshake``."""
     greeted: ClassVar[bool] = False
     """Its clients shake hands with vaurien, which speaks TLS to them."""
     faults: ClassVar[Catalogue] = NO_FAULTS

@@ -128,6 +128,23 @@ def test_an_old_class_and_its_options(understand: Understand, plugin_folder: Pat
     }
 
 
+@pytest.mark.parametrize("mode", ["pass", "originate"])
+def test_an_old_class_is_refused_where_there_is_tls(refuse: Refuse, mode: str) -> None:
+    line = refuse("--behavior", "20:troubles.Old", "--tls", mode)
+    assert line.startswith("--behavior")
+    assert "is an old plugin, which cannot be used where there is TLS" in line
+
+
+def test_an_old_protocol_is_refused_where_there_is_tls(refuse: Refuse, plugin_folder: Path) -> None:
+    (plugin_folder / "spoken.py").write_text(
+        "from vaurien.protocols.base import BaseProtocol\n\n\n"
+        "class Spoken(BaseProtocol):\n    name = 'spoken'\n"
+    )
+    line = refuse("--protocol", "spoken.Spoken", "--tls", "pass")
+    assert line.startswith("--tls")
+    assert "the protocol spoken cannot be used where there is TLS" in line
+
+
 def test_an_option_of_an_old_class_may_be_named_like_a_key_of_rules(
     understand: Understand,
 ) -> None:

@@ -82,6 +82,9 @@ def read_tls(
     tls = Tls(**wanted)
     for key, why, allowed in list(_meaningless(tls, wanted)):
         problems.add(where[key], format_value(wanted.pop(key)), why, allowed)
+    if not protocol.allows_tls:
+        why = f"is not allowed: the protocol {protocol.name} cannot be used where there is TLS"
+        problems.add(where[MODE], format_value(tls.mode), why, "no tls")
     if tls.mode == "pass":
         return Reading(tls)
     if protocol.reads_tls:

@@ -87,11 +87,18 @@ class LegacyBehavior(Adapted, Behavior):
         del direction
         return False
 
+    def fit(self, protocol: type[Protocol]) -> Self:
+        if protocol.has_tls:
+            why = "is an old plugin, which cannot be used where there is TLS"
+            raise OptionError(why, key="behavior", given=self.name, allowed="a proxy without tls")
+        return self
+
 
 class LegacyProtocol(Adapted, Protocol):
     """An old protocol."""
 
     framed: ClassVar[bool] = False
+    allows_tls: ClassVar[bool] = False
 
 
 def is_legacy(plugin_class: type[Configurable]) -> bool:

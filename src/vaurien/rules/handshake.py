@@ -33,6 +33,7 @@ def inside_tls(protocol: type[Protocol], *, greeted: bool = False) -> type[Proto
     kind = {"sni": SOME, "alpn": SOME, "tls_version": texts(VERSIONS), "accepted": SOME}
     about = {
         "__doc__": protocol.__doc__,
+        "has_tls": True,
         "greeted": greeted,
         "labels": {**protocol.labels, **TLS_LABELS, **protocol.labels},
         "kinds": classmethod(lambda _: [{**kind, **each} for each in protocol.kinds()]),
