@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vaurien.authority import folder
-from vaurien.authority.certificates import make_authority, read_identity
+from vaurien.authority.certificates import make_authority, make_leaf, read_identity
 from vaurien.errors import AuthorityError
 
 
@@ -71,11 +71,12 @@ def test_processes_that_begin_at_once_have_one_authority(tmp_path: Path) -> None
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_file_that_is_no_authority_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "authority.pem").write_text("mine")
-    with pytest.raises(AuthorityError, match=r"authority\.pem holds no authority"):
+@pytest.mark.parametrize("content", [b"mine", make_leaf(None, ["mine"], datetime.now(UTC)).pem])
+def test_a_file_that_is_no_authority_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "authority.pem").write_bytes(content)
+    with pytest.raises(AuthorityError, match=r"authority\.pem holds no authority: remove it"):
         folder.authority(str(tmp_path))
-    assert (tmp_path / "authority.pem").read_text() == "mine"
+    assert (tmp_path / "authority.pem").read_bytes() == content
 
 
 def test_an_authority_that_has_expired(tmp_path: Path) -> None:

@@ -302,7 +302,10 @@ KEYS = (
             ["hang direction=up"],
             "direction='up' is not allowed: it takes one of both, to_backend, to_client",
         ),
-        (["hang scope=all"], "scope='all' is not allowed: it takes one of , exchange, connection"),
+        (
+            ["hang scope=all"],
+            "scope='all' is not allowed: it takes one of '', exchange, connection",
+        ),
         (["hang every=0"], "every='0' is not allowed: it takes a whole number of at least 1"),
         (["hang times=-1"], "times='-1' is not allowed: it takes a whole number of at least 0"),
         (["hang ttl=x"], "ttl='x' is not allowed: it takes a number of at least 0"),

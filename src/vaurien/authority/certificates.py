@@ -67,6 +67,15 @@ class Identity:
         return key + self.public_pem
 
     @property
+    def is_authority(self) -> bool:
+        """Its certificate may sign others."""
+        try:
+            found = self.certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+        except x509.ExtensionNotFound:
+            return False
+        return found.value.ca
+
+    @property
     def fingerprint(self) -> str:
         """The SHA-256 of the certificate, as browsers and OpenSSL show it."""
         return self.certificate.fingerprint(SHA256()).hex(":").upper()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 VARIABLE = "VAURIEN_CA_FOLDER"
 """Names another folder."""
 SECRET, PUBLIC = "authority.pem", "ca.pem"
+REMOVE = "remove it, and a new one is made"
 WITHOUT = "making certificates takes the package cryptography: pip install 'vaurien[tls]'"
 
 
@@ -71,13 +72,15 @@ def opened(where: str) -> Identity:
             _write(path, make_authority(name, now).pem, 0o600, os.link)
         with open(path, "rb") as file:
             found = read_identity(file.read())
+        if not found.is_authority:
+            raise ValueError("its certificate may not sign others")
         _publish(public_file(where), found.public_pem)
     except OSError as error:
         raise AuthorityError(f"{error.filename or where}: {error.strerror}") from None
-    except ValueError as error:
-        raise AuthorityError(f"{path} holds no authority: {error}") from None
+    except ValueError:
+        raise AuthorityError(f"{path} holds no authority: {REMOVE}") from None
     if found.certificate.not_valid_after_utc <= now:
-        raise AuthorityError(f"{path} has expired: remove it, and a new one is made")
+        raise AuthorityError(f"{path} has expired: {REMOVE}")
     return found
 
 

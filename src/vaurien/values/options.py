@@ -61,7 +61,7 @@ class Option:
     def allowed(self) -> str:
         """The values that are allowed, in words."""
         if self.choices:
-            return "one of " + ", ".join(str(choice) for choice in self.choices)
+            return "one of " + ", ".join(str(choice) or "''" for choice in self.choices)
         words = NOUNS[self.type]
         if self.minimum is not None and self.maximum is not None:
             return f"{words} from {_bound_text(self.minimum)} to {_bound_text(self.maximum)}"

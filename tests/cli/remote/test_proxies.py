@@ -49,9 +49,11 @@ def test_the_table_of_proxies(http: Http, running: Live, run: Run) -> None:
 
 def test_the_details_of_a_proxy(http: Http, running: Live, run: Run) -> None:
     assert "RULE" not in run("inspect cache").out
-    run("create web --backend localhost:1 --listen 127.0.0.1:0", "--rule", "delay sleep=2")
+    words = "create web --backend localhost:1 --listen 127.0.0.1:0 tls=pass"
+    run(words, "--rule", "delay sleep=2")
     details, _, rules = run("inspect web").out.partition("\n\n")
     assert "Backend:    localhost:1\n" in details
+    assert "TLS:        pass\n" in details
     assert "Bytes:      0 to backend, 0 to client\n" in details
     assert rules.split("\n")[0].split()[:3] == ["RULE", "BEHAVIOR", "STATE"]
     assert rules.split("\n")[1].split()[:5] == ["delay", "delay", "on", "0", "0"]

@@ -21,7 +21,7 @@ def failure(reason: str) -> ssl.SSLError:
     [
         (failure("TLSV1_ALERT_UNKNOWN_CA"), "it sent the alert unknown ca"),
         (failure("SSLV3_ALERT_HANDSHAKE_FAILURE"), "it sent the alert handshake failure"),
-        (failure("WRONG_VERSION_NUMBER"), "wrong version number"),
+        (failure("WRONG_VERSION_NUMBER"), "what it sends is not TLS"),
         (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "it closed the connection"),
         (ConnectionResetError(errno.ECONNRESET, "reset by peer"), "reset by peer"),
         (OSError("it has no name"), "it has no name"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
@@ -88,6 +88,8 @@ def _details(proxy: Resource) -> Iterator[str]:
     (row,) = PROXIES.rows([proxy])
     for heading, cell in zip(PROXIES.columns, row, strict=True):
         yield f"{f'{heading.capitalize()}:':<12}{cell}".rstrip()
+    if tls := proxy.get("tls"):
+        yield f"{'TLS:':<12}{tls['mode'] if isinstance(tls, Mapping) else tls}"
     for heading, key in (("Accepted", "accepted"), ("Refused", "refused")):
         yield f"{f'{heading}:':<12}{in_status(proxy, 'connections', key)}"
     sent, received = (in_status(proxy, "bytes", key) for key in ("to_backend", "to_client"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 
+NOT_TLS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG")
+"""OpenSSL's names for records that are none, as the text of another protocol."""
 MISMATCHES = (62, 64)
 """OpenSSL's numbers for a certificate that is for another name, or for another address."""
 
@@ -24,6 +26,8 @@ def reason_of(error: OSError) -> str:
         return f"its certificate is not accepted: {error.verify_message.rstrip('.')}{hint}"
     if isinstance(error, ssl.SSLEOFError):
         return "it closed the connection"
+    if isinstance(error, ssl.SSLError) and error.reason in NOT_TLS:
+        return "what it sends is not TLS"
     if isinstance(error, ssl.SSLError) and error.reason:
         name = error.reason.partition(ALERT)[2] or error.reason
         words = name.lower().replace("_", " ")
