@@ -44,7 +44,7 @@ suites: .venv/installed  ## run third-party test suites, directly and through va
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
 		nginx=nginx-light wrk=wrk memcached=memcached memccapable=libmemcached-tools \
 		mariadbd=mariadb-server mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql \
-		smtp-sink=postfix
+		smtp-sink=postfix openssl=openssl
 	PYTHONPATH=bench $(BIN)/python suites/compare.py $(SUITES)
 
 clean:  ## delete everything installed or cached here

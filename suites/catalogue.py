@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from backends import MEMCACHED, REDIS, WEB, Backend
+from backends import MEMCACHED, REDIS, WEB, WEB_TLS, Backend
+from certificate import certificate
 from client_suites import ClientSuite
 from databases import MARIADB, POSTGRESQL
 from processes import HOST
@@ -17,6 +18,13 @@ def _redis(port: int, folder: Path) -> list[str]:
     return [*REDIS.command(port, folder), "--enable-debug-command", "yes"]
 
 
+def _redis_tls(port: int, folder: Path) -> list[str]:
+    path = str(certificate(folder))
+    keys = ["--tls-cert-file", path, "--tls-key-file", path, "--tls-ca-cert-file", path]
+    where = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+    return [*_redis(port, folder), *where, *keys]
+
+
 def _smtp_sink(port: int, _folder: Path) -> list[str]:
     # Run as root, it needs the name of a user.
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
@@ -24,6 +32,7 @@ def _smtp_sink(port: int, _folder: Path) -> list[str]:
 
 
 REDIS_TO_TEST = Backend("redis-server", _redis)
+REDIS_TLS_TO_TEST = Backend("redis-server", _redis_tls)
 MAIL = Backend("smtp-sink", _smtp_sink)
 MEMCACHED_AT = ("-h", "{host}", "-p", "{port}")
 MARIADB_AT = ("--no-defaults", "--protocol=tcp", "--host={host}", "--port={port}", "--user=root")
@@ -50,11 +59,14 @@ def _pgbench(mode: str, *options: str) -> Tool:
     return Tool(" ".join(["pgbench", mode, *options]), (*command, "postgres"), processed)
 
 
-SUITES: tuple[Suite, ...] = (
-    ClientSuite(
-        "redis-py",
+def _redis_py(
+    name: str, backend: Backend, url: str, tests: tuple[str, ...] = ("tests",), *, tls: bool = False
+) -> Suite:
+    return ClientSuite(
+        name,
         "redis",
-        REDIS_TO_TEST,
+        backend,
+        tls=tls,
         project="redis",
         version="8.1.0",
         takes=(
@@ -62,12 +74,65 @@ SUITES: tuple[Suite, ...] = (
             *("tests/test_asyncio/*.py", "tests/test_asyncio/testdata/*"),
         ),
         arguments=(
-            *("tests", "--redis-url", "redis://{host}:{port}/0"),
+            *(*tests, "--redis-url", url),
             *("-m", "not onlycluster and not redismod and not ssl"),
             *("--ignore-glob=*sentinel*", "--ignore-glob=*credentials*"),
             *("-o", "asyncio_mode=auto"),
         ),
         packages=("numpy",),
+    )
+
+
+def _redis_benchmark(name: str, backend: Backend, *flags: str, tls: bool = False) -> Suite:
+    return ToolSuite(
+        name,
+        "redis",
+        backend,
+        tls=tls,
+        tools=tuple(
+            Tool(
+                f"{pipelined} at once",
+                (
+                    *("redis-benchmark", "-h", "{host}", "-p", "{port}", "-q", *flags),
+                    *("-n", "2000", "-c", "20", "-P", pipelined, *options),
+                ),
+                r"^([A-Z][^:\n]*): [\d.]+ requests per second",
+            )
+            for pipelined, options in (("1", ()), ("16", ()), ("16", ("-3",)))
+        ),
+    )
+
+
+def _wrk(name: str, backend: Backend, scheme: str, *, tls: bool = False) -> Suite:
+    return ToolSuite(
+        name,
+        "http",
+        backend,
+        tls=tls,
+        tools=tuple(
+            Tool(
+                f"wrk {header}",
+                ("wrk", "-t1", "-c20", "-d1s", "-H", header, f"{scheme}://{{host}}:{{port}}/"),
+                r"requests in",
+                failure=r"Socket errors|Non-2xx",
+            )
+            for header in ("Connection: keep-alive", "Connection: close")
+        ),
+    )
+
+
+SUITES: tuple[Suite, ...] = (
+    _redis_py("redis-py", REDIS_TO_TEST, "redis://{host}:{port}/0"),
+    _redis_py(
+        "redis-py over TLS",
+        REDIS_TLS_TO_TEST,
+        "rediss://{host}:{port}/0?ssl_cert_reqs=none&ssl_check_hostname=false",
+        tests=(  # those that send most
+            *("-p", "redis_over_tls"),
+            *("tests/test_commands.py", "tests/test_pipeline.py", "tests/test_pubsub.py"),
+            *("tests/test_asyncio/test_pipeline.py", "tests/test_asyncio/test_pubsub.py"),
+        ),
+        tls=True,
     ),
     ClientSuite(
         "pymemcache",
@@ -111,21 +176,9 @@ SUITES: tuple[Suite, ...] = (
         packages=("uvloop", "sqlalchemy<2"),
         over_unix=True,
     ),
-    ToolSuite(
-        "redis-benchmark",
-        "redis",
-        REDIS_TO_TEST,
-        tools=tuple(
-            Tool(
-                f"{pipelined} at once",
-                (
-                    *("redis-benchmark", "-h", "{host}", "-p", "{port}", "-q"),
-                    *("-n", "2000", "-c", "20", "-P", pipelined, *options),
-                ),
-                r"^([A-Z][^:\n]*): [\d.]+ requests per second",
-            )
-            for pipelined, options in (("1", ()), ("16", ()), ("16", ("-3",)))
-        ),
+    _redis_benchmark("redis-benchmark", REDIS_TO_TEST),
+    _redis_benchmark(
+        "redis-benchmark over TLS", REDIS_TLS_TO_TEST, "--tls", "--insecure", tls=True
     ),
     ToolSuite(
         "memccapable",
@@ -166,20 +219,8 @@ SUITES: tuple[Suite, ...] = (
             for options in ((), ("-S",), ("-C",))
         ),
     ),
-    ToolSuite(
-        "wrk",
-        "http",
-        WEB,
-        tools=tuple(
-            Tool(
-                f"wrk {header}",
-                ("wrk", "-t1", "-c20", "-d1s", "-H", header, "http://{host}:{port}/"),
-                r"requests in",
-                failure=r"Socket errors|Non-2xx",
-            )
-            for header in ("Connection: keep-alive", "Connection: close")
-        ),
-    ),
+    _wrk("wrk", WEB, "http"),
+    _wrk("wrk over TLS", WEB_TLS, "https", tls=True),
     ToolSuite(
         "smtp-source",
         "smtp",

@@ -19,10 +19,11 @@ from catalogue import SUITES
 from results import Failure
 from suite import FAILED, Outcomes, Suite
 from systems import SYSTEMS, System
+from tls_systems import TLS_SYSTEMS
 
-DIRECT, PROXIED = (
-    next(system for system in SYSTEMS if system.name == name)
-    for name in ("direct", "vaurien-framed")
+DIRECT, PROXIED, PROXIED_TLS = (
+    next(system for system in (*SYSTEMS, *TLS_SYSTEMS) if system.name == name)
+    for name in ("direct", "vaurien-framed", "vaurien-both")
 )
 ATTEMPTS = 3
 """How often a test must come out differently to count as different."""
@@ -60,7 +61,8 @@ def both(
     """Return the outcomes of both ways, and why parsers gave up."""
     with ThreadPoolExecutor() as pool:
         direct = pool.submit(one, suite, DIRECT, folder / "direct", only)
-        proxied = pool.submit(one, suite, PROXIED, folder / "proxied", only)
+        through = PROXIED_TLS if suite.tls else PROXIED
+        proxied = pool.submit(one, suite, through, folder / "proxied", only)
         return direct.result()[0], *proxied.result()
 
 
@@ -106,7 +108,7 @@ def remarks(comparison: Comparison) -> Iterable[str]:
 
 def show(row: Sequence[str]) -> None:
     name, *figures, verdict = row
-    print(f"{name:16}", *(f"{figure:>15}" for figure in figures), f" {verdict}", flush=True)
+    print(f"{name:26}", *(f"{figure:>15}" for figure in figures), f" {verdict}", flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:

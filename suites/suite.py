@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends import Backend
@@ -22,6 +22,8 @@ class Suite(ABC):
     name: str
     protocol: str
     backend: Backend
+    tls: bool = field(default=False, kw_only=True)
+    """The tests and the server speak TLS; vaurien decrypts and encrypts."""
 
     def missing(self) -> str:
         """Why it cannot be run on this machine; empty if it can."""
