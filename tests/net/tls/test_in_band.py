@@ -374,3 +374,16 @@ def test_nothing_is_left_in_memory(certified: Certified, way: Way, complete: boo
         assert {type(each) for each in gc.get_objects()} & kinds == set()
     finally:
         gc.enable()
+
+
+@WAYS
+@pytest.mark.parametrize("at", ["client-hello", "server-hello", "client-finished"])
+def test_rules_act_on_the_handshake(certified: Certified, way: Way, at: str) -> None:
+    meeting = Meeting(certified, way, f"handshake fault=handshake-stalls at={at} sni=proxy")
+    meeting.ask()
+    meeting.world.run(lambda: meeting.answered, seconds=60)
+    assert not meeting.answered
+    meeting.world.apply()
+    meeting.world.run(lambda: meeting.answered)
+    assert meeting.answered
+    assert meeting.troubles == []
