@@ -23,7 +23,7 @@ from vaurien.protocols.mysql.semantics import SEMANTICS
         ("failed", {"error": "1213"}, True),
         ("commit", {"verb": "COMMIT"}, True),
         ("begin", {"verb": "START"}, True),
-        ("begin", {"verb": "SET", "sql": "SET autocommit=0"}, True),
+        ("chain", {"verb": "SET", "sql": "SET autocommit=0"}, True),
         ("rollback", {"verb": "ROLLBACK"}, True),
     ],
 )
