@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from acting import request as message
 from redis_talk import command
 from scenario import AccountedProxy, Peer, World
+from secured import certify, client_of
 from vaurien.embedded import recording
 from vaurien.embedded.exchanges import Exchange
 from vaurien.embedded.recording import RecordedProxy, Recording
+from vaurien.net.tls.spec import Tls
 from vaurien.protocols.redis import Redis
 from vaurien.protocols.smtp import Smtp
 
@@ -44,6 +47,21 @@ def asked(world: World, data: bytes, *, seconds: float = 10) -> list[Exchange]:
     world.client().say(data, finish=True)
     world.run(seconds=seconds)
     return list(recorded(world).exchanges.values())
+
+
+@pytest.mark.parametrize("rules", [(), ("dummy",)])
+def test_labels_of_the_handshake_are_those_of_the_request(
+    rules: tuple[str, ...], tmp_path: Path
+) -> None:
+    certified = certify(tmp_path)
+    tls = Tls(mode="terminate", cert=certified.cert)
+    world = World(*rules, protocol=Redis(), on_data=answer, proxy=Accounted, tls=tls)
+    client = client_of(world, certified)
+    client.say(SET)
+    world.run(lambda: client.heard)
+    (exchange,) = recorded(world).exchanges.values()
+    assert exchange.labels.items() >= {"sni": "proxy", "tls_version": "TLSv1.3"}.items()
+    assert exchange.answer_labels == {}
 
 
 @pytest.mark.parametrize("seed", range(20))

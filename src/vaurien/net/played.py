@@ -114,8 +114,13 @@ def delay_of(
 
 
 def as_seen(message: Message, decision: Decision) -> Message:
-    """Return a message as behaviors see it: a response with the labels of its exchange."""
-    if decision.labels and message.direction is TO_CLIENT:
+    """Return a message as behaviors see it: a response with the labels of its exchange.
+
+    A request has those of the handshake, too.
+    """
+    if message.direction is not TO_CLIENT and not message.begins:
+        return message
+    if decision.labels and decision.labels is not message.labels:
         return message._replace(labels={**decision.labels, **message.labels})
     return message
 

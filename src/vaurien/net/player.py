@@ -17,7 +17,7 @@ from ..behavior import STEP_SIZE
 from ..parsing.exchanges import QueuedReply
 from ..rules.active import ActiveRule, Decision, Firings
 from ..values.actions import Close, Reply
-from ..values.messages import TO_BACKEND, Message
+from ..values.messages import Message
 from .actor import BATCH, ActedLink, Actor
 from .played import Acts, Delay, PlayedConnection, Queued, Steps, as_seen, delay_of
 
@@ -294,8 +294,7 @@ class Player(Actor):
     def _play_message(self, message: Message, decision: Decision, firings: Firings) -> Acts:
         """Let behaviors act on a message."""
         self._first = firings
-        seen = message if message.direction is TO_BACKEND else as_seen(message, decision)
-        yield self._act(seen, decision, firings)
+        yield self._act(as_seen(message, decision), decision, firings)
         self._finish(message)
 
     def _play_reply(self, item: Queued) -> Acts:

@@ -174,6 +174,14 @@ def test_who_asks_for_the_proxy_is_given_the_backend_by_its_own_name(
     assert connection.decisions.facts["sni"] == asked
 
 
+def test_who_does_not_trust_vaurien_is_told_of(certified: Certified, ca_folder: Path) -> None:
+    world = World(whole=True, tls=Tls(mode="terminate"))
+    client = client_of(world, certified)
+    world.run(lambda: client.peer.ended)
+    what = "TLS with the client failed"
+    assert troubles(world) == [(what, "it sent the alert unknown ca; see vaurien ca")]
+
+
 @pytest.mark.parametrize("mode", ["originate", "both"])
 def test_a_backend_is_verified(certified: Certified, mode: Mode) -> None:
     _, backend = secure_backend(certified.server(), echo_securely)

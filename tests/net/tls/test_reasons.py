@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from vaurien.net.tls.reasons import reason_of
+from vaurien.net.tls.reasons import distrusts, reason_of
 
 
 def failure(reason: str) -> ssl.SSLError:
@@ -42,3 +42,10 @@ def test_a_certificate_is_said_to_be_at_fault(code: int, message: str, text: str
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code, error.verify_message = code, message
     assert reason_of(error) == f"its certificate is not accepted: {text}"
+
+
+def test_who_does_not_trust_an_authority() -> None:
+    assert distrusts(failure("TLSV1_ALERT_UNKNOWN_CA"))
+    assert distrusts(failure("SSLV3_ALERT_BAD_CERTIFICATE"))
+    assert not distrusts(failure("SSLV3_ALERT_BAD_CERTIFICATE_STATUS"))
+    assert not distrusts(ConnectionResetError())

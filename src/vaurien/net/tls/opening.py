@@ -34,7 +34,7 @@ from .end import IdleEnd, TlsEnd, go_on
 from .facts import agreed, offered
 from .handshake import GreetedHandshake, Handshake, Steps
 from .hello import Answer, HelloReader
-from .reasons import reason_of
+from .reasons import distrusts, reason_of
 from .spec import Tls
 from .stream import TlsStream
 
@@ -282,7 +282,9 @@ class Opening:
             if self._backend_stream is not None and not reset:
                 self._backend_stream.say_goodbye(notify=True)
             self._drop_backend(reset=reset)
-            self._refuse("the client", reason_of(error), reset=reset)
+            own = self._opener.credentials.certificates.needs_authority
+            hint = "; see vaurien ca" if own and distrusts(error) else ""
+            self._refuse("the client", reason_of(error) + hint, reset=reset)
         elif self._greeting is None:
             self._attach_both(stream)
         else:

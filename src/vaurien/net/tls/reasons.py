@@ -6,6 +6,8 @@ import ssl
 
 NOT_TLS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG")
 """OpenSSL's names for records that are none, as the text of another protocol."""
+DISTRUST = ("ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_UNKNOWN")
+"""The ends of OpenSSL's names for the alerts of those who do not trust an authority."""
 MISMATCHES = (62, 64)
 """OpenSSL's numbers for a certificate that is for another name, or for another address."""
 
@@ -17,6 +19,11 @@ ALERT = "_ALERT_"
 def is_alert(error: OSError) -> bool:
     """Whether the peer has sent an alert."""
     return isinstance(error, ssl.SSLError) and ALERT in (error.reason or "")
+
+
+def distrusts(error: OSError) -> bool:
+    """Whether the peer says that it does not accept the certificate that it was shown."""
+    return isinstance(error, ssl.SSLError) and (error.reason or "").endswith(DISTRUST)
 
 
 def reason_of(error: OSError) -> str:
