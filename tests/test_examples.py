@@ -233,7 +233,7 @@ def documented_rules() -> list[tuple[str, str, bool]]:
     found = []
     for path in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]:
         protocol = "tcp"
-        for line in path.read_text("utf-8").splitlines():
+        for line in path.read_text("utf-8").replace("\\\n", "").splitlines():
             if line.startswith("## "):  # may be about one of them
                 protocol = line[3:] if line[3:] in plugins.PROTOCOLS else "tcp"
             protocol = (re.findall(r"--protocol ([\w.]+)", line) or [protocol])[0]
@@ -246,7 +246,7 @@ def documented_rules() -> list[tuple[str, str, bool]]:
 def test_rules_of_command_lines(rule: str, protocol: str, tls: bool) -> None:
     spoken = registry.protocols.get(protocol)
     if tls:
-        spoken = inside_tls(spoken)  # type: ignore[arg-type]  # for mypy a class is not hashable
+        spoken = inside_tls(spoken, greeted=True)  # type: ignore[arg-type]  # as in net.spec
     assert make_rules([parse_rule(rule)], registry.behaviors.get, spoken)
 
 

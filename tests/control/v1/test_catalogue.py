@@ -42,7 +42,8 @@ def test_protocols_have_labels(ask: Native) -> None:
 
 
 def test_proxies_with_tls_have_more_labels(ask: Native) -> None:
-    assert set(ask("GET", "/v1/protocols").body["tls_labels"]) == {"sni", "alpn", "tls_version"}
+    labels = {"sni", "alpn", "tls_version", "accepted"}
+    assert set(ask("GET", "/v1/protocols").body["tls_labels"]) == labels
 
 
 def test_faults(ask: Native) -> None:

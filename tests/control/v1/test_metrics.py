@@ -17,4 +17,5 @@ def test_both_formats(http: Http) -> None:
 
 def test_they_are_only_read(http: Http) -> None:
     assert http("HEAD", "/metrics").status == 200
-    assert http("POST", "/metrics", {}).status == 405
+    json = {"Content-Type": "application/json"}
+    assert http("POST", "/metrics", {}, json).status == 405
