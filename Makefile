@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Of tests; some only wait.
+WORKERS := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 
 .PHONY: help demo test stress lint types docs bench suites clean
 
@@ -16,7 +18,7 @@ test: .venv/developing  ## run all tests; TEST='-k redis' selects some
 		nginx=nginx-light wrk=wrk curl=curl memcached=memcached memccapable=libmemcached-tools \
 		mariadbd=mariadb-server mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql \
 		smtp-sink=postfix
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(TEST)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 $(TEST)
 
 stress: .venv/developing  ## change 200 proxies 54,000 times under 2,000 connections
 	CHANGES=1002 $(BIN)/python -m pytest tests/end_to_end/test_many_proxies.py
