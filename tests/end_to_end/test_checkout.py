@@ -19,7 +19,7 @@ from vaurien.net.address import Address
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "checkout"
 BUGS = tomllib.loads((EXAMPLE / "bugs.toml").read_text())["bug"]
-BUDGET = "8s"
+BUDGET = "5s"
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ T = TypeVar("T")
 PROXIES = {"held": 90, "live": 90, "apart": 10, "framed": 10}
 """By their clients: those whom a hang holds, those that talk, and those that may lose."""
 CLIENTS = {"held": 1000, "live": 1000, "apart": 20, "framed": 20}
-CHANGES = int(os.environ.get("CHANGES", "30"))
+CHANGES = int(os.environ.get("CHANGES", "15"))
 """How often each behavior is added, and how often it is removed; ``make stress`` says 1,000."""
 ROUNDS = 3
 MORE_ROUNDS = 7

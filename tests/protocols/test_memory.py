@@ -200,7 +200,7 @@ def shapes(name: str) -> Iterator[bytes]:
     """Yield traffic in which a few words are repeated again and again."""
     random = Random(name)
     yield from WORDS[name]
-    for count in itertools.islice(itertools.cycle((2, 3, 5)), 6):
+    for count in itertools.islice(itertools.cycle((2, 3, 5)), 3):
         yield b"".join(random.choices(WORDS[name], k=count))
 
 
