@@ -27,7 +27,9 @@ def without_collector() -> Iterator[None]:
     World.made.clear()  # what other tests have left
     gc.collect()
     gc.disable()
+    gc.freeze()  # what others hold does not count
     yield
+    gc.unfreeze()
     gc.enable()
 
 
