@@ -13,6 +13,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from scenario import Peer, World
 from vaurien.authority.certificates import make_authority, make_leaf
+from vaurien.net.simulated import SimulatedSystem
+from vaurien.net.system import Socket
 
 NAMES = ("proxy", "backend", "localhost", "127.0.0.1")
 
@@ -164,3 +166,12 @@ def secure_backend(
 def client_of(world: World, certified: Certified, *alpn: str, name: str = "proxy") -> Talk:
     """Return a client that speaks TLS to the proxy of a world, and asks for this name."""
     return Talk(world.client(), certified.client(*alpn), name)
+
+
+def accepted(world: World) -> tuple[Peer, Socket]:
+    """Return a client, and the socket of the connection that it has opened."""
+    system = world.system
+    assert isinstance(system, SimulatedSystem)
+    listener = system.listen((2, ("here", 1)), 1)
+    peer = Peer(world, system.connect((2, ("here", 1))))
+    return peer, system.accept(listener, 2)

@@ -5,7 +5,6 @@ These counts do not depend on the machine.  A bound may rise where a change is w
 
 from __future__ import annotations
 
-import gc
 import select
 import socket
 import sys
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from end_to_end.proxies import make_plan
+from left import kept, without_collector
 from peers import LOOPBACK, PATIENCE, Listening, connect, receive, receive_until_fin, reset
 from reactors import real_reactor
 from vaurien import plugins, registry
@@ -164,16 +164,10 @@ def test_a_closed_connection_leaves_nothing_to_the_collector(
     protocol: str, end: str, rule: str
 ) -> None:
     serve(protocol, end, rule)
-    gc.collect()
-    gc.disable()
-    gc.freeze()  # what others hold does not count
-    try:
+    with without_collector():
         counted = serve(protocol, end, rule)
-        left = {type(one) for one in gc.get_objects() if type(one) in (Connection, Link, End)}
+        left = kept(Connection, Link, End)
         del counted
-    finally:
-        gc.unfreeze()
-        gc.enable()
     assert left == set()
 
 

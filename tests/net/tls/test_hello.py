@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenario import Peer, World
-from vaurien.net.simulated import SimulatedSystem
-from vaurien.net.system import Socket
+from secured import accepted
 from vaurien.net.tls.hello import Answer, HelloReader
 from vaurien.parsing.client_hello import HELLO_LIMIT, Unread
 
@@ -16,11 +15,7 @@ TWO_RECORDS = bytes.fromhex("16 0301 0001 01")
 def reading(limit: float = 5.0) -> tuple[World, Peer, list[tuple[Answer, bytes]]]:
     """A peer, and what becomes of the reader of its hello."""
     world = World(backend=False)
-    system = world.system
-    assert isinstance(system, SimulatedSystem)
-    listener = system.listen((2, ("here", 1)), 1)
-    peer = Peer(world, system.connect((2, ("here", 1))))
-    sock: Socket = system.accept(listener, 2)
+    peer, sock = accepted(world)
     answers: list[tuple[Answer, bytes]] = []
 
     def note(answer: Answer, data: bytes) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
+from left import kept, without_collector
 from postgresql_server import VERSION_3, query, startup
 from scenario import Peer, World
 from secured import Certified, Talk, certify
@@ -356,10 +356,7 @@ def test_gssapi_encryption_is_refused(certified: Certified) -> None:
 @pytest.mark.parametrize("complete", [True, False])
 def test_nothing_is_left_in_memory(certified: Certified, way: Way, complete: bool) -> None:
     World.made.clear()  # what other tests have left
-    gc.collect()
-    gc.disable()
-    gc.freeze()  # what others hold does not count
-    try:
+    with without_collector():
         meeting = Meeting(certified, way, size=100_000)
         world, client = meeting.world, meeting.client
         meeting.ask()
@@ -371,11 +368,8 @@ def test_nothing_is_left_in_memory(certified: Certified, way: Way, complete: boo
             backend.close()
         world.run(seconds=100)
         world.proxy.closed.clear()
-        kinds = {Connection, End, IdleEnd, TlsEnd, BegunOpening, Handshake, HelloReader, TlsStream}
-        assert {type(each) for each in gc.get_objects()} & kinds == set()
-    finally:
-        gc.unfreeze()
-        gc.enable()
+        kinds = Connection, End, IdleEnd, TlsEnd, BegunOpening, Handshake, HelloReader, TlsStream
+        assert kept(*kinds) == set()
 
 
 @WAYS

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from left import kept, without_collector
 from scenario import Peer, World, echo
 from secured import Certified, Talk, client_of, secure_backend
 from vaurien.net.connection import Connection
@@ -23,19 +23,10 @@ from vaurien.net.tls.stream import TlsStream
 
 
 @pytest.fixture
-def without_collector() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     World.made.clear()  # what other tests have left
-    gc.collect()
-    gc.disable()
-    gc.freeze()  # what others hold does not count
-    yield
-    gc.unfreeze()
-    gc.enable()
-
-
-def kept() -> set[type]:
-    """The classes of what there is of connections."""
-    return {type(each) for each in gc.get_objects()} & set(OF_CONNECTIONS)
+    with without_collector():
+        yield
 
 
 def answer(talk: Talk, data: bytes) -> None:
@@ -62,7 +53,7 @@ ENDS: dict[str, Callable[[Peer], None]] = {
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("talks", [True, False])
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.usefixtures("without_collector")
+@pytest.mark.usefixtures("uncollected")
 def test_memory_is_free_at_once(certified: Certified, mode: Mode, talks: bool, end: str) -> None:
     tls = Tls(mode=mode, ca=certified.ca, cert=certified.cert)
     _, secure = secure_backend(certified.server(), answer)
@@ -77,7 +68,7 @@ def test_memory_is_free_at_once(certified: Certified, mode: Mode, talks: bool, e
         world.run(seconds=0.5)
     else:
         world.run(lambda: world.proxy.connections)
-    assert Connection in kept()
+    assert Connection in kept(*OF_CONNECTIONS)
     ENDS[end](peer)
     world.run(lambda: world.proxy.closed)
     for backend in world.backends:
@@ -86,4 +77,4 @@ def test_memory_is_free_at_once(certified: Certified, mode: Mode, talks: bool, e
     world.run(seconds=100)
     assert len(world.proxy.closed) == 1
     world.proxy.closed.clear()
-    assert kept() == set()
+    assert kept(*OF_CONNECTIONS) == set()

@@ -6,14 +6,13 @@ that are ready is taken between two polls.
 
 from __future__ import annotations
 
-import errno
 from collections import deque
 from collections.abc import Callable
-from math import inf
 from typing import TYPE_CHECKING
 
 from ..reactor import Reactor
 from ..system import READ, WRITE
+from .awaiting import Awaiting, closed
 from .stream import PIECE, TlsStream
 
 if TYPE_CHECKING:
@@ -46,20 +45,10 @@ class Steps:
                 self._reactor.call_next(self._take_one)
 
 
-class Handshake:
+class Handshake(Awaiting[None]):
     """Has a stream take the steps of its handshake, and calls back."""
 
-    __slots__ = (
-        "_interest",
-        "_limit",
-        "_ready",
-        "_steps",
-        "_then",
-        "_timer",
-        "alert",
-        "reactor",
-        "stream",
-    )
+    __slots__ = ("_interest", "_limit", "_ready", "_steps", "alert", "stream")
 
     def __init__(
         self,
@@ -70,28 +59,16 @@ class Handshake:
         then: Callable[[OSError | None], None],
     ) -> None:
         """Take the first step when it is its turn; ``limit`` in seconds."""
+        super().__init__(reactor, stream.sock, then)
         self.stream = stream
-        self.reactor = reactor
         self.alert = b""
         """An alert that the peer has sent before anything was encrypted."""
         self._steps = steps
-        self._then: Callable[[OSError | None], None] | None = then
         self._limit = limit
-        self._start(READ)
+        self._interest = READ
+        self._start(READ, limit)
         self._ready = True
         steps.take_in_turn(self._step)
-
-    def _start(self, interest: int) -> None:
-        limit, self._interest = self._limit, interest
-        self.reactor.add(self.stream.sock.fileno(), self, interest)
-        late = TimeoutError(errno.ETIMEDOUT, f"no answer within {limit:g} s")
-        later = self.reactor.call_later
-        self._timer = later(limit, lambda: self._end(late)) if limit < inf else None
-
-    def cancel(self) -> None:
-        """Give up, without calling back."""
-        self._then = None
-        self._stop()
 
     def on_event(self, events: int) -> None:
         stream = self.stream
@@ -100,11 +77,9 @@ class Handshake:
                 stream.flush()
             if events & ~WRITE and not self._ready:  # else the poller says so again
                 view = self.reactor.view
-                size = stream.sock.recv_into(view[:PIECE])
+                size = self.sock.recv_into(view[:PIECE])
                 if not size:
-                    self._end(
-                        ConnectionAbortedError(errno.ECONNABORTED, "it closed the connection")
-                    )
+                    self._end(closed())
                     return
                 if size == ALERT_SIZE and view[0] == ALERT:
                     self.alert = bytes(view[:size])
@@ -117,10 +92,6 @@ class Handshake:
             self._end(error)
             return
         self._watch()
-
-    def on_failure(self, report: str) -> None:
-        del report
-        self._end(OSError(errno.EIO, "the connection could not be set up"))
 
     def _step(self) -> None:
         if self._then is None:
@@ -141,18 +112,7 @@ class Handshake:
         interest = READ if self.stream.unsent is None else READ | WRITE
         if self._then is not None and interest != self._interest:
             self._interest = interest
-            self.reactor.system.poller.modify(self.stream.sock.fileno(), interest)
-
-    def _end(self, error: OSError | None) -> None:
-        then, self._then = self._then, None
-        if then is not None:
-            self._stop()
-            then(error)
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self.reactor.unwatch(self.stream.sock.fileno())
+            self.reactor.system.poller.modify(self.sock.fileno(), interest)
 
 
 class GreetedHandshake(Handshake):
@@ -194,12 +154,12 @@ class GreetedHandshake(Handshake):
         except OSError as error:
             super()._end(error)
 
-    def _end(self, error: OSError | None) -> None:
-        if error is None and self.stream.unsent is not None:
+    def _end(self, outcome: OSError | None) -> None:
+        if outcome is None and self.stream.unsent is not None:
             self._done = True
-            self.reactor.system.poller.modify(self.stream.sock.fileno(), WRITE)
+            self.reactor.system.poller.modify(self.sock.fileno(), WRITE)
         else:
-            super()._end(error)
+            super()._end(outcome)
 
     def _watch(self) -> None:
         if self._told or self._ready or self._then is None or self.stream.unsent is not None:
@@ -214,4 +174,5 @@ class GreetedHandshake(Handshake):
 
     def _resume(self) -> None:
         if self._then is not None:
-            self._start(READ)
+            self._interest = READ
+            self._start(READ, self._limit)
