@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from knowing import known, problems_of, understood, with_rules
 from vaurien.authority.certificates import make_leaf
 from vaurien.config.document import Document
 from vaurien.config.state import State, to_document
-from vaurien.config.tls import described_tls
+from vaurien.config.tls import TLS_OPTIONS, described_tls
 from vaurien.config.understand import understand_state
 from vaurien.net.spec import ProxySpec
 from vaurien.net.tls.spec import MODES, Tls
@@ -108,6 +109,17 @@ def test_keys_that_mean_nothing() -> None:
         ".ca = 'x' means nothing where insecure accepts any certificate: it takes no insecure"
     ]
     assert wrong({"mode": "terminate", "insecure": False, "ca": ""}) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_any_keys_together_have_a_reason_each_at_most(mode: str) -> None:
+    values = {key: "x" for key in TLS_OPTIONS} | {"insecure": True, "minimum": "1.3"}
+    names = sorted(TLS_OPTIONS.keys() - {"mode"})
+    for count in range(4):
+        for keys in combinations(names, count):
+            lines = problems_of(with_rules(tls={key: values[key] for key in keys} | {"mode": mode}))
+            blamed = [line.split(" ")[0] for line in lines]
+            assert len(blamed) == len({*blamed}), keys
 
 
 @pytest.mark.parametrize("mode", MODES)

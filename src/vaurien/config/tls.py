@@ -80,7 +80,7 @@ def read_tls(
         key: value for key, value in values.items() if key == MODE or _is_given(key, value)
     }
     tls = Tls(**wanted)
-    for key, why, allowed in list(_meaningless(tls, wanted)):
+    for key, why, allowed in _meaningless(tls, wanted):
         problems.add(where[key], format_value(wanted.pop(key)), why, allowed)
     if not protocol.allows_tls:
         why = f"is not allowed: the protocol {protocol.name} cannot be used where there is TLS"
@@ -99,7 +99,10 @@ def read_tls(
 
 
 def _meaningless(tls: Tls, wanted: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
-    """Yield the keys that have no effect, with the reason and what they take."""
+    """Yield the keys that have no effect, with the reason and what they take.
+
+    The caller takes each out of those wanted before it asks for the next: a key has one reason.
+    """
     spoken = {
         "with clients": tls.with_clients,
         "with the backend": tls.with_backend,
