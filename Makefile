@@ -30,8 +30,9 @@ lint: .venv/developing  ## check the style
 types: .venv/developing  ## check the types
 	$(BIN)/mypy
 
-docs: .venv/developing  ## update the generated parts of docs/
+docs: .venv/developing  ## update the generated parts of docs/, and build the site: build/site
 	$(BIN)/python scripts/generate_docs.py
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs build/site
 
 bench: .venv/installed  ## compare vaurien with other proxies; BENCH=--quick is shorter
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \

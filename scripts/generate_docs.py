@@ -1,4 +1,4 @@
-"""Update the generated parts of ``docs/*.md``.
+"""Update the generated parts of the pages in ``docs/``.
 
 A part is enclosed in two comments, which name one of ``PARTS``::
 
@@ -267,7 +267,7 @@ def filled(page: str) -> str:
 
 
 def pages() -> Iterator[Path]:
-    return iter(sorted(DOCS.glob("*.md")))
+    return iter(sorted(DOCS.rglob("*.md")))
 
 
 def main() -> None:

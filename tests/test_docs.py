@@ -35,7 +35,7 @@ from vaurien.values.messages import Direction
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")  # but for those to other sites, which stand below
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9.-]*[a-z0-9])(?![\w-]*[A-Z])")
@@ -109,7 +109,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=by_name)
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=by_name)
 def test_generated_parts_are_up_to_date(path: Path, generator: ModuleType) -> None:
     text = path.read_text("utf-8")
     assert generator.filled(text) == text, "`make docs` updates them"
@@ -242,7 +242,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def test_every_page_is_in_the_index() -> None:
     linked = set(LINK.findall(page("index")))
-    assert {path.name for path in DOCS.glob("*.md")} - {"index.md"} <= linked
+    assert {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")} - {"index.md"} <= linked
 
 
 @pytest.mark.parametrize("path", PAGES, ids=by_name)

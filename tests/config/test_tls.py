@@ -113,7 +113,7 @@ def test_keys_that_mean_nothing() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_any_keys_together_have_a_reason_each_at_most(mode: str) -> None:
-    values = {key: "x" for key in TLS_OPTIONS} | {"insecure": True, "minimum": "1.3"}
+    values = dict.fromkeys(TLS_OPTIONS, "x") | {"insecure": True, "minimum": "1.3"}
     names = sorted(TLS_OPTIONS.keys() - {"mode"})
     for count in range(4):
         for keys in combinations(names, count):
