@@ -55,6 +55,9 @@ class Behavior(Configurable):
     lifted then, new rules act on the rest, unless a part of a framed message has passed.
     """
 
+    plays: ClassVar[str | None] = None
+    """The protocol whose faults its option ``fault`` names, "" for the proxy's; None: none."""
+
     @classmethod
     def overrides(cls, hook: str) -> bool:
         """Return whether it overrides ``on_message`` or another hook."""

@@ -25,7 +25,7 @@ LIKENESS = 0.8
 OVERRIDDEN: dict[type[Configurable], tuple[str, ...]] = {
     Behavior: (
         *(*HOOKS, "release_at", "concerns", "acts_in", "further_options", "applies_to", "scopes"),
-        *("inert", "refuses", "per_connection", "lasting", "resumable"),
+        *("inert", "refuses", "per_connection", "lasting", "resumable", "plays"),
         *("needs_messages", "ignores_unsolicited"),
     ),
     Protocol: (

@@ -10,6 +10,7 @@ from ..behavior import Behavior, Firing
 from ..errors import OptionError
 from ..fault import ChosenFault, Fault, values_of
 from ..protocol import Protocol
+from ..registry import protocols
 from ..values.actions import Actions, Forward
 from ..values.messages import Direction, Message
 from ..values.options import Option, Value, one_of, option, options_of
@@ -20,6 +21,7 @@ NOISE = 100
 class Faulty(Behavior):
     """The base class of behaviors that play faults of a catalogue."""
 
+    plays: ClassVar[str | None] = ""
     fault: str = option("", "name or number of the fault; if empty, a typical one at random")
 
     parameters: Mapping[str, object] = field(default_factory=dict)
@@ -36,7 +38,7 @@ class Faulty(Behavior):
     @classmethod
     def played(cls, protocol: type[Protocol]) -> type[Protocol]:
         """Return the protocol whose faults are played on a proxy of this protocol."""
-        return protocol
+        return protocols.get(cls.plays) if cls.plays else protocol
 
     @classmethod
     def further_options(

@@ -7,7 +7,6 @@ from typing import ClassVar, Self
 from ..behavior import Firing
 from ..errors import OptionError
 from ..protocol import Protocol
-from ..registry import protocols
 from ..values.actions import Actions
 from ..values.messages import Message
 from .error import Faulty
@@ -23,11 +22,7 @@ class Handshake(Faulty):
     name = "handshake"
     scopes = ("connection",)
     per_connection: ClassVar[bool] = True
-
-    @classmethod
-    def played(cls, protocol: type[Protocol]) -> type[Protocol]:
-        del protocol
-        return protocols.get("tls")
+    plays: ClassVar[str | None] = "tls"
 
     def fit(self, protocol: type[Protocol]) -> Self:
         if not protocol.greeted:

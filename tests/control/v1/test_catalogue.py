@@ -26,6 +26,30 @@ def test_behaviors_have_schemas_of_their_options(ask: Native) -> None:
     assert keys["direction"]["enum"] == ["both", "to_backend", "to_client"]
 
 
+def test_behaviors_tell_whose_faults_they_play(ask: Native) -> None:
+    found = {each["name"]: each["plays"] for each in ask("GET", "/v1/behaviors").body["behaviors"]}
+    plays = {name: protocol for name, protocol in found.items() if protocol is not None}
+    assert plays == {"error": "", "transient": "", "handshake": "tls"}
+
+
+def test_schemas_tell_what_may_be_a_ramp(ask: Native) -> None:
+    body = ask("GET", "/v1/behaviors").body
+    keys, delay = body["rule_keys"]["properties"], body["behaviors"][5]["options"]["properties"]
+    assert [name for name, schema in keys.items() if "ramp" in schema] == ["percent"]
+    assert [name for name, schema in delay.items() if "ramp" in schema] == ["sleep"]
+
+
+def test_keys_of_proxies_have_schemas(ask: Native) -> None:
+    body = ask("GET", "/v1/protocols").body
+    keys, tls = body["proxy_keys"]["properties"], body["tls_keys"]["properties"]
+    assert list(keys) == [
+        *("listen", "backend", "seed", "enabled"),
+        *("timeout", "connect_timeout", "max_connections", "backlog"),
+    ]
+    assert all(schema["description"] for schema in (*keys.values(), *tls.values()))
+    assert "terminate" in tls["mode"]["enum"]
+
+
 def test_defaults_are_those_of_the_configuration() -> None:
     plugins.install()
     with live(find_behavior=lambda _: Configured(Delay, {"sleep": "5"})) as running:

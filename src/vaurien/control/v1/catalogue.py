@@ -6,10 +6,11 @@ Options are described by JSON Schemas, so that programs can make forms of them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from ...config.proxies import presets
+from ...config.tls import TLS_OPTIONS
 from ...errors import PluginError, UnknownNameError, VaurienError
 from ...registry import behaviors, protocols
 from ...rules.handshake import TLS_LABELS
@@ -17,7 +18,7 @@ from ...rules.notation import RULE_KEYS
 from ...values.options import Configurable, Configured, Option, options_of
 from .problems import unknown
 from .routes import Answer, Call, Handler, Route, ref
-from .schemas import object_of, schema_of
+from .schemas import PROXY_KEYS, object_of, schema_of
 
 if TYPE_CHECKING:
     from ...behavior import Behavior
@@ -36,7 +37,8 @@ ELSEWHERE = "See the module."
 
 def get_behaviors(call: Call) -> Answer:
     found = [_entry(name, call.control.find_behavior, _behavior) for name in behaviors.names()]
-    return Answer({"behaviors": found, "rule_keys": _schema(RULE_KEYS.values())})
+    rule_keys = _schema(RULE_KEYS.values(), ramps=["percent"])
+    return Answer({"behaviors": found, "rule_keys": rule_keys})
 
 
 def get_behavior(call: Call) -> Answer:
@@ -45,7 +47,14 @@ def get_behavior(call: Call) -> Answer:
 
 def get_protocols(call: Call) -> Answer:
     found = [_entry(name, call.control.find_protocol, _protocol) for name in protocols.names()]
-    return Answer({"protocols": found, "tls_labels": dict(TLS_LABELS)})
+    return Answer(
+        {
+            "protocols": found,
+            "proxy_keys": dict(PROXY_KEYS),
+            "tls_keys": _schema(TLS_OPTIONS.values()),
+            "tls_labels": dict(TLS_LABELS),
+        }
+    )
 
 
 def get_protocol(call: Call) -> Answer:
@@ -120,11 +129,14 @@ def _found(call: Call, kind: str, find: Find[Plugin]) -> Configured[Plugin]:
 
 def _behavior(found: Configured[Behavior]) -> Described:
     plugin = found.plugin
+    options = options_of(plugin)
+    numbers = [name for name, option in options.items() if option.type in (int, float)]
     return {
         "name": plugin.name,
         "description": description_of(plugin),
-        "options": _schema(options_of(plugin).values(), found.defaults),
+        "options": _schema(options.values(), found.defaults, ramps=numbers),
         "scopes": list(plugin.scopes),
+        "plays": plugin.plays,
     }
 
 
@@ -183,20 +195,27 @@ def _preset(kind: str, known: Mapping[str, Preset], call: Call) -> Preset:
     return known[name]
 
 
-def _schema(options: Iterable[Option], defaults: Mapping[str, object] | None = None) -> Described:
-    """Return the schema of some options, with defaults that a configuration may have changed."""
+def _schema(
+    options: Iterable[Option],
+    defaults: Mapping[str, object] | None = None,
+    *,
+    ramps: Container[str] = (),
+) -> Described:
+    """Return the schema of some options.
+
+    Args:
+        options: what it describes.
+        defaults: those that a configuration has changed.
+        ramps: the names of options that may be ramps, too.
+    """
     known = defaults or {}
-    return dict(
-        object_of(
-            {
-                option.name: schema_of(
-                    option, option.parse(known[option.name]) if option.name in known else None
-                )
-                for option in options
-            },
-            required=[],
-        )
-    )
+    properties: dict[str, object] = {}
+    for option in options:
+        name = option.name
+        default = option.parse(known[name]) if name in known else None
+        may_be = {"ramp": True} if name in ramps else {}
+        properties[name] = schema_of(option, default) | may_be
+    return dict(object_of(properties, required=[]))
 
 
 def _route(name: str, path: str, handle: Handler, summary: str, schema: str) -> Route:

@@ -167,6 +167,12 @@ CHANGE = object_of(
     },
     ["body", "if_generation"],
 )
+PLACES: Mapping[str, object] = {key: PROXY_TABLE[key] for key in ("listen", "backend")}
+PROXY_KEYS = object_of(
+    {**PLACES, **{name: schema_of(option) for name, option in OPTIONS.items()}},
+    ["listen", *OPTIONS],
+)
+"""The keys of every proxy that are neither its protocol's nor those of TLS."""
 SEED_KEY = schema_of(SEED)
 WRONG = object_of(
     {
@@ -242,7 +248,14 @@ SCHEMAS: Mapping[str, Schema] = {
     "RecipeStart": object_of({"name": TEXT, "start": accepted(START)}, ["start"]),
     "Entry": ENTRY,
     "Behaviors": object_of({"behaviors": list_of(ref("Entry")), "rule_keys": OBJECT}),
-    "Protocols": object_of({"protocols": list_of(ref("Entry")), "tls_labels": OBJECT}),
+    "Protocols": object_of(
+        {
+            "protocols": list_of(ref("Entry")),
+            "proxy_keys": OBJECT,
+            "tls_keys": OBJECT,
+            "tls_labels": OBJECT,
+        }
+    ),
     "Profiles": object_of({"profiles": list_of(ref("Entry"))}),
     "Recipes": object_of({"recipes": list_of(ref("Entry"))}),
     "Catalogues": object_of({"faults": {"type": "object", "additionalProperties": list_of(TEXT)}}),
