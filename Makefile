@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Of tests; some only wait.
 WORKERS := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 
-.PHONY: help demo test stress lint types docs bench suites clean
+.PHONY: help demo test stress lint types docs bench suites dist clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,12 @@ suites: .venv/installed  ## run third-party test suites, directly and through va
 		mariadbd=mariadb-server mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql \
 		smtp-sink=postfix openssl=openssl
 	PYTHONPATH=bench $(BIN)/python suites/compare.py $(SUITES)
+
+dist: .venv/developing  ## build dist/, and install it for each Python of this machine
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	DIST=dist $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --timeout 300 \
+		tests/test_distribution.py
 
 clean:  ## delete everything installed or cached here
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
