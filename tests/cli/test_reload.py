@@ -288,7 +288,7 @@ def test_signals_that_come_meanwhile_are_one(
 
 
 def loud(reloading: Reloading) -> Behavior:
-    return Configured.of(reloading.control._find_behavior("loud")).make({})
+    return Configured.of(reloading.control.find_behavior("loud")).make({})
 
 
 def test_defaults_that_change_hold_for_what_is_set_live(reloading: Reloading, config: Path) -> None:

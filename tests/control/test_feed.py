@@ -171,12 +171,14 @@ def test_who_waits_is_told_of_news() -> None:
     async def act() -> None:
         recent = Recent()
         feed = Feed(recent)
-        waiting = [asyncio.ensure_future(feed.wait(0, 60)) for _ in range(3)]
+        waiting = [
+            asyncio.ensure_future(feed.wait(lambda: feed.has_after(0), 60)) for _ in range(3)
+        ]
         waiting[0].cancel()
         await asyncio.sleep(0)
         recent.add(EVENTS["cut"])
         await asyncio.gather(*waiting[1:])
-        await feed.wait(0, 60)  # there is news already
+        await feed.wait(lambda: feed.has_after(0), 60)  # there is news already
 
     asyncio.run(act())
 
@@ -184,8 +186,8 @@ def test_who_waits_is_told_of_news() -> None:
 def test_who_has_read_all_goes_on_waiting() -> None:
     async def act() -> None:
         feed = full(1)
-        behind = asyncio.ensure_future(feed.wait(0, 60))
-        waiting = asyncio.ensure_future(feed.wait(1, 60))
+        behind = asyncio.ensure_future(feed.wait(lambda: feed.has_after(0), 60))
+        waiting = asyncio.ensure_future(feed.wait(lambda: feed.has_after(1), 60))
         await behind
         assert not waiting.done()
         waiting.cancel()
@@ -194,13 +196,13 @@ def test_who_has_read_all_goes_on_waiting() -> None:
 
 
 def test_who_waits_is_told_when_the_time_is_over() -> None:
-    asyncio.run(full(0).wait(0, 0.01))
+    asyncio.run(full(0).wait(lambda: False, 0.01))
 
 
 def test_who_waits_is_told_of_the_end() -> None:
     async def act() -> None:
         feed = full(0)
-        waiting = asyncio.ensure_future(feed.wait(0, 60))
+        waiting = asyncio.ensure_future(feed.wait(lambda: feed.has_after(0), 60))
         feed.close()
         await waiting
 

@@ -49,7 +49,7 @@ THERE = """
 "path.recipe" = "flapping-link"
 "path.connection" = 1
 """
-ENDLESS = ["--exclude-path", "/v1/events"]
+ENDLESS = ["--exclude-path", "/v1/events", "--exclude-path", "/v1/live"]
 REMOVING = ["--exclude-method", "DELETE", "--exclude-path-regex", "/v1/(state|changes|reset)$"]
 FOLLOWING = ["--exclude-checks", "ensure_resource_availability"]
 """What looks for a new resource under its own name, where parameters are fixed."""

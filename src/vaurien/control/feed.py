@@ -8,6 +8,7 @@ time.  Nothing is queued for a reader: one that is too slow finds events gone, a
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +24,7 @@ LOOKS = 20
 BATCH = 256
 """Events that a reader is told at a time, at most."""
 READERS = 64
-"""Readers at a time, at most."""
+"""Readers at a time, at most: of events and of samples."""
 TEXTS = 1024
 """Events whose text is remembered, for the other readers."""
 KINDS: dict[type[Event], str] = {
@@ -72,9 +73,9 @@ class Batch(NamedTuple):
 
 
 class Waiter(NamedTuple):
-    """A reader that waits: what it has read up to, and until when, in seconds of the loop."""
+    """A reader that waits: for news, and until when, in seconds of the loop."""
 
-    after: int
+    news: Callable[[], bool]
     until: float
     told: asyncio.Future[None]
 
@@ -101,6 +102,10 @@ class Feed:
         """The number of the newest event."""
         return self._recent.newest
 
+    def has_after(self, number: int) -> bool:
+        """Return whether there are newer events."""
+        return self.newest > number
+
     def read(self, after: int, most: int = BATCH) -> Batch:
         """Return the first events after one, in any thread; 0: all that are kept."""
         beginning = self._recent.first - 1
@@ -111,12 +116,12 @@ class Feed:
         events = list(map(numbered, kept[:most]))
         return Batch(lost if is_known else None, events, events[-1].number if events else after)
 
-    async def wait(self, after: int, seconds: float) -> None:
-        """Return when there are newer events, or after this time."""
+    async def wait(self, news: Callable[[], bool], seconds: float) -> None:
+        """Return when there is news, or after this time."""
         import asyncio
 
         loop = asyncio.get_running_loop()
-        waiter = Waiter(after, loop.time() + seconds, loop.create_future())
+        waiter = Waiter(news, loop.time() + seconds, loop.create_future())
         if not self._waiters:
             loop.call_later(1 / LOOKS, self._look, loop)
         self._waiters.append(waiter)
@@ -139,12 +144,12 @@ class Feed:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tell those that wait for what there is by now."""
-        newest, now = self.newest, loop.time()
+        now = loop.time()
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if waiter.told.done():
                 continue  # cancelled, as its reader has gone
-            if newest > waiter.after or now >= waiter.until or self.closed:
+            if now >= waiter.until or self.closed or waiter.news():
                 waiter.told.set_result(None)
             else:
                 self._waiters.append(waiter)

@@ -31,8 +31,8 @@ CORS = "cors"
 BLANKS = " \t"
 """What may surround a value (RFC 9110, section 5.6.3); Python's ``strip`` removes more."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-WITHOUT_TOKEN = frozenset({"/livez", "/readyz", "/docs", "/docs/script.js", "/docs/style.css"})
-"""What those that watch the process ask for, and a page that holds nothing of it."""
+WITHOUT_TOKEN = re.compile(r"/|/livez|/readyz|/docs|/docs/(script\.js|style\.css)|/ui/.*")
+"""What those that watch the process ask for, and pages that hold nothing of it."""
 HEADERS_LIMIT = 16 * 1024
 """Bytes of all lines."""
 BETWEEN = len(": \r\n")
@@ -118,7 +118,7 @@ class Guard:
         return from_browser
 
     def _check_token(self, headers: Headers, path: str, *, safe: bool) -> None:
-        if not self._tokens or path in WITHOUT_TOKEN:
+        if not self._tokens or WITHOUT_TOKEN.fullmatch(path):
             return
         given = [value for name, value in headers if name == "authorization"]
         right = self._tokens.right_of(given[0]) if len(given) == 1 else Right.NONE

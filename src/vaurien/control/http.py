@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -25,6 +25,7 @@ from .sockets import BACKLOG, NO_RESOURCE, Opened
 from .tokens import Tokens
 from .toxiproxy.app import ToxiproxyApp
 from .v1.app import NativeApp
+from .v1.dashboard import Dashboard
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -189,7 +190,11 @@ class StoppableServer(Server):
 class ServerThread:
     """A server that runs until ``stop``, which also closes what was opened for it."""
 
-    def __init__(self, app: ASGIApp, opened: Sequence[Opened]) -> None:
+    def __init__(
+        self, app: ASGIApp, opened: Sequence[Opened], then: Callable[[], None] = lambda: None
+    ) -> None:
+        """``then`` is called when it has stopped."""
+        self._then = then
         self.address = opened[0].address
         self._opened = opened
         self._server = StoppableServer(
@@ -229,11 +234,12 @@ class ServerThread:
             sys.setswitchinterval(self._switch_interval)
         for each in self._opened:
             each.close()
+        self._then()
 
 
 def control_app(control: Control) -> ASGIApp:
     """Make all APIs of the proxies one application, without access control: see ``Guard``."""
-    app = NativeApp(control, ToxiproxyApp(control, make_app(control)))
+    app = Dashboard(NativeApp(control, ToxiproxyApp(control, make_app(control))))
     return Paced(app, Pace(control.traffic_seconds))
 
 
@@ -245,4 +251,6 @@ def start_control(
 ) -> ServerThread:
     """Serve the APIs of proxies; see ``Guard`` for ``hosts`` and ``tokens``."""
     own = [each.address.host for each in opened]
-    return ServerThread(Guard(control_app(control), [*own, *hosts], tokens), opened)
+    control.live.history.start()
+    app = Guard(control_app(control), [*own, *hosts], tokens)
+    return ServerThread(app, opened, control.live.history.stop)

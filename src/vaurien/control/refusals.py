@@ -15,7 +15,7 @@ from .toxiproxy.app import OWN
 if TYPE_CHECKING:
     from starlette.types import Scope
 
-NATIVE = frozenset({"v1", "livez", "readyz", "metrics", "openapi.json", "docs"})
+NATIVE = frozenset({"v1", "livez", "readyz", "metrics", "openapi.json", "docs", "ui"})
 """The first segments of the native API's paths."""
 
 

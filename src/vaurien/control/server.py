@@ -38,6 +38,8 @@ from ..rules.notation import (
 from ..rules.plan import Rule
 from ..values.options import Configured, Value
 from .feed import Feed
+from .history import History
+from .live import Live
 from .writer import AT_ONCE, Writer
 
 if TYPE_CHECKING:
@@ -99,14 +101,15 @@ class Control:
         ``recent`` is where the proxies' events are kept.
         """
         self._proxies = proxies
-        self._find_behavior = find_behavior
-        self._find_protocol = find_protocol
+        self.find_behavior = find_behavior
+        self.find_protocol = find_protocol
         self.reload: Callable[[], None] | None = None
         """Read the configuration file again, and wait for the outcome; None without a file."""
         self.toxiproxy_metrics = False
         """Whether metrics include those of Toxiproxy."""
         recent = Recent() if recent is None else recent
         self.feed = Feed(recent)
+        self.live = Live(History(reactor, proxies))
         self._writer = Writer(reactor, proxies, state, store, config_digest, recent)
 
     # Queries.
@@ -134,16 +137,6 @@ class Control:
         """Where a proxy listens, or listened last with this address, as the system reports it."""
         running = self._proxies.get(proxy)
         return None if running is None else running.bound
-
-    @property
-    def find_behavior(self) -> FindBehavior:
-        """Return the behavior of a name, with the configured defaults for its options."""
-        return self._find_behavior
-
-    @property
-    def find_protocol(self) -> FindProtocol:
-        """Return the protocol of a name, with the configured defaults for its options."""
-        return self._find_protocol
 
     def ask(self, call: Callable[[Proxies], T]) -> T:
         """Return what a short call in the reactor's thread returns.
@@ -221,7 +214,7 @@ class Control:
 
         def change(spec: ProxySpec) -> ProxySpec:
             protocol, seed = spec.matching, spec.plan.seed
-            plan = plan_of_request(entries, self._find_behavior, protocol, seed)
+            plan = plan_of_request(entries, self.find_behavior, protocol, seed)
             return _with_rules(spec, plan.rules)
 
         self._change_one(proxy, change)
@@ -297,9 +290,9 @@ class Control:
 
         self._writer.change(change, close_policy, config_digest)
         if find_behavior is not None:
-            self._find_behavior = find_behavior
+            self.find_behavior = find_behavior
         if find_protocol is not None:
-            self._find_protocol = find_protocol
+            self.find_protocol = find_protocol
         count = len(state.proxies)
         LOG.info("State replaced: %d %s", count, "proxy" if count == 1 else "proxies")
 
@@ -314,8 +307,8 @@ class Control:
             if options:
                 why = f"is a mix, which takes no options: {', '.join(options)}"
                 raise OptionError(why, given=name)
-            return make_rules(parse_mix(name), self._find_behavior, protocol)
-        behavior = Configured.of(self._find_behavior(name))
+            return make_rules(parse_mix(name), self.find_behavior, protocol)
+        behavior = Configured.of(self.find_behavior(name))
         check_plugin(behavior.plugin)
         made = behavior.make(options).fit(protocol)
         match = matches_of(made, protocol)

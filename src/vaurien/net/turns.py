@@ -5,7 +5,7 @@ Law: nothing here is done for all connections of a proxy in one callback.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol as Interface
 from typing import TypeVar
@@ -14,7 +14,7 @@ from .reactor import Reactor
 
 T = TypeVar("T")
 PORTION = 64
-"""Connections that are worked on in one turn."""
+"""Connections that are worked on in one turn, or steps of work that take about as long."""
 
 
 def in_turns(
@@ -24,13 +24,17 @@ def in_turns(
     then: Callable[[], None] | None = None,
 ) -> None:
     """Act on each item, on the first ones now and on the others in later turns; then call."""
-    left = iter(list(items))
+    in_steps(reactor, map(act, list(items)), then)
+
+
+def in_steps(
+    reactor: Reactor, steps: Iterator[object], then: Callable[[], None] | None = None
+) -> None:
+    """Take the first steps of work now and the others in later turns; then call."""
 
     def go_on() -> None:
-        part = list(islice(left, PORTION))
-        for item in part:
-            act(item)
-        if len(part) == PORTION:
+        taken = sum(1 for _ in islice(steps, PORTION))
+        if taken == PORTION:
             reactor.call_next(go_on)
         elif then is not None:
             then()

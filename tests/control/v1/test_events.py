@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from native import Native
 from peers import wait_until
 from vaurien.control import feed
 from vaurien.control import http as server
-from vaurien.control.v1 import events
+from vaurien.control.v1 import events, streams
 from vaurien.values.events import Trouble
 
 DELAY = {"name": "slow", "behavior": "delay", "sleep": 0}
@@ -177,25 +177,13 @@ def test_a_silent_stream_has_heartbeats(
 def test_a_reader_that_leaves_makes_room(
     http: Http, ask: Native, slow: str, running: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "READERS", 2)
+    monkeypatch.setattr(streams, "READERS", 2)
     with following(http), following(http):
         answer = ask("GET", "/v1/events")
         assert (answer.status, answer.headers["retry-after"]) == (503, "10")
     wait_until(lambda: running.control.feed.readers == 0, "the readers have left")
     with following(http):
         pass
-
-
-def test_readers_that_come_together_are_counted_one_by_one(
-    http: Http, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(events, "READERS", 2)
-    with ExitStack() as opened:
-        readers = [opened.enter_context(http.connect()) for _ in range(20)]
-        for reader in readers:
-            reader.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % http.port)
-        statuses = [reader.recv(12) for reader in readers]
-    assert sorted(statuses) == [b"HTTP/1.1 200"] * 2 + [b"HTTP/1.1 503"] * 18
 
 
 def test_a_reader_that_never_reads_is_cut(
@@ -220,11 +208,6 @@ def test_readers_end_with_the_process(http: Http, slow: str, running: Live) -> N
     with following(http) as reader:
         running.control.feed.close()
         assert reader.ended()
-
-
-def test_the_head_of_a_stream(http: Http) -> None:
-    answer = http("HEAD", "/v1/events")
-    assert (answer.status, answer.body) == (200, b"")
 
 
 @pytest.mark.parametrize(

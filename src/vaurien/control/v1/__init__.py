@@ -4,8 +4,9 @@
 errors as ``problems`` says (RFC 9457).  ``bodies`` reads and writes JSON.  ``resources`` makes
 proxies and rules of what users send, and shows them; ``status`` adds what they have counted.
 
-The handlers are in ``state``, ``proxies``, ``rules``, ``presets``, ``connections``, ``events`` and
-``health``; ``changes`` composes those that change the state.
+The handlers are in ``state``, ``proxies``, ``rules``, ``presets``, ``connections``, ``events``,
+``live`` and ``health``; ``changes`` composes those that change the state.  ``streams`` sends
+server-sent events.  ``dashboard`` answers the page that shows it all, which is in ``page``.
 ``differences`` tells what a change changes.  ``catalogue`` lists what there is to choose from.
 ``openapi`` describes the API, with the ``schemas``, and ``page`` has what shows it in a browser.
 

@@ -6,34 +6,20 @@ Both come from the last events that the process keeps, so nothing here costs tra
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-from starlette.responses import Response
+from functools import partial
 
 from ...values.events import Fired
 from ...values.options import Option
-from ..feed import KINDS, READERS, Feed, Wanted, fields_of
+from ..feed import KINDS, Feed, Wanted, fields_of
 from .problems import Refusal, Wrong
 from .routes import Answer, Call, Route
+from .streams import HEARTBEAT, MEDIA_TYPE, RETRY, Stream, check_room
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-HEARTBEAT = 15.0
-"""Seconds of silence after which a reader is sent a comment."""
-RETRY = 1000
-"""Milliseconds after which a browser connects again."""
 LONGEST = 64 * 1024
 """Characters that are written at once to a reader, but for the end of the last event."""
 LAST_EVENT_ID = "last-event-id"
-MEDIA_TYPE = "text/event-stream"
-HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Accel-Buffering": "no",
-}
 LIMIT = Option("limit", int, 100, "number of entries", minimum=1, maximum=1000)
 AFTER = Option("after", int, 0, "id of the event to continue after", minimum=0)
 PROXY = Option("proxy", str, "", "name of the proxy")
@@ -48,67 +34,28 @@ FILTERS = (
 SINCE = Option("since", str, "", "time, such as 2026-05-28T20:26:40Z")
 
 
-class EventStream(Response):
-    """Events after one, until the reader leaves; it counts as a reader from when it is made."""
-
-    def __init__(self, feed: Feed, wanted: Wanted, after: int | None) -> None:
-        """``after``: None for those to come."""
-        feed.readers += 1
-        self.status_code, self.background = 200, None
-        self.media_type = MEDIA_TYPE
-        self.init_headers(HEADERS)
-        self._feed = feed
-        self._wanted = wanted
-        self._after = feed.newest if after is None else after
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {"status": self.status_code, "headers": self.raw_headers}
-        try:
-            await send({"type": "http.response.start", **start})
-            if scope["method"] != "HEAD":
-                await self._follow(receive, send)
-            await send({"type": "http.response.body", "body": b""})
-        finally:
-            self._feed.readers -= 1
-
-    async def _follow(self, receive: Receive, send: Send) -> None:
-        telling = asyncio.ensure_future(self._tell(send))
-        leaving = asyncio.ensure_future(_left(receive))
-        try:
-            await asyncio.wait([telling, leaving], return_when=asyncio.FIRST_COMPLETED)
-            if telling.done():
-                telling.result()
-        finally:
-            telling.cancel()
-            leaving.cancel()
-
-    async def _tell(self, send: Send) -> None:
-        feed, last, told = self._feed, self._after, 0.0
-        clock = asyncio.get_running_loop().time
-        text = f"retry: {RETRY}\n"
-        while not feed.closed:
-            batch = feed.read(last)
-            last = batch.before
-            if batch.lost != 0:
-                text += _lost(batch.lost, last)
-            for each in batch.events:
-                last = each.number
-                if self._wanted.accepts(each.event):
-                    text += feed.text(each)
-                    if len(text) > LONGEST:
-                        break
-            if not told or clock() - told >= HEARTBEAT:
-                text += f":\nid: {last}\n\n"
-            if text:
-                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-                text, told = "", clock()
-            await feed.wait(last, told + HEARTBEAT - clock())
-
-
-async def _left(receive: Receive) -> None:
-    """Return when the reader has left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def told(feed: Feed, wanted: Wanted, after: int | None) -> AsyncGenerator[str, None]:
+    """Yield the events after one; None: those to come."""
+    last = feed.newest if after is None else after
+    clock = asyncio.get_running_loop().time
+    text, written = f"retry: {RETRY}\n", 0.0
+    while not feed.closed:
+        batch = feed.read(last)
+        last = batch.before
+        if batch.lost != 0:
+            text += _lost(batch.lost, last)
+        for each in batch.events:
+            last = each.number
+            if wanted.accepts(each.event):
+                text += feed.text(each)
+                if len(text) > LONGEST:
+                    break
+        if not written or clock() - written >= HEARTBEAT:
+            text += f":\nid: {last}\n\n"
+        if text:
+            yield text
+            text, written = "", clock()
+        await feed.wait(partial(feed.has_after, last), written + HEARTBEAT - clock())
 
 
 def _lost(count: int | None, last: int) -> str:
@@ -117,16 +64,14 @@ def _lost(count: int | None, last: int) -> str:
     return f'id: {last}\nevent: lost\ndata: {{"events": {data}}}\n\n'
 
 
-async def follow(call: Call) -> EventStream:
+async def follow(call: Call) -> Stream:
     """Follow events; in the event loop, so that readers are counted one by one.
 
     Raises:
         Refusal: there are too many readers, or what is asked for is wrong.
     """
     feed = call.control.feed
-    if feed.readers >= READERS:
-        what = f"{READERS} readers follow events, the maximum"
-        raise Refusal(503, what, headers={"Retry-After": "10"})
+    check_room(feed)
     kinds = [kind.strip() for kind in str(call.query.get(TYPE.name, "")).split(",")]
     known = (*KINDS.values(), "lost")
     wrong = [kind for kind in kinds if kind and kind not in known]
@@ -139,7 +84,7 @@ async def follow(call: Call) -> EventStream:
         rule=str(call.query.get(RULE.name, "")),
         kinds=frozenset(filter(None, kinds)) or frozenset(known),
     )
-    return EventStream(feed, wanted, _after(call))
+    return Stream(feed, told(feed, wanted, _after(call)))
 
 
 def _after(call: Call) -> int | None:

@@ -7,8 +7,10 @@ from . import (
     catalogue,
     changes,
     connections,
+    dashboard,
     events,
     health,
+    live,
     metrics,
     openapi,
     presets,
@@ -28,7 +30,7 @@ def index(call: Call) -> Answer:
 
 INDEX = Route("GET", "/v1", index, "Return the version, and links.", answers={200: ref("Index")})
 MODULES = (
-    *(state, proxies, rules, presets, connections, events, health, metrics, changes),
-    *(catalogue, openapi),
+    *(state, proxies, rules, presets, connections, events, live, health, metrics),
+    *(changes, catalogue, openapi, dashboard),
 )
 TABLE = Table([INDEX, *(route for module in MODULES for route in module.ROUTES)])

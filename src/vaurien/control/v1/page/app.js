@@ -1,0 +1,3 @@
+// The dashboard.
+
+document.getElementById("view").textContent = "vaurien";

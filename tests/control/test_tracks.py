@@ -1,0 +1,84 @@
+"""The samples of one proxy over time."""
+
+from __future__ import annotations
+
+import pytest
+
+from vaurien.control.tracks import COUNTS, IDLE, SPANS, Track, codes
+from vaurien.parsing.tally import BUCKETS, Latency
+
+NONE = (0,) * BUCKETS
+AT = 1_800_000_000
+"""When the second number 0 ended."""
+
+
+def counts(exchanges: int) -> tuple[int, ...]:
+    return (exchanges, *[0] * (COUNTS - 1))
+
+
+def latencies(*seconds: float) -> tuple[int, ...]:
+    latency = Latency()
+    for each in seconds:
+        latency.add(each)
+    return tuple(latency.buckets)
+
+
+def test_a_track_tells_the_seconds_that_have_ended() -> None:
+    track = Track(0)
+    for number in (1, 2, 4):
+        track.add(number, 3, counts(10 * number), NONE)
+    series = track.read(300, 5, AT + 5)
+    assert (series.step, series.first) == (1, AT + 1)
+    assert series.values["exchanges"] == [10, 20, 0, 40, 0]
+    assert series.values["open"] == [3] * 5
+    assert series.values["p50"] == [None] * 5
+
+
+def test_a_long_step_tells_the_mean_of_its_seconds() -> None:
+    track = Track(0)
+    for number in range(1, 26):
+        track.add(number, number, counts(number), latencies(0.001))
+    series = track.read(3600, 25, AT + 25)
+    assert (series.step, series.first) == (10, AT + 10)
+    assert series.values["exchanges"] == [5.5, 15.5]
+    assert series.values["open"] == [10, 20]
+    assert None not in series.values["p99"]
+
+
+@pytest.mark.parametrize("span", SPANS)
+def test_a_track_keeps_no_more_than_its_span(span: int) -> None:
+    track, end = Track(0), 5000
+    for number in range(1, end + 1):
+        track.add(number, 0, counts(number), NONE)
+    series = track.read(span, end, AT + end)
+    step = SPANS[span]
+    found = series.values["exchanges"]
+    assert len(found) == span // step
+    assert series.first == AT + end - span + step
+    assert found[-1] == pytest.approx(end - (step - 1) / 2)
+    assert found[0] == pytest.approx(series.first - AT - (step - 1) / 2)
+
+
+def test_a_track_of_a_proxy_without_traffic_is_idle() -> None:
+    series = Track(7).read(300, 10, AT + 10)
+    assert series.first == AT + 8
+    assert {name: values[0] for name, values in series.values.items()} == IDLE._asdict()
+    assert {len(values) for values in series.values.values()} == {3}
+
+
+def test_a_track_that_has_just_begun_is_empty() -> None:
+    assert not any(Track(0).read(3600, 9, AT + 9).values.values())
+
+
+def test_what_is_told_of_latencies_is_in_their_bucket() -> None:
+    sample = Track(0).add(1, 0, counts(0), latencies(*[0.001] * 90, *[0.1] * 10))
+    assert sample.p50 is not None
+    assert sample.p99 is not None
+    assert 0.5 < sample.p50 <= 1.03
+    assert 65 < sample.p99 <= 132
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-6, 0.001, 1.0, 60.0, 1e5])
+def test_any_latency_has_a_code(seconds: float) -> None:
+    (code,) = set(codes(latencies(seconds)))  # one response is all quantiles
+    assert 0 <= code < 255
