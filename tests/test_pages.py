@@ -1,0 +1,77 @@
+"""Every command and code block of the documentation, run as a reader would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pages import PAGES, ROOT, blocks_of, session
+
+RUN = [path for path in PAGES if path.parent.name == "howto" or path.name == "tutorial.md"]
+
+
+def go_through(path: Path, folder: Path) -> None:
+    with session(path, folder) as reader:
+        for block in blocks_of(path):
+            try:
+                reader.go_through(block)
+            except AssertionError as error:
+                raise AssertionError(f"{block.place}: {error}") from error
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("path", RUN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_blocks(path: Path, tmp_path: Path) -> None:
+    go_through(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        ("```sh\nfalse\ntrue\n```", "page.md:1: false"),
+        ("```sh status=2\nfalse\n```", "page.md:1: false"),
+        ("```sh until=ready\ntrue\n```", "ended"),
+        ("```sh\necho a\n```\n\n```output\nb\n```", "page.md:5: a"),
+        ("```ruby\nputs 1\n```", "nothing is done with 'ruby'"),
+    ],
+)
+def test_what_is_not_so_is_told(page: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(page)
+    with pytest.raises(AssertionError) as caught:
+        go_through(path, tmp_path)
+    assert says in str(caught.value)
+
+
+def test_what_a_page_may_do(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("""
+<!-- hidden sh terminal=server until=up
+echo up; sleep 50
+-->
+
+<!-- not run: it would fail -->
+```sh
+false
+```
+
+```python file=program/a.py
+print(6379 + 1)
+```
+
+```sh
+(cd program && python a.py)
+echo localhost:7777
+```
+
+```output numbers=any
+1
+...host:7777
+```
+
+```sh terminal=server status=1
+false
+```
+""")
+    go_through(path, tmp_path)
