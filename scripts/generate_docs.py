@@ -14,7 +14,8 @@ from pathlib import Path
 
 from vaurien import plugins
 from vaurien.config.presets import Presets
-from vaurien.config.settings import LOG_LEVELS, SETTINGS, WITHOUT_EFFECT, Setting
+from vaurien.config.setting import Setting
+from vaurien.config.settings import LOG_LEVELS, SETTINGS, WITHOUT_EFFECT
 from vaurien.config.toxics import KILO, MICRO, MILLI, PERCENT, TOXICS, Toxic
 from vaurien.protocol import Protocol
 from vaurien.registry import behaviors, protocols

@@ -17,7 +17,8 @@ from ..behavior import Behavior
 from ..config.document import Document, DocumentError, merged
 from ..config.names import Names
 from ..config.sections import DEFAULTS
-from ..config.settings import GONE_PROTOCOL_OPTIONS, LOG_LEVELS, NAME, SETTINGS, WITHOUT_EFFECT
+from ..config.setting import NAME
+from ..config.settings import GONE_PROTOCOL_OPTIONS, LOG_LEVELS, SETTINGS, WITHOUT_EFFECT
 from ..config.understand import understand
 from ..errors import ConfigError, OptionError, VaurienError
 from ..protocol import Protocol

@@ -16,7 +16,8 @@ from ..behavior import Behavior
 from ..config import document
 from ..config.document import Document
 from ..config.sections import Sections
-from ..config.settings import BY_SECTION, GONE_PROTOCOL_OPTIONS, SETTINGS, Setting
+from ..config.setting import Setting
+from ..config.settings import BY_SECTION, GONE_PROTOCOL_OPTIONS, SETTINGS
 from ..errors import UnknownNameError
 from ..protocol import Protocol
 from ..registry import Registry, behaviors, protocols
@@ -42,6 +43,7 @@ SHARED = (
     "replay",
     "log_level",
     "log_output",
+    "log_format",
 )
 """The settings that have flags in the commands whose files declare the proxies."""
 

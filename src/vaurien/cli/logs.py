@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from ..config.settings import LOG_LEVELS
+from ..config.settings import LOG_FORMATS, LOG_LEVELS
 from ..values.events import Event, PluginFailed, Trouble
 from ..values.texts import printable
 from .log_file import LogFile, opener
@@ -15,6 +15,7 @@ from .log_file import LogFile, opener
 LOGGER = logging.getLogger("vaurien")
 FORMAT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
+TEXT = LOG_FORMATS[0]
 LEVELS = {name: logging.getLevelNamesMapping()[name.upper()] for name in LOG_LEVELS}
 REPEAT_INTERVAL = 5.0
 """Seconds during which the same trouble is logged only once."""
@@ -27,14 +28,14 @@ CONTINUATION = "\n    "
 """Starts further lines of a record, so that no text from the traffic can pass for a record."""
 
 
-def configure(level: str, output: str) -> None:
-    """Log to a file, or to standard error for ``-``.
+def configure(level: str, output: str, form: str = TEXT) -> None:
+    """Log to a file, or to standard error for ``-``; ``form``: one of ``LOG_FORMATS``.
 
     Raises:
         OSError: the file cannot be written.
     """
     handler = LogFile(opener(output))
-    handler.setFormatter(RecordFormatter(FORMAT, DATE_FORMAT))
+    handler.setFormatter(_formatter(form))
     logging.raiseExceptions = False  # a log that cannot be written must not affect traffic
     LOGGER.setLevel(LEVELS[level])
     for earlier in LOGGER.handlers[:]:
@@ -56,6 +57,14 @@ def drain() -> None:
     for handler in LOGGER.handlers:
         if isinstance(handler, LogFile):
             handler.drain()
+
+
+def _formatter(form: str) -> logging.Formatter:
+    if form == TEXT:
+        return RecordFormatter(FORMAT, DATE_FORMAT)
+    from .json_log import JsonFormatter
+
+    return JsonFormatter()
 
 
 class RecordFormatter(logging.Formatter):
@@ -93,7 +102,7 @@ class EventLog:
                 self._repeats[key] += 1
                 return
             self._remember(key, event)
-        LOGGER.log(level, "%s%s", self._name(event), _line(event))
+        LOGGER.log(level, "%s%s", self._name(event), _line(event), extra={"event": event})
 
     def close(self) -> None:
         """Log the repetitions that have not been logged yet."""
@@ -110,7 +119,8 @@ class EventLog:
         if event is None or not repeats:
             return
         what = self._name(event) + printable(event.what)
-        LOGGER.log(LEVELS[event.level], "%s (and %d more like it)", what, repeats)
+        known = {"proxy": event.proxy, "repeats": repeats}
+        LOGGER.log(LEVELS[event.level], "%s (and %d more like it)", what, repeats, extra=known)
         self._remember(key, event)
 
     def _name(self, event: Event) -> str:

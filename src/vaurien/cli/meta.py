@@ -8,6 +8,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
+from ..config.settings import LOG_FORMATS
 from ..errors import ListenError
 from ..values.texts import printable
 from ..version import __version__
@@ -44,7 +45,7 @@ def _serve(given: Namespace) -> int:
     from ..control.tokens import TokenError, configured, needed
 
     try:
-        configure(given.log_level, given.log_output)
+        configure(given.log_level, given.log_output, given.log_format)
         tokens = configured(given.token_file)
         opened = on_tcp(given.host, given.port)
     except ListenError as error:
@@ -96,6 +97,8 @@ def _parser() -> ArgumentParser:
     level = "lowest level to log (default: %(default)s)"
     add("--log-level", type=str.lower, choices=list(LEVELS), default="info", help=level)
     add("--log-output", default="-", metavar="FILE", help="log file, or - for standard error")
+    form = "format of the log (default: %(default)s)"
+    add("--log-format", type=str.lower, choices=LOG_FORMATS, default="text", help=form)
     return parser
 
 

@@ -57,6 +57,7 @@ AT_START = (
     "journal",
     "log_level",
     "log_output",
+    "log_format",
     "drain",
     "max_plugin_threads",
 )
@@ -192,8 +193,8 @@ class Reloads:
         if lost:
             kept = f"; the state with them is kept as {printable(copy)}" if copy else ""
             LOG.warning("Live changes are discarded%s", kept)
-        for line in changes(before, self._control):
-            LOG.info("%s", line)
+        for name, line in changes(before, self._control):
+            LOG.info("%s", line, extra={"proxy": name})
         late = [
             key for key in AT_START if getattr(configuration, key) != getattr(self._at_start, key)
         ]
@@ -260,13 +261,13 @@ def _is_left(spec: ProxySpec, now: ProxySpec) -> bool:
     return left == now.plan.rules and replace(spec, plan=now.plan) == now
 
 
-def changes(before: State, control: Control) -> Iterator[str]:
-    """Yield a line for each proxy that has changed."""
+def changes(before: State, control: Control) -> Iterator[tuple[str, str]]:
+    """Yield the name of each proxy that has changed, and a line about it."""
     earlier = {spec.name: spec for spec in before.proxies}
     for spec in control.state.proxies:
         if earlier.pop(spec.name, None) != spec:
-            yield summary(spec, control)
-    yield from (f"{name}: removed" for name in earlier)
+            yield spec.name, summary(spec, control)
+    yield from ((name, f"{name}: removed") for name in earlier)
 
 
 def summary(spec: ProxySpec, control: Control) -> str:

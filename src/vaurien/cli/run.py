@@ -54,7 +54,8 @@ def run(configuration: Configuration) -> int:
         running.announce()
         (proxy,) = running.proxies
         seed = proxy.plan.seed
-        LOG.info("ready: %s forwards to %s, seed %d", proxy.address, proxy.backend, seed)
+        known = proxy.address, proxy.backend, seed
+        LOG.info("ready: %s forwards to %s, seed %d", *known, extra={"proxy": proxy.name})
 
     try:
         return run_until_signalled(configuration, start, live=configuration.has_api)

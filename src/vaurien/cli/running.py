@@ -56,7 +56,7 @@ def begin(configuration: Configuration) -> None:
         OptionError: the log cannot be written.
     """
     with writable(configuration.document, "log_output", configuration.log_output):
-        logs.configure(configuration.log_level, configuration.log_output)
+        logs.configure(configuration.log_level, configuration.log_output, configuration.log_format)
     for warning in configuration.warnings:
         LOG.warning("%s", warning)
     raise_descriptor_limit()
@@ -208,6 +208,7 @@ class Running:
 
     def _subscribers(self, *, named: bool) -> Emit:
         """Subscribe the log and the journal to events; return the function that emits them."""
+        named = named and self.configuration.log_format == logs.TEXT
         event_log = logs.EventLog(self.reactor.call_later, named=named)
         self._closing.callback(event_log.close)
         subscribers: list[Emit] = [event_log]

@@ -81,7 +81,7 @@ def serve_all(
         reloads = Reloads(source, control, configuration, requests, store, running.reopen)
         closing.callback(reloads.end)
         for spec in state.proxies:
-            LOG.info("%s", summary(spec, control))
+            LOG.info("%s", summary(spec, control), extra={"proxy": spec.name})
         running.announce()
         reloads.notify = running.notify
         LOG.info("ready: %s, seed %d", counted(len(state.proxies), "proxy", "proxies"), state.seed)

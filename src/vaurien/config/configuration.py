@@ -72,6 +72,7 @@ class Configuration:
     toxiproxy_metrics: bool
     log_level: str
     log_output: str
+    log_format: str
     drain: float
     """Seconds."""
     reset_moved: bool

@@ -31,6 +31,7 @@ VARIABLES = {
     "VAURIEN_REPLAY": "replay",
     "VAURIEN_LOG_LEVEL": "log_level",
     "VAURIEN_LOG_OUTPUT": "log_output",
+    "VAURIEN_LOG_FORMAT": "log_format",
 }
 """The settings that variables of the environment may give, by their names."""
 OF_VAURIEN = re.compile(r"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*[\"']?vaurien\b", re.MULTILINE)

@@ -14,14 +14,13 @@ from ..values.options import one_of
 from .document import INVALID, Document, DocumentError, FilePart, Flag, Origin, Problem
 from .formatting import Path, format_value
 from .problems import suggestion
+from .setting import NAME, Setting
 from .settings import (
     BY_SECTION,
     ENCRYPTION,
     GONE_PROTOCOL_OPTIONS,
     HANDLERS,
-    NAME,
     SETTINGS,
-    Setting,
 )
 
 Text = str | bool | tuple[str, ...]
@@ -111,7 +110,7 @@ class Sections:
             self._problems.append(Problem(origin, "''", NOT_EMPTY[key]))
         elif setting.of_proxy == "behavior" and isinstance(value, tuple):
             self._put(setting.path, ",".join(value), origin)
-        elif key == "log_level":
+        elif key in ("log_level", "log_format"):
             self._put(setting.path, str(value).lower(), origin)
         elif isinstance(value, tuple):
             self._put(setting.path, value[0] if len(value) == 1 else list(value), origin)

@@ -7,19 +7,18 @@ own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..net.spec import Limits
 from ..net.tls.spec import MODES, VERSIONS, Tls
 from ..values.options import Option, Value
+from .setting import Setting, setting
 
 OLDEST = {"local": "proxy", "distant": "backend"}
 """Keys of version 0.1, and what they are called today."""
 HANDLERS = frozenset({"dummy", "delay", "error", "hang", "blackout"})
 """The built-in handlers of versions 0.1 to 0.3."""
-NAME = "vaurien"
-"""The name of the proxy that flags and INI files describe."""
 TLS = "tls"
+LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 PORTS = 65535
 
@@ -32,59 +31,6 @@ GONE_PROTOCOL_OPTIONS: dict[str, Option] = {
     )
 }
 """Options that every protocol had in earlier versions; they have no effect."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One thing that can be set."""
-
-    heading: str
-    """The heading in ``--help``."""
-    option: Option
-    section: str = "vaurien"
-    """The section of INI files."""
-    metavar: str = ""
-    of_proxy: str = ""
-    """The key in a proxy's table of a document, or ``TABLE.KEY``; ``""`` if it is in none."""
-    repeatable: bool = False
-    """The flag may be given several times; the key of an INI file takes one a line."""
-    shown: str | None = None
-    """The default in words, where it is not a value."""
-
-    @property
-    def key(self) -> str:
-        return self.option.name
-
-    @property
-    def flag(self) -> str:
-        section = "" if self.section == "vaurien" else f"{self.section}."
-        return f"--{section}{self.key.replace('_', '-')}"
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Where it is in a document."""
-        if self.of_proxy:
-            return "proxies", NAME, *self.of_proxy.split(".")
-        return (self.key,) if self.section == "vaurien" else (self.section, self.key)
-
-
-def _setting(
-    heading: str,
-    name: str,
-    default: Value,
-    text: str,
-    metavar: str = "",
-    *,
-    section: str = "vaurien",
-    of_proxy: str = "",
-    repeatable: bool = False,
-    shown: str | None = None,
-    choices: tuple[Value, ...] = (),
-    minimum: float | None = None,
-    maximum: float | None = None,
-) -> Setting:
-    option = Option(name, type(default), default, text, choices, minimum, maximum)
-    return Setting(heading, option, section, metavar, of_proxy, repeatable, shown)
 
 
 def _tls(
@@ -112,13 +58,13 @@ LOG = "Log"
 WITHOUT_EFFECT = "Without effect, kept for old plugins"
 
 SETTINGS: tuple[Setting, ...] = (
-    _setting(
+    setting(
         PROXY, "proxy", "localhost:8000", "Address to listen on.", "ADDRESS", of_proxy="listen"
     ),
-    _setting(
+    setting(
         PROXY, "backend", "localhost:80", "Address of the backend.", "ADDRESS", of_proxy="backend"
     ),
-    _setting(
+    setting(
         PROXY,
         "protocol",
         "tcp",
@@ -148,7 +94,7 @@ SETTINGS: tuple[Setting, ...] = (
     _tls("client_key", "Its private key.", "FILE", shown="in the same file"),
     _tls("client_ca", "Authorities that certificates of clients must be of.", "FILE", shown="none"),
     _tls("minimum", "Lowest version of TLS.", "VERSION", choices=VERSIONS),
-    _setting(
+    setting(
         BEHAVIORS,
         "behavior",
         "100:dummy",
@@ -158,7 +104,7 @@ SETTINGS: tuple[Setting, ...] = (
         "PERCENT:NAME,...",
         of_proxy="behavior",
     ),
-    _setting(
+    setting(
         BEHAVIORS,
         "rule",
         "",
@@ -169,7 +115,7 @@ SETTINGS: tuple[Setting, ...] = (
         repeatable=True,
         shown="none",
     ),
-    _setting(
+    setting(
         BEHAVIORS,
         "profile",
         "",
@@ -179,7 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
         of_proxy="profile",
         shown="none",
     ),
-    _setting(
+    setting(
         BEHAVIORS,
         "recipe",
         "",
@@ -189,7 +135,7 @@ SETTINGS: tuple[Setting, ...] = (
         repeatable=True,
         shown="none",
     ),
-    _setting(
+    setting(
         BEHAVIORS,
         "seed",
         0,
@@ -198,7 +144,7 @@ SETTINGS: tuple[Setting, ...] = (
         shown="random",
         minimum=0,
     ),
-    _setting(
+    setting(
         BEHAVIORS,
         "journal",
         "",
@@ -206,7 +152,7 @@ SETTINGS: tuple[Setting, ...] = (
         "FILE",
         shown="none",
     ),
-    _setting(
+    setting(
         BEHAVIORS,
         "replay",
         "",
@@ -215,7 +161,7 @@ SETTINGS: tuple[Setting, ...] = (
         "FILE",
         shown="none",
     ),
-    _setting(
+    setting(
         LIMITS_AND_TIMES,
         "timeout",
         Limits.timeout,
@@ -223,7 +169,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SECONDS",
         minimum=0,
     ),
-    _setting(
+    setting(
         LIMITS_AND_TIMES,
         "connect_timeout",
         Limits.dial_timeout,
@@ -231,7 +177,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SECONDS",
         minimum=0.001,
     ),
-    _setting(
+    setting(
         LIMITS_AND_TIMES,
         "max_connections",
         Limits.max_connections,
@@ -239,7 +185,7 @@ SETTINGS: tuple[Setting, ...] = (
         "NUMBER",
         minimum=0,
     ),
-    _setting(
+    setting(
         LIMITS_AND_TIMES,
         "backlog",
         Limits.backlog,
@@ -248,7 +194,7 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=1,
         maximum=2**31 - 1,
     ),
-    _setting(
+    setting(
         LIMITS_AND_TIMES,
         "drain",
         5.0,
@@ -256,13 +202,13 @@ SETTINGS: tuple[Setting, ...] = (
         "SECONDS",
         minimum=0,
     ),
-    _setting(
+    setting(
         LIMITS_AND_TIMES,
         "reset_moved",
         False,
         "When SIGHUP changes the backend of a proxy, reset its connections to the old one.",
     ),
-    _setting(
+    setting(
         LIMITS_AND_TIMES,
         "max_plugin_threads",
         1000,
@@ -270,9 +216,9 @@ SETTINGS: tuple[Setting, ...] = (
         "NUMBER",
         minimum=1,
     ),
-    _setting(CONTROL, "http", False, "Serve the HTTP API, which changes running proxies."),
-    _setting(CONTROL, "http_host", "localhost", "Host that the API listens on.", "HOST"),
-    _setting(
+    setting(CONTROL, "http", False, "Serve the HTTP API, which changes running proxies."),
+    setting(CONTROL, "http_host", "localhost", "Host that the API listens on.", "HOST"),
+    setting(
         CONTROL,
         "http_port",
         8080,
@@ -281,7 +227,7 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=0,
         maximum=PORTS,
     ),
-    _setting(
+    setting(
         CONTROL,
         "http_socket",
         "",
@@ -289,7 +235,7 @@ SETTINGS: tuple[Setting, ...] = (
         "PATH",
         shown="none",
     ),
-    _setting(
+    setting(
         CONTROL,
         "token_file",
         "",
@@ -298,13 +244,13 @@ SETTINGS: tuple[Setting, ...] = (
         "FILE",
         shown="none",
     ),
-    _setting(
+    setting(
         CONTROL,
         "insecure",
         False,
         "Serve the API without tokens on other addresses than loopback, too.",
     ),
-    _setting(
+    setting(
         CONTROL,
         "allow_host",
         "",
@@ -313,7 +259,7 @@ SETTINGS: tuple[Setting, ...] = (
         repeatable=True,
         shown="none",
     ),
-    _setting(
+    setting(
         CONTROL,
         "allow_backend",
         "",
@@ -323,7 +269,7 @@ SETTINGS: tuple[Setting, ...] = (
         repeatable=True,
         shown="all",
     ),
-    _setting(
+    setting(
         CONTROL,
         "port_file",
         "",
@@ -331,15 +277,15 @@ SETTINGS: tuple[Setting, ...] = (
         "FILE",
         shown="none",
     ),
-    _setting(
+    setting(
         CONTROL,
         "toxiproxy_metrics",
         False,
         "Serve Toxiproxy's counters of bytes in /metrics, too, under their own names.",
     ),
-    _setting(STATSD, "enabled", False, "Send counters to a statsd server.", section="statsd"),
-    _setting(STATSD, "host", "localhost", "Host of the statsd server.", "HOST", section="statsd"),
-    _setting(
+    setting(STATSD, "enabled", False, "Send counters to a statsd server.", section="statsd"),
+    setting(STATSD, "host", "localhost", "Host of the statsd server.", "HOST", section="statsd"),
+    setting(
         STATSD,
         "port",
         8125,
@@ -349,10 +295,10 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=1,
         maximum=PORTS,
     ),
-    _setting(
+    setting(
         STATSD, "prefix", "vaurien", "Prefix of the counters' names.", "TEXT", section="statsd"
     ),
-    _setting(
+    setting(
         STATSD,
         "sample_rate",
         1.0,
@@ -362,32 +308,40 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=0.0001,
         maximum=1,
     ),
-    _setting(
+    setting(
         LOG, "log_level", "info", "Lowest level to log: {levels}.", "LEVEL", choices=LOG_LEVELS
     ),
-    _setting(LOG, "log_output", "-", "Log file, or - for standard error.", "FILE"),
-    _setting(
+    setting(LOG, "log_output", "-", "Log file, or - for standard error.", "FILE"),
+    setting(
+        LOG,
+        "log_format",
+        LOG_FORMATS[0],
+        "Format of the log: text, or json, which is an object a line.",
+        "FORMAT",
+        choices=LOG_FORMATS,
+    ),
+    setting(
         WITHOUT_EFFECT, "stay_connected", False, "Continue when a handler returns a false value."
     ),
-    _setting(WITHOUT_EFFECT, "sync", False, "Use blocking sockets."),
-    _setting(WITHOUT_EFFECT, "bufsize", 8192, "Bytes to read at once.", "NUMBER"),
-    _setting(
+    setting(WITHOUT_EFFECT, "sync", False, "Use blocking sockets."),
+    setting(WITHOUT_EFFECT, "bufsize", 8192, "Bytes to read at once.", "NUMBER"),
+    setting(
         WITHOUT_EFFECT, "pool_max_size", 100, "Maximum number of pooled connections.", "NUMBER"
     ),
-    _setting(
+    setting(
         WITHOUT_EFFECT, "pool_timeout", 30, "Seconds to wait for a pooled connection.", "SECONDS"
     ),
 )
 
 BY_SECTION: Mapping[str, Mapping[str, Setting]] = {
-    section: {setting.key: setting for setting in SETTINGS if setting.section == section}
+    section: {each.key: each for each in SETTINGS if each.section == section}
     for section in ("vaurien", "statsd")
 }
 """By section and key of INI files."""
 TOP_OPTIONS: Mapping[str, Option] = {
-    setting.key: setting.option
-    for setting in BY_SECTION["vaurien"].values()
-    if not (setting.of_proxy or setting.repeatable)
+    each.key: each.option
+    for each in BY_SECTION["vaurien"].values()
+    if not (each.of_proxy or each.repeatable)
 }
 """The keys that documents have outside of any table."""
 SEED = TOP_OPTIONS["seed"]

@@ -16,7 +16,8 @@ from ..values.options import Option, options_of
 from .document import Content, Document
 from .names import CALLABLE, Names, Plugins
 from .sections import guessed
-from .settings import NAME, PROTOCOL, TLS, TOP_OPTIONS
+from .setting import NAME
+from .settings import PROTOCOL, TLS, TOP_OPTIONS
 from .understand import STATSD_OPTIONS
 
 Options = Mapping[str, Option]

@@ -147,6 +147,7 @@ class _Understanding:
             replay=str(value["replay"]),
             log_level=str(value["log_level"]),
             log_output=str(value["log_output"]),
+            log_format=str(value["log_format"]),
             drain=float(value["drain"]),
             reset_moved=bool(value["reset_moved"]),
             max_plugin_threads=int(value["max_plugin_threads"]),

@@ -159,16 +159,22 @@ class Feed:
 
 def fields_of(each: Numbered) -> dict[str, object]:
     """Return an event as JSON has it."""
-    number, at, event = each
+    return {"id": each.number, **told(each.event, each.at)}
+
+
+def told(event: Event, at: float) -> dict[str, object]:
+    """Return what is told of an event, in the API and in the log; of what happened when."""
     if isinstance(event, Fired):
-        return {"id": number, **described(event, at)}
-    fields: dict[str, object] = {"id": number, "time": timestamp(at)}
+        return described(event, at)
+    fields: dict[str, object] = {"time": timestamp(at)}
     if isinstance(event, Changed):
         proxies = {"added": event.added, "changed": event.changed, "removed": event.removed}
         return {**fields, "generation": event.generation, **proxies}
     fields["proxy"] = event.proxy
-    if isinstance(event, Trouble):
-        return {**fields, "what": event.what, "detail": event.detail}
-    if isinstance(event, PluginFailed):
-        return {**fields, "what": event.what, "traceback": event.traceback}
-    return {**fields, "what": event.text()}
+    if not isinstance(event, (Trouble, PluginFailed)):
+        return {**fields, "what": event.text()}
+    for name in ("connection", "exchange"):
+        if number := getattr(event, name):
+            fields[name] = number
+    more = "traceback" if isinstance(event, PluginFailed) else "detail"
+    return {**fields, "what": event.what, more: getattr(event, more)}

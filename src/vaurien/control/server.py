@@ -6,7 +6,6 @@ changes, so a refused change leaves everything as it was.  Queries never block.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -40,6 +39,7 @@ from ..values.options import Configured, Value
 from .feed import Feed
 from .history import History
 from .live import Live
+from .logged import log
 from .writer import AT_ONCE, Writer
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ Options = Mapping[str, object]
 LOOKS_LIKE_A_MIX = re.compile(r"\s*[0-9.]+\s*:")
 PROXY_LIMIT = 1000
 """Proxies that changes may add up to; a configuration may declare more."""
-LOG = logging.getLogger("vaurien")
 
 
 class UnnamedError(VaurienError):
@@ -182,8 +181,8 @@ class Control:
             mix = self._mix(name, options or {}, spec)
             return _with_rules(spec, _with_mix(mix, spec.plan.rules))
 
-        self._change_one(proxy, change)
-        LOG.info('Behavior%s changed to "%s"', _of(proxy), name)
+        spec = self._change_one(proxy, change)
+        log('Behavior%s changed to "%s"', _of(proxy), name, proxy=spec.name)
 
     def set_backend(self, text: str, proxy: str = "", *, moved: bool = False) -> None:
         """Send new connections to another address; ``moved``: reset the open ones.
@@ -202,8 +201,8 @@ class Control:
                 raise OptionError(why, key="backend", given=text)
             return moving
 
-        self._change_one(proxy, change, ClosePolicy(reset_moved=moved))
-        LOG.info("Backend%s changed to %s", _of(proxy), address)
+        spec = self._change_one(proxy, change, ClosePolicy(reset_moved=moved))
+        log("Backend%s changed to %s", _of(proxy), address, proxy=spec.name)
 
     def set_plan(self, entries: Sequence[Entry], proxy: str = "") -> None:
         """Replace all rules; if any entry is invalid, change nothing.
@@ -217,18 +216,18 @@ class Control:
             plan = plan_of_request(entries, self.find_behavior, protocol, seed)
             return _with_rules(spec, plan.rules)
 
-        self._change_one(proxy, change)
-        LOG.info("Plan%s replaced; rules: %d", _of(proxy), len(entries))
+        spec = self._change_one(proxy, change)
+        log("Plan%s replaced; rules: %d", _of(proxy), len(entries), proxy=spec.name)
 
     def enable(self, proxy: str = "") -> None:
         """Listen again."""
         spec = self._change_one(proxy, partial(replace, enabled=True))
-        LOG.info("Proxy %s enabled", spec.name)
+        log("Proxy %s enabled", spec.name, proxy=spec.name)
 
     def disable(self, proxy: str = "", *, drain: float = 0.0) -> None:
         """Stop listening; open connections get ``drain`` seconds to finish."""
         spec = self._change_one(proxy, partial(replace, enabled=False), ClosePolicy(drain=drain))
-        LOG.info("Proxy %s disabled", spec.name)
+        log("Proxy %s disabled", spec.name, proxy=spec.name)
 
     # Changes to the set of proxies.
 
@@ -245,12 +244,12 @@ class Control:
             return state.with_proxy(spec)
 
         self.change(change)
-        LOG.info("Proxy %s added", spec.name)
+        log("Proxy %s added", spec.name, proxy=spec.name)
 
     def remove(self, proxy: str, *, drain: float = 0.0) -> None:
         """Remove a proxy; its connections get ``drain`` seconds to finish."""
         self._writer.change(lambda state: state.without_proxy(proxy), ClosePolicy(drain=drain))
-        LOG.info("Proxy %s removed", proxy)
+        log("Proxy %s removed", proxy, proxy=proxy)
 
     def change(
         self, change: Callable[[State], State], close_policy: ClosePolicy = AT_ONCE
@@ -294,7 +293,7 @@ class Control:
         if find_protocol is not None:
             self.find_protocol = find_protocol
         count = len(state.proxies)
-        LOG.info("State replaced: %d %s", count, "proxy" if count == 1 else "proxies")
+        log("State replaced: %d %s", count, "proxy" if count == 1 else "proxies")
 
     # Internals.
 

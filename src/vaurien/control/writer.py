@@ -119,7 +119,7 @@ class Writer:
                     pass  # a rule expired in the meantime: compute the change again
             finally:  # also after an error: what could not be undone is in force
                 if self._state is not before:
-                    self._reactor.post(partial(self._recent.add, _difference(before, self._state)))
+                    self._reactor.post(partial(self._recent.add, difference(before, self._state)))
             return self._state
         finally:
             self._writing.release()
@@ -251,7 +251,7 @@ class Writer:
         return replace(spec.with_rules(rules), generation=spec.generation + gone)
 
 
-def _difference(before: State, after: State) -> Changed:
+def difference(before: State, after: State) -> Changed:
     """Return the event of a change."""
     old = {spec.name: spec for spec in before.proxies}
     new = {spec.name: spec for spec in after.proxies}

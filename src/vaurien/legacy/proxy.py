@@ -201,12 +201,12 @@ class LegacyProxy(Proxy):
             session.timed_out = type(error) is TimeoutError and not error.errno
             if not session.severed and not _is_end_of_connection(error):
                 what = f"{plugin} failed on connection {connection.number}"
-                failed = PluginFailed(self.name, what, traceback.format_exc())
+                failed = PluginFailed(self.name, what, traceback.format_exc(), connection.number)
                 self.reactor.post(lambda: self.emit(failed))
         finally:
             if session.timed_out and not session.severed:
                 what = f"connection {connection.number} was idle for {session.timeout:g} s"
-                cut = Cut(self.name, f"{what}, and was closed")
+                cut = Cut(self.name, f"{what}, and was closed", connection=connection.number)
                 self.reactor.post(lambda: self.emit(cut))
             session.close()
             self.reactor.post(lambda: self._on_thread_done(connection))

@@ -147,7 +147,8 @@ class Connection:
             return
         self.closed = True
         if why:
-            self.proxy.emit(Cut(self.proxy.name, f"connection {self.number} closed: {why}"))
+            what = f"connection {self.number} closed: {why}"
+            self.proxy.emit(Cut(self.proxy.name, what, connection=self.number))
         reactor = self.proxy.reactor
         for link in links:
             link.dead = True
@@ -203,9 +204,10 @@ class Connection:
             except OSError:  # it is gone, as reading from it will show
                 pass
 
-    def on_failure(self, report: str) -> None:
+    def on_failure(self, report: str, exchange: int = 0) -> None:
         """Close after an exception, and emit its traceback."""
-        self.proxy.emit(PluginFailed(self.proxy.name, f"connection {self.number} failed", report))
+        what = f"connection {self.number} failed"
+        self.proxy.emit(PluginFailed(self.proxy.name, what, report, self.number, exchange))
         self.close()
 
     def refuse(self, detail: str) -> None:
@@ -298,9 +300,8 @@ class Connection:
 
     def is_draining(self) -> bool:
         """Whether a blocked peer has taken bytes, or been sent some, since the last call."""
-        unsent = sum(
-            self.proxy.reactor.system.unsent(link.sink.sock) for link in self.links if link.blocked
-        )
+        system = self.proxy.reactor.system
+        unsent = sum(system.unsent(link.sink.sock) for link in self.links if link.blocked)
         before, self._unsent = self._unsent, unsent
         return unsent not in (0, before)
 

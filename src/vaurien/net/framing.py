@@ -387,13 +387,12 @@ class Conversation:
 
     def _report(self, failed: FramedLink, error: Exception) -> None:
         """Emit that a parser failed: in a line, if it knows why."""
-        proxy = self.decisions.proxy
-        peer = "client" if failed is self.to_backend else "backend"
-        what = (
-            f"connection {self._number}: data from the {peer} cannot be parsed as "
-            f"{proxy.protocol.name}; the connection is passed on unparsed"
-        )
-        if isinstance(error, ProtocolError):
-            proxy.emit(GaveUp(proxy.name, what, str(error)))
-        else:
-            proxy.emit(PluginFailed(proxy.name, what, "".join(format_exception(error))))
+        proxy, number = self.decisions.proxy, self._number
+        of_client = failed is self.to_backend
+        exchange = 0 if of_client else self.exchanges.answers
+        peer = "client" if of_client else "backend"
+        what = f"connection {number}: data from the {peer} cannot be parsed as "
+        what += f"{proxy.protocol.name}; the connection is passed on unparsed"
+        known = isinstance(error, ProtocolError)
+        detail = str(error) if known else "".join(format_exception(error))
+        proxy.emit((GaveUp if known else PluginFailed)(proxy.name, what, detail, number, exchange))

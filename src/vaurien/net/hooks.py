@@ -244,7 +244,7 @@ class Hooks:
                 decisions = self._connection.decisions
                 decisions.facts = {**decisions.facts, label: text}
                 what = f"connection {self._connection.number}: {label}"
-                self._proxy.emit(Trouble(self._proxy.name, what, text))
+                self._proxy.emit(Trouble(self._proxy.name, what, text, self._connection.number))
 
     def _acts(self, active_rule: ActiveRule, values: Rule | None = None) -> bool:
         """Whether a rule is on, with these values, and the connection open."""

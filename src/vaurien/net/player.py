@@ -69,6 +69,7 @@ class Player(Actor):
     __slots__ = (
         "_delay",
         "_ended",
+        "_exchange",
         "_queue",
         "_replies_size",
         "_stepping",
@@ -89,6 +90,7 @@ class Player(Actor):
         self._delay: Delay | None = None  # what waits, or ...
         self._steps: list[Acts] = []  # ... what is being played, and what that waits for
         self._ended = False
+        self._exchange = 0  # of the message that it began with last
         self._timer: Timer | None = None
         self._stepping = False
         self._stopped = False  # nothing could leave when it was last looked at
@@ -151,7 +153,7 @@ class Player(Actor):
         try:
             until = self._advance()
         except Exception:  # noqa: BLE001 - it ends this connection only
-            self._connection.on_failure(traceback.format_exc())
+            self._connection.on_failure(traceback.format_exc(), self._exchange)
             return
         finally:
             self._stepping = False
@@ -284,7 +286,7 @@ class Player(Actor):
 
     def _firings_for(self, message: Message, decision: Decision) -> Firings:
         """Return what acts on a message."""
-        link = self._link
+        link, self._exchange = self._link, message.exchange
         if message.begins:
             if decision.generation != self._proxy.active_plan.generation:
                 self._connection.decisions.update(decision, message)

@@ -296,7 +296,7 @@ class Proxy:
     ) -> None:
         """Close a client that gets no backend, count it, and emit why."""
         self._refused += 1
-        self.emit(Trouble(self.name, what, detail))
+        self.emit(Trouble(self.name, what, detail, connection.number))
         connection.close(reset=reset)  # not always: it would fail a connect() under way
 
     # Called by connections.

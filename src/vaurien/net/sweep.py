@@ -73,7 +73,7 @@ class Sweep:
                 oldest = min(oldest, active_at)
             elif not proxy.in_use(connection) & kept(connection) and not connection.is_draining():
                 what = f"connection {connection.number} was idle for {timeout:g} s, and was closed"
-                proxy.emit(Cut(proxy.name, what))
+                proxy.emit(Cut(proxy.name, what, connection=connection.number))
                 connection.cut()
 
         def come_again() -> None:

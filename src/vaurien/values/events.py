@@ -83,6 +83,10 @@ class Trouble(Event):
     what: str
     """Its kind: apart from numbers, none of it comes from traffic."""
     detail: str = ""
+    connection: int = 0
+    """The number of the connection that it is about; 0: none ..."""
+    exchange: int = 0
+    """... and that of the exchange."""
 
     def text(self) -> str:
         return f"{self.what}: {self.detail}" if self.detail else self.what
@@ -95,6 +99,9 @@ class PluginFailed(Event):
     level: ClassVar[Level] = "error"
     what: str
     traceback: str
+    connection: int = 0
+    """As in ``Trouble``."""
+    exchange: int = 0
 
     def text(self) -> str:
         return f"{self.what}\n{self.traceback}"

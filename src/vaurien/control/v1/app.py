@@ -15,9 +15,11 @@ from starlette.responses import Response
 
 from ...config.state import State
 from ...errors import BackendError, EndingError, ListenError, VaurienError
+from ...values.events import Changed
 from ...values.texts import printable
+from ..logged import log
 from ..reading import raw_path, read_body
-from ..writer import StalledError
+from ..writer import StalledError, difference
 from .bodies import check_type, decode, encode
 from .problems import MEDIA_TYPE, Refusal, refusal_of
 from .routes import (
@@ -132,18 +134,21 @@ def made(control: Control, change: Change, line: str) -> Answer:
             if not change.forgo(error):
                 raise refusal_of(error, change.place(error.proxy)) from None
     if after.generation != before.generation:
-        _log(line, change.parts, after.generation)
+        _log(line, change.parts, difference(before, after))
     try:
         return change.answer(after)
     except (StalledError, EndingError):
         raise Refusal(503, "the change was made, but the proxies do not answer") from None
 
 
-def _log(line: str, parts: Sequence[str], generation: int) -> None:
+def _log(line: str, parts: Sequence[str], made: Changed) -> None:
     shown = ", ".join(parts[:LOGGED_PARTS])
     more = f" and {len(parts) - LOGGED_PARTS} more" if len(parts) > LOGGED_PARTS else ""
     what = f"{line} ({shown}{more})" if parts else line
-    LOG.info("%s: generation %d", printable(what), generation)
+    names = sorted({*made.added, *made.changed, *made.removed})
+    about = {"proxy": names[0]} if len(names) == 1 else {"proxies": names}
+    generation = made.generation
+    log("%s: generation %d", printable(what), generation, generation=generation, **about)
 
 
 def _line(request: Request) -> str:

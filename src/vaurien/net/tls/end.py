@@ -74,7 +74,8 @@ class TlsEnd(AheadEnd):
         connection = self.connection
         peer = "client" if self is connection.client else "backend"
         what = f"connection {connection.number}: TLS with the {peer} failed"
-        connection.proxy.emit(Trouble(connection.proxy.name, what, reason_of(error)))
+        name, number = connection.proxy.name, connection.number
+        connection.proxy.emit(Trouble(name, what, reason_of(error), number))
 
 
 class Farewell:

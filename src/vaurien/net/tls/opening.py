@@ -381,7 +381,7 @@ class BegunOpening(Opening):
     def _refuse(self, peer: str, detail: str, *, reset: bool = False) -> None:
         connection, proxy = self._connection, self._proxy
         what = f"connection {connection.number}: TLS with {peer} failed"
-        proxy.emit(Trouble(proxy.name, what, detail))
+        proxy.emit(Trouble(proxy.name, what, detail, connection.number))
         connection.close(reset=reset)
 
 
