@@ -16,7 +16,6 @@ export function number(value) {
 export function milliseconds(value) {
   if (value === null || value === undefined) return NONE;
   if (value >= 1000) return `${significant(value / 1000)} s`;
-  if (value > 0 && value < 0.1) return `${value.toFixed(2)} ms`;
   return `${significant(value)} ms`;
 }
 
@@ -26,11 +25,7 @@ export function bytes(value) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let power = 0;
   for (; value >= 1000 && power < units.length - 1; power += 1) value /= 1000;
-  return `${power ? significant(value) : Math.round(value)} ${units[power]}`;
-}
-
-export function bytesPerSecond(value) {
-  return value === null || value === undefined ? NONE : `${bytes(value)}/s`;
+  return `${significant(value)} ${units[power]}`;
 }
 
 /** Seconds: 4.2 s, 3 min 20 s, 2 h 5 min. */
@@ -57,7 +52,8 @@ export function count(many, one, several = `${one}s`) {
 
 function significant(value) {
   const size = Math.abs(value);
-  return value.toFixed(size >= 100 || size === 0 ? 0 : size >= 10 ? 1 : 2).replace(/\.0+$/, "");
+  const text = value.toFixed(size >= 100 || size === 0 ? 0 : size >= 10 ? 1 : 2);
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
 function two(large, largeUnit, small, smallUnit) {

@@ -9,7 +9,7 @@ import { known, proxies, subscribe } from "./store.js";
 const FIGURES = [
   ["connections", (totals) => number(totals.open)],
   ["requests/s", (totals) => number(totals.exchanges)],
-  ["p50", (totals) => milliseconds(totals.p50)],
+  ["p50", (totals) => milliseconds(totals.p50), "wide"],
   ["p99", (totals) => milliseconds(totals.p99)],
   ["errors/s", (totals) => number(totals.errors)],
   ["injected/s", (totals) => number(totals.injected)],
@@ -43,9 +43,9 @@ function showConnection() {
 
 function showTotals() {
   const list = document.getElementById("totals");
-  const values = FIGURES.map(([label]) => {
+  const values = FIGURES.map(([label, , width]) => {
     const value = el("dd", { text: "–" });
-    list.append(el("div", {}, el("dt", { text: label }), value));
+    list.append(el("div", { class: width }, el("dt", { text: label }), value));
     return value;
   });
   subscribe("samples", () => {

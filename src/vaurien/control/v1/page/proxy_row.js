@@ -80,14 +80,19 @@ export class ProxyRow {
 
 function chips(rules) {
   if (!rules.length) return [el("span", { class: "muted", text: "none" })];
-  const named = rules.slice(0, CHIPS).map((rule) => {
-    const state = rule.status?.state ?? (rule.paused ? "paused" : "on");
-    return el("span", { class: `chip ${state}`, title: rule.name },
+  const states = rules.map(({ status, paused }) => status?.state ?? (paused ? "paused" : "on"));
+  const named = rules.slice(0, CHIPS).map((rule, index) => {
+    const state = states[index];
+    return el("span", { class: `chip wide ${state}`, title: rule.name },
       el("span", { text: rule.behavior }),
       state !== "on" && el("span", { class: "hidden", text: ` (${state})` }));
   });
   const more = rules.length - CHIPS;
-  return more > 0 ? [...named, el("span", { class: "muted", text: `+${more}` })] : named;
+  const on = states.filter((state) => state === "on").length;
+  return [
+    ...named, more > 0 && el("span", { class: "muted wide", text: `+${more}` }),
+    el("span", { class: `chip narrow ${on ? "on" : ""}`, text: `${on} of ${rules.length}` }),
+  ].filter(Boolean);
 }
 
 /** The switch that turns a proxy off and on: {node, update(proxy)}. */

@@ -32,7 +32,8 @@ const subscribers = new Map();
 const cache = new Map();
 const streams = { live: null, events: null };
 const stale = new Set();
-let fetching = null;
+let seconds = 0; // of which there were samples
+let fetching = false;
 let fetchedAll = 0;
 
 /** A proxy as the API describes it; undefined if there is none. */
@@ -106,6 +107,7 @@ function take(name, news) {
   if (name !== "sample") return;
   for (const [of, values] of Object.entries(news.proxies)) samples.set(of, values);
   known.totals = news.totals;
+  seconds += 1;
   for (const each of byName.values()) remember(each.name, each.protocol);
   publish("samples", news.at);
 }
@@ -118,7 +120,7 @@ function remember(name, protocol) {
   let seen = traffic.get(name);
   if (!seen) {
     if (!value) return;
-    traffic.set(name, (seen = new Array(SEEN).fill(0)));
+    traffic.set(name, (seen = new Array(Math.min(seconds, SEEN) - 1).fill(0)));
   }
   seen.push(value);
   if (seen.length > SEEN) seen.shift();

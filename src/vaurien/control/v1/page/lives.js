@@ -1,0 +1,125 @@
+// When the rules of a proxy were on, and when they fired: the causes on the timeline.
+//
+// What was before the page was opened is known from the journal, as far as the server keeps it, and
+// from the history; since then, from the state and the counts of the rules.
+
+import { ApiError, request } from "./api.js";
+import { proxy as proxyNamed, subscribe } from "./store.js";
+
+const KEPT = 3_600; // seconds
+const MOST = 200; // lives, and other events, that are remembered
+const ENTRIES = 1_000; // of the journal
+
+export class Lives {
+  constructor(name, signal) {
+    this.name = name;
+    this.lives = []; // {rule, behavior, from, to}; from null: before anything known; to null: still
+    this.firings = new Map(); // by rule: counts by second
+    this.others = []; // events that are not of a rule: {at, text}
+    this.counts = new Map(); // how often rules have fired, by name
+    this.begun = false;
+    subscribe("proxies", () => this.look(), signal);
+    subscribe("events", (events) => this.note(events), signal);
+    this.look();
+    this.recall();
+  }
+
+  /** Take over what the server knows of the time before: lives of rules, if it tells them. */
+  adopt(told = []) {
+    const early = told.filter((each) => !this.lives.some((life) =>
+      life.rule === each.rule && life.from !== null && each.from >= life.from));
+    for (const each of early) {
+      const open = this.lives.find((life) => life.rule === each.rule && life.from === null);
+      if (open && each.to === null) open.from = each.from;
+      else if (each.to !== null) this.lives.push({ ...each });
+    }
+    this.forget();
+  }
+
+  /** See which rules are on, and how often they have fired since the last look. */
+  look() {
+    const now = Date.now() / 1000;
+    const proxy = proxyNamed(this.name);
+    const rules = proxy?.enabled ? proxy.rules : [];
+    const on = new Map(rules.filter(({ status }) => status?.state === "on")
+      .map((rule) => [rule.name, rule]));
+    for (const life of this.lives) {
+      if (life.to !== null) continue;
+      if (on.get(life.rule)?.behavior === life.behavior) on.delete(life.rule);
+      else life.to = now;
+    }
+    for (const [rule, { behavior }] of on) {
+      this.lives.push({ rule, behavior, from: this.begun ? now : null, to: null });
+    }
+    for (const { name, status } of rules) this.count(name, status?.fired ?? 0, now);
+    this.begun = true;
+    this.forget(now);
+  }
+
+  count(rule, fired, now) {
+    const before = this.counts.get(rule);
+    this.counts.set(rule, fired);
+    if (before !== undefined && fired > before) this.add(rule, now, fired - before);
+  }
+
+  add(rule, at, times) {
+    const second = Math.floor(at);
+    if (!this.firings.has(rule)) this.firings.set(rule, new Map());
+    const counts = this.firings.get(rule);
+    counts.set(second, (counts.get(second) ?? 0) + times);
+  }
+
+  /** Read in the journal what rules did before. */
+  async recall() {
+    const before = Date.now() / 1000;
+    try {
+      const query = new URLSearchParams({ proxy: this.name, limit: ENTRIES });
+      const { entries } = await request("GET", `/v1/journal?${query}`);
+      for (const { rule, time } of entries) {
+        const at = Date.parse(time) / 1000;
+        if (at < before) this.add(rule, at, 1);
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  note(events) {
+    for (const { type, proxy, time, what, detail } of events) {
+      if (proxy !== this.name || type === "changed") continue;
+      const text = detail ? `${what}: ${detail}` : what;
+      this.others.push({ at: Date.parse(time) / 1000, text });
+    }
+    if (this.others.length > MOST) this.others.splice(0, this.others.length - MOST);
+  }
+
+  forget(now = Date.now() / 1000) {
+    const oldest = now - KEPT;
+    this.lives = this.lives.filter((life) => life.to === null || life.to > oldest).slice(-MOST);
+    for (const [rule, counts] of this.firings) {
+      for (const second of counts.keys()) {
+        if (second >= oldest) break; // they are in order, but for a few
+        counts.delete(second);
+      }
+      if (!counts.size) this.firings.delete(rule);
+    }
+  }
+
+  /** What there is between two moments, by rule: {rule, behavior, lives, firings: [[at, times]]}. */
+  lanes(from, to) {
+    const lanes = new Map();
+    const lane = (rule, behavior = "") => {
+      if (!lanes.has(rule)) lanes.set(rule, { rule, behavior, lives: [], firings: [] });
+      return lanes.get(rule);
+    };
+    for (const life of this.lives) {
+      if ((life.to ?? to) < from || (life.from ?? from) > to) continue;
+      lane(life.rule, life.behavior).lives.push(life);
+    }
+    for (const [rule, counts] of this.firings) {
+      const within = [...counts].filter(([at]) => at >= from && at <= to);
+      if (within.length) lane(rule).firings.push(...within);
+    }
+    return [...lanes.values()];
+  }
+}
