@@ -48,6 +48,7 @@ COMMANDS = {
     "profile remove": ("remote.presets", "remove"),
     "apply": ("remote.states", "apply"),
     "export": ("remote.states", "export"),
+    "top": ("remote.top", "top"),
     "events": ("remote.live", "events"),
     "connections": ("remote.live", "connections"),
     "kill": ("remote.live", "kill"),

@@ -220,7 +220,7 @@ class AsyncClient(NativeMethods, ClassicMethods, Asynchronous):
         await self._run(creation(name, backend, rules, table))
         return self.proxy(name)
 
-    async def events(
+    def events(
         self,
         *,
         after: str | int = "",
@@ -237,7 +237,20 @@ class AsyncClient(NativeMethods, ClassicMethods, Asynchronous):
         Raises:
             ClientError: the API cannot be reached, or no longer.
         """
-        stream = EventStream(after, timeout, proxy=proxy, type=type, rule=rule)
+        return self._follow(EventStream(after, timeout, proxy=proxy, type=type, rule=rule))
+
+    def samples(self, *, proxy: str = "", timeout: float | None = None) -> AsyncIterator[Event]:
+        """Yield what proxies carry, once a second: the first with all, then what has changed.
+
+        Where the connection breaks, it begins anew.  ``timeout``: end after so many seconds
+        without a sample.
+
+        Raises:
+            ClientError: the API cannot be reached, or no longer.
+        """
+        return self._follow(EventStream("", timeout, of="live", proxy=proxy))
+
+    async def _follow(self, stream: EventStream) -> AsyncIterator[Event]:
         while True:
             with await self._transport.stream(stream.request()) as body:
                 try:

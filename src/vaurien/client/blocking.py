@@ -251,7 +251,20 @@ class Client(NativeMethods, ClassicMethods, Blocking):
         Raises:
             ClientError: the API cannot be reached, or no longer.
         """
-        stream = EventStream(after, timeout, proxy=proxy, type=type, rule=rule)
+        return self._follow(EventStream(after, timeout, proxy=proxy, type=type, rule=rule))
+
+    def samples(self, *, proxy: str = "", timeout: float | None = None) -> Iterator[Event]:
+        """Yield what proxies carry, once a second: the first with all, then what has changed.
+
+        Where the connection breaks, it begins anew.  ``timeout``: end after so many seconds
+        without a sample.
+
+        Raises:
+            ClientError: the API cannot be reached, or no longer.
+        """
+        return self._follow(EventStream("", timeout, of="live", proxy=proxy))
+
+    def _follow(self, stream: EventStream) -> Iterator[Event]:
         while True:
             with self._transport.stream(stream.request()) as body:
                 try:

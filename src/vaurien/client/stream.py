@@ -16,10 +16,14 @@ class EventStream:
     """What to ask for, how long to wait, and what has arrived.
 
     ``after``: the id of the last event that is known.  ``timeout``: end after so many seconds
-    without an event.  Times are in seconds of one clock.
+    without an event.  ``of``: ``events``, or ``live`` for samples.  Times are in seconds of one
+    clock.
     """
 
-    def __init__(self, after: str | int, timeout: float | None, **filters: str) -> None:
+    def __init__(
+        self, after: str | int, timeout: float | None, *, of: str = "events", **filters: str
+    ) -> None:
+        self._of = of
         self._timeout = timeout
         self._filters = filters
         self._after = str(after)
@@ -40,7 +44,7 @@ class EventStream:
         headers = {"Accept": "text/event-stream"}
         if self._reader.last_id:
             headers["Last-Event-ID"] = self._reader.last_id
-        path = path_of("v1", "events", after=self._after, **self._filters)
+        path = path_of("v1", self._of, after=self._after, **self._filters)
         return Request("GET", path, headers=headers)
 
     def patience(self, now: float) -> float:

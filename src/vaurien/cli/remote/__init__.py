@@ -2,5 +2,6 @@
 
 ``command`` is what they share: flags, the client, exit statuses; ``output`` has the forms of
 what they print, ``notations`` JSON and YAML, and ``entries`` reads KEY=VALUE words.  The
-commands are in ``proxies``, ``rules``, ``presets``, ``states`` and ``live``.
+commands are in ``proxies``, ``rules``, ``presets``, ``states``, ``live`` and ``top``, which draws a
+``screen``.
 """

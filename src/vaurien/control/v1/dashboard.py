@@ -34,6 +34,7 @@ POLICY = {
     "form-action": "'none'",
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
+    "require-trusted-types-for": "'script'",
 }
 HEADERS = {
     "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in POLICY.items()),
