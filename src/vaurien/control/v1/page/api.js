@@ -42,7 +42,7 @@ export async function request(method, url, body) {
   const response = await send(url, {
     method,
     signal: AbortSignal.timeout(PATIENCE),
-    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    headers: method === "GET" ? {} : { "Content-Type": "application/json" }, // proves no form sent it
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const text = await unlessGone(response.text());

@@ -1,7 +1,128 @@
-// The panel of a proxy's connections.
+// The open connections of a proxy: what holds them, and how to end them.
 
-import { el } from "./dom.js";
+import { path, request } from "./api.js";
+import { ask, attempt, notice } from "./dialogs.js";
+import { el, newId, setText } from "./dom.js";
+import { bytes, count, duration } from "./format.js";
+import { sample, subscribe } from "./store.js";
 
+const PAGE = 100;
+const MOST = 1_000; // that the API gives at once
+const EACH = 2_000; // milliseconds between looks while connections are open
+const COLUMNS = ["Number", "Client", "State", "Age", "Requests", "To backend", "To client", ""];
+const NUMERIC = new Set([0, 3, 4, 5, 6]);
+
+/** Fill a container with the panel of a proxy's connections. */
 export function connections(container, name, signal) {
-  container.append(el("section", { class: "panel" }, el("h2", { text: "Connections" })));
+  const all = path("v1", "proxies", name, "connections");
+  const rows = new Map();
+  const body = el("tbody");
+  const none = el("p", { class: "empty", text: "No connection is open." });
+  const table = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Connections" },
+    el("table", {},
+      el("thead", {}, el("tr", {}, COLUMNS.map((title, at) => title
+        ? el("th", { scope: "col", class: NUMERIC.has(at) ? "number" : null, text: title })
+        : el("td")))),
+      body));
+  const more = el("button", { type: "button", text: "Show more", hidden: true, on: { click: showMore } });
+  const id = newId("how");
+  const how = el("select", { id },
+    el("option", { value: "reset", text: "with a RST" }), el("option", { value: "close", text: "with a FIN" }));
+  const endAll = el("button", { type: "button", class: "danger", text: "End all", on: { click: killAll } });
+  const title = el("h2", { id: "connections-title", text: "Connections" });
+  container.append(el("section", { class: "panel", "aria-labelledby": "connections-title" },
+    el("div", { class: "panel-head" }, title,
+      el("div", { class: "actions" },
+        el("label", { for: id, text: "End them" }), how, endAll)),
+    none, table, more));
+  let limit = PAGE;
+  let looked = 0;
+  let isLooking = false;
+
+  async function look() {
+    if (isLooking || signal.aborted) return;
+    isLooking = true;
+    looked = performance.now();
+    try {
+      const found = await request("GET", `${all}?limit=${limit}`);
+      if (!signal.aborted) draw(found.connections, found.next !== null);
+    } catch {
+      // the frame tells that the server is gone; the next look is soon
+    } finally {
+      isLooking = false;
+    }
+  }
+
+  function draw(found, isMore) {
+    const ids = new Set(found.map((each) => each.id));
+    for (const [number, row] of rows) {
+      if (ids.has(number)) continue;
+      if (row.node.contains(document.activeElement)) endAll.focus();
+      row.node.remove();
+      rows.delete(number);
+    }
+    found.forEach((each, place) => {
+      if (!rows.has(each.id)) rows.set(each.id, connectionRow(each, kill));
+      const row = rows.get(each.id);
+      row.update(each);
+      const there = body.children[place];
+      if (there !== row.node) body.insertBefore(row.node, there ?? null);
+    });
+    none.hidden = found.length > 0;
+    table.hidden = endAll.disabled = !found.length;
+    more.hidden = !isMore;
+    setText(title, found.length ? `Connections (${found.length}${isMore ? "+" : ""})` : "Connections");
+    setText(more, limit < MOST ? "Show more" : `Only the first ${MOST} are shown`);
+    more.disabled = limit >= MOST;
+  }
+
+  function showMore() {
+    limit = Math.min(MOST, limit * 4);
+    look();
+  }
+
+  async function kill({ id: number, client }) {
+    const what = `The connection of ${client} ends ${told()}. What it holds is lost.`;
+    if (!(await ask(what, "End it", { title: `End connection ${number}?`, danger: true }))) return;
+    await attempt(request("DELETE", `${path("v1", "proxies", name, "connections", number)}?how=${how.value}`),
+      `Connection ${number} is ended.`);
+    look();
+  }
+
+  async function killAll() {
+    const what = `All open connections of ${name} end ${told()}. What they hold is lost.`;
+    if (!(await ask(what, "End all", { title: "End all connections?", danger: true }))) return;
+    const ended = await attempt(request("DELETE", `${all}?how=${how.value}`));
+    if (ended) notice(`${count(ended.killed, "connection")} ended.`);
+    look();
+  }
+
+  const told = () => how.selectedOptions[0].textContent;
+  subscribe("samples", () => {
+    const open = sample(name)?.open ?? 0;
+    if (open !== rows.size || (rows.size && performance.now() - looked >= EACH - 100)) look();
+  }, signal);
+  draw([], false);
+  look();
+}
+
+function connectionRow(connection, kill) {
+  const cells = COLUMNS.slice(1, -1).map((_, at) =>
+    el("td", { class: NUMERIC.has(at + 1) ? "number" : null }));
+  const end = el("button", {
+    type: "button", text: "End", "aria-label": `End connection ${connection.id}`,
+    on: { click: () => kill(connection) },
+  });
+  const node = el("tr", {}, el("th", { scope: "row", class: "number", text: connection.id }),
+    cells, el("td", {}, end));
+  const update = (now) => {
+    const held = now.held_by.length ? ` by ${now.held_by.join(", ")}` : "";
+    const waiting = now.waiting_bytes ? `, ${bytes(now.waiting_bytes)} wait` : "";
+    const values = [
+      now.client, now.state.replace("_", " ") + held + waiting, duration(now.age),
+      now.exchanges, bytes(now.bytes.to_backend), bytes(now.bytes.to_client),
+    ];
+    values.forEach((value, at) => setText(cells[at], value));
+  };
+  return { node, update };
 }

@@ -1,7 +1,133 @@
-// The panel of a proxy's rules.
+// The rules of a proxy: what each does and how often it has, and how to change them.
 
-import { el } from "./dom.js";
+import { path, request } from "./api.js";
+import { attempt } from "./dialogs.js";
+import { el, setText } from "./dom.js";
+import { chooseFault } from "./faults.js";
+import { duration } from "./format.js";
+import { openRule } from "./rule_form.js";
+import { catalogue, proxy, refresh, subscribe } from "./store.js";
 
+const NOT_TOLD = new Set(["name", "behavior", "paused", "status"]);
+
+/** Fill a container with the panel of a proxy's rules. */
 export function rules(container, name, signal) {
-  container.append(el("section", { class: "panel" }, el("h2", { text: "Rules" })));
+  const list = el("ul", { class: "rules" });
+  const none = el("p", { class: "empty", text: "No rules: traffic passes unchanged." });
+  const undo = el("p", { class: "undo", role: "status" });
+  const rows = new Map();
+  const add = () => attempt(openRule(name, { signal }));
+  const addFault = async () => {
+    const fault = await attempt(chooseFault(proxy(name).protocol));
+    if (fault) attempt(openRule(name, { begun: { behavior: "error", fault: fault.name }, signal }));
+  };
+  const faults = el("button", { type: "button", text: "Add a fault", on: { click: addFault } });
+  container.append(el("section", { class: "panel", "aria-labelledby": "rules-title" },
+    el("div", { class: "panel-head" },
+      el("h2", { id: "rules-title", text: "Rules" }),
+      el("div", { class: "actions" },
+        faults, el("button", { type: "button", class: "primary", text: "Add a rule", on: { click: add } }))),
+    undo, none, list));
+
+  function update() {
+    const now = proxy(name);
+    if (!now) return;
+    none.hidden = now.rules.length > 0;
+    faults.hidden = now.protocol === "tcp";
+    for (const [key, row] of rows) {
+      if (!now.rules.some((rule) => rule.name === key)) {
+        row.node.remove();
+        rows.delete(key);
+      }
+    }
+    now.rules.forEach((rule, place) => {
+      if (!rows.has(rule.name)) rows.set(rule.name, ruleRow(name, rule.name, { remove, signal }));
+      const row = rows.get(rule.name);
+      row.update(rule);
+      if (list.children[place] !== row.node) list.insertBefore(row.node, list.children[place] ?? null);
+    });
+  }
+
+  async function remove(rule) {
+    const place = proxy(name).rules;
+    const next = place[place.findIndex((each) => each.name === rule.name) + 1];
+    const removed = await attempt(request("DELETE", path("v1", "proxies", name, "rules", rule.name)));
+    if (removed === undefined) return;
+    const back = async () => {
+      const { status: _, ...body } = rule;
+      const isThere = next && proxy(name)?.rules.some((each) => each.name === next.name);
+      const before = isThere ? `?before=${encodeURIComponent(next.name)}` : "";
+      const url = path("v1", "proxies", name, "rules");
+      if ((await attempt(request("POST", url + before, body))) === undefined) return;
+      undo.replaceChildren(el("span", { text: `${rule.name} is there again.` }));
+      await refresh(name);
+      rows.get(rule.name)?.focus();
+    };
+    const button = el("button", { type: "button", text: "Undo", on: { click: back } });
+    undo.replaceChildren(el("span", { text: `${rule.name} is removed. ` }), button);
+    button.focus();
+    refresh(name);
+  }
+
+  subscribe("proxies", update, signal);
+  update();
+  catalogue("/v1/behaviors").then(({ behaviors }) => {
+    defaults = new Map(behaviors.map((each) => [each.name, each.options?.properties ?? {}]));
+    update();
+  }, () => {});
+}
+
+let defaults = new Map();
+
+/** A rule as a text that --rule takes, without what is as usual. */
+export function ruleText(rule) {
+  const usual = defaults.get(rule.behavior) ?? {};
+  const words = Object.entries(rule)
+    .filter(([key, value]) => !NOT_TOLD.has(key) && value !== usual[key]?.default)
+    .map(([key, value]) => `${key.replace(/^match\./, "")}=${quoted(value)}`);
+  return [rule.behavior, ...words].join(" ");
+}
+
+function quoted(value) {
+  const text = typeof value === "boolean" ? (value ? "on" : "off") : String(value);
+  return /[\s"']/.test(text) || text === "" ? JSON.stringify(text) : text;
+}
+
+/** The row of a rule: {node, update(rule), focus}. */
+function ruleRow(of, name, { remove, signal }) {
+  let rule = null;
+  const state = el("span", { class: "badge" });
+  const text = el("code");
+  const counts = el("p", { class: "muted" });
+  const change = (changes) =>
+    attempt(request("PATCH", path("v1", "proxies", of, "rules", name), changes)).then(() => refresh(of));
+  const button = (label, click, kind = null) => el("button", {
+    type: "button", class: kind, "aria-label": `${label} ${name}`, text: label, on: { click },
+  });
+  const pause = button("Pause", () => change({ paused: !rule.paused }));
+  const edit = button("Change", () => attempt(openRule(of, { rule, signal })));
+  const node = el("li", { class: "rule" },
+    el("div", { class: "rule-head" }, el("strong", { text: name }), state), text, counts,
+    el("div", { class: "actions" }, pause, edit, button("Remove", () => remove(rule), "danger")));
+
+  function update(now) {
+    rule = now;
+    const known = now.status?.state ?? (now.paused ? "paused" : "on");
+    setText(state, known);
+    state.className = `badge ${known === "on" ? "chaos" : "off"}`;
+    setText(text, ruleText(now));
+    setText(counts, countsOf(now.status));
+    const label = now.paused ? "Resume" : "Pause";
+    setText(pause, label);
+    pause.setAttribute("aria-label", `${label} ${name}`);
+  }
+
+  return { node, update, focus: () => edit.focus() };
+}
+
+function countsOf(status) {
+  if (!status) return "";
+  const matched = status.matched ? ` of ${status.matched.toLocaleString("en")} that match` : "";
+  const ends = status.expires_in === null ? "" : `, expires in ${duration(status.expires_in)}`;
+  return `fired ${status.fired.toLocaleString("en")} times${matched}${ends}`;
 }
