@@ -17,7 +17,7 @@ test: .venv/developing  ## run all tests; TEST='-k redis' selects some
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
 		nginx=nginx-light wrk=wrk curl=curl memcached=memcached memccapable=libmemcached-tools \
 		mariadbd=mariadb-server mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql \
-		smtp-sink=postfix chromium=chromium
+		smtp-sink=postfix chromium=chromium ip=iproute2
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 $(TEST)
 
 stress: .venv/developing  ## change 200 proxies 54,000 times under 2,000 connections

@@ -43,6 +43,10 @@ PACKAGES = {
     "postconf": "postfix",
     "mariadbd": "mariadb-server",
     "memccapable": "libmemcached-tools",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "systemd-analyze": "systemd",
 }
 """What a program is in, on Debian."""
 
