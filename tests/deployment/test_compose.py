@@ -20,7 +20,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-import yaml
 
 from deployment.apart import Apart, apart
 from deployment.images import command, environment, healthcheck, last_stage
@@ -28,6 +27,7 @@ from peers import wait_until
 from postgresql_server import as_postgres, program
 from servers import require
 
+yaml = pytest.importorskip("yaml")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "compose"
 FILE = EXAMPLE / "compose.yaml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import knowing
 from deployment.images import healthcheck, instructions, last_stage
@@ -19,6 +18,7 @@ from vaurien.config.discovery import places
 from vaurien.config.files import read
 from vaurien.config.understand import understand
 
+yaml = pytest.importorskip("yaml")
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "kubernetes"
 FILE = EXAMPLE / "sidecar.yaml"
