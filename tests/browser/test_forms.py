@@ -101,7 +101,7 @@ def test_a_rule_from_its_form_to_its_end(dashboard: Dashboard, redis_address: Ad
     press(form, "Add it")
     closed(page)
     assert put(address, HOSTILE) == READONLY
-    rules.get_by_text("fired 1 times of 1 that match").wait_for()
+    rules.get_by_text("fired 1 time of 1 that match").wait_for()
 
     press(rules, f"Pause {HOSTILE}")
     rules.get_by_role("button", name=f"Resume {HOSTILE}").wait_for()
@@ -134,8 +134,9 @@ def test_a_rule_from_its_form_to_its_end(dashboard: Dashboard, redis_address: Ad
     assert page.locator("img").count() == 0
 
 
-def test_what_is_typed_is_not_lost_by_escape(dashboard: Dashboard, redis_address: Address) -> None:
-    dashboard.create("cache", redis_address, "redis")
+def test_what_is_typed_is_not_lost(dashboard: Dashboard, redis_address: Address) -> None:
+    taken = {"behavior": "dummy", "name": "taken"}
+    dashboard.create("cache", redis_address, "redis", rules=[taken])
     page = dashboard.open("#/proxies/cache")
     press(page, "Add a rule")
     form = page.get_by_role("dialog", name="Add a rule")
@@ -144,11 +145,20 @@ def test_what_is_typed_is_not_lost_by_escape(dashboard: Dashboard, redis_address
     form.get_by_label("behavior").select_option("delay")
     assert form.get_by_text("Delays requests, or responses.").is_visible()
     form.get_by_label("sleep", exact=True).fill("0..1/60")  # a ramp is a number, too
+    page.context.set_offline(True)
+    press(form, "Add it")
+    form.get_by_text("What you have typed is kept").wait_for()
+    page.context.set_offline(False)
+    dashboard.errors.clear()
+    form.get_by_label("name", exact=True).fill("taken")
+    press(form, "Add it")
+    form.get_by_text("there is a rule 'taken' already").and_(page.locator(".field *")).wait_for()
+    dashboard.errors.clear()
     page.keyboard.press("Escape")
     form.get_by_text("This is not saved.").wait_for()
     page.keyboard.press("Escape")
     closed(page)
-    assert dashboard.client.proxy("cache").rules() == []
+    assert len(dashboard.client.proxy("cache").rules()) == 1
 
 
 def test_presets(dashboard: Dashboard, redis_address: Address, nginx_address: Address) -> None:
@@ -268,7 +278,7 @@ def test_the_journal_shows_what_fired(
     assert put(address, HOSTILE) == OOM
     assert get(web, f"/{HOSTILE.replace(' ', '/')}") == 503
     page = dashboard.open("#/events?rule=down")
-    journal = page.get_by_role("region", name="Events")
+    journal = page.get_by_role("region", name="Journal")
     fired = journal.get_by_role("row").filter(has_text="fired")
     fired.filter(has_text="path=/<img/src=x/onerror=alert(1)>").wait_for()
     assert fired.count() == 1

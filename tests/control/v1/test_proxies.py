@@ -22,7 +22,8 @@ def test_a_proxy_is_made_and_removed(ask: Native, running: Live) -> None:
     assert running.ask(proxy="a/b") == b"hello"
     found = ask("GET", "/v1/proxies/a%2Fb")
     assert found.body["status"]["connections"]["accepted"] == 1
-    assert ask("POST", "/v1/proxies", body).status == 409
+    taken = ask("POST", "/v1/proxies", body)
+    assert (taken.status, taken.body["errors"][0]["pointer"]) == (409, "#/name")
     assert ask("DELETE", "/v1/proxies/a%2Fb").status == 204
     assert ask("GET", "/v1/proxies/a%2Fb").status == 404
     assert ask("DELETE", "/v1/proxies/a%2Fb").status == 404

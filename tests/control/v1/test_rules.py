@@ -38,7 +38,8 @@ def test_a_rule_is_added_changed_and_removed(ask: Native, running: Live, rules: 
 def test_a_rule_without_a_name_gets_one(ask: Native, rules: str) -> None:
     for name in ("hang", "hang-2", "hang-3"):
         assert ask("POST", rules, {"behavior": "hang"}).body["name"] == name
-    assert ask("POST", rules, {"behavior": "hang", "name": "hang"}).status == 409
+    taken = ask("POST", rules, {"behavior": "hang", "name": "hang"})
+    assert (taken.status, taken.body["errors"][0]["pointer"]) == (409, "#/name")
 
 
 def test_a_rule_is_put_before_another(ask: Native, rules: str) -> None:

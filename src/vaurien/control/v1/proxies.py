@@ -9,7 +9,7 @@ from ...config.state import State
 from ...rules.notation import MIX
 from .bodies import PATCH_TYPES, Content, merged
 from .presets import profile_rules, rules_of_recipes
-from .problems import Refusal
+from .problems import Refusal, Wrong
 from .resources import (
     answer_with_proxy,
     check_name,
@@ -51,7 +51,7 @@ def create(call: Call) -> Change:
         before = state.get(str(name))
         call.check(None if before is None else before.generation)
         if before is not None:
-            raise Refusal(409, f"there is a proxy {name!r} already")
+            raise Refusal(409, errors=[Wrong(f"there is a proxy {name!r} already", ("name",))])
         return state.with_proxy(read_proxy(call.control, name, content, state))
 
     def answer(state: State) -> Answer:

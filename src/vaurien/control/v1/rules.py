@@ -58,7 +58,7 @@ def create(call: Call) -> Change:
         rules = spec.plan.rules
         taken = {rule.name: 2 for rule in rules}
         if isinstance(name, str) and name in taken:
-            raise Refusal(409, f"there is a rule {name!r} already")
+            raise Refusal(409, errors=[Wrong(f"there is a rule {name!r} already", ("name",))])
         place = len(rules)
         if before:
             if before not in taken:

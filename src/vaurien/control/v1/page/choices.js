@@ -1,23 +1,25 @@
 // A list to search and choose from: each item says what it does.
 
 import { openDialog } from "./dialogs.js";
-import { clear, el, newId, setText } from "./dom.js";
+import { clear, el, setText } from "./dom.js";
+import { labelled } from "./parts.js";
 
 /** Make a searchable list.
  *
- * items: {name, title, text, code, more: [[word, text]], search}. controls(item): the buttons of
+ * items: {name, title, text, code, more: [[word, text]]}. controls(item): the buttons of
  * an item; without it, the whole item is one that calls choose(item). Gives {node, input, fill}.
  */
 export function makeChoices({ noun, choose, controls }) {
-  const id = newId("search");
   const count = el("span", { class: "muted", role: "status" });
   const list = el("ul", { class: "choices" });
   const input = el("input", {
-    id, type: "search", autocomplete: "off", spellcheck: "false", on: { input: draw, keydown: move },
+    type: "search",
+    autocomplete: "off",
+    spellcheck: "false",
+    on: { input: draw, keydown: move },
   });
   list.addEventListener("keydown", move);
-  const node = el("div", { class: "stack" },
-    el("div", { class: "field" }, el("label", { for: id, text: `Search ${noun}s` }), input, count), list);
+  const node = el("div", { class: "stack" }, labelled(`Search ${noun}s`, input, count), list);
   let items = [];
   let nodes = new Map();
 
@@ -52,8 +54,10 @@ export function makeChoices({ noun, choose, controls }) {
 }
 
 function textOf(item) {
-  return [item.name, item.title, item.text, item.code, item.search, ...(item.more ?? []).flat()]
-    .filter(Boolean).join(" ").toLowerCase();
+  return [item.name, item.title, item.text, item.code, ...(item.more ?? []).flat()]
+    .filter(Boolean)
+    .join(" ")
+    .toLowerCase();
 }
 
 function drawn(item, choose, controls) {
@@ -61,26 +65,30 @@ function drawn(item, choose, controls) {
     el("strong", { text: item.title ?? item.name }),
     el("span", { text: item.text }),
     item.code && el("code", { text: item.code }),
-    (item.more ?? []).filter(([, text]) => text).map(([word, text]) =>
-      el("span", { class: "muted", text: `${word}: ${text}` })),
+    (item.more ?? [])
+      .filter(([, text]) => text)
+      .map(([word, text]) => el("span", { class: "muted", text: `${word}: ${text}` })),
   ];
   if (!choose) return el("li", { class: "choice" }, parts, controls(item));
-  const button = el("button", { type: "button", class: "choice", on: { click: () => choose(item) } });
-  button.append(...parts.flat().filter(Boolean));
-  return el("li", {}, button);
+  const click = () => choose(item);
+  return el("li", {}, el("button", { type: "button", class: "choice", on: { click } }, parts));
 }
 
 /** Let one be chosen in a dialog; gives a promise of the item, or of null. */
 export function chooseOne(title, { noun, items, note = "" }) {
   return new Promise((resolve) => {
     let chosen = null;
-    const dialog = openDialog(title, (body, close) => {
-      const choose = (item) => ((chosen = item), close());
-      const choices = makeChoices({ noun, choose });
-      choices.fill(items);
-      if (note) body.append(el("p", { class: "help", text: note }));
-      body.append(choices.node);
-    }, { wide: true });
+    const dialog = openDialog(
+      title,
+      (body, close) => {
+        const choose = (item) => ((chosen = item), close());
+        const choices = makeChoices({ noun, choose });
+        choices.fill(items);
+        if (note) body.append(el("p", { class: "help", text: note }));
+        body.append(choices.node);
+      },
+      { wide: true },
+    );
     dialog.addEventListener("close", () => resolve(chosen));
   });
 }

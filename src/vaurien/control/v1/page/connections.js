@@ -4,13 +4,14 @@ import { path, request } from "./api.js";
 import { ask, attempt, notice } from "./dialogs.js";
 import { el, newId, setText } from "./dom.js";
 import { bytes, count, duration } from "./format.js";
+import { button, panel, select, table } from "./parts.js";
 import { sample, subscribe } from "./store.js";
 
 const PAGE = 100;
 const MOST = 1_000; // that the API gives at once
 const EACH = 2_000; // milliseconds between looks while connections are open
-const COLUMNS = ["Number", "Client", "State", "Age", "Requests", "To backend", "To client", ""];
-const NUMERIC = new Set([0, 3, 4, 5, 6]);
+const TITLES = ["Number", "Client", "State", "Age", "Requests", "To backend", "To client", "End"];
+const CLASSES = ["number", "", "", "number wide", "number", "number wide", "number wide", ""];
 
 /** Fill a container with the panel of a proxy's connections. */
 export function connections(container, name, signal) {
@@ -18,23 +19,20 @@ export function connections(container, name, signal) {
   const rows = new Map();
   const body = el("tbody");
   const none = el("p", { class: "empty", text: "No connection is open." });
-  const table = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Connections" },
-    el("table", {},
-      el("thead", {}, el("tr", {}, COLUMNS.map((title, at) => title
-        ? el("th", { scope: "col", class: NUMERIC.has(at) ? "number" : null, text: title })
-        : el("td")))),
-      body));
-  const more = el("button", { type: "button", text: "Show more", hidden: true, on: { click: showMore } });
-  const id = newId("how");
-  const how = el("select", { id },
-    el("option", { value: "reset", text: "with a RST" }), el("option", { value: "close", text: "with a FIN" }));
-  const endAll = el("button", { type: "button", class: "danger", text: "End all", on: { click: killAll } });
-  const title = el("h2", { id: "connections-title", text: "Connections" });
-  container.append(el("section", { class: "panel", "aria-labelledby": "connections-title" },
-    el("div", { class: "panel-head" }, title,
-      el("div", { class: "actions" },
-        el("label", { for: id, text: "End them" }), how, endAll)),
-    none, table, more));
+  const open = table("Open connections", TITLES, body, { classes: CLASSES });
+  const more = button("Show more", showMore);
+  const how = select(
+    [
+      ["reset", "with a RST"],
+      ["close", "with a FIN"],
+    ],
+    { id: newId("how") },
+  );
+  const endAll = button("End all", killAll, { kind: "danger" });
+  const label = el("label", { for: how.id, text: "End them" });
+  const section = panel("Connections", [label, how, endAll], none, open, more);
+  const title = section.querySelector("h2");
+  container.append(section);
   let limit = PAGE;
   let looked = 0;
   let isLooking = false;
@@ -69,9 +67,12 @@ export function connections(container, name, signal) {
       if (there !== row.node) body.insertBefore(row.node, there ?? null);
     });
     none.hidden = found.length > 0;
-    table.hidden = endAll.disabled = !found.length;
+    open.hidden = endAll.disabled = !found.length;
     more.hidden = !isMore;
-    setText(title, found.length ? `Connections (${found.length}${isMore ? "+" : ""})` : "Connections");
+    setText(
+      title,
+      found.length ? `Connections (${found.length}${isMore ? "+" : ""})` : "Connections",
+    );
     setText(more, limit < MOST ? "Show more" : `Only the first ${MOST} are shown`);
     more.disabled = limit >= MOST;
   }
@@ -84,8 +85,10 @@ export function connections(container, name, signal) {
   async function kill({ id: number, client }) {
     const what = `The connection of ${client} ends ${told()}. What it holds is lost.`;
     if (!(await ask(what, "End it", { title: `End connection ${number}?`, danger: true }))) return;
-    await attempt(request("DELETE", `${path("v1", "proxies", name, "connections", number)}?how=${how.value}`),
-      `Connection ${number} is ended.`);
+    await attempt(
+      request("DELETE", `${path("v1", "proxies", name, "connections", number)}?how=${how.value}`),
+      `Connection ${number} is ended.`,
+    );
     look();
   }
 
@@ -98,29 +101,40 @@ export function connections(container, name, signal) {
   }
 
   const told = () => how.selectedOptions[0].textContent;
-  subscribe("samples", () => {
-    const open = sample(name)?.open ?? 0;
-    if (open !== rows.size || (rows.size && performance.now() - looked >= EACH - 100)) look();
-  }, signal);
+  subscribe(
+    "samples",
+    () => {
+      const many = sample(name)?.open ?? 0;
+      const isOld = rows.size && performance.now() - looked >= EACH - 100;
+      if (isOld || Math.min(many, limit) !== rows.size) look();
+    },
+    signal,
+  );
   draw([], false);
   look();
 }
 
 function connectionRow(connection, kill) {
-  const cells = COLUMNS.slice(1, -1).map((_, at) =>
-    el("td", { class: NUMERIC.has(at + 1) ? "number" : null }));
-  const end = el("button", {
-    type: "button", text: "End", "aria-label": `End connection ${connection.id}`,
-    on: { click: () => kill(connection) },
-  });
-  const node = el("tr", {}, el("th", { scope: "row", class: "number", text: connection.id }),
-    cells, el("td", {}, end));
+  const cells = CLASSES.slice(1).map((name) => el("td", { class: name }));
+  const label = `End connection ${connection.id}`;
+  const end = button("End", () => kill(connection), { label });
+  const node = el(
+    "tr",
+    {},
+    el("th", { scope: "row", class: "number", text: connection.id }),
+    cells,
+    el("td", {}, end),
+  );
   const update = (now) => {
     const held = now.held_by.length ? ` by ${now.held_by.join(", ")}` : "";
     const waiting = now.waiting_bytes ? `, ${bytes(now.waiting_bytes)} wait` : "";
     const values = [
-      now.client, now.state.replace("_", " ") + held + waiting, duration(now.age),
-      now.exchanges, bytes(now.bytes.to_backend), bytes(now.bytes.to_client),
+      now.client,
+      now.state.replace("_", " ") + held + waiting,
+      duration(now.age),
+      now.exchanges,
+      bytes(now.bytes.to_backend),
+      bytes(now.bytes.to_client),
     ];
     values.forEach((value, at) => setText(cells[at], value));
   };

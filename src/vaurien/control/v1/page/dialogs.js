@@ -48,7 +48,7 @@ export function openDialog(title, build, { wide = false } = {}) {
   const id = newId("dialog");
   const body = el("div", { class: "dialog-body" });
   const dialog = el(
-    "dialog", { class: wide ? "wide" : null, "aria-labelledby": id },
+    "dialog", { class: wide ? "large" : null, "aria-labelledby": id },
     el("header", {},
       el("h2", { id, text: title }),
       el("button", {

@@ -4,6 +4,7 @@
 
 import { stream } from "./api.js";
 import { clear, el, newId, setText } from "./dom.js";
+import { button, labelled, table } from "./parts.js";
 import { proxies, subscribe } from "./store.js";
 
 const KEPT = 500;
@@ -21,18 +22,32 @@ const PLACED = new Set(["id", "time", "proxy", "rule", "type", "connection", "ex
 /** Show the journal; params: {proxy, rule} to begin with. */
 export function show(container, params, signal) {
   const filters = makeFilters(params, follow, draw);
-  const status = el("span", { class: "muted", role: "status" });
-  const pause = el("button", { type: "button", "aria-pressed": "false", text: "Pause", on: { click: toggle } });
-  const empty = el("button", { type: "button", text: "Clear", on: { click: () => ((seen = []), (waiting = []), draw()) } });
+  const state = el("span", { role: "status" });
+  const counts = el("span"); // no status: it changes all the time
+  const pause = button("Pause", toggle);
+  const empty = button("Clear", () => {
+    [seen, waiting] = [[], []];
+    draw();
+  });
   const body = el("tbody");
-  const none = el("p", { class: "empty", text: "Nothing yet. What rules do appears here at once." });
+  const none = el("p", {
+    class: "empty",
+    text: "Nothing yet: what rules do appears here at once.",
+  });
   const titles = ["Time", "What", "Proxy", "Rule", "Connection", "Details"];
-  const table = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Events" },
-    el("table", { class: "journal" },
-      el("thead", {}, el("tr", {}, titles.map((text) => el("th", { scope: "col", text })))), body));
+  const journal = table("Journal", titles, body, { kind: "journal" });
   container.append(
-    el("div", { class: "heading" }, el("h1", { text: "Events" }), el("div", { class: "actions end" }, pause, empty)),
-    filters.node, status, none, table);
+    el(
+      "div",
+      { class: "heading" },
+      el("h1", { text: "Events" }),
+      el("div", { class: "actions end" }, pause, empty),
+    ),
+    filters.node,
+    el("p", { class: "muted row" }, state, counts),
+    none,
+    journal,
+  );
 
   let seen = []; // newest first
   let waiting = []; // oldest first
@@ -69,7 +84,6 @@ export function show(container, params, signal) {
 
   function toggle() {
     isPaused = !isPaused;
-    pause.setAttribute("aria-pressed", String(isPaused));
     setText(pause, isPaused ? "Follow" : "Pause");
     draw();
   }
@@ -88,11 +102,12 @@ export function show(container, params, signal) {
       if (body.children[at] !== row) body.insertBefore(row, body.children[at] ?? null);
     });
     none.hidden = found.length > 0;
-    table.hidden = !found.length;
-    const told = [!isUp ? "connecting" : isPaused ? "paused" : "following", `${found.length} shown`];
+    journal.hidden = !found.length;
+    setText(state, !isUp ? "connecting" : isPaused ? "paused" : "following");
+    const told = [`${found.length} shown`];
     if (isPaused) told.push(`${waiting.length}${waiting.length === KEPT ? " or more" : ""} new`);
     if (lost) told.push(`${lost} were lost: too many at once`);
-    setText(status, told.join(" · "));
+    setText(counts, told.join(", "));
   }
 
   signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
@@ -103,31 +118,50 @@ export function show(container, params, signal) {
 
 /** The filters: {node, query(), matches(event), update()}. */
 function makeFilters(params, onQuery, onWords) {
-  const field = (label, input) => {
-    input.id = newId("filter");
-    return el("div", { class: "field" }, el("label", { for: input.id, text: label }), input);
-  };
-  const asText = (value, change) => el("input", {
-    type: "search", autocomplete: "off", spellcheck: "false", prop: { value: value ?? "" }, on: change,
-  });
+  const asText = (value, change) =>
+    el("input", {
+      type: "search",
+      autocomplete: "off",
+      spellcheck: "false",
+      prop: { value: value ?? "" },
+      on: change,
+    });
   const proxyInput = el("select", { on: { change: onQuery } });
   const rule = asText(params.rule, { change: onQuery });
   const words = asText("", { input: onWords });
   const types = Object.entries(TYPES).map(([type, text]) => {
     const id = newId("type");
-    const input = el("input", { id, type: "checkbox", value: type, prop: { checked: true }, on: { change: onQuery } });
+    const input = el("input", {
+      id,
+      type: "checkbox",
+      value: type,
+      prop: { checked: true },
+      on: { change: onQuery },
+    });
     return { input, node: el("div", { class: "check" }, input, el("label", { for: id, text })) };
   });
-  const node = el("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
-    field("Proxy", proxyInput), field("Rule", rule), field("Contains", words),
-    el("fieldset", { class: "types" }, el("legend", { text: "Show" }), types.map((type) => type.node)));
+  const node = el(
+    "form",
+    { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
+    labelled("Proxy", proxyInput),
+    labelled("Rule", rule),
+    labelled("Contains", words),
+    el(
+      "fieldset",
+      { class: "types" },
+      el("legend", { text: "Show" }),
+      types.map((type) => type.node),
+    ),
+  );
 
   function update() {
     const now = ["", ...proxies().map((each) => each.name)];
-    const chosen = proxyInput.options.length ? proxyInput.value : params.proxy ?? "";
+    const chosen = proxyInput.options.length ? proxyInput.value : (params.proxy ?? "");
     if (!now.includes(chosen)) now.push(chosen);
     if (now.join("\n") === [...proxyInput.options].map((option) => option.value).join("\n")) return;
-    clear(proxyInput).append(...now.map((name) => el("option", { value: name, text: name || "all" })));
+    clear(proxyInput).append(
+      ...now.map((name) => el("option", { value: name, text: name || "all" })),
+    );
     proxyInput.value = chosen;
   }
 
@@ -142,7 +176,10 @@ function makeFilters(params, onQuery, onWords) {
 
   function matches(event) {
     const text = JSON.stringify(Object.values(event)).toLowerCase();
-    return words.value.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+    return words.value
+      .toLowerCase()
+      .split(/\s+/)
+      .every((word) => text.includes(word));
   }
 
   return { node, query, matches, update };
@@ -150,15 +187,27 @@ function makeFilters(params, onQuery, onWords) {
 
 function eventRow(event) {
   const { proxy, rule, connection, exchange } = event;
-  const place = connection === undefined || connection === null ? ""
-    : `${connection}${exchange ? ` / ${exchange}` : ""}`;
-  const row = el("tr", {},
-    el("td", { class: "number" }, el("time", { datetime: event.time, text: timeOf(event.time) })),
-    el("td", {}, el("span", { class: `badge ${event.type === "fired" ? "chaos" : ""}`, text: event.type.replace("_", " ") })),
-    el("td", {}, proxy && el("a", { href: `#/proxies/${encodeURIComponent(proxy)}`, text: proxy })),
-    el("td", { text: rule ?? "" }),
-    el("td", { class: "number", text: place }),
-    el("td", { class: "details", text: detailsOf(event) }));
+  const place =
+    connection === undefined || connection === null
+      ? ""
+      : `${connection}${exchange ? ` / ${exchange}` : ""}`;
+  const kind = el("span", {
+    class: `badge ${event.type === "fired" ? "chaos" : ""}`,
+    text: event.type.replace("_", " "),
+  });
+  const link = proxy && el("a", { href: `#/proxies/${encodeURIComponent(proxy)}`, text: proxy });
+  const time = el("time", { datetime: event.time, text: timeOf(event.time) });
+  const cell = (name, ...parts) => el("td", { role: "cell", class: name }, parts);
+  const row = el(
+    "tr",
+    { role: "row" },
+    cell("number", time),
+    cell("", kind),
+    cell("", link),
+    cell("rule-name", rule ?? ""),
+    cell("number", place),
+    cell("details", detailsOf(event)),
+  );
   row.event = event;
   return row;
 }
@@ -172,12 +221,16 @@ function timeOf(text) {
 function detailsOf({ fault, labels, what, detail, ...event }) {
   return Object.entries({ fault, labels, what, detail, ...event })
     .filter(([key, value]) => !PLACED.has(key) && (value ?? "") !== "")
-    .map(([key, value]) => partOf(key, value)).filter(Boolean).join(" · ");
+    .map(([key, value]) => partOf(key, value))
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function partOf(key, value) {
   if (Array.isArray(value)) return value.length ? `${key} ${value.join(", ")}` : "";
   if (key === "what" || key === "detail") return value;
   if (typeof value !== "object") return `${key} ${key === "draw" ? value.toFixed(4) : value}`;
-  return Object.entries(value).map(([label, text]) => `${label}=${text}`).join(" ");
+  return Object.entries(value)
+    .map(([label, text]) => `${label}=${text}`)
+    .join(" ");
 }

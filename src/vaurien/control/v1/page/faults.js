@@ -14,16 +14,19 @@ export async function faultsOf(protocol) {
 export function faultNamed(faults, name) {
   const wanted = name.toLowerCase();
   return faults.find((fault) =>
-    [fault.name, ...fault.aliases].some((known) => known.toLowerCase() === wanted));
+    [fault.name, ...fault.aliases].some((known) => known.toLowerCase() === wanted),
+  );
 }
 
 /** Let a fault be chosen from a list that says what each does; gives a promise of it, or null. */
 export async function chooseFault(protocol) {
   const items = (await faultsOf(protocol)).map(itemOf);
   const chosen = await chooseOne(`Faults of ${protocol}`, {
-    noun: "fault", items,
-    note: "What the real server answers when something is wrong. Rules that play one apply only "
-      + "where a real server would report it.",
+    noun: "fault",
+    items,
+    note:
+      "What the real server answers when something is wrong. Rules that play one apply only " +
+      "where a real server would report it.",
   });
   return chosen && chosen.fault;
 }

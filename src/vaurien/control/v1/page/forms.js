@@ -29,7 +29,10 @@ export function makeField(key, schema, { label, names = {}, required = false, be
 
   const content = () => (isCheck ? input.checked : input.value.trim());
   const field = {
-    key, schema, node, input,
+    key,
+    schema,
+    node,
+    input,
     read() {
       const given = content();
       return isCheck ? given : given === "" ? undefined : typed(schema, given);
@@ -66,7 +69,11 @@ function makeInput(schema, id, names) {
   const isNumber = schema.type === "number" || schema.type === "integer";
   const standard = schema.default ?? "";
   return el("input", {
-    id, type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false",
+    id,
+    type: "text",
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
     inputmode: isNumber && !schema.ramp ? "decimal" : null,
     placeholder: standard === "" ? null : String(standard),
   });
@@ -97,8 +104,14 @@ export function wrongWith(schema, text, required = false) {
   const isWhole = schema.type !== "integer" || Number.isInteger(value);
   if (Number.isFinite(value) && isWhole && value >= low && value <= high) return "";
   const noun = schema.type === "integer" ? "a whole number" : "a number";
-  const bounds = Number.isFinite(low) && Number.isFinite(high) ? ` from ${low} to ${high}`
-    : Number.isFinite(low) ? ` of at least ${low}` : Number.isFinite(high) ? ` of at most ${high}` : "";
+  const bounds =
+    Number.isFinite(low) && Number.isFinite(high)
+      ? ` from ${low} to ${high}`
+      : Number.isFinite(low)
+        ? ` of at least ${low}`
+        : Number.isFinite(high)
+          ? ` of at most ${high}`
+          : "";
   return `This takes ${noun}${bounds}.`;
 }
 
@@ -113,10 +126,14 @@ export function makeGroup(title, { folded = false } = {}) {
     ? el("details", {}, el("summary", { text: title }), body)
     : el("fieldset", {}, el("legend", { text: title }), body);
   const group = {
-    node, fields: [], left: [],
+    node,
+    fields: [],
+    left: [],
     fill(fields, note = "") {
       for (const old of group.fields) {
-        const same = fields.find(({ key, schema }) => key === old.key && schema.type === old.schema.type);
+        const same = fields.find(
+          ({ key, schema }) => key === old.key && schema.type === old.schema.type,
+        );
         if (same && old.isChanged() && !same.schema.enum) {
           if (old.input.type === "checkbox") same.input.checked = old.input.checked;
           else same.input.value = old.input.value;
@@ -124,8 +141,10 @@ export function makeGroup(title, { folded = false } = {}) {
         if (!same && old.hadValue()) group.left.push(old.key);
       }
       group.fields = fields;
-      clear(body).append(...(note ? [el("p", { class: "help", text: note })] : []),
-        ...fields.map((field) => field.node));
+      clear(body).append(
+        ...(note ? [el("p", { class: "help", text: note })] : []),
+        ...fields.map((field) => field.node),
+      );
       node.hidden = !fields.length && !note;
       if (folded && fields.some((field) => field.hadValue())) node.open = true;
     },
@@ -184,12 +203,19 @@ export function makeForm({ groups, action, send, cancel, note = "" }) {
     if (found.length) focusOn(found[0]);
   }
 
-  form.node = el("form", { class: "stack", novalidate: true, on: { submit: onSubmit } },
+  form.node = el(
+    "form",
+    { class: "stack", novalidate: true, on: { submit: onSubmit } },
     groups.map((group) => group.node),
     note && el("p", { class: "help", text: note }),
     problem,
-    el("div", { class: "actions" },
-      el("button", { type: "button", text: "Cancel", on: { click: cancel } }), submit));
+    el(
+      "div",
+      { class: "actions" },
+      el("button", { type: "button", text: "Cancel", on: { click: cancel } }),
+      submit,
+    ),
+  );
   return form;
 }
 
@@ -206,11 +232,15 @@ export function guardTyped(dialog, form) {
 
 /** The field that a JSON pointer of a problem (#/tls/cert) is about. */
 function fieldAt(fields, pointer) {
-  const steps = pointer.split("/").slice(1).map((step) =>
-    decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~"));
+  const steps = pointer
+    .split("/")
+    .slice(1)
+    .map((step) => decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~"));
   const key = steps.join(".");
-  return fields.find((field) => field.key === key)
-    ?? fields.find((field) => field.key === `match.${key}`);
+  return (
+    fields.find((field) => field.key === key) ??
+    fields.find((field) => field.key === `match.${key}`)
+  );
 }
 
 function focusOn(field) {

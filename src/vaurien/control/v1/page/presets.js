@@ -3,12 +3,14 @@
 import { path, request } from "./api.js";
 import { chooseOne, makeChoices } from "./choices.js";
 import { attempt } from "./dialogs.js";
-import { el, newId } from "./dom.js";
+import { el } from "./dom.js";
 import { faultsOf, itemOf } from "./faults.js";
+import { button, labelled, panel } from "./parts.js";
 import { openRule } from "./rule_form.js";
 import { catalogue, known, proxies, proxy, refresh, subscribe } from "./store.js";
 
-const PROFILES = "A profile delays, limits and loses traffic as a network does. It takes the place of the one before.";
+const PROFILES =
+  "A profile delays, limits and loses traffic as a network does, in place of the one before.";
 const RECIPES = "A recipe plays an outage: its rules turn on and off by themselves.";
 
 /** Fill a container with the panel of a proxy's profile and recipes. */
@@ -19,14 +21,11 @@ export function presets(container, name, signal) {
     const item = found && (await chooseOne(title, { noun: kind, items: found, note }));
     if (item) apply(kind, name, item.name);
   };
-  const button = (text, click) => el("button", { type: "button", text, on: { click } });
-  container.append(el("section", { class: "panel", "aria-labelledby": "presets-title" },
-    el("div", { class: "panel-head" },
-      el("h2", { id: "presets-title", text: "Presets" }),
-      el("div", { class: "actions" },
-        button("Network profile …", choose("profile", "Network profiles", PROFILES)),
-        button("Recipe …", choose("recipe", "Recipes", RECIPES)))),
-    applied));
+  const buttons = [
+    button("Network profile …", choose("profile", "Network profiles", PROFILES)),
+    button("Recipe …", choose("recipe", "Recipes", RECIPES)),
+  ];
+  container.append(panel("Presets", buttons, applied));
   let shown = null;
   const update = async () => {
     const found = await attempt(appliedTo(name));
@@ -44,18 +43,26 @@ export function presets(container, name, signal) {
 function presetRow(of, { kind, name, description }) {
   const end = () => remove(kind, of, name);
   const verb = kind === "profile" ? "Remove" : "End";
-  return el("li", { class: "rule" },
-    el("div", { class: "rule-head" }, el("strong", { text: name }), el("span", { class: "badge chaos", text: kind })),
+  const head = [el("strong", { text: name }), el("span", { class: "badge chaos", text: kind })];
+  return el(
+    "li",
+    { class: "rule" },
+    el("div", { class: "rule-head" }, head),
     el("p", { text: description }),
-    el("div", { class: "actions" }, el("button", {
-      type: "button", class: "danger", text: verb, "aria-label": `${verb} ${name}`, on: { click: end },
-    })));
+    el(
+      "div",
+      { class: "actions" },
+      button(verb, end, { kind: "danger", label: `${verb} ${name}` }),
+    ),
+  );
 }
 
 /** What of the presets a proxy has: those all of whose rules it has, by their names. */
 async function appliedTo(name) {
-  const [{ profiles }, { recipes }] =
-    await Promise.all([catalogue("/v1/profiles"), catalogue("/v1/recipes")]);
+  const [{ profiles }, { recipes }] = await Promise.all([
+    catalogue("/v1/profiles"),
+    catalogue("/v1/recipes"),
+  ]);
   const names = new Set((proxy(name)?.rules ?? []).map((rule) => rule.name));
   const has = (preset) => preset.rules.every((rule) => names.has(rule.name));
   return [
@@ -69,7 +76,12 @@ async function itemsOf(kind, of) {
   return found
     .filter((preset) => !preset.protocol || !of || preset.protocol === of.protocol)
     .map(({ name, description, source, teaches }) => ({
-      name, text: description, more: [["figures from", source], ["teaches", teaches]],
+      name,
+      text: description,
+      more: [
+        ["figures from", source],
+        ["teaches", teaches],
+      ],
     }));
 }
 
@@ -80,22 +92,28 @@ async function apply(kind, of, name) {
 }
 
 async function remove(kind, of, name) {
-  const url = kind === "profile"
-    ? path("v1", "proxies", of, "profile") : path("v1", "proxies", of, "recipes", name);
+  const url =
+    kind === "profile"
+      ? path("v1", "proxies", of, "profile")
+      : path("v1", "proxies", of, "recipes", name);
   await attempt(request("DELETE", url), `${name} is removed from ${of}.`);
   refresh(of);
 }
 
 /** The page of all presets: choose a proxy, and what happens to it. */
 export function show(container, params, signal) {
-  const id = newId("for");
-  const select = el("select", { id, on: { change: draw } });
+  const select = el("select", { on: { change: draw } });
   const body = el("div", { class: "presets" });
   let names = null;
   container.append(
-    el("div", { class: "heading" }, el("h1", { text: "Presets" }),
-      el("div", { class: "field" }, el("label", { for: id, text: "For the proxy" }), select)),
-    body);
+    el(
+      "div",
+      { class: "heading" },
+      el("h1", { text: "Presets" }),
+      labelled("For the proxy", select),
+    ),
+    body,
+  );
 
   function update() {
     const now = proxies().map((each) => each.name);
@@ -113,17 +131,29 @@ export function show(container, params, signal) {
       const text = known.loaded ? "There is no proxy yet." : "Loading …";
       return body.replaceChildren(el("p", { class: "empty", text }));
     }
-    const found = await attempt(Promise.all(
-      [itemsOf("profile", of), itemsOf("recipe", of), faultsOf(of.protocol)]));
+    const found = await attempt(
+      Promise.all([itemsOf("profile", of), itemsOf("recipe", of), faultsOf(of.protocol)]),
+    );
     if (!found || signal.aborted || of.name !== select.value) return;
     const [ofProfiles, ofRecipes, faults] = found;
     const add = ({ name }) =>
       attempt(openRule(of.name, { begun: { behavior: "error", fault: name }, signal }));
     body.replaceChildren(
-      section("Network profiles", PROFILES, "profile", ofProfiles, "Apply", ({ name }) => apply("profile", of.name, name)),
-      section("Recipes", RECIPES, "recipe", ofRecipes, "Start", ({ name }) => apply("recipe", of.name, name)),
-      section(`Faults of ${of.protocol}`, "An error as the real server reports it, as a rule.",
-        "fault", faults.map(itemOf), "Add …", add));
+      section("Network profiles", PROFILES, "profile", ofProfiles, "Apply", ({ name }) =>
+        apply("profile", of.name, name),
+      ),
+      section("Recipes", RECIPES, "recipe", ofRecipes, "Start", ({ name }) =>
+        apply("recipe", of.name, name),
+      ),
+      section(
+        `Faults of ${of.protocol}`,
+        "An error as the real server reports it, as a rule.",
+        "fault",
+        faults.map(itemOf),
+        "Add …",
+        add,
+      ),
+    );
   }
 
   subscribe("proxies", update, signal);
@@ -131,12 +161,8 @@ export function show(container, params, signal) {
 }
 
 function section(title, text, noun, items, action, act) {
-  const id = newId("section");
-  const controls = (item) => el("button", {
-    type: "button", text: action, "aria-label": `${action} ${item.name}`, on: { click: () => act(item) },
-  });
+  const controls = (item) => button(action, () => act(item), { label: `${action} ${item.name}` });
   const choices = makeChoices({ noun, controls });
   choices.fill(items);
-  return el("section", { class: "panel", "aria-labelledby": id },
-    el("h2", { id, text: title }), el("p", { class: "help", text }), choices.node);
+  return panel(title, null, el("p", { class: "help", text }), choices.node);
 }

@@ -4,9 +4,11 @@ import { path, request } from "./api.js";
 import { ask, attempt, notice, openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
 import { changesOf, guardTyped, makeField, makeForm, makeGroup, valuesOf } from "./forms.js";
+import { button, panel } from "./parts.js";
 import { catalogue, proxy, refresh, subscribe } from "./store.js";
 
-const LASTING = "With another protocol, other limits or another tls, the proxy is replaced: its connections are reset.";
+const LASTING =
+  "With another protocol, other limits or another tls, the proxy is replaced, and connections end.";
 const NESTED = ["options", "tls"];
 const NONE = "none";
 
@@ -16,20 +18,19 @@ export function settings(container, name, signal) {
   const change = () => attempt(openSettings(name, signal));
   const remove = async () => {
     const what = `${name} stops listening, its connections are reset, and its rules are gone.`;
-    if (!(await ask(what, "Remove it", { title: `Remove the proxy ${name}?`, danger: true }))) return;
+    if (!(await ask(what, "Remove it", { title: `Remove the proxy ${name}?`, danger: true })))
+      return;
     const body = remake(proxy(name));
     if ((await attempt(request("DELETE", path("v1", "proxies", name)))) === undefined) return;
     const undo = () => attempt(request("POST", "/v1/proxies", body), `${name} is there again.`);
     notice(`${name} is removed.`, { undo });
     location.hash = "#/";
   };
-  container.append(el("section", { class: "panel", "aria-labelledby": "settings-title" },
-    el("div", { class: "panel-head" },
-      el("h2", { id: "settings-title", text: "Settings" }),
-      el("div", { class: "actions" },
-        el("button", { type: "button", text: "Change settings", on: { click: change } }),
-        el("button", { type: "button", class: "danger", text: "Remove the proxy", on: { click: remove } }))),
-    list));
+  const buttons = [
+    button("Change settings", change),
+    button("Remove the proxy", remove, { kind: "danger" }),
+  ];
+  container.append(panel("Settings", buttons, list));
   let shown = "";
   const update = () => {
     const now = proxy(name);
@@ -37,8 +38,11 @@ export function settings(container, name, signal) {
     const rows = rowsOf(now);
     if (JSON.stringify(rows) === shown) return;
     shown = JSON.stringify(rows);
-    list.replaceChildren(...rows.map(([key, value]) =>
-      el("div", {}, el("dt", { text: key }), el("dd", { text: String(value) }))));
+    list.replaceChildren(
+      ...rows.map(([key, value]) =>
+        el("div", {}, el("dt", { text: key }), el("dd", { text: String(value) })),
+      ),
+    );
   };
   subscribe("proxies", ({ names }) => names.has(name) && update(), signal);
   update();
@@ -46,30 +50,42 @@ export function settings(container, name, signal) {
 
 function rowsOf({ name: _, rules: _rules, status: _status, options, tls, ...plain }) {
   const nested = Object.entries({ options, tls }).flatMap(([table, values]) =>
-    Object.entries(values ?? {}).map(([key, value]) => [`${table}.${key}`, value]));
+    Object.entries(values ?? {}).map(([key, value]) => [`${table}.${key}`, value]),
+  );
   return [...Object.entries(plain), ...nested];
 }
 
 /** What makes a proxy anew as it was, with the port that it had. */
 function remake({ status, rules, listen, ...rest }) {
-  const where = listen.endsWith(":0") ? status.address ?? listen : listen;
+  const where = listen.endsWith(":0") ? (status.address ?? listen) : listen;
   return { ...rest, listen: where, rules: rules.map(({ status: _, ...rule }) => rule) };
 }
 
 async function openSettings(name, signal) {
   const parts = new ProxyForm(proxy(name), await catalogue("/v1/protocols"));
   let form;
-  const dialog = openDialog(`Settings of ${name}`, (body, close) => {
-    const send = async () => {
-      const changes = parts.changes();
-      if (Object.keys(changes).length) await request("PATCH", path("v1", "proxies", name), changes);
-      notice(Object.keys(changes).length ? `${name} is changed.` : "Nothing was changed.");
-      close();
-      refresh(name);
-    };
-    form = makeForm({ groups: parts.groups, action: "Change it", send, cancel: close, note: LASTING });
-    body.append(form.node);
-  }, { wide: true });
+  const dialog = openDialog(
+    `Settings of ${name}`,
+    (body, close) => {
+      const send = async () => {
+        const changes = parts.changes();
+        if (Object.keys(changes).length)
+          await request("PATCH", path("v1", "proxies", name), changes);
+        notice(Object.keys(changes).length ? `${name} is changed.` : "Nothing was changed.");
+        close();
+        refresh(name);
+      };
+      form = makeForm({
+        groups: parts.groups,
+        action: "Change it",
+        send,
+        cancel: close,
+        note: LASTING,
+      });
+      body.append(form.node);
+    },
+    { wide: true },
+  );
   guardTyped(dialog, form);
   signal.addEventListener("abort", () => dialog.close(), { once: true });
 }
@@ -87,7 +103,10 @@ export async function show(container, params, signal) {
     location.hash = `#${path("proxies", made.name)}`;
   };
   const form = makeForm({
-    groups: parts.groups, action: "Add it", send, cancel: () => (location.hash = "#/"),
+    groups: parts.groups,
+    action: "Add it",
+    send,
+    cancel: () => (location.hash = "#/"),
   });
   container.append(el("section", { class: "panel", "aria-label": "The new proxy" }, form.node));
   parts.groups[0].fields[0].input.focus();
@@ -97,7 +116,9 @@ class ProxyForm {
   /** of: the resource of the proxy; null for a new one. */
   constructor(of, { protocols, proxy_keys: keys, tls_keys: tlsKeys }) {
     this.of = of;
-    this.protocols = new Map(protocols.filter((each) => !each.problem).map((each) => [each.name, each]));
+    this.protocols = new Map(
+      protocols.filter((each) => !each.problem).map((each) => [each.name, each]),
+    );
     this.what = makeGroup("What it stands between");
     this.options = makeGroup("Options of the protocol");
     this.limits = makeGroup("Limits, seed", { folded: true });
@@ -105,9 +126,11 @@ class ProxyForm {
     this.groups = [this.what, this.options, this.limits, this.tls];
     const { listen, backend, ...limits } = keys.properties;
     limits.seed = { ...limits.seed, default: undefined }; // it is that of all
-    const nameSchema = { type: "string", description: "what it is called: letters, digits and ._-" };
+    const nameSchema = { type: "string", description: "what it is called" };
     this.protocol = makeField("protocol", {
-      type: "string", enum: [...this.protocols.keys()], default: "tcp",
+      type: "string",
+      enum: [...this.protocols.keys()],
+      default: "tcp",
     });
     if (of) this.protocol.write(of.protocol);
     this.protocol.input.addEventListener("change", () => this.showProtocol());
@@ -115,14 +138,21 @@ class ProxyForm {
       this.begun(makeField(key, schema, { required }), of?.[key]);
     this.what.fill([
       ...(of ? [] : [plain("name", nameSchema, true)]),
-      plain("listen", listen), plain("backend", backend, true), this.protocol,
+      plain("listen", listen),
+      plain("backend", backend, true),
+      this.protocol,
     ]);
     this.limits.fill(Object.entries(limits).map(([key, schema]) => plain(key, schema)));
-    this.tls.fill(Object.entries(tlsKeys.properties).map(([key, schema]) => {
-      const mode = { ...schema, enum: ["", ...schema.enum ?? []], default: "" };
-      const field = makeField(`tls.${key}`, key === "mode" ? mode : schema, { label: key, names: { "": NONE } });
-      return this.begun(field, of?.tls?.[key]);
-    }));
+    this.tls.fill(
+      Object.entries(tlsKeys.properties).map(([key, schema]) => {
+        const mode = { ...schema, enum: ["", ...(schema.enum ?? [])], default: "" };
+        const field = makeField(`tls.${key}`, key === "mode" ? mode : schema, {
+          label: key,
+          names: { "": NONE },
+        });
+        return this.begun(field, of?.tls?.[key]);
+      }),
+    );
     this.showProtocol();
   }
 
@@ -135,8 +165,11 @@ class ProxyForm {
     const protocol = this.protocols.get(this.protocol.input.value);
     this.protocol.describe(protocol.description);
     const values = this.of?.protocol === protocol.name ? this.of.options : {};
-    this.options.fill(Object.entries(protocol.options.properties).map(([key, schema]) =>
-      this.begun(makeField(`options.${key}`, schema, { label: key }), values[key])));
+    this.options.fill(
+      Object.entries(protocol.options.properties).map(([key, schema]) =>
+        this.begun(makeField(`options.${key}`, schema, { label: key }), values[key]),
+      ),
+    );
   }
 
   fields() {

@@ -10,8 +10,9 @@ import { catalogue, proxy, refresh } from "./store.js";
 
 const OFTEN = ["percent", "every", "after", "times"];
 const TIMES = ["start", "stop", "on", "off", "ttl", "paused"];
-const MATCHES = "A text that must be equal, or ~ and a regular expression that must be found, "
-  + "or !~ and one that must not.";
+const MATCHES =
+  "A text that must be equal, or ~ and a regular expression that must be found, " +
+  "or !~ and one that must not.";
 const DECRYPTED = ["terminate", "both"];
 
 /** Open the form of a new rule, with what is known of it, or of one that is there.
@@ -19,33 +20,43 @@ const DECRYPTED = ["terminate", "both"];
  * rule: its resource; begun: what a new one begins with.
  */
 export async function openRule(name, { rule = null, begun = {}, signal }) {
-  const [behaviors, protocols] =
-    await Promise.all([catalogue("/v1/behaviors"), catalogue("/v1/protocols")]);
-  if (!proxy(name)) return;
+  const [behaviors, protocols] = await Promise.all([
+    catalogue("/v1/behaviors"),
+    catalogue("/v1/protocols"),
+  ]);
+  if (!proxy(name) || signal.aborted) return;
   const parts = new RuleForm(proxy(name), behaviors, protocols);
   parts.begin(rule ?? begun, rule !== null);
   const title = rule ? `Change ${rule.name}` : "Add a rule";
   let form;
-  const dialog = openDialog(title, (body, close) => {
-    const send = async () => {
-      const there = path("v1", "proxies", name, "rules");
-      if (rule) {
-        const changes = parts.changes();
-        const isNone = !Object.keys(changes).length;
-        if (!isNone) await request("PATCH", path("v1", "proxies", name, "rules", rule.name), changes);
-        notice(isNone ? "Nothing was changed." : `${rule.name} is changed.`);
-      } else {
-        const made = await request("POST", there, parts.values());
-        notice(`${made.name} is added.`);
-      }
-      close();
-      refresh(name);
-    };
-    form = makeForm({
-      groups: parts.groups, action: rule ? "Change it" : "Add it", send, cancel: close,
-    });
-    body.append(form.node);
-  }, { wide: true });
+  const dialog = openDialog(
+    title,
+    (body, close) => {
+      const send = async () => {
+        const there = path("v1", "proxies", name, "rules");
+        if (rule) {
+          const changes = parts.changes();
+          const isNone = !Object.keys(changes).length;
+          if (!isNone)
+            await request("PATCH", path("v1", "proxies", name, "rules", rule.name), changes);
+          notice(isNone ? "Nothing was changed." : `${rule.name} is changed.`);
+        } else {
+          const made = await request("POST", there, parts.values());
+          notice(`${made.name} is added.`);
+        }
+        close();
+        refresh(name);
+      };
+      form = makeForm({
+        groups: parts.groups,
+        action: rule ? "Change it" : "Add it",
+        send,
+        cancel: close,
+      });
+      body.append(form.node);
+    },
+    { wide: true },
+  );
   guardTyped(dialog, form);
   signal.addEventListener("abort", () => dialog.close(), { once: true });
 }
@@ -56,7 +67,9 @@ class RuleForm {
     this.protocol = protocols.find((each) => each.name === of.protocol);
     this.labels = { ...this.protocol?.labels, ...this.protocol?.response_labels };
     if (DECRYPTED.includes(of.tls?.mode)) this.labels = { ...tlsLabels, ...this.labels };
-    this.behaviors = new Map(behaviors.filter((each) => !each.problem).map((each) => [each.name, each]));
+    this.behaviors = new Map(
+      behaviors.filter((each) => !each.problem).map((each) => [each.name, each]),
+    );
     this.keys = keys.properties;
     this.what = makeGroup("What it does");
     this.options = makeGroup("Options");
@@ -65,7 +78,15 @@ class RuleForm {
     this.often = makeGroup("How often", { folded: true });
     this.times = makeGroup("When", { folded: true });
     this.more = makeGroup("More", { folded: true });
-    this.groups = [this.what, this.options, this.parameters, this.matches, this.often, this.times, this.more];
+    this.groups = [
+      this.what,
+      this.options,
+      this.parameters,
+      this.matches,
+      this.often,
+      this.times,
+      this.more,
+    ];
   }
 
   /** Show what a rule has; isThere: it exists. */
@@ -74,15 +95,19 @@ class RuleForm {
     this.asked = 0;
     const names = [...this.behaviors.keys()];
     const list = el("button", {
-      type: "button", text: "Choose from a list …", on: { click: () => this.chooseBehavior() },
+      type: "button",
+      text: "Choose from a list …",
+      on: { click: () => this.chooseBehavior() },
     });
     const schema = { type: "string", enum: names, default: names[0] };
     this.behavior = makeField("behavior", schema, { beside: [list] });
     if (values.behavior) this.behavior.write(values.behavior);
     this.behavior.input.addEventListener("change", () => this.showBehavior());
     const key = (name) => this.begun(makeField(name, this.keys[name]));
-    const rest = Object.keys(this.keys).filter((name) =>
-      name !== "name" && name !== "scope" && !OFTEN.includes(name) && !TIMES.includes(name));
+    const rest = Object.keys(this.keys).filter(
+      (name) =>
+        name !== "name" && name !== "scope" && !OFTEN.includes(name) && !TIMES.includes(name),
+    );
     this.what.fill(isThere ? [this.behavior] : [this.behavior, key("name")]);
     this.often.fill(OFTEN.map(key));
     this.times.fill(TIMES.map(key));
@@ -91,7 +116,10 @@ class RuleForm {
   }
 
   async chooseBehavior() {
-    const items = [...this.behaviors.values()].map(({ name, description }) => ({ name, text: description }));
+    const items = [...this.behaviors.values()].map(({ name, description }) => ({
+      name,
+      text: description,
+    }));
     const chosen = await chooseOne("Behaviors", { noun: "behavior", items });
     if (!chosen) return;
     this.behavior.input.value = chosen.name;
@@ -110,14 +138,22 @@ class RuleForm {
     const ofOther = this.given.behavior !== behavior.name;
     const begun = (field) => (ofOther ? field : this.begun(field));
     const options = Object.entries(behavior.options.properties).map(([name, schema]) =>
-      begun(name === "fault" && behavior.plays !== null ? this.faultField(schema, behavior) : makeField(name, schema)));
+      begun(
+        name === "fault" && behavior.plays !== null
+          ? this.faultField(schema, behavior)
+          : makeField(name, schema),
+      ),
+    );
     this.options.fill(options);
     this.fault = options.find((field) => field.key === "fault" && field.about);
     this.parameters.fill([]);
+    this.asked += 1; // what is known of the fault before comes too late
     this.showMatches(behavior);
-    const scope = makeField("scope",
+    const scope = makeField(
+      "scope",
       { ...this.keys.scope, enum: ["", ...behavior.scopes] },
-      { names: { "": `default (${behavior.scopes[0]})` } });
+      { names: { "": `default (${behavior.scopes[0]})` } },
+    );
     this.more.fill([this.begun(scope), ...this.rest]);
     if (this.fault) this.showFault();
   }
@@ -127,8 +163,14 @@ class RuleForm {
     const isWhole = behavior.scopes.length === 1 && behavior.plays === null;
     if (isWhole) return this.matches.fill([], "This acts on whole connections, whatever is sent.");
     const note = labels.length ? MATCHES : `The protocol ${this.of.protocol} has nothing to match.`;
-    this.matches.fill(labels.map(([label, description]) => this.begun(
-      makeField(`match.${label}`, { type: "string", default: "", description }, { label }))), note);
+    this.matches.fill(
+      labels.map(([label, description]) =>
+        this.begun(
+          makeField(`match.${label}`, { type: "string", default: "", description }, { label }),
+        ),
+      ),
+      note,
+    );
   }
 
   faultField(schema, behavior) {
@@ -140,7 +182,11 @@ class RuleForm {
       field.input.value = fault.name;
       field.input.dispatchEvent(new Event("change"));
     };
-    const button = el("button", { type: "button", text: "Choose from a list …", on: { click: pick } });
+    const button = el("button", {
+      type: "button",
+      text: "Choose from a list …",
+      on: { click: pick },
+    });
     const field = makeField("fault", schema, { beside: [button, about] });
     field.node.classList.add("whole");
     Object.assign(field, { about, protocol });
@@ -157,9 +203,15 @@ class RuleForm {
     clear(about);
     if (fault) {
       const where = Object.entries(fault.applies_to).map(([label, text]) => `${label}=${text}`);
-      about.append(el("p", {}, el("strong", { text: fault.meaning })), el("code", { text: fault.wire }),
-        el("p", { class: "help", text: `Exercises ${fault.exercises}.`
-          + (where.length ? ` On requests with ${where.join(" ")}.` : "") }));
+      about.append(
+        ...[
+          el("strong", { text: fault.meaning }),
+          el("code", { text: fault.wire }),
+          el("p", { class: "help", text: `exercises: ${fault.exercises}` }),
+          where.length > 0 &&
+            el("p", { class: "help" }, "applies where ", el("code", { text: where.join(" ") })),
+        ].filter(Boolean),
+      );
     }
     const properties = Object.entries(fault?.parameters.properties ?? {});
     this.parameters.fill(properties.map(([key, schema]) => this.begun(makeField(key, schema))));
@@ -179,7 +231,9 @@ class RuleForm {
 
   /** What was changed, and null for what another fault does not take. */
   changes() {
-    const gone = this.behavior.isChanged() ? [] : this.parameters.left;
+    const keys = new Set(this.fields().map((field) => field.key));
+    const left = this.parameters.left.filter((key) => !keys.has(key));
+    const gone = this.behavior.isChanged() ? [] : left;
     return { ...Object.fromEntries(gone.map((key) => [key, null])), ...changesOf(this.fields()) };
   }
 }
@@ -187,8 +241,10 @@ class RuleForm {
 /** A fault of the list, or of another code that the protocol takes; null for none. */
 async function known(protocol, name) {
   try {
-    return faultNamed(await faultsOf(protocol), name)
-      ?? (await request("GET", path("v1", "faults", protocol, name)));
+    return (
+      faultNamed(await faultsOf(protocol), name) ??
+      (await request("GET", path("v1", "faults", protocol, name)))
+    );
   } catch {
     return null; // the server says so when the rule is sent
   }

@@ -4,7 +4,8 @@ import { path, request } from "./api.js";
 import { attempt } from "./dialogs.js";
 import { el, setText } from "./dom.js";
 import { chooseFault } from "./faults.js";
-import { duration } from "./format.js";
+import { count, duration } from "./format.js";
+import { button, panel } from "./parts.js";
 import { openRule } from "./rule_form.js";
 import { catalogue, proxy, refresh, subscribe } from "./store.js";
 
@@ -21,13 +22,9 @@ export function rules(container, name, signal) {
     const fault = await attempt(chooseFault(proxy(name).protocol));
     if (fault) attempt(openRule(name, { begun: { behavior: "error", fault: fault.name }, signal }));
   };
-  const faults = el("button", { type: "button", text: "Add a fault", on: { click: addFault } });
-  container.append(el("section", { class: "panel", "aria-labelledby": "rules-title" },
-    el("div", { class: "panel-head" },
-      el("h2", { id: "rules-title", text: "Rules" }),
-      el("div", { class: "actions" },
-        faults, el("button", { type: "button", class: "primary", text: "Add a rule", on: { click: add } }))),
-    undo, none, list));
+  const faults = button("Add a fault", addFault);
+  const buttons = [faults, button("Add a rule", add, { kind: "primary" })];
+  container.append(panel("Rules", buttons, undo, none, list));
 
   function update() {
     const now = proxy(name);
@@ -44,14 +41,17 @@ export function rules(container, name, signal) {
       if (!rows.has(rule.name)) rows.set(rule.name, ruleRow(name, rule.name, { remove, signal }));
       const row = rows.get(rule.name);
       row.update(rule);
-      if (list.children[place] !== row.node) list.insertBefore(row.node, list.children[place] ?? null);
+      if (list.children[place] !== row.node)
+        list.insertBefore(row.node, list.children[place] ?? null);
     });
   }
 
   async function remove(rule) {
     const place = proxy(name).rules;
     const next = place[place.findIndex((each) => each.name === rule.name) + 1];
-    const removed = await attempt(request("DELETE", path("v1", "proxies", name, "rules", rule.name)));
+    const removed = await attempt(
+      request("DELETE", path("v1", "proxies", name, "rules", rule.name)),
+    );
     if (removed === undefined) return;
     const back = async () => {
       const { status: _, ...body } = rule;
@@ -63,18 +63,21 @@ export function rules(container, name, signal) {
       await refresh(name);
       rows.get(rule.name)?.focus();
     };
-    const button = el("button", { type: "button", text: "Undo", on: { click: back } });
-    undo.replaceChildren(el("span", { text: `${rule.name} is removed. ` }), button);
-    button.focus();
+    const takeBack = button("Undo", back);
+    undo.replaceChildren(el("span", { text: `${rule.name} is removed. ` }), takeBack);
+    takeBack.focus();
     refresh(name);
   }
 
   subscribe("proxies", update, signal);
   update();
-  catalogue("/v1/behaviors").then(({ behaviors }) => {
-    defaults = new Map(behaviors.map((each) => [each.name, each.options?.properties ?? {}]));
-    update();
-  }, () => {});
+  catalogue("/v1/behaviors").then(
+    ({ behaviors }) => {
+      defaults = new Map(behaviors.map((each) => [each.name, each.options?.properties ?? {}]));
+      update();
+    },
+    () => {},
+  );
 }
 
 let defaults = new Map();
@@ -98,17 +101,30 @@ function ruleRow(of, name, { remove, signal }) {
   let rule = null;
   const state = el("span", { class: "badge" });
   const text = el("code");
-  const counts = el("p", { class: "muted" });
-  const change = (changes) =>
-    attempt(request("PATCH", path("v1", "proxies", of, "rules", name), changes)).then(() => refresh(of));
-  const button = (label, click, kind = null) => el("button", {
-    type: "button", class: kind, "aria-label": `${label} ${name}`, text: label, on: { click },
+  const counts = el("span");
+  const query = new URLSearchParams({ proxy: of, rule: name });
+  const seen = el("a", {
+    href: `#/events?${query}`,
+    text: "Events",
+    "aria-label": `Events of the rule ${name}`,
   });
-  const pause = button("Pause", () => change({ paused: !rule.paused }));
-  const edit = button("Change", () => attempt(openRule(of, { rule, signal })));
-  const node = el("li", { class: "rule" },
-    el("div", { class: "rule-head" }, el("strong", { text: name }), state), text, counts,
-    el("div", { class: "actions" }, pause, edit, button("Remove", () => remove(rule), "danger")));
+  const url = path("v1", "proxies", of, "rules", name);
+  const turn = async () => {
+    await attempt(request("PATCH", url, { paused: !rule.paused }));
+    refresh(of);
+  };
+  const named = (text, click, kind) => button(text, click, { kind, label: `${text} ${name}` });
+  const pause = named("Pause", turn);
+  const edit = named("Change", () => attempt(openRule(of, { rule, signal })));
+  const end = named("Remove", () => remove(rule), "danger");
+  const node = el(
+    "li",
+    { class: "rule" },
+    el("div", { class: "rule-head" }, el("strong", { text: name }), state),
+    text,
+    el("p", { class: "muted row" }, counts, seen),
+    el("div", { class: "actions" }, pause, edit, end),
+  );
 
   function update(now) {
     rule = now;
@@ -129,5 +145,5 @@ function countsOf(status) {
   if (!status) return "";
   const matched = status.matched ? ` of ${status.matched.toLocaleString("en")} that match` : "";
   const ends = status.expires_in === null ? "" : `, expires in ${duration(status.expires_in)}`;
-  return `fired ${status.fired.toLocaleString("en")} times${matched}${ends}`;
+  return `fired ${count(status.fired, "time")}${matched}${ends}`;
 }
