@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+
 import pytest
 
-from vaurien.control.tracks import COUNTS, IDLE, SPANS, Track, codes
-from vaurien.parsing.tally import BUCKETS, Latency
+from vaurien.control.tracks import COUNTS, IDLE, QUANTILES, SPANS, Tallied, Track, codes
+from vaurien.parsing.tally import Latency
 
-NONE = (0,) * BUCKETS
 AT = 1_800_000_000
 """When the second number 0 ended."""
 
 
-def counts(exchanges: int) -> tuple[int, ...]:
-    return (exchanges, *[0] * (COUNTS - 1))
+def tallied(exchanges: int, *seconds: float) -> Tallied:
+    """So many requests, and such latencies."""
+    return Tallied((exchanges, *[0] * (COUNTS - 1)), latencies(*seconds))
 
 
 def latencies(*seconds: float) -> tuple[int, ...]:
@@ -26,7 +29,7 @@ def latencies(*seconds: float) -> tuple[int, ...]:
 def test_a_track_tells_the_seconds_that_have_ended() -> None:
     track = Track(0)
     for number in (1, 2, 4):
-        track.add(number, 3, counts(10 * number), NONE)
+        track.add(number, 3, tallied(10 * number))
     series = track.read(300, 5, AT + 5)
     assert (series.step, series.first) == (1, AT + 1)
     assert series.values["exchanges"] == [10, 20, 0, 40, 0]
@@ -37,7 +40,7 @@ def test_a_track_tells_the_seconds_that_have_ended() -> None:
 def test_a_long_step_tells_the_mean_of_its_seconds() -> None:
     track = Track(0)
     for number in range(1, 26):
-        track.add(number, number, counts(number), latencies(0.001))
+        track.add(number, number, tallied(number, 0.001))
     series = track.read(3600, 25, AT + 25)
     assert (series.step, series.first) == (10, AT + 10)
     assert series.values["exchanges"] == [5.5, 15.5]
@@ -49,7 +52,7 @@ def test_a_long_step_tells_the_mean_of_its_seconds() -> None:
 def test_a_track_keeps_no_more_than_its_span(span: int) -> None:
     track, end = Track(0), 5000
     for number in range(1, end + 1):
-        track.add(number, 0, counts(number), NONE)
+        track.add(number, 0, tallied(number))
     series = track.read(span, end, AT + end)
     step = SPANS[span]
     found = series.values["exchanges"]
@@ -71,7 +74,7 @@ def test_a_track_that_has_just_begun_is_empty() -> None:
 
 
 def test_what_is_told_of_latencies_is_in_their_bucket() -> None:
-    sample = Track(0).add(1, 0, counts(0), latencies(*[0.001] * 90, *[0.1] * 10))
+    sample = Track(0).add(1, 0, tallied(0, *[0.001] * 90, *[0.1] * 10))
     assert sample.p50 is not None
     assert sample.p99 is not None
     assert 0.5 < sample.p50 <= 1.03
@@ -80,5 +83,30 @@ def test_what_is_told_of_latencies_is_in_their_bucket() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-6, 0.001, 1.0, 60.0, 1e5])
 def test_any_latency_has_a_code(seconds: float) -> None:
-    (code,) = set(codes(latencies(seconds)))  # one response is all quantiles
+    (code,) = set(codes(latencies(seconds), QUANTILES))  # one response is all quantiles
     assert 0 <= code < 255
+
+
+def memory_of(track: Track) -> int:
+    """Bytes of a track and all that it alone has, types and shared constants apart."""
+    seen: dict[int, object] = {}
+    found: list[object] = [track]
+    while found:
+        each = found.pop()
+        if id(each) not in seen and not isinstance(each, type):
+            seen[id(each)] = each
+            found += gc.get_referents(each)
+    return sum(map(sys.getsizeof, seen.values()))
+
+
+def test_a_track_takes_less_than_30_kilobytes() -> None:
+    track = Track(0)
+    for number in range(1, 700):
+        track.add(number, number, tallied(number * 1000, 0.001, 0.5))
+    assert memory_of(track) < 30_000
+
+
+def test_a_track_takes_nothing_before_there_is_something_to_keep() -> None:
+    track = Track(0)
+    track.read(3600, 5000, AT)
+    assert memory_of(track) < 500

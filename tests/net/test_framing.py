@@ -17,6 +17,7 @@ from vaurien.parsing.exchanges import QueuedReply
 from vaurien.protocol import Parser, Protocol, Stream
 from vaurien.protocols.http.parser import Http
 from vaurien.protocols.smtp.parser import Smtp
+from vaurien.protocols.tcp import Tcp
 from vaurien.testing import Stage
 from vaurien.values.actions import Actions, Forward, Reply
 from vaurien.values.events import PluginFailed, Trouble
@@ -118,6 +119,29 @@ def test_latency_is_the_backends_alone() -> None:
     client.say(b"GET a\n")
     world.run(lambda: bool(client.heard))
     assert world.proxy.tally.latency.longest < 1
+    assert 10 <= world.proxy.tally.held.longest < 11
+
+
+@pytest.mark.parametrize(
+    ("rules", "held"),
+    [
+        (("delay sleep=2",), 2),
+        (("delay sleep=2", "delay sleep=3 name=more"), 5),
+        (("delay before=false sleep=2",), 2),
+        (("test-framing-mine",), 0),
+    ],
+)
+@pytest.mark.parametrize("protocol", [Lines, Tcp])
+def test_how_long_rules_hold_messages_is_counted(
+    rules: tuple[str, ...], held: int, protocol: type[Protocol]
+) -> None:
+    world = World(*rules, protocol=protocol(), on_data=answer, whole=True)
+    client = world.client()
+    client.say(b"GET a\n")
+    world.run(lambda: bool(client.heard))
+    found = world.proxy.tally.held
+    assert found.count == bool(held)
+    assert held <= found.longest < held + 1
 
 
 def test_injected_faults_are_counted_by_name() -> None:

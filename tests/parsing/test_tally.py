@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vaurien.parsing.tally import BUCKETS, KINDS, OTHER, Latency, Tally, count
+from vaurien.values.messages import Direction, Message
 
 
 def test_traffic_cannot_make_it_remember_more_than_so_many_kinds() -> None:
@@ -52,3 +53,11 @@ def test_traffic_cannot_add_latencies_without_end() -> None:
         tally.latency_of(str(number)).add(0.1)
     assert len(tally.latencies) == KINDS + 1
     assert tally.latencies[OTHER].count == KINDS
+
+
+def test_what_is_held_is_counted_by_its_beginning() -> None:
+    tally = Tally()
+    message = Message(b"x", Direction.TO_CLIENT, 1.0)
+    for begins, now in ((True, 1.0), (True, 1.0001), (True, 3.0), (False, 9.0)):
+        tally.let_go(message._replace(begins=begins), now)
+    assert (tally.held.count, tally.held.total) == (1, 2.0)

@@ -78,6 +78,7 @@ Commands that drive a running vaurien over its HTTP API:
   vaurien connections      list open connections
   vaurien kill             end connections
   vaurien events           print what happens
+  vaurien top              show what proxies carry, second by second
   vaurien reset            heal everything
   vaurien healthcheck      tell whether it works
   vaurien completion       complete commands, flags and names in a shell

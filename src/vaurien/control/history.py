@@ -8,24 +8,26 @@ Other threads read ``latest``, a value that is replaced as a whole, and ask for 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..net.turns import in_steps
-from ..parsing.tally import BUCKETS
-from .tracks import COUNTS, IDLE, Buckets, Counts, Sample, Series, Track
+from .tracks import IDLE, NO_TIMES, NOTHING, Counts, Sample, Series, Tallied, Track, added
 
 if TYPE_CHECKING:
     from ..net.proxy import Proxy
-    from ..net.reactor import Reactor
+    from ..net.reactor import Reactor, Timer
     from ..net.totals import Count
+    from ..parsing.tally import Tally
+    from ..rules.active_plan import ActivePlan
 
 KINDS_AT_ONCE = 16
 """Kinds of requests whose latencies are added up in one step."""
-NOTHING: Counts = (0,) * COUNTS
-NO_LATENCIES: Buckets = (0,) * BUCKETS
+LIVES = 200
+"""Lives of rules that are kept for a proxy, at most."""
 
 
 class Samples(NamedTuple):
@@ -44,15 +46,67 @@ NO_SAMPLES = Samples(0, 0, MappingProxyType({}), IDLE)
 
 
 @dataclass
+class Life:
+    """A time in which a rule was on, to the second."""
+
+    rule: str
+    behavior: str
+    begun: int
+    """In seconds since 1970."""
+    ended: int | None = None
+    """None: it is on."""
+
+
 class Watched:
     """A proxy, and what it had counted when it was last looked at."""
 
-    proxy: Proxy
-    track: Track
-    open: int = 0
-    counts: Counts = NOTHING
-    buckets: Buckets = NO_LATENCIES
-    sample: Sample = IDLE
+    def __init__(self, proxy: Proxy, before: Watched | None, begun: int) -> None:
+        """``before``: who had its name; ``begun``: the number of the second before the first."""
+        self.proxy = proxy
+        self.track: Track = Track(begun) if before is None else before.track
+        self.lives: deque[Life] = deque(maxlen=LIVES) if before is None else before.lives
+        self.sample = IDLE
+        self.open = 0
+        self.tallied = NOTHING
+        self._held = 0.0
+        self._plan: ActivePlan | None = None
+
+    def look(self, number: int) -> Iterator[None]:
+        """Look at the proxy, in steps."""
+        tally, count = self.proxy.tally, self.proxy.count()
+        for connection in list(self.proxy.connections):
+            count.add(connection.links)
+            yield
+        counts = _counts(count, tally)
+        if (count.open, counts, tally.held.total) == (self.open, self.tallied.counts, self._held):
+            if self.sample != (still := IDLE._replace(open=count.open)):
+                self.sample = still
+            return
+        latencies = NO_TIMES
+        tables = [latency.buckets for latency in tally.latencies.values()]
+        for first in range(0, len(tables), KINDS_AT_ONCE):
+            latencies = added(latencies, *tables[first : first + KINDS_AT_ONCE])
+            yield
+        before, self.tallied = self.tallied, Tallied(counts, latencies, tuple(tally.held.buckets))
+        self.open, self._held = count.open, tally.held.total
+        self.sample = self.track.add(number, count.open, self.tallied.minus(before))
+
+    def follow_rules(self, at: int) -> None:
+        """Note which rules have come on and gone off in the second that ends at this time."""
+        plan = self.proxy.active_plan
+        if plan is self._plan:
+            return  # it is replaced whenever a rule turns on or off
+        self._plan = plan
+        on = {name: rule for name, rule in plan.by_name().items() if plan.is_on(rule)}
+        for life in self.lives:
+            if life.ended is None:
+                rule = on.get(life.rule)
+                if rule is not None and rule.rule.behavior.name == life.behavior:
+                    del on[life.rule]
+                else:
+                    life.ended = at
+        for name, rule in on.items():
+            self.lives.append(Life(name, rule.rule.behavior.name, at - 1))
 
 
 class History:
@@ -70,6 +124,7 @@ class History:
         self._number = 0
         self._sampled = 0.0
         self._runs = False
+        self._timer: Timer | None = None
         self.latest = NO_SAMPLES
         """The last second; safe to read in any thread."""
 
@@ -79,7 +134,7 @@ class History:
 
     def stop(self) -> None:
         """End, soon; safe in any thread."""
-        self._runs = False
+        self._reactor.post(self._stop)
 
     def read(self, proxy: str, span: int) -> Series:
         """Return the series of a proxy, '' for the sums; it is empty before there is a sample.
@@ -95,76 +150,60 @@ class History:
             track = Track(now.number)
         return track.read(span, now.number, now.at)
 
+    def lives(self, proxy: str) -> list[Life]:
+        """Return when the rules of a proxy were on; call this in the reactor's thread."""
+        watched = self._watched.get(proxy)
+        return [] if watched is None else list(map(replace, watched.lives))
+
     def _start(self) -> None:
         if not self._runs:
             self._runs = True
             self._sampled = self._reactor.clock()
             self._wait()
 
+    def _stop(self) -> None:
+        self._runs = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _wait(self) -> None:
         """Sample at the next full second of the clock on the wall."""
-        self._reactor.call_later(1 - self._clock() % 1, self._sample)
+        if self._runs:
+            self._timer = self._reactor.call_later(1 - self._clock() % 1, self._sample)
 
     def _sample(self) -> None:
-        if self._runs:
-            now = self._reactor.clock()
-            self._number += max(1, round(now - self._sampled))
-            self._sampled = now
-            in_steps(self._reactor, self._look(round(self._clock())), self._wait)
+        now, self._timer = self._reactor.clock(), None
+        self._number += max(1, round(now - self._sampled))
+        self._sampled = now
+        in_steps(self._reactor, self._look(round(self._clock())), self._wait)
 
     def _look(self, at: int) -> Iterator[None]:
         """Look at each proxy, in steps."""
         samples: dict[str, Sample] = {}
-        opened, counts, buckets = 0, NOTHING, NO_LATENCIES
+        opened, tallied = 0, NOTHING
         for proxy in self._proxies:
-            watched = self._watched_of(proxy)
-            before = watched.counts, watched.buckets
-            yield from self._update(watched)
+            watched = self._watched.get(proxy.name)
+            if watched is None or watched.proxy is not proxy:  # one that was replaced counts anew
+                watched = Watched(proxy, watched, self._number - 1)
+                self._watched[proxy.name] = watched
+            before = watched.tallied
+            watched.follow_rules(at)
+            yield from watched.look(self._number)
             opened += watched.open
-            if watched.counts is not before[0]:
-                counts = _sum(counts, _since(before[0], watched.counts))
-                buckets = _sum(buckets, _since(before[1], watched.buckets))
+            if watched.tallied is not before:
+                tallied = tallied.plus(watched.tallied.minus(before))
             samples[proxy.name] = watched.sample
+            yield
         for name in self._watched.keys() - samples.keys():
             del self._watched[name]
-        totals = self._totals.add(self._number, opened, counts, buckets)
+        totals = self._totals.add(self._number, opened, tallied)
         self.latest = Samples(self._number, at, MappingProxyType(samples), totals)
 
-    def _watched_of(self, proxy: Proxy) -> Watched:
-        watched = self._watched.get(proxy.name)
-        if watched is None or watched.proxy is not proxy:  # one that was replaced counts anew
-            track = Track(self._number - 1) if watched is None else watched.track
-            watched = self._watched[proxy.name] = Watched(proxy, track)
-        return watched
 
-    def _update(self, watched: Watched) -> Iterator[None]:
-        proxy = watched.proxy
-        count = proxy.count()
-        for connection in list(proxy.connections):
-            count.add(connection.links)
-            yield
-        counts = _counts(count, proxy)
-        if (count.open, counts) != (watched.open, watched.counts):
-            buckets = NO_LATENCIES
-            latencies = [latency.buckets for latency in proxy.tally.latencies.values()]
-            for first in range(0, len(latencies), KINDS_AT_ONCE):
-                buckets = _sum(buckets, *latencies[first : first + KINDS_AT_ONCE])
-                yield
-            watched.sample = watched.track.add(
-                self._number,
-                count.open,
-                _since(watched.counts, counts),
-                _since(watched.buckets, buckets),
-            )
-            watched.open, watched.counts, watched.buckets = count.open, counts, buckets
-        elif watched.sample != (still := IDLE._replace(open=count.open)):
-            watched.sample = still
-        yield
-
-
-def _counts(count: Count, proxy: Proxy) -> Counts:
+def _counts(count: Count, tally: Tally) -> Counts:
     """Return the counters of a proxy in the order of ``Sample``."""
-    tally, totals = proxy.tally, count.totals
+    totals = count.totals
     return (
         sum(tally.exchanges.values()),
         totals.opened,
@@ -174,11 +213,3 @@ def _counts(count: Count, proxy: Proxy) -> Counts:
         totals.bytes_to_backend,
         totals.bytes_to_client,
     )
-
-
-def _sum(*tables: Iterable[int]) -> tuple[int, ...]:
-    return tuple(map(sum, zip(*tables, strict=True)))
-
-
-def _since(before: Iterable[int], now: Iterable[int]) -> tuple[int, ...]:
-    return tuple(late - early for early, late in zip(before, now, strict=True))

@@ -1,6 +1,6 @@
 """The samples of one proxy over time: those of the last minutes, and of the last hour.
 
-Law: the memory of a track is bounded, less than 25 KB, and taken when there is first something to
+Law: the memory of a track is bounded, less than 30 KB, and taken when there is first something to
 keep.  Seconds in which nothing happens are not written; they are filled in later.
 """
 
@@ -11,12 +11,15 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 from math import ceil
+from operator import sub
 from typing import NamedTuple
+
+from ..parsing.tally import BUCKETS
 
 Counts = tuple[int, ...]
 """What a proxy has counted, in the order of ``Sample``, without what is open."""
 Buckets = tuple[int, ...]
-"""Latencies by size, as in ``parsing.tally.Latency``."""
+"""Times by size, as in ``parsing.tally.Latency``."""
 
 
 class Sample(NamedTuple):
@@ -39,23 +42,49 @@ class Sample(NamedTuple):
     """Milliseconds to the first byte of a response; None if there was none."""
     p90: float | None = None
     p99: float | None = None
+    held_p50: float | None = None
+    """Milliseconds that rules held messages which were then passed on; None if there were none."""
+    held_p99: float | None = None
 
 
-QUANTILES = (0.5, 0.9, 0.99)
-NUMBERS = len(Sample._fields) - len(QUANTILES)
+QUANTILES, HELD_QUANTILES = (0.5, 0.9, 0.99), (0.5, 0.99)
+CODES = len(QUANTILES) + len(HELD_QUANTILES)
+NUMBERS = len(Sample._fields) - CODES
 COUNTS = NUMBERS - 1
 IDLE = Sample(*[0] * NUMBERS)
 SPANS = {300: 1, 3600: 10}
 """Seconds that are kept, and in steps of how many."""
+NO_TIMES: Buckets = (0,) * BUCKETS
+
+
+class Tallied(NamedTuple):
+    """What has been counted: until a moment, or in a time."""
+
+    counts: Counts = (0,) * COUNTS
+    latencies: Buckets = NO_TIMES
+    held: Buckets = NO_TIMES
+
+    def plus(self, other: Tallied) -> Tallied:
+        return Tallied(*map(added, self, other))
+
+    def minus(self, before: Tallied) -> Tallied:
+        return Tallied(*(tuple(map(sub, *each)) for each in zip(self, before, strict=True)))
+
+    def codes(self) -> tuple[int, ...]:
+        """Return the quantiles of its times, as ``codes`` does."""
+        return codes(self.latencies, QUANTILES) + codes(self.held, HELD_QUANTILES)
+
+
+NOTHING = Tallied()
 
 STEPS_OF_OCTAVE = 8
 NONE = 255
-"""The code of no latency."""
+"""The code of no time."""
 MILLISECONDS: Sequence[float | None] = (
     *(float(f"{2 ** (code / STEPS_OF_OCTAVE) / 1000:.3g}") for code in range(NONE)),
     None,
 )
-"""What the code of a latency means."""
+"""What the code of a time means."""
 
 
 class Series(NamedTuple):
@@ -68,16 +97,21 @@ class Series(NamedTuple):
     values: dict[str, list[float | None]]
 
 
-def codes(buckets: Sequence[int]) -> tuple[int, ...]:
-    """Return the quantiles of latencies, each as the logarithm of its microseconds.
+def added(*tables: Sequence[int]) -> tuple[int, ...]:
+    """Return the sums of what tables have in the same places."""
+    return tuple(map(sum, zip(*tables, strict=True)))
+
+
+def codes(buckets: Buckets, quantiles: Sequence[float]) -> tuple[int, ...]:
+    """Return quantiles of times, each as the logarithm of its microseconds.
 
     They are exact but for the place within a bucket, which is as wide as its lower bound: there
     their logarithms are taken to be spread evenly.
     """
+    if buckets == NO_TIMES:
+        return (NONE,) * len(quantiles)
     below = list(accumulate(buckets))
-    if not below[-1]:
-        return (NONE,) * len(QUANTILES)
-    return tuple(_code(buckets, below, ceil(quantile * below[-1])) for quantile in QUANTILES)
+    return tuple(_code(buckets, below, ceil(quantile * below[-1])) for quantile in quantiles)
 
 
 def _code(buckets: Sequence[int], below: Sequence[int], rank: int) -> int:
@@ -89,59 +123,56 @@ def _code(buckets: Sequence[int], below: Sequence[int], rank: int) -> int:
 class Ring:
     """The last ``size`` steps: a table of numbers, and one of codes."""
 
+    __slots__ = ("_at", "_codes", "_numbers", "_size", "_step", "_tallied")
+
     def __init__(self, size: int, step: int, before: int) -> None:
         """``before``: the last step in which there was nothing."""
         self._size = size
         self._step = step
         self._at = before
         self._numbers = array("f", bytes(4 * NUMBERS * size))
-        self._codes = array("B", [NONE]) * (len(QUANTILES) * size)
-        self._buckets: Buckets = ()
+        self._codes = array("B", [NONE]) * (CODES * size)
+        self._tallied = NOTHING
 
     @property
     def oldest(self) -> int:
         """The oldest step that is kept."""
         return self._at - self._size + 1
 
-    def add(self, at: int, opened: int, counts: Counts, buckets: Buckets) -> None:
+    def add(self, at: int, opened: int, tallied: Tallied) -> None:
         """Add what has been counted to a step, the present or a later one."""
-        begins = at != self._at
         self.advance(at)
         numbers, first = self._numbers, at % self._size * NUMBERS
         numbers[first] = opened
-        for place, count in enumerate(counts, first + 1):
+        for place, count in enumerate(tallied.counts, first + 1):
             if count:
                 numbers[place] += count / self._step
-        if begins or not self._buckets:
-            self._buckets = buckets
-        else:
-            self._buckets = tuple(map(sum, zip(self._buckets, buckets, strict=True)))
-        first = at % self._size * len(QUANTILES)
-        self._codes[first : first + len(QUANTILES)] = array("B", codes(self._buckets))
+        self._tallied = self._tallied.plus(tallied) if self._tallied is not NOTHING else tallied
+        first = at % self._size * CODES
+        self._codes[first : first + CODES] = array("B", self._tallied.codes())
 
     def advance(self, at: int) -> None:
         """Make a step the present one; in those between, nothing has happened."""
         if at <= self._at:
             return
-        size, width = self._size, len(QUANTILES)
+        size = self._size
         still = array("f", [self._numbers[self._at % size * NUMBERS], *[0.0] * COUNTS])
-        silent = array("B", [NONE]) * width
+        silent = array("B", [NONE]) * CODES
         for step in range(max(self._at + 1, at - size + 1), at + 1):
             place = step % size
             self._numbers[place * NUMBERS : (place + 1) * NUMBERS] = still
-            self._codes[place * width : (place + 1) * width] = silent
-        self._at = at
+            self._codes[place * CODES : (place + 1) * CODES] = silent
+        self._at, self._tallied = at, NOTHING
 
     def columns(self, first: int, last: int) -> list[list[float | None]]:
         """Return the values of some steps, a list for each field of a sample."""
         places = [step % self._size for step in range(first, last + 1)]
         numbers, found = self._numbers, self._codes
-        width = len(QUANTILES)
         counted: list[list[float | None]] = [
             [_plain(numbers[at * NUMBERS + column]) for at in places] for column in range(NUMBERS)
         ]
         timed = [
-            [MILLISECONDS[found[at * width + column]] for at in places] for column in range(width)
+            [MILLISECONDS[found[at * CODES + column]] for at in places] for column in range(CODES)
         ]
         return counted + timed
 
@@ -149,12 +180,14 @@ class Ring:
 class Track:
     """The samples of a proxy, or of all together."""
 
+    __slots__ = ("_begun", "_rings")
+
     def __init__(self, begun: int) -> None:
         """``begun``: the number of the last second before there were samples."""
         self._begun = begun
         self._rings: dict[int, Ring] = {}
 
-    def add(self, number: int, opened: int, counts: Counts, buckets: Buckets) -> Sample:
+    def add(self, number: int, opened: int, tallied: Tallied) -> Sample:
         """Add what was counted in a second; return its sample."""
         if not self._rings:
             self._rings = {
@@ -163,8 +196,8 @@ class Track:
                 for span, step in SPANS.items()
             }
         for span, ring in self._rings.items():
-            ring.add((number - 1) // SPANS[span], opened, counts, buckets)
-        return Sample(opened, *counts, *(MILLISECONDS[code] for code in codes(buckets)))
+            ring.add((number - 1) // SPANS[span], opened, tallied)
+        return Sample(opened, *tallied.counts, *(MILLISECONDS[code] for code in tallied.codes()))
 
     def read(self, span: int, number: int, at: int) -> Series:
         """Return the steps of a span that have ended by a second, which ended at a time."""

@@ -196,6 +196,7 @@ class Player(Actor):
             if self._waits_alone(delay):
                 self._ended, link.player, link.active_at = True, None, link.reactor.now
                 link.reactor.waiting_bytes -= self.size
+                self._proxy.tally.let_go(delay.message, link.reactor.now)
                 link.deliver(delay.message)
                 return
             looks = self.full or self._replies_size > 0
@@ -319,6 +320,7 @@ class Player(Actor):
 
     def _finish(self, message: Message) -> None:
         """A message was played."""
+        self._proxy.tally.let_go(message, self._link.reactor.now)
         self._left_in_batch -= len(message.data) // STEP_SIZE
         if not self._ended:
             self.size -= (size := len(message.data) + OVERHEAD)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..values.messages import Message
+
 KINDS = 200
 """Maximum names in one table of counters, so that traffic cannot exhaust memory."""
 OTHER = "(other)"
 """Counts everything beyond that."""
 BUCKETS = 32
+HELD = 0.001
+"""Seconds from which a message has been held; for less, it was only on its way."""
 
 
 class Latency:
@@ -46,7 +53,7 @@ class Latency:
 class Tally:
     """What is counted of the exchanges of one proxy."""
 
-    __slots__ = ("errors", "exchanges", "injected", "latencies")
+    __slots__ = ("errors", "exchanges", "held", "injected", "latencies")
 
     def __init__(self) -> None:
         self.exchanges: dict[str, int] = {}
@@ -57,6 +64,8 @@ class Tally:
         """Errors from backends, by code."""
         self.injected: dict[str, int] = {}
         """Faults that rules have injected, by name."""
+        self.held = Latency()
+        """How long rules have held messages, requests and responses alike."""
 
     def latency_of(self, kind: str) -> Latency:
         """Return where latencies of requests of a kind are added."""
@@ -66,6 +75,11 @@ class Tally:
                 kind = OTHER
             found = self.latencies.setdefault(kind, Latency())
         return found
+
+    def let_go(self, message: Message, now: float) -> None:
+        """Count how long a message was held that is passed on now, by its beginning."""
+        if message.begins and (seconds := now - message.at) >= HELD:
+            self.held.add(seconds)
 
     @property
     def latency(self) -> Latency:

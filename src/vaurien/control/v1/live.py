@@ -63,10 +63,16 @@ def history(call: Call) -> Answer:
     span = int(call.query.get(SPAN.name, SPAN.default))
     if proxy and call.control.state.get(proxy) is None:
         raise Refusal(404, f"there is no proxy {proxy!r}")
-    read = call.control.live.history.read
-    found = call.control.ask(lambda _: read(proxy, span))
+    kept = call.control.live.history
+    found, lives = call.control.ask(lambda _: (kept.read(proxy, span), kept.lives(proxy)))
     series = {NAMES[field]: values for field, values in found.values.items()}
-    return Answer({"proxy": proxy, "step": found.step, "from": found.first, "series": series})
+    rules = [
+        {"rule": life.rule, "behavior": life.behavior, "from": life.begun, "to": life.ended}
+        for life in lives
+        if life.ended is None or life.ended >= found.first
+    ]
+    body = {"proxy": proxy, "step": found.step, "from": found.first, "series": series}
+    return Answer({**body, "rules": rules})
 
 
 SERIES = {
@@ -86,10 +92,24 @@ SERIES = {
             },
             "required": list(NAMES.values()),
             "description": "Values, oldest first: connections that are open; what is counted, per"
-            " second; latencies in milliseconds, null where there was no response.",
+            " second; times in milliseconds, null where there was none.",
+        },
+        "rules": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "rule": {"type": "string"},
+                    "behavior": {"type": "string"},
+                    "from": {"type": "integer"},
+                    "to": {"type": ["integer", "null"]},
+                },
+                "required": ["rule", "behavior", "from", "to"],
+            },
+            "description": "When rules of the proxy were on, in seconds since 1970; null: still.",
         },
     },
-    "required": ["proxy", "step", "from", "series"],
+    "required": ["proxy", "step", "from", "series", "rules"],
 }
 ROUTES = [
     Route(
