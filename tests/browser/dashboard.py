@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+from redis import Redis
 
 from serving import Served
 from vaurien.client import Client
@@ -21,6 +24,7 @@ SCREENSHOTS = "VAURIEN_SCREENSHOTS"
 DESKTOP = (1280, 860)
 PHONE = (360, 740)
 ANY_PORT = "127.0.0.1:0"
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 Scheme = Literal["light", "dark"]
 
 
@@ -57,8 +61,12 @@ class Dashboard:
     ) -> Address:
         """Create a proxy over the API; gives where it listens."""
         where = {"listen": ANY_PORT, "protocol": protocol}
-        made = self.client.create(name, backend=str(backend), rules=rules, **where)
-        return Address(*made.address())
+        self.client.create(name, backend=str(backend), rules=rules, **where)
+        return self.address(name)
+
+    def address(self, name: str) -> Address:
+        """Where a proxy listens now."""
+        return Address(*self.client.proxy(name).address())
 
     def row(self, name: str) -> Locator:
         """The row of a proxy in the table."""
@@ -67,6 +75,16 @@ class Dashboard:
     def panel(self, title: str) -> Locator:
         """A part of the page with this title."""
         return self.page.get_by_role("region", name=title)
+
+    def check(self) -> None:
+        """Check that everybody can use what is shown at the moment, as far as axe can tell."""
+        options = {"runOnly": STANDARDS, "resultTypes": ["violations"]}
+        found = Axe().run(self.page, options=options).response["violations"]
+        wrong = [
+            f"{each['id']}: {each['help']}: {[node['html'][:200] for node in each['nodes'][:4]]}"
+            for each in found
+        ]
+        assert not wrong, "\n".join(wrong)
 
     def take(self, name: str) -> None:
         """Keep a screenshot for the documentation, if somebody asked for them."""
@@ -82,10 +100,11 @@ def opened(
     scheme: Scheme = "light",
     size: tuple[int, int] = DESKTOP,
     token: str = "",
+    emptied: bool = True,
 ) -> Iterator[Dashboard]:
-    """Open a window of its own.
+    """Open a window of its own; afterwards the page must have complained about nothing.
 
-    Afterwards the page must have complained about nothing, and all proxies are removed.
+    ``emptied``: all proxies that the server has are removed first.
     """
     width, height = size
     context = browser.new_context(
@@ -97,9 +116,33 @@ def opened(
     context.set_default_timeout(PATIENCE)
     try:
         with Client(url=f"http://{served.http}", token=token) as client:
+            if emptied:
+                client.apply({"proxies": []})
             dashboard = Dashboard(served, context.new_page(), client)
             yield dashboard
-            assert not dashboard.errors
-            client.apply({"proxies": []})
+            assert not dashboard.errors, dashboard.errors
     finally:
         context.close()
+
+
+def redis_of(address: Address) -> Redis:
+    return Redis(address.host, address.port, socket_timeout=10)
+
+
+@contextmanager
+def traffic(address: Address) -> Iterator[None]:
+    """Send some commands a second through a proxy of a redis."""
+    done = threading.Event()
+
+    def send() -> None:
+        with redis_of(address) as client:
+            while not done.wait(0.02):
+                client.get("key")
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

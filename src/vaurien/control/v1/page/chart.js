@@ -30,7 +30,8 @@ export class Cursor {
 
 /** Make a chart.
  *
- * lines: each {key, label, mark, filled}: what of the series, and which colour (1 to 3, "bad").
+ * lines: each {key, label, full, mark, filled}: what of the series, its label in the legend and
+ * where it stands alone, and which colour (1, 2, "bad"; b, c: paler).
  * format: how values are told; isLogarithmic; height in pixels; below: how much room for more
  * than the lines (the timeline). Gives {node, update(series)}; draw(plot) is called to add more.
  */
@@ -54,7 +55,7 @@ export class Chart {
     this.more = svg("g");
     this.when = svg("text", { class: "when", "text-anchor": "middle" });
     this.rule = svg("line", { class: "cursor" });
-    this.pointer = svg("g", { visibility: "hidden" }, this.rule, this.when);
+    this.pointer = svg("g", { class: "pointer", visibility: "hidden" }, this.rule, this.when);
     this.picture = svg("svg", { class: "plot", role: "img", "aria-label": title },
       this.grid, this.paths.map(({ area, line }) => [area, line]), this.more, this.pointer);
     this.slider = el("div", {
@@ -96,7 +97,7 @@ export class Chart {
     const all = height + this.below;
     setAttribute(this.picture, "viewBox", `0 0 ${width} ${all}`);
     setAttribute(this.picture, "height", all);
-    const values = this.lines.map(({ key }) => series.values[key]);
+    const values = this.lines.map(({ key }) => series.values[key] ?? []);
     const extents = values.map(extent);
     const most = Math.max(0, ...extents.map((each) => each.most ?? 0));
     const known = extents.map((each) => each.least).filter((least) => least !== null);
@@ -149,11 +150,11 @@ export class Chart {
 
   /** Say in words what the picture shows. */
   tell(extents) {
-    const parts = this.lines.map(({ label }, index) => {
+    const parts = this.lines.map(({ label, full = label }, index) => {
       const { least, last, most } = extents[index];
-      if (most === null) return `${label}: nothing`;
+      if (most === null) return `${full}: nothing`;
       const [from, to, now] = [least, most, last].map(this.format);
-      return `${label}: now ${now}, from ${from} to ${to}`;
+      return `${full}: now ${now}, from ${from} to ${to}`;
     });
     const span = this.series.span === 300 ? "5 minutes" : "hour";
     setAttribute(this.picture, "aria-label", `${this.title}, last ${span}. ${parts.join("; ")}.`);
@@ -165,7 +166,7 @@ export class Chart {
     if (!series) return;
     const chosen = cursor.moment === null ? -1 : series.indexAt(cursor.moment);
     const index = chosen < 0 ? series.length - 1 : chosen;
-    const texts = this.lines.map(({ key }) => this.format(series.values[key][index] ?? null));
+    const texts = this.lines.map(({ key }) => this.format(series.values[key]?.[index] ?? null));
     texts.forEach((text, place) => setText(this.readings[place], text));
     setText(this.when, chosen < 0 ? "" : time(series.at(index)));
     setAttribute(this.pointer, "visibility", chosen < 0 ? "hidden" : null);
@@ -175,7 +176,7 @@ export class Chart {
       setAttribute(this.when, "x", Math.min(this.width - 32, Math.max(MARGIN.left + 10, x)));
       setAttribute(this.when, "y", this.height - 5);
     }
-    const spoken = this.lines.map(({ label }, place) => `${label} ${texts[place]}`).join(", ");
+    const spoken = this.lines.map(({ label, full = label }, place) => `${full} ${texts[place]}`).join(", ");
     setAttribute(this.slider, "aria-valuemin", 0);
     setAttribute(this.slider, "aria-valuemax", Math.max(0, series.length - 1));
     if (chosen >= 0 || !this.slider.hasAttribute("aria-valuenow")) {

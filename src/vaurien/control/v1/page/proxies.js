@@ -105,7 +105,7 @@ class Table {
     this.pages.hidden = pages === 1;
     this.before.disabled = chosen.page === 0;
     this.after.disabled = chosen.page === pages - 1;
-    setText(this.place, `${first + 1}–${first + shown.length} of ${found.length}`);
+    setText(this.place, `${first + 1} to ${first + shown.length} of ${found.length}`);
     this.empty.hidden = shown.length > 0;
     setText(this.empty, !known.loaded ? "Loading …"
       : all.length ? "No proxy is like this." : "There are no proxies yet. Add the first one.");

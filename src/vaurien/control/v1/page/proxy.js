@@ -14,24 +14,26 @@ import { traffic } from "./traffic.js";
 export function show(container, { name }, signal) {
   const body = el("div");
   container.append(el("p", { class: "crumbs" }, el("a", { href: "#/", text: "Proxies" })), body);
-  let inner = null; // ends with the proxy, which may come back
+  let shown = ""; // "there", "gone" or "unknown"
+  let inner = new AbortController(); // ends with the proxy, which may come back
   const look = () => {
-    const isThere = proxyNamed(name) !== undefined;
-    if (isThere === (inner !== null) && body.firstChild) return;
-    inner?.abort();
-    inner = isThere ? new AbortController() : null;
-    if (isThere) body.replaceChildren(...parts(name, AbortSignal.any([signal, inner.signal])));
-    else body.replaceChildren(...missing(name));
+    const state = proxyNamed(name) ? "there" : known.loaded ? "gone" : "unknown";
+    if (state === shown) return;
+    shown = state;
+    inner.abort();
+    inner = new AbortController();
+    body.replaceChildren(...VIEWS[state](name, AbortSignal.any([signal, inner.signal])));
   };
   subscribe("proxies", look, signal);
   look();
 }
 
-function missing(name) {
-  return known.loaded
-    ? [el("h1", { text: name }), el("p", { class: "empty", text: `There is no proxy ${name}.` })]
-    : [el("p", { class: "empty", text: "Loading …" })];
-}
+const VIEWS = {
+  there: parts,
+  gone: (name) =>
+    [el("h1", { text: name }), el("p", { class: "empty", text: `There is no proxy ${name}.` })],
+  unknown: () => [el("p", { class: "empty", text: "Loading …" })],
+};
 
 function parts(name, signal) {
   const panels = { rules, presets, connections, settings, traffic };

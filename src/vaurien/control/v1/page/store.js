@@ -128,7 +128,9 @@ function remember(name, protocol) {
 
 function learn(name, event) {
   if (name === "changed") {
-    for (const each of [...event.added, ...event.changed, ...event.removed]) stale.add(each);
+    for (const each of event.removed) (stale.delete(each), forget(each));
+    for (const each of [...event.added, ...event.changed]) stale.add(each);
+    if (event.removed.length) publish("proxies", { names: new Set(event.removed), what: "state" });
     renew(GATHER);
   } else if (name === "lost") {
     renew(null);

@@ -11,9 +11,9 @@ export function figures(series, lines) {
   const rows = [];
   for (let index = series.length - 1; index >= 0; index -= every) {
     rows.push([time(series.at(index)),
-      ...lines.map(({ key, format }) => format(series.values[key][index]))]);
+      ...lines.map(({ key, format }) => format(series.values[key]?.[index] ?? null))]);
   }
-  const titles = lines.map(({ title, label }) => `${title.split(",")[0]}: ${label}`);
+  const titles = lines.map(({ title, label, full = label }) => `${title.split(",")[0]}: ${full}`);
   return table("Figures, newest first", ["Time", ...titles], rows);
 }
 

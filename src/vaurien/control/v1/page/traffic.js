@@ -11,9 +11,11 @@ import { figures, happenings } from "./tables.js";
 import { Timeline } from "./timeline.js";
 
 const TIMES = [
-  { key: "p99", label: "p99", mark: 3 },
-  { key: "p90", label: "p90", mark: 2 },
-  { key: "p50", label: "p50", mark: 1 },
+  { key: "p50", label: "backend p50", mark: "1" },
+  { key: "p90", label: "p90", full: "backend p90", mark: "1b" },
+  { key: "p99", label: "p99", full: "backend p99", mark: "1c" },
+  { key: "held_p50", label: "held by rules p50", mark: "2" },
+  { key: "held_p99", label: "p99", full: "held by rules p99", mark: "2b" },
 ];
 const BYTES = [
   { key: "bytes_to_client", label: "to client", mark: 1, filled: true },
