@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium without a window."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    from browser.dashboard import PATIENCE
+
+    expect.set_options(timeout=PATIENCE)
     program = require("chromium")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program)

@@ -1,7 +1,7 @@
 // When the rules of a proxy were on, and when they fired: the causes on the timeline.
 //
-// What was before the page was opened is known from the journal, as far as the server keeps it, and
-// from the history; since then, from the state and the counts of the rules.
+// What was before is known from the history and, as far as the server keeps it, from the journal;
+// since then, from the state and the counts of the rules.
 
 import { ApiError, request } from "./api.js";
 import { proxy as proxyNamed, subscribe } from "./store.js";
@@ -13,27 +13,20 @@ const ENTRIES = 1_000; // of the journal
 export class Lives {
   constructor(name, signal) {
     this.name = name;
-    this.lives = []; // {rule, behavior, from, to}; from null: before anything known; to null: still
+    this.lives = null; // {rule, behavior, from, to}, to null: still; not yet known
     this.firings = new Map(); // by rule: counts by second
     this.others = []; // events that are not of a rule: {at, text}
     this.counts = new Map(); // how often rules have fired, by name
-    this.begun = false;
     subscribe("proxies", () => this.look(), signal);
     subscribe("events", (events) => this.note(events), signal);
     this.look();
     this.recall();
   }
 
-  /** Take over what the server knows of the time before: lives of rules, if it tells them. */
-  adopt(told = []) {
-    const early = told.filter((each) => !this.lives.some((life) =>
-      life.rule === each.rule && life.from !== null && each.from >= life.from));
-    for (const each of early) {
-      const open = this.lives.find((life) => life.rule === each.rule && life.from === null);
-      if (open && each.to === null) open.from = each.from;
-      else if (each.to !== null) this.lives.push({ ...each });
-    }
-    this.forget();
+  /** Take over what the history tells of rules; what it is too old to tell is seen by itself. */
+  adopt(told) {
+    this.lives = told.map((life) => ({ ...life }));
+    this.look();
   }
 
   /** See which rules are on, and how often they have fired since the last look. */
@@ -41,6 +34,8 @@ export class Lives {
     const now = Date.now() / 1000;
     const proxy = proxyNamed(this.name);
     const rules = proxy?.enabled ? proxy.rules : [];
+    for (const { name, status } of rules) this.count(name, status?.fired ?? 0, now);
+    if (!this.lives) return;
     const on = new Map(rules.filter(({ status }) => status?.state === "on")
       .map((rule) => [rule.name, rule]));
     for (const life of this.lives) {
@@ -49,10 +44,8 @@ export class Lives {
       else life.to = now;
     }
     for (const [rule, { behavior }] of on) {
-      this.lives.push({ rule, behavior, from: this.begun ? now : null, to: null });
+      this.lives.push({ rule, behavior, from: now, to: null });
     }
-    for (const { name, status } of rules) this.count(name, status?.fired ?? 0, now);
-    this.begun = true;
     this.forget(now);
   }
 
@@ -93,7 +86,7 @@ export class Lives {
     if (this.others.length > MOST) this.others.splice(0, this.others.length - MOST);
   }
 
-  forget(now = Date.now() / 1000) {
+  forget(now) {
     const oldest = now - KEPT;
     this.lives = this.lives.filter((life) => life.to === null || life.to > oldest).slice(-MOST);
     for (const [rule, counts] of this.firings) {
@@ -112,8 +105,8 @@ export class Lives {
       if (!lanes.has(rule)) lanes.set(rule, { rule, behavior, lives: [], firings: [] });
       return lanes.get(rule);
     };
-    for (const life of this.lives) {
-      if ((life.to ?? to) < from || (life.from ?? from) > to) continue;
+    for (const life of this.lives ?? []) {
+      if ((life.to ?? to) < from || life.from > to) continue;
       lane(life.rule, life.behavior).lives.push(life);
     }
     for (const [rule, counts] of this.firings) {

@@ -23,7 +23,7 @@ export function happenings(series, lives) {
   const found = [];
   for (const { rule, behavior, lives: stretches, firings } of lives.lanes(end - span, end)) {
     for (const { from, to } of stretches) {
-      if (from !== null) found.push([from, rule, `begins: ${behavior}`]);
+      found.push([from, rule, `begins: ${behavior}`]);
       if (to !== null) found.push([to, rule, "ends"]);
     }
     for (const [at, times] of firings) found.push([at, rule, `fires ${count(times, "time")}`]);

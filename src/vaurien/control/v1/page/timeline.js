@@ -39,13 +39,13 @@ export class Timeline extends Chart {
 
   lane({ rule, behavior, lives, firings }) {
     const bars = lives.map(({ from, to }) => {
-      const left = this.within(from ?? this.series.from); // nothing is known of the time before
+      const left = this.within(from);
       const right = to === null ? this.width - MARGIN.right : this.within(to);
       const still = to === null ? "now" : time(to);
       return svg("rect", {
         class: "life", x: left.toFixed(1), width: Math.max(1, right - left).toFixed(1),
         height: BAR, rx: 2,
-      }, svg("title", { text: `${rule}: ${from ? time(from) : "before"} to ${still}` }));
+      }, svg("title", { text: `${rule}: ${time(from)} to ${still}` }));
     });
     return [
       svg("rect", { class: "lane", x: MARGIN.left, height: BAR, rx: 2,

@@ -98,7 +98,7 @@ class Flow {
       if (asked !== this.asked) return; // another span was chosen meanwhile
       this.series = series;
       this.lives.adopt(series.rules);
-      if (series.length) this.show(series);
+      this.show(series);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }
