@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from peers import wait_until
 from servers import free_port, require
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +53,7 @@ PORT = re.compile(r"(?:(?:localhost|127\.0\.0\.1|\[::1\]):|-p |\bport\W{1,2})(\d
 LIMIT = 50.0
 """Seconds that commands may take."""
 REPORT = "trap 'echo \"<failed: $BASH_COMMAND>\"' ERR\n"
+PATIENCE_AT_END = 5.0
 MARK = "VAURIEN_PAGE"
 SERVE = """
 vaurien() {
@@ -161,7 +163,10 @@ class Terminal:
 
     def close(self) -> None:
         self._shell.kill()
-        self._shell.communicate()
+        self._shell.wait()
+        for pipe in (self._shell.stdin, self._shell.stdout):
+            assert pipe is not None
+            pipe.close()
 
     @property
     def _ended(self) -> bool:
@@ -235,14 +240,15 @@ class Session:
             self._last.expect(pattern_of(text, block.options.get("numbers") == "any"))
 
     def close(self) -> None:
-        """End whatever runs, gently first."""
-        try:
-            for terminal in self._terminals.values():
-                terminal.interrupt()
-        finally:
-            for terminal in self._terminals.values():
-                terminal.close()
-            end_marked(self.mark)
+        """End whatever runs, also what has left its terminal."""
+        for terminal in self._terminals.values():
+            terminal.close()
+        for ending in (signal.SIGTERM, signal.SIGKILL):
+            for process in marked(self.mark):
+                with suppress(ProcessLookupError):
+                    os.kill(process, ending)
+            with suppress(TimeoutError):
+                wait_until(lambda: not marked(self.mark), "their end", PATIENCE_AT_END)
 
 
 def pattern_of(text: str, any_number: bool) -> str:
@@ -251,12 +257,14 @@ def pattern_of(text: str, any_number: bool) -> str:
     return re.sub(r"\d+(?:\\\.\d+)?", r"\\d+(?:\\.\\d+)?", pattern) if any_number else pattern
 
 
-def end_marked(mark: str) -> None:
-    """End the processes that have left their terminals; they are known by their environment."""
+def marked(mark: str) -> list[int]:
+    """The processes that a reader has started, known by their environment."""
+    found = []
     for each in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
             if f"{MARK}={mark}".encode() in each.read_bytes().split(b"\0"):
-                os.kill(int(each.parent.name), signal.SIGKILL)
+                found.append(int(each.parent.name))
+    return found
 
 
 @contextmanager
