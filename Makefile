@@ -54,7 +54,7 @@ dist: .venv/developing  ## build dist/, and install it for each Python of this m
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 	DIST=dist $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --timeout 300 \
-		tests/test_distribution.py
+		tests/test_distribution.py tests/deployment/test_image.py
 
 clean:  ## delete everything installed or cached here
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
