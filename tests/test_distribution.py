@@ -20,6 +20,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -246,5 +247,9 @@ def test_it_serves_where_it_is_installed(
     run(vaurien, "create", "cache", "--backend", "localhost:6379", "--url", url)
     assert run(vaurien, "list", "-o", "name", "--url", url) == "cache\n"
     run(vaurien, "healthcheck", "cache", "--url", url)
+    page = urlopen(Request(url, headers={"Accept": "text/html"})).read().decode()
+    files = re.findall(r'"(/ui/[^"]+)"', page)
+    assert {path.rpartition("/")[2] for path in files} >= {"app.js", "style.css"}
+    assert all(urlopen(url + path).status == 200 for path in files)
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 0

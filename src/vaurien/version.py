@@ -1,3 +1,3 @@
 """The version, alone in a file: reading it costs no import."""
 
-__version__ = "3.0.0.dev0"
+__version__ = "3.0.0"
