@@ -56,7 +56,8 @@ def closed(page: Page) -> None:
 
 
 def test_a_rule_from_its_form_to_its_end(dashboard: Dashboard, redis_address: Address) -> None:
-    address = dashboard.create("cache", redis_address, "redis")
+    first = {"behavior": "dummy", "name": "first"}
+    address = dashboard.create("cache", redis_address, "redis", rules=[first])
     page = dashboard.open("#/proxies/cache")
     rules = dashboard.panel("Rules")
 
@@ -98,6 +99,8 @@ def test_a_rule_from_its_form_to_its_end(dashboard: Dashboard, redis_address: Ad
     assert put(address) == OK
     dashboard.take("rule-form-light")
     command.fill("")
+    form.get_by_text("More", exact=True).click()
+    form.get_by_label("before", exact=True).select_option("first")
     press(form, "Add it")
     closed(page)
     assert put(address, HOSTILE) == READONLY
@@ -130,7 +133,7 @@ def test_a_rule_from_its_form_to_its_end(dashboard: Dashboard, redis_address: Ad
     rules.get_by_text("is there again").wait_for()
     assert put(address) == OOM
     names = [rule.name for rule in dashboard.client.proxy("cache").rules()]
-    assert names == ["other", HOSTILE]
+    assert names == [HOSTILE, "first", "other"]
     assert page.locator("img").count() == 0
 
 

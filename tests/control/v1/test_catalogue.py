@@ -75,6 +75,8 @@ def test_faults(ask: Native) -> None:
     of_redis = ask("GET", "/v1/faults/redis").body["faults"]
     assert [each["name"] for each in of_redis] == faults["redis"]
     assert ask("GET", "/v1/faults/redis/readonly").body["name"] == "READONLY"
+    other = ask("GET", "/v1/faults/redis/MYCODE").body  # one with a message
+    assert "message" in other["parameters"]["properties"]
 
 
 def test_presets(ask: Native) -> None:

@@ -35,6 +35,13 @@ ELSEWHERE = "See the module."
 """The docstring of a plugin that its module describes."""
 
 
+class Everything:
+    """The parameters that may come with a code which only then is a fault."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
 def get_behaviors(call: Call) -> Answer:
     found = [_entry(name, call.control.find_behavior, _behavior) for name in behaviors.names()]
     rule_keys = _schema(RULE_KEYS.values(), ramps=["percent"])
@@ -83,7 +90,7 @@ def get_fault(call: Call) -> Answer:
     plugin = _found(call, "protocol", call.control.find_protocol).plugin
     name = call.arguments["fault"]
     try:
-        return Answer(_fault(plugin.faults.find(name, protocol=plugin.name)))
+        return Answer(_fault(plugin.faults.find(name, Everything(), plugin.name)))
     except VaurienError:
         raise unknown("fault", name) from None
 

@@ -7,7 +7,8 @@ import { clear, el, newId, setText } from "./dom.js";
 import { button, labelled, table } from "./parts.js";
 import { proxies, subscribe } from "./store.js";
 
-const KEPT = 500;
+const KEPT = 1_000;
+const DRAWN = 200;
 const DRAW = 250; // milliseconds
 const TYPES = {
   fired: "a rule fired",
@@ -72,8 +73,8 @@ export function show(container, params, signal) {
   }
 
   function take(type, data) {
-    if (type === "lost") lost += data.events ?? 0;
-    else waiting.push({ type, ...data });
+    if (type !== "lost") waiting.push({ type, ...data });
+    else if (seen.length || waiting.length) lost += data.events ?? 0; // not: older than all kept
     if (waiting.length > KEPT) waiting.shift();
     later();
   }
@@ -95,18 +96,20 @@ export function show(container, params, signal) {
       waiting = [];
     }
     const found = seen.filter(filters.matches);
+    const drawn = new Set(found.slice(0, DRAWN));
     const rows = new Map([...body.children].map((row) => [row.event, row]));
-    const wanted = found.map((event) => rows.get(event) ?? eventRow(event));
-    for (const row of [...body.children]) if (!found.includes(row.event)) row.remove();
+    const wanted = [...drawn].map((event) => rows.get(event) ?? eventRow(event));
+    for (const row of [...body.children]) if (!drawn.has(row.event)) row.remove();
     wanted.forEach((row, at) => {
       if (body.children[at] !== row) body.insertBefore(row, body.children[at] ?? null);
     });
     none.hidden = found.length > 0;
     journal.hidden = !found.length;
     setText(state, !isUp ? "connecting" : isPaused ? "paused" : "following");
-    const told = [`${found.length} shown`];
+    const told = [`${drawn.size} shown`];
+    if (found.length > drawn.size) told[0] += ` of the last ${found.length}`;
     if (isPaused) told.push(`${waiting.length}${waiting.length === KEPT ? " or more" : ""} new`);
-    if (lost) told.push(`${lost} were lost: too many at once`);
+    if (lost) told.push(`${lost} missed`);
     setText(counts, told.join(", "));
   }
 

@@ -2,6 +2,7 @@
 // says what is wrong with it. A field that is left empty has its default.
 
 import { ApiError } from "./api.js";
+import { openDialog } from "./dialogs.js";
 import { clear, el, newId, setAttribute, setText } from "./dom.js";
 
 const RAMP = "or a ramp, such as 0..50/60";
@@ -219,15 +220,29 @@ export function makeForm({ groups, action, send, cancel, note = "" }) {
   return form;
 }
 
-/** Keep the first Escape in a dialog from throwing away what was typed. */
-export function guardTyped(dialog, form) {
+/** Open a form in a dialog, which closes when it is sent, or when the signal aborts.
+ *
+ * The first Escape does not throw away what was typed.
+ */
+export function openForm(title, { groups, action, note, send, signal }) {
+  let form = null;
   let isWarned = false;
+  const build = (body, close) => {
+    const sendAll = async () => {
+      await send();
+      close();
+    };
+    form = makeForm({ groups, action, note, send: sendAll, cancel: close });
+    body.append(form.node);
+  };
+  const dialog = openDialog(title, build, { wide: true });
   dialog.addEventListener("cancel", (event) => {
     if (event.target !== dialog || isWarned || !form.isChanged()) return;
     event.preventDefault();
     isWarned = true;
     form.say("This is not saved. Escape again throws it away.");
   });
+  signal.addEventListener("abort", () => dialog.close(), { once: true });
 }
 
 /** The field that a JSON pointer of a problem (#/tls/cert) is about. */

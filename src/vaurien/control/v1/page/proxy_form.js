@@ -1,9 +1,9 @@
 // The settings of a proxy: the panel that shows them, and the forms that change or add one.
 
 import { path, request } from "./api.js";
-import { ask, attempt, notice, openDialog } from "./dialogs.js";
+import { ask, attempt, notice } from "./dialogs.js";
 import { el } from "./dom.js";
-import { changesOf, guardTyped, makeField, makeForm, makeGroup, valuesOf } from "./forms.js";
+import { changesOf, makeField, makeForm, makeGroup, openForm, valuesOf } from "./forms.js";
 import { button, panel } from "./parts.js";
 import { catalogue, proxy, refresh, subscribe } from "./store.js";
 
@@ -63,31 +63,15 @@ function remake({ status, rules, listen, ...rest }) {
 
 async function openSettings(name, signal) {
   const parts = new ProxyForm(proxy(name), await catalogue("/v1/protocols"));
-  let form;
-  const dialog = openDialog(
-    `Settings of ${name}`,
-    (body, close) => {
-      const send = async () => {
-        const changes = parts.changes();
-        if (Object.keys(changes).length)
-          await request("PATCH", path("v1", "proxies", name), changes);
-        notice(Object.keys(changes).length ? `${name} is changed.` : "Nothing was changed.");
-        close();
-        refresh(name);
-      };
-      form = makeForm({
-        groups: parts.groups,
-        action: "Change it",
-        send,
-        cancel: close,
-        note: LASTING,
-      });
-      body.append(form.node);
-    },
-    { wide: true },
-  );
-  guardTyped(dialog, form);
-  signal.addEventListener("abort", () => dialog.close(), { once: true });
+  const send = async () => {
+    const changes = parts.changes();
+    if (!Object.keys(changes).length) return notice("Nothing was changed.");
+    await request("PATCH", path("v1", "proxies", name), changes);
+    notice(`${name} is changed.`);
+    refresh(name);
+  };
+  const { groups } = parts;
+  openForm(`Settings of ${name}`, { groups, action: "Change it", note: LASTING, send, signal });
 }
 
 /** The page that adds a proxy. */

@@ -2,10 +2,10 @@
 
 import { path, request } from "./api.js";
 import { chooseOne } from "./choices.js";
-import { notice, openDialog } from "./dialogs.js";
+import { notice } from "./dialogs.js";
 import { clear, el } from "./dom.js";
 import { chooseFault, faultNamed, faultsOf } from "./faults.js";
-import { changesOf, guardTyped, makeField, makeForm, makeGroup, valuesOf } from "./forms.js";
+import { changesOf, makeField, makeGroup, openForm, valuesOf } from "./forms.js";
 import { catalogue, proxy, refresh } from "./store.js";
 
 const OFTEN = ["percent", "every", "after", "times"];
@@ -27,38 +27,22 @@ export async function openRule(name, { rule = null, begun = {}, signal }) {
   if (!proxy(name) || signal.aborted) return;
   const parts = new RuleForm(proxy(name), behaviors, protocols);
   parts.begin(rule ?? begun, rule !== null);
+  const url = path("v1", "proxies", name, "rules");
+  const add = async () => {
+    const made = await request("POST", url + parts.place(), parts.values());
+    notice(`${made.name} is added.`);
+    refresh(name);
+  };
+  const change = async () => {
+    const changes = parts.changes();
+    if (!Object.keys(changes).length) return notice("Nothing was changed.");
+    await request("PATCH", path("v1", "proxies", name, "rules", rule.name), changes);
+    notice(`${rule.name} is changed.`);
+    refresh(name);
+  };
   const title = rule ? `Change ${rule.name}` : "Add a rule";
-  let form;
-  const dialog = openDialog(
-    title,
-    (body, close) => {
-      const send = async () => {
-        const there = path("v1", "proxies", name, "rules");
-        if (rule) {
-          const changes = parts.changes();
-          const isNone = !Object.keys(changes).length;
-          if (!isNone)
-            await request("PATCH", path("v1", "proxies", name, "rules", rule.name), changes);
-          notice(isNone ? "Nothing was changed." : `${rule.name} is changed.`);
-        } else {
-          const made = await request("POST", there, parts.values());
-          notice(`${made.name} is added.`);
-        }
-        close();
-        refresh(name);
-      };
-      form = makeForm({
-        groups: parts.groups,
-        action: rule ? "Change it" : "Add it",
-        send,
-        cancel: close,
-      });
-      body.append(form.node);
-    },
-    { wide: true },
-  );
-  guardTyped(dialog, form);
-  signal.addEventListener("abort", () => dialog.close(), { once: true });
+  const [action, send] = rule ? ["Change it", change] : ["Add it", add];
+  openForm(title, { groups: parts.groups, action, send, signal });
 }
 
 class RuleForm {
@@ -112,6 +96,7 @@ class RuleForm {
     this.often.fill(OFTEN.map(key));
     this.times.fill(TIMES.map(key));
     this.rest = rest.map(key);
+    if (!isThere && this.of.rules.length) this.rest.push(this.beforeField());
     this.showBehavior();
   }
 
@@ -124,6 +109,14 @@ class RuleForm {
     if (!chosen) return;
     this.behavior.input.value = chosen.name;
     this.showBehavior();
+  }
+
+  /** The field of the place of a new rule. */
+  beforeField() {
+    const names = ["", ...this.of.rules.map((rule) => rule.name)];
+    const description = "the rule to put it before: they act in their order";
+    const schema = { type: "string", enum: names, default: "", description };
+    return (this.before = makeField("before", schema, { names: { "": "last" } }));
   }
 
   /** Give a field the value that the rule has. */
@@ -225,8 +218,15 @@ class RuleForm {
   }
 
   values() {
-    const others = this.fields().filter((field) => field !== this.behavior);
+    const apart = [this.behavior, this.before];
+    const others = this.fields().filter((field) => !apart.includes(field));
     return { ...valuesOf(others), behavior: this.behavior.read() };
+  }
+
+  /** The query that puts a new rule in its place. */
+  place() {
+    const before = this.before?.read();
+    return before ? `?before=${encodeURIComponent(before)}` : "";
   }
 
   /** What was changed, and null for what another fault does not take. */
