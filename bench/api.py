@@ -22,8 +22,10 @@ from results import Failure, Sample
 from systems import System, needs
 from work import RedisBenchmark, Work, read_wrk
 
-READERS = 50
-"""Readers of events."""
+EVENTS = ("/v1/events",) * 50
+"""What readers of events follow."""
+DASHBOARDS = ("/v1/live", "/v1/events") * 3
+"""What open pages of the dashboard follow."""
 CALLING = str(Path(__file__).with_name("calling.py"))
 CALLS = 10_000
 HELD = 500
@@ -79,8 +81,9 @@ class Calls(Work):
 
 @dataclass(frozen=True)
 class Read(Work):
-    """Quiet traffic while readers of events listen, in percent of the same without them."""
+    """Quiet traffic while readers follow streams, in percent of the same without them."""
 
+    streams: tuple[str, ...] = EVENTS
     unit: str = "%"
     figure: str = "kept"
     direct: str = ""
@@ -104,8 +107,8 @@ class Read(Work):
 
             first = drive()
             with ExitStack() as stack:
-                for _ in range(READERS):
-                    follow(running.task.api, stack)
+                for path in self.streams:
+                    follow(running.task.api, path, stack)
                 rate, cpu = drive()
             last = drive()
         alone, cpu_alone = (sum(pair) / 2 for pair in zip(first, last, strict=True))
@@ -185,19 +188,19 @@ def latencies(port: int, connections: int, count: int = 20_000) -> float:
         raise Failure(f"unexpected output of redis-benchmark: {text[:200]!r}") from None
 
 
-def follow(api: int, stack: ExitStack) -> socket.socket:
-    """Follow events; return when the stream has begun."""
+def follow(api: int, path: str, stack: ExitStack) -> socket.socket:
+    """Follow a stream; return when it has begun."""
     reader = connect(api, stack)
-    head = f"GET /v1/events HTTP/1.1\r\nHost: {HOST}:{api}\r\nAccept: text/event-stream\r\n\r\n"
+    head = f"GET {path} HTTP/1.1\r\nHost: {HOST}:{api}\r\nAccept: text/event-stream\r\n\r\n"
     reader.sendall(head.encode())
     heard = b""
     while b"\n\n" not in heard.partition(b"\r\n\r\n")[2]:
         news = reader.recv(4096)
         if not news:
-            raise Failure(f"events cannot be followed: {heard[:200]!r}")
+            raise Failure(f"{path} cannot be followed: {heard[:200]!r}")
         heard += news
     if not heard.startswith(b"HTTP/1.1 200"):
-        raise Failure(f"events cannot be followed: {heard[:200]!r}")
+        raise Failure(f"{path} cannot be followed: {heard[:200]!r}")
     return reader
 
 
@@ -222,5 +225,10 @@ APIS: tuple[Work, ...] = (
     Calls("api-reads", "calls of the API that list proxies, 8 clients"),
     Calls("api-writes", "calls of the API that change a toxic, 8 clients", writes=True),
     Read("readers", "redis GET and SET, 50 clients, beside 50 readers of events"),
+    Read(
+        "dashboard-open",
+        "redis GET and SET, 50 clients, beside 3 open dashboards",
+        streams=DASHBOARDS,
+    ),
     Crowd("api-load", "the slowest of 10,000 calls beside traffic and connections that hang"),
 )

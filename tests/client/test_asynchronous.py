@@ -162,6 +162,14 @@ def test_events_are_resumed_where_they_broke_off() -> None:
         assert f"Last-Event-ID: {last}\r\n" in request
 
 
+def test_samples_end_after_a_while() -> None:
+    async def count(client: AsyncClient) -> int:
+        return len([sample async for sample in client.samples(timeout=0.05)])
+
+    with playing((events(1, 2), HOLD)) as player:
+        assert asyncio.run(count(client_of(player))) == 2
+
+
 def test_events_end_after_a_while() -> None:
     with playing((events(1), HOLD)) as player:
         assert asyncio.run(ids(client_of(player), 9, timeout=0.05)) == ["1"]

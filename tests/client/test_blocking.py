@@ -126,6 +126,12 @@ def test_events_are_resumed_where_they_broke_off() -> None:
         assert f"Last-Event-ID: {last}\r\n" in request
 
 
+def test_samples_go_on_where_they_broke_off() -> None:
+    with playing((events(1),), (events(2), HOLD)) as player:
+        assert len(list(islice(client_of(player).samples(proxy="cache"), 2))) == 2
+    assert [request.split(" ")[1] for (request,) in player.requests] == ["/v1/live?proxy=cache"] * 2
+
+
 def test_events_end_after_a_while() -> None:
     with playing((events(1), HOLD)) as player:
         assert [event.id for event in client_of(player).events(timeout=0.05)] == ["1"]

@@ -20,6 +20,11 @@ def test_a_stream_begins_after_an_event() -> None:
     assert EventStream(0, None).request().path == "/v1/events?after=0"
 
 
+def test_samples_are_a_stream_of_their_own() -> None:
+    request = EventStream("", None, of="live", proxy="cache").request()
+    assert request.path == "/v1/live?proxy=cache"
+
+
 def test_a_stream_is_resumed_where_it_broke_off() -> None:
     stream = EventStream(3, None)
     stream.request()

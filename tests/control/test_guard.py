@@ -251,7 +251,9 @@ def test_two_tokens_at_once_are_none(asking: Http) -> None:
         assert sock.recv(65536).startswith(b"HTTP/1.1 401 ")
 
 
-@pytest.mark.parametrize("path", ["/proxies", "/v1/proxies", "/nothing", "/livez/", "/livez/x"])
+@pytest.mark.parametrize(
+    "path", ["/proxies", "/v1/proxies", "/nothing", "/livez/", "/livez/x", "/ui", "//"]
+)
 def test_a_token_is_asked_for_on_all_paths(asking: Http, path: str) -> None:
     assert asking("GET", path).status == 401
 
@@ -282,7 +284,9 @@ def test_a_token_that_may_only_read_changes_nothing(asking: Http, method: str, p
     assert b"the token may only read" in answer.body
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/docs/script.js"])
+@pytest.mark.parametrize(
+    "path", ["/livez", "/readyz", "/docs", "/docs/script.js", "/", "/ui/x/app.js"]
+)
 def test_who_watches_the_process_or_gives_a_page_the_token_needs_none(
     asking: Http, path: str
 ) -> None:

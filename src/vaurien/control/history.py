@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import repeat
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 KINDS_AT_ONCE = 16
 """Kinds of requests whose latencies are added up in one step."""
+STEPS = 8
+"""Steps that a proxy with traffic takes, besides those of its connections and kinds."""
 LIVES = 200
 """Lives of rules that are kept for a proxy, at most."""
 
@@ -67,7 +70,9 @@ class Watched:
         self.lives: deque[Life] = deque(maxlen=LIVES) if before is None else before.lives
         self.sample = IDLE
         self.open = 0
-        self.tallied = NOTHING
+        self.carried = NOTHING
+        """What it has counted since it was looked at before."""
+        self._tallied = NOTHING
         self._held = 0.0
         self._plan: ActivePlan | None = None
 
@@ -78,7 +83,8 @@ class Watched:
             count.add(connection.links)
             yield
         counts = _counts(count, tally)
-        if (count.open, counts, tally.held.total) == (self.open, self.tallied.counts, self._held):
+        if (count.open, counts, tally.held.total) == (self.open, self._tallied.counts, self._held):
+            self.carried = NOTHING
             if self.sample != (still := IDLE._replace(open=count.open)):
                 self.sample = still
             return
@@ -87,9 +93,11 @@ class Watched:
         for first in range(0, len(tables), KINDS_AT_ONCE):
             latencies = added(latencies, *tables[first : first + KINDS_AT_ONCE])
             yield
-        before, self.tallied = self.tallied, Tallied(counts, latencies, tuple(tally.held.buckets))
+        before, self._tallied = self._tallied, Tallied(counts, latencies, tuple(tally.held.buckets))
         self.open, self._held = count.open, tally.held.total
-        self.sample = self.track.add(number, count.open, self.tallied.minus(before))
+        self.carried = self._tallied.minus(before)
+        self.sample = self.track.add(number, count.open, self.carried)
+        yield from repeat(None, STEPS)
 
     def follow_rules(self, at: int) -> None:
         """Note which rules have come on and gone off in the second that ends at this time."""
@@ -187,12 +195,11 @@ class History:
             if watched is None or watched.proxy is not proxy:  # one that was replaced counts anew
                 watched = Watched(proxy, watched, self._number - 1)
                 self._watched[proxy.name] = watched
-            before = watched.tallied
             watched.follow_rules(at)
             yield from watched.look(self._number)
             opened += watched.open
-            if watched.tallied is not before:
-                tallied = tallied.plus(watched.tallied.minus(before))
+            if watched.carried is not NOTHING:
+                tallied = tallied.plus(watched.carried)
             samples[proxy.name] = watched.sample
             yield
         for name in self._watched.keys() - samples.keys():

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 from math import ceil
-from operator import sub
+from operator import add, sub
 from typing import NamedTuple
 
 from ..parsing.tally import BUCKETS
@@ -65,7 +65,7 @@ class Tallied(NamedTuple):
     held: Buckets = NO_TIMES
 
     def plus(self, other: Tallied) -> Tallied:
-        return Tallied(*map(added, self, other))
+        return Tallied(*(tuple(map(add, *each)) for each in zip(self, other, strict=True)))
 
     def minus(self, before: Tallied) -> Tallied:
         return Tallied(*(tuple(map(sub, *each)) for each in zip(self, before, strict=True)))
@@ -139,17 +139,21 @@ class Ring:
         """The oldest step that is kept."""
         return self._at - self._size + 1
 
-    def add(self, at: int, opened: int, tallied: Tallied) -> None:
-        """Add what has been counted to a step, the present or a later one."""
+    def add(self, at: int, opened: int, tallied: Tallied, told: tuple[int, ...]) -> None:
+        """Add what has been counted to a step, the present or a later one; ``told``: its codes."""
         self.advance(at)
         numbers, first = self._numbers, at % self._size * NUMBERS
         numbers[first] = opened
         for place, count in enumerate(tallied.counts, first + 1):
             if count:
                 numbers[place] += count / self._step
-        self._tallied = self._tallied.plus(tallied) if self._tallied is not NOTHING else tallied
+        if self._tallied is NOTHING:
+            self._tallied = tallied
+        else:
+            self._tallied = self._tallied.plus(tallied)
+            told = self._tallied.codes()
         first = at % self._size * CODES
-        self._codes[first : first + CODES] = array("B", self._tallied.codes())
+        self._codes[first : first + CODES] = array("B", told)
 
     def advance(self, at: int) -> None:
         """Make a step the present one; in those between, nothing has happened."""
@@ -195,9 +199,10 @@ class Track:
                 span: Ring(span // step + 1, step, (number - 1) // step - 1)
                 for span, step in SPANS.items()
             }
+        told = tallied.codes()
         for span, ring in self._rings.items():
-            ring.add((number - 1) // SPANS[span], opened, tallied)
-        return Sample(opened, *tallied.counts, *(MILLISECONDS[code] for code in tallied.codes()))
+            ring.add((number - 1) // SPANS[span], opened, tallied, told)
+        return Sample(opened, *tallied.counts, *(MILLISECONDS[code] for code in told))
 
     def read(self, span: int, number: int, at: int) -> Series:
         """Return the steps of a span that have ended by a second, which ended at a time."""
