@@ -8,14 +8,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from browser.dashboard import PHONE, Dashboard, opened
 from peers import connect, receive, receive_until_fin, receive_until_reset, wait_until
 from redis_talk import Client
 from vaurien.net.address import Address
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
-    from browser.dashboard import Dashboard
+    from serving import Served
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 """As a rule's name, a key, a path: nothing may come of it."""
@@ -98,6 +99,7 @@ def test_a_rule_from_its_form_to_its_end(dashboard: Dashboard, redis_address: Ad
     assert dashboard.errors.pop().startswith("Failed to load resource")
     assert put(address) == OK
     dashboard.take("rule-form-light")
+    dashboard.check()
     command.fill("")
     form.get_by_text("More", exact=True).click()
     form.get_by_label("before", exact=True).select_option("first")
@@ -305,3 +307,36 @@ def test_the_journal_shows_what_fired(
     page.get_by_label("a rule fired").uncheck()
     fired.first.wait_for(state="detached")
     assert page.locator("img").count() == 0
+
+
+def test_everybody_can_use_the_forms(
+    browser: Browser, server: Served, redis_address: Address
+) -> None:
+    with opened(browser, server, scheme="dark", size=PHONE) as dashboard:
+        oom = {"behavior": "error", "fault": "OOM"}
+        address = dashboard.create("cache", redis_address, "redis", rules=[oom])
+        assert put(address) == OOM
+        for place, seen in (("#/presets", "3g-slow"), ("#/events", "fired"), ("#/add", "backend")):
+            page = dashboard.open(place)
+            page.get_by_text(seen, exact=True).first.wait_for()
+            dashboard.check()
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], place
+        page = dashboard.open("#/proxies/cache")
+        form = page.get_by_role("dialog")
+        for opener, parts, wrong in (
+            ("Change error", ("How often", "When", "More"), "percent"),
+            ("Change settings", ("Limits, seed", "TLS"), "timeout"),
+        ):
+            press(page, opener)
+            for part in parts:
+                form.get_by_text(part, exact=True).click()
+            form.get_by_label(wrong, exact=True).fill("-1")
+            page.keyboard.press("Enter")
+            form.locator("[aria-invalid=true]").wait_for()
+            dashboard.check()
+            page.keyboard.press("Escape")
+            page.keyboard.press("Escape")
+            closed(page)
+        press(page, "Add a fault")
+        page.get_by_label("Search faults").fill("cluster")
+        dashboard.check()

@@ -122,8 +122,12 @@ function ruleRow(of, name, { remove, signal }) {
     { class: "rule" },
     el("div", { class: "rule-head" }, el("strong", { text: name }), state),
     text,
-    el("p", { class: "muted row" }, counts, seen),
-    el("div", { class: "actions" }, pause, edit, end),
+    el(
+      "div",
+      { class: "rule-foot" },
+      el("p", { class: "muted row" }, counts, seen),
+      el("div", { class: "actions" }, pause, edit, end),
+    ),
   );
 
   function update(now) {
