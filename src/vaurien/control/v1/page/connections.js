@@ -11,7 +11,8 @@ const PAGE = 100;
 const MOST = 1_000; // that the API gives at once
 const EACH = 2_000; // milliseconds between looks while connections are open
 const TITLES = ["Number", "Client", "State", "Age", "Requests", "To backend", "To client", "End"];
-const CLASSES = ["number", "", "", "number wide", "number", "number wide", "number wide", ""];
+const WIDE = "number wide"; // not on a phone
+const CLASSES = ["number", "breaks", "breaks", WIDE, WIDE, WIDE, WIDE, ""];
 
 /** Fill a container with the panel of a proxy's connections. */
 export function connections(container, name, signal) {
@@ -115,7 +116,7 @@ export function connections(container, name, signal) {
 }
 
 function connectionRow(connection, kill) {
-  const cells = CLASSES.slice(1).map((name) => el("td", { class: name }));
+  const cells = CLASSES.slice(1, -1).map((name) => el("td", { class: name }));
   const label = `End connection ${connection.id}`;
   const end = button("End", () => kill(connection), { label });
   const node = el(
