@@ -100,6 +100,23 @@ def test_samples_are_taken_at_full_seconds_of_the_clock_on_the_wall(plane: Plane
     assert history.latest.number == 1
 
 
+@pytest.mark.parametrize("early", [0.0, 0.0004, 0.4, 0.49])
+def test_no_second_is_sampled_twice_when_the_clock_on_the_wall_is_slewed(
+    plane: Plane, early: float
+) -> None:
+    slow = 0.0
+    history = History(plane.reactor, plane.proxies, lambda: EPOCH + plane.system.time - slow)
+    history.start()
+    plane.pass_time(0)
+    times = []
+    for _ in range(30):
+        slow = early
+        plane.pass_time(0.1)
+        times.append((history.latest.number, history.latest.at))
+    assert len({number for number, _ in times}) == len({at for _, at in times})
+    assert times[-1][1] - EPOCH in (2, 3)
+
+
 def test_a_proxy_that_is_replaced_goes_on(plane: Plane, history: History) -> None:
     plane.connect(1)
     plane.pass_time(1)

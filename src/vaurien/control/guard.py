@@ -31,7 +31,7 @@ CORS = "cors"
 BLANKS = " \t"
 """What may surround a value (RFC 9110, section 5.6.3); Python's ``strip`` removes more."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-WITHOUT_TOKEN = re.compile(r"/|/livez|/readyz|/docs|/docs/(script\.js|style\.css)|/ui/.*")
+WITHOUT_TOKEN = re.compile(r"/|/livez|/readyz|/docs|/docs/(script\.js|style\.css)|/ui/\w+/[\w.-]+")
 """What those that watch the process ask for, and pages that hold nothing of it."""
 HEADERS_LIMIT = 16 * 1024
 """Bytes of all lines."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 KINDS_AT_ONCE = 16
 """Kinds of requests whose latencies are added up in one step."""
+SOONEST = 0.5
+"""Seconds until the next sample, at least."""
 STEPS = 8
 """Steps that a proxy with traffic takes, besides those of its connections and kinds."""
 LIVES = 200
@@ -176,9 +178,11 @@ class History:
             self._timer = None
 
     def _wait(self) -> None:
-        """Sample at the next full second of the clock on the wall."""
+        """Sample at the next full second of the clock on the wall, but not in a moment."""
         if self._runs:
-            self._timer = self._reactor.call_later(1 - self._clock() % 1, self._sample)
+            left = 1 - self._clock() % 1
+            left += left < SOONEST  # that clock may be slewed, and this second not be over
+            self._timer = self._reactor.call_later(left, self._sample)
 
     def _sample(self) -> None:
         now, self._timer = self._reactor.clock(), None

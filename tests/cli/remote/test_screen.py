@@ -85,6 +85,13 @@ def test_the_heading_has_the_sums() -> None:
     assert heading.startswith("http://here  2 proxies, 0 open, 4 requests/s, p50 - ms")
 
 
+def test_a_long_name_leaves_room_for_the_rest() -> None:
+    screen = screen_of(**{"n" * 100: 1})
+    assert screen.lines(24)[3].startswith(f"{'n' * 39}…  enabled")
+    assert screen.rows()[0]["name"] == "n" * 100
+    assert "1 proxy," in screen.lines(24)[0]
+
+
 def test_it_says_when_the_server_is_gone_and_back() -> None:
     screen = screen_of(a=1)
     screen.lose("no\x1banswer")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...values.texts import printable
+from ..command import counted
 from .output import BOLD, RED, Resource, View, colored, table_lines, text_of
 
 UNITS = ("", "k", "M", "G", "T")
@@ -27,6 +28,7 @@ KEYS = {
 }
 """What terminals send for keys; in their other mode, ``O`` is in the place of ``[``."""
 MARKS = ("▲", "▼")
+NAME_LIMIT = 40
 HINT = "q quits, arrows scroll and sort, r reverses"
 TOP = View(
     {
@@ -62,6 +64,11 @@ def size_of(value: object) -> str | None:
     while value >= 1000 and unit < len(UNITS) - 1:
         value, unit = value / 1000, unit + 1
     return f"{value:.3g}{UNITS[unit]}"
+
+
+def shortened(name: str) -> str:
+    """Return as much of a name as leaves room for the other columns."""
+    return name if len(name) <= NAME_LIMIT else f"{name[: NAME_LIMIT - 1]}…"
 
 
 class Screen:
@@ -148,6 +155,7 @@ class Screen:
         rows = self.rows()
         self._first = max(0, min(self._first, len(rows) - self._page))
         shown = TOP.rows(rows[self._first : self._first + self._page])
+        shown = [[shortened(name), *cells] for name, *cells in shown]
         headings = list(TOP.columns)
         headings[self._column] += MARKS[self._is_down()]
         table = table_lines(headings, shown, has_colors=self._has_colors)
@@ -164,7 +172,7 @@ class Screen:
         if not totals:
             return where
         told = [
-            f"{len(self._proxies)} proxies",
+            counted(len(self._proxies), "proxy", "proxies"),
             f"{text_of(totals.get('open'))} open",
             f"{text_of(totals.get('exchanges'))} requests/s",
             f"p50 {text_of(totals.get('p50')) or '-'} ms",
