@@ -398,6 +398,7 @@ HEAVY = {
     "starlette",
     "uvicorn",
     "h11",
+    "jinja2",
     "importlib.metadata",
     "ssl",
     "http.client",
