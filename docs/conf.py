@@ -28,7 +28,7 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
-PAGE = re.compile(r"^- .*?\]\(([\w/-]+)\.md\)", re.MULTILINE)
+PAGE = re.compile(r"^- \[(.*?)\]\(([\w/-]+)\.md\)", re.MULTILINE)
 
 
 def add_contents(app: Sphinx, name: str, source: list[str]) -> None:
@@ -36,7 +36,7 @@ def add_contents(app: Sphinx, name: str, source: list[str]) -> None:
     if name == app.config.root_doc:
         _, *parts = SECTION.split(source[0])
         for caption, text in zip(parts[::2], parts[1::2], strict=True):
-            pages = "\n".join(PAGE.findall(text))
+            pages = "\n".join(f"{title} <{page}>" for title, page in PAGE.findall(text))
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```\n"
 
 

@@ -1,6 +1,6 @@
 """Update the generated parts of the pages in ``docs/``.
 
-A part is enclosed in two comments, which name one of ``PARTS``::
+A part is enclosed in two comments, which name one of ``PARTS``, or a file of the project::
 
     <!-- generated: NAME -->
     <!-- end -->
@@ -23,7 +23,8 @@ from vaurien.rules.notation import RULE_KEYS
 from vaurien.values.options import Option, Value, options_of
 from vaurien.verdicts.verdict import RULES
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -258,11 +259,17 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *rows))
 
 
+def contents(name: str) -> str:
+    """Show a file of the project."""
+    return f"```{name.rpartition('.')[2]} file={name}\n{(ROOT / name).read_text('utf-8')}```\n"
+
+
 def filled(page: str) -> str:
     """Return a page with its generated parts updated."""
 
     def fill(found: re.Match[str]) -> str:
-        return f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}"
+        part = contents(found[2]) if "/" in found[2] else PARTS[found[2]]()
+        return f"{found[1]}\n{part}\n{found[3]}"
 
     return PART.sub(fill, page)
 

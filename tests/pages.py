@@ -5,8 +5,8 @@ A block is enclosed in fences, and what follows its language says what a test do
 * ``sh``: commands for a terminal, of which there is one, or several with ``terminal=NAME``.  Each
   must succeed; ``status=1`` is how the last one ends.  With ``until=TEXT`` it is left running
   once it has said this; a later block in this terminal first presses Ctrl-C.
-* ``output``: what the terminal of the block before has shown.  ``...`` stands for anything, and
-  with ``numbers=any`` a number for any other.
+* ``output``: what the terminal of the block before has shown.  ``...`` stands for anything in a
+  line, and on its own for any lines; with ``numbers=any`` a number for any other.
 * any language with ``file=NAME``: the contents of a file.
 * ``text``: no code.
 
@@ -142,7 +142,7 @@ class Terminal:
     def said(self) -> str:
         """What was shown since the last commands began."""
         text = self._shown.partition(self._mark)[0]
-        return re.sub(r"^<failed: .*>\n|[ \t]+$", "", text, flags=re.MULTILINE)
+        return re.sub(r"^<failed: .*>\n|[ \t]+$", "", text, flags=re.MULTILINE).strip() + "\n"
 
     def expect(self, pattern: str) -> None:
         """Wait until what is said is this.
@@ -150,10 +150,9 @@ class Terminal:
         Raises:
             AssertionError: it is not.
         """
-        self._wait(
-            lambda: self._ended or re.fullmatch(pattern, self.said.strip(), re.DOTALL), pattern
-        )
-        assert re.fullmatch(pattern, self.said.strip(), re.DOTALL), self.said
+        expected = re.compile(pattern)
+        self._wait(lambda: self._ended or expected.fullmatch(self.said), pattern)
+        assert expected.fullmatch(self.said), self.said
 
     def interrupt(self) -> None:
         """Press Ctrl-C if something runs."""
@@ -253,7 +252,11 @@ class Session:
 
 def pattern_of(text: str, any_number: bool) -> str:
     """A regular expression for an expected output."""
-    pattern = re.escape(text.strip()).replace(r"\.\.\.", ".*?")
+    lines = [
+        "(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*?") + "\n"
+        for line in text.strip().splitlines()
+    ]
+    pattern = "".join(lines)
     return re.sub(r"\d+(?:\\\.\d+)?", r"\\d+(?:\\.\\d+)?", pattern) if any_number else pattern
 
 

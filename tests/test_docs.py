@@ -119,7 +119,8 @@ def test_generated_parts_are_up_to_date(path: Path, generator: ModuleType) -> No
 
 def test_each_generated_part_is_in_a_page(generator: ModuleType) -> None:
     text = "".join(path.read_text("utf-8") for path in PAGES)
-    assert {found[2] for found in generator.PART.finditer(text)} == set(generator.PARTS)
+    named = {found[2] for found in generator.PART.finditer(text)}
+    assert {name for name in named if "/" not in name} == set(generator.PARTS)
 
 
 # Nothing is missing.
