@@ -36,6 +36,7 @@ from vaurien.values.messages import Direction
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").rglob("*.md"))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")  # but for those to other sites, which stand below
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9.-]*[a-z0-9])(?![\w-]*[A-Z])")
@@ -233,7 +234,7 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=by_name)
+@pytest.mark.parametrize("path", [*PAGES, *EXAMPLES], ids=by_name)
 def test_links_lead_somewhere(path: Path) -> None:
     for target in LINK.findall(FENCE.sub("", path.read_text("utf-8"))):
         name, _, anchor = target.partition("#")
@@ -243,12 +244,20 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert anchor in anchors(other), target
 
 
+def test_every_example_is_listed() -> None:
+    folder = ROOT / "examples"
+    linked = LINK.findall((folder / "README.md").read_text("utf-8"))
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {
+        target.partition("/")[0] for target in linked
+    }
+
+
 def test_every_page_is_in_the_index() -> None:
     linked = set(LINK.findall(page("index")))
     assert {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")} - {"index.md"} <= linked
 
 
-@pytest.mark.parametrize("path", PAGES, ids=by_name)
+@pytest.mark.parametrize("path", [*PAGES, *EXAMPLES], ids=by_name)
 def test_no_folder_of_somebodys_machine_is_named(path: Path) -> None:
     text = path.read_text("utf-8")
     assert re.findall(r"(?<![\w.])/(?:home|root|tmp|work|Users)\b", text) == []
