@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Of tests; some only wait.
 WORKERS := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+# Else all processes of the tests compile all modules, each for itself.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help demo test stress lint types docs bench suites dist clean
 

@@ -12,11 +12,10 @@ def without_collector() -> Iterator[None]:
     """Meanwhile nothing is collected, and ``kept`` knows only what is made."""
     gc.collect()
     gc.disable()
-    gc.freeze()  # what others hold does not count
+    gc.freeze()  # what others hold does not count, nor is it looked at again
     try:
         yield
     finally:
-        gc.unfreeze()
         gc.enable()
 
 

@@ -18,7 +18,7 @@ from vaurien import Client
 
 pytest.importorskip("schemathesis")
 
-SECONDS = int(os.environ.get("API_SECONDS", "5"))
+SECONDS = int(os.environ.get("API_SECONDS", "3"))
 TOKEN = "t" * 24
 READ = "r" * 24
 CONFIG = """
