@@ -83,7 +83,7 @@ LAZILY = {("rules.firing", "random")}
 """Imported when it is used, to make a generator of a seed."""
 
 OTHERS_CODE = {
-    "control": {"starlette", "uvicorn", "h11", "jinja2", "prometheus_client"},
+    "control": {"starlette", "uvicorn", "h11", "jinja2", "prometheus_client", "opentelemetry"},
     "cli": {"click"},
     "rules": {"re2"},
     "authority": {"cryptography"},

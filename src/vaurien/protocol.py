@@ -101,6 +101,8 @@ class Protocol(Configurable):
     """Each message to the client passes through ``deliver`` after rules have acted on it."""
     backend = ""
     """The address of the proxy's backend, as text."""
+    traced = 0, ""
+    """The newest request with a ``traceparent`` (W3C Trace Context): its exchange, and that."""
 
     def __copy__(self) -> Self:
         """Return the copy of a connection, faster than ``copy`` does it of itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
@@ -12,11 +13,13 @@ import pytest
 from peers import Listening
 from serving import proxy_table
 from vaurien import plugins
-from vaurien.cli.running import Running, classic_of, raise_descriptor_limit
+from vaurien.cli.running import Running, classic_of, raise_descriptor_limit, telemetry
 from vaurien.config.source import Source
 from vaurien.control.server import Control
-from vaurien.errors import ListenError
+from vaurien.errors import ListenError, OptionError
 from vaurien.net.address import Address
+from vaurien.net.proxy import ignore_event
+from vaurien.net.reactor import Reactor
 
 NOBODY = Address("127.0.0.1", 9)
 
@@ -50,6 +53,17 @@ def test_all_proxies_are_open_or_none(tmp_path: Path) -> None:
         with pytest.raises(ListenError, match=f"proxy 'second': cannot listen on {taken.address}"):
             Running(configuration, closing)
         Listening(free.address).close()  # nobody has it
+
+
+def test_opentelemetry_takes_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "vaurien.control.otel.sender", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
+    with pytest.raises(OptionError) as caught:
+        telemetry(cast(Reactor, None), ignore_event)
+    assert str(caught.value) == (
+        "otel takes packages of OpenTelemetry: pip install 'vaurien[otel]' "
+        "(opentelemetry.sdk.resources is missing)"
+    )
 
 
 def test_events_of_all_go_to_the_journal(tmp_path: Path) -> None:

@@ -216,8 +216,9 @@ def run_around(
         live = configuration.has_api
         plain = recorded_proxy() if judged else None
         running = Running(configuration, closing, named=True, live=live, plain=plain)
-        if live:
-            running.start_http(running.control(), set_token(configuration))
+        control = running.control() if live or configuration.otel else None
+        if live and control is not None:
+            running.start_http(control, set_token(configuration))
             os.environ[URL] = running.api_url
         running.announce()
         os.environ.update(environment_of(configuration, running.proxies.address_of))

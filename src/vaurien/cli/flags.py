@@ -41,6 +41,7 @@ SHARED = (
     "seed",
     "journal",
     "replay",
+    "otel",
     "log_level",
     "log_output",
     "log_format",

@@ -54,6 +54,7 @@ AT_START = (
     "port_file",
     "toxiproxy_metrics",
     "statsd",
+    "otel",
     "journal",
     "log_level",
     "log_output",

@@ -49,7 +49,7 @@ def run(configuration: Configuration) -> int:
 
     def start(running: Running, closing: ExitStack) -> None:
         del closing
-        if configuration.has_api:
+        if configuration.has_api or configuration.otel:
             running.start_http(running.control())
         running.announce()
         (proxy,) = running.proxies

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ..config.state import State
     from ..control.journal import Journal
+    from ..control.otel.sender import Telemetry
     from ..control.server import Control
     from ..control.sockets import Opened
     from ..control.store import Store
@@ -105,6 +106,7 @@ class Running:
         self.recent = Recent.of_process()
         """The last events; none are kept without the HTTP API."""
         self._journal: Journal | None = None
+        self._telemetry: Telemetry | None = None
         self._named = named
         self._deciders = _deciders(configuration)
         self.notify: Notify | None = None
@@ -138,6 +140,9 @@ class Running:
             recent=self.recent,
         )
         control.toxiproxy_metrics = self.configuration.toxiproxy_metrics
+        if self._telemetry is not None:
+            self._telemetry.start(control)
+            self._closing.callback(self._telemetry.close, self.proxies)
         return control
 
     def start_http(self, control: Control, token: str = "") -> None:
@@ -225,6 +230,9 @@ class Running:
                 self._journal = Journal(name, self.reactor, emit)
             self._closing.callback(self._journal.close)
             subscribers.append(self._journal)
+        if self.configuration.otel:
+            self._telemetry = telemetry(self.reactor, emit)
+            subscribers.append(self._telemetry)
         if self.configuration.has_api:
             subscribers.append(self.recent.add)
         return emit
@@ -245,7 +253,7 @@ class Running:
         if self._deciders is not None:
             proxy.apply(proxy.plan, self._deciders.of(spec.name).make)
         heard = bool(configuration.journal) or LOG.isEnabledFor(logs.LEVELS["debug"])
-        proxy.emits_firings = heard or plain is not None
+        proxy.emits_firings = heard or configuration.otel or plain is not None
         return proxy
 
     def _start_statsd(self) -> None:
@@ -264,6 +272,20 @@ class Running:
         )
         statsd.start()
         self._closing.callback(statsd.close)
+
+
+def telemetry(reactor: Reactor, emit: Emit) -> Telemetry:
+    """Return what sends to OpenTelemetry.
+
+    Raises:
+        OptionError: a package is missing, or a variable of the environment cannot be used.
+    """
+    try:
+        from ..control.otel.sender import Telemetry
+    except ModuleNotFoundError as error:
+        takes = "takes packages of OpenTelemetry: pip install 'vaurien[otel]'"
+        raise OptionError(f"otel {takes} ({error.name} is missing)") from None
+    return Telemetry(reactor, emit)
 
 
 def _activation(state: State) -> Activation | None:

@@ -60,6 +60,8 @@ class Configuration:
     allow_backend: tuple[Pattern, ...]
     """If there are any, no other backends are allowed."""
     statsd: Statsd | None
+    otel: bool
+    """Metrics and spans are sent to OpenTelemetry."""
     exploring: Exploring = Exploring()
     journal: str
     """A file, or ``""``."""

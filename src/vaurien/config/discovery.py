@@ -29,6 +29,7 @@ VARIABLES = {
     "VAURIEN_SEED": "seed",
     "VAURIEN_JOURNAL": "journal",
     "VAURIEN_REPLAY": "replay",
+    "VAURIEN_OTEL": "otel",
     "VAURIEN_LOG_LEVEL": "log_level",
     "VAURIEN_LOG_OUTPUT": "log_output",
     "VAURIEN_LOG_FORMAT": "log_format",

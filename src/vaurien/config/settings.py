@@ -283,6 +283,12 @@ SETTINGS: tuple[Setting, ...] = (
         False,
         "Serve Toxiproxy's counters of bytes in /metrics, too, under their own names.",
     ),
+    setting(
+        STATSD,
+        "otel",
+        False,
+        "Send metrics, and a span for each rule that fires, to an OpenTelemetry collector.",
+    ),
     setting(STATSD, "enabled", False, "Send counters to a statsd server.", section="statsd"),
     setting(STATSD, "host", "localhost", "Host of the statsd server.", "HOST", section="statsd"),
     setting(

@@ -142,6 +142,7 @@ class _Understanding:
             port_file=str(value["port_file"]),
             toxiproxy_metrics=bool(value["toxiproxy_metrics"]),
             statsd=statsd,
+            otel=bool(value["otel"]),
             exploring=exploring,
             journal=str(value["journal"]),
             replay=str(value["replay"]),

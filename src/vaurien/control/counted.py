@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol as Interface
 
 from ..net.turns import PORTION
 
 if TYPE_CHECKING:
+    from ..config.state import State
     from ..net.connection import Connection
     from ..net.proxies import Proxies
     from ..net.proxy import Proxy
     from ..net.totals import Count, Totals
     from ..rules.active import ActiveRule
-    from .server import Control
+
+
+T = TypeVar("T")
+
+
+class Asked(Interface):
+    """Whom proxies are known of: ``Control``, as a rule."""
+
+    toxiproxy_metrics: bool
+
+    @property
+    def state(self) -> State: ...
+
+    def ask(self, call: Callable[[Proxies], T]) -> T: ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,7 @@ class Counted:
         return self.count.totals
 
 
-def counted(control: Control, names: Iterable[str]) -> dict[str, Counted]:
+def counted(asked: Asked, names: Iterable[str]) -> dict[str, Counted]:
     """Return by name what some proxies have counted; those that do not run are left out.
 
     The data plane is asked for a bounded part at a time.
@@ -64,7 +79,7 @@ def counted(control: Control, names: Iterable[str]) -> dict[str, Counted]:
     found: dict[str, Counted] = {}
     left = iter(names)
     while part := list(islice(left, PORTION)):
-        found |= control.ask(partial(_count, names=part))
+        found |= asked.ask(partial(_count, names=part))
     return found
 
 

@@ -21,13 +21,12 @@ from prometheus_client.process_collector import ProcessCollector
 
 from ..parsing.tally import Latency, Tally
 from ..version import __version__
-from .counted import Counted, counted
+from .counted import Asked, Counted, counted
 
 if TYPE_CHECKING:
     from ..config.state import State
     from ..net.spec import ProxySpec
     from ..net.totals import Totals
-    from .server import Control
 
 EDGES = tuple(range(6, 28, 2))
 """Logarithms to base 2 of the upper bounds of latencies, in microseconds: 64 us to 67 s."""
@@ -52,27 +51,27 @@ TALLIED: Mapping[str, tuple[str, str, Callable[[Tally], Mapping[str, int]]]] = {
 }
 
 
-def exposition(control: Control, accept: str) -> tuple[bytes, str]:
+def exposition(asked: Asked, accept: str) -> tuple[bytes, str]:
     """Return all metrics, and their media type, in a format that a client accepts.
 
     Raises:
         StalledError, EndingError: the data plane does not answer.
     """
     encode, media_type = choose_encoder(accept)
-    return encode(Collected(control)), media_type
+    return encode(Collected(asked)), media_type
 
 
 class Collected:
     """What proxies have counted at one moment, as prometheus_client collects it."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, asked: Asked) -> None:
         began = time.perf_counter()
-        control.ask(lambda _: None)
+        asked.ask(lambda _: None)
         self._lag = time.perf_counter() - began
-        self._state: State = control.state
-        found = counted(control, (spec.name for spec in self._state.proxies))
+        self._state: State = asked.state
+        found = counted(asked, (spec.name for spec in self._state.proxies))
         self._found = [(name, each, each.totals()) for name, each in found.items()]
-        self._toxiproxy = control.toxiproxy_metrics
+        self._toxiproxy = asked.toxiproxy_metrics
 
     def collect(self) -> Iterator[Metric]:
         yield from PROCESS.collect()

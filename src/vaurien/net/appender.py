@@ -106,7 +106,7 @@ class Appender:
         self._changed.notify_all()
         if self._thread is None and not self._ended:
             thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-            with _signals_blocked(), suppress(RuntimeError):  # no thread is left: later, perhaps
+            with signals_blocked(), suppress(RuntimeError):  # no thread is left: later, perhaps
                 thread.start()
                 self._thread = thread
 
@@ -198,7 +198,7 @@ class Appender:
 
 
 @contextmanager
-def _signals_blocked() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """A thread started here leaves all signals to the others."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

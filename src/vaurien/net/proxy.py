@@ -308,15 +308,15 @@ class Proxy:
         detail = rule.behavior.detail(firing)
         if detail:
             count(self.tally.injected, detail)
-        recent = self.recent
+        recent, acts = self.recent, (self.name, rule.name, rule.behavior.name)
         if recent is not None:
-            parts = self.name, rule.name, rule.behavior.name, firing.facts
-            kept = (*parts, direction, labels, detail)
+            kept = (*acts, firing.facts, direction, labels, detail)
             recent.append((next(recent.numbers), recent.clock(), kept))
         if self.emits_firings:
             when = firing.connection, firing.exchange, firing.draw, firing.count
-            known = direction, labels, detail, firing.noted
-            self.emit(Fired(self.name, rule.name, rule.behavior.name, *when, *known))
+            known = direction, labels, detail, firing.noted, firing.trace
+            every = (*acts, *when, *known)
+            self.emit(Fired(*every))
 
     def report_once(self, text: str) -> None:
         """Emit a remark of the protocol, unless it was emitted before."""

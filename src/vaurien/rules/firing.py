@@ -28,6 +28,7 @@ class ProtocolView(Interface):
 
     name: ClassVar[str]
     framed: ClassVar[bool]
+    traced: tuple[int, str]
 
     def error(self, message: Message, random: Random) -> bytes:
         """Return a typical error in answer to a request."""
@@ -198,6 +199,12 @@ class Firing:
     def protocol(self) -> ProtocolView:
         """The protocol of the connection."""
         return self._view.protocol
+
+    @property
+    def trace(self) -> str:
+        """The ``traceparent`` of the request, if its protocol has read it and no later one."""
+        exchange, trace = self._view.protocol.traced
+        return trace if exchange == self._exchange else ""
 
     @property
     def opened_at(self) -> float:

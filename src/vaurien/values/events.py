@@ -66,6 +66,8 @@ class Fired(Event):
     """What the behavior does this time: the fault it plays."""
     noted: Noted | None = None
     """What tells where it was, to fire there again; None if nobody keeps it."""
+    trace: str = ""
+    """The ``traceparent`` of the request, where its protocol knows it; it comes from traffic."""
 
     def text(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""

@@ -86,6 +86,9 @@ FRAMING_LINE = re.compile(
     rb"(?<=\n)(?:content-length|transfer-encoding)[ \t]*+:" + VALUE + rb"\r?\n", re.IGNORECASE
 )
 HOST = re.compile(rb"\nhost[ \t]*+:[ \t]*+([^\r\n]*+)", re.IGNORECASE)
+TRACEPARENT = re.compile(
+    rb"\ntraceparent[ \t]*+:[ \t]*+([!-~]{1,512}+)[ \t]*+(?=\r?\n)", re.IGNORECASE
+)
 CONNECTION = re.compile(rb"\nconnection[ \t]*+:" + VALUE, re.IGNORECASE)
 UPGRADE = re.compile(rb"\nupgrade[ \t]*+:", re.IGNORECASE)
 CONTENT_TYPE = re.compile(rb"\ncontent-type[ \t]*+:[ \t]*+([^\r\n;, \t]*+)", re.IGNORECASE)
@@ -204,6 +207,12 @@ def read_response(head: bytes, method: object) -> ResponseHead | None:
     tunnel = opens_tunnel(status, method)
     error = str(status) if status in ERRORS else ""
     return ResponseHead({"status": str(status)}, size, status >= 200 or tunnel, tunnel, error)
+
+
+def trace_of(head: bytes) -> str:
+    """Return the ``traceparent`` of a request (W3C Trace Context); "" if it has none, or two."""
+    found = TRACEPARENT.findall(head)
+    return found[0].decode() if len(found) == 1 else ""
 
 
 def head_of(message: Message) -> bytes:

@@ -34,6 +34,7 @@ from .heads import (
     begun_request,
     read_request,
     read_response,
+    trace_of,
 )
 from .llm import ASKED, LLM_LABELS, PEEK_LIMIT, PROVIDERS, asked_of, is_endpoint
 from .members import Members
@@ -46,6 +47,8 @@ HEAD_KEPT = 32 * 1024
 lines of 8 KiB, and nginx a head of 32; Node 16."""
 CHUNK_LINE_LIMIT = 16 * 1024
 PLAIN_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
+TRACED = b"raceparent"
+"""In heads that may have a ``traceparent``: clients begin it with either case."""
 CRLF = re.compile(rb"\r\n")
 HTTP_2 = re.compile(rb"PRI \* HTTP/2|\0\0.\x04\0", re.DOTALL)
 """How a client begins, and a server: with its settings (RFC 9113 section 3.4)."""
@@ -117,7 +120,7 @@ class Http(Protocol):
     # Parsing.
 
     def requests(self, stream: Stream) -> Parser:
-        reused = "no"
+        reused, exchange = "no", 0
         while True:
             head = stream.ahead(HEAD_END)
             read = read_request(head, reused)
@@ -131,7 +134,9 @@ class Http(Protocol):
                 read = read_request(head, reused)
                 assert read is not None
             method, labels, size, once, tells_model = read
-            reused = "yes"
+            reused, exchange = "yes", exchange + 1
+            if TRACED in head and (trace := trace_of(head)):
+                self.traced = exchange, trace
             if tells_model and not stream.watching:
                 labels, size = yield from self._peek(stream, labels, size)
             if not (once or size):
