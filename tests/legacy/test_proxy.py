@@ -330,7 +330,8 @@ def test_idle_connection_ends(backend: Listening) -> None:
     ):
         assert receive_until_fin(client) == b""
         assert not running.failures
-        cut = Cut(running.proxy.name, "connection 1 was idle for 0.05 s, and was closed")
+        what = "connection 1 was idle for 0.05 s, and was closed"
+        cut = Cut(running.proxy.name, what, connection=1)
         wait_until(lambda: cut in running.events, "why is told")
 
 
