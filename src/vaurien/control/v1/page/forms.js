@@ -162,6 +162,7 @@ export function makeGroup(title, { folded = false } = {}) {
 export function makeForm({ groups, action, send, cancel, note = "" }) {
   const problem = el("p", { class: "problem", role: "alert" });
   const submit = el("button", { type: "submit", class: "primary", text: action });
+  const end = el("button", { type: "button", text: "Cancel", on: { click: cancel } });
   const all = () => groups.flatMap((group) => group.fields);
   const form = {
     fields: all,
@@ -209,13 +210,7 @@ export function makeForm({ groups, action, send, cancel, note = "" }) {
     { class: "stack", novalidate: true, on: { submit: onSubmit } },
     groups.map((group) => group.node),
     note && el("p", { class: "help", text: note }),
-    problem,
-    el(
-      "div",
-      { class: "actions" },
-      el("button", { type: "button", text: "Cancel", on: { click: cancel } }),
-      submit,
-    ),
+    el("div", { class: "form-foot" }, problem, el("div", { class: "actions" }, end, submit)),
   );
   return form;
 }
