@@ -6,6 +6,7 @@ import { notice } from "./dialogs.js";
 import { clear, el } from "./dom.js";
 import { chooseFault, faultNamed, faultsOf } from "./faults.js";
 import { changesOf, makeField, makeGroup, openForm, valuesOf } from "./forms.js";
+import { button } from "./parts.js";
 import { catalogue, proxy, refresh } from "./store.js";
 
 const OFTEN = ["percent", "every", "after", "times"];
@@ -78,11 +79,7 @@ class RuleForm {
     this.given = values;
     this.asked = 0;
     const names = [...this.behaviors.keys()];
-    const list = el("button", {
-      type: "button",
-      text: "Choose from a list …",
-      on: { click: () => this.chooseBehavior() },
-    });
+    const list = button("Choose a behavior …", () => this.chooseBehavior());
     const schema = { type: "string", enum: names, default: names[0] };
     this.behavior = makeField("behavior", schema, { beside: [list] });
     if (values.behavior) this.behavior.write(values.behavior);
@@ -175,12 +172,8 @@ class RuleForm {
       field.input.value = fault.name;
       field.input.dispatchEvent(new Event("change"));
     };
-    const button = el("button", {
-      type: "button",
-      text: "Choose from a list …",
-      on: { click: pick },
-    });
-    const field = makeField("fault", schema, { beside: [button, about] });
+    const list = button("Choose a fault …", pick);
+    const field = makeField("fault", schema, { beside: [list, about] });
     field.node.classList.add("whole");
     Object.assign(field, { about, protocol });
     field.input.addEventListener("change", () => this.showFault());
@@ -209,7 +202,9 @@ class RuleForm {
     const properties = Object.entries(fault?.parameters.properties ?? {});
     this.parameters.fill(properties.map(([key, schema]) => this.begun(makeField(key, schema))));
     for (const field of this.matches.fields) {
-      field.input.placeholder = fault?.applies_to[field.key.replace("match.", "")] ?? "";
+      const brought = fault?.applies_to[field.key.replace("match.", "")] ?? "";
+      if (brought && !field.isChanged() && field.input.value === brought) field.write("");
+      field.input.placeholder = brought;
     }
   }
 
