@@ -34,7 +34,7 @@ const streams = { live: null, events: null };
 const stale = new Set();
 let seconds = 0; // of which there were samples
 let fetching = false;
-let fetchedAll = 0;
+let fetchedAll = -Infinity;
 
 /** A proxy as the API describes it; undefined if there is none. */
 export const proxy = (name) => byName.get(name);
