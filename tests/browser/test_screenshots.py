@@ -11,19 +11,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, expect
 from redis import Redis, RedisError
 
-from browser.dashboard import PHONE, SCREENSHOTS, opened
+from browser.dashboard import PHONE, SCREENSHOTS, Dashboard, opened
 from peers import connect, wait_until
 from serving import Served
 from vaurien.client import Client
 from vaurien.net.address import Address
 
 MINUTES = 5
-SCREEN = (1360, 900)
+SCREEN = (1200, 720)
+TABLE = (1200, 470)
 WORDS = ("GET", "SET", "INCR")
 SCENES: list[tuple[float, str, str, dict[str, object]]] = [
     (0.8, "cache", "slow", {"behavior": "delay", "sleep": 0.08, "percent": 30}),
@@ -90,7 +92,7 @@ def test_pictures_of_the_documentation(
     browser: Browser, server: Served, redis_address: Address, nginx_address: Address
 ) -> None:
     with ExitStack() as stack:
-        light = stack.enter_context(opened(browser, server, size=SCREEN))
+        light = stack.enter_context(opened(browser, server, size=TABLE))
         for name, backend, protocol in (
             ("cache", redis_address, "redis"),
             ("mail", redis_address, "tcp"),
@@ -111,26 +113,27 @@ def test_pictures_of_the_documentation(
             minutes = minute
             play(light.client, proxy, rule, table)
         wait(60 * (MINUTES - minutes))
-        light.page.get_by_role("button", name="Proxy").focus()
+        other = partial(opened, browser, server, emptied=False)
+        dark = stack.enter_context(other(scheme="dark", size=TABLE))
+        dark.open()
         expect(light.row("search")).to_contain_text("delay")
-        light.page.wait_for_timeout(1500)  # for another sample
-        light.take("proxies-light")
-        dark = stack.enter_context(
-            opened(browser, server, scheme="dark", size=SCREEN, emptied=False)
-        )
-        small = stack.enter_context(opened(browser, server, size=PHONE, emptied=False))
+        look(light, "proxies-light")
+        look(dark, "proxies-dark")
+        small = stack.enter_context(other(size=PHONE))
         for window, name in ((light, "proxy-light"), (dark, "proxy-dark"), (small, "proxy-phone")):
+            if window is not small:
+                window.page.set_viewport_size({"width": SCREEN[0], "height": SCREEN[1]})
             window.open("#/proxies/cache")
             expect(window.page.locator(".life").first).to_be_visible()
-            window.page.wait_for_timeout(2500)  # for what is fetched once a second
-            window.take(name)
-        dark.open("#/")
-        dark.page.wait_for_timeout(2500)
-        dark.take("proxies-dark")
+            look(window, name)
         light.page.get_by_role("button", name="Add a rule").click()
-        light.page.wait_for_timeout(1000)
-        light.take("rule-light")
+        look(light, "rule-light")
         light.page.keyboard.press("Escape")
         light.open("#/events")
-        light.page.wait_for_timeout(5000)
-        light.take("events-light")
+        look(light, "events-light")
+
+
+def look(window: Dashboard, name: str) -> None:
+    """Take a picture when there has been time for a sample or two."""
+    wait(2.5)
+    window.take(name)

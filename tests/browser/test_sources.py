@@ -33,6 +33,13 @@ def test_a_module_is_short_and_imports_only_from_beside_it(module: Path) -> None
     assert {static or dynamic for static, dynamic in IMPORT.findall(text)} <= there
 
 
+def test_the_architecture_names_each_module() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text("utf-8")
+    _, _, table = page.partition("`control/v1/page/`")
+    names = set(re.findall(r"`(\w+\.js)`", table.partition("\n## ")[0]))
+    assert {module.name for module in MODULES} == names
+
+
 def test_the_page_has_no_script_and_no_style_of_its_own() -> None:
     text = (PAGE / "index.html.j2").read_text("utf-8")
     assert re.findall(r"<style|\bstyle=|\bon\w+=|<script(?! type=\"module\" src=)", text) == []

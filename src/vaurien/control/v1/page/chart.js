@@ -56,26 +56,47 @@ export class Chart {
     this.when = svg("text", { class: "when", "text-anchor": "middle" });
     this.rule = svg("line", { class: "cursor" });
     this.pointer = svg("g", { class: "pointer", visibility: "hidden" }, this.rule, this.when);
-    this.picture = svg("svg", { class: "plot", role: "img", "aria-label": title },
-      this.grid, this.paths.map(({ area, line }) => [area, line]), this.more, this.pointer);
+    this.picture = svg(
+      "svg",
+      { class: "plot", role: "img", "aria-label": title },
+      this.grid,
+      this.paths.map(({ area, line }) => [area, line]),
+      this.more,
+      this.pointer,
+    );
+    // Beside the picture, not around it: what is in a slider is not told to screen readers.
     this.slider = el("div", {
-      class: "slider", tabindex: "0", role: "slider", "aria-label": `${title}: time`,
-      on: {
-        keydown: (event) => this.move(event),
-        pointermove: (event) => this.point(event),
-        pointerleave: () => cursor.set(null),
-        blur: () => cursor.set(null),
+      class: "slider",
+      tabindex: "0",
+      role: "slider",
+      "aria-label": `${title}: time`,
+      on: { keydown: (event) => this.move(event), blur: () => cursor.set(null) },
+    });
+    this.stage = el(
+      "div",
+      {
+        class: "stage",
+        on: {
+          pointermove: (event) => this.point(event),
+          pointerleave: () => cursor.set(null),
+        },
       },
-    }, this.picture);
+      this.picture,
+      this.slider,
+    );
     const id = newId("chart");
-    this.node = el("figure", { class: "chart", "aria-labelledby": id },
-      el("figcaption", {}, el("h3", { id, text: title }), this.legend), this.slider);
+    this.node = el(
+      "figure",
+      { class: "chart", "aria-labelledby": id },
+      el("figcaption", {}, el("h3", { id, text: title }), this.legend),
+      this.stage,
+    );
     cursor.follow(() => this.read());
     this.watch = new ResizeObserver(([entry]) => {
       const width = Math.round(entry.contentRect.width);
       if (width && width !== this.width) ((this.width = width), this.draw());
     });
-    this.watch.observe(this.slider);
+    this.watch.observe(this.stage);
   }
 
   update(series) {
@@ -110,8 +131,10 @@ export class Chart {
       const runs = this.runs(each, y);
       setAttribute(line, "d", runs.map((run) => `M${run.join("L")}`).join("") || null);
       const foot = y(0).toFixed(1);
-      const filled = runs.map((run) =>
-        `M${run[0].split(" ")[0]} ${foot}L${run.join("L")}L${run.at(-1).split(" ")[0]} ${foot}Z`);
+      const filled = runs.map(
+        (run) =>
+          `M${run[0].split(" ")[0]} ${foot}L${run.join("L")}L${run.at(-1).split(" ")[0]} ${foot}Z`,
+      );
       if (area) setAttribute(area, "d", filled.join("") || null);
     });
     setAttribute(this.rule, "y1", MARGIN.top);
@@ -138,13 +161,23 @@ export class Chart {
     const right = width - MARGIN.right;
     const lines = scale.ticks.map((tick) => [
       svg("line", { x1: MARGIN.left, x2: right, y1: y(tick), y2: y(tick) }),
-      svg("text", { x: MARGIN.left - 6, y: y(tick) + 3.5, "text-anchor": "end",
-        text: this.format(tick) }),
+      svg("text", {
+        x: MARGIN.left - 6,
+        y: y(tick) + 3.5,
+        "text-anchor": "end",
+        text: this.format(tick),
+      }),
     ]);
     const times = moments(series.end - series.span, series.end)
       .filter((moment) => this.x(moment) > MARGIN.left + 14 && this.x(moment) < right - 10)
-      .map((moment) => svg("text", { x: this.x(moment), y: height - 5, "text-anchor": "middle",
-        text: time(moment, false) }));
+      .map((moment) =>
+        svg("text", {
+          x: this.x(moment),
+          y: height - 5,
+          "text-anchor": "middle",
+          text: time(moment, false),
+        }),
+      );
     clear(this.grid).append(...lines.flat(), ...times);
   }
 
@@ -176,7 +209,9 @@ export class Chart {
       setAttribute(this.when, "x", Math.min(this.width - 32, Math.max(MARGIN.left + 10, x)));
       setAttribute(this.when, "y", this.height - 5);
     }
-    const spoken = this.lines.map(({ label, full = label }, place) => `${full} ${texts[place]}`).join(", ");
+    const spoken = this.lines
+      .map(({ label, full = label }, place) => `${full} ${texts[place]}`)
+      .join(", ");
     setAttribute(this.slider, "aria-valuemin", 0);
     setAttribute(this.slider, "aria-valuemax", Math.max(0, series.length - 1));
     if (chosen >= 0 || !this.slider.hasAttribute("aria-valuenow")) {
@@ -187,7 +222,7 @@ export class Chart {
 
   point(event) {
     if (!this.series) return;
-    const box = this.slider.getBoundingClientRect();
+    const box = this.stage.getBoundingClientRect();
     const { span, end, step } = this.series;
     const inner = this.width - MARGIN.left - MARGIN.right;
     const moment = end - span + ((event.clientX - box.left - MARGIN.left) / inner) * span;
@@ -197,8 +232,16 @@ export class Chart {
   move(event) {
     const { series, cursor } = this;
     if (!series?.length) return;
-    const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1,
-      PageDown: -FAR, PageUp: FAR, Home: -series.length, End: series.length }[event.key];
+    const steps = {
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      ArrowRight: 1,
+      ArrowUp: 1,
+      PageDown: -FAR,
+      PageUp: FAR,
+      Home: -series.length,
+      End: series.length,
+    }[event.key];
     if (event.key === "Escape") cursor.set(null);
     if (!steps) return;
     event.preventDefault();

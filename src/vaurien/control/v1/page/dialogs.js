@@ -12,11 +12,16 @@ const SHOWN = { ok: 4_000, error: 12_000, undo: 10_000 }; // milliseconds
 export function notice(text, { kind = "ok", undo = null } = {}) {
   const end = () => toast.remove();
   const toast = el(
-    "div", { class: `toast ${kind}` },
+    "div",
+    { class: `toast ${kind}` },
     el("span", { text }),
     undo && el("button", { type: "button", text: "Undo", on: { click: () => (end(), undo()) } }),
     el("button", {
-      class: "icon", type: "button", "aria-label": "Dismiss", text: "×", on: { click: end },
+      class: "icon",
+      type: "button",
+      "aria-label": "Dismiss",
+      text: "×",
+      on: { click: end },
     }),
   );
   const all = document.getElementById("toasts");
@@ -48,13 +53,20 @@ export function openDialog(title, build, { wide = false } = {}) {
   const id = newId("dialog");
   const body = el("div", { class: "dialog-body" });
   const dialog = el(
-    "dialog", { class: wide ? "large" : null, "aria-labelledby": id },
-    el("header", {},
+    "dialog",
+    { class: wide ? "large" : null, "aria-labelledby": id },
+    el(
+      "header",
+      {},
       el("h2", { id, text: title }),
       el("button", {
-        class: "icon", type: "button", "aria-label": "Close", text: "×",
+        class: "icon",
+        type: "button",
+        "aria-label": "Close",
+        text: "×",
         on: { click: () => dialog.close() },
-      })),
+      }),
+    ),
     body,
   );
   dialog.addEventListener("close", () => {
@@ -74,7 +86,9 @@ export function ask(text, action, { title = `${action}?`, danger = false } = {})
     let answer = false;
     const dialog = openDialog(title, (body, close) => {
       const yes = el("button", {
-        type: "button", class: danger ? "danger" : "primary", text: action,
+        type: "button",
+        class: danger ? "danger" : "primary",
+        text: action,
         on: { click: () => ((answer = true), close()) },
       });
       const no = el("button", { type: "button", text: "Cancel", on: { click: close } });
@@ -91,7 +105,11 @@ export function promptForToken(isWrong) {
     const dialog = openDialog("A token is needed", (body, close) => {
       const [id, help] = [newId("token"), newId("help")];
       const input = el("input", {
-        id, type: "password", autocomplete: "off", required: true, "aria-describedby": help,
+        id,
+        type: "password",
+        autocomplete: "off",
+        required: true,
+        "aria-describedby": help,
         "aria-invalid": isWrong ? "true" : null,
       });
       const submit = (event) => {
@@ -100,12 +118,19 @@ export function promptForToken(isWrong) {
         close();
       };
       body.append(
-        el("form", { class: "stack", on: { submit } },
-          el("p", { id: help, class: isWrong ? "problem" : "help", text: isWrong
-            ? "The server does not know this token."
-            : "The server prints one when it starts, or has a file of them. It is kept until this tab is closed." }),
+        el(
+          "form",
+          { class: "stack", on: { submit } },
+          el("p", {
+            id: help,
+            class: isWrong ? "problem" : "help",
+            text: isWrong
+              ? "The server does not know this token."
+              : "The server prints one when it starts, or has a file of them. It is kept until this tab is closed.",
+          }),
           el("div", { class: "field" }, el("label", { for: id, text: "Token" }), input),
-          el("div", { class: "actions" }, el("button", { class: "primary", text: "Use it" }))),
+          el("div", { class: "actions" }, el("button", { class: "primary", text: "Use it" })),
+        ),
       );
     });
     dialog.addEventListener("close", () => resolve(token));

@@ -28,20 +28,27 @@ function schemaBlock(title, schema, components) {
 
 function parameters(operation) {
   const rows = operation.parameters.map((each) =>
-    make("tr", "",
+    make(
+      "tr",
+      "",
       make("td", "", make("code", each.name)),
       make("td", each.in),
-      make("td", each.description ?? (each.required ? "required" : ""))));
+      make("td", each.description ?? (each.required ? "required" : "")),
+    ),
+  );
   if (!rows.length) return [];
   const head = make("tr", "", ...["parameter", "in", ""].map((text) => make("th", text)));
   return [make("table", "", make("thead", "", head), make("tbody", "", ...rows))];
 }
 
 function section(method, path, operation, components) {
-  const summary = make("summary", "",
+  const summary = make(
+    "summary",
+    "",
     withClass(make("span", method.toUpperCase()), "method"),
     make("code", path),
-    withClass(make("span", operation.summary), "summary"));
+    withClass(make("span", operation.summary), "summary"),
+  );
   const parts = parameters(operation);
   for (const [type, content] of Object.entries(operation.requestBody?.content ?? {})) {
     parts.push(schemaBlock(`body: ${type}`, content.schema, components));
@@ -59,7 +66,8 @@ function show(description) {
   for (const [path, operations] of Object.entries(description.paths)) {
     const group = path.startsWith("/v1/") ? path.split("/")[2] : "server";
     const sections = Object.entries(operations).map(([method, operation]) =>
-      section(method, path, operation, description.components.schemas));
+      section(method, path, operation, description.components.schemas),
+    );
     groups.set(group, [...(groups.get(group) ?? []), ...sections]);
   }
   const parts = [...groups].flatMap(([name, sections]) => [make("h2", name), ...sections]);
@@ -73,7 +81,7 @@ async function load(token) {
     const response = await fetch("/openapi.json", { headers });
     const body = await response.json();
     if (response.ok) show(body);
-    outcome.textContent = response.ok ? "" : body.detail ?? response.statusText;
+    outcome.textContent = response.ok ? "" : (body.detail ?? response.statusText);
   } catch (error) {
     outcome.textContent = String(error);
   }

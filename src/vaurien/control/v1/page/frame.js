@@ -57,7 +57,8 @@ async function reset() {
   const all = proxies();
   const rules = all.reduce((sum, each) => sum + each.rules.length, 0);
   const off = all.filter((each) => !each.enabled).length;
-  const what = `${count(rules, "rule")} ${rules === 1 ? "is" : "are"} removed, and ` +
+  const what =
+    `${count(rules, "rule")} ${rules === 1 ? "is" : "are"} removed, and ` +
     `${count(off, "proxy", "proxies")} turned on. What rules hold passes.`;
   const options = { title: "Reset everything?", danger: true };
   if (!(await ask(what, "Reset everything", options))) return;

@@ -36,8 +36,9 @@ export class Lives {
     const rules = proxy?.enabled ? proxy.rules : [];
     for (const { name, status } of rules) this.count(name, status?.fired ?? 0, now);
     if (!this.lives) return;
-    const on = new Map(rules.filter(({ status }) => status?.state === "on")
-      .map((rule) => [rule.name, rule]));
+    const on = new Map(
+      rules.filter(({ status }) => status?.state === "on").map((rule) => [rule.name, rule]),
+    );
     for (const life of this.lives) {
       if (life.to !== null) continue;
       if (on.get(life.rule)?.behavior === life.behavior) on.delete(life.rule);

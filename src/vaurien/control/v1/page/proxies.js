@@ -20,9 +20,12 @@ const chosen = { search: "", filter: "all", sort: "name", descending: false, pag
 export function show(container, params, signal) {
   const table = new Table();
   container.append(
-    el("div", { class: "heading" },
+    el(
+      "div",
+      { class: "heading" },
       el("h1", { text: "Proxies" }),
-      el("a", { class: "button primary", href: "#/add", text: "Add a proxy" })),
+      el("a", { class: "button primary", href: "#/add", text: "Add a proxy" }),
+    ),
     table.toolbar(),
     table.node(),
     table.pager(),
@@ -42,27 +45,46 @@ class Table {
     const [search, filter] = [newId("search"), newId("filter")];
     this.status = el("span", { class: "muted", role: "status" });
     const look = () => ((chosen.page = 0), this.arrange());
-    return el("div", { class: "toolbar", role: "search" },
+    return el(
+      "div",
+      { class: "toolbar", role: "search" },
       el("label", { class: "hidden", for: search, text: "Search proxies" }),
       el("input", {
-        id: search, type: "search", placeholder: "Search name, address, rule",
+        id: search,
+        type: "search",
+        placeholder: "Search name, address, rule",
         prop: { value: chosen.search },
         on: { input: (event) => ((chosen.search = event.target.value), look()) },
       }),
       el("label", { class: "hidden", for: filter, text: "Show" }),
-      el("select", {
-        id: filter, on: { change: (event) => ((chosen.filter = event.target.value), look()) },
-      }, Object.entries(FILTERS).map(([value, [text]]) =>
-        el("option", { value, text, selected: value === chosen.filter }))),
-      this.status);
+      el(
+        "select",
+        {
+          id: filter,
+          on: { change: (event) => ((chosen.filter = event.target.value), look()) },
+        },
+        Object.entries(FILTERS).map(([value, [text]]) =>
+          el("option", { value, text, selected: value === chosen.filter }),
+        ),
+      ),
+      this.status,
+    );
   }
 
   node() {
-    this.head = el("tr", {}, COLUMNS.map((column) => this.heading(column)));
+    this.head = el(
+      "tr",
+      {},
+      COLUMNS.map((column) => this.heading(column)),
+    );
     this.body = el("tbody");
-    this.table = el("table", { class: "proxies" },
+    this.table = el(
+      "table",
+      { class: "proxies" },
       el("caption", { class: "hidden", text: "Proxies, with what they did in the last second" }),
-      el("thead", {}, this.head), this.body);
+      el("thead", {}, this.head),
+      this.body,
+    );
     this.empty = el("p", { class: "empty", hidden: true });
     return el("div", { class: "panel flush" }, this.table, this.empty);
   }
@@ -74,10 +96,13 @@ class Table {
       Object.assign(chosen, { sort: column.key, page: 0 });
       this.arrange();
     };
-    return el("th", { scope: "col", class: column.class, "data-key": column.key },
+    return el(
+      "th",
+      { scope: "col", class: column.class, "data-key": column.key },
       column.value
         ? el("button", { type: "button", text: column.title, on: { click: sort } })
-        : el("span", { class: "hidden", text: column.title }));
+        : el("span", { class: "hidden", text: column.title }),
+    );
   }
 
   pager() {
@@ -85,8 +110,13 @@ class Table {
     this.before = el("button", { type: "button", text: "Previous", on: { click: turn(-1) } });
     this.after = el("button", { type: "button", text: "Next", on: { click: turn(1) } });
     this.place = el("span", { class: "muted" });
-    this.pages = el("nav", { class: "pager", "aria-label": "Pages of proxies" },
-      this.before, this.place, this.after);
+    this.pages = el(
+      "nav",
+      { class: "pager", "aria-label": "Pages of proxies" },
+      this.before,
+      this.place,
+      this.after,
+    );
     return this.pages;
   }
 
@@ -107,8 +137,14 @@ class Table {
     this.after.disabled = chosen.page === pages - 1;
     setText(this.place, `${first + 1} to ${first + shown.length} of ${found.length}`);
     this.empty.hidden = shown.length > 0;
-    setText(this.empty, !known.loaded ? "Loading …"
-      : all.length ? "No proxy is like this." : "There are no proxies yet. Add the first one.");
+    setText(
+      this.empty,
+      !known.loaded
+        ? "Loading …"
+        : all.length
+          ? "No proxy is like this."
+          : "There are no proxies yet. Add the first one.",
+    );
     for (const th of this.head.children) {
       const order = chosen.descending ? "descending" : "ascending";
       setAttribute(th, "aria-sort", th.dataset.key === chosen.sort ? order : null);
@@ -117,11 +153,13 @@ class Table {
 
   fill(shown) {
     const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
-    const rows = new Map(shown.map((proxy) =>
-      [proxy.name, this.rows.get(proxy.name) ?? new ProxyRow(proxy)]));
+    const rows = new Map(
+      shown.map((proxy) => [proxy.name, this.rows.get(proxy.name) ?? new ProxyRow(proxy)]),
+    );
     this.rows = rows;
     const nodes = [...rows.values()].map((row) => row.node);
-    const same = nodes.length === this.body.children.length &&
+    const same =
+      nodes.length === this.body.children.length &&
       nodes.every((node, index) => node === this.body.children[index]);
     if (!same) this.body.replaceChildren(...nodes);
     if (focused?.isConnected) focused.focus({ preventScroll: true });

@@ -30,15 +30,18 @@ export function show(container, { name }, signal) {
 
 const VIEWS = {
   there: parts,
-  gone: (name) =>
-    [el("h1", { text: name }), el("p", { class: "empty", text: `There is no proxy ${name}.` })],
+  gone: (name) => [
+    el("h1", { text: name }),
+    el("p", { class: "empty", text: `There is no proxy ${name}.` }),
+  ],
   unknown: () => [el("p", { class: "empty", text: "Loading …" })],
 };
 
 function parts(name, signal) {
   const panels = { rules, presets, connections, settings, traffic };
-  const slots = Object.fromEntries(Object.keys(panels).map((key) =>
-    [key, el("div", { class: `slot slot-${key}` })]));
+  const slots = Object.fromEntries(
+    Object.keys(panels).map((key) => [key, el("div", { class: `slot slot-${key}` })]),
+  );
   for (const [key, fill] of Object.entries(panels)) fill(slots[key], name, signal);
   watch(name, signal);
   const side = el("div", { class: "side" }, slots.rules, slots.presets);
@@ -67,7 +70,12 @@ function heading(name, signal) {
   };
   subscribe("proxies", update, signal);
   update();
-  return el("div", { class: "heading" },
-    toggle.node, el("div", {}, el("h1", { text: name }), where), state,
-    el("button", { type: "button", class: "end", text: "Reset this proxy", on: { click: reset } }));
+  return el(
+    "div",
+    { class: "heading" },
+    toggle.node,
+    el("div", {}, el("h1", { text: name }), where),
+    state,
+    el("button", { type: "button", class: "end", text: "Reset this proxy", on: { click: reset } }),
+  );
 }

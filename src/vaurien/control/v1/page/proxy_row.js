@@ -20,6 +20,7 @@ export const COLUMNS = [
   { key: "spark", title: "Traffic in the last minute", class: "wide" },
   live("p50", "p50", milliseconds, "wide"),
   live("p99", "p99", milliseconds),
+  live("held_p99", "Held", milliseconds, "wide"),
   live("errors", "Errors/s", number, "wide"),
   live("injected", "Injected/s", number, "wide"),
 ];
@@ -43,16 +44,31 @@ export class ProxyRow {
     this.rules = el("td", { class: "chips" });
     this.spark = spark();
     this.cells = COLUMNS.filter((column) => column.live).map((column) => ({
-      ...column, node: el("td", { class: column.class }),
+      ...column,
+      node: el("td", { class: column.class }),
     }));
     const cells = Object.fromEntries(this.cells.map(({ key, node }) => [key, node]));
-    this.node = el("tr", {},
+    this.node = el(
+      "tr",
+      {},
       el("td", {}, this.toggle.node),
-      el("th", { scope: "row" },
-        el("a", { href: `#${path("proxies", this.name)}`, text: this.name }), this.where),
-      this.protocol, this.rules, cells.open, cells.exchanges,
+      el(
+        "th",
+        { scope: "row" },
+        el("a", { href: `#${path("proxies", this.name)}`, text: this.name }),
+        this.where,
+      ),
+      this.protocol,
+      this.rules,
+      cells.open,
+      cells.exchanges,
       el("td", { class: "wide" }, this.spark.node),
-      cells.p50, cells.p99, cells.errors, cells.injected);
+      cells.p50,
+      cells.p99,
+      cells.held_p99,
+      cells.errors,
+      cells.injected,
+    );
   }
 
   /** Show what is known by now, and what has changed of the proxy. */
@@ -83,14 +99,18 @@ function chips(rules) {
   const states = rules.map(({ status, paused }) => status?.state ?? (paused ? "paused" : "on"));
   const named = rules.slice(0, CHIPS).map((rule, index) => {
     const state = states[index];
-    return el("span", { class: `chip wide ${state}`, title: rule.name },
+    return el(
+      "span",
+      { class: `chip wide ${state}`, title: rule.name },
       el("span", { text: rule.behavior }),
-      state !== "on" && el("span", { class: "hidden", text: ` (${state})` }));
+      state !== "on" && el("span", { class: "hidden", text: ` (${state})` }),
+    );
   });
   const more = rules.length - CHIPS;
   const on = states.filter((state) => state === "on").length;
   return [
-    ...named, more > 0 && el("span", { class: "muted wide", text: `+${more}` }),
+    ...named,
+    more > 0 && el("span", { class: "muted wide", text: `+${more}` }),
     el("span", { class: `chip narrow ${on ? "on" : ""}`, text: `${on} of ${rules.length}` }),
   ].filter(Boolean);
 }
@@ -105,7 +125,11 @@ export function proxySwitch(name) {
     node.removeAttribute("aria-busy");
   };
   const node = el("button", {
-    type: "button", class: "switch", role: "switch", "aria-label": name, on: { click: turn },
+    type: "button",
+    class: "switch",
+    role: "switch",
+    "aria-label": name,
+    on: { click: turn },
   });
   const update = (proxy) => setAttribute(node, "aria-checked", String(proxy.enabled));
   return { node, update };

@@ -46,7 +46,8 @@ export class Series {
     if (at <= this.end) return true;
     if (this.step !== 1 || (this.length && at > this.end + 1)) return false;
     if (!this.length) this.from = at;
-    for (const [name, value] of Object.entries(sample)) this.values[NAMES[name] ?? name]?.push(value);
+    for (const [name, value] of Object.entries(sample))
+      this.values[NAMES[name] ?? name]?.push(value);
     if (this.length > this.span) {
       this.from += this.step;
       for (const values of Object.values(this.values)) values.shift();

@@ -51,7 +51,11 @@ export const trafficOf = (name) => traffic.get(name) ?? [];
 /** Begin to follow the server. */
 export function start(signal) {
   const follow = (name, url, options) =>
-    stream(url, { signal, onState: (state, error) => tell(name, state === "up", error), ...options });
+    stream(url, {
+      signal,
+      onState: (state, error) => tell(name, state === "up", error),
+      ...options,
+    });
   follow("live", "/v1/live", { onEvent: take, silence: SILENCE });
   follow("events", `/v1/events?type=${KINDS}`, { onEvent: learn });
 }
@@ -97,7 +101,7 @@ function tell(name, isUp, error) {
   if (isUp && name === "events") renew(null);
   const connected = streams.live !== false && streams.events !== false;
   if (connected && !(streams.live && streams.events)) return; // one of them is on its way
-  known.problem = connected ? "" : error?.detail ?? "";
+  known.problem = connected ? "" : (error?.detail ?? "");
   if (connected === known.connected) return;
   known.connected = connected;
   publish("connection", connected);

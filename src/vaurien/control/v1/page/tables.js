@@ -10,8 +10,10 @@ export function figures(series, lines) {
   const every = Math.max(1, Math.round(series.span / series.step / ROWS));
   const rows = [];
   for (let index = series.length - 1; index >= 0; index -= every) {
-    rows.push([time(series.at(index)),
-      ...lines.map(({ key, format }) => format(series.values[key]?.[index] ?? null))]);
+    rows.push([
+      time(series.at(index)),
+      ...lines.map(({ key, format }) => format(series.values[key]?.[index] ?? null)),
+    ]);
   }
   const titles = lines.map(({ title, label, full = label }) => `${title.split(",")[0]}: ${full}`);
   return table("Figures, newest first", ["Time", ...titles], rows);
@@ -35,10 +37,34 @@ export function happenings(series, lives) {
 }
 
 function table(caption, titles, rows) {
-  return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
-    el("table", {},
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
+    el(
+      "table",
+      {},
       el("caption", { text: caption }),
-      el("thead", {}, el("tr", {}, titles.map((text) => el("th", { scope: "col", text })))),
-      el("tbody", {}, rows.map(([first, ...cells]) => el("tr", {},
-        el("th", { scope: "row", text: first }), cells.map((text) => el("td", { text })))))));
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          titles.map((text) => el("th", { scope: "col", text })),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        rows.map(([first, ...cells]) =>
+          el(
+            "tr",
+            {},
+            el("th", { scope: "row", text: first }),
+            cells.map((text) => el("td", { text })),
+          ),
+        ),
+      ),
+    ),
+  );
 }

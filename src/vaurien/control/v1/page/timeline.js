@@ -33,7 +33,8 @@ export class Timeline extends Chart {
     if (this.left > 0) rows.push([this.label(`and ${count(this.left, "other rule")}`)]);
     if (this.others.length) rows.push(this.events());
     const placed = rows.map((row, index) =>
-      svg("g", { transform: `translate(0 ${this.height + 6 + index * LANE})` }, row));
+      svg("g", { transform: `translate(0 ${this.height + 6 + index * LANE})` }, row),
+    );
     clear(this.more).append(...placed);
   }
 
@@ -42,15 +43,28 @@ export class Timeline extends Chart {
       const left = this.within(from);
       const right = to === null ? this.width - MARGIN.right : this.within(to);
       const still = to === null ? "now" : time(to);
-      return svg("rect", {
-        class: "life", x: left.toFixed(1), width: Math.max(1, right - left).toFixed(1),
-        height: BAR, rx: 2,
-      }, svg("title", { text: `${rule}: ${time(from)} to ${still}` }));
+      return svg(
+        "rect",
+        {
+          class: "life",
+          x: left.toFixed(1),
+          width: Math.max(1, right - left).toFixed(1),
+          height: BAR,
+          rx: 2,
+        },
+        svg("title", { text: `${rule}: ${time(from)} to ${still}` }),
+      );
     });
     return [
-      svg("rect", { class: "lane", x: MARGIN.left, height: BAR, rx: 2,
-        width: this.width - MARGIN.left - MARGIN.right }),
-      bars, this.ticks(rule, firings),
+      svg("rect", {
+        class: "lane",
+        x: MARGIN.left,
+        height: BAR,
+        rx: 2,
+        width: this.width - MARGIN.left - MARGIN.right,
+      }),
+      bars,
+      this.ticks(rule, firings),
       this.label(rule === behavior || !behavior ? rule : `${rule} (${behavior})`),
     ];
   }
@@ -65,15 +79,22 @@ export class Timeline extends Chart {
     const most = Math.max(...places.values());
     return [...places].map(([x, times]) => {
       const height = Math.max(4, BAR * Math.sqrt(times / most));
-      return svg("rect", { class: "tick", x, y: BAR - height, width: TICK - 0.5, height },
-        svg("title", { text: `${rule} fired ${count(times, "time")}` }));
+      return svg(
+        "rect",
+        { class: "tick", x, y: BAR - height, width: TICK - 0.5, height },
+        svg("title", { text: `${rule} fired ${count(times, "time")}` }),
+      );
     });
   }
 
   events() {
     const marks = this.others.map(({ at, text }) =>
-      svg("circle", { class: "mark", cx: this.within(at).toFixed(1), cy: BAR / 2, r: 4 },
-        svg("title", { text: `${time(at)} ${text}` })));
+      svg(
+        "circle",
+        { class: "mark", cx: this.within(at).toFixed(1), cy: BAR / 2, r: 4 },
+        svg("title", { text: `${time(at)} ${text}` }),
+      ),
+    );
     return [this.label("trouble"), marks];
   }
 

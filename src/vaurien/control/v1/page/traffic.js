@@ -23,14 +23,22 @@ const BYTES = [
 ];
 const CHARTS = [
   ["Requests a second", number, [{ key: "exchanges", label: "requests", mark: 1, filled: true }]],
-  ["Errors a second", number, [
-    { key: "injected", label: "injected", mark: 2, filled: true },
-    { key: "errors", label: "of the backend", mark: "bad" },
-  ]],
-  ["Connections", number, [
-    { key: "connections", label: "open", mark: 1, filled: true },
-    { key: "accepted", label: "new a second", mark: 2 },
-  ]],
+  [
+    "Errors a second",
+    number,
+    [
+      { key: "injected", label: "injected", mark: 2, filled: true },
+      { key: "errors", label: "of the backend", mark: "bad" },
+    ],
+  ],
+  [
+    "Connections",
+    number,
+    [
+      { key: "connections", label: "open", mark: 1, filled: true },
+      { key: "accepted", label: "new a second", mark: 2 },
+    ],
+  ],
   ["Bytes a second", bytes, BYTES],
 ];
 
@@ -40,26 +48,47 @@ export function traffic(container, name, signal) {
   const cursor = new Cursor();
   const lives = new Lives(name, signal);
   const isTcp = proxyNamed(name).protocol === "tcp";
-  const timeline = new Timeline(lives, isTcp
-    ? { title: "Bytes a second, and rules", lines: BYTES, format: bytes, cursor, height: 170 }
-    : { title: "Response time, and rules", lines: TIMES, format: milliseconds, cursor, height: 190,
-        isLogarithmic: true });
+  const timeline = new Timeline(
+    lives,
+    isTcp
+      ? { title: "Bytes a second, and rules", lines: BYTES, format: bytes, cursor, height: 170 }
+      : {
+          title: "Response time, and rules",
+          lines: TIMES,
+          format: milliseconds,
+          cursor,
+          height: 190,
+          isLogarithmic: true,
+        },
+  );
   const shown = isTcp ? CHARTS.slice(2, 3) : CHARTS;
-  const charts = [timeline, ...shown.map(([title, format, lines]) =>
-    new Chart({ title, lines, format, cursor }))];
+  const charts = [
+    timeline,
+    ...shown.map(([title, format, lines]) => new Chart({ title, lines, format, cursor })),
+  ];
   const lines = charts.flatMap((chart) =>
-    chart.lines.map((line) => ({ ...line, title: chart.title, format: chart.format })));
+    chart.lines.map((line) => ({ ...line, title: chart.title, format: chart.format })),
+  );
   const tables = new Tables(lines, lives);
   const flow = new Flow(name, lives, (series) => {
     for (const chart of charts) chart.update(series);
     tables.update(series);
   });
   const id = newId("traffic");
-  container.append(el("section", { class: "panel traffic", "aria-labelledby": id },
-    el("div", { class: "heading" }, el("h2", { id, text: "Traffic" }), spans(flow)),
-    timeline.node,
-    el("div", { class: "charts" }, charts.slice(1).map((chart) => chart.node)),
-    tables.node));
+  container.append(
+    el(
+      "section",
+      { class: "panel traffic", "aria-labelledby": id },
+      el("div", { class: "heading" }, el("h2", { id, text: "Traffic" }), spans(flow)),
+      timeline.node,
+      el(
+        "div",
+        { class: "charts" },
+        charts.slice(1).map((chart) => chart.node),
+      ),
+      tables.node,
+    ),
+  );
   subscribe("samples", (at) => flow.add(at), signal);
   signal.addEventListener("abort", () => charts.forEach((chart) => chart.watch.disconnect()));
   flow.fetch();
@@ -73,11 +102,19 @@ function spans(flow) {
     }
     flow.fetch();
   };
-  const group = el("div", { class: "segments end", role: "group", "aria-label": "Time shown" },
-    Object.entries(SPANS).map(([seconds, text]) => el("button", {
-      type: "button", text, "data-span": seconds, "aria-pressed": String(Number(seconds) === span),
-      on: { click: () => choose(Number(seconds)) },
-    })));
+  const group = el(
+    "div",
+    { class: "segments end", role: "group", "aria-label": "Time shown" },
+    Object.entries(SPANS).map(([seconds, text]) =>
+      el("button", {
+        type: "button",
+        text,
+        "data-span": seconds,
+        "aria-pressed": String(Number(seconds) === span),
+        on: { click: () => choose(Number(seconds)) },
+      }),
+    ),
+  );
   return group;
 }
 
@@ -124,8 +161,12 @@ class Tables {
     this.lives = lives;
     this.series = null;
     this.body = el("div", { class: "tables" });
-    this.node = el("details", { class: "as-tables", on: { toggle: () => this.fill() } },
-      el("summary", { text: "The same as tables" }), this.body);
+    this.node = el(
+      "details",
+      { class: "as-tables", on: { toggle: () => this.fill() } },
+      el("summary", { text: "The same as tables" }),
+      this.body,
+    );
   }
 
   update(series) {
@@ -137,6 +178,8 @@ class Tables {
   fill() {
     if (!this.node.open || !this.series) return;
     this.body.replaceChildren(
-      figures(this.series, this.lines), happenings(this.series, this.lives));
+      figures(this.series, this.lines),
+      happenings(this.series, this.lives),
+    );
   }
 }
