@@ -2,12 +2,15 @@
 
 A block is enclosed in fences, and what follows its language says what a test does with it:
 
+* ``sh check``: commands of vaurien with one proxy, which are understood, and not run.
 * ``sh``: commands for a terminal, of which there is one, or several with ``terminal=NAME``.  Each
   must succeed; ``status=1`` is how the last one ends.  With ``until=TEXT`` it is left running
   once it has said this; a later block in this terminal first presses Ctrl-C.
 * ``output``: what the terminal of the block before has shown.  ``...`` stands for anything in a
   line, and on its own for any lines; with ``numbers=any`` a number for any other.
 * any language with ``file=NAME``: the contents of a file.
+* ``toml``, ``ini``, ``json``, ``yaml``: a configuration, which is understood, or other data.
+* ``python``: a program, which is run.
 * ``text``: no code.
 
 These comments, which no reader sees, are about blocks, too::
@@ -37,6 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from documents_checked import CHECKS
 from peers import wait_until
 from servers import free_port, require
 
@@ -55,17 +59,22 @@ LIMIT = 50.0
 REPORT = "trap 'echo \"<failed: $BASH_COMMAND>\"' ERR\n"
 PATIENCE_AT_END = 5.0
 MARK = "VAURIEN_PAGE"
-SERVE = """
+DEFAULTS = """
 vaurien() {
-    if [ "$1" = serve ]; then VAURIEN_PORT=$SERVE_PORT command vaurien "$@"
-    else command vaurien "$@"; fi
+    case "$1 $* " in
+        "serve "*) VAURIEN_PORT=$SERVE_PORT command vaurien "$@" ;;
+        --*" --http "*) command vaurien "$@" --http-port $HTTP_PORT ;;
+        *) command vaurien "$@" ;;
+    esac
 }
+curl() { command curl -sS "$@"; }
+vaurienctl() { command vaurienctl --host http://localhost:$HTTP_PORT "$@"; }
 """
-"""Has the API of ``vaurien serve`` on a free port, too."""
+"""Has ports that nobody names replaced, too; and curl shows no progress, as on a terminal."""
 SBIN = "/usr/sbin"
 """Where Debian has servers, which not every PATH has."""
-API_PORT = "8474"
-"""Where ``vaurien serve`` and its clients meet if they are told nothing."""
+API_PORT, CONTROL_PORT = "8474", "8080"
+"""Where ``vaurien serve``, and a single proxy, meet their clients if they are told nothing."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ def blocks_of(path: Path) -> list[Block]:
                 str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name,
                 page.count("\n", 0, each.start()) + 1,
                 language,
-                dict(word.split("=", 1) for word in words),
+                {name: value for name, _, value in (word.partition("=") for word in words)},
                 each["text"] or each["code"] or "",
                 " ".join((each["reason"] or "").split()),
             )
@@ -116,7 +125,7 @@ class Terminal:
             start_new_session=True,
         )
         self._type("trap : INT\n")  # so that Ctrl-C ends what it runs, and not the shell
-        self._type(SERVE)
+        self._type(DEFAULTS)
         self._mark = ""
         self._shown = ""
 
@@ -193,7 +202,9 @@ class Session:
     def __init__(self, page: str, folder: Path) -> None:
         self.folder = folder / "work"
         self.folder.mkdir()
-        self._ports = {port: str(free_port()) for port in {API_PORT, *PORT.findall(page)} - {"00"}}
+        self._ports = {
+            port: str(free_port()) for port in {API_PORT, CONTROL_PORT, *PORT.findall(page)}
+        }
         self._number = re.compile(rf"(?<![\w.])({'|'.join(self._ports)})(?!\w)")
         self.mark = str(uuid4())
         api = f"http://localhost:{self._ports[API_PORT]}"
@@ -205,6 +216,7 @@ class Session:
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # takes long where there are many
             "PYTEST_ADDOPTS": "-p vaurien.pytest_plugin -p no:cacheprovider",
             "SERVE_PORT": self._ports[API_PORT],
+            "HTTP_PORT": self._ports[CONTROL_PORT],
             "VAURIEN_URL": api,
             "TOXIPROXY_URL": api,
             MARK: self.mark,
@@ -225,6 +237,11 @@ class Session:
             path = self.folder / block.options["file"]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
+        elif block.language in CHECKS and (block.language != "sh" or "check" in block.options):
+            try:
+                CHECKS[block.language](text, self.folder)
+            except Exception as error:
+                raise AssertionError(f"{text}: {error!r}") from error
         elif block.language == "sh":
             name = block.options.get("terminal", "1")
             if name not in self._terminals:
