@@ -67,7 +67,7 @@ vaurien() {
         *) command vaurien "$@" ;;
     esac
 }
-curl() { command curl -sS "$@"; }
+curl() { command curl --no-progress-meter "$@"; }
 vaurienctl() { command vaurienctl --host http://localhost:$HTTP_PORT "$@"; }
 """
 """Has ports that nobody names replaced, too; and curl shows no progress, as on a terminal."""

@@ -40,6 +40,7 @@ EXAMPLES = sorted((ROOT / "examples").rglob("*.md"))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")  # but for those to other sites, which stand below
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9.-]*[a-z0-9])(?![\w-]*[A-Z])")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
 COMMAND = re.compile(r"(?:^ {4}|`)make ((?:[a-z]+ ?)*)", re.MULTILINE)
@@ -216,7 +217,7 @@ def test_flags_that_are_mentioned_exist(path: Path, flags: set[str]) -> None:
     for name in plugins.BEHAVIORS:
         for flag in flags_of_plugin("behavior", behaviors.get(name)):
             known |= {spelling.removeprefix("--") for spelling in flag.opts}
-    assert set(FLAG.findall(path.read_text("utf-8"))) - known == set()
+    assert set(FLAG.findall(COMMENT.sub("", path.read_text("utf-8")))) - known == set()
 
 
 def test_commands_that_are_mentioned_exist() -> None:
@@ -232,6 +233,14 @@ def anchors(path: Path) -> set[str]:
     """The anchors that a forge makes of a page's headings."""
     headings = HEADING.findall(FENCE.sub("", path.read_text("utf-8")))
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=by_name)
+def test_each_code_block_says_what_it_is(path: Path) -> None:
+    """Indented blocks, and fences without a language, would not be run: see tests/pages.py."""
+    text = path.read_text("utf-8")
+    assert re.findall(r"\n\n    \S.*", FENCE.sub("", text)) == []
+    assert [each for each in FENCE.findall(text) if each.startswith("```\n")] == []
 
 
 @pytest.mark.parametrize("path", [*PAGES, *EXAMPLES], ids=by_name)

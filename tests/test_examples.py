@@ -1,37 +1,29 @@
-"""The documentation's examples, run as they stand there."""
+"""What examples of the documentation come to; tests of its pages run all of them."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import knowing
+from documents_checked import understood
 from end_to_end.proxies import command_line
-from live import Http, controlled, echo, live
+from live import echo
 from peers import connect, receive, receive_until_fin
 from vaurien import plugins, registry
-from vaurien.config import ini, replay
-from vaurien.config.configuration import Configuration
-from vaurien.config.files import read
+from vaurien.config import ini
 from vaurien.config.understand import understand
-from vaurien.rules.handshake import inside_tls
-from vaurien.rules.notation import describe, make_rules, parse_mix, parse_rule
+from vaurien.rules.notation import describe
 
 ROOT = Path(__file__).parent.parent
 FILE = re.compile(r"^```python file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SERVED = "http://localhost:8474"
 COMMAND = re.compile(r"^vaurien (--backend .*)$", re.MULTILINE)
-CURL = re.compile(r"^    (?:\$ )?curl (.*)\n(?:    (\{.*))?", re.MULTILINE)
 ENTRY_POINTS = re.compile(r'^(\w+) = "my_package\.(\w+):(\w+)"$', re.MULTILINE)
 
 
@@ -166,27 +158,6 @@ def examples(kind: str) -> list[tuple[str, str]]:
     return [(path.name, text) for path in pages for text in block.findall(path.read_text("utf-8"))]
 
 
-def understood(path: Path) -> Configuration:
-    """What a file comes to, in which nothing is wrong."""
-    return understand(read(str(path), {"API_PORT": "8000"}), knowing.known())
-
-
-TOML = [text for _, text in examples("toml") if "entry-points" not in text]
-
-
-@pytest.mark.parametrize("text", [text for text in TOML if "[[fire]]" in text])
-def test_scenarios(text: str) -> None:
-    assert replay.parse(text).fires
-
-
-@pytest.mark.parametrize("text", [text for text in TOML if "[[fire]]" not in text])
-def test_toml_files(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "vaurien.toml"
-    path.write_text(text)
-    (tmp_path / "common.toml").write_text('[proxies.a]\nbackend = "localhost:1"\n')
-    assert understood(path).state.proxies
-
-
 def test_the_file_of_many_proxies(tmp_path: Path) -> None:
     path = tmp_path / "vaurien.toml"
     path.write_text(examples("toml")[0][1])
@@ -226,93 +197,3 @@ def test_the_file_of_toxiproxy(tmp_path: Path) -> None:
             "wait": True,
         },
     ]
-
-
-def documented_rules() -> list[tuple[str, str, bool]]:
-    """The rules of command lines in the pages, each with the protocol that it is for."""
-    found = []
-    for path in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]:
-        protocol = "tcp"
-        for line in path.read_text("utf-8").replace("\\\n", "").splitlines():
-            if line.startswith("## "):  # may be about one of them
-                protocol = line[3:] if line[3:] in plugins.PROTOCOLS else "tcp"
-            protocol = (re.findall(r"--protocol ([\w.]+)", line) or [protocol])[0]
-            rules = re.findall(r"--rule '([^']+)'", line)
-            found += [(rule, protocol, "--tls " in line) for rule in rules]
-    return [(rule, protocol, tls) for rule, protocol, tls in found if "." not in protocol]
-
-
-@pytest.mark.parametrize(("rule", "protocol", "tls"), documented_rules())
-def test_rules_of_command_lines(rule: str, protocol: str, tls: bool) -> None:
-    spoken = registry.protocols.get(protocol)
-    if tls:
-        spoken = inside_tls(spoken, greeted=True)  # type: ignore[arg-type]  # as in net.spec
-    assert make_rules([parse_rule(rule)], registry.behaviors.get, spoken)
-
-
-# Control.
-
-
-@pytest.fixture
-def http() -> Iterator[Http]:
-    """The interface of a running proxy."""
-    mix = [{**entry, "sleep": 2} for entry in parse_mix("20:delay")]
-    with live(mix) as running, controlled(running) as interface:
-        yield interface
-
-
-def ask(http: Http, words: str) -> object:
-    """Ask what a ``curl`` would, of the proxy of a test."""
-    parser = ArgumentParser()
-    parser.add_argument("url")
-    parser.add_argument("-X", default="GET")
-    parser.add_argument("-d")
-    given = parser.parse_args(shlex.split(words))
-    path = given.url.removeprefix("http://localhost:8080")
-    assert path.startswith("/")
-    body = None if given.d is None else given.d.encode()
-    answer = http(given.X, path, body)
-    assert answer.status == 200, answer.body
-    return answer.json
-
-
-def test_curl_commands_of_the_readme(http: Http) -> None:
-    commands = CURL.findall(page("README.md"))
-    assert len(commands) == 3
-    for words, _ in commands:
-        ask(http, words)
-    assert ask(http, "http://localhost:8080/behavior") == {"behavior": "dummy"}
-
-
-def test_curl_commands_of_the_control_page(http: Http) -> None:
-    commands = CURL.findall(page("docs/control.md").partition("## vaurienctl")[0])
-    assert len(commands) == 5
-    for words, shown in commands:
-        assert ask(http, words) == json.loads(shown)
-
-
-def test_programs_of_the_control_page() -> None:
-    programs = [each for each in PYTHON.findall(page("docs/control.md")) if SERVED in each]
-    assert len(programs) == 2
-    with live() as running, controlled(running) as http:
-        before = running.control.state.proxies
-        for program in programs:
-            code = program.replace(SERVED, f"http://{http.host}:{http.port}")
-            exec(compile(code, "docs/control.md", "exec"), {})
-        assert running.control.state.proxies == before
-
-
-def test_curl_commands_of_the_api_page() -> None:
-    plugins.install()
-    commands = re.findall(r"^    \$ curl (.+)$", page("docs/api.md"), re.MULTILINE)
-    assert len(commands) == 5
-    with live(names=()) as running, controlled(running) as http:
-        for words in commands:
-            given = shlex.split(words.replace("localhost:6380", "localhost:0"))
-            method = given[given.index("-X") + 1] if "-X" in given else "GET"
-            (url,) = (each for each in given if each.startswith("http://"))
-            body = given[given.index("-d") + 1].encode() if "-d" in given else None
-            kind = {"Content-Type": "application/json"} if "-H" in given else {}
-            path = url.removeprefix("http://localhost:8474")
-            assert http(method, path, body, kind).status in (200, 201), words
-        assert running.control.state.proxies[0].plan.rules == ()

@@ -8,7 +8,7 @@ import pytest
 
 from pages import PAGES, ROOT, blocks_of, session
 
-RUN = [path for path in PAGES if path.parent.name == "howto" or path.name == "tutorial.md"]
+WITH_BLOCKS = [path for path in PAGES if blocks_of(path)]
 
 
 def go_through(path: Path, folder: Path) -> None:
@@ -21,7 +21,7 @@ def go_through(path: Path, folder: Path) -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("path", RUN, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", WITH_BLOCKS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_blocks(path: Path, tmp_path: Path) -> None:
     go_through(path, tmp_path)
 
