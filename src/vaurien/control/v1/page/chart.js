@@ -51,6 +51,7 @@ export class Chart {
     this.paths = lines.map(({ mark, filled }) => ({
       area: filled && svg("path", { class: `area mark-${mark}` }),
       line: svg("path", { class: `line mark-${mark}` }),
+      dots: svg("path", { class: `line dots mark-${mark}` }),
     }));
     this.more = svg("g");
     this.when = svg("text", { class: "when", "text-anchor": "middle" });
@@ -60,7 +61,7 @@ export class Chart {
       "svg",
       { class: "plot", role: "img", "aria-label": title },
       this.grid,
-      this.paths.map(({ area, line }) => [area, line]),
+      this.paths.map(({ area, line, dots }) => [area, line, dots]),
       this.more,
       this.pointer,
     );
@@ -127,9 +128,11 @@ export class Chart {
     const y = (value) => MARGIN.top + (1 - scale.at(value)) * inner;
     this.drawGrid(scale, y);
     values.forEach((each, index) => {
-      const { area, line } = this.paths[index];
+      const { area, line, dots } = this.paths[index];
       const runs = this.runs(each, y);
-      setAttribute(line, "d", runs.map((run) => `M${run.join("L")}`).join("") || null);
+      const [alone, together] = [runs.filter(isAlone), runs.filter((run) => !isAlone(run))];
+      setAttribute(line, "d", together.map((run) => `M${run.join("L")}`).join("") || null);
+      setAttribute(dots, "d", alone.map(([point]) => `M${point}h0`).join("") || null);
       const foot = y(0).toFixed(1);
       const filled = runs.map(
         (run) =>
@@ -152,7 +155,6 @@ export class Chart {
       if (!run) runs.push((run = []));
       run.push(`${this.x(this.series.at(index)).toFixed(1)} ${y(value).toFixed(1)}`);
     });
-    for (const each of runs) if (each.length === 1) each.push(each[0]); // a dot
     return runs;
   }
 
@@ -249,4 +251,9 @@ export class Chart {
     const index = Math.min(series.length - 1, Math.max(0, before + steps));
     cursor.set(series.at(index));
   }
+}
+
+/** Whether a value stands between two moments without one: a line would not show it. */
+function isAlone(run) {
+  return run.length === 1;
 }

@@ -8,6 +8,7 @@ import { COLUMNS, ProxyRow, columnNamed } from "./proxy_row.js";
 import { known, proxies, sample, subscribe } from "./store.js";
 
 const PAGE = 50;
+const REST = 150; // milliseconds between changes of what is shown, but for clicks
 const SORT_AGAIN = 5_000; // milliseconds between changes of the order that nobody asked for
 const FILTERS = {
   all: ["All", () => true],
@@ -38,13 +39,14 @@ export function show(container, params, signal) {
 class Table {
   constructor() {
     this.rows = new Map(); // those that are shown, by name
-    this.arranged = 0;
+    this.arranged = -Infinity;
+    this.waiting = null;
   }
 
   toolbar() {
     const [search, filter] = [newId("search"), newId("filter")];
     this.status = el("span", { class: "muted", role: "status" });
-    const look = () => ((chosen.page = 0), this.arrange());
+    const look = () => ((chosen.page = 0), this.soon());
     return el(
       "div",
       { class: "toolbar", role: "search" },
@@ -120,8 +122,17 @@ class Table {
     return this.pages;
   }
 
+  /** Arrange now, or a little later, once for all that happens until then, if it was just done. */
+  soon() {
+    const wait = this.arranged + REST - performance.now();
+    if (wait <= 0) this.arrange();
+    else this.waiting ??= setTimeout(() => this.arrange(), wait);
+  }
+
   /** Show what is chosen, in its order. */
   arrange() {
+    clearTimeout(this.waiting);
+    this.waiting = null;
     this.arranged = performance.now();
     const all = proxies();
     const found = sorted(all.filter(isWanted));
@@ -168,7 +179,7 @@ class Table {
 
   /** Take over changed proxies. */
   change({ names, what }) {
-    if (what === "state") this.arrange();
+    if (what === "state") this.soon();
     else for (const name of names) this.rows.get(name)?.update();
   }
 
