@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from random import Random
 
 import pytest
 
@@ -60,6 +61,32 @@ def test_a_track_keeps_no_more_than_its_span(span: int) -> None:
     assert series.first == AT + end - span + step
     assert found[-1] == pytest.approx(end - (step - 1) / 2)
     assert found[0] == pytest.approx(series.first - AT - (step - 1) / 2)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("span", SPANS)
+def test_whatever_seconds_are_busy_a_track_tells_all_of_them(span: int, seed: int) -> None:
+    randomness = Random(seed)
+    begun, opened = randomness.randrange(30), 0
+    track, step = Track(begun), SPANS[span]
+    counts, levels = [0.0] * 9000, [0] * 9000
+    number = begun
+    while number < 6000:
+        idle = randomness.choice([1, 1, 1, 2, 9, 40, span // 3])
+        levels[number : number + idle] = [opened] * idle
+        number, opened = number + idle, randomness.randrange(5)
+        counts[number], levels[number] = randomness.randrange(1, 99), opened
+        track.add(number, opened, tallied(int(counts[number])))
+    end = number + randomness.randrange(20)
+    levels[number : end + 1] = [opened] * (end + 1 - number)
+    told = track.read(span, end, AT + end)
+    last = end // step
+    first = max(last - span // step, -(-begun // step))
+    steps = [range(at * step + 1, at * step + step + 1) for at in range(first, last)]
+    assert told.first == AT + (first + 1) * step
+    assert told.values["open"] == [levels[seconds[-1]] for seconds in steps]
+    expected = [sum(counts[second] for second in seconds) / step for seconds in steps]
+    assert told.values["exchanges"] == pytest.approx(expected)
 
 
 def test_a_track_of_a_proxy_without_traffic_is_idle() -> None:

@@ -39,6 +39,15 @@ def test_others_are_answered_at_the_root_as_ever(http: Http, accept: str) -> Non
     assert b'"location": "path"' in answer.body
 
 
+def test_only_looking_at_the_root_gives_the_page(http: Http) -> None:
+    seen = http("HEAD", "/", None, HTML)
+    assert (seen.status, seen.body) == (200, b"")
+    assert seen.headers["content-type"].startswith("text/html")
+    headers = {**HTML, "Content-Type": "application/json"}
+    assert http("POST", "/", {}, headers).headers["content-type"] == "application/json"
+    assert http("PUT", linked(http)[0], {}, headers).status == 405
+
+
 @pytest.mark.parametrize("name", ["none.js", "index.html.j2", "docs.html", "..%2Flive.py"])
 def test_nothing_else_is_served(http: Http, name: str) -> None:
     folder = linked(http)[0].rpartition("/")[0]

@@ -68,7 +68,7 @@ class Inbox:
 
 def _top(session: Session, proxy: str, once: bool) -> None:
     client = session.client
-    if once or session.form or not sys.stdout.isatty():
+    if once or session.form or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         session.show(_rows_now(client, proxy), TOP)
         return
     client.request("GET", "/v1")  # who was never there, or refuses, is not waited for
