@@ -83,6 +83,15 @@ def test_exchanges_errors_and_faults(running: Live) -> None:
     assert value(samples, f"{name}_bucket", le="+Inf", **of_set) == 3
 
 
+def test_how_long_rules_have_held_messages(running: Live) -> None:
+    running.proxy.tally.held.add(0.5)
+    samples = metrics_of(running)
+    name = "vaurien_held_time_seconds"
+    assert value(samples, f"{name}_sum", proxy="cache") == 0.5
+    assert value(samples, f"{name}_bucket", proxy="cache", le="0.262144") == 0
+    assert value(samples, f"{name}_bucket", proxy="cache", le="1.048576") == 1
+
+
 def test_rules(running: Live) -> None:
     running.ask()
     samples = metrics_of(running)

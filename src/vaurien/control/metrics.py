@@ -118,6 +118,11 @@ class Collected:
             for kind, latency in dict(each.proxy.tally.latencies).items():
                 latencies.add_metric([name, kind], *_histogram(latency))
         yield latencies
+        what = "Time that rules held messages which were then passed on."
+        held = HistogramMetricFamily("vaurien_held_time_seconds", what, labels=["proxy"])
+        for name, each, _ in self._found:
+            held.add_metric([name], *_histogram(each.proxy.tally.held))
+        yield held
 
     def _of_rules(self) -> Iterator[Metric]:
         rules = [
