@@ -149,6 +149,8 @@ def test_it_asks_for_a_token(browser: Browser, guarded: Served) -> None:
     with opened(browser, guarded, token=TOKEN) as dashboard:
         page = dashboard.page
         page.goto(dashboard.url)
+        page.get_by_label("Token", exact=True).press("Escape")
+        page.get_by_role("alert").get_by_role("button", name="Give a token").click()
         page.get_by_label("Token", exact=True).fill("another")
         page.keyboard.press("Enter")
         expect(page.get_by_text("The server does not know this token.")).to_be_visible()

@@ -9,6 +9,7 @@ const FIRST_PAUSE = 500; // milliseconds before a stream connects again; doubled
 const LONGEST_PAUSE = 5_000;
 
 let asking = null;
+let declined = false; // to give a token: nobody is asked again until they say so
 let askForToken = async () => null;
 
 /** What the server says is wrong, or that it does not answer (status 0). */
@@ -25,6 +26,11 @@ export class ApiError extends Error {
 /** Set how a token is asked for: gives a promise of it, or of null. */
 export function setTokenPrompt(prompt) {
   askForToken = prompt;
+}
+
+/** Ask for a token again, at the next request that needs one, after somebody gave none. */
+export function askAgain() {
+  declined = false;
 }
 
 export function keepToken(token) {
@@ -103,12 +109,13 @@ async function send(url, options) {
     if (response.ok) return response;
     const problem = await response.json().catch(() => ({ title: response.statusText }));
     const error = new ApiError(response.status, problem);
-    if (response.status !== 401) throw error;
+    if (response.status !== 401 || declined) throw error;
     if (token !== sessionStorage.getItem(TOKEN)) continue; // given meanwhile
     keepToken(null);
     asking ??= askForToken(token !== null).finally(() => (asking = null));
     const given = await asking;
-    if (!given) throw error;
+    declined = !given;
+    if (declined) throw error;
     keepToken(given);
   }
 }

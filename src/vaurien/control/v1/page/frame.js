@@ -1,7 +1,7 @@
 // What is around all views: whether the server is there, what all proxies do, and the reset.
 
 import { el, setText } from "./dom.js";
-import { request } from "./api.js";
+import { askAgain, request } from "./api.js";
 import { ask, attempt, notice } from "./dialogs.js";
 import { count, milliseconds, number } from "./format.js";
 import { known, proxies, subscribe } from "./store.js";
@@ -29,11 +29,14 @@ export function showFrame() {
 function showConnection() {
   const banner = document.getElementById("banner");
   const light = document.getElementById("light");
+  const again = el("button", { type: "button", text: "Give a token", on: { click: askAgain } });
   const say = () => {
     const gone = known.connected === false;
     document.body.classList.toggle("gone", gone);
-    const why = known.problem ? ` ${known.problem}` : "";
-    setText(banner, gone ? `No connection to vaurien.${why} Trying again …` : "");
+    const { status, detail } = known.problem ?? {};
+    const why = status === 401 ? "It wants a token." : `${status ? detail : ""} Trying again …`;
+    setText(banner, gone ? `No connection to vaurien. ${why}` : "");
+    if (status === 401) banner.append(again);
     setText(light, gone ? "not connected" : known.connected ? "live" : "connecting");
     light.className = `light ${gone ? "bad" : known.connected ? "good" : ""}`;
   };

@@ -22,7 +22,7 @@ export const known = {
   totals: null, // the last sample of all proxies together
   loaded: false, // whether the proxies have been fetched once
   connected: null, // whether the server is there; null: not yet known
-  problem: "", // why it is not
+  problem: null, // why it is not: an ApiError, if the server says so
 };
 
 const byName = new Map(); // resources of proxies
@@ -101,9 +101,9 @@ function tell(name, isUp, error) {
   if (isUp && name === "events") renew(null);
   const connected = streams.live !== false && streams.events !== false;
   if (connected && !(streams.live && streams.events)) return; // one of them is on its way
-  known.problem = connected ? "" : (error?.detail ?? "");
-  if (connected === known.connected) return;
-  known.connected = connected;
+  const problem = connected ? null : error;
+  if (connected === known.connected && problem?.status === known.problem?.status) return;
+  Object.assign(known, { connected, problem });
   publish("connection", connected);
 }
 
