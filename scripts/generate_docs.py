@@ -10,9 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
+from textwrap import dedent
+
+import click
 
 from vaurien import plugins
+from vaurien.cli import COMMANDS
 from vaurien.config.presets import Presets
 from vaurien.config.setting import Setting
 from vaurien.config.settings import LOG_LEVELS, SETTINGS, WITHOUT_EFFECT
@@ -28,27 +34,74 @@ DOCS = ROOT / "docs"
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
+WORDS = {
+    "behaviors": ", ".join(plugins.BEHAVIORS),
+    "protocols": ", ".join(plugins.PROTOCOLS),
+    "keys": "those of [every rule](rules.md#keys)",
+    "levels": ", ".join(LOG_LEVELS),
+}
+"""What texts of settings leave open."""
+
+
 def flags() -> str:
     """List all settings, under the headings of ``--help``."""
-    words = {
-        "behaviors": ", ".join(plugins.BEHAVIORS),
-        "protocols": ", ".join(plugins.PROTOCOLS),
-        "keys": "those of [every rule](rules.md#keys)",
-        "levels": ", ".join(LOG_LEVELS),
-    }
     tables = []
     for heading in dict.fromkeys(setting.heading for setting in SETTINGS):
         rows = [
             (
                 f"`{setting.flag}`",
                 code(setting.shown or shown(setting.option)),
-                setting.option.help.format_map(words),
+                setting.option.help.format_map(WORDS),
             )
             for setting in SETTINGS
             if setting.heading == heading
         ]
         tables.append(f"### {heading}\n\n{table(('flag', 'default', 'what it does'), rows)}")
     return "\n".join(tables)
+
+
+def commands() -> str:
+    """List all subcommands, with their arguments and flags."""
+    parts = []
+    for name, (module, attribute) in COMMANDS.items():
+        command = getattr(import_module(f"vaurien.cli.{module}"), attribute)
+        context = click.Context(command, info_name=f"vaurien {name}")
+        usage = " ".join([f"vaurien {name}", *command.collect_usage_pieces(context)])
+        options = [each for each in command.params if isinstance(each, click.Option)]
+        rows = [(spelled(each), *explained(each, context)) for each in options if not each.hidden]
+        flag_table = f"\n{table(('flag', 'default', 'what it does'), rows)}" if rows else ""
+        parts.append(f"## {name}\n\n```text\n{usage}\n```\n\n{prose(command.help)}{flag_table}")
+    return "\n".join(parts)
+
+
+def spelled(option: click.Option) -> str:
+    """A flag as it is given, with what it takes."""
+    if option.is_flag:
+        return f"`{' / '.join([', '.join(option.opts), *option.secondary_opts])}`"
+    takes = option.metavar or option.type.name.upper()
+    if isinstance(option.type, click.Choice):
+        takes = "\\|".join(map(str, option.type.choices))
+    return f"`{', '.join(option.opts)} {takes}`"
+
+
+def explained(option: click.Option, context: click.Context) -> tuple[str, str]:
+    """The default of a flag, and what it does."""
+    text = " ".join((option.help or "").split()).format_map(WORDS)
+    _, told = option.get_help_record(context) or ("", "")
+    default = re.search(r"\[default: (.*?)[\];]", told)
+    return code(default[1]) if default else "", re.sub(r" \[default: .*\]$", "", text)
+
+
+def prose(help_text: str) -> str:
+    """Format a help text: what is kept as it is written there becomes a block."""
+    paragraphs = []
+    for paragraph in cleandoc(help_text).split("\n\n"):
+        kept = paragraph.startswith("\b")
+        text = paragraph.removeprefix("\b\n")
+        paragraphs.append(
+            f"```text\n{dedent(text)}\n```" if kept else re.sub(r"[*_|<]", r"\\\g<0>", text)
+        )
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def ini_keys() -> str:
@@ -222,6 +275,7 @@ def verdicts() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "flags": flags,
+    "commands": commands,
     "ini-keys": ini_keys,
     "behavior-options": behavior_options,
     "rule-keys": rule_keys,
