@@ -194,12 +194,17 @@ def installed(
     """The programs of an environment into which the wheel has been installed."""
     environment = tmp_path_factory.mktemp("installed")
     if PUBLISHED:
+        file = environment / "vaurien.toml"
+        file.write_text('[proxies.a]\nbackend = "localhost:6379"\n')
         run(request.param, "-m", "venv", environment)
         pip: list[str | Path] = [environment / "bin/python", "-m", "pip", "install", "--quiet"]
         for wanted in ([wheel], [f"{wheel}[all]", "pytest"]):  # first as few as there can be
             run(*pip, *wanted)
             run(environment / "bin/python", "-m", "pip", "check")
-            run(environment / "bin/vaurien", "faults", "redis")
+            vaurien = environment / "bin/vaurien"
+            assert (
+                run(vaurien, "run", "--config", file, "--", vaurien, "list", "-o", "name") == "a\n"
+            )
         return environment / "bin"
     run(sys.executable, "-m", "venv", "--without-pip", environment)
     pip = [sys.executable, "-m", "pip", "--python", environment, "install", "--quiet"]
