@@ -240,7 +240,7 @@ def readable(sock: socket.socket) -> bool:
         ("tcp", "", 4, 215),
         ("tcp", NEVER, 17, 610),
         ("tcp", "delay sleep=0", 50, 1_340),
-        ("tcp", "latency delay=0.001 direction=to_backend", 52, 1_550),
+        ("tcp", "latency delay=0.001 direction=to_backend", 52, 1_580),
         ("tcp", "bandwidth rate=100000000", 170, 4_400),
         ("redis", "", 21, 1_000),
         ("redis", NEVER, 37, 1_790),
