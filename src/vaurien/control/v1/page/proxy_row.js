@@ -13,12 +13,12 @@ const CHIPS = 3; // rules that are named
 export const COLUMNS = [
   { key: "switch", title: "On" },
   { key: "name", title: "Proxy", value: (proxy) => proxy.name },
-  { key: "protocol", title: "Protocol", class: "wide", value: (proxy) => proxy.protocol },
+  { key: "protocol", title: "Protocol", class: "wide roomy", value: (proxy) => proxy.protocol },
   { key: "rules", title: "Rules", numeric: true, value: (proxy) => proxy.rules.length },
   live("open", "Conn.", number, "wide"),
   live("exchanges", "Req/s", number),
-  { key: "spark", title: "Traffic in the last minute", class: "wide" },
-  live("p50", "p50", milliseconds, "wide"),
+  { key: "spark", title: "Traffic in the last minute", class: "wide roomy" },
+  live("p50", "p50", milliseconds, "wide roomy"),
   live("p99", "p99", milliseconds),
   live("held_p99", "Held", milliseconds, "wide"),
   live("errors", "Errors/s", number, "wide"),
@@ -40,7 +40,7 @@ export class ProxyRow {
     this.proxy = null;
     this.toggle = proxySwitch(this.name);
     this.where = el("span", { class: "muted where" });
-    this.protocol = el("td", { class: "wide" });
+    this.protocol = el("td", { class: "wide roomy" });
     this.rules = el("td", { class: "chips" });
     this.spark = spark();
     this.cells = COLUMNS.filter((column) => column.live).map((column) => ({
@@ -62,7 +62,7 @@ export class ProxyRow {
       this.rules,
       cells.open,
       cells.exchanges,
-      el("td", { class: "wide" }, this.spark.node),
+      el("td", { class: "wide roomy" }, this.spark.node),
       cells.p50,
       cells.p99,
       cells.held_p99,
