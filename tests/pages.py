@@ -170,11 +170,24 @@ class Terminal:
             self._wait(lambda: self._ended, "Ctrl-C")
 
     def close(self) -> None:
-        self._shell.kill()
-        self._shell.wait()
+        """End the shell, and what runs in it."""
+        for ending in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self._shell.pid, ending)
+            with suppress(TimeoutError):
+                wait_until(self._is_alone, "its end", PATIENCE_AT_END)
         for pipe in (self._shell.stdin, self._shell.stdout):
             assert pipe is not None
             pipe.close()
+
+    def _is_alone(self) -> bool:
+        """Whether nothing is left in the process group of the shell."""
+        self._shell.poll()
+        try:
+            os.killpg(self._shell.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
 
     @property
     def _ended(self) -> bool:
@@ -259,12 +272,9 @@ class Session:
         """End whatever runs, also what has left its terminal."""
         for terminal in self._terminals.values():
             terminal.close()
-        for ending in (signal.SIGTERM, signal.SIGKILL):
-            for process in marked(self.mark):
-                with suppress(ProcessLookupError):
-                    os.kill(process, ending)
-            with suppress(TimeoutError):
-                wait_until(lambda: not marked(self.mark), "their end", PATIENCE_AT_END)
+        for process in marked(self.mark):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
 
 def pattern_of(text: str, any_number: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,13 @@ false
 ```
 """)
     go_through(path, tmp_path)
+
+
+def test_nothing_is_left_running(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("```sh\nenv -i sleep 50 &\nsetsid sleep 50 &\npwd\n```")
+    go_through(path, tmp_path)
+    folder = str(tmp_path / "work")
+    for each in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            assert str(each.readlink()) != folder
