@@ -8,12 +8,14 @@ A part is enclosed in two comments, which name one of ``PARTS``, or a file of th
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import click
 
@@ -258,10 +260,60 @@ def routes() -> str:
             f"`{route.method} {route.path}`",
             route.summary,
             ", ".join(f"`{option.name}`" for option in route.query),
+            kind_of(route.body) if route.body else "",
+            ", ".join(dict.fromkeys(kind_of(each) for each in route.answers.values() if each)),
         )
         for route in TABLE.routes
     ]
-    return table(("request", "what it does", "query"), rows)
+    return table(("request", "what it does", "query", "body", "answer"), rows)
+
+
+def objects() -> str:
+    """List the objects of the native API, with their keys."""
+    from vaurien.control.v1.schemas import SCHEMAS
+
+    parts = []
+    for name, schema in SCHEMAS.items():
+        head = ("key", "what it may be", "what it is")
+        parts.append(f"## {name}\n\n{table(head, keys_of(schema))}")
+    return "\n".join(parts)
+
+
+def keys_of(schema: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str, str]]:
+    """The keys of an object, and of those in it, one after the other."""
+    for name, value in schema.get("properties", {}).items():
+        key = f"{within}{name}"
+        needed = ", required" if name in schema.get("required", ()) else ""
+        described = value.get("description") or value.get("anyOf", [{}])[0].get("description", "")
+        yield f"`{key}`", kind_of(value) + needed, described.replace("|", "\\|")
+        if value.get("type") == "array":
+            yield from keys_of(value["items"], f"{key}[].")
+        else:
+            yield from keys_of(value, f"{key}.")
+    if schema.get("additionalProperties") is True:
+        yield f"`{within}`..." if within else "others", "anything", ""
+
+
+def kind_of(schema: Mapping[str, Any]) -> str:
+    """What a value may be, as a schema says it."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](objects.md#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(kind_of(each) for each in schema["anyOf"])
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        return f"a list: {kind_of(schema['items'])}"
+    text = kind if isinstance(kind, str) else " or ".join(kind)
+    if "enum" in schema:
+        text = ", ".join(f"`{json.dumps(each)}`" for each in schema["enum"])
+    if "minimum" in schema:
+        text += f" from {schema['minimum']:g}"
+    if "maximum" in schema:
+        text += f" to {schema['maximum']:g}"
+    if "default" in schema:
+        text += f" (`{json.dumps(schema['default'])}`)"
+    return text
 
 
 def verdicts() -> str:
@@ -286,6 +338,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "recipes": recipes,
     "toxics": toxics,
     "routes": routes,
+    "objects": objects,
     "verdicts": verdicts,
 }
 
