@@ -17,6 +17,7 @@ exclude_patterns = ["conf.py"]
 nitpicky = True
 myst_heading_anchors = 4
 highlight_language = "text"
+smartquotes = False  # they would spoil flags
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 
