@@ -35,6 +35,8 @@ def test_blocks(path: Path, tmp_path: Path) -> None:
         ("```sh until=ready\ntrue\n```", "ended"),
         ("```sh\necho a\n```\n\n```output\nb\n```", "page.md:5: a"),
         ("```ruby\nputs 1\n```", "nothing is done with 'ruby'"),
+        ("```sh check\nvaurien --rule nope\n```", "is an unknown behavior"),
+        ("```toml\n[proxies.a]\n```", "backend is missing"),
     ],
 )
 def test_what_is_not_so_is_told(page: str, says: str, tmp_path: Path) -> None:
