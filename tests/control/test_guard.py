@@ -122,6 +122,31 @@ def test_an_address_typed_into_a_browser_is_let_through(http: Http) -> None:
     assert http("GET", "/behavior", headers=headers).status == 200
 
 
+OPENED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+def test_a_link_on_another_site_leads_to_a_page(http: Http, site: str) -> None:
+    headers = {**OPENED, "Sec-Fetch-Site": site, "Accept": "text/html"}
+    assert http("GET", "/", headers=headers).status == 200
+    assert http("GET", "/docs", headers=headers).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/v1/proxies", OPENED),
+        ("/behavior", OPENED),
+        ("/", {**OPENED, "Sec-Fetch-Dest": "iframe"}),
+        ("/", {**OPENED, "Sec-Fetch-Mode": "no-cors"}),
+        ("/", {}),
+    ],
+)
+def test_another_site_gets_nothing_else(http: Http, path: str, headers: dict[str, str]) -> None:
+    headers = {**headers, "Sec-Fetch-Site": "cross-site", "Accept": "text/html"}
+    assert http("GET", path, headers=headers).status == 403
+
+
 def test_node_is_no_browser(http: Http) -> None:
     headers = {"Sec-Fetch-Mode": "cors"}
     assert http("PUT", "/behavior", {"name": "dummy"}, headers).status == 200

@@ -26,6 +26,10 @@ AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:/?#@\[\]]+))(?::[0-9]{1,5})?
 MAPPED = "::ffff:"
 """Before the address of a client of IPv4, where a socket takes both families."""
 OWN_SITES = frozenset({"same-origin", "none"})
+LINK = {("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")}
+"""What a browser says of a page that somebody opens in a tab."""
+PAGES = frozenset({"/", "/docs"})
+"""What a link on another site may lead to: they hold nothing of the process."""
 CORS = "cors"
 """The mode of a request that has an ``Origin`` if a browser sends it; Node.js sends none."""
 BLANKS = " \t"
@@ -95,23 +99,24 @@ class Guard:
         safe = scope["method"] in SAFE_METHODS
         from_browser = False
         if port is not None:  # not a unix socket
-            from_browser = self._check_site(headers, address)
+            from_browser = self._check_site(headers, address, scope["path"])
             self._check_token(headers, scope["path"], safe=safe)
         if not safe and (from_browser or refusals.is_native(scope["path"])):
             _check_type(headers, from_browser=from_browser)
 
-    def _check_site(self, headers: Headers, address: str) -> bool:
+    def _check_site(self, headers: Headers, address: str, path: str) -> bool:
         """Refuse other sites; return whether the request comes from a browser."""
         hosts = [value for name, value in headers if name == "host"]
         if len(hosts) != 1 or not self._is_own(hosts[0], address):
             given = " and ".join(map(repr, hosts)) or "none"
             why = f"{given} is not allowed: it takes one of {', '.join(sorted(self._hosts))}"
             raise Denied(403, "Host", why)
+        follows_link = path in PAGES and LINK.issubset(headers)
         from_browser = False
         for name, value in headers:
             if name == "origin" and value.lower() != f"http://{hosts[0].lower()}":
                 raise Denied(403, "Origin", f"{value!r} is another site")
-            if name == "sec-fetch-site" and value not in OWN_SITES:
+            if name == "sec-fetch-site" and value not in OWN_SITES and not follows_link:
                 raise Denied(403, "Sec-Fetch-Site", f"{value!r} is another site")
             fetched = name.startswith("sec-fetch-") and value != CORS
             from_browser = from_browser or name == "origin" or fetched
