@@ -10,6 +10,8 @@ from browser.dashboard import PHONE, Dashboard, opened, redis_of, traffic
 from serving import Served
 from vaurien.net.address import Address
 
+CLOCK = "const now = Date.now; Date.now = () => now() - 3_600_000"
+"""Gives the browser a clock that is an hour slow: what is shown is by that of the server."""
 SLOW = {"behavior": "delay", "sleep": 0.05, "name": "slow"}
 
 
@@ -24,6 +26,7 @@ def test_a_rule_and_its_effect_are_seen_together(
     dashboard: Dashboard, redis_address: Address
 ) -> None:
     cache = dashboard.create("cache", redis_address, "redis")
+    dashboard.page.add_init_script(CLOCK)
     page = dashboard.open("#/proxies/cache")
     timeline = page.get_by_role("figure", name="Response time, and rules")
     with traffic(cache):

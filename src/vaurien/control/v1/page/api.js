@@ -43,11 +43,15 @@ export function path(...parts) {
   return `/${parts.map(encodeURIComponent).join("/")}`;
 }
 
+/** Let it pass that the server refuses, or does not answer; raise any other error. */
+export function ignoreRefusal(error) {
+  if (!(error instanceof ApiError)) throw error;
+}
+
 /** Send a request; gives what the answer's JSON says, null if it is empty. */
 export async function request(method, url, body) {
   const response = await send(url, {
     method,
-    signal: AbortSignal.timeout(PATIENCE),
     headers: method === "GET" ? {} : { "Content-Type": "application/json" }, // proves no form sent it
     body: body === undefined ? undefined : JSON.stringify(body),
   });
@@ -85,7 +89,7 @@ export async function stream(url, { onEvent, onState = () => {}, signal, silence
       });
     } catch (error) {
       if (error instanceof ApiError) trouble = error;
-      else if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
+      else if (error.name !== "AbortError") reportError(error); // of a listener
     } finally {
       signal.removeEventListener("abort", stop);
       document.removeEventListener("visibilitychange", hide);
@@ -105,7 +109,8 @@ async function send(url, options) {
   for (;;) {
     const token = sessionStorage.getItem(TOKEN);
     const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
-    const response = await unlessGone(fetch(url, { cache: "no-store", ...options, headers }));
+    const signal = options.signal ?? AbortSignal.timeout(PATIENCE);
+    const response = await unlessGone(fetch(url, { cache: "no-store", ...options, headers, signal }));
     if (response.ok) return response;
     const problem = await response.json().catch(() => ({ title: response.statusText }));
     const error = new ApiError(response.status, problem);
@@ -135,7 +140,7 @@ async function read(body, once, silence, onEvent) {
   let rest = "";
   for (;;) {
     const timer = setTimeout(() => once.abort(), silence);
-    const { value, done } = await reader.read().finally(() => clearTimeout(timer));
+    const { value, done } = await unlessGone(reader.read()).finally(() => clearTimeout(timer));
     if (done) return;
     const blocks = (rest + value).split("\n\n");
     rest = blocks.pop();

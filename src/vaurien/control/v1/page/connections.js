@@ -1,6 +1,6 @@
 // The open connections of a proxy: what holds them, and how to end them.
 
-import { path, request } from "./api.js";
+import { ignoreRefusal, path, request } from "./api.js";
 import { ask, attempt, notice } from "./dialogs.js";
 import { el, newId, setText } from "./dom.js";
 import { bytes, count, duration } from "./format.js";
@@ -45,8 +45,8 @@ export function connections(container, name, signal) {
     try {
       const found = await request("GET", `${all}?limit=${limit}`);
       if (!signal.aborted) draw(found.connections, found.next !== null);
-    } catch {
-      // the frame tells that the server is gone; the next look is soon
+    } catch (error) {
+      ignoreRefusal(error); // the frame tells that the server is gone; the next look is soon
     } finally {
       isLooking = false;
     }

@@ -96,7 +96,7 @@ function typed(schema, text) {
 }
 
 /** What is wrong with a text as the value of a schema, in words; "" for nothing. */
-export function wrongWith(schema, text, required = false) {
+function wrongWith(schema, text, required = false) {
   if (text === "") return required ? "This is needed." : "";
   if (schema.type !== "number" && schema.type !== "integer") return "";
   if (schema.ramp && text.includes("..")) return ""; // the server knows

@@ -3,8 +3,8 @@
 // What was before is known from the history and, as far as the server keeps it, from the journal;
 // since then, from the state and the counts of the rules.
 
-import { ApiError, request } from "./api.js";
-import { proxy as proxyNamed, subscribe } from "./store.js";
+import { ignoreRefusal, request } from "./api.js";
+import { proxy as proxyNamed, serverTime, subscribe } from "./store.js";
 
 const KEPT = 3_600; // seconds
 const MOST = 200; // lives, and other events, that are remembered
@@ -31,9 +31,8 @@ export class Lives {
 
   /** See which rules are on, and how often they have fired since the last look. */
   look() {
-    const now = Date.now() / 1000;
-    const proxy = proxyNamed(this.name);
-    const rules = proxy?.enabled ? proxy.rules : [];
+    const now = serverTime();
+    const rules = proxyNamed(this.name)?.rules ?? [];
     for (const { name, status } of rules) this.count(name, status?.fired ?? 0, now);
     if (!this.lives) return;
     const on = new Map(
@@ -65,7 +64,7 @@ export class Lives {
 
   /** Read in the journal what rules did before. */
   async recall() {
-    const before = Date.now() / 1000;
+    const before = serverTime();
     try {
       const query = new URLSearchParams({ proxy: this.name, limit: ENTRIES });
       const { entries } = await request("GET", `/v1/journal?${query}`);
@@ -74,7 +73,7 @@ export class Lives {
         if (at < before) this.add(rule, at, 1);
       }
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+      ignoreRefusal(error);
     }
   }
 

@@ -1,7 +1,7 @@
 // One proxy: what it does, as charts and on a timeline, and the panels that change it.
 
 import { el, setText } from "./dom.js";
-import { path, request } from "./api.js";
+import { request } from "./api.js";
 import { ask, attempt } from "./dialogs.js";
 import { connections } from "./connections.js";
 import { settings } from "./proxy_form.js";

@@ -83,7 +83,7 @@ export function rules(container, name, signal) {
 let defaults = new Map();
 
 /** A rule as a text that --rule takes, without what is as usual. */
-export function ruleText(rule) {
+function ruleText(rule) {
   const usual = defaults.get(rule.behavior) ?? {};
   const words = Object.entries(rule)
     .filter(([key, value]) => !NOT_TOLD.has(key) && value !== usual[key]?.default)

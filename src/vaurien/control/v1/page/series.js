@@ -3,6 +3,7 @@
 import { request } from "./api.js";
 
 export const SPANS = { 300: "5 minutes", 3600: "1 hour" };
+const LATE = 5; // seconds by which a sample may be behind a history that was just fetched
 const NAMES = { open: "connections" }; // how the history calls what samples have
 
 export class Series {
@@ -43,7 +44,7 @@ export class Series {
 
   /** Add the sample of a second. Gives whether it follows: else fetch anew. */
   add(at, sample) {
-    if (at <= this.end) return true;
+    if (at <= this.end) return at > this.end - LATE; // else the server's clock was put back
     if (this.step !== 1 || (this.length && at > this.end + 1)) return false;
     if (!this.length) this.from = at;
     for (const [name, value] of Object.entries(sample))

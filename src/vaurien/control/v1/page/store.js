@@ -7,7 +7,7 @@
 //   events      an array of events, without those of rules that fire
 //   connection  whether the server is there
 
-import { ApiError, path, request, stream } from "./api.js";
+import { ignoreRefusal, path, request, stream } from "./api.js";
 
 const KINDS = "changed,trouble,gave_up,cut,plugin_failed";
 const SEEN = 60; // seconds of traffic that are remembered of each proxy
@@ -33,6 +33,7 @@ const cache = new Map();
 const streams = { live: null, events: null };
 const stale = new Set();
 let seconds = 0; // of which there were samples
+let ahead = 0; // seconds by which the server's clock is before that of the browser
 let fetching = false;
 let fetchedAll = -Infinity;
 
@@ -47,6 +48,9 @@ export const sample = (name) => samples.get(name);
 
 /** What a proxy did in each of the last seconds, oldest first: requests, or bytes with tcp. */
 export const trafficOf = (name) => traffic.get(name) ?? [];
+
+/** What time it is for the server, in seconds since 1970. */
+export const serverTime = () => Date.now() / 1000 + ahead;
 
 /** Begin to follow the server. */
 export function start(signal) {
@@ -112,6 +116,7 @@ function take(name, news) {
   for (const [of, values] of Object.entries(news.proxies)) samples.set(of, values);
   known.totals = news.totals;
   seconds += 1;
+  ahead = news.at - Date.now() / 1000;
   for (const each of byName.values()) remember(each.name, each.protocol);
   publish("samples", news.at);
 }
@@ -196,10 +201,6 @@ function forget(name) {
 
 function compare(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function ignoreRefusal(error) {
-  if (!(error instanceof ApiError)) throw error;
 }
 
 function pause(milliseconds) {

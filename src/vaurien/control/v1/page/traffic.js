@@ -1,7 +1,7 @@
 // What one proxy does: the timeline, the charts, and the same as tables.
 
 import { el, newId } from "./dom.js";
-import { ApiError } from "./api.js";
+import { ignoreRefusal } from "./api.js";
 import { Chart, Cursor } from "./chart.js";
 import { bytes, milliseconds, number } from "./format.js";
 import { Lives } from "./lives.js";
@@ -126,10 +126,12 @@ class Flow {
     this.show = show;
     this.series = null;
     this.asked = 0;
+    this.isFetching = false;
   }
 
   async fetch() {
     const asked = (this.asked += 1);
+    this.isFetching = true;
     try {
       const series = await Series.fetch(this.name, span);
       if (asked !== this.asked) return; // another span was chosen meanwhile
@@ -137,17 +139,19 @@ class Flow {
       this.lives.adopt(series.rules);
       this.show(series);
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+      ignoreRefusal(error); // the next sample has it fetched again
+    } finally {
+      if (asked === this.asked) this.isFetching = false;
     }
   }
 
   add(at) {
-    const last = sample(this.name);
-    if (!this.series || !last || !known.connected) return;
-    if (this.series.step > 1) {
-      if (at - this.series.end > this.series.step) this.fetch();
-    } else if (this.series.add(at, last)) {
-      this.show(this.series);
+    const [{ series }, last] = [this, sample(this.name)];
+    if (!last || !known.connected || this.isFetching) return;
+    if (series?.step > 1) {
+      if (Math.abs(at - series.end) > series.step) this.fetch();
+    } else if (series?.add(at, last)) {
+      this.show(series);
     } else {
       this.fetch();
     }
