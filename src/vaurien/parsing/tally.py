@@ -17,9 +17,9 @@ HELD = 0.001
 
 
 class Latency:
-    """Time from passing on a request to the first byte of its response.
+    """Times, such as those from passing on requests to the first bytes of their responses.
 
-    ``buckets[n]`` counts latencies below ``2**n`` microseconds and not below half of that; the
+    ``buckets[n]`` counts times below ``2**n`` microseconds and not below half of that; the
     last one also counts all that are longer.
     """
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from select import select
 from shutil import get_terminal_size
@@ -74,9 +75,11 @@ def _top(session: Session, proxy: str, once: bool) -> None:
     client.request("GET", "/v1")  # who was never there, or refuses, is not waited for
     inbox, stale = Inbox(), threading.Event()
     screen = Screen(client.root_url, has_colors=shows_colors())
-    for follow in (_follow_samples, _follow_changes):
-        arguments = client, proxy, inbox, stale
-        threading.Thread(target=follow, args=arguments, daemon=True).start()
+    for follow in (
+        partial(_follow_samples, client, proxy, inbox, stale),
+        partial(_follow_changes, client, proxy, stale),
+    ):
+        threading.Thread(target=follow, daemon=True).start()
     with _terminal() as keys:
         while not screen.quits:
             _draw(screen)
@@ -123,9 +126,8 @@ def _follow_samples(client: Client, proxy: str, inbox: Inbox, stale: threading.E
         time.sleep(RETRY_DELAY)  # noqa: TID251 - it has nothing else to do
 
 
-def _follow_changes(client: Client, proxy: str, inbox: Inbox, stale: threading.Event) -> None:
+def _follow_changes(client: Client, proxy: str, stale: threading.Event) -> None:
     """Mark the proxies as stale when they change; who follows samples tells what goes wrong."""
-    del inbox
     while True:
         with suppress(ClientError, ApiError):
             for _ in client.events(proxy=proxy, type="changed"):
