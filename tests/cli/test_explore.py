@@ -117,6 +117,16 @@ def test_what_was_run_is_remembered(tmp_path: Path, redis_address: Address) -> N
     assert again.returncode == 0
 
 
+def test_another_program_is_run_anew(tmp_path: Path, redis_address: Address) -> None:
+    passing = ("--only", "*/request-lost/once")
+    (tmp_path / "imported.py").write_text("patience = 1")
+    for text, before in (("", 0), ("", 1), ("patience = 2", 0)):
+        if text:
+            (tmp_path / "imported.py").write_text(text)
+        done = explore(tmp_path, redis_address, *passing)
+        assert f"1 scenarios, {before} of them run before" in done.stderr
+
+
 def test_what_broke_is_run_again(tmp_path: Path, redis_address: Address) -> None:
     explore(tmp_path, redis_address, *ONE)
     again = explore(tmp_path, redis_address, *ONE)

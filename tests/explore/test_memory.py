@@ -57,6 +57,18 @@ def remembered(folder: Path) -> set[str]:
     return set(memory.results)
 
 
+def test_what_another_version_of_the_program_has_shown_is_forgotten(tmp_path: Path) -> None:
+    sizes = []
+    for program in ("first", "second", "second", "first"):
+        memory = Memory(str(tmp_path), "key", program)
+        sizes.append(len(memory.results))
+        memory.add(result(1))
+        memory.add(result(2))
+        memory.close()
+    assert sizes == [0, 0, 2, 0]
+    assert Path(memory.path).read_bytes().count(b"\n") == 3
+
+
 def test_what_broke_is_run_again_after_the_end(tmp_path: Path) -> None:
     passed = replace(result(3), findings=())
     memory = Memory(str(tmp_path), "key")
@@ -117,7 +129,7 @@ def test_a_line_that_was_cut_off_is_lost_alone(tmp_path_factory: object, cut: in
         path = Path(memory.path)
         data = path.read_bytes()
         path.write_bytes(data[:cut])
-        lines = data[:cut].count(b"\n")
+        lines = max(1, data[:cut].count(b"\n")) - 1  # but for the one that tells of the program
         again = Memory(folder, "key")
         assert len(again.results) in (lines, lines + 1)  # the end of a line may be all that lacks
         again.add(result(3))

@@ -16,6 +16,7 @@ from .judge import is_slow, judge
 from .memory import Memory, key_of, make_folder
 from .points import points_of, sampled, spread
 from .process import kept
+from .program import fingerprint
 from .queue import Queue
 from .results import Result, result_of
 from .scenarios import Scenario, scenario_of, scenarios_at
@@ -82,7 +83,7 @@ class Explorer:
     ) -> None:
         """``make_runner``: makes one for each of the jobs, which are counted from 0.
 
-        ``key``: what is remembered of other programs has another one.
+        ``key``: the command, or more words; what is remembered of other programs has other ones.
         """
         self._make_runner = make_runner
         self._key = key
@@ -110,11 +111,12 @@ class Explorer:
         """
         began = time.monotonic()
         make_folder(self._options.folder)
+        program = fingerprint(self._key)
         with ExitStack() as closing:
             closing.enter_context(kept(PREFIX))
             runners = [self._runner(job, closing) for job in range(self._options.jobs)]
             exploration = self._first(runners[0])
-            memory = Memory(self._options.folder, self._key_of(exploration))
+            memory = Memory(self._options.folder, self._key_of(exploration), program)
             closing.callback(memory.close)
             queue = Queue(exploration, self._options, memory, began, self._stopping)
             self._tell(exploration, None)

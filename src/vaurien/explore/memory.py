@@ -1,7 +1,8 @@
 """What was explored, in a folder, so that nothing is run again while the program is the same.
 
-Law: a line is appended for each run, as soon as it has ended, so a process that is killed goes
-on where it was.  A line that was cut off, or that another version has written, is ignored.
+Law: what another version of the program has shown is forgotten.  A line is appended for each run,
+as soon as it has ended, so a process that is killed goes on where it was.  A line that was cut
+off, or that another version of this module has written, is ignored.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def _unusable(folder: str, error: OSError) -> OptionError:
 class Memory:
     """The results for one program with one trace; one process at a time has them open."""
 
-    def __init__(self, folder: str, key: str) -> None:
-        """Read what there is.
+    def __init__(self, folder: str, key: str, program: str = "") -> None:
+        """Read what there is; ``program``: its fingerprint.
 
         Raises:
             OptionError: the folder cannot be used, or another process has this open.
@@ -78,8 +79,9 @@ class Memory:
             raise _unusable(folder, error) from None
         try:
             self._lock(folder)
-            self._whole = self._read()
+            self._whole = True
             """Whether the last line has an end."""
+            self._read(json.dumps({"program": program}).encode("ascii"))
         except OSError as error:
             os.close(self._file)
             raise _unusable(folder, error) from None
@@ -95,11 +97,16 @@ class Memory:
                 why = "is in use: this command is being explored; wait, or give another folder"
                 raise OptionError(why, key="--folder", given=folder) from None
 
-    def _read(self) -> bool:
-        """Read all lines; return whether the last one is whole."""
+    def _read(self, program: bytes) -> None:
+        """Read all lines, if the first one tells of this program; otherwise begin anew."""
         with open(self._file, "rb", closefd=False) as file:
             data = file.read()
-        for line in data.split(b"\n"):
+        first, *lines = data.split(b"\n")
+        if first != program:
+            os.ftruncate(self._file, 0)
+            self._append(program + b"\n")
+            return
+        for line in lines:
             if line == FINISHED:
                 self.results = {key: each for key, each in self.results.items() if not each.broke}
                 continue
@@ -108,7 +115,7 @@ class Memory:
             except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
                 continue  # it was cut off, or is of another version
             self.results[result.id] = result
-        return data.endswith(b"\n") or not data
+        self._whole = data.endswith(b"\n")
 
     def add(self, result: Result) -> None:
         """Keep a result, here at least; ``trouble`` says if it is not on disk."""
