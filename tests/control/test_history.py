@@ -12,7 +12,8 @@ import pytest
 from control.plane import Plane, spec
 from lines import Lines
 from scenario import Peer, World, echo
-from vaurien.control.history import LIVES, History, Life
+from vaurien.control import history as sampling
+from vaurien.control.history import History, Life
 from vaurien.control.tracks import IDLE
 from vaurien.net.spec import Limits
 from vaurien.net.turns import PORTION
@@ -212,9 +213,11 @@ def test_a_rule_that_turns_itself_on_and_off_has_many_lives(plane: Plane, histor
     assert (life.begun, life.ended) == (EPOCH + 1, EPOCH + 4)
 
 
-def test_no_more_than_so_many_lives_are_kept(plane: Plane, history: History) -> None:
-    for number in range(LIVES + 5):
+def test_no_more_than_so_many_lives_are_kept(
+    plane: Plane, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "LIVES", 3)
+    for number in range(5):
         plane.control.set_plan([{"behavior": "delay", "name": f"r{number}"}], "cache")
         plane.pass_time(1)
-    assert len(history.lives("cache")) == LIVES
-    assert history.lives("cache")[-1].rule == f"r{LIVES + 4}"
+    assert [life.rule for life in history.lives("cache")] == ["r2", "r3", "r4"]

@@ -237,7 +237,9 @@ export function openForm(title, { groups, action, note, send, signal }) {
     isWarned = true;
     form.say("This is not saved. Escape again throws it away.");
   });
-  signal.addEventListener("abort", () => dialog.close(), { once: true });
+  const end = () => dialog.close();
+  signal.addEventListener("abort", end);
+  dialog.addEventListener("close", () => signal.removeEventListener("abort", end));
 }
 
 /** The field that a JSON pointer of a problem (#/tls/cert) is about. */

@@ -34,6 +34,7 @@ const streams = { live: null, events: null };
 const stale = new Set();
 let seconds = 0; // of which there were samples
 let ahead = 0; // seconds by which the server's clock is before that of the browser
+let removals = 0; // that events have told of
 let fetching = false;
 let fetchedAll = -Infinity;
 
@@ -137,6 +138,7 @@ function remember(name, protocol) {
 
 function learn(name, event) {
   if (name === "changed") {
+    removals += event.removed.length;
     for (const each of event.removed) (stale.delete(each), forget(each));
     for (const each of [...event.added, ...event.changed]) stale.add(each);
     if (event.removed.length) publish("proxies", { names: new Set(event.removed), what: "state" });
@@ -171,18 +173,22 @@ async function renew(wait) {
 
 async function fetchAll() {
   fetchedAll = performance.now();
+  const before = removals;
   const { proxies: found } = await request("GET", "/v1/proxies");
   const names = new Set([...byName.keys(), ...found.map((each) => each.name)]);
   byName.clear();
   for (const each of found) byName.set(each.name, each);
   for (const name of names) if (!byName.has(name)) forget(name);
+  if (removals > before) stale.add(null); // the answer may be older than they are
   known.loaded = true;
   publish("proxies", { names, what: "state" });
 }
 
 async function fetchOne(name, what) {
+  const wasThere = byName.has(name);
   try {
     const found = await request("GET", path("v1", "proxies", name));
+    if (wasThere && !byName.has(name)) return; // it was removed meanwhile
     const [before, now] = [byName.get(name)?.status.generation, found.status.generation];
     if (before > now) return; // an answer that was overtaken
     const changed = before !== now;
