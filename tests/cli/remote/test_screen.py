@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from vaurien.cli.remote.screen import IDLE, TOP, Screen, size_of
@@ -95,16 +97,49 @@ def test_a_long_name_leaves_room_for_the_rest() -> None:
 def test_it_says_when_the_server_is_gone_and_back() -> None:
     screen = screen_of(a=1)
     screen.lose("no\x1banswer")
-    assert screen.lines(24)[0] == "connection lost: no\\x1banswer"
+    assert screen.lines(24)[0] == "no\\x1banswer"
     screen.take({"proxies": {}, "totals": IDLE})
-    assert "connection lost" not in screen.lines(24)[0]
+    assert "answer" not in screen.lines(24)[0]
+
+
+def test_what_rules_hold_is_shown() -> None:
+    screen = screen_of(a=1)
+    screen.take({"proxies": {"a": {**IDLE, "p99": 0.2, "held_p99": 742.0}}, "totals": IDLE})
+    assert screen.lines(24)[2:4] == [
+        *(
+            "NAME  STATE    PROTOCOL  RULES  OPEN  REQ/S▼  P50 MS  P99 MS  HELD MS  ERR/S  INJ/S"
+            "  FIRED/S  TO BACKEND/S  TO CLIENT/S",
+            "a     enabled  http      1      0     0               0.2     742      0      0    "
+            "  0        0             0",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_what_does_not_fit_is_left_out_the_least_important_first(columns: int) -> None:
+    screen = screen_of(**{"n" * 100: 1, "m": 100_000})
+    lines = screen.lines(24, columns)
+    assert all(len(line) <= columns for line in lines[1:-1])
+    assert {"NAME", "STATE", "REQ/S▼", "HELD MS"} <= set(re.split("  +", lines[2]))
+    assert lines[-1].endswith("; more columns where it is wider")
+
+
+def test_what_is_sorted_by_is_always_shown() -> None:
+    screen = screen_of(a=1)
+    screen.press("\x1b[D" * 6)
+    assert "TO CLIENT/S▼" in screen.lines(24, 80)[2]
+    assert "TO BACKEND/S" not in screen.lines(24, 80)[2]
+
+
+def test_where_there_is_no_proxy() -> None:
+    assert screen_of().lines(24)[-1].startswith("none; q quits")
 
 
 def test_a_proxy_is_shown_before_its_first_sample_and_not_when_it_is_gone() -> None:
     screen = screen_of(a=1)
     screen.meet([{"name": "off", "enabled": False, "protocol": "tcp", "rules": []}])
     (row,) = TOP.rows(screen.rows())
-    assert row == ["off", "disabled", "tcp", "0", "0", "0", "", "", "0", "0", "0", "0", "0"]
+    assert row == ["off", "disabled", "tcp", "0", "0", "0", "", "", "", "0", "0", "0", "0", "0"]
 
 
 @pytest.mark.parametrize(

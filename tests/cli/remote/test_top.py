@@ -58,11 +58,11 @@ class Shown:
 
 
 @contextmanager
-def top(http: Http | Address) -> Iterator[Shown]:
+def top(http: Http | Address, *words: str) -> Iterator[Shown]:
     terminal, theirs = pty.openpty()
     try:
         with subprocess.Popen(
-            command("top", "--url", f"http://{http.host}:{http.port}"),
+            command("top", "--url", f"http://{http.host}:{http.port}", *words),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -85,6 +85,8 @@ def test_a_second_is_printed(http: Http, run: Run) -> None:
     assert heading.split()[:2] == ["NAME", "STATE"]
     assert line.split()[:4] == ["cache", "enabled", "tcp", "0"]
     assert run("top --proxy nope").status == 3
+    with top(http, "--proxy", "nope") as shown:
+        assert shown.process.wait(PATIENCE) == 3
     assert run("top --url 127.0.0.1:1").status == 5
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ...values.texts import printable
 from ..command import counted
-from .output import BOLD, RED, Resource, View, colored, table_lines, text_of
+from .output import BOLD, GAP, RED, Resource, View, colored, table_lines, text_of, width
 
 UNITS = ("", "k", "M", "G", "T")
 QUIT = "qQ"
@@ -29,7 +29,11 @@ KEYS = {
 """What terminals send for keys; in their other mode, ``O`` is in the place of ``[``."""
 MARKS = ("▲", "▼")
 NAME_LIMIT = 40
+NAME_PART = 3
+"""A name takes no more than this part of a line."""
 HINT = "q quits, arrows scroll and sort, r reverses"
+WIDE = 1000
+"""Columns of a terminal that has room for everything."""
 TOP = View(
     {
         "NAME": lambda row: row.get("name"),
@@ -40,6 +44,7 @@ TOP = View(
         "REQ/S": lambda row: row.get("exchanges"),
         "P50 MS": lambda row: row.get("p50"),
         "P99 MS": lambda row: row.get("p99"),
+        "HELD MS": lambda row: row.get("held_p99"),
         "ERR/S": lambda row: row.get("errors"),
         "INJ/S": lambda row: row.get("injected"),
         "FIRED/S": lambda row: row.get("fired"),
@@ -48,11 +53,13 @@ TOP = View(
     }
 )
 FIELDS = (
-    *("name", "state", "protocol", "rules", "open", "exchanges", "p50", "p99"),
+    *("name", "state", "protocol", "rules", "open", "exchanges", "p50", "p99", "held_p99"),
     *("errors", "injected", "fired", "bytes_to_backend", "bytes_to_client"),
 )
 """What the columns are sorted by."""
-IDLE: Resource = {field: None if field in ("p50", "p99") else 0 for field in FIELDS[4:]}
+LEAST = ("bytes_to_backend", "bytes_to_client", "fired", "protocol", "rules", "injected", "p50")
+"""What is left out where there is no room for all, the first first; but not what is sorted by."""
+IDLE: Resource = {field: None if field in ("p50", "p99", "held_p99") else 0 for field in FIELDS[4:]}
 """The sample of a proxy that nothing is known of."""
 
 
@@ -66,9 +73,10 @@ def size_of(value: object) -> str | None:
     return f"{value:.3g}{UNITS[unit]}"
 
 
-def shortened(name: str) -> str:
-    """Return as much of a name as leaves room for the other columns."""
-    return name if len(name) <= NAME_LIMIT else f"{name[: NAME_LIMIT - 1]}…"
+def shortened(name: str, columns: int) -> str:
+    """Return as much of a name as leaves room for the others in a line of so many columns."""
+    limit = min(NAME_LIMIT, columns // NAME_PART)
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 
 class Screen:
@@ -103,7 +111,7 @@ class Screen:
         self._lost = ""
 
     def lose(self, why: str) -> None:
-        """The server cannot be reached."""
+        """The server cannot be reached, or refuses."""
         self._lost = why
 
     def press(self, pressed: str) -> None:
@@ -149,25 +157,36 @@ class Screen:
         rows.sort(key=key, reverse=self._reversed)
         return list(rows)
 
-    def lines(self, height: int) -> list[str]:
-        """Return the lines that fill a screen of this height; the terminal cuts them."""
+    def lines(self, height: int, columns: int = WIDE) -> list[str]:
+        """Return the lines that fill a screen of this size; the terminal cuts those too long."""
         self._page = max(1, height - 4)
         rows = self.rows()
         self._first = max(0, min(self._first, len(rows) - self._page))
         shown = TOP.rows(rows[self._first : self._first + self._page])
-        shown = [[shortened(name), *cells] for name, *cells in shown]
+        shown = [[shortened(name, columns), *cells] for name, *cells in shown]
         headings = list(TOP.columns)
         headings[self._column] += MARKS[self._is_down()]
-        table = table_lines(headings, shown, has_colors=self._has_colors)
-        below = f"{self._first + 1}-{self._first + len(shown)} of {len(rows)}; {HINT}"
-        return [self._heading(), "", *table, below][:height]
+        cells = self._fitting([headings, *shown], columns)
+        table = table_lines(cells[0], cells[1:], has_colors=self._has_colors)
+        place = f"{self._first + 1}-{self._first + len(shown)} of {len(rows)}" if rows else "none"
+        more = "" if len(cells[0]) == len(FIELDS) else "; more columns where it is wider"
+        return [self._heading(), "", *table, f"{place}; {HINT}{more}"][:height]
+
+    def _fitting(self, rows: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
+        """Return rows without what does not fit into so many columns of the terminal."""
+        kept = {field: [row[place] for row in rows] for place, field in enumerate(FIELDS)}
+        sizes = {field: max(map(width, cells)) + len(GAP) for field, cells in kept.items()}
+        for field in LEAST:
+            if sum(sizes.values()) - len(GAP) > columns and field != FIELDS[self._column]:
+                del kept[field], sizes[field]
+        return list(map(list, zip(*kept.values(), strict=True)))
 
     def _is_down(self) -> bool:
         return (FIELDS[self._column] not in FIELDS[:3]) is not self._reversed
 
     def _heading(self) -> str:
         if self._lost:
-            return colored(f"connection lost: {printable(self._lost)}", RED, self._has_colors)
+            return colored(printable(self._lost), RED, self._has_colors)
         where, totals = colored(self._where, BOLD, self._has_colors), self._totals
         if not totals:
             return where

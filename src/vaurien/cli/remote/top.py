@@ -22,7 +22,7 @@ from shutil import get_terminal_size
 import click
 
 from ...client.blocking import Client
-from ...client.errors import ApiError, ClientError
+from ...client.errors import ApiError, ClientError, NotFoundError
 from .command import Session, api_command, switch, text_flag
 from .output import Resource, shows_colors
 from .screen import TOP, Screen
@@ -72,9 +72,9 @@ def _top(session: Session, proxy: str, once: bool) -> None:
     if once or session.form or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         session.show(_rows_now(client, proxy), TOP)
         return
-    client.request("GET", "/v1")  # who was never there, or refuses, is not waited for
-    inbox, stale = Inbox(), threading.Event()
     screen = Screen(client.root_url, has_colors=shows_colors())
+    screen.meet(_proxies(client, proxy))  # what was never there, or refuses, is not waited for
+    inbox, stale = Inbox(), threading.Event()
     for follow in (
         partial(_follow_samples, client, proxy, inbox, stale),
         partial(_follow_changes, client, proxy, stale),
@@ -111,6 +111,13 @@ def _proxies(client: Client, proxy: str) -> list[Resource]:
     return [client.proxy(proxy).read()] if proxy else list(client.proxies())
 
 
+def _proxies_left(client: Client, proxy: str) -> list[Resource]:
+    try:
+        return _proxies(client, proxy)
+    except NotFoundError:
+        return []  # it was removed meanwhile, and may come back
+
+
 def _follow_samples(client: Client, proxy: str, inbox: Inbox, stale: threading.Event) -> None:
     """Tell of each sample, and of the proxies where they are ``stale``."""
     while True:
@@ -119,10 +126,12 @@ def _follow_samples(client: Client, proxy: str, inbox: Inbox, stale: threading.E
             for sample in client.samples(proxy=proxy):
                 if stale.is_set():
                     stale.clear()
-                    inbox.put(_meet(_proxies(client, proxy)))
+                    inbox.put(_meet(_proxies_left(client, proxy)))
                 inbox.put(_take(sample.data))
-        except (ClientError, ApiError) as error:
+        except ApiError as error:
             inbox.put(_lose(str(error)))
+        except ClientError as error:
+            inbox.put(_lose(f"connection lost: {error}"))
         time.sleep(RETRY_DELAY)  # noqa: TID251 - it has nothing else to do
 
 
@@ -148,7 +157,8 @@ def _lose(why: str) -> News:
 
 
 def _draw(screen: Screen) -> None:
-    lines = screen.lines(get_terminal_size().lines)
+    size = get_terminal_size()
+    lines = screen.lines(size.lines, size.columns)
     sys.stdout.write("\x1b[H" + "\x1b[K\n".join(lines) + "\x1b[K\x1b[J")
     sys.stdout.flush()
 
