@@ -7,6 +7,5 @@ of ``runner``, or with those that it has ``inside``.  It is a ``process``, of wh
 knows whether it may go on, and which ``keeper`` ends with all that it has started.  ``judge`` says
 whether what came of it is a finding.
 ``explorer`` runs what ``queue`` says, and keeps it in ``memory`` while the ``program`` is the same;
-``exploration`` is all that was
-found, which ``table``, ``files`` and ``html`` tell.
+``exploration`` is all that was found, which ``table``, ``files`` and ``html`` tell.
 """
