@@ -272,9 +272,7 @@ class Session:
         """End whatever runs, also what has left its terminal."""
         for terminal in self._terminals.values():
             terminal.close()
-        for process in marked(self.mark):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        wait_until(lambda: not kill_marked(self.mark), "their end", PATIENCE_AT_END)
 
 
 def pattern_of(text: str, any_number: bool) -> str:
@@ -287,13 +285,14 @@ def pattern_of(text: str, any_number: bool) -> str:
     return re.sub(r"\d+(?:\\\.\d+)?", r"\\d+(?:\\.\\d+)?", pattern) if any_number else pattern
 
 
-def marked(mark: str) -> list[int]:
-    """The processes that a reader has started, known by their environment."""
-    found = []
+def kill_marked(mark: str) -> bool:
+    """Kill what a reader has started, known by its environment; whether there was any."""
+    found = False
     for each in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
             if f"{MARK}={mark}".encode() in each.read_bytes().split(b"\0"):
-                found.append(int(each.parent.name))
+                found = True
+                os.kill(int(each.parent.name), signal.SIGKILL)
     return found
 
 

@@ -82,7 +82,7 @@ false
 
 def test_nothing_is_left_running(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
-    path.write_text("```sh\nenv -i sleep 50 &\nsetsid sleep 50 &\npwd\n```")
+    path.write_text("```sh\nenv -i sleep 50 &\nsetsid --fork sleep 50\npwd\n```")
     go_through(path, tmp_path)
     folder = str(tmp_path / "work")
     for each in Path("/proc").glob("[0-9]*/cwd"):
