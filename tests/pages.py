@@ -7,7 +7,8 @@ A block is enclosed in fences, and what follows its language says what a test do
   must succeed; ``status=1`` is how the last one ends.  With ``until=TEXT`` it is left running
   once it has said this; a later block in this terminal first presses Ctrl-C.
 * ``output``: what the terminal of the block before has shown.  ``...`` stands for anything in a
-  line, and on its own for any lines; with ``numbers=any`` a number for any other.
+  line, and on its own for any lines; with ``decimals=any`` a number with a point, such as a time,
+  for any other.  A count is what it is.
 * any language with ``file=NAME``: the contents of a file.
 * ``toml``, ``ini``, ``json``, ``yaml``: a configuration, which is understood, or other data.
 * ``python``: a program, which is run.
@@ -266,7 +267,7 @@ class Session:
         else:
             assert block.language == "output", f"nothing is done with {block.language!r}"
             assert self._last is not None
-            self._last.expect(pattern_of(text, block.options.get("numbers") == "any"))
+            self._last.expect(pattern_of(text, block.options.get("decimals") == "any"))
 
     def close(self) -> None:
         """End whatever runs, also what has left its terminal."""
@@ -275,14 +276,14 @@ class Session:
         wait_until(lambda: not kill_marked(self.mark), "their end", PATIENCE_AT_END)
 
 
-def pattern_of(text: str, any_number: bool) -> str:
+def pattern_of(text: str, any_decimal: bool) -> str:
     """A regular expression for an expected output."""
     lines = [
         "(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*?") + "\n"
         for line in text.strip().splitlines()
     ]
     pattern = "".join(lines)
-    return re.sub(r"\d+(?:\\\.\d+)?", r"\\d+(?:\\.\\d+)?", pattern) if any_number else pattern
+    return re.sub(r"\d+(?:\\\.\d+)+", r"\\d+(?:\\.\\d+)+", pattern) if any_decimal else pattern
 
 
 def kill_marked(mark: str) -> bool:

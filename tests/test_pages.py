@@ -34,6 +34,7 @@ def test_blocks(path: Path, tmp_path: Path) -> None:
         ("```sh status=2\nfalse\n```", "page.md:1: false"),
         ("```sh until=ready\ntrue\n```", "ended"),
         ("```sh\necho a\n```\n\n```output\nb\n```", "page.md:5: a"),
+        ("```sh\necho 3 in 1.5 s\n```\n```output decimals=any\n4 in 1.5 s\n```", "page.md:4: 3 in"),
         ("```ruby\nputs 1\n```", "nothing is done with 'ruby'"),
         ("```sh check\nvaurien --rule nope\n```", "is an unknown behavior"),
         ("```toml\n[proxies.a]\n```", "backend is missing"),
@@ -60,7 +61,7 @@ false
 ```
 
 ```python file=program/a.py
-print(6379 + 1)
+print(6379 + 1.5)
 ```
 
 ```sh
@@ -68,8 +69,8 @@ print(6379 + 1)
 echo localhost:7777
 ```
 
-```output numbers=any
-1
+```output decimals=any
+1.0
 ...host:7777
 ```
 
