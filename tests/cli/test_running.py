@@ -66,6 +66,12 @@ def test_opentelemetry_takes_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_a_variable_that_opentelemetry_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "nope")
+    with pytest.raises(OptionError, match=r"^otel cannot be used: .*nope"):
+        telemetry(cast(Reactor, None), ignore_event)
+
+
 def test_events_of_all_go_to_the_journal(tmp_path: Path) -> None:
     """What old plugins find of their proxy, and its name, are each proxy's own."""
     config = tmp_path / "v.toml"

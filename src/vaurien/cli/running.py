@@ -282,10 +282,15 @@ def telemetry(reactor: Reactor, emit: Emit) -> Telemetry:
     """
     try:
         from ..control.otel.sender import Telemetry
+
+        return Telemetry(reactor, emit)
     except ModuleNotFoundError as error:
         takes = "takes packages of OpenTelemetry: pip install 'vaurien[otel]'"
         raise OptionError(f"otel {takes} ({error.name} is missing)") from None
-    return Telemetry(reactor, emit)
+    except OptionError:
+        raise
+    except (ValueError, RuntimeError) as error:  # of a variable that these packages read
+        raise OptionError(f"otel cannot be used: {error}") from None
 
 
 def _activation(state: State) -> Activation | None:
