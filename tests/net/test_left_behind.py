@@ -65,7 +65,7 @@ class Traffic:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.framed = seed % 3 == 0
-        self.updates = seed % 2 == 0 or seed >= 400
+        self.updates = seed % 2 == 0 or seed >= 280
         limits = Limits(timeout=self.random.choice([0, 0, 3]))
         protocol = Lines() if self.framed else None
         self.world = World(protocol=protocol, seed=seed, whole=seed % 2 == 0, limits=limits)
@@ -145,7 +145,7 @@ class Traffic:
                     backend.read(wanted=True)
 
 
-@pytest.mark.parametrize("seed", range(600))
+@pytest.mark.parametrize("seed", range(420))
 def test_nothing_is_left(seed: int) -> None:
     traffic = Traffic(seed)
     for _ in range(traffic.random.randint(10, 80)):

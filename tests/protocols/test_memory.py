@@ -16,12 +16,12 @@ from vaurien.protocol import Protocol, Stream
 from vaurien.registry import protocols
 from vaurien.values.messages import Direction
 
-STATE_LIMIT = 12 * 2**20
+STATE_LIMIT = 10 * 2**20
 """Bytes of memory that a connection's parsers may take, with all they remember."""
-READ = 128 * 1024
+READ = 32 * 1024
 PIECE = 8 * 1024
 """Bytes of which messages are made at a time."""
-SIZE = 2**17
+SIZE = 2**16
 
 
 def packed(kind: bytes, body: bytes) -> bytes:

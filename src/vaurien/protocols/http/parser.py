@@ -120,7 +120,7 @@ class Http(Protocol):
     # Parsing.
 
     def requests(self, stream: Stream) -> Parser:
-        reused, exchange = "no", 0
+        reused = "no"
         while True:
             head = stream.ahead(HEAD_END)
             read = read_request(head, reused)
@@ -134,9 +134,9 @@ class Http(Protocol):
                 read = read_request(head, reused)
                 assert read is not None
             method, labels, size, once, tells_model = read
-            reused, exchange = "yes", exchange + 1
+            reused = "yes"
             if TRACED in head and (trace := trace_of(head)):
-                self.traced = exchange, trace
+                self.traced = stream.exchanges.begun + 1, trace
             if tells_model and not stream.watching:
                 labels, size = yield from self._peek(stream, labels, size)
             if not (once or size):
