@@ -110,7 +110,8 @@ async function send(url, options) {
     const token = sessionStorage.getItem(TOKEN);
     const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
     const signal = options.signal ?? AbortSignal.timeout(PATIENCE);
-    const response = await unlessGone(fetch(url, { cache: "no-store", ...options, headers, signal }));
+    const wanted = { cache: "no-store", ...options, headers, signal };
+    const response = await unlessGone(fetch(url, wanted));
     if (response.ok) return response;
     const problem = await response.json().catch(() => ({ title: response.statusText }));
     const error = new ApiError(response.status, problem);

@@ -42,9 +42,11 @@ export function labelled(label, control, ...children) {
 
 /** Make a table that may scroll, which the keyboard can do, too.
  *
- * titles: of its columns; classes: theirs. Its roles are written, for a layout that is no table's.
+ * titles: of its columns; classes: theirs; isCaptioned: its label is seen, too. Its roles are
+ * written, for a layout that is no table's.
  */
-export function table(label, titles, body, { kind = null, classes = [] } = {}) {
+export function table(label, titles, body, options = {}) {
+  const { kind = null, classes = [], isCaptioned = false } = options;
   body.setAttribute("role", "rowgroup");
   const heads = titles.map((text, at) =>
     el("th", { scope: "col", role: "columnheader", class: classes[at], text }),
@@ -55,6 +57,7 @@ export function table(label, titles, body, { kind = null, classes = [] } = {}) {
     el(
       "table",
       { class: kind, role: "table" },
+      isCaptioned && el("caption", { text: label }),
       el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, heads)),
       body,
     ),

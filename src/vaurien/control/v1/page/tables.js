@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { count, time } from "./format.js";
+import { table } from "./parts.js";
 
 const ROWS = 30;
 
@@ -16,7 +17,7 @@ export function figures(series, lines) {
     ]);
   }
   const titles = lines.map(({ title, label, full = label }) => `${title.split(",")[0]}: ${full}`);
-  return table("Figures, newest first", ["Time", ...titles], rows);
+  return captioned("Figures, newest first", ["Time", ...titles], rows);
 }
 
 /** When rules were on, how often they fired, and what else happened. */
@@ -33,38 +34,17 @@ export function happenings(series, lives) {
   for (const { at, text } of lives.others) found.push([at, "", text]);
   found.sort(([a], [b]) => b - a);
   const rows = found.slice(0, 100).map(([at, rule, what]) => [time(at), rule, what]);
-  return table("What happened, newest first", ["Time", "Rule", "What"], rows);
+  return captioned("What happened, newest first", ["Time", "Rule", "What"], rows);
 }
 
-function table(caption, titles, rows) {
-  return el(
-    "div",
-    { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
+function captioned(caption, titles, rows) {
+  const body = rows.map(([first, ...cells]) =>
     el(
-      "table",
+      "tr",
       {},
-      el("caption", { text: caption }),
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          titles.map((text) => el("th", { scope: "col", text })),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        rows.map(([first, ...cells]) =>
-          el(
-            "tr",
-            {},
-            el("th", { scope: "row", text: first }),
-            cells.map((text) => el("td", { text })),
-          ),
-        ),
-      ),
+      el("th", { scope: "row", text: first }),
+      cells.map((text) => el("td", { text })),
     ),
   );
+  return table(caption, titles, el("tbody", {}, body), { isCaptioned: true });
 }
