@@ -261,6 +261,12 @@ def test_every_example_is_listed() -> None:
     }
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=by_name)
+def test_examples_install_vaurien_from_its_source(path: Path) -> None:
+    for target in re.findall(r"pip install (\S+)", path.read_text("utf-8")):
+        assert (path.parent / target / "pyproject.toml").exists(), target
+
+
 def test_every_page_is_in_the_index() -> None:
     linked = set(LINK.findall(page("index")))
     assert {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")} - {"index.md"} <= linked

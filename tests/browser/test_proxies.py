@@ -153,6 +153,7 @@ def test_it_asks_for_a_token(browser: Browser, guarded: Served) -> None:
         page = dashboard.page
         page.goto(dashboard.url)
         page.get_by_label("Token", exact=True).press("Escape")
+        expect(page.get_by_role("alert")).to_contain_text("vaurien asks for a token.")
         page.get_by_role("alert").get_by_role("button", name="Give a token").click()
         page.get_by_label("Token", exact=True).fill("another")
         page.keyboard.press("Enter")

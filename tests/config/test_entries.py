@@ -6,7 +6,7 @@ import pytest
 
 from knowing import problems_of, understood, with_rules
 from vaurien.config.problems import KEYS_LIMIT
-from vaurien.rules.plan import RULE_LIMIT, Rule
+from vaurien.rules.plan import NAME_ALLOWED, RULE_LIMIT, Rule
 
 
 def rules_of(*entries: object, **keys: object) -> tuple[Rule, ...]:
@@ -109,7 +109,7 @@ def test_mixes_are_laid_out() -> None:
         ),
         (
             {"behavior": "delay", "name": "a b\0"},
-            [r"rules[0].name = 'a b\x00' is not allowed: it takes 1 to 255 printable characters"],
+            [rf"rules[0].name = 'a b\x00' is not allowed: it takes {NAME_ALLOWED}"],
         ),
         ("delay", ["rules[0] = 'delay' is not allowed: it takes a table"]),
     ],

@@ -116,7 +116,7 @@ def test_null_is_nothing() -> None:
         ({"type": "latency", "toxicity": 1.5},
          "toxicity = 1.5 is not allowed: it takes a number from 0 to 1"),
         ({"type": "latency", "name": "a\tb"},
-         "name = 'a\\tb' is not allowed: it takes 1 to 255 printable characters"),
+         "name = 'a\\tb' is not allowed: it takes 1 to 255 printable characters, but not . or .."),
     ],
 )  # fmt: skip
 def test_mistakes_in_toxics_are_named(toxic: object, expected: str) -> None:

@@ -123,7 +123,7 @@ protocols.redis.callable is an unknown protocol: it takes one of
 behaviors.delay.slep = 1 is an unknown option: it takes one of
 behaviors.delay.sleep = 'long' is not allowed: it takes a number of at least 0
 behaviors.nosuch is an unknown behavior: it takes one of
-proxies."bad\\tname" is named 'bad\\tname': it takes 1 to 255 printable characters
+proxies."bad\\tname" is named 'bad\\tname': it takes 1 to 255 printable characters, but not . or ..
 proxies."bad\\tname".backend = 'localhost' is not an address: it takes HOST:PORT
 proxies.a.listen = 'localhost:70000' is not an address: it takes a port from 0 to 65535
 proxies.a.backend is missing: it takes HOST:PORT, [IPV6]:PORT or unix:/path

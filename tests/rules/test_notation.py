@@ -311,7 +311,7 @@ KEYS = (
         (["hang ttl=x"], "ttl='x' is not allowed: it takes a number of at least 0"),
         (
             ["hang name='a\tb'"],
-            "name='a\\tb' is not allowed: it takes 1 to 255 printable characters",
+            "name='a\\tb' is not allowed: it takes 1 to 255 printable characters, but not . or ..",
         ),
         (["hang name=a", "delay name=a"], "name='a' is given to two rules"),
         (["hang key=~("], "key='~(' is not a regular expression: "),

@@ -54,6 +54,8 @@ def test_a_match_is_a_text_in_which_an_expression_is_not_found() -> None:
         ({"name": ""}, "name='' is not allowed"),
         ({"name": "a\tb"}, "is not allowed: it takes 1 to 255 printable characters"),
         ({"name": "x" * 256}, "is not allowed"),
+        ({"name": "."}, "name='.' is not allowed"),
+        ({"name": ".."}, "but not . or .."),
         ({"low": 1.0, "high": 0.5}, "a band from 1.0 to 0.5 is not within 0 to 100"),
         ({"low": -1.0}, "a band from -1.0"),
         ({"high": 101.0}, "to 101.0"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCOPES: tuple[Scope, ...] = ("exchange", "connection")
 NAME_LENGTH = 255
-NAME_ALLOWED = f"1 to {NAME_LENGTH} printable characters"
+NAME_ALLOWED = f"1 to {NAME_LENGTH} printable characters, but not . or .."
 ROUNDING = 1e-9
 """Rounding error allowed in a sum of percentages."""
 MARGIN = 1e-6
@@ -32,8 +32,12 @@ RULE_LIMIT = 1000
 
 
 def is_name(text: str) -> bool:
-    """Return whether a rule or a proxy may have this name."""
-    return 0 < len(text) <= NAME_LENGTH and text.isprintable()
+    """Return whether a rule or a proxy may have this name.
+
+    Browsers and other clients take ``.`` and ``..`` out of a path, also percent-encoded (WHATWG
+    URL), so who asks for a rule of such a name would get its proxy.
+    """
+    return 0 < len(text) <= NAME_LENGTH and text.isprintable() and text not in {".", ".."}
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,29 @@ def test_a_token_is_missing(run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        ("--token-file {file}", "--token-file='{file}'"),
+        ("", "VAURIEN_TOKEN"),
+        ("#token=c", "the URL"),
+    ],
+)
+def test_a_token_is_not_known(
+    words: str, where: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("a")
+    if where == "VAURIEN_TOKEN":
+        monkeypatch.setenv(where, "b")
+    with answering(answer(401, '{"title": "Unauthorized"}')) as (address, asked):
+        separator = "" if words.startswith("#") else " "
+        said = run(f"list --url {address}{separator}{words.format(file=file)}")
+    assert b"Bearer " in asked[0]
+    assert said.status == 1
+    assert said.message == f"the API does not know the token of {where.format(file=file)}"
+
+
 def test_a_server_that_does_not_answer(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         said = run(f"list --url 127.0.0.1:{silent.getsockname()[1]} --timeout 0.05")

@@ -142,7 +142,7 @@ def test_all_that_is_wrong_is_listed(ask: Native, path: str) -> None:
         answer = ask("POST", path, table)
         assert set(answer.pointers) == {f"#/{key}" for key in keys}
         assert list(ask("POST", path, {}).pointers.values()) == [
-            "name is missing: it takes 1 to 255 printable characters",
+            "name is missing: it takes 1 to 255 printable characters, but not . or ..",
             "backend is missing: it takes HOST:PORT, [IPV6]:PORT or unix:/path",
         ]
     else:

@@ -20,6 +20,8 @@ from .output import FORMS, Resource, View, document, lines_of, shows_colors
 
 URLS = ("VAURIEN_URL", "TOXIPROXY_URL")
 TOKEN = "VAURIEN_TOKEN"
+SHOWN = "#token="
+"""What is before a token in a URL."""
 
 UNAUTHORIZED = 401
 FAILED = 1
@@ -54,13 +56,29 @@ class Session:
         Raises:
             click.UsageError: the URL is none, or the file of the token cannot be read.
         """
-        url = self.url or next((os.environ[name] for name in URLS if os.environ.get(name)), "")
+        url = self._url
         if url and "://" not in url and not url.startswith("unix:"):
             url = f"http://{url}"
         try:
             return Client(url=url or DEFAULT_URL, token=self._token(), timeout=self.timeout)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
+
+    @property
+    def unauthorized(self) -> str:
+        """Why the API lets nobody in with the token that was given, or with none."""
+        if self._token() or SHOWN in self._url:
+            where = self._where if self._token() else "the URL"
+            return f"the API does not know the token of {where}"
+        return f"the API asks for a token: it takes one in {TOKEN}, or --token-file"
+
+    @property
+    def _url(self) -> str:
+        return self.url or next((os.environ[name] for name in URLS if os.environ.get(name)), "")
+
+    @property
+    def _where(self) -> str:
+        return f"--token-file={self.token_file!r}" if self.token_file else TOKEN
 
     def _token(self) -> str:
         if not self.token_file:
@@ -70,8 +88,7 @@ class Session:
                 return _checked(_first_token(file.read()), self.token_file)
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
-            where = f"--token-file={self.token_file!r}"
-            raise click.UsageError(f"{where} cannot be read: {reason}") from None
+            raise click.UsageError(f"{self._where} cannot be read: {reason}") from None
 
     def show(self, resources: Sequence[Resource], view: View) -> None:
         """Print a list of resources."""
@@ -112,9 +129,6 @@ def _first_token(text: str) -> str:
 
 def _reasons(error: ApiError) -> Iterator[str]:
     """Yield why the API refuses a request, a line for each thing that is wrong."""
-    if error.status == UNAUTHORIZED:
-        yield f"the API asks for a token: it takes one in {TOKEN}, or --token-file"
-        return
     for each in error.errors:
         about, detail = str(each.get("parameter") or ""), str(each.get("detail"))
         yield detail if about in detail else f"{about} {detail}"
@@ -189,7 +203,14 @@ def api_command(
     def call(
         url: str, token_file: str, timeout: float, output: str | None = None, **given: object
     ) -> None:
-        act(Session(url, token_file, timeout, output), **given)
+        session = Session(url, token_file, timeout, output)
+        try:
+            act(session, **given)
+        except ApiError as error:
+            if error.status != UNAUTHORIZED:
+                raise
+            say(session.unauthorized)
+            sys.exit(FAILED)
 
     shared = [
         text_flag("--url", f"URL of the API.  [default: {DEFAULT_URL}]", metavar="URL"),

@@ -33,15 +33,21 @@ function showConnection() {
   const say = () => {
     const gone = known.connected === false;
     document.body.classList.toggle("gone", gone);
-    const { status, detail } = known.problem ?? {};
-    const why = status === 401 ? "It wants a token." : `${status ? detail : ""} Trying again …`;
-    setText(banner, gone ? `No connection to vaurien. ${why}` : "");
-    if (status === 401) banner.append(again);
-    setText(light, gone ? "not connected" : known.connected ? "live" : "connecting");
+    const [state, trouble] = gone ? explained(known.problem) : ["", ""];
+    setText(banner, trouble);
+    if (known.problem?.status === 401) banner.append(again);
+    setText(light, state || (known.connected ? "live" : "connecting"));
     light.className = `light ${gone ? "bad" : known.connected ? "good" : ""}`;
   };
   subscribe("connection", say);
   say();
+}
+
+/** Why nothing comes from the server: in a word or two, and in a sentence. */
+function explained(problem) {
+  if (!problem?.status) return ["not connected", "No connection to vaurien. Trying again …"];
+  if (problem.status === 401) return ["no token", "vaurien asks for a token."];
+  return ["refused", `vaurien refuses: ${problem.detail} Trying again …`];
 }
 
 function showTotals() {
