@@ -40,10 +40,13 @@ def test_a_rule_and_its_effect_are_seen_together(
         expect(timeline.locator(".tick").first).to_be_visible()
         dashboard.client.proxy("cache").remove_rule("slow")
         expect(said).to_have_attribute("aria-label", re.compile("Rule slow was on"))
+    page.get_by_role("switch", name="cache").click()
+    expect(said).to_have_attribute("aria-label", re.compile("The proxy is off"))
     page.get_by_text("The same as tables").click()
     happened = page.get_by_role("table", name="What happened")
     expect(happened).to_contain_text("begins: delay")
     expect(happened).to_contain_text("ends")
+    expect(happened).to_contain_text("turned off")
     page.get_by_role("button", name="1 hour").click()
     expect(said).to_have_attribute("aria-label", re.compile("last hour"))
 

@@ -13,7 +13,7 @@ from control.plane import Plane, spec
 from lines import Lines
 from scenario import Peer, World, echo
 from vaurien.control import history as sampling
-from vaurien.control.history import History, Life
+from vaurien.control.history import OFF, History, Life
 from vaurien.control.tracks import IDLE
 from vaurien.net.spec import Limits
 from vaurien.net.turns import PORTION
@@ -204,6 +204,19 @@ def test_when_rules_were_on(plane: Plane, history: History) -> None:
         Life("slow", "hang", EPOCH + 5, None),
     ]
     assert history.lives("web") == history.lives("none") == []
+
+
+def test_when_a_proxy_was_off(plane: Plane, history: History) -> None:
+    plane.control.set_plan([{"behavior": "delay", "name": "slow"}], "cache")
+    plane.pass_time(1)
+    plane.control.disable("cache")
+    pass_seconds(plane, 2)
+    plane.control.enable("cache")
+    plane.pass_time(1)
+    assert history.lives("cache") == [
+        Life("slow", "delay", EPOCH),
+        Life(OFF, "", EPOCH + 1, EPOCH + 4),
+    ]
 
 
 def test_a_rule_that_turns_itself_on_and_off_has_many_lives(plane: Plane, history: History) -> None:

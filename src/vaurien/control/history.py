@@ -32,7 +32,9 @@ SOONEST = 0.5
 STEPS = 8
 """Steps that a proxy with traffic takes, besides those of its connections and kinds."""
 LIVES = 200
-"""Lives of rules that are kept for a proxy, at most."""
+"""Lives that are kept for a proxy, at most."""
+OFF = ""
+"""In the place of a rule: the proxy itself was off."""
 
 
 class Samples(NamedTuple):
@@ -52,9 +54,10 @@ NO_SAMPLES = Samples(0, 0, MappingProxyType({}), IDLE)
 
 @dataclass
 class Life:
-    """A time in which a rule was on, to the second."""
+    """A time in which a rule was on, or the proxy off, to the second."""
 
     rule: str
+    """``OFF``: there is none."""
     behavior: str
     begun: int
     """In seconds since 1970."""
@@ -77,6 +80,7 @@ class Watched:
         self._tallied = NOTHING
         self._held = 0.0
         self._plan: ActivePlan | None = None
+        self._is_off = False
 
     def look(self, number: int) -> Iterator[None]:
         """Look at the proxy, in steps."""
@@ -101,22 +105,27 @@ class Watched:
         self.sample = self.track.add(number, count.open, self.carried)
         yield from repeat(None, STEPS)
 
-    def follow_rules(self, at: int) -> None:
-        """Note which rules have come on and gone off in the second that ends at this time."""
-        plan = self.proxy.active_plan
-        if plan is self._plan:
-            return  # it is replaced whenever a rule turns on or off
-        self._plan = plan
-        on = {name: rule for name, rule in plan.by_name().items() if plan.is_on(rule)}
+    def follow_state(self, at: int) -> None:
+        """Note which rules have come on and gone off in the second that ends at this time.
+
+        And whether the proxy has been turned off or on.
+        """
+        plan, is_off = self.proxy.active_plan, self.proxy.listener is None
+        if plan is self._plan and is_off is self._is_off:
+            return  # the plan is replaced whenever a rule turns on or off
+        self._plan, self._is_off = plan, is_off
+        rules = plan.by_name()
+        on = {name: rules[name].rule.behavior.name for name in rules if plan.is_on(rules[name])}
+        if is_off:
+            on[OFF] = ""
         for life in self.lives:
             if life.ended is None:
-                rule = on.get(life.rule)
-                if rule is not None and rule.rule.behavior.name == life.behavior:
+                if on.get(life.rule) == life.behavior:
                     del on[life.rule]
                 else:
                     life.ended = at
-        for name, rule in on.items():
-            self.lives.append(Life(name, rule.rule.behavior.name, at - 1))
+        for name, behavior in on.items():
+            self.lives.append(Life(name, behavior, at - 1))
 
 
 class History:
@@ -161,7 +170,10 @@ class History:
         return track.read(span, now.number, now.at)
 
     def lives(self, proxy: str) -> list[Life]:
-        """Return when the rules of a proxy were on; call this in the reactor's thread."""
+        """Return when the rules of a proxy were on, and when it was off.
+
+        Call this in the reactor's thread.
+        """
         watched = self._watched.get(proxy)
         return [] if watched is None else list(map(replace, watched.lives))
 
@@ -199,7 +211,7 @@ class History:
             if watched is None or watched.proxy is not proxy:  # one that was replaced counts anew
                 watched = Watched(proxy, watched, self._number - 1)
                 self._watched[proxy.name] = watched
-            watched.follow_rules(at)
+            watched.follow_state(at)
             yield from watched.look(self._number)
             opened += watched.open
             if watched.carried is not NOTHING:

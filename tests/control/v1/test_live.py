@@ -78,7 +78,8 @@ def test_each_second_is_told(http: Http, ask: Native, cache: str, running: Live)
     assert set(first) == {"at", "proxies", "totals"}
     assert first["totals"] == {**IDLE._asdict(), **first["proxies"]["cache"]}  # type: ignore[index]
     told = ask("GET", "/v1/history?proxy=cache").body
-    assert (told["proxy"], told["step"], told["rules"]) == ("cache", 1, [])
+    assert (told["proxy"], told["step"]) == ("cache", 1)
+    assert told["rules"] == told["off"] == []
     assert sum(told["series"]["accepted"]) == 1
     assert told["from"] + len(told["series"]["p50"]) - 1 >= first["at"]
     assert set(told["series"]) == {*IDLE._fields, "connections"} - {"open"}
@@ -96,6 +97,9 @@ def test_the_lives_of_rules_are_told(http: Http, ask: Native, cache: str, runnin
     wait_until(lives, "the rule")
     (life,) = lives()
     assert (life["rule"], life["behavior"], life["to"]) == ("slow", "delay", None)
+    assert ask("PATCH", cache, {"enabled": False}).status == 200
+    wait_until(lambda: ask("GET", "/v1/history?proxy=cache").body["off"], "that it is off")
+    assert lives() == [life]
 
 
 def test_what_is_asked_for_must_be_there(ask: Native, cache: str) -> None:

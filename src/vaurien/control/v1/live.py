@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...values.options import Option
-from ..history import NO_SAMPLES
+from ..history import NO_SAMPLES, OFF
 from ..tracks import SPANS, Sample
 from .problems import Refusal
 from .routes import Answer, Call, Route
@@ -66,13 +66,18 @@ def history(call: Call) -> Answer:
     kept = call.control.live.history
     found, lives = call.control.ask(lambda _: (kept.read(proxy, span), kept.lives(proxy)))
     series = {NAMES[field]: values for field, values in found.values.items()}
+    lives = [life for life in lives if life.ended is None or life.ended >= found.first]
     rules = [
         {"rule": life.rule, "behavior": life.behavior, "from": life.begun, "to": life.ended}
         for life in lives
-        if life.ended is None or life.ended >= found.first
+        if life.rule != OFF
     ]
+    off = [{"from": life.begun, "to": life.ended} for life in lives if life.rule == OFF]
     body = {"proxy": proxy, "step": found.step, "from": found.first, "series": series}
-    return Answer({**body, "rules": rules})
+    return Answer({**body, "rules": rules, "off": off})
+
+
+TIMES = {"from": {"type": "integer"}, "to": {"type": ["integer", "null"]}}
 
 
 SERIES = {
@@ -101,15 +106,19 @@ SERIES = {
                 "properties": {
                     "rule": {"type": "string"},
                     "behavior": {"type": "string"},
-                    "from": {"type": "integer"},
-                    "to": {"type": ["integer", "null"]},
+                    **TIMES,
                 },
-                "required": ["rule", "behavior", "from", "to"],
+                "required": ["rule", "behavior", *TIMES],
             },
             "description": "When rules of the proxy were on, in seconds since 1970; null: still.",
         },
+        "off": {
+            "type": "array",
+            "items": {"type": "object", "properties": TIMES, "required": list(TIMES)},
+            "description": "When the proxy was off, in the same way.",
+        },
     },
-    "required": ["proxy", "step", "from", "series", "rules"],
+    "required": ["proxy", "step", "from", "series", "rules", "off"],
 }
 ROUTES = [
     Route(

@@ -1,9 +1,10 @@
-// When the rules of a proxy were on, and when they fired: the causes on the timeline.
+// When rules of a proxy were on and fired, and when it was off: the causes on the timeline.
 //
 // What was before is known from the history and, as far as the server keeps it, from the journal;
 // since then, from the state and the counts of the rules.
 
 import { ignoreRefusal, request } from "./api.js";
+import { OFF } from "./series.js";
 import { proxy as proxyNamed, serverTime, subscribe } from "./store.js";
 
 const KEPT = 3_600; // seconds
@@ -32,12 +33,13 @@ export class Lives {
   /** See which rules are on, and how often they have fired since the last look. */
   look() {
     const now = serverTime();
-    const rules = proxyNamed(this.name)?.rules ?? [];
+    const { rules = [], enabled = true } = proxyNamed(this.name) ?? {};
     for (const { name, status } of rules) this.count(name, status?.fired ?? 0, now);
     if (!this.lives) return;
     const on = new Map(
       rules.filter(({ status }) => status?.state === "on").map((rule) => [rule.name, rule]),
     );
+    if (!enabled) on.set(OFF, { behavior: "" });
     for (const life of this.lives) {
       if (life.to !== null) continue;
       if (on.get(life.rule)?.behavior === life.behavior) on.delete(life.rule);

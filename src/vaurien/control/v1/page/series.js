@@ -3,24 +3,26 @@
 import { request } from "./api.js";
 
 export const SPANS = { 300: "5 minutes", 3600: "1 hour" };
+export const OFF = ""; // in the place of a rule: the proxy itself was off
 const LATE = 5; // seconds by which a sample may be behind a history that was just fetched
 const NAMES = { open: "connections" }; // how the history calls what samples have
 
 export class Series {
   /** from: when the first step ended, in seconds since 1970; values: arrays by name. */
-  constructor(span, step, from, values, rules = []) {
+  constructor(span, step, from, values, lives) {
     this.span = span;
     this.step = step;
     this.from = from;
     this.values = values;
-    this.rules = rules; // when they were on, as far as the server tells
+    this.lives = lives; // when rules were on, or the proxy off, as far as the server tells
   }
 
   /** Fetch those of a proxy, or of all together. */
   static async fetch(proxy, span) {
     const query = new URLSearchParams({ span, ...(proxy ? { proxy } : {}) });
-    const { step, from, series, rules } = await request("GET", `/v1/history?${query}`);
-    return new Series(span, step, from, series, rules);
+    const { step, from, series, rules, off } = await request("GET", `/v1/history?${query}`);
+    const lives = [...off.map((life) => ({ rule: OFF, behavior: "", ...life })), ...rules];
+    return new Series(span, step, from, series, lives);
   }
 
   get length() {

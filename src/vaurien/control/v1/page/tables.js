@@ -3,6 +3,7 @@
 import { el } from "./dom.js";
 import { count, time } from "./format.js";
 import { table } from "./parts.js";
+import { OFF } from "./series.js";
 
 const ROWS = 30;
 
@@ -26,8 +27,9 @@ export function happenings(series, lives) {
   const found = [];
   for (const { rule, behavior, lives: stretches, firings } of lives.lanes(end - span, end)) {
     for (const { from, to } of stretches) {
-      found.push([from, rule, `begins: ${behavior}`]);
-      if (to !== null) found.push([to, rule, "ends"]);
+      const isOff = rule === OFF;
+      found.push([from, rule, isOff ? "turned off" : `begins: ${behavior}`]);
+      if (to !== null) found.push([to, rule, isOff ? "turned on" : "ends"]);
     }
     for (const [at, times] of firings) found.push([at, rule, `fires ${count(times, "time")}`]);
   }

@@ -4,6 +4,7 @@
 import { clear, svg } from "./dom.js";
 import { Chart, MARGIN } from "./chart.js";
 import { count, time } from "./format.js";
+import { OFF } from "./series.js";
 
 const LANE = 19; // pixels
 const BAR = 13;
@@ -39,6 +40,7 @@ export class Timeline extends Chart {
   }
 
   lane({ rule, behavior, lives, firings }) {
+    const name = rule === OFF ? "off" : rule;
     const bars = lives.map(({ from, to }) => {
       const left = this.within(from);
       const right = to === null ? this.width - MARGIN.right : this.within(to);
@@ -46,13 +48,13 @@ export class Timeline extends Chart {
       return svg(
         "rect",
         {
-          class: "life",
+          class: rule === OFF ? "life off" : "life",
           x: left.toFixed(1),
           width: Math.max(1, right - left).toFixed(1),
           height: BAR,
           rx: 2,
         },
-        svg("title", { text: `${rule}: ${time(from)} to ${still}` }),
+        svg("title", { text: `${name}: ${time(from)} to ${still}` }),
       );
     });
     return [
@@ -65,7 +67,7 @@ export class Timeline extends Chart {
       }),
       bars,
       this.ticks(rule, firings),
-      this.label(rule === behavior || !behavior ? rule : `${rule} (${behavior})`),
+      this.label(rule === behavior || !behavior ? name : `${name} (${behavior})`),
     ];
   }
 
@@ -111,8 +113,9 @@ export class Timeline extends Chart {
     super.tell(extents);
     const rules = this.lanes.map(({ rule, lives, firings }) => {
       const times = firings.reduce((sum, [, each]) => sum + each, 0);
-      const on = lives.some(({ to }) => to === null) ? "is on" : "was on";
-      return `Rule ${rule} ${on}, fired ${count(times, "time")}.`;
+      const is = lives.some(({ to }) => to === null) ? "is" : "was";
+      if (rule === OFF) return `The proxy ${is} off.`;
+      return `Rule ${rule} ${is} on, fired ${count(times, "time")}.`;
     });
     const text = this.picture.getAttribute("aria-label");
     this.picture.setAttribute("aria-label", [text, ...rules].join(" "));

@@ -136,7 +136,7 @@ class Flow {
       const series = await Series.fetch(this.name, span);
       if (asked !== this.asked) return; // another span was chosen meanwhile
       this.series = series;
-      this.lives.adopt(series.rules);
+      this.lives.adopt(series.lives);
       this.show(series);
     } catch (error) {
       ignoreRefusal(error); // the next sample has it fetched again
