@@ -4,9 +4,15 @@
 
 const TOKEN = "vaurien-token";
 const PATIENCE = 15_000; // milliseconds until a request is given up
+const WAIT = 8_000; // until a stream begins
 const SILENCE = 40_000; // of a stream that has a heartbeat every 15 seconds
 const FIRST_PAUSE = 500; // milliseconds before a stream connects again; doubled, up to
 const LONGEST_PAUSE = 5_000;
+
+export const CROWDED = {
+  title: "no answer yet",
+  detail: "A browser opens six connections to a server: if it shows this in other windows, close one.",
+};
 
 let asking = null;
 let declined = false; // to give a token: nobody is asked again until they say so
@@ -109,9 +115,8 @@ async function send(url, options) {
   for (;;) {
     const token = sessionStorage.getItem(TOKEN);
     const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
-    const signal = options.signal ?? AbortSignal.timeout(PATIENCE);
-    const wanted = { cache: "no-store", ...options, headers, signal };
-    const response = await unlessGone(fetch(url, wanted));
+    const wanted = { cache: "no-store", ...options, headers };
+    const response = await unlessGone(options.signal ? begun(url, wanted) : limited(url, wanted));
     if (response.ok) return response;
     const problem = await response.json().catch(() => ({ title: response.statusText }));
     const error = new ApiError(response.status, problem);
@@ -126,11 +131,24 @@ async function send(url, options) {
   }
 }
 
+/** Fetch, all of it within a limit. */
+function limited(url, options) {
+  return fetch(url, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+}
+
+/** Fetch what has no end, but must begin: it does not where the browser has no connection left. */
+async function begun(url, options) {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new ApiError(0, CROWDED)), WAIT);
+  const signal = AbortSignal.any([options.signal, late.signal]);
+  return fetch(url, { ...options, signal }).finally(() => clearTimeout(timer));
+}
+
 async function unlessGone(promise) {
   try {
     return await promise;
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error.name === "AbortError" || error instanceof ApiError) throw error;
     throw new ApiError(0, { title: "no answer", detail: "The server does not answer." });
   }
 }

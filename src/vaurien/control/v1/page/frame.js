@@ -1,7 +1,7 @@
 // What is around all views: whether the server is there, what all proxies do, and the reset.
 
 import { el, setText } from "./dom.js";
-import { askAgain, request } from "./api.js";
+import { CROWDED, askAgain, request } from "./api.js";
 import { ask, attempt, notice } from "./dialogs.js";
 import { count, milliseconds, number } from "./format.js";
 import { known, proxies, subscribe } from "./store.js";
@@ -45,7 +45,10 @@ function showConnection() {
 
 /** Why nothing comes from the server: in a word or two, and in a sentence. */
 function explained(problem) {
-  if (!problem?.status) return ["not connected", "No connection to vaurien. Trying again …"];
+  if (!problem?.status) {
+    const hint = problem?.title === CROWDED.title ? `${problem.detail} ` : "";
+    return ["not connected", `No connection to vaurien. ${hint}Trying again …`];
+  }
   if (problem.status === 401) return ["no token", "vaurien asks for a token."];
   return ["refused", `vaurien refuses: ${problem.detail} Trying again …`];
 }
