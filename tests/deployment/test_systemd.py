@@ -58,6 +58,11 @@ def test_it_is_hardened(unit: Path) -> None:
     analyze("security", "--offline=true", "--no-pager", f"--threshold={EXPOSED}", unit)
 
 
+def test_it_sees_what_metrics_of_the_process_are_made_of() -> None:
+    # The client of Prometheus reads the time of the boot in /proc/stat, or has no such metric.
+    assert "ProcSubset=pid" not in UNIT.read_text()
+
+
 class Manager:
     """What systemd hears of the service, and does with it."""
 

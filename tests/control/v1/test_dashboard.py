@@ -32,9 +32,15 @@ def test_its_files_may_be_kept(http: Http) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("accept", ["", "*/*", "application/json"])
-def test_others_are_answered_at_the_root_as_ever(http: Http, accept: str) -> None:
+@pytest.mark.parametrize("accept", ["", "*/*", "image/png, */*;q=0.1"])
+def test_so_does_who_takes_anything(http: Http, accept: str) -> None:
     answer = http("GET", "/", None, {"Accept": accept} if accept else {})
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/json, */*", "text/plain"])
+def test_others_are_answered_at_the_root_as_ever(http: Http, accept: str) -> None:
+    answer = http("GET", "/", None, {"Accept": accept})
     assert (answer.status, answer.headers["content-type"]) == (404, "application/json")
     assert b'"location": "path"' in answer.body
 

@@ -43,6 +43,8 @@ HEADERS = {
 }
 PAGE_HEADERS = {**HEADERS, "Cache-Control": "no-cache", "Vary": "Accept"}
 HTML = "text/html"
+JSON = "application/json"
+ANYTHING = "*/*"
 
 
 class Page(NamedTuple):
@@ -70,7 +72,7 @@ def page() -> Page:
 
 
 class Dashboard:
-    """An ASGI application: the page, for clients that say they take HTML; else another one."""
+    """An ASGI application: the page, for clients that take HTML; else another one."""
 
     def __init__(self, others: ASGIApp) -> None:
         self._others = others
@@ -84,10 +86,14 @@ class Dashboard:
 
 
 def is_for_page(scope: Scope) -> bool:
-    """Return whether a request is for the page; others are answered as ever."""
-    accepted = Headers(scope=scope).get("accept", "").split(",")
-    kinds = [each.partition(";")[0].strip().lower() for each in accepted]
-    return scope["path"] == "/" and scope["method"] in ("GET", "HEAD") and HTML in kinds
+    """Return whether a request is for the page; others are answered as ever.
+
+    Who takes anything, as curl does, gets the page, but not who asks for JSON above all.
+    """
+    accepted = Headers(scope=scope).get("accept", ANYTHING).split(",")
+    kinds = {each.partition(";")[0].strip().lower() for each in accepted}
+    takes_html = HTML in kinds or (ANYTHING in kinds and JSON not in kinds)
+    return scope["path"] == "/" and scope["method"] in ("GET", "HEAD") and takes_html
 
 
 def file(call: Call) -> Response:
