@@ -182,7 +182,7 @@ def test_programs_may_leave_the_content_type_wrong(http: Http, content_type: str
     assert http("PUT", "/behavior", {"name": "hang"}, headers).status == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/behavior/", "/behavior/delay", "//behavior"])
+@pytest.mark.parametrize("path", ["/nothing", "/behavior/", "/behavior/delay", "//behavior"])
 def test_an_unknown_path(http: Http, path: str) -> None:
     answer = http("GET", path)
     assert (answer.status, answer.json) == (404, error("Not Found", path, "path"))
