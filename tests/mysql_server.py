@@ -42,10 +42,12 @@ def mariadb_server(folder: Path, *options: str) -> Iterator[Address]:
     """A MariaDB in which ``root`` needs no password."""
     program = require("mariadbd")
     user = f"--user={getpass.getuser()}"
-    data = f"--datadir={folder / 'data'}"
+    data, scratch = f"--datadir={folder / 'data'}", folder / "tmp"
+    scratch.mkdir()  # servers that start delete what they find where they keep such files
+    mine = [user, data, f"--tmpdir={scratch}"]
     made = subprocess.run(
         [
-            *(require("mariadb-install-db"), "--no-defaults", user, data),
+            *(require("mariadb-install-db"), "--no-defaults", *mine),
             *("--auth-root-authentication-method=normal", "--skip-test-db"),
             "--innodb-log-file-size=8M",
         ],
@@ -58,7 +60,7 @@ def mariadb_server(folder: Path, *options: str) -> Iterator[Address]:
     def command(port: int) -> list[str]:
         files = [f"--socket={folder / 'sock'}", f"--pid-file={folder / 'pid'}"]
         place = [f"--port={port}", "--bind-address=127.0.0.1"]
-        return [program, "--no-defaults", user, data, *place, *files, *SMALL, *options]
+        return [program, "--no-defaults", *mine, *place, *files, *SMALL, *options]
 
     with serving(command, folder / "mariadb.log") as address:
         yield address
