@@ -5,7 +5,7 @@ import { path, request } from "./api.js";
 import { attempt } from "./dialogs.js";
 import { milliseconds, number } from "./format.js";
 import { spark } from "./spark.js";
-import { proxy as proxyNamed, sample, trafficOf } from "./store.js";
+import { proxy as proxyNamed, refresh, sample, trafficOf } from "./store.js";
 
 const CHIPS = 3; // rules that are named
 
@@ -118,10 +118,12 @@ function chips(rules) {
 /** The switch that turns a proxy off and on: {node, update(proxy)}. */
 export function proxySwitch(name) {
   const turn = async () => {
+    if (node.hasAttribute("aria-busy")) return; // it is under way
     const enabled = node.getAttribute("aria-checked") !== "true";
     node.setAttribute("aria-busy", "true");
     const url = path("v1", "proxies", name);
     await attempt(request("PATCH", url, { enabled }));
+    await refresh(name);
     node.removeAttribute("aria-busy");
   };
   const node = el("button", {
