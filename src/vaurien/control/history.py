@@ -191,7 +191,7 @@ class History:
 
     def _wait(self) -> None:
         """Sample at the next full second of the clock on the wall, but not in a moment."""
-        if self._runs:
+        if self._runs and self._timer is None:  # it may have been started again while it looked
             left = 1 - self._clock() % 1
             left += left < SOONEST  # that clock may be slewed, and this second not be over
             self._timer = self._reactor.call_later(left, self._sample)
