@@ -85,6 +85,24 @@ def test_a_proxy_is_patched(ask: Native, running: Live, cache: str) -> None:
     kept.close()
 
 
+def test_a_patch_removes_only_what_there_can_be(ask: Native, cache: str) -> None:
+    nothing = {"": None, "bakend": None, "max_connections": None, "profile": None}
+    assert set(ask("PATCH", cache, nothing).pointers) == {"#/", "#/bakend"}
+    tls = {"mode": "originate", "nope": None, "ca": None}
+    assert set(ask("PATCH", cache, {"tls": tls}).pointers) == {"#/tls/nope"}
+
+
+def test_a_patch_may_be_written_as_files_are(ask: Native, cache: str) -> None:
+    patch = {"connect-timeout": 3, "tls": {"mode": "originate", "server-name": "a.example"}}
+    answer = ask("PATCH", cache, patch)
+    assert (answer.status, answer.body["connect_timeout"]) == (200, 3)
+    assert answer.body["tls"]["server_name"] == "a.example"
+    answer = ask("PATCH", cache, {"tls": {"server-name": None}})
+    assert answer.body["tls"] == {"mode": "originate"}
+    both = {"connect-timeout": 3, "connect_timeout": 3}
+    assert set(ask("PATCH", cache, both).pointers) == {"#/connect-timeout"}
+
+
 def test_another_protocol_has_options_of_its_own(ask: Native, cache: str) -> None:
     answer = ask("PATCH", cache, {"protocol": "smtp", "options": {"tls": "pass"}})
     assert answer.body["options"]["tls"] == "pass"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NoReturn
 
 from ..store import RepeatedKeyError, unique
@@ -73,6 +73,21 @@ def merged(target: object, patch: object) -> object:
         else:
             result[key] = merged(result.get(key), value)
     return result
+
+
+def amended(target: object, patch: Content, known: Collection[str]) -> dict[str, object]:
+    """Return a table with a merge patch applied, whose keys may be written with - for _.
+
+    A null for another key than these stays in it: who reads the table refuses the key.
+    """
+    names = {key: key.replace("-", "_") for key in patch}
+    spelled = {
+        names[key] if names[key] in known and names[key] not in patch else key: value
+        for key, value in patch.items()
+    }
+    result = merged(target, spelled)
+    assert isinstance(result, dict)
+    return result | {key: None for key in spelled if spelled[key] is None and key not in known}
 
 
 def check_type(content_type: str, allowed: tuple[str, ...]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...config.formatting import Path
+from ...config.settings import TLS
 from ...config.state import State
+from ...config.tls import TLS_OPTIONS
 from ...rules.notation import MIX
-from .bodies import PATCH_TYPES, Content, merged
+from .bodies import PATCH_TYPES, Content, amended
 from .presets import profile_rules, rules_of_recipes
 from .problems import Refusal, Wrong
 from .resources import (
@@ -20,6 +23,7 @@ from .resources import (
     writable,
 )
 from .routes import CLOSING, DRAIN, Answer, Call, Change, Route, ref
+from .schemas import PROXY_TABLE
 from .status import Status
 
 if TYPE_CHECKING:
@@ -112,8 +116,9 @@ def patched(spec: ProxySpec, seed: int, patch: Content) -> Content:
     if patch.get("recipe", "") is None:
         rules = tuple(rule for rule in rules if rule.name not in rules_of_recipes())
     now["rules"] = [rule_resource(spec, rule) for rule in rules]
-    wanted = merged(now, patch)
-    assert isinstance(wanted, dict)
+    wanted = amended(now, patch, PROXY_TABLE)
+    if isinstance(tls := patch.get(TLS), Mapping):
+        wanted[TLS] = amended(now.get(TLS), tls, TLS_OPTIONS)
     return wanted
 
 
