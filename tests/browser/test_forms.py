@@ -59,6 +59,7 @@ def closed(page: Page) -> None:
 def test_a_rule_from_its_form_to_its_end(dashboard: Dashboard, redis_address: Address) -> None:
     first = {"behavior": "dummy", "name": "first"}
     address = dashboard.create("cache", redis_address, "redis", rules=[first])
+    dashboard.page.clock.install()
     page = dashboard.open("#/proxies/cache")
     rules = dashboard.panel("Rules")
 
@@ -135,6 +136,14 @@ def test_a_rule_from_its_form_to_its_end(dashboard: Dashboard, redis_address: Ad
     assert put(address) == OOM
     names = [rule.name for rule in dashboard.client.proxy("cache").rules()]
     assert names == [HOSTILE, "first", "other"]
+
+    # What has been removed is told until somebody has gone on to other things.
+    press(rules, "Remove other")
+    page.clock.fast_forward("00:11")
+    undo.wait_for()
+    rules.get_by_role("button", name="Add a rule").focus()
+    page.clock.fast_forward("00:11")
+    undo.wait_for(state="detached")
     assert page.locator("img").count() == 0
 
 

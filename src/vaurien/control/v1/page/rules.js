@@ -9,6 +9,7 @@ import { button, panel } from "./parts.js";
 import { openRule } from "./rule_form.js";
 import { catalogue, proxy, refresh, subscribe } from "./store.js";
 
+const NOTED = 10_000; // milliseconds that a note stays after somebody has gone on
 const NOT_TOLD = new Set(["name", "behavior", "paused", "status"]);
 
 /** Fill a container with the panel of a proxy's rules. */
@@ -46,6 +47,16 @@ export function rules(container, name, signal) {
     });
   }
 
+  /** Say what was done; leave() takes it away after a while, unless its button has the focus. */
+  function note(text, ...buttons) {
+    const said = el("span", { text });
+    undo.replaceChildren(said, ...buttons);
+    const end = () => {
+      if (said.isConnected && !undo.contains(document.activeElement)) undo.replaceChildren();
+    };
+    return { leave: () => setTimeout(end, NOTED) };
+  }
+
   async function remove(rule) {
     const place = proxy(name).rules;
     const next = place[place.findIndex((each) => each.name === rule.name) + 1];
@@ -59,13 +70,14 @@ export function rules(container, name, signal) {
       const before = isThere ? `?before=${encodeURIComponent(next.name)}` : "";
       const url = path("v1", "proxies", name, "rules");
       if ((await attempt(request("POST", url + before, body))) === undefined) return;
-      undo.replaceChildren(el("span", { text: `${rule.name} is there again.` }));
+      note(`${rule.name} is there again.`).leave();
       await refresh(name);
       rows.get(rule.name)?.focus();
     };
     const takeBack = button("Undo", back);
-    undo.replaceChildren(el("span", { text: `${rule.name} is removed. ` }), takeBack);
+    const { leave } = note(`${rule.name} is removed. `, takeBack);
     takeBack.focus();
+    takeBack.addEventListener("blur", leave);
     refresh(name);
   }
 
