@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 # A slow machine is no failure: how long an example takes is not what these tests are about.
 settings.register_profile("vaurien", deadline=None)
 settings.load_profile("vaurien")
+
+# Whoever runs the tests in the background may ignore these, and so would all that they start.
+for name in ("SIGINT", "SIGQUIT", "SIGHUP"):
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

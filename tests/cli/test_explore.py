@@ -218,9 +218,11 @@ def stopping(folder: Path, address: Address) -> Iterator[subprocess.Popen[str]]:
         text=True,
         cwd=folder,
     ) as process:
-        wait_until(lambda: runs.exists() and runs.read_text().count("\n") == 3, "the third run")
-        yield process
-        process.kill()
+        try:
+            wait_until(lambda: runs.exists() and runs.read_text().count("\n") == 3, "the third run")
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
