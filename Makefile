@@ -6,8 +6,14 @@ BIN := .venv/bin
 WORKERS := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 # Else all processes of the tests compile all modules, each for itself.
 export PYTHONDONTWRITEBYTECODE =
+# Tests with commands of their own.
+APART := tests/browser tests/test_pages.py
+# What tests start, and its packages in Debian.
+PROGRAMS := redis-server=redis-server redis-benchmark=redis-tools nginx=nginx-light wrk=wrk \
+	curl=curl memcached=memcached memccapable=libmemcached-tools mariadbd=mariadb-server \
+	mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql smtp-sink=postfix ip=iproute2
 
-.PHONY: help demo test stress lint types docs bench suites dist clean
+.PHONY: help demo test browser stress lint types docs pages bench suites dist clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -15,12 +21,13 @@ help:  ## list these commands
 demo: .venv/installed  ## run a small web server behind a misbehaving proxy
 	@$(BIN)/python -m vaurien.cli.demo
 
-test: .venv/developing  ## run all tests; TEST='-k redis' selects some
-	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \
-		nginx=nginx-light wrk=wrk curl=curl memcached=memcached memccapable=libmemcached-tools \
-		mariadbd=mariadb-server mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql \
-		smtp-sink=postfix chromium=chromium ip=iproute2
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 $(TEST)
+test: .venv/developing  ## run the tests; TEST='-k redis' selects some
+	@scripts/install-programs $(PROGRAMS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 $(APART:%=--ignore=%) $(TEST)
+
+browser: .venv/developing  ## test the dashboard in Chromium
+	@scripts/install-programs $(PROGRAMS) chromium=chromium
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 tests/browser
 
 stress: .venv/developing  ## change 200 proxies 54,000 times under 2,000 connections
 	CHANGES=1002 $(BIN)/python -m pytest tests/end_to_end/test_many_proxies.py
@@ -35,6 +42,10 @@ types: .venv/developing  ## check the types
 docs: .venv/developing  ## update the generated parts of docs/, and build the site: build/site
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs build/site
+
+pages: .venv/developing  ## run all commands and programs that are in README and docs/
+	@scripts/install-programs $(PROGRAMS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 tests/test_pages.py
 
 bench: .venv/installed  ## compare vaurien with other proxies; BENCH=--quick is shorter
 	@scripts/install-programs redis-server=redis-server redis-benchmark=redis-tools \

@@ -15,7 +15,7 @@ from vaurien.values.actions import Actions, Forward, Reply
 from vaurien.values.events import PluginFailed
 from vaurien.values.messages import Message
 
-SEEDS = range(200)
+SEEDS = range(140)
 UPDATING = 150
 """From this seed on, rules with the same behavior are one rule with other values."""
 

@@ -12,7 +12,7 @@ import pytest
 
 import vaurien.protocols
 
-SIZE = 8 * 1024
+SIZE = 4 * 1024
 SECONDS = 0.02
 """Processor time for all of them; a pattern that takes quadratic time needs several."""
 
