@@ -13,7 +13,7 @@ PROGRAMS := redis-server=redis-server redis-benchmark=redis-tools nginx=nginx-li
 	curl=curl memcached=memcached memccapable=libmemcached-tools mariadbd=mariadb-server \
 	mariadb-slap=mariadb-client /usr/lib/postgresql=postgresql smtp-sink=postfix ip=iproute2
 
-.PHONY: help demo test browser stress lint types docs pages bench suites dist clean
+.PHONY: help demo test browser stress lint types docs bench suites dist clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -39,12 +39,10 @@ lint: .venv/developing  ## check the style
 types: .venv/developing  ## check the types
 	$(BIN)/mypy
 
-docs: .venv/developing  ## update the generated parts of docs/, and build the site: build/site
+docs: .venv/developing  ## update the generated parts of docs/, build the site, run its commands
+	@scripts/install-programs $(PROGRAMS)
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs build/site
-
-pages: .venv/developing  ## run all commands and programs that are in README and docs/
-	@scripts/install-programs $(PROGRAMS)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 tests/test_pages.py
 
 bench: .venv/installed  ## compare vaurien with other proxies; BENCH=--quick is shorter
