@@ -237,15 +237,15 @@ def readable(sock: socket.socket) -> bool:
 @pytest.mark.parametrize(
     ("protocol", "rule", "calls", "bytecodes"),
     [
-        ("tcp", "", 4, 215),
-        ("tcp", NEVER, 17, 610),
+        ("tcp", "", 4, 220),
+        ("tcp", NEVER, 17, 620),
         ("tcp", "delay sleep=0", 50, 1_340),
-        ("tcp", "latency delay=0.001 direction=to_backend", 52, 1_580),
+        ("tcp", "latency delay=0.001 direction=to_backend", 52, 1_600),
         ("tcp", "bandwidth rate=100000000", 170, 4_400),
-        ("redis", "", 21, 1_000),
-        ("redis", NEVER, 37, 1_790),
-        ("redis", "error fault=OOM command=LPUSH", 32, 1_610),
-        ("http", NEVER, 46, 2_100),
+        ("redis", "", 21, 1_010),
+        ("redis", NEVER, 37, 1_820),
+        ("redis", "error fault=OOM command=LPUSH", 32, 1_650),
+        ("http", NEVER, 46, 2_130),
         ("http", "error fault=503 path=/x", 41, 1_880),
     ],
 )
