@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from peers import serving_in_thread
 from vaurien import plugins, registry
 from vaurien.config.state import State
 from vaurien.control.http import ServerThread, start_control
@@ -52,22 +53,9 @@ class _EchoServer(socketserver.ThreadingTCPServer):
 
 
 @contextlib.contextmanager
-def serving(server: socketserver.TCPServer) -> Iterator[Address]:
-    """Run a server of the standard library in a thread."""
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield Address(*server.socket.getsockname())
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@contextlib.contextmanager
 def echo(prefix: bytes = b"") -> Iterator[Address]:
     """A backend that echoes, with a prefix."""
-    with serving(_EchoServer(prefix)) as address:
+    with serving_in_thread(_EchoServer(prefix)) as address:
         yield address
 
 

@@ -6,12 +6,12 @@ Content is streamed in chunks that have nothing to do with events, so that they 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from peers import serving_in_thread
 from vaurien.net.address import Address
 
 WORDS = ("Once", " upon", " a", " time", ", wéll")
@@ -213,11 +213,6 @@ class LlmServer(ThreadingHTTPServer):
 
 @contextmanager
 def llm_server() -> Iterator[LlmServer]:
-    with LlmServer() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = LlmServer()
+    with serving_in_thread(server):
+        yield server

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import select
 import socket
+import socketserver
 import struct
 import sys
 import threading
@@ -203,6 +204,19 @@ def deaf_backend() -> Iterator[Address]:
 # Scripts.
 
 Script = Callable[[socket.socket], None]
+
+
+@contextlib.contextmanager
+def serving_in_thread(server: socketserver.TCPServer) -> Iterator[Address]:
+    """Run a server of the standard library in a thread."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield Address(*server.socket.getsockname())
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def echo(sock: socket.socket) -> None:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live import echo, serving
-from peers import connect, receive
+from live import echo
+from peers import connect, receive, serving_in_thread
 from servers import free_port, stop
 from serving import command
 from vaurien.net.address import Address
@@ -90,7 +90,7 @@ class Engine(ThreadingHTTPServer):
             )
         for name in ports:
             target = Published(int(name.removesuffix("/tcp")))
-            self.published[name] = self._closing.enter_context(serving(target)).port
+            self.published[name] = self._closing.enter_context(serving_in_thread(target)).port
 
     def end(self) -> None:
         self._closing.close()
@@ -158,7 +158,7 @@ class Calls(BaseHTTPRequestHandler):
 @pytest.fixture
 def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VaurienContainer]:
     engine = Engine(tmp_path / "log")
-    with serving(engine) as address:
+    with serving_in_thread(engine) as address:
         monkeypatch.setenv("DOCKER_HOST", f"tcp://{address}")
         from testcontainers.core.config import ConnectionMode, testcontainers_config
 

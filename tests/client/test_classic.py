@@ -9,7 +9,8 @@ import socketserver
 
 import pytest
 
-from live import Http, Live, serving
+from live import Http, Live
+from peers import serving_in_thread
 from vaurien import Client
 from vaurien.client import ClientError
 
@@ -140,7 +141,7 @@ def test_with_behavior_that_is_refused_changes_nothing(client: Client, running: 
 def test_with_behavior_makes_do_with_an_old_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OldServer, "calls", [])
     with (
-        serving(socketserver.TCPServer(("127.0.0.1", 0), OldServer)) as address,
+        serving_in_thread(socketserver.TCPServer(("127.0.0.1", 0), OldServer)) as address,
         Client(address.host, address.port).with_behavior("delay", sleep=2),
     ):
         assert OldServer.current == "delay"
@@ -193,7 +194,7 @@ def test_a_server_that_is_no_vaurien(
 ) -> None:
     monkeypatch.setattr(NotVaurien, "answer", answer)
     with (
-        serving(socketserver.TCPServer(("127.0.0.1", 0), NotVaurien)) as address,
+        serving_in_thread(socketserver.TCPServer(("127.0.0.1", 0), NotVaurien)) as address,
         pytest.raises((ClientError, ValueError), match=text),
     ):
         Client(address.host, address.port).get_behavior()

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from live import LIMIT, Http, controlled, live, serving
-from peers import Listening, receive, receive_until_fin, wait_until
+from live import LIMIT, Http, controlled, live
+from peers import Listening, receive, receive_until_fin, serving_in_thread, wait_until
 from vaurien.control import meta
 from vaurien.control.guard import Guard
 from vaurien.control.http import ServerThread
@@ -52,7 +52,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def mirror() -> Iterator[Address]:
-    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mirror)) as address:
+    with serving_in_thread(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mirror)) as address:
         yield address
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from live import serving as serving_in_thread
-from peers import PATIENCE
+from peers import PATIENCE, serving_in_thread
 from serving import Served, served
 
 BROWSER = next(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from end_to_end.proxies import RunningProxy, StartProxy
-from peers import PATIENCE
+from peers import PATIENCE, serving_in_thread
 from servers import require, serving
 from vaurien.net.address import Address
 from vaurien.protocols.http.parser import Http
@@ -107,14 +106,8 @@ def small_server() -> Iterator[Address]:
     """A small server from the standard library."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield Address("127.0.0.1", server.server_port)
-    finally:
-        server.shutdown()
-        thread.join(PATIENCE)
-        server.server_close()
+    with serving_in_thread(server) as address:
+        yield address
 
 
 NGINX = """

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from live import serving
+from peers import serving_in_thread
 from vaurien.cli.toxiproxy.api import Api, ApiError
 
 
@@ -43,7 +43,7 @@ def server(asked: Asked) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as address:
+    with serving_in_thread(HTTPServer(("127.0.0.1", 0), Handler)) as address:
         yield str(address)
 
 

@@ -194,14 +194,15 @@ function visible(signal) {
   });
 }
 
-function sleep(milliseconds, signal) {
+/** Wait, or until the signal aborts, if there is one. */
+export function sleep(milliseconds, signal) {
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", end);
+      signal?.removeEventListener("abort", end);
       resolve();
     };
     const timer = setTimeout(end, milliseconds);
-    signal.addEventListener("abort", end);
+    signal?.addEventListener("abort", end);
   });
 }

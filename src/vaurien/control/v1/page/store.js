@@ -7,7 +7,7 @@
 //   events      an array of events, without those of rules that fire
 //   connection  whether the server is there
 
-import { ignoreRefusal, path, request, stream } from "./api.js";
+import { ignoreRefusal, path, request, sleep, stream } from "./api.js";
 
 const KINDS = "changed,trouble,gave_up,cut,plugin_failed";
 const SEEN = 60; // seconds of traffic that are remembered of each proxy
@@ -155,11 +155,11 @@ async function renew(wait) {
   if (fetching) return;
   fetching = true;
   try {
-    await pause(wait ?? 0);
+    await sleep(wait ?? 0);
     while (stale.size) {
       const names = [...stale];
       const all = names.includes(null) || names.length > ONE_BY_ONE;
-      if (all) await pause(fetchedAll + REST - performance.now());
+      if (all) await sleep(fetchedAll + REST - performance.now());
       stale.clear();
       await (all ? fetchAll() : Promise.all(names.map((name) => fetchOne(name, "state"))));
     }
@@ -207,8 +207,4 @@ function forget(name) {
 
 function compare(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function pause(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, milliseconds)));
 }
